@@ -1,0 +1,1 @@
+"""The hypervisor agent: reads its part of the topology from ZooKeeper."""

@@ -1,0 +1,1 @@
+"""Views of the topology: what each target should hold, and how it gets there."""

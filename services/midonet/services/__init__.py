@@ -1,0 +1,1 @@
+"""The cluster daemon and the services that it runs."""
