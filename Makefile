@@ -1,0 +1,50 @@
+# Every target that runs something first installs what is missing; a second run finds all in place.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+LOG ?= sqlite
+PYTHON_BIN := .venv/bin
+PYTEST := $(PYTHON_BIN)/pytest
+
+.PHONY: help demo test test-long bench lint fmt type docs lock setup clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: setup ## show the main job on real servers (LOG=sqlite or LOG=kafka)
+	@$(PYTHON_BIN)/python -m midonet.demo --log $(LOG)
+
+test: lint type ## lint, types and every test but the nightly ones
+	@$(PYTEST) -m "not nightly" $(ARGS)
+
+test-long: lint type ## as test, with the nightly ones
+	@$(PYTEST) $(ARGS)
+
+bench: setup ## measure, each figure as a ratio to a peer measured in the same run
+	@$(PYTHON_BIN)/python tests/bench/run.py $(ARGS)
+
+lint: setup ## style, form and the arrows between the packages
+	@$(PYTHON_BIN)/ruff check
+	@$(PYTHON_BIN)/ruff format --check
+	@$(PYTHON_BIN)/yamllint --strict .
+	@$(PYTHON_BIN)/lint-imports
+
+fmt: setup ## put the code into its one form
+	@$(PYTHON_BIN)/ruff check --fix-only
+	@$(PYTHON_BIN)/ruff format
+
+type: setup ## check the types
+	@$(PYTHON_BIN)/mypy
+
+lock: ## renew constraints.txt with the newest versions that pyproject.toml allows
+	@compose/setup/lock.sh
+
+setup: ## install what is missing: system packages, .venv, server jars
+	@compose/setup/packages.sh
+	@compose/setup/venv.sh
+	@compose/setup/jars.sh
+
+clean: ## remove all that was built or fetched
+	@rm -rf .venv .cache dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -prune -exec rm -rf {} +
