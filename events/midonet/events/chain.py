@@ -1,0 +1,39 @@
+"""The chain rule: the one pure function by which every reader on every backend accepts a record.
+
+It is at once the optimistic lock, the tamper evidence, the deduplication of retried writes and the
+fence against stale writers (architecture §4). It must never look at anything but the head and the bytes.
+"""
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from midonet.events.commit import Commit, Head, Record, sha256
+
+__all__ = ["Skipped", "extend"]
+
+_decoder = msgspec.json.Decoder(Commit)
+
+
+class Skipped(Struct, frozen=True):
+    """A record that does not extend the chain; its own claim and hash let a reader recognise a broken log."""
+
+    reason: Literal["not-a-commit", "position", "prev"]
+    hash: str
+    position: int = 0
+    prev: str = ""
+
+
+def extend(head: Head, raw: bytes) -> Record | Skipped:
+    """Accept `raw` iff it is a commit at the next position whose `prev` is the hash of the head."""
+    digest = sha256(raw)
+    try:
+        commit = _decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Skipped("not-a-commit", digest)
+    if commit.position != head.position + 1:
+        return Skipped("position", digest, commit.position, commit.prev)
+    if commit.prev != head.hash:
+        return Skipped("prev", digest, commit.position, commit.prev)
+    return Record(commit, raw, digest)

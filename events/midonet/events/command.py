@@ -1,0 +1,78 @@
+"""Commands: what somebody wants to be done, as a value that can be digested, sent, retried and decided again.
+
+References in it are as people write them (id, name, id prefix); deciding resolves them against the topology of
+that moment. The canonical form is what the digest of an idempotent command is made of.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from midonet.events.commit import canonical, sha256
+
+__all__ = ["AddItem", "Command", "Create", "Delete", "Op", "Put", "RemoveItem", "Update"]
+
+
+class Create(Struct, frozen=True, tag="create", tag_field="op"):
+    """Create an object; `fields` may hold `id`, `name` and, for a rule, `index`."""
+
+    kind: str
+    fields: dict[str, Any]
+
+
+class Update(Struct, frozen=True, tag="update", tag_field="op"):
+    """Set fields of an object; None clears one."""
+
+    kind: str
+    ref: str
+    fields: dict[str, Any]
+
+
+class Delete(Struct, frozen=True, tag="delete", tag_field="op"):
+    """Delete an object, named by `ref` or found by the values of its fields (`where`)."""
+
+    kind: str
+    ref: str | None = None
+    where: dict[str, Any] = {}
+    cascade: bool = False
+
+
+class AddItem(Struct, frozen=True, tag="add-item", tag_field="op"):
+    """Add an element to a list field."""
+
+    kind: str
+    ref: str
+    field: str
+    item: Any
+
+
+class RemoveItem(Struct, frozen=True, tag="remove-item", tag_field="op"):
+    """Remove the elements of a list field that have these values."""
+
+    kind: str
+    ref: str
+    field: str
+    item: Any
+
+
+class Put(Struct, frozen=True, tag="put", tag_field="op"):
+    """Bring objects to the state that documents describe: create what is not there, change what differs."""
+
+    documents: list[dict[str, Any]]
+    prune: bool = False
+    """Delete every object that no document describes."""
+
+
+Op = Create | Update | Delete | AddItem | RemoveItem | Put
+
+
+class Command(Struct, frozen=True):
+    """One atomic wish: its operations all become one commit, or nothing happens."""
+
+    name: str
+    ops: list[Op]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical form: the same id with another digest is another command."""
+        return sha256(canonical(self))

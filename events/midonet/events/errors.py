@@ -1,0 +1,168 @@
+"""The one error tree of the project: what went wrong, where, and what to do about it.
+
+Errors carry a machine `code`, a `message` for people and `details` for programs; the command line
+maps their classes to exit codes and the HTTP API to status codes. Nothing here formats for a screen.
+
+    MidonetError
+    ├── UsageError                 the invocation itself makes no sense
+    ├── Rejected                   the command is understood and refused; nothing changed
+    │   ├── InvalidValue           a value is outside its type, range or format
+    │   ├── Conflict               it collides with something that exists
+    │   │   ├── HeadMoved          the log moved away from the head that the caller demanded
+    │   │   └── CommandIdReused    the command id belongs to another command
+    │   ├── InUse                  others refer to what would be deleted
+    │   ├── AmbiguousRef           a name or prefix fits several objects
+    │   └── TooLarge               one commit would exceed the limit of the log
+    ├── NotFound                   nothing has that id, name or moment
+    ├── Unavailable                the log or a server cannot be reached at the moment
+    │   └── OutcomeUnknown         it broke between write and answer; the command id tells
+    ├── Misconfigured              a server is reachable, but set up so that data would be lost
+    ├── TimedOut                   waited longer than the caller allowed
+    └── VerificationFailed         stored bytes are not what they must be
+        ├── Tampered               the chain is broken at a position
+        ├── LostCommits            the log ends before a position that a reader has already seen
+        └── Diverged               the log holds another commit at a position that a reader has seen
+"""
+
+from typing import Any, ClassVar
+
+__all__ = [
+    "AmbiguousRef",
+    "CommandIdReused",
+    "Conflict",
+    "Diverged",
+    "HeadMoved",
+    "InUse",
+    "InvalidValue",
+    "LostCommits",
+    "MidonetError",
+    "Misconfigured",
+    "NotFound",
+    "OutcomeUnknown",
+    "Rejected",
+    "Tampered",
+    "TimedOut",
+    "TooLarge",
+    "Unavailable",
+    "UsageError",
+    "VerificationFailed",
+]
+
+
+class MidonetError(Exception):
+    """Root of the tree; `code` is stable for machines, `details` holds the values behind the message."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+class UsageError(MidonetError):
+    """The invocation itself makes no sense."""
+
+    code = "usage"
+
+
+class Rejected(MidonetError):
+    """The command is understood and refused; nothing changed."""
+
+    code = "rejected"
+
+
+class InvalidValue(Rejected):
+    """A value is outside its type, range or format; `details` names the field."""
+
+    code = "invalid-value"
+
+
+class Conflict(Rejected):
+    """The command collides with something that exists."""
+
+    code = "conflict"
+
+
+class HeadMoved(Conflict):
+    """The log is not at the head that the caller demanded; `details` has both positions and the commits between."""
+
+    code = "head-moved"
+
+
+class CommandIdReused(Conflict):
+    """The command id was used before, for a command with another content."""
+
+    code = "command-id-reused"
+
+
+class InUse(Rejected):
+    """Other objects refer to what would be deleted; `details["referrers"]` lists them."""
+
+    code = "in-use"
+
+
+class AmbiguousRef(Rejected):
+    """A name or id prefix fits several objects; `details["candidates"]` lists them."""
+
+    code = "ambiguous"
+
+
+class TooLarge(Rejected):
+    """One commit would exceed the limit of the log; nothing was written."""
+
+    code = "too-large"
+
+
+class NotFound(MidonetError):
+    """Nothing has that id, name or moment."""
+
+    code = "not-found"
+
+
+class Unavailable(MidonetError):
+    """The log or a server cannot be reached at the moment; trying again later may help."""
+
+    code = "unavailable"
+
+
+class OutcomeUnknown(Unavailable):
+    """The connection broke between write and answer: the same command id asks again without doing it twice."""
+
+    code = "outcome-unknown"
+
+
+class Misconfigured(MidonetError):
+    """A server is reachable, but set up so that commits could be lost; refused before anything is written."""
+
+    code = "misconfigured"
+
+
+class TimedOut(MidonetError):
+    """Waited longer than the caller allowed."""
+
+    code = "timed-out"
+
+
+class VerificationFailed(MidonetError):
+    """Stored bytes or views are not what they must be."""
+
+    code = "verification-failed"
+
+
+class Tampered(VerificationFailed):
+    """The chain is broken; `details["position"]` is the first position that cannot be trusted."""
+
+    code = "tampered"
+
+
+class LostCommits(VerificationFailed):
+    """The log ends before a position that a reader has already seen; `details` has both positions."""
+
+    code = "lost-commits"
+
+
+class Diverged(VerificationFailed):
+    """The log holds another commit at a position that a reader has already seen."""
+
+    code = "diverged"

@@ -1,0 +1,7 @@
+"""The topology model: one declaration per kind, and everything compiled from it."""
+
+from midonet.events.model.base import Entity, View
+from midonet.events.model.fields import OnDelete, Ref
+from midonet.events.model.schema import KINDS, FieldSpec, Kind, kind_of, plain
+
+__all__ = ["KINDS", "Entity", "FieldSpec", "Kind", "OnDelete", "Ref", "View", "kind_of", "plain"]

@@ -1,0 +1,212 @@
+"""The vocabulary in which kinds declare their fields: value formats, references and who may write.
+
+A format turns what people write into the one canonical form that events carry (lower-case MAC addresses,
+CIDRs without surprises), or says what is wrong with it. Formats are pure; they know nothing of other objects.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from msgspec import Meta
+
+__all__ = [
+    "DERIVED",
+    "Cidr",
+    "DlType",
+    "Flag",
+    "Format",
+    "FragmentPolicy",
+    "Id",
+    "Interface",
+    "InterfaceAddress",
+    "IpAddress",
+    "Label",
+    "Mac",
+    "MacMask",
+    "Name",
+    "NwProto",
+    "OnDelete",
+    "PortRange",
+    "Ref",
+    "Tenant",
+    "Vlan",
+    "canonical_id",
+]
+
+
+class OnDelete(Enum):
+    """What happens to the object that refers when the object that it refers to is deleted."""
+
+    DELETE = "delete"  # it goes as well: it was a part of the other
+    CLEAR = "clear"  # it stays and forgets the reference
+    REFUSE = "refuse"  # the deletion is refused
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The field refers to an object of `kind`.
+
+    `on_delete` holds for a plain deletion of that object; `cascade` for one with `--cascade`, and may do what
+    would be unwise to do silently (MidoNet clears filters silently and so opens a firewall).
+    """
+
+    kind: str
+    on_delete: OnDelete = OnDelete.REFUSE
+    cascade: OnDelete = OnDelete.CLEAR
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How to bring what people write into the canonical form; `parse` raises `ValueError` with what is wrong."""
+
+    name: str
+    parse: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A property of a field that is not part of its type."""
+
+    name: str
+
+
+DERIVED = Flag("derived")
+"""Allocated or derived by the system; refused on input unless it equals what is there."""
+
+
+def canonical_id(text: str) -> str:
+    """Return a UUID in its lower-case form with hyphens; `ValueError` for anything else."""
+    try:
+        return str(UUID(text))
+    except (ValueError, AttributeError, TypeError):
+        msg = f"{text!r} is not a UUID"
+        raise ValueError(msg) from None
+
+
+_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+_GROUP_BIT = 1
+
+
+def _hex_pairs(text: object) -> str:
+    value = str(text).strip().lower().replace("-", ":")
+    if not _MAC.fullmatch(value):
+        msg = f"{text!r} is not a MAC address such as 02:00:00:00:00:01"
+        raise ValueError(msg)
+    return value
+
+
+def _mac(text: object) -> str:
+    value = _hex_pairs(text)
+    if value == "00:00:00:00:00:00" or int(value[:2], 16) & _GROUP_BIT:
+        msg = f"{value} is a group or null address; one station is needed"
+        raise ValueError(msg)
+    return value
+
+
+def _ip(text: object) -> str:
+    if not isinstance(text, str):
+        msg = f"{text!r} is not an IP address; write it as text"
+        raise ValueError(msg)  # noqa: TRY004 - one exception type for every bad value
+    try:
+        return str(ipaddress.ip_address(text.strip()))
+    except ValueError:
+        msg = f"{text!r} is not an IP address"
+        raise ValueError(msg) from None
+
+
+def _cidr(text: object) -> str:
+    if not isinstance(text, str):
+        msg = f"{text!r} is not a CIDR; write it as text"
+        raise ValueError(msg)  # noqa: TRY004 - one exception type for every bad value
+    try:
+        return str(ipaddress.ip_network(text.strip()))
+    except ValueError as error:
+        msg = f"{text!r} is not a network in CIDR form such as 10.0.0.0/24 ({error})"
+        raise ValueError(msg) from None
+
+
+def _interface_address(text: object) -> str:
+    if not isinstance(text, str) or "/" not in text:
+        msg = f"{text!r} is not an address with a prefix length such as 10.0.0.1/24"
+        raise ValueError(msg)
+    try:
+        return str(ipaddress.ip_interface(text.strip()))
+    except ValueError:
+        msg = f"{text!r} is not an address with a prefix length such as 10.0.0.1/24"
+        raise ValueError(msg) from None
+
+
+_PROTOCOLS = {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "icmpv6": 58, "ospf": 89, "vrrp": 112, "sctp": 132}
+_ETHERTYPES = {"ipv4": 0x0800, "arp": 0x0806, "ipv6": 0x86DD}
+
+
+def _number(value: object, names: dict[str, int], low: int, high: int, what: str) -> int:
+    if isinstance(value, str):
+        text = value.strip().lower()
+        try:
+            value = names[text] if text in names else int(text, 0)
+        except ValueError:
+            value = None
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        msg = f"not {what}: a number from {low} to {high} or one of {', '.join(names)}"
+        raise ValueError(msg)
+    return value
+
+
+def _port_range(value: object) -> str:
+    first, _, last = str(value).strip().partition("-")
+    try:
+        low, high = int(first), int(last or first)
+    except ValueError:
+        low, high = -1, -1
+    if isinstance(value, bool) or not 0 <= low <= high <= 0xFFFF:  # noqa: PLR2004 - 16-bit transport port
+        msg = f"{value!r} is not a transport port or range such as 80 or 8000-8080 (0-65535)"
+        raise ValueError(msg)
+    return str(low) if low == high else f"{low}-{high}"
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def _line(text: object) -> str:
+    if not isinstance(text, str):
+        msg = f"expected text, got {type(text).__name__}"
+        raise ValueError(msg)  # noqa: TRY004 - one exception type for every bad value
+    if _CONTROL.search(text):
+        msg = "control characters and line breaks are not allowed"
+        raise ValueError(msg)
+    return text
+
+
+def _interface(text: object) -> str:
+    value = _line(text)
+    if "/" in value or any(character.isspace() for character in value) or value in (".", ".."):
+        msg = f"{value!r} is not a name that a network interface can have"
+        raise ValueError(msg)
+    return value
+
+
+_LINE = Format("text", _line)
+
+Id = Annotated[str, Format("id", lambda text: canonical_id(str(text)))]
+Name = Annotated[str, _LINE, Meta(min_length=1, max_length=255)]
+Label = Annotated[str, _LINE, Meta(min_length=1, max_length=255)]
+Interface = Annotated[str, Format("interface", _interface), Meta(min_length=1, max_length=15)]
+"""Name of a Linux network interface (IFNAMSIZ leaves 15 characters)."""
+Tenant = Annotated[str, _LINE, Meta(min_length=1, max_length=255, description="Tenant that the object belongs to.")]
+Mac = Annotated[str, Format("mac", _mac)]
+MacMask = Annotated[str, Format("mac-mask", _hex_pairs)]
+IpAddress = Annotated[str, Format("ip", _ip)]
+Cidr = Annotated[str, Format("cidr", _cidr)]
+InterfaceAddress = Annotated[str, Format("address/prefix", _interface_address)]
+PortRange = Annotated[str, Format("port-range", _port_range)]
+NwProto = Annotated[int, Format("ip-protocol", lambda v: _number(v, _PROTOCOLS, 0, 255, "an IP protocol"))]
+DlType = Annotated[int, Format("ethertype", lambda v: _number(v, _ETHERTYPES, 0x0600, 0xFFFF, "an Ethertype"))]
+Vlan = Annotated[int, Meta(ge=0, le=4095)]
+
+FragmentPolicy = Literal["any", "header", "nonheader", "unfragmented"]

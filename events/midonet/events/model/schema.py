@@ -1,0 +1,206 @@
+"""Compile the declarations of kinds into what the rest of the program is driven by.
+
+Command validation, the command line, codecs, views and documentation all read these tables; none of them
+knows a kind by name. A new kind is one class in this package, named in `KINDS`.
+"""
+
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Meta, Struct
+
+from midonet.events.errors import InvalidValue, NotFound
+from midonet.events.model.base import Entity
+from midonet.events.model.devices import ArpEntry, Bridge, MacEntry, Port, Route, Router
+from midonet.events.model.fields import DERIVED, Flag, Format, Ref
+from midonet.events.model.policy import Chain, Rule
+from midonet.events.model.underlay import Host, TunnelZone, Vtep, VtepBinding
+
+__all__ = ["KINDS", "FieldSpec", "Kind", "kind_of", "plain"]
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """One field of a kind, as its annotation declares it; `item` describes the elements of a list."""
+
+    name: str
+    annotation: Any
+    base: Any
+    help: str
+    required: bool
+    default: Any
+    many: bool
+    derived: bool
+    ref: Ref | None
+    format: Format | None
+    parts: tuple["FieldSpec", ...]
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The allowed words of an enumeration, else nothing."""
+        return get_args(self.base) if get_origin(self.base) is Literal else ()
+
+    @property
+    def struct(self) -> type[Struct] | None:
+        """The nested structure that the value (or each element) is, if it is one."""
+        return self.base if self.parts else None
+
+    def coerce(self, value: Any) -> Any:
+        """Return the canonical, typed value of what was written; `InvalidValue` names the field and the trouble."""
+        try:
+            return msgspec.convert(self._parse(value), self.annotation)
+        except msgspec.ValidationError as error:
+            raise InvalidValue(f"{self.name}: {_plain_words(error)}", field=self.name, value=_short(value)) from None
+        except ValueError as error:
+            raise InvalidValue(f"{self.name}: {error}", field=self.name, value=_short(value)) from None
+
+    def _parse(self, value: Any) -> Any:
+        if value is None:
+            return None
+        if not self.many:
+            return self._parse_one(value)
+        if not isinstance(value, (list, tuple)):
+            msg = "expected a list"
+            raise ValueError(msg)  # noqa: TRY004 - one exception type for every bad value
+        return [self._parse_one(item) for item in value]
+
+    def _parse_one(self, value: Any) -> Any:
+        if self.parts and isinstance(value, str) and hasattr(self.base, "from_text"):
+            value = self.base.from_text(value)
+        if self.parts and isinstance(value, dict):
+            known = {part.name: part for part in self.parts}
+            return {k: known[k]._parse(v) if k in known else v for k, v in value.items()}  # noqa: SLF001 - own class
+        return self.format.parse(value) if self.format and value is not None else value
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of object, compiled: its class, its fields and where its references are."""
+
+    name: str
+    cls: type[Entity]
+    fields: dict[str, FieldSpec]
+
+    @property
+    def help(self) -> str:
+        """The first sentence of the declaration."""
+        return (self.cls.__doc__ or "").strip().partition("\n")[0]
+
+    @cached_property
+    def writable(self) -> dict[str, FieldSpec]:
+        """The fields that commands may set."""
+        return {name: spec for name, spec in self.fields.items() if not spec.derived and name != "id"}
+
+    @cached_property
+    def structured(self) -> frozenset[str]:
+        """Fields whose stored form differs from their JSON form."""
+        return frozenset(name for name, spec in self.fields.items() if spec.many or spec.parts)
+
+    @cached_property
+    def refs(self) -> tuple[tuple[str, str | None, bool, Ref], ...]:
+        """Where the kind refers to others: (field, part of a nested structure or None, is a list, reference)."""
+        found: list[tuple[str, str | None, bool, Ref]] = []
+        for spec in self.fields.values():
+            if spec.ref is not None:
+                found.append((spec.name, None, spec.many, spec.ref))
+            found.extend((spec.name, part.name, spec.many, part.ref) for part in spec.parts if part.ref is not None)
+        return tuple(found)
+
+    def targets(self, entity: Entity) -> Iterator[tuple[str, str]]:
+        """Yield (field, id) of every reference that the object holds, nested ones included."""
+        for field, part, many, _ in self.refs:
+            value = getattr(entity, field)
+            if not value:
+                continue
+            for item in value if many else (value,):
+                yield field, item if part is None else getattr(item, part)
+
+    def field(self, name: str) -> FieldSpec:
+        """Return a field by name; `InvalidValue` lists those that there are."""
+        spec = self.fields.get(name)
+        if spec is None:
+            known = ", ".join(self.writable)
+            raise InvalidValue(f"a {self.name} has no field {name}; it has {known}", field=name, kind=self.name)
+        return spec
+
+
+def plain(entity: Entity) -> dict[str, Any]:
+    """Return an object as JSON values, its kind included: the form of events, views and output."""
+    data: dict[str, Any] = msgspec.to_builtins(entity)
+    data["kind"] = entity.KIND
+    return data
+
+
+def kind_of(name: str) -> Kind:
+    """Return a kind by its name; `NotFound` lists those that there are."""
+    kind = KINDS.get(name)
+    if kind is None:
+        raise NotFound(f"there is no kind {name!r}; kinds are {', '.join(KINDS)}", kind=name)
+    return kind
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - one line of an error message
+
+
+def _plain_words(error: msgspec.ValidationError) -> str:
+    text = str(error).replace("`", "")
+    return text[:1].lower() + text[1:]
+
+
+def _compile_kind(cls: type[Entity]) -> Kind:
+    return Kind(cls.KIND, cls, {spec.name: spec for spec in _compile_fields(cls)})
+
+
+def _compile_fields(cls: type[Struct]) -> Iterator[FieldSpec]:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    for info in msgspec.structs.fields(cls):
+        yield _compile_field(info.name, hints[info.name], info)
+
+
+def _compile_field(name: str, annotation: Any, info: Any) -> FieldSpec:
+    marks: list[Any] = []
+    base, many = _unwrap(annotation, marks)
+    default = None if info.default is msgspec.NODEFAULT else info.default
+    if info.default_factory is not msgspec.NODEFAULT:
+        default = info.default_factory()
+    return FieldSpec(
+        name=name,
+        annotation=annotation,
+        base=base,
+        help=next((m.description for m in marks if isinstance(m, Meta) and m.description), ""),
+        required=bool(info.required),
+        default=default,
+        many=many,
+        derived=DERIVED in [m for m in marks if isinstance(m, Flag)],
+        ref=next((m for m in marks if isinstance(m, Ref)), None),
+        format=next((m for m in marks if isinstance(m, Format)), None),
+        parts=tuple(_compile_fields(base)) if isinstance(base, type) and issubclass(base, Struct) else (),
+    )
+
+
+def _unwrap(annotation: Any, marks: list[Any]) -> tuple[Any, bool]:
+    """Peel `Annotated`, `| None` and `tuple[…, ...]` off a type; collect the marks on the way, outermost first."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        inner, *found = get_args(annotation)
+        marks.extend(found)
+        return _unwrap(inner, marks)
+    if origin in (typing.Union, types.UnionType):
+        return _unwrap(next(arg for arg in get_args(annotation) if arg is not type(None)), marks)
+    if origin is tuple:
+        return _unwrap(get_args(annotation)[0], marks)[0], True
+    return annotation, False
+
+
+KINDS: dict[str, Kind] = {
+    cls.KIND: _compile_kind(cls)
+    for cls in (Bridge, Router, Port, Route, Chain, Rule, Host, TunnelZone, Vtep, VtepBinding, MacEntry, ArpEntry)
+}
+"""Every kind by name, parents before their parts."""

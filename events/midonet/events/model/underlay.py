@@ -1,0 +1,106 @@
+"""The physical side: hosts, tunnel zones between them, hardware VTEPs and what is bound to their ports."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from midonet.events.errors import Conflict, InvalidValue
+from midonet.events.model.base import Entity, View
+from midonet.events.model.fields import Id, IpAddress, Label, OnDelete, Ref, Vlan
+
+__all__ = ["Host", "Member", "TunnelZone", "Vtep", "VtepBinding"]
+
+
+class Host(Entity, frozen=True, kw_only=True):
+    """Hypervisor or gateway that runs an agent."""
+
+    KIND = "host"
+
+    flooding_proxy_weight: Annotated[
+        int, Meta(ge=0, le=65535, description="Chance to be the flooding proxy of a zone; 0 is never.")
+    ] = 1
+
+
+class Member(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A host's underlay address in a tunnel zone."""
+
+    host: Annotated[Id, Ref("host", OnDelete.CLEAR)]
+    address: IpAddress
+
+
+class TunnelZone(Entity, frozen=True, kw_only=True):
+    """Hosts that reach each other through tunnels, each with its underlay address."""
+
+    KIND = "tunnel-zone"
+    UNIQUE = (("name",),)
+
+    type: Annotated[
+        Literal["vxlan", "gre", "vtep"], Meta(description="Overlay between hosts, or towards hardware VTEPs.")
+    ] = "vxlan"
+    members: Annotated[tuple[Member, ...], Meta(description="Hosts with their addresses.")] = ()
+
+    def check(self, view: View) -> None:
+        """Named; a host is a member once, an address belongs to one host; VTEPs need the type vtep."""
+        if self.name is None:
+            raise InvalidValue("a tunnel zone needs a name", field="name")
+        for part in ("host", "address"):
+            seen: set[str] = set()
+            for value in (getattr(member, part) for member in self.members):
+                if value in seen:
+                    raise Conflict(f"{part} {value} is in the zone twice", field="members", **{part: value})
+                seen.add(value)
+        for vtep in view.referrers(self.id, "vtep", "tunnel_zone"):
+            vtep.check(view)
+
+    @staticmethod
+    def verb(changed: Mapping[str, tuple[Any, Any]]) -> str:
+        """Membership has words of its own."""
+        if set(changed) != {"members"}:
+            return "updated"
+        old, new = (len(side or ()) for side in changed["members"])
+        return "member-added" if new > old else "member-removed" if new < old else "updated"
+
+
+class Vtep(Entity, frozen=True, kw_only=True):
+    """Hardware VTEP switch, managed through its OVSDB `hardware_vtep` database."""
+
+    KIND = "vtep"
+    UNIQUE = (("management_ip", "management_port"),)
+
+    management_ip: Annotated[IpAddress, Meta(description="Address of its OVSDB server.")]
+    management_port: Annotated[int, Meta(ge=1, le=65535, description="TCP port of its OVSDB server.")] = 6632
+    tunnel_zone: Annotated[
+        Id | None,
+        Ref("tunnel-zone", OnDelete.REFUSE, OnDelete.CLEAR),
+        Meta(description="Zone of type vtep with the hosts' addresses towards it."),
+    ] = None
+    tunnel_ips: Annotated[tuple[IpAddress, ...], Meta(description="Its own tunnel addresses.")] = ()
+
+    def check(self, view: View) -> None:
+        """Its tunnel zone must be of type vtep, and none of its addresses a host's."""
+        zone = view.get("tunnel-zone", self.tunnel_zone) if self.tunnel_zone else None
+        if zone is None:
+            return
+        if zone.type != "vtep":
+            raise InvalidValue(f"tunnel zone {zone.name} is of type {zone.type}, not vtep", field="tunnel_zone")
+        shared = {member.address for member in zone.members} & set(self.tunnel_ips)
+        if shared:
+            raise Conflict(f"{min(shared)} is the address of a host in zone {zone.name}", field="tunnel_ips")
+
+
+class VtepBinding(Entity, frozen=True, kw_only=True):
+    """A VLAN of a VTEP's physical port that belongs to a bridge."""
+
+    KIND = "vtep-binding"
+    OWNER = ("vtep",)
+    NESTED = "bindings"
+    UNIQUE = (("vtep", "physical_port", "vlan"),)
+    IDENTITY = ("physical_port", "vlan")
+
+    vtep: Annotated[Id, Ref("vtep", OnDelete.REFUSE, OnDelete.DELETE), Meta(description="The switch.")]
+    physical_port: Annotated[Label, Meta(description="Port of the switch, as the switch names it.")]
+    vlan: Annotated[Vlan, Meta(description="VLAN id on that port; 0 is untagged.")] = 0
+    bridge: Annotated[
+        Id, Ref("bridge", OnDelete.REFUSE, OnDelete.DELETE), Meta(description="Bridge that it belongs to.")
+    ]

@@ -1,0 +1,72 @@
+"""The two halves of a projection: what should be there (pure), and where it has to be (a target).
+
+A projection never decides anything and a target never knows the topology. Between them stands the delta
+tracker (`midonet.projections.tracker`), as in Calico's Felix: desired, actual and pending in one structure.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from msgspec import Struct
+
+from midonet.events.evolve import Change
+from midonet.events.topology import Topology
+
+__all__ = ["Checkpoint", "Fenced", "Projection", "Target"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Checkpoint(Struct, frozen=True):
+    """The commit up to which a target contains exactly everything; it lives in the target itself."""
+
+    position: int = 0
+    hash: str = "0" * 64
+
+
+class Fenced(Exception):  # noqa: N818 - it is not a fault: another writer is ahead
+    """The target's checkpoint is not the one that this writer wrote last: somebody else writes. Load it again."""
+
+
+class Projection(Protocol[K, V]):
+    """Desired state as a pure function of the topology, kept up to date change by change.
+
+    The topology passed to `attach` is folded by the caller; `render` must answer for its present state, at a cost
+    that does not grow with the size of the topology.
+    """
+
+    name: str
+
+    def attach(self, topology: Topology) -> None:
+        """Start over from a whole topology."""
+
+    def apply(self, changes: Sequence[Change]) -> Iterable[K]:
+        """Take note of the changes of one commit, already in the topology; return the keys they may have touched."""
+
+    def keys(self) -> Iterable[K]:
+        """Return every key that should exist."""
+
+    def render(self, key: K) -> V | None:
+        """Return the value that a key should have, or None if it should not exist."""
+
+
+class Target(Protocol[K, V]):
+    """A place outside that holds a view and its checkpoint, and changes both in one transaction.
+
+    Methods raise `Unavailable` when it cannot be reached (the caller retries for ever), `Fenced` when another
+    writer moved the checkpoint.
+    """
+
+    def load(self) -> tuple[Checkpoint, Mapping[K, V]]:
+        """Connect if needed; return the checkpoint (position 0 if there is none) and all that is ours there."""
+
+    def write(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> None:
+        """Write values (None: remove) and the checkpoint, in one transaction wherever the target's limits allow;
+        where they do not, the checkpoint moves last."""
+
+    def drifted(self) -> bool:
+        """Return whether somebody else touched what is ours since the last `load` or `write`."""
+
+    def close(self) -> None:
+        """Release connections; never remove anything from the target."""
