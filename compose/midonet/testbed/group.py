@@ -1,0 +1,28 @@
+"""Several servers that only serve together: started at once, killed one by one."""
+
+from typing import Generic, TypeVar
+
+from midonet.testbed.server import Scoped, Server
+
+__all__ = ["Group"]
+
+Member = TypeVar("Member", bound=Server)
+
+
+class Group(Scoped, Generic[Member]):
+    """Servers that need each other; every member can be killed, frozen and restarted on its own."""
+
+    def __init__(self, members: list[Member]) -> None:
+        self.members = members
+
+    def start(self) -> None:
+        """Start all members, and return when each serves; as `Server.start`."""
+        for member in self.members:
+            member.launch()
+        for member in self.members:
+            member.await_serving()
+
+    def close(self) -> None:
+        """Kill all members, remove their data and give their ports back."""
+        for member in self.members:
+            member.close()

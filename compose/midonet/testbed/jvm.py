@@ -1,0 +1,35 @@
+"""How the servers of the JVM are run: where their jars are, and the flags that make them small and quick."""
+
+import os
+from pathlib import Path
+
+from midonet.events.errors import Unavailable
+
+__all__ = ["java"]
+
+_PROJECT = Path(__file__).resolve().parents[3]
+
+# One compiler tier and the serial collector: a test server lives seconds, not months.
+_FLAGS = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
+
+
+def java(server: str, *arguments: str | Path) -> list[str | Path]:
+    """Return the command that runs a main class on the jars of `server`.
+
+    The jars are in `MIDONET_JARS` or in the checkout's `.cache/jars`, one folder per server; `Unavailable`
+    where they are missing.
+    """
+    return [_executable(), *_FLAGS, "-cp", f"{_jars(server)}/*", *arguments]
+
+
+def _executable() -> str:
+    home = os.environ.get("JAVA_HOME")
+    return f"{home}/bin/java" if home else "java"
+
+
+def _jars(server: str) -> Path:
+    folder = Path(os.environ.get("MIDONET_JARS", _PROJECT / ".cache" / "jars")) / server
+    if not any(folder.glob("*.jar")):
+        message = f"no jars of {server} in {folder}: run `make setup`, or set MIDONET_JARS"
+        raise Unavailable(message, folder=str(folder))
+    return folder

@@ -1,0 +1,73 @@
+"""Real ovsdb-server: the database of an emulated VTEP switch, or of an Open vSwitch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from midonet.testbed.server import LOOPBACK, Server, accepts, run
+
+__all__ = ["OvsdbServer", "Schema"]
+
+Schema = Literal["hardware_vtep", "Open_vSwitch"]
+
+_SCHEMAS = Path("/usr/share/openvswitch")
+_FILES: dict[Schema, str] = {"hardware_vtep": "vtep.ovsschema", "Open_vSwitch": "vswitch.ovsschema"}
+_ROOTS: dict[Schema, str] = {"hardware_vtep": "Global", "Open_vSwitch": "Open_vSwitch"}
+
+
+class OvsdbServer(Server):
+    """One ovsdb-server with one database, on TCP and on a Unix socket.
+
+    `host` is any loopback address: switches that differ by management address, as VTEPs do, need one each.
+    """
+
+    name = "ovsdb"
+
+    def __init__(self, schema: Schema = "hardware_vtep", host: str = LOOPBACK) -> None:
+        super().__init__()
+        self.schema = schema
+        self.host = host
+        self.port = self.lease_port(host)
+        self.sock = self.directory / "db.sock"
+        self._database = self.directory / "db"
+
+    @property
+    def tcp(self) -> tuple[str, int]:
+        """Address for clients, `(host, port)`."""
+        return self.host, self.port
+
+    def prepare(self) -> None:
+        """Create the database with its root row, as a switch that was just unpacked has it."""
+        run("ovsdb-tool", "create", self._database, _SCHEMAS / _FILES[self.schema])
+        insert = f'["{self.schema}", {{"op": "insert", "table": "{_ROOTS[self.schema]}", "row": {{}}}}]'
+        run("ovsdb-tool", "transact", self._database, insert)
+
+    def command(self) -> Sequence[str | Path]:
+        """Run in the foreground and log to standard error."""
+        return [
+            "ovsdb-server",
+            self._database,
+            f"--remote=punix:{self.sock}",
+            f"--remote=ptcp:{self.port}:{self.host}",
+            f"--unixctl={self.directory / 'ctl'}",
+            "--no-chdir",
+            "-vsyslog:off",
+        ]
+
+    def serves(self) -> bool:
+        """Whether both remotes are there; the TCP one is opened last."""
+        return accepts(self.host, self.port)
+
+    def vtep_ctl(self, *arguments: str) -> str:
+        """Run vtep-ctl on this database and return its output; `Unavailable` with what it said if it fails."""
+        return run("vtep-ctl", f"--db=unix:{self.sock}", "--timeout=10", *arguments)
+
+    def add_switch(
+        self, name: str, ports: Sequence[str], *, tunnel_ip: str, management_ip: str | None = None
+    ) -> None:
+        """Add a physical switch with its ports; its management address is this server's unless given."""
+        addresses = [f"tunnel_ips={tunnel_ip}", f"management_ips={management_ip or self.host}"]
+        command = ["add-ps", name, "--", "set", "Physical_Switch", name, *addresses]
+        for port in ports:
+            command += ["--", "add-port", name, port]
+        self.vtep_ctl(*command)

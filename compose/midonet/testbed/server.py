@@ -1,0 +1,240 @@
+"""What every server of the testbed shares: a process, a directory, a log file, and how it lives and dies.
+
+Servers are real and so are their deaths: `kill` is SIGKILL, `freeze` is SIGSTOP. Nothing here knows what a
+server does; a subclass says how to run it and when it serves. No server ever outlives its Python process.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+from midonet.events.errors import Unavailable
+from midonet.testbed.ports import PortLease
+
+__all__ = ["LOOPBACK", "Scoped", "Server", "accepts", "run"]
+
+LOOPBACK = "127.0.0.1"
+
+# The kernel kills a child with its parent *thread*: one thread that lives to the end starts every server.
+_launcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="testbed-launcher")
+_DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
+
+# Debian keeps the servers of Open vSwitch in sbin, which an ordinary user's PATH lacks.
+_ENVIRONMENT = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
+
+
+def run(*command: str | Path) -> str:
+    """Run a command to its end and return its output; `Unavailable` with what it said if it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=_ENVIRONMENT)
+    if done.returncode != 0:
+        message = f"{Path(command[0]).name} failed: {(done.stderr or done.stdout).strip()}"
+        raise Unavailable(message, status=done.returncode)
+    return done.stdout
+
+
+def accepts(host: str, port: int) -> bool:
+    """Whether something accepts TCP connections there."""
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class Scoped(ABC):
+    """What runs for the length of a `with` statement, and not a moment longer."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start, and return when it serves."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End it and leave nothing behind."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Server(Scoped):
+    """One server process on loopback, with its data in a short directory of its own.
+
+    Use it in a `with` statement, or call `start` and in the end `close`. Data and ports are kept until
+    `close`, over any number of `stop`, `kill` and `restart`.
+    """
+
+    name: ClassVar[str]
+    """What people call it; names the directory and appears in errors."""
+
+    patience: ClassVar[float] = 30.0
+    """Seconds that the server may take until it serves."""
+
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    """Asks the server to end cleanly."""
+
+    stop_patience: ClassVar[float] = 10.0
+    """Seconds that a clean end may take before it is forced."""
+
+    def __init__(self) -> None:
+        # /tmp whatever TMPDIR says: a Unix socket's path must stay under 107 bytes
+        self.directory = Path(tempfile.mkdtemp(prefix=f"mn-{self.name}-", dir="/tmp"))
+        self.log = self.directory / "log"
+        self._leases: list[PortLease] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._prepared = False
+
+    @abstractmethod
+    def command(self) -> Sequence[str | Path]:
+        """Return the command line that runs the server in the foreground."""
+
+    @abstractmethod
+    def serves(self) -> bool:
+        """Whether the server answers its clients now."""
+
+    def prepare(self) -> None:
+        """Make configuration and data; called once, before the first start."""
+
+    def lease_port(self, host: str = LOOPBACK) -> int:
+        """Return a port on `host` that is this server's own until `close`."""
+        self._leases.append(PortLease(host))
+        return self._leases[-1].port
+
+    @property
+    def running(self) -> bool:
+        """Whether the process exists, frozen or not."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running server; `Unavailable` where it does not run."""
+        if self._process is None or not self.running:
+            message = f"{self.name} does not run"
+            raise Unavailable(message, server=self.name)
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start, and return when the server serves; `Unavailable` with the end of its log if it does not."""
+        self.launch()
+        self.await_serving()
+
+    def launch(self) -> None:
+        """Start the process, unless it runs, without waiting for it to serve."""
+        if self.running:
+            return
+        if not self._prepared:
+            self.prepare()
+            self._prepared = True
+        self._process = _launcher.submit(self._spawn).result()
+
+    def await_serving(self) -> None:
+        """Wait until a launched server serves; as `start`."""
+        _wait(lambda: self.serves() or not self.running, self.patience)
+        if not self.running or not self.serves():
+            self.kill()
+            message = f"{self.name} did not serve; its log ends:\n{_tail(self.log)}"
+            raise Unavailable(message, server=self.name)
+
+    def stop(self) -> None:
+        """End the server cleanly, by force where that takes too long."""
+        if self._process is None or not self.running:
+            return
+        self.thaw()
+        self._process.send_signal(self.stop_signal)
+        try:
+            self._process.wait(self.stop_patience)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL the server and its children, as a crash of the machine would; return when they are gone."""
+        if self._process is None or not self.running:
+            return
+        family = self._signal(signal.SIGKILL)
+        self._process.wait()
+        _wait(lambda: not any(_lives(pid) for pid in family), self.stop_patience)
+
+    def restart(self) -> None:
+        """Stop if it runs, and start on the same data and ports; as `start`."""
+        self.stop()
+        self.start()
+
+    def freeze(self) -> None:
+        """SIGSTOP: the server keeps its connections and answers nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT: the server goes on after `freeze`."""
+        self._signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """Kill, remove the data and give the ports back."""
+        self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        for lease in self._leases:
+            lease.release()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [*_DIE_WITH_PARENT, *self.command()],
+                cwd=self.directory,
+                env=_ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for us: we stop the servers in good order
+            )
+
+    def _signal(self, number: signal.Signals) -> list[int]:
+        family = [self.pid, *_children(self.pid)]
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        return family
+
+
+def _children(pid: int) -> list[int]:
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for children in lists for child in children.read_text().split()]
+
+
+def _lives(pid: int) -> bool:
+    """Whether the process exists and is no zombie, which whoever adopted it may reap late."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> None:
+    """Return as soon as the condition holds, or when the time is over."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _tail(log: Path, lines: int = 15) -> str:
+    text = log.read_text(errors="replace") if log.exists() else ""
+    return "\n".join(text.splitlines()[-lines:])
