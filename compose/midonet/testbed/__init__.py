@@ -9,9 +9,19 @@
 The product never imports this package.
 """
 
+from midonet.testbed.kafka import Kafka, KafkaCluster
 from midonet.testbed.ovsdb import OvsdbServer, Schema
 from midonet.testbed.postgres import Postgres
 from midonet.testbed.server import Server
 from midonet.testbed.zookeeper import ZooKeeper, ZooKeeperEnsemble
 
-__all__ = ["OvsdbServer", "Postgres", "Schema", "Server", "ZooKeeper", "ZooKeeperEnsemble"]
+__all__ = [
+    "Kafka",
+    "KafkaCluster",
+    "OvsdbServer",
+    "Postgres",
+    "Schema",
+    "Server",
+    "ZooKeeper",
+    "ZooKeeperEnsemble",
+]

@@ -1,5 +1,6 @@
 """Several servers that only serve together: started at once, killed one by one."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 from midonet.testbed.server import Scoped, Server
@@ -17,8 +18,8 @@ class Group(Scoped, Generic[Member]):
 
     def start(self) -> None:
         """Start all members, and return when each serves; as `Server.start`."""
-        for member in self.members:
-            member.launch()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Server.launch, self.members))
         for member in self.members:
             member.await_serving()
 

@@ -59,7 +59,7 @@ class OvsdbServer(Server):
         return accepts(self.host, self.port)
 
     def vtep_ctl(self, *arguments: str) -> str:
-        """Run vtep-ctl on this database and return its output; `Unavailable` with what it said if it fails."""
+        """Run vtep-ctl on this database and return its output; `Unavailable` if it fails."""
         return run("vtep-ctl", f"--db=unix:{self.sock}", "--timeout=10", *arguments)
 
     def add_switch(

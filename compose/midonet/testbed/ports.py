@@ -27,8 +27,7 @@ class PortLease:
                 self.port = port
                 self._lock = lock
                 return
-        message = f"no free port on {host} after {_ATTEMPTS} attempts"
-        raise OSError(message)
+        raise OSError(f"no free port on {host} after {_ATTEMPTS} attempts")
 
     def release(self) -> None:
         """Give the port back."""

@@ -96,5 +96,4 @@ def _program(name: str) -> Path:
         return programs[-1]
     if found := shutil.which(name):
         return Path(found)
-    message = f"PostgreSQL's {name} was not found: run `make setup`"
-    raise Unavailable(message)
+    raise Unavailable(f"PostgreSQL's {name} is not installed: run `make setup`", program=name)

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ from midonet.testbed.ports import PortLease
 __all__ = ["LOOPBACK", "Scoped", "Server", "accepts", "run"]
 
 LOOPBACK = "127.0.0.1"
+_POLL = 0.02  # seconds between two looks at a server
 
 # The kernel kills a child with its parent *thread*: one thread that lives to the end starts every server.
 _launcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="testbed-launcher")
@@ -36,10 +37,13 @@ _ENVIRONMENT = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
 
 def run(*command: str | Path) -> str:
     """Run a command to its end and return its output; `Unavailable` with what it said if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=_ENVIRONMENT)
+    program = Path(command[0]).name
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=_ENVIRONMENT)
+    except FileNotFoundError:
+        raise Unavailable(f"{program} is not installed: run `make setup`", program=program) from None
     if done.returncode != 0:
-        message = f"{Path(command[0]).name} failed: {(done.stderr or done.stdout).strip()}"
-        raise Unavailable(message, status=done.returncode)
+        raise Unavailable(f"{program} failed: {(done.stderr or done.stdout).strip()}", program=program)
     return done.stdout
 
 
@@ -103,6 +107,7 @@ class Server(Scoped):
         self._leases: list[PortLease] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._prepared = False
+        self._log_start = 0
 
     @abstractmethod
     def command(self) -> Sequence[str | Path]:
@@ -120,6 +125,10 @@ class Server(Scoped):
         self._leases.append(PortLease(host))
         return self._leases[-1].port
 
+    def has_logged(self, text: str) -> bool:
+        """Whether the log has this text since the last start."""
+        return text.encode() in self.log.read_bytes()[self._log_start :]
+
     @property
     def running(self) -> bool:
         """Whether the process exists, frozen or not."""
@@ -129,8 +138,7 @@ class Server(Scoped):
     def pid(self) -> int:
         """Process id of the running server; `Unavailable` where it does not run."""
         if self._process is None or not self.running:
-            message = f"{self.name} does not run"
-            raise Unavailable(message, server=self.name)
+            raise Unavailable(f"{self.name} does not run", server=self.name)
         return self._process.pid
 
     def start(self) -> None:
@@ -145,15 +153,18 @@ class Server(Scoped):
         if not self._prepared:
             self.prepare()
             self._prepared = True
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
         self._process = _launcher.submit(self._spawn).result()
 
     def await_serving(self) -> None:
         """Wait until a launched server serves; as `start`."""
-        _wait(lambda: self.serves() or not self.running, self.patience)
-        if not self.running or not self.serves():
-            self.kill()
-            message = f"{self.name} did not serve; its log ends:\n{_tail(self.log)}"
-            raise Unavailable(message, server=self.name)
+        deadline = time.monotonic() + self.patience
+        while self.running and time.monotonic() < deadline:
+            if self.serves():
+                return
+            time.sleep(_POLL)
+        self.kill()
+        raise Unavailable(f"{self.name} did not serve; its log ends:\n{_tail(self.log)}", server=self.name)
 
     def stop(self) -> None:
         """End the server cleanly, by force where that takes too long."""
@@ -172,7 +183,8 @@ class Server(Scoped):
             return
         family = self._signal(signal.SIGKILL)
         self._process.wait()
-        _wait(lambda: not any(_lives(pid) for pid in family), self.stop_patience)
+        while any(_lives(pid) for pid in family):
+            time.sleep(_POLL)
 
     def restart(self) -> None:
         """Stop if it runs, and start on the same data and ports; as `start`."""
@@ -226,13 +238,6 @@ def _lives(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
-
-
-def _wait(condition: Callable[[], bool], seconds: float) -> None:
-    """Return as soon as the condition holds, or when the time is over."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
 
 
 def _tail(log: Path, lines: int = 15) -> str:

@@ -25,15 +25,20 @@ admin.enableServer=false
 
 
 class ZooKeeper(Server):
-    """One ZooKeeper server, standing alone unless an ensemble makes it a member."""
+    """One ZooKeeper server, standing alone unless an ensemble makes it a member.
+
+    `number` tells the servers of an ensemble apart; an ensemble also sets `membership`, the `server.…` lines
+    of zoo.cfg, before the first start.
+    """
 
     name = "zookeeper"
 
-    def __init__(self) -> None:
+    def __init__(self, *, number: int = 1) -> None:
         super().__init__()
+        self.number = number
         self.port = self.lease_port()
-        self._membership = ""
-        self._number = 1
+        self.voter = f"{LOOPBACK}:{self.lease_port()}:{self.lease_port()}"
+        self.membership = ""
 
     @property
     def hosts(self) -> str:
@@ -49,10 +54,6 @@ class ZooKeeper(Server):
                 return value
         return None
 
-    def join(self, number: int, membership: str) -> None:
-        """Become server `number` of the ensemble that `membership` lists; before the first start."""
-        self._number, self._membership = number, membership
-
     def ask(self, word: str) -> str:
         """Return the answer to a four-letter command such as `srvr` or `mntr`, empty where there is none."""
         try:
@@ -66,9 +67,9 @@ class ZooKeeper(Server):
         """Write zoo.cfg and the server's number."""
         data = self.directory / "data"
         data.mkdir()
-        (data / "myid").write_text(f"{self._number}\n")
+        (data / "myid").write_text(f"{self.number}\n")
         configuration = _CONFIGURATION.format(directory=self.directory, host=LOOPBACK, port=self.port)
-        (self.directory / "zoo.cfg").write_text(configuration + self._membership)
+        (self.directory / "zoo.cfg").write_text(configuration + self.membership)
 
     def command(self) -> Sequence[str | Path]:
         """Run the main class of both modes."""
@@ -85,13 +86,9 @@ class ZooKeeperEnsemble(Group[ZooKeeper]):
     """`n` ZooKeeper servers with one leader among them."""
 
     def __init__(self, n: int = 3) -> None:
-        super().__init__([ZooKeeper() for _ in range(n)])
-        lines = [
-            f"server.{number}={LOOPBACK}:{member.lease_port()}:{member.lease_port()}"
-            for number, member in enumerate(self.members, start=1)
-        ]
-        for number, member in enumerate(self.members, start=1):
-            member.join(number, "\n".join(lines) + "\n")
+        super().__init__([ZooKeeper(number=number) for number in range(1, n + 1)])
+        for member in self.members:
+            member.membership = "".join(f"server.{each.number}={each.voter}\n" for each in self.members)
 
     @property
     def hosts(self) -> str:

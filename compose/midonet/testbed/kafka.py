@@ -1,0 +1,117 @@
+"""Real Apache Kafka in KRaft mode: one node, or a cluster that survives the loss of one."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+from uuid import uuid4
+
+from midonet.testbed.group import Group
+from midonet.testbed.jvm import java
+from midonet.testbed.server import LOOPBACK, Server, accepts, run
+
+__all__ = ["Kafka", "KafkaCluster"]
+
+# 16 MiB for a commit, and room for the record around it.
+_RECORD_BYTES = 16 * 1024 * 1024 + 64 * 1024
+
+_SETTINGS: Mapping[str, str] = {
+    "process.roles": "broker,controller",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    "message.max.bytes": str(_RECORD_BYTES),
+    "replica.fetch.max.bytes": str(_RECORD_BYTES),
+    "offsets.topic.num.partitions": "4",
+    "group.initial.rebalance.delay.ms": "0",
+    # the broker's heap is small: the default of 128 MiB would take half of it
+    "log.cleaner.dedupe.buffer.size": str(8 * 1024 * 1024),
+}
+
+# A killed node is let in again only when the session of its former life is over.
+_ALONE: Mapping[str, str] = {
+    "broker.session.timeout.ms": "1500",
+    "broker.heartbeat.interval.ms": "300",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+}
+
+# Three copies of everything, and a dead broker is noticed after 3 s instead of 9.
+_REPLICATED: Mapping[str, str] = {
+    "offsets.topic.replication.factor": "3",
+    "transaction.state.log.replication.factor": "3",
+    "transaction.state.log.min.isr": "2",
+    "default.replication.factor": "3",
+    "min.insync.replicas": "2",
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+}
+
+
+class Kafka(Server):
+    """One combined Kafka node (broker and controller), standing alone unless a cluster makes it a member.
+
+    `settings` are added to server.properties: topic defaults, time-outs. `number` tells the nodes of a
+    cluster apart; a cluster also sets `voters` and `cluster_id`, alike on every node, before the first start.
+    """
+
+    name = "kafka"
+    patience: ClassVar[float] = 60.0
+
+    def __init__(self, settings: Mapping[str, str] | None = None, *, number: int = 1) -> None:
+        super().__init__()
+        self.number = number
+        self.port = self.lease_port()
+        self._file = self.directory / "server.properties"
+        self._controller = f"{LOOPBACK}:{self.lease_port()}"
+        self._settings = {**_ALONE, **(settings or {})}
+        self.voter = f"{number}@{self._controller}"
+        self.voters = self.voter
+        self.cluster_id = base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
+
+    @property
+    def bootstrap(self) -> str:
+        """Address for clients, `HOST:PORT`."""
+        return f"{LOOPBACK}:{self.port}"
+
+    def prepare(self) -> None:
+        """Write server.properties and format the data directory."""
+        properties = "".join(f"{key}={value}\n" for key, value in self._properties().items())
+        self._file.write_text(properties)
+        run(*java("kafka", "kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", self._file))
+
+    def command(self) -> Sequence[str | Path]:
+        """Run in the foreground and log to standard output."""
+        return java("kafka", "-Dlog4j2.level=INFO", "kafka.Kafka", self._file)
+
+    def serves(self) -> bool:
+        """Whether the node has joined its cluster and accepts clients."""
+        return self.has_logged("Kafka Server started") and accepts(LOOPBACK, self.port)
+
+    def _properties(self) -> Mapping[str, str]:
+        return {
+            "node.id": str(self.number),
+            "controller.quorum.voters": self.voters,
+            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{self._controller}",
+            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "log.dirs": str(self.directory / "data"),
+            **_SETTINGS,
+            **self._settings,
+        }
+
+
+class KafkaCluster(Group[Kafka]):
+    """`n` ≥ 3 combined nodes that keep three copies and go on while a majority of them lives."""
+
+    def __init__(self, n: int = 3, settings: Mapping[str, str] | None = None) -> None:
+        replicated = {**_REPLICATED, **(settings or {})}
+        super().__init__([Kafka(replicated, number=number) for number in range(1, n + 1)])
+        for member in self.members:
+            member.voters = ",".join(each.voter for each in self.members)
+            member.cluster_id = self.members[0].cluster_id
+
+    @property
+    def bootstrap(self) -> str:
+        """Addresses for clients, `HOST:PORT,…`."""
+        return ",".join(member.bootstrap for member in self.members)
