@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from midonet.events.commit import Commit, Head, Record, sha256
 
-__all__ = ["Skipped", "extend"]
+__all__ = ["Skipped", "extend", "parse"]
 
 _decoder = msgspec.json.Decoder(Commit)
 
@@ -25,12 +25,19 @@ class Skipped(Struct, frozen=True):
     prev: str = ""
 
 
+def parse(raw: bytes) -> Commit | None:
+    """Return the commit that the bytes say, or None if they say none; whether it is in a chain is open."""
+    try:
+        return _decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def extend(head: Head, raw: bytes) -> Record | Skipped:
     """Accept `raw` iff it is a commit at the next position whose `prev` is the hash of the head."""
     digest = sha256(raw)
-    try:
-        commit = _decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    commit = parse(raw)
+    if commit is None:
         return Skipped("not-a-commit", digest)
     if commit.position != head.position + 1:
         return Skipped("position", digest, commit.position, commit.prev)

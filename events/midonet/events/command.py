@@ -21,11 +21,12 @@ class Create(Struct, frozen=True, tag="create", tag_field="op"):
 
 
 class Update(Struct, frozen=True, tag="update", tag_field="op"):
-    """Set fields of an object; None clears one."""
+    """Set fields of an object; None clears one. Refused if one of the `vacant` fields has a value already."""
 
     kind: str
     ref: str
     fields: dict[str, Any]
+    vacant: tuple[str, ...] = ()
 
 
 class Delete(Struct, frozen=True, tag="delete", tag_field="op"):

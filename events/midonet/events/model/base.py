@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Protocol, Self
 
+import msgspec
 from msgspec import Meta, Struct
 
 from midonet.events.model.fields import DERIVED, Name
@@ -48,6 +49,14 @@ class Entity(Struct, frozen=True, kw_only=True):
 
     def check(self, view: View) -> None:
         """Raise `InvalidValue` or `Conflict` if the object makes no sense, alone or among the others."""
+
+    def without(self, field: str, target: str) -> Self | None:
+        """Return the object after it forgot its reference to `target`; None if it makes no sense without it."""
+        value = getattr(self, field)
+        if not isinstance(value, tuple):
+            return msgspec.structs.replace(self, **{field: None})
+        left = tuple(item for item in value if target not in (item, getattr(item, "host", None)))
+        return msgspec.structs.replace(self, **{field: left})
 
     @staticmethod
     def verb(changed: Mapping[str, tuple[Any, Any]]) -> str:

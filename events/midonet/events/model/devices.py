@@ -80,21 +80,25 @@ class Port(Entity, frozen=True, kw_only=True):
     tunnel_key: Annotated[int | None, DERIVED, Meta(description="Overlay key of the port, 24 bits.")] = None
 
     def derive(self) -> Self:
-        """Give a router port a stable, locally administered MAC address; drop half a binding."""
-        port = self
-        if port.host is None and port.interface is not None:
-            port = msgspec.structs.replace(port, interface=None)
-        if port.router is not None and port.mac is None:
-            digest = hashlib.sha256(port.id.encode()).hexdigest()
-            port = msgspec.structs.replace(port, mac="02:" + ":".join(digest[i : i + 2] for i in range(0, 10, 2)))
-        return port
+        """Give a router port a stable, locally administered MAC address."""
+        if self.router is None or self.mac is not None:
+            return self
+        digest = hashlib.sha256(self.id.encode()).hexdigest()
+        mac = ":".join(("02", *(digest[i : i + 2] for i in range(0, 10, 2))))
+        return msgspec.structs.replace(self, mac=mac)
+
+    def without(self, field: str, target: str) -> Self | None:
+        """A binding goes as a whole."""
+        port = super().without(field, target)
+        return msgspec.structs.replace(port, interface=None) if port and field == "host" else port
 
     def check(self, view: View) -> None:
         """One device; a whole binding or none; bound or linked; router fields on router ports only."""
         if (self.bridge is None) == (self.router is None):
             raise InvalidValue("a port is on exactly one of a bridge and a router", field="bridge")
-        if self.host is not None and self.interface is None:
-            raise InvalidValue("a port that is bound to a host needs an interface", field="interface")
+        if (self.host is None) != (self.interface is None):
+            missing = "host" if self.host is None else "interface"
+            raise InvalidValue(f"a bound port has a host and an interface; {missing} is missing", field=missing)
         if self.host is not None and self.peer is not None:
             raise Conflict("a port cannot be bound to a host and linked to a peer", field="peer")
         self._check_kind()

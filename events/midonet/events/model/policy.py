@@ -117,18 +117,20 @@ class Rule(Entity, frozen=True, kw_only=True):
     inv_icmp_data_dst: Inverted = False
     fragment_policy: Annotated[FragmentPolicy | None, Meta(description="Which IP fragments match.")] = None
 
-    def derive(self) -> Self:
-        """Drop the inversion of a condition that is not (or no longer) there."""
-        stray = {
-            field: False
-            for field in self.__struct_fields__
-            if field.startswith("inv_") and getattr(self, field) and not _is_set(getattr(self, field[4:]))
-        }
-        return msgspec.structs.replace(self, **stray) if stray else self
+    def without(self, field: str, target: str) -> Self | None:
+        """A condition that loses its last port is always true when inverted, and never otherwise."""
+        rule = super().without(field, target)
+        if rule is None or _is_set(getattr(rule, field)):
+            return rule
+        inversion = f"inv_{field}"
+        return msgspec.structs.replace(rule, **{inversion: False}) if getattr(rule, inversion, False) else None
 
     def check(self, view: View) -> None:
         """Action and its data belong together; layer-4 conditions need a fragment policy that has them."""
         del view
+        for field in self.__struct_fields__:
+            if field.startswith("inv_") and getattr(self, field) and not _is_set(getattr(self, field[4:])):
+                raise InvalidValue(f"{field} turns {field[4:]} round, which is not set", field=field)
         if (self.action == "jump") != (self.jump_chain is not None):
             raise InvalidValue("jump_chain belongs to the action jump, which needs it", field="jump_chain")
         if self.jump_chain == self.chain:

@@ -111,6 +111,11 @@ class Kind:
             found.extend((spec.name, part.name, spec.many, part.ref) for part in spec.parts if part.ref is not None)
         return tuple(found)
 
+    @cached_property
+    def ref_of(self) -> dict[str, Ref]:
+        """The reference that each referring field declares."""
+        return {field: ref for field, _, _, ref in self.refs}
+
     def targets(self, entity: Entity) -> Iterator[tuple[str, str]]:
         """Yield (field, id) of every reference that the object holds, nested ones included."""
         for field, part, many, _ in self.refs:

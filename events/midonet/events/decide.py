@@ -1,0 +1,139 @@
+"""Decide: which events a command comes to on a topology, or why it is refused.
+
+Pure: the same command with the same id on the same topology gives the same events, ids and numbers included, so
+that a command can be decided again after a lost race. The topology is left exactly as it was.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from midonet.events import put, resolve
+from midonet.events.command import AddItem, Command, Create, Delete, Op, Put, RemoveItem, Update
+from midonet.events.commit import Event
+from midonet.events.draft import Draft, drafting, label
+from midonet.events.errors import Conflict, InvalidValue, NotFound
+from midonet.events.model import Entity, FieldSpec, Kind, kind_of
+from midonet.events.model.fields import canonical_id
+from midonet.events.topology import Topology
+
+__all__ = ["Decision", "decide"]
+
+
+class Decision(Struct, frozen=True):
+    """What an accepted command comes to; no events: everything is already as wished."""
+
+    events: list[Event]
+    object: Entity | None
+    """The object that the command is about, as it will be (or as it was, if deleted)."""
+
+
+def decide(topology: Topology, command: Command, command_id: str) -> Decision:
+    """Return the decision; raise `Rejected` or `NotFound` with what is wrong, where, and what to do."""
+    with drafting(topology, command_id) as draft:
+        subjects = [_OPS[type(op)](draft, op) for op in command.ops]
+        draft.settle()
+        last = subjects[-1] if subjects else None
+        subject = (topology.find(last.id) or last) if last is not None else None
+        return Decision(draft.events(), subject)
+
+
+def _create(draft: Draft, op: Create) -> Entity:
+    kind = kind_of(op.kind)
+    fields = dict(op.fields)
+    object_id = _chosen_id(fields) or draft.new_id()
+    placed = {"index": kind.field("index").coerce(fields.pop("index"))} if _may_place(kind, fields) else {}
+    put.refuse_derived(kind, fields)
+    return draft.create(put.build(kind, object_id, {**resolve.values(draft.topology, kind, fields), **placed}))
+
+
+def _chosen_id(fields: dict[str, Any]) -> str | None:
+    chosen = fields.pop("id", None)
+    try:
+        return canonical_id(chosen) if chosen is not None else None
+    except ValueError as error:
+        raise InvalidValue(f"id: {error}", field="id") from None
+
+
+def _may_place(kind: Kind, fields: Mapping[str, Any]) -> bool:
+    return kind.name == "rule" and fields.get("index") is not None
+
+
+def _update(draft: Draft, op: Update) -> Entity:
+    kind = kind_of(op.kind)
+    old = resolve.find(draft.topology, op.kind, op.ref)
+    for field in op.vacant:
+        if getattr(old, field) is not None:
+            raise Conflict(f"{label(old)}: {field} is already {getattr(old, field)}", field=field, id=old.id)
+    put.refuse_derived(kind, op.fields)
+    values = resolve.values(draft.topology, kind, op.fields)
+    put.refuse_move(kind, old, values)
+    draft.change(old, msgspec.structs.replace(old, **values))
+    return _now(draft, old)
+
+
+def _delete(draft: Draft, op: Delete) -> Entity:
+    target = resolve.find(draft.topology, op.kind, op.ref) if op.ref is not None else _matching(draft, op)
+    draft.delete(target, cascade=op.cascade)
+    return target  # type: ignore[no-any-return]
+
+
+def _matching(draft: Draft, op: Delete) -> Any:
+    kind = kind_of(op.kind)
+    values = resolve.values(draft.topology, kind, op.where)
+    owner = next((field for field in kind.cls.OWNER if values.get(field)), None)
+    siblings = draft.topology.referrers(values[owner], kind.name, owner) if owner else draft.topology.all(kind.name).values()
+    for entity in siblings:
+        if all(getattr(entity, field) == value for field, value in values.items()):
+            return entity
+    wanted = ", ".join(f"{field} {value}" for field, value in op.where.items())
+    raise NotFound(f"there is no {kind.name} with {wanted}", kind=kind.name, where=op.where)
+
+
+def _add_item(draft: Draft, op: AddItem) -> Entity:
+    old, spec, (item,) = _list_item(draft, op)
+    return _set_list(draft, old, spec, (*getattr(old, spec.name), item))
+
+
+def _remove_item(draft: Draft, op: RemoveItem) -> Entity:
+    old = resolve.find(draft.topology, op.kind, op.ref)
+    spec = kind_of(op.kind).field(op.field)
+    wanted = resolve.partial(draft.topology, spec, op.item)
+    present = getattr(old, spec.name)
+    left = tuple(item for item in present if not _fits(item, wanted))
+    if len(left) == len(present):
+        raise NotFound(f"{label(old)}: {spec.name} has no {op.item}", field=spec.name, item=op.item)
+    return _set_list(draft, old, spec, left)
+
+
+def _fits(item: Any, wanted: Any) -> bool:
+    if isinstance(wanted, Mapping):
+        return all(getattr(item, part) == value for part, value in wanted.items())
+    return bool(item == wanted)
+
+
+def _list_item(draft: Draft, op: AddItem) -> tuple[Any, FieldSpec, tuple[Any, ...]]:
+    kind = kind_of(op.kind)
+    old = resolve.find(draft.topology, op.kind, op.ref)
+    return old, kind.field(op.field), resolve.values(draft.topology, kind, {op.field: [op.item]})[op.field]
+
+
+def _set_list(draft: Draft, old: Any, spec: FieldSpec, items: tuple[Any, ...]) -> Entity:
+    draft.change(old, msgspec.structs.replace(old, **{spec.name: items}))
+    return _now(draft, old)
+
+
+def _now(draft: Draft, entity: Entity) -> Entity:
+    return draft.topology.find(entity.id) or entity
+
+
+_OPS: Mapping[type[Op], Callable[[Draft, Any], Entity | None]] = {
+    Create: _create,
+    Update: _update,
+    Delete: _delete,
+    AddItem: _add_item,
+    RemoveItem: _remove_item,
+    Put: put.put,
+}

@@ -1,0 +1,153 @@
+"""A draft: the topology as a command would leave it, tried out and always taken back.
+
+The primitives create, change and delete objects with everything that follows of itself (cascades, symmetric
+links, numbers, places of rules). `settle` then checks what was touched, so the order of operations inside one
+command does not matter. The events are the difference between before and after: one per object.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID, uuid5
+
+import msgspec
+
+from midonet.events import evolve, reactions
+from midonet.events.commit import Event
+from midonet.events.errors import Conflict, InUse, MidonetError, NotFound
+from midonet.events.model import KINDS, Entity, OnDelete
+from midonet.events.pools import POOLS, allocate
+from midonet.events.topology import Topology
+
+__all__ = ["Draft", "drafting", "label"]
+
+_NAMESPACE = UUID("6d69646f-6e65-5274-8000-6f626a656374")
+_LISTED = 10
+
+
+def label(entity: Entity) -> str:
+    """Return how messages call an object: kind, name if it has one, and id."""
+    return f"{entity.KIND} {entity.name} ({entity.id})" if entity.name else f"{entity.KIND} {entity.id}"
+
+
+class Draft:
+    """One command under way on a topology."""
+
+    def __init__(self, topology: Topology, command_id: str) -> None:
+        self.topology = topology
+        self.planned: dict[tuple[str, str], list[str]] = {}
+        """Names of objects that this command will create: (kind, name) → ids."""
+        self._command_id = command_id
+        self._ids = 0
+        self._before: dict[str, Entity | None] = {}
+        self._cursors = dict(topology.cursors)
+
+    def new_id(self) -> str:
+        """Return the next object id: the same command decided again gives the same ids."""
+        self._ids += 1
+        return str(uuid5(_NAMESPACE, f"{self._command_id}/{self._ids}"))
+
+    def create(self, entity: Entity) -> Entity:
+        """Add an object, with the numbers that its kind gets at creation."""
+        if self.topology.find(entity.id) is not None:
+            raise Conflict(f"id {entity.id} is taken by {label(self.topology.find(entity.id) or entity)}", id=entity.id)
+        numbers = {
+            field: allocate(self.topology, pool) for field, pool in entity.NUMBERS.items() if POOLS[pool].at_creation
+        }
+        entity = msgspec.structs.replace(entity, **numbers).derive()
+        self._swap(entity.id, entity)
+        reactions.react(self, None, entity)
+        return entity
+
+    def change(self, old: Entity, new: Entity) -> None:
+        """Replace an object by a changed form of itself."""
+        new = new.derive()
+        if new != old:
+            self._swap(old.id, new)
+            reactions.react(self, old, new)
+
+    def delete(self, entity: Entity, *, cascade: bool) -> None:
+        """Remove an object and do to those that refer to it what their declarations say."""
+        self._swap(entity.id, None)
+        for referrer, field in self.topology.referring(entity.id):
+            self._release(referrer.id, field, entity.id, cascade=cascade)
+        reactions.react(self, entity, None)
+
+    def _release(self, referrer_id: str, field: str, target: str, *, cascade: bool) -> None:
+        referrer = self.topology.find(referrer_id)
+        if referrer is None:
+            return
+        ref = KINDS[referrer.KIND].ref_of[field]
+        action = ref.cascade if cascade and ref.on_delete is OnDelete.REFUSE else ref.on_delete
+        left = referrer.without(field, target) if action is OnDelete.CLEAR else None
+        if left is not None:
+            self.change(referrer, left)
+        elif action is not OnDelete.REFUSE:
+            self.delete(referrer, cascade=cascade)
+
+    def _swap(self, object_id: str, new: Entity | None) -> None:
+        old = self.topology.swap(object_id, new)
+        self._before.setdefault(object_id, old)
+
+    def settle(self) -> None:
+        """Check everything that was touched; raise the first trouble, named by its object."""
+        for object_id, old in self._before.items():
+            new = self.topology.find(object_id)
+            if new is not None:
+                self._check(new)
+            elif old is not None:
+                self._check_released(old)
+
+    def _check(self, entity: Entity) -> None:
+        for field, target in KINDS[entity.KIND].targets(entity):
+            wanted = KINDS[entity.KIND].ref_of[field].kind
+            if self.topology.get(wanted, target) is None and target not in self._before:
+                raise NotFound(f"{label(entity)}: {field}: there is no {wanted.replace('|', ' or ')} {target}", field=field)
+        for fields, other in self.topology.sharing(entity):
+            raise Conflict(
+                f"{label(entity)} has the same {' and '.join(fields)} as {label(self.topology.find(other) or entity)}",
+                fields=list(fields),
+                other=other,
+            )
+        try:
+            entity.check(self.topology)
+        except MidonetError as error:
+            raise type(error)(f"{label(entity)}: {error.message}", **error.details, id=entity.id) from None
+
+    def _check_released(self, gone: Entity) -> None:
+        referrers = self.topology.referring(gone.id)
+        if not referrers:
+            return
+        named = [f"{label(referrer)} ({field})" for referrer, field in referrers[:_LISTED]]
+        more = f" and {len(referrers) - _LISTED} more" if len(referrers) > _LISTED else ""
+        raise InUse(
+            f"{label(gone)} is in use by {', '.join(named)}{more}; release it there first, or use --cascade",
+            id=gone.id,
+            referrers=[{"kind": r.KIND, "id": r.id, "name": r.name, "field": field} for r, field in referrers],
+        )
+
+    def events(self) -> list[Event]:
+        """Return what the draft comes to, one event per object, in the order in which they were first touched."""
+        return [event for object_id, old in self._before.items() if (event := self._event(object_id, old))]
+
+    def _event(self, object_id: str, old: Entity | None) -> Event | None:
+        new = self.topology.find(object_id)
+        if new is None:
+            return evolve.deleted(old) if old is not None else None
+        return evolve.updated(old, new) if old is not None else evolve.created(new)
+
+    def take_back(self) -> None:
+        """Leave the topology exactly as it was."""
+        for object_id, old in reversed(self._before.items()):
+            self.topology.swap(object_id, old)
+        self.topology.cursors.clear()
+        self.topology.cursors.update(self._cursors)
+
+
+@contextmanager
+def drafting(topology: Topology, command_id: str) -> Iterator[Draft]:
+    """Work on a draft that is taken back at the end, whatever happens."""
+    draft = Draft(topology, command_id)
+    try:
+        yield draft
+    finally:
+        draft.take_back()

@@ -1,0 +1,265 @@
+"""Put: bring the topology to what documents describe, whatever their order (`midoctl apply`).
+
+Three passes. Plan: every document gets the id of the object that it means, or a new one. Write: fields are resolved
+(references may point at what is only planned) and objects created or changed. Order: rules written under a
+chain take their places. Fields that a document does not mention stay as they are.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from midonet.events import reactions, resolve
+from midonet.events.command import Put
+from midonet.events.draft import Draft, label
+from midonet.events.errors import AmbiguousRef, Conflict, InvalidValue, MidonetError
+from midonet.events.model import KINDS, Entity, Kind, kind_of
+from midonet.events.model.fields import canonical_id
+
+__all__ = ["build", "put", "refuse_derived", "refuse_move"]
+
+
+@dataclass(eq=False)
+class _Item:
+    """One described object on its way: where it stands in the input, and what is known of it so far."""
+
+    where: str
+    kind: Kind
+    fields: dict[str, Any]
+    parent: "_Item | None" = None
+    id: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    ordered: list["_Item"] | None = None
+    """The rules written under this chain: the whole list, in order."""
+
+
+def put(draft: Draft, op: Put) -> None:
+    """Run the three passes, then prune if asked for; errors name the document."""
+    items = [item for number, document in enumerate(op.documents, 1) for item in _flatten(document, f"document {number}")]
+    for item in sorted(items, key=lambda item: bool(item.kind.cls.OWNER)):
+        with _at(item):
+            _plan(draft, item)
+    _refuse_twins(items)
+    for item in items:
+        with _at(item):
+            _write(draft, item)
+    for item in items:
+        if item.ordered is not None:
+            _order(draft, item)
+    if op.prune:
+        _prune(draft, {item.id for item in items})
+
+
+class _at:  # noqa: N801 - reads as a phrase
+    """Errors raised inside name the document."""
+
+    def __init__(self, item: _Item) -> None:
+        self.item = item
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, MidonetError):
+            name = self.item.fields.get("name") or self.item.fields.get("id") or ""
+            where = f"{self.item.where} ({self.item.kind.name}{f' {name}' if name else ''})"
+            raise type(error)(f"{where}: {error.message}", **{**error.details, "where": self.item.where}) from None
+
+
+def _flatten(document: Any, where: str, parent: _Item | None = None, kind: str | None = None) -> Iterator[_Item]:
+    if not isinstance(document, Mapping) or not all(isinstance(key, str) for key in document):
+        raise InvalidValue(f"{where}: expected a mapping of fields, got {type(document).__name__}", where=where)
+    fields = dict(document)
+    said = fields.pop("kind", kind)
+    if not isinstance(said, str) or said not in KINDS or (kind is not None and said != kind):
+        wanted = kind or f"one of {', '.join(KINDS)}"
+        raise InvalidValue(f"{where}: kind is {said!r}; expected {wanted}", where=where, field="kind")
+    item = _Item(where, kind_of(said), fields, parent)
+    if parent is not None and parent.ordered is not None and said == "rule":
+        parent.ordered.append(item)
+    children = [child for key, part in _nested(item.kind).items() for child in _children(item, key, part)]
+    yield item
+    yield from children
+
+
+def _nested(kind: Kind) -> dict[str, Kind]:
+    """Keys under which parts of this kind are written inside it, e.g. `ports` under a bridge."""
+    return {
+        other.cls.NESTED: other
+        for other in KINDS.values()
+        if other.cls.NESTED and any(kind.name == other.ref_of[owner].kind for owner in other.cls.OWNER)
+    }
+
+
+def _children(item: _Item, key: str, part: Kind) -> Iterator[_Item]:
+    if key not in item.fields:
+        return
+    documents = item.fields.pop(key)
+    if not isinstance(documents, list):
+        raise InvalidValue(f"{item.where}: {key}: expected a list", where=item.where, field=key)
+    if part.name == "rule":
+        item.ordered = []
+    for number, document in enumerate(documents, 1):
+        yield from _flatten(document, f"{item.where}, {key} {number}", item, part.name)
+
+
+def _plan(draft: Draft, item: _Item) -> None:
+    """Find out which object the document means; plan a new one if there is none."""
+    _adopt(draft, item)
+    chosen = item.fields.pop("id", None)
+    if chosen is not None:
+        item.id = _checked_id(draft, item.kind, chosen)
+    else:
+        item.id = _recognised(draft, item) or draft.new_id()
+    for name in _names(item):
+        ids = draft.planned.setdefault((item.kind.name, name), [])
+        if draft.topology.get(item.kind.name, item.id) is None and item.id not in ids:
+            ids.append(item.id)
+
+
+def _adopt(draft: Draft, item: _Item) -> None:
+    """Write the parent's id into a nested document, and resolve it in a plain one."""
+    owners = item.kind.cls.OWNER
+    if item.parent is not None:
+        field_name = next(f for f in owners if item.kind.ref_of[f].kind == item.parent.kind.name)
+        if item.fields.get(field_name) not in (None, item.parent.id, item.parent.fields.get("name")):
+            raise InvalidValue(f"{field_name} differs from the {item.parent.kind.name} that it is written under")
+        item.fields[field_name] = item.parent.id
+    mine = {f: item.fields[f] for f in owners if item.fields.get(f) is not None}
+    item.fields.update(resolve.values(draft.topology, item.kind, mine, draft.planned))
+
+
+def _checked_id(draft: Draft, kind: Kind, chosen: Any) -> str:
+    try:
+        object_id = canonical_id(chosen)
+    except ValueError as error:
+        raise InvalidValue(f"id: {error}", field="id") from None
+    other = draft.topology.find(object_id)
+    if other is not None and other.KIND != kind.name:
+        raise Conflict(f"id {object_id} is taken by {label(other)}", id=object_id)
+    return object_id
+
+
+def _names(item: _Item) -> Iterator[str]:
+    yield item.id
+    name = item.fields.get("name")
+    if isinstance(name, str):
+        yield name
+        for owner in item.kind.cls.OWNER:
+            if item.fields.get(owner):
+                yield f"{item.fields[owner]}/{name}"
+
+
+def _recognised(draft: Draft, item: _Item) -> str | None:
+    """Return the existing object with the document's identity: its name, or its kind's identifying fields."""
+    if item.kind.name == "rule" and item.parent is not None:
+        return _rule_at(draft, item)
+    name = item.fields.get("name")
+    if name is None and (item.kind.cls.IDENTITY == ("name",) or not item.kind.cls.IDENTITY):
+        raise InvalidValue("it needs a name or an id, so that applying it again finds it", field="name")
+    candidates = _siblings(draft, item)
+    if name is not None:
+        found = [entity.id for entity in candidates if entity.name == name]
+    else:
+        identity = _identity(draft, item)
+        found = [e.id for e in candidates if all(getattr(e, part) == value for part, value in identity.items())]
+    if len(found) > 1:
+        raise AmbiguousRef(f"{len(found)} objects fit: {', '.join(found)}; give the id", candidates=found)
+    return found[0] if found else None
+
+
+def _siblings(draft: Draft, item: _Item) -> Iterator[Any]:
+    """Yield the objects of the kind that have the same parent; all of the name if the kind has no parents."""
+    owner = next((f for f in item.kind.cls.OWNER if item.fields.get(f)), None)
+    if owner is not None:
+        return draft.topology.referrers(item.fields[owner], item.kind.name, owner)
+    return iter(draft.topology.named(item.kind.name, str(item.fields.get("name"))))
+
+
+def _identity(draft: Draft, item: _Item) -> dict[str, Any]:
+    written = {part: item.fields.get(part) for part in item.kind.cls.IDENTITY}
+    missing = [part for part, value in written.items() if value is None and item.kind.fields[part].required]
+    if missing:
+        raise InvalidValue(f"{missing[0]} is missing", field=missing[0])
+    return resolve.values(draft.topology, item.kind, written, draft.planned)
+
+
+def _rule_at(draft: Draft, item: _Item) -> str | None:
+    assert item.parent is not None
+    place = _place(item)
+    rules = draft.topology.referrers(item.parent.id, "rule", "chain")
+    return next((rule.id for rule in rules if rule.index == place), None)
+
+
+def _place(item: _Item) -> int:
+    assert item.parent is not None and item.parent.ordered is not None
+    return item.parent.ordered.index(item) + 1
+
+
+def _refuse_twins(items: list[_Item]) -> None:
+    seen: dict[str, _Item] = {}
+    for item in items:
+        if item.id in seen:
+            raise Conflict(f"{item.where} and {seen[item.id].where} describe the same {item.kind.name}", id=item.id)
+        seen[item.id] = item
+
+
+def _write(draft: Draft, item: _Item) -> None:
+    old = draft.topology.get(item.kind.name, item.id)
+    fields = _without_unchanged_derived(item.kind, item.fields, old)
+    refuse_derived(item.kind, fields)
+    values = resolve.values(draft.topology, item.kind, fields, draft.planned)
+    if old is None:
+        draft.create(build(item.kind, item.id, values))
+    else:
+        refuse_move(item.kind, old, values)
+        draft.change(old, msgspec.structs.replace(old, **values))
+
+
+def _without_unchanged_derived(kind: Kind, fields: Mapping[str, Any], old: Entity | None) -> dict[str, Any]:
+    def stays(name: str) -> bool:
+        spec = kind.fields.get(name)
+        return spec is None or not spec.derived or (old is not None and fields[name] != getattr(old, name))
+
+    return {name: value for name, value in fields.items() if stays(name)}
+
+
+def _order(draft: Draft, chain: _Item) -> None:
+    """Give the rules written under a chain their places; rules of it that are not written go."""
+    written = [item.id for item in chain.ordered or ()]
+    for rule in list(draft.topology.referrers(chain.id, "rule", "chain")):
+        if rule.id not in written:
+            draft.delete(rule, cascade=False)
+    for index, rule_id in enumerate(written, 1):
+        reactions.place(draft, draft.topology.get("rule", rule_id), index)
+
+
+def _prune(draft: Draft, described: set[str]) -> None:
+    for entity in [entity for entity in draft.topology if entity.id not in described]:
+        if draft.topology.find(entity.id) is not None:
+            draft.delete(entity, cascade=False)
+
+
+def build(kind: Kind, object_id: str, values: Mapping[str, Any]) -> Entity:
+    """Return a new object; `InvalidValue` lists the fields that are missing."""
+    missing = [name for name, spec in kind.fields.items() if spec.required and name != "id" and name not in values]
+    if missing:
+        raise InvalidValue(f"a {kind.name} needs {', '.join(missing)}", field=missing[0], missing=missing)
+    return kind.cls(id=object_id, **values)
+
+
+def refuse_derived(kind: Kind, fields: Mapping[str, Any]) -> None:
+    """Raise `InvalidValue` if a field is one that only the system writes."""
+    for name in fields:
+        spec = kind.field(name)
+        if spec.derived or name == "id":
+            raise InvalidValue(f"{name} of a {kind.name} is allocated by the system and cannot be set", field=name)
+
+
+def refuse_move(kind: Kind, old: Entity, values: Mapping[str, Any]) -> None:
+    """Raise `InvalidValue` if an object would change its parent."""
+    for owner in kind.cls.OWNER:
+        if owner in values and values[owner] != getattr(old, owner):
+            raise InvalidValue(f"{label(old)} cannot move to another {owner}; delete and create it", field=owner)
