@@ -1,0 +1,9 @@
+"""The log: an append-only chain of commits behind one port, on SQLite, PostgreSQL or Kafka.
+
+Importing this package loads no database or Kafka library; `open_log` loads the one that the URL names.
+"""
+
+from midonet.events.log.address import open_log
+from midonet.events.log.port import Log, Progress
+
+__all__ = ["Log", "Progress", "open_log"]

@@ -1,0 +1,85 @@
+"""What every backend checks in the same way, and how it says that a check failed."""
+
+from collections.abc import Iterable, Sequence
+
+from midonet.events.chain import Skipped, extend
+from midonet.events.commit import MAX_COMMIT_BYTES, Head, Record
+from midonet.events.errors import Diverged, HeadMoved, InvalidValue, LostCommits, Tampered, TooLarge
+
+__all__ = ["check_batch", "diverged", "head_moved", "lost_commits", "same", "tampered"]
+
+_LISTED = 100
+"""How many of the commits in between a `HeadMoved` lists; a caller that needs all reads them."""
+
+
+def same(one: Head, other: Head) -> bool:
+    """Tell whether two heads are the same commit; the time is only for people."""
+    return one.position == other.position and one.hash == other.hash
+
+
+def check_batch(head: Head, batch: Sequence[bytes]) -> list[Record]:
+    """Return the records that `batch` adds to `head`.
+
+    Raises `TooLarge` and, for bytes that no reader would accept, `InvalidValue`: before anything is written.
+    """
+    records = []
+    for raw in batch:
+        _check_size(raw)
+        record = extend(head, raw)
+        if isinstance(record, Skipped):
+            raise InvalidValue(
+                f"bytes that do not extend position {head.position} cannot be appended ({record.reason})",
+                position=head.position + 1,
+                reason=record.reason,
+            )
+        records.append(record)
+        head = record.head
+    return records
+
+
+def _check_size(raw: bytes) -> None:
+    if len(raw) > MAX_COMMIT_BYTES:
+        raise TooLarge(
+            f"one commit of {len(raw)} bytes exceeds the limit of {MAX_COMMIT_BYTES}: split the change",
+            size=len(raw),
+            limit=MAX_COMMIT_BYTES,
+        )
+
+
+def head_moved(expected: Head, since: Iterable[Record]) -> HeadMoved:
+    """Return the error that tells a writer which commits came before its own."""
+    commits = [record.commit for record in since]
+    actual = commits[-1].position
+    return HeadMoved(
+        f"the log is at position {actual}, not at {expected.position}",
+        expected=expected.position,
+        actual=actual,
+        commits=[
+            {"position": c.position, "id": c.id, "actor": c.actor, "command": c.command.name} for c in commits[:_LISTED]
+        ],
+    )
+
+
+def lost_commits(reader: Head, end: int) -> LostCommits:
+    """Return the error for a log that ends before what a reader has already seen."""
+    return LostCommits(
+        f"the log has lost commits {end + 1} to {reader.position}: it ends at position {end}, "
+        f"but position {reader.position} was already read",
+        log=end,
+        reader=reader.position,
+    )
+
+
+def diverged(reader: Head, found: str) -> Diverged:
+    """Return the error for a log that holds another commit than the one that a reader has seen."""
+    return Diverged(
+        f"the log holds another commit at position {reader.position} than the one that was already read",
+        position=reader.position,
+        log=found,
+        reader=reader.hash,
+    )
+
+
+def tampered(position: int, what: str) -> Tampered:
+    """Return the error for a chain whose first position that cannot be trusted is `position`."""
+    return Tampered(f"the log cannot be trusted from position {position} on: {what}", position=position)

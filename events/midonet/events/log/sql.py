@@ -1,0 +1,314 @@
+"""The log as a table, on SQLAlchemy Core: one row per commit, one transaction per batch.
+
+Statements are built by SQLAlchemy once and run on the driver's own cursors: a single durable append then
+costs little more than its fsync. Nothing here may write a row that does not extend the chain.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from time import monotonic
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import LargeBinary, bindparam, cast, func, insert, select
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.schema import CreateTable
+from sqlalchemy.sql import ClauseElement
+
+from midonet.events.chain import Skipped, extend, parse
+from midonet.events.commit import GENESIS, Head, Record, sha256
+from midonet.events.errors import Conflict, NotFound, Tampered, Unavailable
+from midonet.events.log.checks import check_batch, diverged, head_moved, lost_commits, same, tampered
+from midonet.events.log.database import Bell, Database, commits
+from midonet.events.log.port import Progress
+
+__all__ = ["SqlLog"]
+
+T = TypeVar("T")
+Row = tuple[int, str, str, str, bytes]
+"""Position, command id, time, actor and bytes, as stored."""
+
+_CHUNK_ROWS = 2_000
+_CHUNK_BYTES = 16 * 1024 * 1024
+_FETCHED = 100
+
+# Somebody who edits the table by hand may leave TEXT in the column: the chain is about bytes.
+_body = cast(commits.c.body, LargeBinary)
+_row = select(commits.c.position, commits.c.id, commits.c.time, commits.c.actor, _body)
+_STATEMENTS: dict[str, ClauseElement] = {
+    "create": CreateTable(commits, if_not_exists=True),
+    "insert": insert(commits),
+    "last": _row.order_by(commits.c.position.desc()).limit(1),
+    "end": select(func.max(commits.c.position)),
+    "at": _row.where(commits.c.position == bindparam("position")),
+    "by_id": _row.where(commits.c.id == bindparam("id")),
+    "between": _row.where(commits.c.position > bindparam("after"), commits.c.position <= bindparam("end"))
+    .order_by(commits.c.position)
+    .limit(_CHUNK_ROWS),
+}
+
+
+class _Sql(NamedTuple):
+    text: str
+    values: dict[str, Any]
+
+
+def _compiled(statement: ClauseElement, database: Database) -> _Sql:
+    compiled = statement.compile(dialect=database.engine.dialect)
+    return _Sql(str(compiled), dict(compiled.params or {}))
+
+
+def _all(cursor: DBAPICursor) -> list[Row]:
+    return list(cursor.fetchall())
+
+
+def _chunk(cursor: DBAPICursor) -> list[Row]:
+    """Return the first rows, no more than fit well in memory."""
+    rows: list[Row] = []
+    size = 0
+    while size < _CHUNK_BYTES and (some := cursor.fetchmany(_FETCHED)):
+        rows += some
+        size += sum(len(row[-1]) for row in some)
+    return rows
+
+
+class SqlLog:
+    """A `Log` in the table `commits` of an SQL server."""
+
+    skipped = 0
+    """Every row must extend the chain: none is ever passed over."""
+
+    def __init__(self, database: Database, *, create: bool) -> None:
+        self._database = database
+        self._connection: PoolProxiedConnection | None = None
+        self._sql = {name: _compiled(statement, database) for name, statement in _STATEMENTS.items()}
+        self._sql["exists"] = _Sql(database.exists, {})
+        self._open(create=create)
+
+    @property
+    def url(self) -> str:
+        """The address of the log, without any password."""
+        return self._database.url
+
+    def _open(self, *, create: bool) -> None:
+        if self._fetch("exists"):
+            return
+        if not create:
+            raise Unavailable(f"there is no log at {self.url}", url=self.url)
+        with suppress(Conflict), self._transaction() as cursor:  # several may create it at once
+            cursor.execute(*self._sql["create"])
+
+    # Reading
+
+    def head(self) -> Head:
+        """Return the end of the log as of now."""
+        rows = self._fetch("last")
+        return _head(rows[0]) if rows else GENESIS
+
+    def head_at(self, position: int) -> Head:
+        """Return the head as it was at `position`; `NotFound` beyond the end."""
+        if position == 0:
+            return GENESIS
+        rows = self._fetch("at", position=position)
+        if rows:
+            return _head(rows[0])
+        end = self._end()
+        if 0 < position < end:
+            raise tampered(position, f"commit {position} is missing")
+        raise NotFound(f"there is no position {position}: the log ends at {end}", position=position, end=end)
+
+    def find(self, command_id: str) -> Record | None:
+        """Return the commit of a command id, or None if the log up to its present end has none."""
+        rows = self._fetch("by_id", id=command_id)
+        return _alone(rows[0]) if rows else None
+
+    def read(self, after: Head = GENESIS) -> Iterator[Record]:
+        """Yield the accepted commits after `after`, up to the end as of now."""
+        end = self._end_beyond(after)
+        head = after
+        while head.position < end:
+            for row in self._between(head.position, end):
+                record = self._accept(head, row, trusted=after.position)
+                head = record.head
+                yield record
+
+    def follow(self, after: Head, *, stopped: Callable[[], bool], idle: float = 1.0) -> Iterator[Record | Progress]:
+        """Yield as `read` does and go on with what is appended later, until `stopped()`."""
+        head, end, due = after, -1, 0.0
+        with self._database.bell() as bell:
+            while not stopped():
+                if end != head.position:
+                    for record in self.read(head):
+                        head, due = record.head, 0.0
+                        yield record
+                        if stopped():
+                            return
+                if monotonic() >= due:
+                    due = monotonic() + idle
+                    yield Progress(head)
+                end = self._next_end(bell, due)
+
+    def _next_end(self, bell: Bell, due: float) -> int:
+        bell.wait(max(0.0, min(bell.interval, due - monotonic())))
+        return self._end()
+
+    def _end(self) -> int:
+        return self._fetch("end")[0][0] or 0
+
+    def _end_beyond(self, after: Head) -> int:
+        """Return the present end, having checked that the log still holds what the reader has seen."""
+        end = self._end()
+        if end < after.position:
+            raise lost_commits(after, end)
+        if after.position:
+            found = self.head_at(after.position)
+            if not same(found, after):
+                raise diverged(after, found.hash)
+        return end
+
+    def _between(self, after: int, end: int) -> list[Row]:
+        rows = self._fetch("between", _chunk, after=after, end=end)
+        if not rows:
+            raise tampered(after + 1, f"commit {after + 1} is missing")
+        return rows
+
+    def _accept(self, head: Head, row: Row, *, trusted: int) -> Record:
+        position, *columns, raw = row
+        expected = head.position + 1
+        if position != expected:
+            raise tampered(expected, f"commit {expected} is missing, the next is {position}")
+        record = extend(head, raw)
+        if isinstance(record, Skipped):
+            raise self._broken(head, record, trusted=trusted)
+        commit = record.commit
+        if columns != [commit.id, commit.time, commit.actor]:
+            raise tampered(position, f"columns of commit {position} (id, time, actor) differ from its bytes")
+        return record
+
+    def _broken(self, head: Head, bad: Skipped, *, trusted: int) -> Tampered:
+        """Say which of two neighbours was altered; the one after them knows."""
+        known, position = head.position, head.position + 1
+        if bad.reason == "not-a-commit":
+            return tampered(position, f"what is stored as commit {position} is not a commit")
+        if bad.reason == "position":
+            return tampered(position, f"what is stored as commit {position} is commit {bad.position}")
+        if known == trusted:
+            return tampered(position, f"commit {position} does not hold the hash of commit {known}")
+        rows = self._fetch("at", position=position + 1)
+        after = parse(rows[0][-1]) if rows else None
+        if after is None or after.prev == bad.hash:
+            return tampered(known, f"its bytes no longer have the hash that commit {position} holds")
+        return tampered(
+            position,
+            f"it does not hold the hash of commit {known}, nor has it the hash that commit {position + 1} holds",
+        )
+
+    # Writing
+
+    def append(self, head: Head, batch: Sequence[bytes]) -> int:
+        """Append commits that extend `head` in order, all of them or none."""
+        records = check_batch(head, batch)
+        try:
+            inserted = self._insert(head, records)
+        except Conflict:  # a racing writer took the position, or the id is taken
+            if same(self.head(), head):
+                raise
+            inserted = False
+        if not inserted:
+            raise head_moved(head, self.read(head))
+        self._database.ring()
+        return len(records)
+
+    def _insert(self, head: Head, records: Sequence[Record]) -> bool:
+        with self._transaction() as cursor:
+            cursor.execute(*self._sql["last"])
+            last = cursor.fetchone()
+            if not same(_head(last) if last else GENESIS, head):
+                return False
+            cursor.executemany(self._sql["insert"].text, [_values(record) for record in records])
+            self._database.announce(cursor)
+        return True
+
+    # The connection
+
+    def close(self) -> None:
+        """Release the connection."""
+        if self._connection is not None:
+            with suppress(self._database.driver_error):
+                self._connection.close()
+            self._connection = None
+
+    def _fetch(self, name: str, take: Callable[[DBAPICursor], list[Row]] = _all, **values: Any) -> list[Row]:
+        text, defaults = self._sql[name]
+
+        def work(cursor: DBAPICursor) -> list[Row]:
+            with closing(cursor):
+                cursor.execute(text, defaults | values)
+                return take(cursor)
+
+        with self._failures():
+            return self._live(work)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[DBAPICursor]:
+        with self._failures():
+            cursor = self._live(self._begin)
+            try:
+                yield cursor
+            except BaseException:
+                self.close()  # rolls back, whatever state the connection is in
+                raise
+        with self._failures(committing=True):
+            cursor.execute("COMMIT")
+
+    def _begin(self, cursor: DBAPICursor) -> DBAPICursor:
+        cursor.execute(self._database.begin)
+        return cursor
+
+    def _live(self, work: Callable[[DBAPICursor], T]) -> T:
+        """Do the first work of a transaction; if the connection was lost while unused, do it on a new one."""
+        if self._connection is not None:
+            try:
+                if not self._database.lost(self._connection):
+                    return work(self._connection.cursor())
+            except self._database.driver_error:
+                if not self._database.lost(self._connection):
+                    raise
+            self.close()
+        self._connection = self._database.engine.raw_connection()
+        return work(self._connection.cursor())
+
+    @contextmanager
+    def _failures(self, *, committing: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, self._database.driver_error) as error:
+            self.close()
+            cause = error.__cause__ or error  # SQLAlchemy wraps what happens while it connects
+            raise self._database.failure(cause, committing=committing) from error
+
+
+def _head(row: Row) -> Head:
+    position, _, time, _, raw = row
+    return Head(position, sha256(raw), time)
+
+
+def _alone(row: Row) -> Record:
+    """Return a row as a record, though its neighbours were not looked at."""
+    position, command_id, *_, raw = row
+    commit = parse(raw)
+    if commit is None or (commit.position, commit.id) != (position, command_id):
+        raise tampered(position, f"what is stored as commit {position} is not that commit")
+    return Record(commit, raw, sha256(raw))
+
+
+def _values(record: Record) -> dict[str, Any]:
+    commit = record.commit
+    return {
+        "position": commit.position,
+        "id": commit.id,
+        "time": commit.time,
+        "actor": commit.actor,
+        "body": record.raw,
+    }

@@ -1,0 +1,148 @@
+"""SQLite as the database of a log: a file on a local disk, durable at every commit.
+
+WAL with `synchronous=FULL`: a commit is on the disk when `append` returns; readers never wait for writers.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+from sqlalchemy import URL, NullPool, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.pool import PoolProxiedConnection
+
+from midonet.events.errors import (
+    Conflict,
+    MidonetError,
+    Misconfigured,
+    OutcomeUnknown,
+    Unavailable,
+    UsageError,
+    VerificationFailed,
+)
+from midonet.events.log.database import Bell
+from midonet.events.log.inotify import FileWatch
+from midonet.events.log.sql import SqlLog
+
+__all__ = ["SqliteDatabase", "open_sqlite"]
+
+_SCHEME = "sqlite:///"
+_BUSY_SECONDS = 10.0
+_INTERVAL = 0.1
+
+_MEANINGS: dict[int, tuple[type[MidonetError], str]] = {
+    sqlite3.SQLITE_BUSY: (Unavailable, f"another process has kept it locked for {_BUSY_SECONDS:.0f} s"),
+    sqlite3.SQLITE_CANTOPEN: (Unavailable, "cannot be opened"),
+    sqlite3.SQLITE_CONSTRAINT: (Conflict, "has a commit with this position or id already"),
+    sqlite3.SQLITE_CORRUPT: (VerificationFailed, "is damaged"),
+    sqlite3.SQLITE_ERROR: (Misconfigured, "is not a commit log"),
+    sqlite3.SQLITE_FULL: (Unavailable, "cannot grow: the disk is full"),
+    sqlite3.SQLITE_NOTADB: (Misconfigured, "is not a SQLite database"),
+    sqlite3.SQLITE_READONLY: (Unavailable, "cannot be written"),
+}
+
+
+def open_sqlite(url: str, *, create: bool) -> SqlLog:
+    """Open the log in a SQLite file; `create` makes the file and its parent directories if absent."""
+    name = url.removeprefix(_SCHEME)
+    if name == url or not name or name == ":memory:":
+        raise UsageError(f"a SQLite log needs a file: {_SCHEME}FILE")
+    path = Path(name).absolute()
+    if create:
+        _make_parents(path)
+    return SqlLog(SqliteDatabase(path, create=create), create=create)
+
+
+def _make_parents(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be created: {error.strerror}", file=str(path)) from error
+
+
+class SqliteDatabase:
+    """One SQLite file."""
+
+    driver_error: type[Exception] = sqlite3.Error
+    begin = "BEGIN IMMEDIATE"
+    exists = "SELECT 1, '' FROM sqlite_schema WHERE name = 'commits'"
+
+    def __init__(self, path: Path, *, create: bool) -> None:
+        self.url = f"{_SCHEME}{path}"
+        self._path = path
+        self._opened: object = None
+        mode = "rwc" if create else "rw"
+        self.engine = create_engine(
+            URL.create("sqlite", database=path.as_uri(), query={"mode": mode, "uri": "true"}),
+            connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
+            paramstyle="named",
+            poolclass=NullPool,
+            pool_reset_on_return=None,
+        )
+        event.listen(self.engine, "connect", self._prepare)
+
+    def _prepare(self, connection: sqlite3.Connection, _: object) -> None:
+        with closing(connection.cursor()) as cursor:
+            mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            cursor.execute("PRAGMA synchronous = FULL")
+        if mode != "wal":
+            raise Misconfigured(f"{self._path} is where no write-ahead log can be", file=str(self._path))
+        self._opened = self._identity()
+
+    def _identity(self) -> object:
+        """Tell which file has the name now."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def lost(self, _: PoolProxiedConnection) -> bool:
+        """Tell whether the file was replaced or removed: what is written to the old one is lost."""
+        return self._identity() != self._opened
+
+    def failure(self, error: Any, *, committing: bool) -> MidonetError:
+        """Return what SQLite's result code means for this file."""
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_INTERNAL) & 0xFF
+        unnamed = OutcomeUnknown if committing else Unavailable
+        kind, meaning = _MEANINGS.get(code, (unnamed, "cannot be used"))
+        return kind(f"{self._path} {meaning} ({error})", file=str(self._path))
+
+    def announce(self, cursor: DBAPICursor) -> None:
+        """Do nothing: readers are woken after the commit."""
+
+    def ring(self) -> None:
+        """Touch the file: commits go to the write-ahead log beside it, which readers do not watch."""
+        with suppress(OSError):  # a reader looks by itself soon
+            os.utime(self._path)
+
+    @contextmanager
+    def bell(self) -> Iterator[Bell]:
+        """Watch the file."""
+        try:
+            watch = FileWatch(self._path)
+        except OSError:
+            yield _Clock()
+            return
+        with closing(watch):
+            yield _FileBell(watch)
+
+
+class _FileBell:
+    interval = _INTERVAL
+
+    def __init__(self, watch: FileWatch) -> None:
+        self.wait = watch.wait
+
+
+class _Clock:
+    """A bell for where the file cannot be watched."""
+
+    interval = _INTERVAL / 2
+
+    def wait(self, seconds: float) -> None:
+        sleep(seconds)
