@@ -227,7 +227,7 @@ class Store:
         return outcomes[: self._append(trial)]
 
     def _tentative(self, command: Command, context: Context) -> tuple[bytes, Decision]:
-        """Return the commit that a command comes to here and now; no bytes if it wants the careful way of `execute`."""
+        """Return the commit that a command comes to here and now; no bytes if it needs the careful `execute`."""
         careful = context.command_id is not None or context.if_head is not None
         command_id = new_command_id()
         try:

@@ -1,0 +1,141 @@
+"""PostgreSQL as the database of a log, for several nodes without a Kafka cluster.
+
+Readers are woken by NOTIFY, which is a part of the appending transaction. A server that may acknowledge what
+is not on its disk is refused. The password comes from the URL or from PGPASSWORD, and is never shown.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psycopg
+from sqlalchemy import URL, NullPool, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import PoolProxiedConnection
+
+from midonet.events.errors import (
+    Conflict,
+    InvalidValue,
+    MidonetError,
+    Misconfigured,
+    OutcomeUnknown,
+    Unavailable,
+    UsageError,
+)
+from midonet.events.log.database import Bell
+from midonet.events.log.sql import SqlLog
+
+__all__ = ["PostgresDatabase", "open_postgres"]
+
+_CHANNEL = "midonet_commits"
+_CONNECT_SECONDS = 5
+_SESSION = """
+SET lock_timeout = '10s';
+SET idle_in_transaction_session_timeout = '30s'
+"""  # a frozen writer must not stop the others for ever
+_RISKY = "SELECT name FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit') AND setting = 'off'"
+
+_MEANINGS: tuple[tuple[type[Exception], type[MidonetError]], ...] = (
+    (psycopg.IntegrityError, Conflict),
+    (psycopg.DataError, InvalidValue),
+    (psycopg.ProgrammingError, Misconfigured),
+)
+
+
+def open_postgres(url: str, *, create: bool) -> SqlLog:
+    """Open the log in a PostgreSQL database; `create` makes the table if absent, never the database."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # their text may hold the password
+        raise UsageError("not a valid address of a PostgreSQL database") from None
+    return SqlLog(PostgresDatabase(parsed), create=create)
+
+
+def _public(url: URL) -> str:
+    query = {key: value for key, value in url.query.items() if "password" not in key}
+    public = URL.create(url.drivername, url.username, None, url.host, url.port, url.database, query)
+    return public.render_as_string()
+
+
+class PostgresDatabase:
+    """One PostgreSQL database."""
+
+    driver_error: type[Exception] = psycopg.Error
+    begin = "BEGIN"
+    exists = "SELECT 1 WHERE to_regclass('commits') IS NOT NULL"
+
+    def __init__(self, url: URL) -> None:
+        self.url = _public(url)
+        self.engine = create_engine(
+            url,
+            connect_args={"autocommit": True, "connect_timeout": _CONNECT_SECONDS},
+            poolclass=NullPool,
+            pool_reset_on_return=None,
+        )
+        event.listen(self.engine, "connect", self._prepare)
+
+    def _prepare(self, connection: psycopg.Connection[Any], _: object) -> None:
+        connection.execute(_SESSION)
+        risky = [name for (name,) in connection.execute(_RISKY)]
+        if risky:
+            raise Misconfigured(
+                f"{self.url} would acknowledge commits that are not on its disk: "
+                + ", ".join(f"set {name} = on" for name in risky),
+                url=self.url,
+                settings=risky,
+            )
+
+    def lost(self, connection: PoolProxiedConnection) -> bool:
+        """Tell whether the server ended the session, or its network did."""
+        driver = connection.driver_connection
+        return driver is None or driver.closed or driver.broken
+
+    def failure(self, error: BaseException, *, committing: bool) -> MidonetError:
+        """Return what an error of the driver means; one without an answer of the server leaves COMMIT open."""
+        unnamed = OutcomeUnknown if committing else Unavailable
+        kind = next((ours for theirs, ours in _MEANINGS if isinstance(error, theirs)), unnamed)
+        return kind(f"{self.url}: {' '.join(str(error).split())}", url=self.url)
+
+    def announce(self, cursor: DBAPICursor) -> None:
+        """Notify listeners; the server delivers it with the commit."""
+        cursor.execute(f"NOTIFY {_CHANNEL}")
+
+    def ring(self) -> None:
+        """Do nothing: the transaction has announced itself."""
+
+    @contextmanager
+    def bell(self) -> Iterator[Bell]:
+        """Listen on a connection of its own."""
+        with closing(_Listener(self)) as listener:
+            yield listener
+
+
+class _Listener:
+    interval = 1.0
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+        self._connection = self._listen()
+
+    def _listen(self) -> PoolProxiedConnection:
+        try:
+            connection = self._database.engine.raw_connection()
+            connection.cursor().execute(f"LISTEN {_CHANNEL}")
+        except (DBAPIError, psycopg.Error) as error:
+            raise self._database.failure(error.__cause__ or error, committing=False) from error
+        return connection
+
+    def wait(self, seconds: float) -> None:
+        """Return at a notification, after `seconds`, or when notifications may have been missed."""
+        driver: Any = self._connection.driver_connection
+        try:
+            for _ in driver.notifies(timeout=seconds, stop_after=1):
+                pass
+        except psycopg.Error:
+            self.close()
+            self._connection = self._listen()
+
+    def close(self) -> None:
+        """End the session."""
+        self._connection.close()
