@@ -15,7 +15,7 @@ __all__ = ["GENESIS", "MAX_COMMIT_BYTES", "CommandRef", "Commit", "Event", "Head
 MAX_COMMIT_BYTES = 16 * 1024 * 1024
 """A larger commit is refused before it is written; the Kafka topic's `max.message.bytes` must allow it."""
 
-Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Digest = Annotated[str, Meta(min_length=64, max_length=64)]
 Line = Annotated[str, Meta(min_length=1, max_length=255)]
 
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -31,7 +31,7 @@ def sha256(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """One fact about one object; it carries old and new values, so it can be read and inverted alone."""
 
     type: str
@@ -64,7 +64,7 @@ class Commit(Struct, frozen=True, kw_only=True):
     events: Annotated[list[Event], Meta(min_length=1)]
 
 
-class Head(Struct, frozen=True):
+class Head(Struct, frozen=True, gc=False):
     """The end of a log, or any position in it: enough to demand or to check what follows."""
 
     position: int = 0

@@ -19,6 +19,7 @@ __all__ = ["EVENT_VERSION", "Change", "created", "deleted", "evolve", "fold", "i
 
 EVENT_VERSION = 1
 
+_Step = Callable[[str, Any, dict[str, Any], int], Entity | None]
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
 """(event type, version) → its data as the next version writes it; golden files keep every version honest."""
@@ -52,7 +53,8 @@ def evolve(topology: Topology, event: Event, position: int) -> Change:
     if (old is None) != (verb == "created"):
         raise _misfit(event, position, "exists already" if old is not None else "does not exist")
     try:
-        new = _NEXT.get(verb, _changed)(kind_name, old, data, position)
+        step: _Step = _NEXT.get(verb, _changed)
+        new = step(kind_name, old, data, position)
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
         raise _misfit(event, position, f"has data that does not fit: {error}") from None
     topology.swap(object_id, new)
@@ -83,7 +85,7 @@ def _deleted(kind: str, old: Any, data: dict[str, Any], position: int) -> None:
     del kind, old, data, position
 
 
-_NEXT: Mapping[str, Callable[[str, Any, dict[str, Any], int], Entity | None]] = {
+_NEXT: Mapping[str, _Step] = {
     "created": _created,
     "deleted": _deleted,
 }

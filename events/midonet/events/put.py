@@ -21,6 +21,10 @@ from midonet.events.model.fields import canonical_id
 __all__ = ["build", "put", "refuse_derived", "refuse_move"]
 
 
+_RANK = dict(zip(KINDS, range(len(KINDS)), strict=True))
+"""Parents are planned before their parts."""
+
+
 @dataclass(eq=False)
 class _Item:
     """One described object on its way: where it stands in the input, and what is known of it so far."""
@@ -37,8 +41,10 @@ class _Item:
 
 def put(draft: Draft, op: Put) -> None:
     """Run the three passes, then prune if asked for; errors name the document."""
-    items = [item for number, document in enumerate(op.documents, 1) for item in _flatten(document, f"document {number}")]
-    for item in sorted(items, key=lambda item: bool(item.kind.cls.OWNER)):
+    items = [
+        item for number, document in enumerate(op.documents, 1) for item in _flatten(document, f"document {number}")
+    ]
+    for item in sorted(items, key=lambda item: _RANK[item.kind.name]):
         with _at(item):
             _plan(draft, item)
     _refuse_twins(items)
@@ -137,7 +143,7 @@ def _checked_id(draft: Draft, kind: Kind, chosen: Any) -> str:
     except ValueError as error:
         raise InvalidValue(f"id: {error}", field="id") from None
     other = draft.topology.find(object_id)
-    if other is not None and other.KIND != kind.name:
+    if other is not None and kind.name != other.KIND:
         raise Conflict(f"id {object_id} is taken by {label(other)}", id=object_id)
     return object_id
 
@@ -155,7 +161,7 @@ def _names(item: _Item) -> Iterator[str]:
 def _recognised(draft: Draft, item: _Item) -> str | None:
     """Return the existing object with the document's identity: its name, or its kind's identifying fields."""
     if item.kind.name == "rule" and item.parent is not None:
-        return _rule_at(draft, item)
+        return _rule_at(draft, item.parent, item)
     name = item.fields.get("name")
     if name is None and (item.kind.cls.IDENTITY == ("name",) or not item.kind.cls.IDENTITY):
         raise InvalidValue("it needs a name or an id, so that applying it again finds it", field="name")
@@ -186,16 +192,11 @@ def _identity(draft: Draft, item: _Item) -> dict[str, Any]:
     return resolve.values(draft.topology, item.kind, written, draft.planned)
 
 
-def _rule_at(draft: Draft, item: _Item) -> str | None:
-    assert item.parent is not None
-    place = _place(item)
-    rules = draft.topology.referrers(item.parent.id, "rule", "chain")
+def _rule_at(draft: Draft, chain: _Item, item: _Item) -> str | None:
+    """Return the rule at the same place of the chain."""
+    place = (chain.ordered or [item]).index(item) + 1
+    rules = draft.topology.referrers(chain.id, "rule", "chain")
     return next((rule.id for rule in rules if rule.index == place), None)
-
-
-def _place(item: _Item) -> int:
-    assert item.parent is not None and item.parent.ordered is not None
-    return item.parent.ordered.index(item) + 1
 
 
 def _refuse_twins(items: list[_Item]) -> None:

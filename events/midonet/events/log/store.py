@@ -116,7 +116,7 @@ class Store:
     def execute_many(self, commands: Sequence[tuple[Command, Context]]) -> Iterator[Result | MidonetError]:
         """Run many commands, each one commit, and yield what became of each, in order, once it is durable.
 
-        Commits are appended in batches: few fsyncs on SQL, pipelined on Kafka. A rejected command does not stop the others.
+        Commits go in batches: few fsyncs on SQL, pipelined on Kafka. A rejected command does not stop the others.
         """
         waiting = list(commands)
         while waiting:

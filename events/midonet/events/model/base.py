@@ -24,7 +24,7 @@ class View(Protocol):
         """Return the objects of `kind` whose `field` refers to the object."""
 
 
-class Entity(Struct, frozen=True, kw_only=True):
+class Entity(Struct, frozen=True, kw_only=True, gc=False):
     """One object of the topology. A kind is one subclass: its declaration is all that the rest is made from."""
 
     KIND: ClassVar[str] = ""

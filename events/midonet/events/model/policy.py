@@ -86,7 +86,9 @@ class Rule(Entity, frozen=True, kw_only=True):
     inv_in_ports: Inverted = False
     out_ports: Annotated[PortList, Meta(description="Ports where the packet leaves.")] = ()
     inv_out_ports: Inverted = False
-    traversed_device: Annotated[Id | None, Ref("bridge|router"), Meta(description="Device that it came through.")] = None
+    traversed_device: Annotated[Id | None, Ref("bridge|router"), Meta(description="Device that it came through.")] = (
+        None
+    )
     inv_traversed_device: Inverted = False
     dl_type: Annotated[DlType | None, Meta(description="Ethertype: number, ipv4, arp or ipv6.")] = None
     inv_dl_type: Inverted = False

@@ -116,14 +116,21 @@ class Kind:
         """The reference that each referring field declares."""
         return {field: ref for field, _, _, ref in self.refs}
 
-    def targets(self, entity: Entity) -> Iterator[tuple[str, str]]:
-        """Yield (field, id) of every reference that the object holds, nested ones included."""
-        for field, part, many, _ in self.refs:
-            value = getattr(entity, field)
-            if not value:
-                continue
-            for item in value if many else (value,):
-                yield field, item if part is None else getattr(item, part)
+    @cached_property
+    def _plain_refs(self) -> tuple[str, ...]:
+        return tuple(field for field, part, many, _ in self.refs if part is None and not many)
+
+    @cached_property
+    def _listed_refs(self) -> tuple[tuple[str, str | None], ...]:
+        return tuple((field, part) for field, part, many, _ in self.refs if many)
+
+    def targets(self, entity: Entity) -> list[tuple[str, str]]:
+        """Return (field, id) of every reference that the object holds, nested ones included, each once."""
+        found = [(field, value) for field in self._plain_refs if (value := getattr(entity, field)) is not None]
+        for field, part in self._listed_refs:
+            items = getattr(entity, field)
+            found += dict.fromkeys((field, item if part is None else getattr(item, part)) for item in items)
+        return found
 
     def field(self, name: str) -> FieldSpec:
         """Return a field by name; `InvalidValue` lists those that there are."""
