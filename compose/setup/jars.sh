@@ -12,18 +12,35 @@ check_tools() {
   command -v mvn >/dev/null || die "Maven is needed and was not found: apt-get install maven"
 }
 
+# copy_jars POM FOLDER: Maven resets the terminal's colour even where it is told to use none.
+copy_jars() {
+  mvn --quiet --batch-mode --file "$1" dependency:copy-dependencies \
+    -DoutputDirectory="$2" -DincludeScope=runtime 2>&1 | sed $'s/\e\\[0m//g' >&2
+}
+
+# archive_classes CLASS FILE: run a server from start to end, and write the classes that it loaded to an archive,
+# to be mapped by later runs: that halves the time until they serve.
+archive_classes() {
+  JAVA_TOOL_OPTIONS="-XX:ArchiveClassesAtExit=$2.new" MIDONET_JARS=$PWD/.cache/jars .venv/bin/python - <<EOF
+from midonet.testbed import $1
+with $1() as server:
+    server.stop()
+EOF
+  mv -f "$2.new" "$2"
+}
+
+# fetch NAME CLASS: the jars of one server and their class archive.
 fetch() {
-  local name=$1 pom=compose/maven/$1/pom.xml into=.cache/jars/$1 hash
+  local name=$1 class=$2 pom=compose/maven/$1/pom.xml into=$PWD/.cache/jars/$1 hash
   hash=$(fingerprint "$pom")
   is_current "$into/.stamp" "$hash" && return
   check_tools
   say "fetching the $name server"
-  rm -rf "$into" "$into.new"
-  retry mvn --quiet --batch-mode -Dstyle.color=never --file "$pom" dependency:copy-dependencies \
-    -DoutputDirectory="$PWD/$into.new" -DincludeScope=runtime
-  echo "$hash" >"$into.new/.stamp"
-  mv "$into.new" "$into"
+  rm -rf "$into"
+  retry copy_jars "$pom" "$into"
+  archive_classes "$class" "$into/classes.jsa"
+  echo "$hash" >"$into/.stamp"
 }
 
-fetch kafka
-fetch zookeeper
+fetch kafka Kafka
+fetch zookeeper ZooKeeper

@@ -17,9 +17,12 @@ def java(server: str, *arguments: str | Path) -> list[str | Path]:
     """Return the command that runs a main class on the jars of `server`.
 
     The jars are in `MIDONET_JARS` or in the checkout's `.cache/jars`, one folder per server; `Unavailable`
-    where they are missing.
+    where they are missing. Beside them lies the class archive that set-up makes, if it has.
     """
-    return [_executable(), *_FLAGS, "-cp", f"{_jars(server)}/*", *arguments]
+    jars = _jars(server)
+    archive = jars / "classes.jsa"
+    mapped = [f"-XX:SharedArchiveFile={archive}"] if archive.exists() else []
+    return [_executable(), *_FLAGS, *mapped, "-cp", f"{jars}/*", *arguments]
 
 
 def _executable() -> str:
