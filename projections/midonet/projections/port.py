@@ -4,18 +4,19 @@ A projection never decides anything and a target never knows the topology. Betwe
 tracker (`midonet.projections.tracker`), as in Calico's Felix: desired, actual and pending in one structure.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
 from midonet.events.evolve import Change
 from midonet.events.topology import Topology
 
-__all__ = ["Checkpoint", "Fenced", "Projection", "Target"]
+__all__ = ["Checkpoint", "Fenced", "Projection", "Target", "Unfit"]
 
 K = TypeVar("K")
 V = TypeVar("V")
+V_co = TypeVar("V_co", covariant=True)
 
 
 class Checkpoint(Struct, frozen=True):
@@ -25,11 +26,22 @@ class Checkpoint(Struct, frozen=True):
     hash: str = "0" * 64
 
 
-class Fenced(Exception):  # noqa: N818 - it is not a fault: another writer is ahead
-    """The target's checkpoint is not the one that this writer wrote last: somebody else writes. Load it again."""
+class Fenced(Exception):
+    """The target is not as this writer left it, and nothing was written: load it again.
+
+    Another writer moved its checkpoint, or somebody removed what is ours.
+    """
 
 
-class Projection(Protocol[K, V]):
+class Unfit(Exception):
+    """The target can never hold the value of this key; nothing was written. The key is parked, the others go on."""
+
+    def __init__(self, key: Any, reason: str) -> None:
+        super().__init__(f"{key}: {reason}")
+        self.key = key
+
+
+class Projection(Protocol[K, V_co]):
     """Desired state as a pure function of the topology, kept up to date change by change.
 
     The topology passed to `attach` is folded by the caller; `render` must answer for its present state, at a cost
@@ -47,26 +59,34 @@ class Projection(Protocol[K, V]):
     def keys(self) -> Iterable[K]:
         """Return every key that should exist."""
 
-    def render(self, key: K) -> V | None:
+    def render(self, key: K) -> V_co | None:
         """Return the value that a key should have, or None if it should not exist."""
 
 
 class Target(Protocol[K, V]):
     """A place outside that holds a view and its checkpoint, and changes both in one transaction.
 
-    Methods raise `Unavailable` when it cannot be reached (the caller retries for ever), `Fenced` when another
-    writer moved the checkpoint.
+    `load` and `write` raise `Unavailable` when it cannot be reached or the outcome is unknown (the caller loads
+    again, for ever); `write` also raises `Fenced` and `Unfit`. All but `wake` are called by one thread.
     """
+
+    def on_change(self, wake: Callable[[], None]) -> None:
+        """Call `wake` from now on whenever `drifted` may have become true, or the connection was lost or is back.
+
+        `wake` may be called by any thread and never blocks.
+        """
 
     def load(self) -> tuple[Checkpoint, Mapping[K, V]]:
         """Connect if needed; return the checkpoint (position 0 if there is none) and all that is ours there."""
 
     def write(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> None:
-        """Write values (None: remove) and the checkpoint, in one transaction wherever the target's limits allow;
-        where they do not, the checkpoint moves last."""
+        """Write values (None: remove) and the checkpoint, in one transaction wherever the target's limits allow.
+
+        Where they do not, the checkpoint moves last.
+        """
 
     def drifted(self) -> bool:
-        """Return whether somebody else touched what is ours since the last `load` or `write`."""
+        """Return whether somebody else touched what is ours since the last `load`; must not do I/O."""
 
     def close(self) -> None:
         """Release connections; never remove anything from the target."""
