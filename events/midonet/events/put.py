@@ -5,8 +5,8 @@ Three passes. Plan: every document gets the id of the object that it means, or a
 chain take their places. Fields that a document does not mention stay as they are.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -34,7 +34,8 @@ class _Item:
     fields: dict[str, Any]
     parent: "_Item | None" = None
     id: str = ""
-    values: dict[str, Any] = field(default_factory=dict)
+    identity: tuple[Any, ...] = ()
+    """What makes it this object and no other, if it was not written with an id."""
     ordered: list["_Item"] | None = None
     """The rules written under this chain: the whole list, in order."""
 
@@ -44,7 +45,8 @@ def put(draft: Draft, op: Put) -> None:
     items = [
         item for number, document in enumerate(op.documents, 1) for item in _flatten(document, f"document {number}")
     ]
-    for item in sorted(items, key=lambda item: _RANK[item.kind.name]):
+    items.sort(key=lambda item: _RANK[item.kind.name])
+    for item in items:
         with _at(item):
             _plan(draft, item)
     _refuse_twins(items)
@@ -159,33 +161,39 @@ def _names(item: _Item) -> Iterator[str]:
 
 
 def _recognised(draft: Draft, item: _Item) -> str | None:
-    """Return the existing object with the document's identity: its name, or its kind's identifying fields."""
+    """Return the existing object with the document's identity: its place, its name, or its identifying fields."""
     if item.kind.name == "rule" and item.parent is not None:
         return _rule_at(draft, item.parent, item)
-    name = item.fields.get("name")
-    if name is None and (item.kind.cls.IDENTITY == ("name",) or not item.kind.cls.IDENTITY):
-        raise InvalidValue("it needs a name or an id, so that applying it again finds it", field="name")
-    candidates = _siblings(draft, item)
-    if name is not None:
-        found = [entity.id for entity in candidates if entity.name == name]
-    else:
-        identity = _identity(draft, item)
-        found = [e.id for e in candidates if all(getattr(e, part) == value for part, value in identity.items())]
+    identity = _identity(draft, item)
+    item.identity = (item.kind.name, *_owner(item), *identity.values())
+    found = [
+        entity.id
+        for entity in _siblings(draft, item)
+        if all(getattr(entity, part) == value for part, value in identity.items())
+    ]
     if len(found) > 1:
         raise AmbiguousRef(f"{len(found)} objects fit: {', '.join(found)}; give the id", candidates=found)
     return found[0] if found else None
 
 
-def _siblings(draft: Draft, item: _Item) -> Iterator[Any]:
-    """Yield the objects of the kind that have the same parent; all of the name if the kind has no parents."""
+def _owner(item: _Item) -> tuple[str, ...]:
+    return tuple(item.fields[owner] for owner in item.kind.cls.OWNER if item.fields.get(owner))
+
+
+def _siblings(draft: Draft, item: _Item) -> Iterable[Any]:
+    """Return the objects of the kind that have the same parent; all of the name if the kind has no parents."""
     owner = next((f for f in item.kind.cls.OWNER if item.fields.get(f)), None)
     if owner is not None:
         return draft.topology.referrers(item.fields[owner], item.kind.name, owner)
-    return iter(draft.topology.named(item.kind.name, str(item.fields.get("name"))))
+    return draft.topology.named(item.kind.name, item.fields["name"])
 
 
 def _identity(draft: Draft, item: _Item) -> dict[str, Any]:
-    written = {part: item.fields.get(part) for part in item.kind.cls.IDENTITY}
+    """Return the fields that identify the object: its name, or what its kind declares."""
+    parts = ("name",) if item.fields.get("name") is not None else item.kind.cls.IDENTITY
+    written = {part: item.fields.get(part) for part in parts}
+    if not parts or written.get("name", "") is None:
+        raise InvalidValue("it needs a name or an id, so that applying it again finds it", field="name")
     missing = [part for part, value in written.items() if value is None and item.kind.fields[part].required]
     if missing:
         raise InvalidValue(f"{missing[0]} is missing", field=missing[0])
@@ -200,11 +208,12 @@ def _rule_at(draft: Draft, chain: _Item, item: _Item) -> str | None:
 
 
 def _refuse_twins(items: list[_Item]) -> None:
-    seen: dict[str, _Item] = {}
+    seen: dict[Any, _Item] = {}
     for item in items:
-        if item.id in seen:
-            raise Conflict(f"{item.where} and {seen[item.id].where} describe the same {item.kind.name}", id=item.id)
-        seen[item.id] = item
+        for key in filter(None, (item.id, item.identity)):
+            if key in seen:
+                raise Conflict(f"{seen[key].where} and {item.where} describe the same {item.kind.name}", id=item.id)
+            seen[key] = item
 
 
 def _write(draft: Draft, item: _Item) -> None:

@@ -29,6 +29,8 @@ def react(draft: Draft, old: Any, new: Any) -> None:
 def _link(draft: Draft, old: Any, new: Any) -> None:
     """A link has two ends: whatever happens to one happens to the other."""
     before, after = (port.peer if port is not None else None for port in (old, new))
+    if old is None and after is None:
+        _answer_link(draft, new)
     if new is None or before == after:
         return
     left = draft.topology.get("port", before) if before else None
@@ -37,6 +39,13 @@ def _link(draft: Draft, old: Any, new: Any) -> None:
     joined = draft.topology.get("port", after) if after else None
     if joined is not None and joined.peer is None:
         draft.change(joined, msgspec.structs.replace(joined, peer=new.id))
+
+
+def _answer_link(draft: Draft, port: Any) -> None:
+    """A port that comes later than the one that names it as its peer."""
+    other = next(draft.topology.referrers(port.id, "port", "peer"), None)
+    if other is not None:
+        draft.change(port, msgspec.structs.replace(port, peer=other.id))
 
 
 def _number_bridge(draft: Draft, old: Any, new: Any) -> None:

@@ -61,8 +61,10 @@ class Topology:
         return [self._objects[object_id] for object_id in self._indexes.named.get((kind, name), ())]
 
     def referring(self, object_id: str) -> list[tuple[Entity, str]]:
-        """Return every (object, field) that refers to an object, nested references included."""
-        return [(self._objects[referrer], field) for referrer, field in self._indexes.referrers.get(object_id, ())]
+        """Return every (object, field) that refers to an object, nested references included, in a stable order."""
+        return [
+            (self._objects[referrer], field) for referrer, field in sorted(self._indexes.referrers.get(object_id, ()))
+        ]
 
     def referrers(self, object_id: str, kind: str, field: str) -> Iterator[Any]:
         """Yield the objects of `kind` whose `field` refers to an object."""

@@ -1,0 +1,94 @@
+"""Record a golden file for every event type that has none yet; a file that exists is never touched.
+
+Run as `python tests/golden/record.py` (with the paths of `make test`) after adding a kind, a domain word or a version.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from world import World
+
+from midonet.events.command import AddItem, Command, Create, Delete, Op, RemoveItem, Update
+from midonet.events.decide import decide
+from midonet.events.evolve import evolve
+from midonet.events.model import plain
+
+__all__ = ["FOLDER", "SCENARIO", "record"]
+
+FOLDER = Path(__file__).parent / "events"
+
+SCENARIO: list[Op] = [
+    Create("chain", {"name": "fw", "tenant": "acme"}),
+    Create("bridge", {"name": "web", "inbound_filter": "fw"}),
+    Create("router", {"name": "edge", "asn": 64512}),
+    Create("host", {"name": "hv1"}),
+    Create("tunnel-zone", {"name": "tz", "type": "vtep"}),
+    AddItem("tunnel-zone", "tz", "members", {"host": "hv1", "address": "172.16.0.1"}),
+    Create("port", {"name": "up", "bridge": "web"}),
+    Create("port", {"name": "gw", "router": "edge", "addresses": ["10.0.0.1/24"]}),
+    Update("port", "gw", {"peer": "up"}),
+    Create("port", {"name": "vm", "bridge": "web"}),
+    Update("port", "vm", {"host": "hv1", "interface": "tap0"}),
+    Create("route", {"name": "r", "router": "edge", "dst": "10.0.0.0/24", "port": "gw"}),
+    Create("rule", {"name": "snat", "chain": "fw", "action": "snat", "nat_targets": ["192.0.2.1:1024-2048"]}),
+    Create("rule", {"name": "web", "chain": "fw", "action": "accept", "nw_proto": "tcp", "tp_dst": 80, "index": 1}),
+    Create("vtep", {"name": "tor", "management_ip": "127.0.0.1", "tunnel_zone": "tz"}),
+    Create("vtep-binding", {"name": "b", "vtep": "tor", "physical_port": "s1", "vlan": 10, "bridge": "web"}),
+    Create("mac-entry", {"name": "m", "bridge": "web", "mac": "02:00:00:00:00:01", "port": "vm"}),
+    Create("arp-entry", {"name": "a", "bridge": "web", "ip": "10.0.0.5", "mac": "02:00:00:00:00:01"}),
+    *(
+        Update(kind, ref, {"name": f"{ref}-renamed"})
+        for kind, ref in [
+            ("chain", "fw"),
+            ("router", "edge"),
+            ("host", "hv1"),
+            ("tunnel-zone", "tz"),
+            ("port", "vm"),
+            ("route", "r"),
+            ("vtep", "tor"),
+            ("vtep-binding", "b"),
+            ("mac-entry", "m"),
+            ("arp-entry", "a"),
+        ]
+    ),
+    Update("port", "gw", {"peer": None}),
+    Update("port", "vm-renamed", {"host": None, "interface": None}),
+    RemoveItem("tunnel-zone", "tz-renamed", "members", {"host": "hv1-renamed"}),
+    Delete("vtep", "tor-renamed", cascade=True),
+    Delete("tunnel-zone", "tz-renamed"),
+    Delete("host", "hv1-renamed"),
+    Delete("chain", "fw-renamed", cascade=True),
+    Delete("router", "edge-renamed"),
+    Delete("bridge", "web"),
+]
+"""Commands whose events are of every type that this release writes."""
+
+
+def record() -> list[str]:
+    """Run the scenario; write the golden files that are missing; return every event type with its version."""
+    world, seen = World(), {}
+    for number, op in enumerate(SCENARIO, 1):
+        for event in decide(world.topology, Command("golden", [op]), f"golden-{number}").events:
+            event = msgspec.json.decode(msgspec.json.encode(event), type=type(event))  # noqa: PLW2901 - as read
+            change = evolve(world.topology, event, number)
+            seen[f"{event.type}.v{event.v}"] = {
+                "event": msgspec.to_builtins(event),
+                "position": number,
+                "before": _shown(change.old),
+                "after": _shown(change.new),
+            }
+    for name, golden in seen.items():
+        path = FOLDER / f"{name}.json"
+        if not path.exists():
+            path.write_text(json.dumps(golden, indent=2, sort_keys=True) + "\n")
+    return sorted(seen)
+
+
+def _shown(entity: Any) -> dict[str, Any] | None:
+    return None if entity is None else plain(entity)
+
+
+if __name__ == "__main__":
+    record()

@@ -1,0 +1,132 @@
+"""The store on a real SQLite log: idempotence, races, demanded heads, batches."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midonet.events.command import Command, Create, Delete, Put, Update
+from midonet.events.errors import CommandIdReused, HeadMoved, InUse, NotFound, TooLarge
+from midonet.events.log.address import open_log
+from midonet.events.log.store import Context, Result, Store, new_command_id
+
+ME = Context(actor="me@here", reason="because")
+
+
+@pytest.fixture
+def open_store(tmp_path: Path) -> Callable[[], Store]:
+    return lambda: Store(open_log(f"sqlite:///{tmp_path}/log.db"))
+
+
+def bridge(name: str) -> Command:
+    return Command("bridge.create", [Create("bridge", {"name": name})])
+
+
+def replayed(open_store: Callable[[], Store]) -> Store:
+    store = open_store()
+    store.refresh()
+    return store
+
+
+def test_a_result_says_everything(open_store: Callable[[], Store]) -> None:
+    store = open_store()
+    result = store.execute(bridge("web"), ME)
+    assert (result.position, [event.type for event in result.events]) == (1, ["bridge.created"])
+    assert result.object is not None
+    assert result.object["position"] == 1
+    commit = next(iter(store.log.read())).commit
+    assert (commit.actor, commit.reason, commit.id, commit.command.name) == (
+        "me@here",
+        "because",
+        result.id,
+        "bridge.create",
+    )
+
+
+def test_replay_is_live(open_store: Callable[[], Store]) -> None:
+    store = open_store()
+    for name in ("a", "b", "c"):
+        store.execute(bridge(name), ME)
+    store.execute(Command("bridge.delete", [Delete("bridge", "b")]), ME)
+    other = replayed(open_store)
+    assert other.topology == store.topology
+    assert other.topology.cursors == store.topology.cursors
+
+
+def test_the_same_id_does_it_once_and_answers_the_same(open_store: Callable[[], Store]) -> None:
+    careful = Context(actor="me", command_id="do-it-once")
+    first = open_store().execute(bridge("web"), careful)
+    again = open_store().execute(bridge("web"), careful)
+    assert (again.position, again.id, again.object) == (first.position, first.id, first.object)
+    assert replayed(open_store).topology.head.position == 1
+    with pytest.raises(CommandIdReused, match="position 1"):
+        open_store().execute(bridge("db"), careful)
+
+
+def test_a_store_that_is_behind_decides_again(open_store: Callable[[], Store]) -> None:
+    first, second = open_store(), open_store()
+    first.refresh()
+    second.refresh()
+    first.execute(bridge("a"), ME)
+    assert second.execute(bridge("b"), ME).position == 2
+    third = first.execute(Command("bridge.set", [Update("bridge", "b", {"tenant": "acme"})]), ME)
+    assert third.position == 3
+    with pytest.raises(NotFound):
+        second.execute(Command("bridge.set", [Update("bridge", "c", {})]), ME)
+
+
+def test_a_demanded_head_is_kept_to(open_store: Callable[[], Store]) -> None:
+    store, other = open_store(), open_store()
+    assert store.execute(bridge("a"), Context(actor="me", if_head=0)).position == 1
+    with pytest.raises(HeadMoved) as moved:
+        other.execute(bridge("b"), Context(actor="me", if_head=0))
+    assert (moved.value.details["expected"], moved.value.details["actual"]) == (0, 1)
+
+
+def test_a_dry_run_and_a_wish_that_holds_already_write_nothing(open_store: Callable[[], Store]) -> None:
+    store = open_store()
+    planned = store.execute(bridge("a"), ME, dry_run=True)
+    assert (planned.position, len(planned.events)) == (0, 1)
+    store.execute(bridge("a"), ME)
+    same = store.execute(Command("apply", [Put([{"kind": "bridge", "name": "a"}])]), ME)
+    assert (same.position, same.events) == (1, [])
+    assert replayed(open_store).topology.head.position == 1
+
+
+def test_many_commands_are_one_commit_each_and_rejections_stand_alone(open_store: Callable[[], Store]) -> None:
+    store, rival = open_store(), open_store()
+    store.execute(bridge("b0"), ME)
+    store.execute(Command("x", [Create("port", {"bridge": "b0"})]), ME)
+    rival.execute(bridge("rival"), ME)
+    commands: list[Any] = [(bridge(f"b{n}"), ME) for n in range(1, 1200)]
+    commands.insert(600, (Command("x", [Delete("bridge", "nowhere")]), ME))
+    commands.insert(700, (bridge("careful"), Context(actor="me", command_id="careful")))
+    outcomes = list(store.execute_many(commands))
+    assert len(outcomes) == 1201
+    assert isinstance(outcomes[600], NotFound)
+    positions = [outcome.position for outcome in outcomes if isinstance(outcome, Result)]
+    assert positions == list(range(4, 1204))
+    assert replayed(open_store).topology == store.topology
+
+
+def test_a_refusal_says_who_is_in_the_way(open_store: Callable[[], Store]) -> None:
+    store = open_store()
+    store.execute(Command("x", [Create("chain", {"name": "c"}), Create("bridge", {"inbound_filter": "c"})]), ME)
+    with pytest.raises(InUse):
+        store.execute(Command("x", [Delete("chain", "c")]), ME)
+    assert replayed(open_store).topology.head.position == 1
+
+
+def test_too_large_a_commit_is_refused_before_it_is_written(open_store: Callable[[], Store]) -> None:
+    documents = [{"kind": "bridge", "name": f"{n}-{'x' * 200}", "tenant": "y" * 255} for n in range(26_000)]
+    with pytest.raises(TooLarge, match="split"):
+        open_store().execute(Command("apply", [Put(documents)]), ME)
+    assert replayed(open_store).topology.head.position == 0
+
+
+def test_command_ids_are_ordered_by_time() -> None:
+    ids = [new_command_id() for _ in range(50)]
+    assert len(set(ids)) == 50
+    assert all(part[14] == "7" for part in ids)
+    assert [part[:13] for part in ids] == sorted(part[:13] for part in ids)
