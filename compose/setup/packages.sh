@@ -27,6 +27,8 @@ for row in "${wanted[@]}"; do
   read -r proof package <<<"$row"
   if ! present "$proof" && [[ " ${missing[*]} " != *" $package "* ]]; then missing+=("$package"); fi
 done
+# Debian's Python cannot make a virtual environment until this package is there.
+[[ -x .venv/bin/python ]] || "$(find_python)" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 ((${#missing[@]})) || exit 0
 
 command -v apt-get >/dev/null || die "please install, by your system's package manager: ${missing[*]}"

@@ -6,7 +6,7 @@ if ! recent_enough .venv/bin/python; then
   python=$(find_python)
   say "making .venv with $("$python" --version)"
   rm -rf .venv
-  "$python" -m venv .venv || die "$python cannot make a virtual environment: apt-get install python3-venv"
+  "$python" -m venv .venv
 fi
 
 hash=$(fingerprint pyproject.toml constraints.txt)
