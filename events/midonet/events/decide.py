@@ -84,7 +84,9 @@ def _matching(draft: Draft, op: Delete) -> Any:
     kind = kind_of(op.kind)
     values = resolve.values(draft.topology, kind, op.where)
     owner = next((field for field in kind.cls.OWNER if values.get(field)), None)
-    siblings = draft.topology.referrers(values[owner], kind.name, owner) if owner else draft.topology.all(kind.name).values()
+    siblings = (
+        draft.topology.referrers(values[owner], kind.name, owner) if owner else draft.topology.all(kind.name).values()
+    )
     for entity in siblings:
         if all(getattr(entity, field) == value for field, value in values.items()):
             return entity

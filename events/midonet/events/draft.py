@@ -101,7 +101,9 @@ class Draft:
         for field, target in KINDS[entity.KIND].targets(entity):
             wanted = KINDS[entity.KIND].ref_of[field].kind
             if self.topology.get(wanted, target) is None and target not in self._before:
-                raise NotFound(f"{label(entity)}: {field}: there is no {wanted.replace('|', ' or ')} {target}", field=field)
+                raise NotFound(
+                    f"{label(entity)}: {field}: there is no {wanted.replace('|', ' or ')} {target}", field=field
+                )
         for fields, other in self.topology.sharing(entity):
             raise Conflict(
                 f"{label(entity)} has the same {' and '.join(fields)} as {label(self.topology.find(other) or entity)}",
