@@ -1,0 +1,176 @@
+"""The settings of a daemon: declared once as a frozen struct, given as flag, environment variable or YAML key.
+
+A flag outranks the environment, that outranks the file, that the default. The three have one name: the field
+`log_level` is `--log-level`, `MIDONET_LOG_LEVEL` and `log_level:`. Nothing here does more I/O than reading the
+file that was named, and no value that could be a secret ever enters a message.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+import yaml
+from msgspec import Meta, Struct
+
+from midonet.events.errors import UsageError
+from midonet.events.model.fields import Format
+
+__all__ = ["HostPort", "Setting", "hidden", "load", "read_file", "render", "spell_out", "split_host_port"]
+
+S = TypeVar("S", bound=Struct)
+
+PREFIX = "MIDONET_"
+_PASSWORD = re.compile(r"(?<=://)([^/:@\s]*):(.*)@")
+
+
+class Setting(NamedTuple):
+    """One field of a settings struct and how it is spelt in the three places."""
+
+    name: str
+    annotation: Any
+    help: str
+    required: bool
+    default: Any
+
+    @property
+    def flag(self) -> str:
+        """The command-line option."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The allowed words, where only some are."""
+        base = get_args(self.annotation)[0] if get_origin(self.annotation) is Annotated else self.annotation
+        return get_args(base) if get_origin(base) is Literal else ()
+
+
+class _Given(NamedTuple):
+    value: Any
+    place: str
+    """Where the value stands, as its writer knows it."""
+
+
+def spell_out(cls: type[Struct]) -> Iterator[Setting]:
+    """Yield the settings that a struct declares."""
+    hints = get_type_hints(cls, include_extras=True)
+    for field in msgspec.structs.fields(cls):
+        marks = get_args(hints[field.name])
+        text = next((m.description for m in marks if isinstance(m, Meta) and m.description), "")
+        default = None if field.required else field.default
+        yield Setting(field.name, hints[field.name], text, field.required, default)
+
+
+def load(
+    cls: type[S], *, flags: Mapping[str, str | None], environ: Mapping[str, str], file: Mapping[str, Any] | None = None
+) -> S:
+    """Return the effective settings; `UsageError` says which value is wrong or missing, and where it stands.
+
+    A flag that is None and a variable that is empty are not given. Variables of other names are left alone:
+    the environment is shared with others (Kubernetes invents `MIDONET_SERVICE_HOST`).
+    """
+    known = {setting.name: setting for setting in spell_out(cls)}
+    given = {**_in_file(known, file or {}), **_in_environment(known, environ), **_in_flags(known, flags)}
+    for setting in known.values():
+        if setting.required and setting.name not in given:
+            raise UsageError(
+                f"{setting.name} is not set: give {setting.flag}, {setting.variable} or {setting.name} in the "
+                "configuration file",
+                setting=setting.name,
+            )
+    return cls(**{name: _typed(known[name], value) for name, value in given.items()})
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Return what a YAML file says; `UsageError` if it cannot be read or is no mapping."""
+    try:
+        content = yaml.safe_load(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", file=str(path)) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{path} is not YAML: {reason}", file=str(path)) from None
+    if not isinstance(content, dict | None):
+        raise UsageError(f"{path} must hold settings as `key: value`", file=str(path))
+    return content or {}
+
+
+def hidden(value: Any) -> Any:
+    """Return a value as it may be shown: without the password that a URL may hold."""
+    return _PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value
+
+
+def render(settings: Struct) -> str:
+    """Return settings as the YAML of a configuration file, secrets hidden."""
+    values = {name: hidden(value) for name, value in msgspec.structs.asdict(settings).items()}
+    return yaml.safe_dump(values, sort_keys=False)
+
+
+def split_host_port(text: str) -> tuple[str, int]:
+    """Return host and port of `HOST:PORT` or `[IPV6]:PORT`; `ValueError` says what is wrong."""
+    host, colon, port = text.strip().rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        msg = f"{text!r}: write an IPv6 address in brackets, [ADDRESS]:PORT"
+        raise ValueError(msg)
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 0xFFFF:  # noqa: PLR2004 - TCP
+        msg = f"{text!r} is not HOST:PORT"
+        raise ValueError(msg)
+    return host, int(port)
+
+
+def _host_port(text: Any) -> str:
+    split_host_port(str(text))
+    return str(text).strip()
+
+
+HostPort = Annotated[str, Format("host:port", _host_port)]
+"""An address to listen on or to connect to."""
+
+
+def _in_file(known: Mapping[str, Setting], file: Mapping[str, Any]) -> dict[str, _Given]:
+    for key in file:
+        if key not in known:
+            raise UsageError(
+                f"configuration file: there is no setting {key!r}; known are {', '.join(known)}",
+                key=str(key),
+                known=list(known),
+            )
+    return {name: _Given(value, f"configuration file: {name}") for name, value in file.items() if value is not None}
+
+
+def _in_environment(known: Mapping[str, Setting], environ: Mapping[str, str]) -> dict[str, _Given]:
+    values = {name: (environ.get(setting.variable), setting.variable) for name, setting in known.items()}
+    return {name: _Given(value, place) for name, (value, place) in values.items() if value}
+
+
+def _in_flags(known: Mapping[str, Setting], flags: Mapping[str, str | None]) -> dict[str, _Given]:
+    return {name: _Given(value, known[name].flag) for name, value in flags.items() if value is not None}
+
+
+def _typed(setting: Setting, given: _Given) -> Any:
+    parse = _parser(setting.annotation)
+    try:
+        return msgspec.convert(parse(given.value), setting.annotation, strict=False)
+    except msgspec.ValidationError as error:
+        reason = f"one of {', '.join(setting.choices)} is needed" if setting.choices else _plain(error)
+    except ValueError as error:
+        reason = str(error)
+    raise UsageError(f"{given.place}: {hidden(reason)}", setting=setting.name)
+
+
+def _parser(annotation: Any) -> Callable[[Any], Any]:
+    formats = [mark.parse for mark in get_args(annotation) if isinstance(mark, Format)]
+    return formats[0] if formats else lambda value: value
+
+
+def _plain(error: msgspec.ValidationError) -> str:
+    text = str(error).replace("`", "")
+    return text[:1].lower() + text[1:]
