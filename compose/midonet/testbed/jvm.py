@@ -33,7 +33,5 @@ def _executable() -> str:
 def _jars(server: str) -> Path:
     folder = Path(os.environ.get("MIDONET_JARS", _PROJECT / ".cache" / "jars")) / server
     if not any(folder.glob("*.jar")):
-        raise Unavailable(
-            f"no jars of {server} in {folder}: run `make setup`, or set MIDONET_JARS", folder=str(folder)
-        )
+        raise Unavailable(f"no jars of {server} in {folder}: run `make setup`, or set MIDONET_JARS", folder=str(folder))
     return folder

@@ -62,9 +62,7 @@ class OvsdbServer(Server):
         """Run vtep-ctl on this database and return its output; `Unavailable` if it fails."""
         return run("vtep-ctl", f"--db=unix:{self.sock}", "--timeout=10", *arguments)
 
-    def add_switch(
-        self, name: str, ports: Sequence[str], *, tunnel_ip: str, management_ip: str | None = None
-    ) -> None:
+    def add_switch(self, name: str, ports: Sequence[str], *, tunnel_ip: str, management_ip: str | None = None) -> None:
         """Add a physical switch with its ports; its management address is this server's unless given."""
         addresses = [f"tunnel_ips={tunnel_ip}", f"management_ips={management_ip or self.host}"]
         command = ["add-ps", name, "--", "set", "Physical_Switch", name, *addresses]

@@ -40,8 +40,8 @@ def run(*command: str | Path) -> str:
     program = Path(command[0]).name
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=_ENVIRONMENT)
-    except FileNotFoundError:
-        raise Unavailable(f"{program} is not installed: run `make setup`", program=program) from None
+    except OSError as error:
+        raise Unavailable(f"cannot run {program} ({error.strerror}): run `make setup`", program=program) from error
     if done.returncode != 0:
         raise Unavailable(f"{program} failed: {(done.stderr or done.stdout).strip()}", program=program)
     return done.stdout

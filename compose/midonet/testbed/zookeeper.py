@@ -73,9 +73,7 @@ class ZooKeeper(Server):
 
     def command(self) -> Sequence[str | Path]:
         """Run the main class of both modes."""
-        return java(
-            "zookeeper", "org.apache.zookeeper.server.quorum.QuorumPeerMain", self.directory / "zoo.cfg"
-        )
+        return java("zookeeper", "org.apache.zookeeper.server.quorum.QuorumPeerMain", self.directory / "zoo.cfg")
 
     def serves(self) -> bool:
         """Whether it answers as leader, as follower or alone."""
