@@ -1,0 +1,70 @@
+"""Write the reference of all kinds and fields, docs/model.md, from the model's declarations (`make docs`)."""
+
+from pathlib import Path
+
+from midonet.events.model import KINDS, FieldSpec, Kind, OnDelete
+
+__all__ = ["reference"]
+
+_HEAD = """# The model
+
+Every kind of object, from its declaration (`make docs` writes this page; a test holds it to the truth). Every object
+also has `id`, `kind`, `name` and `position`. A field in *italics* is allocated or derived and cannot be set.
+"""
+_WORDS = {
+    OnDelete.DELETE: "deleted with it",
+    OnDelete.CLEAR: "cleared when it is deleted",
+    OnDelete.REFUSE: "refuses its deletion",
+}
+
+
+def reference() -> str:
+    """Return the page."""
+    return "\n".join([_HEAD, *map(_section, KINDS.values())])
+
+
+def _section(kind: Kind) -> str:
+    rows = [_row(spec) for name, spec in kind.fields.items() if name not in ("id", "name", "position")]
+    facts = []
+    if kind.cls.NESTED:
+        parents = " or ".join(f"`{kind.ref_of[owner].kind}`" for owner in kind.cls.OWNER)
+        facts.append(f"In YAML it may be written under `{kind.cls.NESTED}` of its {parents}.")
+    facts += [f"Unique: {' and '.join(f'`{field}`' for field in fields)}." for fields in kind.cls.UNIQUE]
+    return "\n".join(
+        [
+            f"## {kind.name}\n",
+            " ".join([kind.help, *facts]) + "\n",
+            "| field | value | default | |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _row(spec: FieldSpec) -> str:
+    name = f"*`{spec.name}`*" if spec.derived else f"`{spec.name}`"
+    default = "required" if spec.required else "" if spec.default in (None, ()) else f"`{str(spec.default).lower()}`"
+    return f"| {name} | {_type(spec)} | {default} | {spec.help} |"
+
+
+def _type(spec: FieldSpec) -> str:
+    if spec.ref is not None:
+        word = _reference(spec)
+    elif spec.parts:
+        word = "{" + ", ".join(part.name for part in spec.parts) + "}"
+    elif spec.choices:
+        word = ", ".join(f"`{choice}`" for choice in spec.choices)
+    else:
+        word = spec.format.name if spec.format else spec.base.__name__
+    return f"list of {word}" if spec.many else word
+
+
+def _reference(spec: FieldSpec) -> str:
+    assert spec.ref is not None  # noqa: S101 - asked by the caller
+    cascade = f"; with `--cascade` {_WORDS[spec.ref.cascade]}" if spec.ref.on_delete is OnDelete.REFUSE else ""
+    return f"{spec.ref.kind.replace('|', ' or ')} ({_WORDS[spec.ref.on_delete]}{cascade})"
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("model.md").write_text(reference())
