@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from midonet.events.chain import Skipped, extend
 from midonet.events.commit import MAX_COMMIT_BYTES, Head, Record
-from midonet.events.errors import Diverged, HeadMoved, InvalidValue, LostCommits, Tampered, TooLarge
+from midonet.events.errors import Conflict, Diverged, HeadMoved, InvalidValue, LostCommits, Tampered, TooLarge
 
 __all__ = ["check_batch", "diverged", "head_moved", "lost_commits", "same", "tampered"]
 
@@ -22,7 +22,10 @@ def check_batch(head: Head, batch: Sequence[bytes]) -> list[Record]:
 
     Raises `TooLarge` and, for bytes that no reader would accept, `InvalidValue`: before anything is written.
     """
+    if not batch:
+        raise InvalidValue("there is nothing to append")
     records = []
+    ids = set()
     for raw in batch:
         _check_size(raw)
         record = extend(head, raw)
@@ -32,6 +35,9 @@ def check_batch(head: Head, batch: Sequence[bytes]) -> list[Record]:
                 position=head.position + 1,
                 reason=record.reason,
             )
+        if record.commit.id in ids:
+            raise Conflict(f"command {record.commit.id} is in the batch twice", id=record.commit.id)
+        ids.add(record.commit.id)
         records.append(record)
         head = record.head
     return records
