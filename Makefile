@@ -37,6 +37,9 @@ fmt: setup ## put the code into its one form
 type: setup ## check the types
 	@$(PYTHON_BIN)/mypy
 
+docs: setup ## write the generated pages of docs/
+	@$(PYTHON_BIN)/python docs/generate.py
+
 lock: ## renew constraints.txt with the newest versions that pyproject.toml allows
 	@compose/setup/lock.sh
 
