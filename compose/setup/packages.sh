@@ -12,7 +12,6 @@ wanted=(
   "sqlite3 sqlite3"
   "ip iproute2"
   "setpriv util-linux"
-  "/usr/share/zoneinfo/UTC tzdata"
 )
 
 present() {
