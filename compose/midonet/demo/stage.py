@@ -1,0 +1,87 @@
+"""The stage: real servers and the project's own daemons, all gone when the curtain falls."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from midonet.events.errors import Unavailable
+from midonet.testbed import Kafka, OvsdbServer, ZooKeeper
+from midonet.testbed.agent import AgentDaemon
+from midonet.testbed.cluster import ClusterDaemon
+
+__all__ = ["Stage", "staged"]
+
+_DESIGN = Path(__file__).parents[2] / "demo" / "topology.yaml"
+_SWITCHES = {"leaf-12": ("127.0.0.11", "10.0.1.12"), "leaf-34": ("127.0.0.12", "10.0.1.34")}
+_PORTS = ("bond1", "bond2", "bond3")
+
+
+@dataclass
+class Stage:
+    """Everything that the demo runs on."""
+
+    folder: Path
+    log: str
+    zookeeper: ZooKeeper
+    switches: dict[str, OvsdbServer]
+    cluster: ClusterDaemon
+    _stack: ExitStack
+    agents: dict[str, AgentDaemon] = field(default_factory=dict)
+
+    def start_agent(self, host: str) -> None:
+        """Start the agent of a host of the design, and stop it at the end."""
+        host_id = self.json("host", "show", host)["id"]
+        self.agents[host] = self._stack.enter_context(AgentDaemon(host_id, "--zookeeper", self.zookeeper.hosts))
+
+    def design(self) -> Path:
+        """Return the design with the ports on which the emulated switches really listen."""
+        documents = yaml.safe_load(_DESIGN.read_text())
+        for document in documents:
+            if document["kind"] == "vtep":
+                document["management_port"] = self.switches[document["name"]].port
+        return self.write("topology.yaml", documents)
+
+    def write(self, name: str, documents: list[dict[str, Any]]) -> Path:
+        """Write documents into the demo's folder."""
+        path = self.folder / name
+        path.write_text(yaml.safe_dump(documents, sort_keys=False))
+        return path
+
+    def run(self, program: str, *arguments: str) -> str:
+        """Run one of the project's programs as an operator would; return what it prints, `Unavailable` if it fails."""
+        environment = {**os.environ, "MIDOCTL_SERVER": self.log, "MIDOCTL_ZOOKEEPER": self.zookeeper.hosts}
+        environment |= {"MIDOCTL_ACTOR": "alice@demo", "NO_COLOR": "1", "COLUMNS": "118"}
+        command = [str(Path(sys.executable).with_name(program)), *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Unavailable(f"{program} {' '.join(arguments)}: {done.stderr.strip()}", exit=done.returncode)
+        return done.stdout
+
+    def json(self, *arguments: str) -> Any:
+        """Run midoctl and return what it prints for machines."""
+        return json.loads(self.run("midoctl", "-o", "json", *arguments))
+
+
+@contextmanager
+def staged(log: str) -> Iterator[Stage]:
+    """Start the servers and the cluster daemon; stop everything at the end, whatever happens."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mn-demo-")))
+        url = f"sqlite:///{folder}/log.db"
+        if log == "kafka":
+            url = f"kafka://{stack.enter_context(Kafka()).bootstrap}/midonet.topology"
+        zookeeper = stack.enter_context(ZooKeeper())
+        switches = {name: stack.enter_context(OvsdbServer(host=host)) for name, (host, _) in _SWITCHES.items()}
+        for name, (_, tunnel_ip) in _SWITCHES.items():
+            switches[name].add_switch(name, _PORTS, tunnel_ip=tunnel_ip)
+        cluster = stack.enter_context(ClusterDaemon("--log", url, "--zookeeper", zookeeper.hosts))
+        yield Stage(folder, url, zookeeper, switches, cluster, stack)

@@ -1,0 +1,35 @@
+"""The agent itself as a server of the testbed: it is killed, frozen and restarted like the others."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from midonet.testbed.server import LOOPBACK, Server, accepts
+
+__all__ = ["AgentDaemon"]
+
+
+class AgentDaemon(Server):
+    """One `midonet-agent run` for a host, with HTTP on a port of its own."""
+
+    name = "agent"
+
+    def __init__(self, host_id: str, *options: str) -> None:
+        super().__init__()
+        self.host_id = host_id
+        self.port = self.lease_port()
+        self._options = options
+
+    @property
+    def http(self) -> str:
+        """Address of its health, metrics and snapshot, `HOST:PORT`."""
+        return f"{LOOPBACK}:{self.port}"
+
+    def command(self) -> Sequence[str | Path]:
+        """Run from this checkout, in the foreground."""
+        program = [sys.executable, "-m", "midonet.agent.main", "run"]
+        return [*program, "--host-id", self.host_id, "--http", self.http, *self._options]
+
+    def serves(self) -> bool:
+        """Whether it answers; it may still be waiting for ZooKeeper."""
+        return accepts(LOOPBACK, self.port)
