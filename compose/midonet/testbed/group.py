@@ -1,6 +1,7 @@
 """Several servers that only serve together: started at once, killed one by one."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Generic, TypeVar
 
 from midonet.testbed.server import Scoped, Server
@@ -25,5 +26,6 @@ class Group(Scoped, Generic[Member]):
 
     def close(self) -> None:
         """Kill all members, remove their data and give their ports back."""
-        for member in self.members:
-            member.close()
+        with ExitStack() as stack:
+            for member in self.members:
+                stack.callback(member.close)

@@ -227,17 +227,22 @@ class Server(Scoped):
 
 
 def _children(pid: int) -> list[int]:
-    lists = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for children in lists for child in children.read_text().split()]
+    """Return what the process's main thread has forked, as PostgreSQL does for every session."""
+    return [int(child) for child in _read(f"/proc/{pid}/task/{pid}/children").split()]
 
 
 def _lives(pid: int) -> bool:
     """Whether the process exists and is no zombie, which whoever adopted it may reap late."""
+    state = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return bool(state) and state[0] != "Z"
+
+
+def _read(path: str) -> str:
+    """Return what /proc says, nothing if the process is gone in this moment."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
+        return Path(path).read_text()
+    except OSError:
+        return ""
 
 
 def _tail(log: Path, lines: int = 15) -> str:
