@@ -1,0 +1,179 @@
+"""One reader of the log for all projections of a process: it folds commits into one topology and tells who follows.
+
+Followers take note at once, under the lock, and do their slow work elsewhere: no target, however slow or absent,
+delays the feed or another target. The feed never writes anything.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Protocol
+
+from midonet.events.commit import GENESIS, Head, Record
+from midonet.events.errors import MidonetError, VerificationFailed
+from midonet.events.evolve import Change, fold
+from midonet.events.log.port import Log, Progress
+from midonet.events.topology import Topology
+from midonet.projections.backoff import Backoff
+
+__all__ = ["Feed", "Follower"]
+
+logger = logging.getLogger(__name__)
+
+_REMEMBERED = 4096
+"""Recent heads that are kept at hand, so that neither lag nor lineage needs the log."""
+
+
+class Follower(Protocol):
+    """Who follows a feed. `attach` and `apply` are called under the feed's lock and must be quick and do no I/O."""
+
+    def attach(self, topology: Topology) -> None:
+        """Start over from a whole topology."""
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Take note of the changes of one commit, already in the topology."""
+
+    def wake(self) -> None:
+        """Go and look; called after every commit, without the lock."""
+
+
+class Feed:
+    """Follows the log that `open_log` opens, on a thread of its own, for ever.
+
+    `idle`: seconds after which the end of a quiet log is confirmed again.
+    """
+
+    def __init__(self, open_log: Callable[[], Log], *, idle: float = 1.0) -> None:
+        self._open_log = open_log
+        self._idle = idle
+        self._topology = Topology()
+        self._followers: list[Follower] = []
+        self._recent: deque[Head] = deque([GENESIS], maxlen=_REMEMBERED)
+        self._progress = 0
+        self._moved = threading.Condition()
+        self._stopped = threading.Event()
+        self._broken = False
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self.error: MidonetError | None = None
+        """Why the log cannot be followed at the moment, if so."""
+
+    # -- for followers
+
+    @property
+    def head(self) -> Head:
+        """The commit up to which the topology is folded."""
+        return self._recent[-1]
+
+    @contextmanager
+    def reading(self) -> Iterator[Topology]:
+        """Hold the topology still at one position; `VerificationFailed` if a commit could not be folded."""
+        with self._moved:
+            self._check()
+            yield self._topology
+
+    def _check(self) -> None:
+        if self._broken and self.error is not None:
+            raise VerificationFailed(self.error.message, **self.error.details)
+
+    def subscribe(self, follower: Follower) -> None:
+        """Attach a follower to the topology as it is now and keep it informed."""
+        with self.reading() as topology:
+            follower.attach(topology)
+            self._followers = [*self._followers, follower]
+
+    def unsubscribe(self, follower: Follower) -> None:
+        """Forget a follower."""
+        with self._moved:
+            self._followers = [other for other in self._followers if other is not follower]
+
+    def reach(self, position: int, stopped: Callable[[], bool]) -> bool:
+        """Wait until the topology is at `position`, or `stopped`; return False if the log ends before it.
+
+        The end counts once it was seen twice from now on: the first time may have been looked up before the call.
+        """
+        with self._moved:
+            enough = self._progress + 2
+            while self.head.position < position and not stopped():
+                if self._progress >= enough:
+                    return False
+                self._moved.wait(self._idle)
+                self._check()
+            return True
+
+    def caught_up(self, stopped: Callable[[], bool]) -> None:
+        """Wait until the end of the log was seen once."""
+        with self._moved:
+            while not self._progress and not stopped():
+                self._moved.wait(self._idle)
+                self._check()
+
+    def head_at(self, position: int) -> Head:
+        """Return the head as it was at `position`, from memory or from the log; raises as `Log.head_at`."""
+        with self._moved:
+            index = position - self._recent[0].position
+            if 0 <= index < len(self._recent):
+                return self._recent[index]
+        with closing(self._open_log()) as log:
+            return log.head_at(position)
+
+    def next_after(self, position: int) -> Head:
+        """Return the first commit after `position`, or the first one still remembered."""
+        with self._moved:
+            index = position + 1 - self._recent[0].position
+            return self._recent[max(0, min(index, len(self._recent) - 1))]
+
+    # -- the thread
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; what was folded stays readable."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        backoff = Backoff()
+        while not (self._stopped.is_set() or self._broken):
+            try:
+                self._follow(backoff)
+            except MidonetError as error:
+                self._failed(error)
+                self._stopped.wait(backoff.next())
+
+    def _follow(self, backoff: Backoff) -> None:
+        with closing(self._open_log()) as log:
+            for item in log.follow(self.head, stopped=self._stopped.is_set, idle=self._idle):
+                self._take(item)
+                self.error = None
+                backoff.reset()
+
+    def _failed(self, error: MidonetError) -> None:
+        if self.error is None or self.error.message != error.message:
+            logger.warning("the log cannot be followed beyond %d: %s", self.head.position, error)
+        self.error = error
+
+    def _take(self, item: Record | Progress) -> None:
+        with self._moved:
+            if isinstance(item, Record):
+                self._fold(item)
+            else:
+                self._progress += 1
+            self._moved.notify_all()
+        if isinstance(item, Record):
+            for follower in self._followers:
+                follower.wake()
+
+    def _fold(self, record: Record) -> None:
+        try:
+            changes = fold(self._topology, record)
+        except VerificationFailed:
+            self._broken = True  # half a commit is in the topology: nobody may look at it
+            raise
+        self._recent.append(record.head)
+        for follower in self._followers:
+            follower.apply(changes)

@@ -1,0 +1,129 @@
+"""How objects are packed into documents: small enough that a change rewrites little, few enough to be read quickly.
+
+A pack is one document until that would hold more than `LIMIT` objects; then it is a trie of documents, each named
+by the shortest prefix of the hash of an object's id that at most `LIMIT` objects of the pack share. So packing is a
+function of the set of objects, whatever the order in which they came and went. Pure.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+__all__ = ["LIMIT", "Packing", "Touched"]
+
+LIMIT = 64
+"""A document holds at most so many objects: a few kilobytes, far from ZooKeeper's 1 MiB."""
+
+_NIBBLES = "0123456789abcdef"
+
+
+class Touched(NamedTuple):
+    """What adding or removing one object did to documents."""
+
+    documents: Iterable[str]
+    """Those whose content may differ now, or that came or went."""
+    reshaped: bool
+    """Whether any came or went."""
+
+
+class Packing:
+    """The documents of all packs, by name. A pack is named as the document that holds all of it while it is small."""
+
+    def __init__(self) -> None:
+        self._documents: dict[str, set[str]] = {}
+        self._inner: set[str] = set()
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the name of every document."""
+        return iter(self._documents)
+
+    def objects(self, document: str) -> Iterable[str]:
+        """Return the ids of the objects in a document; nothing if there is no such document."""
+        return self._documents.get(document, ())
+
+    def documents(self, pack: str) -> Iterator[str]:
+        """Yield the documents of a pack."""
+        if pack in self._documents:
+            yield pack
+        elif pack in self._inner:
+            yield from self._below(pack, "")
+
+    def _below(self, pack: str, prefix: str) -> Iterator[str]:
+        for nibble in _NIBBLES:
+            child = f"{pack}-{prefix}{nibble}"
+            if child in self._documents:
+                yield child
+            elif child in self._inner:
+                yield from self._below(pack, prefix + nibble)
+
+    def document(self, pack: str, object_id: str) -> str:
+        """Return the document where an object of a pack is, or would be."""
+        document, prefix, digest = pack, "", ""
+        while document in self._inner:
+            digest = digest or _digest(object_id)
+            prefix = digest[: len(prefix) + 1]
+            document = f"{pack}-{prefix}"
+        return document
+
+    def add(self, pack: str, object_id: str) -> Touched:
+        """Put an object into a pack; a document that becomes too large is split."""
+        document = self.document(pack, object_id)
+        members = self._documents.setdefault(document, set())
+        members.add(object_id)
+        if len(members) <= LIMIT:
+            return Touched((document,), reshaped=len(members) == 1)
+        return Touched((document, *self._split(pack, document)), reshaped=True)
+
+    def _split(self, pack: str, document: str) -> Iterator[str]:
+        self._inner.add(document)
+        depth = len(_prefix(pack, document)) + 1
+        for object_id in self._documents.pop(document):
+            child = f"{pack}-{_digest(object_id)[:depth]}"
+            self._documents.setdefault(child, set()).add(object_id)
+        for child in _children(pack, document):
+            if len(self._documents.get(child, ())) > LIMIT:
+                yield from self._split(pack, child)
+            elif child in self._documents:
+                yield child
+
+    def remove(self, pack: str, object_id: str) -> Touched:
+        """Take an object out of a pack; documents that fit into one again are joined."""
+        document = self.document(pack, object_id)
+        members = self._documents[document]
+        members.remove(object_id)
+        if not members:
+            del self._documents[document]
+        joined = tuple(self._join(pack, document))
+        return Touched((document, *joined), reshaped=not members or bool(joined))
+
+    def _join(self, pack: str, document: str) -> Iterator[str]:
+        while document != pack:
+            document = _parent(pack, document)
+            children = _children(pack, document)
+            if not self._inner.isdisjoint(children):
+                return
+            if sum(len(self._documents.get(child, ())) for child in children) > LIMIT:
+                return
+            self._inner.remove(document)
+            members = set().union(*(self._documents.pop(child, ()) for child in children))
+            if members:
+                self._documents[document] = members
+            yield from (document, *children)
+
+
+def _digest(object_id: str) -> str:
+    """Ids may be chosen, and then share long prefixes; their hashes do not."""
+    return hashlib.sha256(object_id.encode()).hexdigest()
+
+
+def _prefix(pack: str, document: str) -> str:
+    return document[len(pack) + 1 :]
+
+
+def _parent(pack: str, document: str) -> str:
+    prefix = _prefix(pack, document)[:-1]
+    return f"{pack}-{prefix}" if prefix else pack
+
+
+def _children(pack: str, document: str) -> list[str]:
+    return [f"{pack}-{_prefix(pack, document)}{nibble}" for nibble in _NIBBLES]

@@ -1,0 +1,100 @@
+"""The view that agents read: every object in a document, and per host an index of the documents it needs.
+
+Keys are paths below the generation (contract §3): `models/<kind>/<document>` and `hosts/<host-id>`. A change costs
+what it touches: an ordinary one rewrites one document; only one that adds or removes a document or a lead (see
+`needs`) makes indexes be worked out anew, and then only those of the hosts that it concerns. Pure.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from midonet.events.commit import canonical
+from midonet.events.evolve import Change
+from midonet.events.model import Entity, plain
+from midonet.events.topology import Topology
+from midonet.projections.nsdb.graph import Graph
+from midonet.projections.nsdb.needs import HELD_BY, agent, leads, pack
+from midonet.projections.nsdb.packing import Packing, Touched
+
+__all__ = ["NsdbProjection"]
+
+
+class NsdbProjection:
+    """Desired documents of one generation of the view, whose path is `base`."""
+
+    name = "nsdb"
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        self.attach(Topology())
+
+    def attach(self, topology: Topology) -> None:
+        """Start over from a whole topology."""
+        self._topology = topology
+        self._packing = Packing()
+        self._graph = Graph()
+        self._needed: dict[str, frozenset[str]] = {}
+        self.apply([Change(entity.KIND, entity.id, None, entity) for entity in topology])
+
+    def apply(self, changes: Sequence[Change]) -> set[str]:
+        """Take note of the changes of one commit, already in the topology; return the keys they may have touched."""
+        touched: set[str] = set()
+        nodes: set[str] = set()
+        for change in changes:
+            nodes |= self._graph.replace(leads(change.old), leads(change.new))
+            for entity, (documents, reshaped) in self._pack(change.old, change.new):
+                touched.update(documents)
+                if reshaped:
+                    nodes.add(_holder(pack(entity)))
+        if nodes:
+            self._needed.clear()
+            touched.update(node for node in self._graph.reaching(nodes) if node.startswith("hosts/"))
+        return touched
+
+    def _pack(self, old: Entity | None, new: Entity | None) -> Iterator[tuple[Entity, Touched]]:
+        if old is not None and new is not None and pack(old) == pack(new):
+            yield new, Touched((self._packing.document(pack(new), new.id),), reshaped=False)
+            return
+        if old is not None:
+            yield old, self._packing.remove(pack(old), old.id)
+        if new is not None:
+            yield new, self._packing.add(pack(new), new.id)
+
+    def keys(self) -> Iterator[str]:
+        """Yield every document and every host's index."""
+        yield from self._packing
+        yield from map(agent, self._topology.all("host"))
+
+    def render(self, key: str) -> bytes | None:
+        """Return the bytes that a node should have, or None if it should not exist."""
+        return self._index(key) if key.startswith("hosts/") else self._document(key)
+
+    def _document(self, name: str) -> bytes | None:
+        ids = self._packing.objects(name)
+        found = (self._topology.find(object_id) for object_id in ids)
+        return canonical({"objects": {entity.id: plain(entity) for entity in found if entity}}) if ids else None
+
+    def _index(self, name: str) -> bytes | None:
+        if self._topology.get("host", _holder(name)) is None:
+            return None
+        needed = frozenset().union(*map(self._needs, self._graph.successors(name)))
+        documents = [f"{self._base}/{document}" for document in sorted(needed)]
+        return canonical({"documents": documents, "position": self._topology.head.position})
+
+    def _needs(self, node: str) -> frozenset[str]:
+        """Return all documents that a node leads to; nodes that lead to each other share the answer."""
+        if node not in self._needed:
+            reached = self._graph.reached_from(node)
+            needed = frozenset(document for other in reached for document in self._held_by(other))
+            alike = reached & self._graph.reaching((node,)) if len(reached) > 1 else reached
+            self._needed.update(dict.fromkeys(alike, needed))
+        return self._needed[node]
+
+    def _held_by(self, node: str) -> Iterator[str]:
+        entity = self._topology.find(node)
+        for kind in HELD_BY[entity.KIND] if entity else ():
+            yield from self._packing.documents(f"models/{kind}/{node}")
+
+
+def _holder(path: str) -> str:
+    """Return the object that a pack or an index is named after."""
+    return path.rpartition("/")[2]

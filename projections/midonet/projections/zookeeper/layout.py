@@ -1,0 +1,41 @@
+"""Where things are in ZooKeeper (contract §3), and what of it is ours by name. Pure."""
+
+import re
+
+import msgspec
+
+from midonet.events.model import KINDS
+from midonet.projections.port import Checkpoint
+
+__all__ = ["DIRECTORIES", "decode_checkpoint", "decode_generation", "is_document"]
+
+DIRECTORIES = (*(f"models/{kind}" for kind in KINDS), "hosts")
+"""Nodes below a generation that hold documents."""
+
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_DOCUMENT = re.compile(f"(?:models/(?:{'|'.join(KINDS)})/{_UUID}(?:-[0-9a-f]+)?|hosts/{_UUID})")
+
+
+def is_document(key: str) -> bool:
+    """Return whether a path below a generation is named like a document; anything else is foreign."""
+    return _DOCUMENT.fullmatch(key) is not None
+
+
+class _Pointer(msgspec.Struct):
+    generation: str
+
+
+def decode_generation(data: bytes) -> str | None:
+    """Return the live generation that the pointer names; None if it names none."""
+    try:
+        return msgspec.json.decode(data, type=_Pointer).generation
+    except msgspec.DecodeError:
+        return None
+
+
+def decode_checkpoint(data: bytes) -> Checkpoint:
+    """Return a checkpoint; the one of an empty view if it cannot be read."""
+    try:
+        return msgspec.json.decode(data, type=Checkpoint)
+    except msgspec.DecodeError:
+        return Checkpoint()
