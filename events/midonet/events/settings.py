@@ -17,12 +17,13 @@ from msgspec import Meta, Struct
 from midonet.events.errors import UsageError
 from midonet.events.model.fields import Format
 
-__all__ = ["HostPort", "Setting", "hidden", "load", "read_file", "render", "spell_out", "split_host_port"]
+__all__ = ["HostPort", "Node", "Servers", "Setting", "hidden", "load", "read_file", "render", "spell_out", "split_host_port"]
 
 S = TypeVar("S", bound=Struct)
 
 PREFIX = "MIDONET_"
-_PASSWORD = re.compile(r"(?<=://)([^/:@\s]*):(.*)@")
+_PASSWORD = re.compile(r"(?<=://)([^/:@\s]*):\S*@")
+_PARAMETER = re.compile(r"([?&][^\s=&]*(?:password|secret|token)[^\s=&]*=)[^\s&]+", re.IGNORECASE)
 
 
 class Setting(NamedTuple):
@@ -103,7 +104,7 @@ def read_file(path: Path) -> dict[str, Any]:
 
 def hidden(value: Any) -> Any:
     """Return a value as it may be shown: without the password that a URL may hold."""
-    return _PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value
+    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", value)) if isinstance(value, str) else value
 
 
 def render(settings: Struct) -> str:
@@ -131,8 +132,27 @@ def _host_port(text: Any) -> str:
     return str(text).strip()
 
 
+def _servers(text: Any) -> str:
+    return ",".join(_host_port(server) for server in str(text).split(","))
+
+
+def _node(text: Any) -> str:
+    path = str(text).rstrip("/")
+    parts = path.split("/")[1:]
+    if not parts or not path.startswith("/") or any(part in ("", ".", "..", "zookeeper") for part in parts):
+        msg = f"{text!r} is not an absolute path such as /midonet"
+        raise ValueError(msg)
+    return path
+
+
 HostPort = Annotated[str, Format("host:port", _host_port)]
 """An address to listen on or to connect to."""
+
+Servers = Annotated[str, Format("servers", _servers)]
+"""Addresses of equal servers, `HOST:PORT[,HOST:PORT…]`."""
+
+Node = Annotated[str, Format("path", _node)]
+"""Absolute path of a ZooKeeper node, without a slash at its end."""
 
 
 def _in_file(known: Mapping[str, Setting], file: Mapping[str, Any]) -> dict[str, _Given]:
