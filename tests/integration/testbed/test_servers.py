@@ -49,14 +49,22 @@ def get_znodes(hosts: str) -> list[str]:
     return sorted(set(names) - {"zookeeper"})
 
 
-def put_record(bootstrap: str, value: str) -> None:
+def create_topic(bootstrap: str, name: str = "t") -> None:
     admin = KafkaAdminClient(bootstrap_servers=bootstrap)
-    if "t" not in admin.list_topics():
-        admin.create_topics([NewTopic("t", num_partitions=1, replication_factor=-1)])
+    if name not in admin.list_topics():
+        admin.create_topics([NewTopic(name, num_partitions=1, replication_factor=-1)])
     admin.close()
+
+
+def put_record(bootstrap: str, value: str) -> None:
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=False)
     producer.send("t", value.encode()).get(timeout=20)
     producer.close()
+
+
+def put_first_record(bootstrap: str, value: str) -> None:
+    create_topic(bootstrap)
+    put_record(bootstrap, value)
 
 
 def get_records(bootstrap: str) -> list[str]:
@@ -95,7 +103,7 @@ class Store:
 
 STORES = {
     "zookeeper": Store(ZooKeeper, lambda z, value: put_znode(z.hosts, value), lambda z: get_znodes(z.hosts)),
-    "kafka": Store(Kafka, lambda k, value: put_record(k.bootstrap, value), lambda k: get_records(k.bootstrap)),
+    "kafka": Store(Kafka, lambda k, value: put_first_record(k.bootstrap, value), lambda k: get_records(k.bootstrap)),
     "ovsdb": Store(
         OvsdbServer,
         lambda o, value: o.add_switch(value, ["swp1"], tunnel_ip="192.0.2.1"),
@@ -164,7 +172,7 @@ def test_an_ensemble_outlives_its_leader() -> None:
 @pytest.mark.slow
 def test_a_cluster_outlives_a_broker() -> None:
     with KafkaCluster(3) as cluster:
-        put_record(cluster.bootstrap, "a")
+        put_first_record(cluster.bootstrap, "a")
         cluster.members[0].kill()
         survivors = ",".join(member.bootstrap for member in cluster.members[1:])
         put_record(survivors, "b")
@@ -173,9 +181,7 @@ def test_a_cluster_outlives_a_broker() -> None:
 
 
 def test_a_record_of_16_mib_fits(kafka: Kafka, kafka_topic: str) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap)
-    admin.create_topics([NewTopic(kafka_topic, num_partitions=1, replication_factor=1)])
-    admin.close()
+    create_topic(kafka.bootstrap, kafka_topic)
     size = 16 * 1024 * 1024
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, enable_idempotence=False, max_request_size=size + 1024)
     assert producer.send(kafka_topic, bytes(size)).get(timeout=20).offset == 0
