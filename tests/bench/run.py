@@ -1,0 +1,65 @@
+"""Run the benches and print what they found: `run.py [NAME…] [--quick] [--json FILE]`."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from statistics import median
+
+import msgspec
+from commands import batched, single
+from figures import Row, spread
+from kafka_log import single_on_kafka
+from replay import replay
+from rich.console import Console
+from rich.table import Table
+
+Bench = Callable[..., Iterator[Row]]
+
+BENCHES: Mapping[str, Bench] = {
+    "single": single,
+    "batched": batched,
+    "replay": replay,
+    "kafka": single_on_kafka,
+}
+
+
+def main() -> None:
+    """Run what was asked for."""
+    options = _options()
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    rows: list[Row] = []
+    for name in options.names or BENCHES:
+        with console.status(f"measuring {name} …"):
+            rows += BENCHES[name](quick=options.quick)
+    console.print(_table(rows))
+    for number, row in enumerate((row for row in rows if row.note), 1):
+        console.print(f"[{number}] {row.note}", markup=False, highlight=False)
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(rows)))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure, each figure as a ratio to a peer measured in the same run.")
+    parser.add_argument("names", nargs="*", choices=[*BENCHES, []], metavar="NAME", help=f"of {', '.join(BENCHES)}")
+    parser.add_argument("--quick", action="store_true", help="fewer and smaller rounds: under a minute")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")
+    return parser.parse_args()
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table()
+    for title in ("what", "ours", "peer or limit", "ratio: median (min-max)", "by CPU", "goal", "met"):
+        table.add_column(title, justify="left" if title == "what" else "right")
+    notes = 0
+    for row in rows:
+        notes += bool(row.note)
+        name = f"{row.name} \\[{notes}]" if row.note else row.name
+        cpu = f"{median(row.cpu_ratios):.2f}x" if row.cpu_ratios else ""
+        met = {None: "", True: "[green]yes", False: "[red]no"}[row.met]
+        table.add_row(name, row.ours, row.peer, spread(row.ratios), cpu, str(row.goal or ""), met)
+    return table
+
+
+if __name__ == "__main__":
+    main()
