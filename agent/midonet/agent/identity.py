@@ -1,0 +1,95 @@
+"""Who this host is: a UUID that outlives the process, made once and never replaced.
+
+A file that holds no UUID is an error that names it: a host that silently took a new identity would lose its bindings.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from midonet.events.errors import InvalidValue, Misconfigured, NotFound
+
+__all__ = ["SYSTEM_FILE", "host_id", "read"]
+
+SYSTEM_FILE = Path("/etc/midonet/host-id")
+"""Where the identity of a host is by default."""
+
+_MODE = 0o644
+_MAX_SHOWN = 40
+
+
+def host_id(environ: Mapping[str, str], file: Path | None = None) -> str:
+    """Return this host's identity, made where there is none; `InvalidValue` or `Misconfigured` name the file.
+
+    Without a `file`, it is the system's if that exists or can be made, else the user's.
+    """
+    if file is not None:
+        return _read_or_create(file)
+    try:
+        return _read_or_create(SYSTEM_FILE)
+    except Misconfigured:
+        if os.path.lexists(SYSTEM_FILE):
+            raise
+        return _read_or_create(_user_file(environ))
+
+
+def read(file: Path) -> str:
+    """Return the identity in a file; `NotFound` if there is none, else as `host_id`."""
+    found = _read(file)
+    if found is None:
+        raise NotFound(f"there is no host id file {file}", file=str(file))
+    return found
+
+
+def _user_file(environ: Mapping[str, str]) -> Path:
+    """Return where a user without rights on the system keeps it (XDG Base Directory Specification 0.8)."""
+    state = environ.get("XDG_STATE_HOME", "")
+    home = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
+    return home / "midonet" / "host-id"
+
+
+def _read_or_create(file: Path) -> str:
+    found = _read(file)
+    if found is not None:
+        return found
+    try:
+        _create(file)
+    except OSError as error:
+        raise Misconfigured(f"cannot make the host id file {file}: {error.strerror}", file=str(file)) from None
+    return read(file)
+
+
+def _read(file: Path) -> str | None:
+    try:
+        text = file.read_text()
+        return str(UUID(text.strip()))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Misconfigured(f"cannot read the host id file {file}: {error.strerror}", file=str(file)) from None
+    except ValueError as error:
+        what = "no text" if isinstance(error, UnicodeDecodeError) else repr(text.strip()[:_MAX_SHOWN])
+        raise InvalidValue(
+            f"the host id file {file} holds {what}, not a UUID; put the right one there, or remove the file to give "
+            "this host a new identity",
+            file=str(file),
+        ) from None
+
+
+def _create(file: Path) -> None:
+    """Make the file with a fresh identity, whole or not at all; one that somebody else made first is kept."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(f"{uuid4()}\n")
+            stream.flush()
+            os.fchmod(stream.fileno(), _MODE)
+            os.fsync(stream.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, file)
+    finally:
+        Path(draft).unlink()

@@ -1,0 +1,119 @@
+"""`midonet-agent`: the command line of the hypervisor agent.
+
+Whatever goes wrong is one line on standard error and an exit code of contract §2; what a command needs is loaded when
+it runs.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from midonet.agent.settings import Settings
+from midonet.events import errors
+from midonet.events.settings import load, read_file, render, spell_out
+
+__all__ = ["command", "main"]
+
+_EXIT_CODES: Mapping[type[errors.MidonetError], int] = {
+    errors.UsageError: 2,
+    errors.Rejected: 3,
+    errors.NotFound: 4,
+    errors.Unavailable: 5,
+    errors.Misconfigured: 5,
+    errors.TimedOut: 6,
+    errors.VerificationFailed: 7,
+}
+
+_JSON = frozenset({"json", "-ojson", "--output=json"})
+"""With one of these words on the command line, an error is JSON as well."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        result = command.main(words, prog_name="midonet-agent", standalone_mode=False)
+    except errors.MidonetError as error:
+        return _fail(error, words)
+    except click.ClickException as error:
+        return _fail(errors.UsageError(error.format_message().rstrip(".")), words)
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except Exception as error:  # noqa: BLE001 - a person gets one line, whatever it is
+        return _fail(errors.MidonetError(f"internal error, please report it ({error!r})"), words)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(error: errors.MidonetError, words: Sequence[str]) -> int:
+    line = f"midonet-agent: {error.message}"
+    if not _JSON.isdisjoint(words):
+        details = {"code": error.code, "message": error.message, "details": error.details}
+        line = json.dumps({"error": details}, default=str)
+    click.echo(line, err=True)
+    return next((code for kind, code in _EXIT_CODES.items() if isinstance(error, kind)), 1)
+
+
+def _with_settings(function: Callable[..., None]) -> Callable[..., None]:
+    """Add an option for each setting, and `--config`; the function gets the effective settings."""
+
+    @wraps(function)
+    def call(config: str | None, **values: Any) -> None:
+        flags = {setting.name: values.pop(setting.name) for setting in spell_out(Settings)}
+        path = config or os.environ.get("MIDONET_CONFIG")
+        file = read_file(Path(path)) if path else None
+        function(load(Settings, flags=flags, environ=os.environ, file=file), **values)
+
+    decorated: Callable[..., None] = call
+    for setting in reversed(list(spell_out(Settings))):
+        default = f" Default: {setting.default}." if setting.default is not None else ""
+        text = f"{setting.help}{default} [{setting.variable}]"
+        decorated = click.option(setting.flag, metavar="VALUE", help=text)(decorated)
+    return click.option("--config", metavar="FILE", help="YAML file with settings. [MIDONET_CONFIG]")(decorated)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="midonet", prog_name="midonet-agent")
+def command() -> None:
+    """Keep this host's part of the virtual network at hand, and tell others that the host lives.
+
+    Settings come from options, else from the environment, else from a configuration file.
+    """
+
+
+@command.command()
+@_with_settings
+@click.option("--print-config", is_flag=True, help="Print the effective settings and end.")
+def run(settings: Settings, *, print_config: bool) -> None:
+    """Run the agent in the foreground, until SIGTERM."""
+    if print_config:
+        click.echo(render(settings), nl=False)
+        return
+    if settings.zookeeper is None:
+        raise errors.UsageError(
+            "zookeeper is not set: give --zookeeper, MIDONET_ZOOKEEPER or zookeeper in the configuration file"
+        )
+    from midonet.agent.daemon import serve
+
+    serve(settings, settings.zookeeper)
+
+
+@command.command()
+@_with_settings
+@click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", help="Form of output.")
+def show(settings: Settings, *, output: str) -> None:
+    """Show what the running agent of this host holds, at which position.
+
+    Where several agents run on one machine, --host-id tells which. Takes the settings of `run`.
+    """
+    from midonet.agent import identity
+    from midonet.agent.endpoint import run_dirs
+    from midonet.agent.show import fetch, form
+
+    host = settings.host_id or (identity.read(Path(settings.host_id_file)) if settings.host_id_file else None)
+    click.echo(form(fetch(run_dirs(os.environ, settings.run_dir), host), output))

@@ -1,0 +1,114 @@
+"""The ephemeral nodes by which the agent says what lives here: its host, and the ports that carry traffic.
+
+Never takes a node away from another session: who finds the place taken waits until it is free, be the other a second
+agent with the same identity or the session of a killed process that has yet to time out.
+
+`<root>/state/hosts/<host-id>` holds `{"hostname", "pid", "version", "started", "position"}`: the machine and process,
+the release, the time of its start (RFC 3339), and the position up to which the agent holds its part of the topology,
+0 before the first. An agent without changes of its own advances with the checkpoint all the same, so that whoever
+waits for a position only has to compare. `<root>/state/ports/<port-id>` holds `{"host", "interface"}`.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from midonet.agent.session import Session
+from midonet.agent.status import Process
+from midonet.events.commit import canonical
+from midonet.events.model.devices import Port
+
+__all__ = ["Presence", "host_node", "port_node", "rival"]
+
+
+class _Ours(NamedTuple):
+    version: int
+    data: bytes
+
+
+class Presence:
+    """Keeps a set of ephemeral nodes as they should be."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._ours: dict[str, _Ours] = {}
+
+    def holds(self, path: str) -> bool:
+        """Whether a node is there and ours, as far as we know."""
+        return path in self._ours
+
+    def verify(self) -> None:
+        """Look which of our nodes are still there; others may have removed them, or the session ended."""
+        session = self._session.id
+        nodes = self._session.read(list(self._ours))
+        self._ours = {path: _Ours(node.version, node.data or b"") for path, node in nodes if node.owner == session}
+
+    def publish(self, desired: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Create, update and remove nodes until there are these; return what stands where others own the place.
+
+        Raises `Unavailable`.
+        """
+        for path in self._ours.keys() - desired.keys():
+            self._session.delete(path, self._ours[path].version)
+            del self._ours[path]
+        taken = {path: self._put(path, data) for path, data in desired.items()}
+        return {path: other for path, other in taken.items() if other is not None}
+
+    def _put(self, path: str, data: bytes) -> bytes | None:
+        """Make sure of one node; return what stands there if it is not ours."""
+        if path not in self._ours and (other := self._claim(path, data)) is not None:
+            return other
+        version, present = self._ours[path]
+        if present != data:
+            written = self._session.write(path, data, version)
+            if written is None:  # somebody removed it under our hands
+                del self._ours[path]
+                return self._claim(path, data)
+            self._ours[path] = _Ours(written, data)
+        return None
+
+    def _claim(self, path: str, data: bytes) -> bytes | None:
+        for _, node in self._session.read([path]):
+            if node.data is None and self._session.create(path, data):
+                self._ours[path] = _Ours(0, data)
+            elif node.data is not None and node.owner == self._session.id:
+                self._ours[path] = _Ours(node.version, node.data)
+            else:
+                return node.data or b""
+        return None
+
+
+def host_node(process: Process, position: int) -> bytes:
+    """Return what the node of a living host holds."""
+    return canonical(
+        {
+            "hostname": process.hostname,
+            "pid": process.pid,
+            "version": process.version,
+            "started": process.started,
+            "position": position,
+        }
+    )
+
+
+def port_node(port: Port) -> bytes:
+    """Return what the node of an active port holds."""
+    return canonical({"host": port.host, "interface": port.interface})
+
+
+class _Holder(msgspec.Struct):
+    hostname: str
+    pid: int
+    started: str
+
+
+def rival(node: bytes | None) -> str | None:
+    """Return who wrote a host's node, in words; None if there is none."""
+    if node is None:
+        return None
+    try:
+        holder = msgspec.json.decode(node, type=_Holder)
+    except msgspec.DecodeError:
+        return "somebody unknown"
+    return f"process {holder.pid} on {holder.hostname}, started {holder.started}"

@@ -1,0 +1,44 @@
+"""What the agent knows of the topology: immutable, and whole at one position of the log.
+
+A snapshot never mixes two positions. It is made by `midonet.agent.replica` and by nobody else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from midonet.events.model import Entity
+from midonet.events.model.devices import Port
+
+__all__ = ["Objects", "Snapshot"]
+
+Objects = Mapping[str, Mapping[str, Entity]]
+"""Objects by kind and id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The part of the topology that concerns one host, as it was after the commit at `position`."""
+
+    generation: str
+    """Generation of the view that it was read from."""
+
+    position: int
+    hash: str
+
+    in_topology: bool
+    """Whether the view knows the host; where it does not, there are no objects."""
+
+    objects: Objects = field(default_factory=dict)
+
+    def of(self, kind: str) -> Mapping[str, Any]:
+        """Return the objects of a kind by id, none if there are none."""
+        return self.objects.get(kind, {})
+
+    def counts(self) -> dict[str, int]:
+        """Return how many objects there are of each kind."""
+        return {kind: len(objects) for kind, objects in sorted(self.objects.items()) if objects}
+
+    def bound_to(self, host: str) -> tuple[Port, ...]:
+        """Return the ports that are bound to a host's interfaces."""
+        return tuple(port for port in self.of("port").values() if port.host == host)
