@@ -22,7 +22,7 @@ __all__ = ["HostPort", "Node", "Servers", "Setting", "hidden", "load", "read_fil
 S = TypeVar("S", bound=Struct)
 
 PREFIX = "MIDONET_"
-_PASSWORD = re.compile(r"(?<=://)([^/:@\s]*):\S*@")
+_PASSWORD = re.compile(r"(?<=://)([^/:@\s[]*):\S*@")
 _PARAMETER = re.compile(r"([?&][^\s=&]*(?:password|secret|token)[^\s=&]*=)[^\s&]+", re.IGNORECASE)
 
 

@@ -1,0 +1,53 @@
+"""The cluster daemon itself as a server of the testbed: it is killed, frozen and restarted like the others."""
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+from midonet.testbed.server import LOOPBACK, Server
+
+__all__ = ["ClusterDaemon"]
+
+
+class ClusterDaemon(Server):
+    """One `midonet-cluster run` with these options, and HTTP on a port of its own."""
+
+    name = "cluster"
+
+    def __init__(self, *options: str) -> None:
+        super().__init__()
+        self.port = self.lease_port()
+        self._options = options
+
+    @property
+    def url(self) -> str:
+        """Where its health and metrics are."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def command(self) -> Sequence[str | Path]:
+        """Run from this checkout, in the foreground."""
+        http = f"{LOOPBACK}:{self.port}"
+        return [sys.executable, "-m", "midonet.services.main", "run", "--http", http, *self._options]
+
+    def serves(self) -> bool:
+        """Whether it answers; it may still be catching up."""
+        return self.get("/healthz")[0] == HTTPStatus.OK
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Return status and body of a page, 0 where nothing answers."""
+        with closing(HTTPConnection(LOOPBACK, self.port, timeout=5)) as connection:
+            try:
+                connection.request("GET", path)
+                answer = connection.getresponse()
+                return answer.status, answer.read().decode()
+            except (OSError, HTTPException):
+                return 0, ""
+
+    def status(self) -> Any:
+        """Return what `/status` says."""
+        return json.loads(self.get("/status")[1])

@@ -1,0 +1,125 @@
+"""The cluster daemon: one feed that follows the log, the services that were found, and pages that tell how they do.
+
+It comes up with what there is. Nothing that is absent, broken or slow (the log, ZooKeeper, a switch, an add-on) keeps
+the rest from working, and no end of it removes anything from a target.
+"""
+
+import logging
+from functools import partial
+from http import HTTPStatus
+from importlib.metadata import entry_points
+from threading import Event, Thread
+from time import monotonic
+
+from midonet.events.errors import Misconfigured, UsageError, VerificationFailed
+from midonet.events.log import open_log
+from midonet.events.settings import hidden
+from midonet.projections.feed import Feed
+from midonet.services.context import Context
+from midonet.services.http import Page, Routes, json_page
+from midonet.services.journal import SILENCE, dead_threads, note
+from midonet.services.keeper import Keeper
+from midonet.services.metrics import CONTENT_TYPE, Metrics
+from midonet.services.service import GROUP
+from midonet.services.settings import Settings
+from midonet.services.state import State, lines, page, reasons
+
+__all__ = ["Daemon"]
+
+_STOP_SECONDS = 8.0
+"""What does not end by then is left behind: SIGTERM promises ten seconds."""
+
+
+class Daemon:
+    """Runs from `start` to `stop`; `state` may be asked by any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._feed = Feed(lambda: open_log(settings.log))
+        self._caught_up = Event()
+        self._stopping = Event()
+        self._metrics = Metrics(self.state)
+        self._keepers: dict[str, Keeper] = {}
+        for entry in entry_points(group=GROUP):
+            self._keepers[entry.name] = Keeper(
+                entry.name, entry.load, partial(Context, settings, self._feed), self._keepers
+            )
+        self._seen = self.state()
+        self._told = monotonic()
+
+    def start(self) -> None:
+        """Follow the log and start the services; returns at once."""
+        self._feed.start()
+        Thread(target=self._await_end, name="first-reading", daemon=True).start()
+        for keeper in self._keepers.values():
+            keeper.start()
+
+    def stop(self) -> None:
+        """End all services, at the same time, then the feed; give up on those that take too long."""
+        self._stopping.set()
+        deadline = monotonic() + _STOP_SECONDS
+        for keeper in self._keepers.values():
+            keeper.stop()
+        for keeper in self._keepers.values():
+            if not keeper.join(max(0.0, deadline - monotonic())):
+                note(logging.WARNING, "service did not stop in time", service=keeper.name)
+        self._feed.stop()
+
+    def tend(self) -> None:
+        """Write what has changed into the journal; raise what makes it pointless to go on.
+
+        That is an address that is no log's, and a log that cannot be trusted at the first reading. Later such a log
+        is a state to show: what was projected from it is still good.
+        """
+        error = self._feed.error
+        hopeless = (UsageError,) if self._caught_up.is_set() else (UsageError, Misconfigured, VerificationFailed)
+        if isinstance(error, hopeless):
+            raise error
+        before, self._seen = self._seen, self.state()
+        for line in lines(before, self._seen):
+            note(line.level, line.message, **line.fields)
+        self._remind()
+
+    def state(self) -> State:
+        """Return how everything is now."""
+        hosted = [each for keeper in self._keepers.values() for each in keeper.projections()]
+        return State(
+            log=hidden(self._settings.log),
+            head=self._feed.head,
+            log_error=hidden(str(self._feed.error)) if self._feed.error else None,
+            caught_up=self._caught_up.is_set(),
+            services=tuple(keeper.status() for keeper in self._keepers.values()),
+            projections=tuple(each.report(self._settings.max_lag) for each in hosted),
+            costs=tuple(each.costs for each in hosted),
+        )
+
+    def routes(self) -> Routes:
+        """Return the pages that are served over HTTP."""
+        return {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": lambda: Page(self._metrics.render(), CONTENT_TYPE),
+            "/status": lambda: json_page(page(self.state())),
+        }
+
+    def _healthz(self) -> Page:
+        dead = dead_threads()
+        return json_page({"alive": not dead, "dead_threads": dead}, _verdict(dead))
+
+    def _readyz(self) -> Page:
+        found = reasons(self.state())
+        return json_page({"ready": not found, "reasons": found}, _verdict(found))
+
+    def _await_end(self) -> None:
+        self._feed.caught_up(self._stopping.is_set)
+        if self._feed.error is None:
+            self._caught_up.set()
+
+    def _remind(self) -> None:
+        if (found := reasons(self._seen)) and monotonic() - self._told > SILENCE:
+            self._told = monotonic()
+            note(logging.WARNING, "not ready", reasons="; ".join(found))
+
+
+def _verdict(troubles: list[str]) -> HTTPStatus:
+    return HTTPStatus.SERVICE_UNAVAILABLE if troubles else HTTPStatus.OK

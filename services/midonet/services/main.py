@@ -1,0 +1,126 @@
+"""`midonet-cluster`: the command line of the cluster daemon.
+
+Whatever goes wrong is one line on standard error and an exit code of contract §2, never a traceback. What only the
+daemon needs is loaded when it runs.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import click
+
+from midonet.events import errors
+from midonet.events.settings import hidden, load, read_file, render, spell_out
+from midonet.services.settings import Settings
+
+__all__ = ["command", "main"]
+
+EXIT_CODES: Mapping[type[errors.MidonetError], int] = {
+    errors.UsageError: 2,
+    errors.Rejected: 3,
+    errors.NotFound: 4,
+    errors.Unavailable: 5,
+    errors.Misconfigured: 5,
+    errors.TimedOut: 6,
+    errors.VerificationFailed: 7,
+}
+_INTERNAL = 1
+_INTERRUPTED = 130
+
+_STOP = (signal.SIGTERM, signal.SIGINT)
+_TICK = 0.5
+"""Seconds between two looks at how the daemon does."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; return the exit code."""
+    try:
+        result = command.main(argv, prog_name="midonet-cluster", standalone_mode=False)
+    except errors.MidonetError as error:
+        status = next((status for kind, status in EXIT_CODES.items() if isinstance(error, kind)), _INTERNAL)
+        return _fail(error.message, status)
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return _INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - a person gets one line, whatever it is
+        return _fail(f"internal error, please report it ({type(error).__name__}: {error})", _INTERNAL)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(message: str, status: int) -> int:
+    click.echo(f"midonet-cluster: {hidden(' '.join(message.split()))}", err=True)
+    return status
+
+
+def _settings_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Add `--config` and one option for every setting, in the order of their declaration."""
+    for setting in reversed(list(spell_out(Settings))):
+        default = f", default {setting.default}" if setting.default is not None else ""
+        text = f"{setting.help} [{setting.variable}{default}]"
+        function = click.option(setting.flag, metavar="VALUE", help=text)(function)
+    return click.option("--config", metavar="FILE", help="YAML file with settings. [MIDONET_CONFIG]")(function)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="midonet", prog_name="midonet-cluster")
+def command() -> None:
+    """Keep the views of the network equal to its log: in ZooKeeper for agents, in OVSDB for hardware VTEPs.
+
+    Every setting is an option, an environment variable and a key of the configuration file; the first one given of
+    these three counts.
+    """
+
+
+@command.command()
+@_settings_options
+@click.option("--print-config", is_flag=True, help="Print the effective settings as YAML, secrets hidden, and end.")
+def run(*, config: str | None, print_config: bool, **flags: str | None) -> int:
+    """Run the services until SIGTERM."""
+    config = config or os.environ.get("MIDONET_CONFIG")
+    file = read_file(Path(config)) if config else None
+    settings = load(Settings, flags=flags, environ=os.environ, file=file)
+    if print_config:
+        click.echo(render(settings), nl=False)
+        return 0
+    return _serve(settings)
+
+
+def _serve(settings: Settings) -> int:
+    from midonet.services import journal
+    from midonet.services.daemon import Daemon
+    from midonet.services.http import HttpServer
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # they are waited for below; every thread inherits this
+    journal.set_up(settings.log_level)
+    daemon = Daemon(settings)
+    http = HttpServer(settings.http, daemon.routes())
+    click.echo(http.url)
+    daemon.start()
+    try:
+        while signal.sigtimedwait(_STOP, _TICK) is None:
+            daemon.tend()
+    except errors.MidonetError:
+        daemon.stop()
+        raise
+    return _stop(daemon.stop)
+
+
+def _stop(stop: Callable[[], Any]) -> int:
+    """Stop cleanly, or at once when asked for a second time; end the process, whatever threads are left."""
+    stopping = Thread(target=stop, daemon=True)
+    stopping.start()
+    status = 0
+    while stopping.is_alive() and not status:
+        status = _INTERRUPTED if signal.sigtimedwait(_STOP, _TICK / 10) else 0
+    sys.stdout.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

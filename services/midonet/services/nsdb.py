@@ -1,0 +1,39 @@
+"""The service `nsdb`: keeps the views in ZooKeeper that agents read (contract §3)."""
+
+from collections.abc import Sequence
+
+from midonet.projections.nsdb import NsdbProjection, same_document, view_base
+from midonet.projections.zookeeper import ZooKeeperTarget
+from midonet.services.context import Context
+from midonet.services.hosting import Hosted
+from midonet.services.service import Service
+
+__all__ = ["NsdbService"]
+
+
+class NsdbService(Service):
+    """One runner; it waits for ZooKeeper as long as it takes."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        settings = context.settings
+        self._hosted = Hosted(
+            context.feed,
+            NsdbProjection(view_base(settings.root)),
+            ZooKeeperTarget(settings.zookeeper, settings.root),
+            settings.zookeeper + settings.root,
+            reconcile_interval=settings.reconcile_interval,
+            same=same_document,
+        )
+
+    def start(self) -> None:
+        """Begin to keep the view."""
+        self._hosted.start()
+
+    def stop(self) -> None:
+        """Leave the view as it is."""
+        self._hosted.stop()
+
+    def projections(self) -> Sequence[Hosted]:
+        """Return the one view."""
+        return (self._hosted,)
