@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from midonet.events.command import Command, Create, Delete, Put, Update
-from midonet.events.errors import CommandIdReused, HeadMoved, InUse, NotFound, TooLarge
+from midonet.events.errors import CommandIdReused, HeadMoved, InUse, NotFound, OutcomeUnknown, TooLarge
 from midonet.events.log.address import open_log
 from midonet.events.log.store import Context, Result, Store, new_command_id
 
@@ -130,3 +130,45 @@ def test_command_ids_are_ordered_by_time() -> None:
     assert len(set(ids)) == 50
     assert all(part[14] == "7" for part in ids)
     assert [part[:13] for part in ids] == sorted(part[:13] for part in ids)
+
+
+class Unlucky:
+    """A real log whose answers get lost: writes may have arrived, may arrive late, or never."""
+
+    def __init__(self, log: Any, fates: list[str]) -> None:
+        self._log = log
+        self._fates = fates
+        self._late: tuple[Any, Any] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def append(self, head: Any, batch: Any) -> int:
+        """Append as fate has it, and lose the answer."""
+        if self._late is not None:
+            (late_head, late_batch), self._late = self._late, None
+            self._log.append(late_head, late_batch)
+        fate = self._fates.pop(0) if self._fates else "fine"
+        if fate == "late":
+            self._late = (head, batch)
+        if fate in ("arrived", "fine"):
+            self._log.append(head, batch)
+        if fate != "fine":
+            raise OutcomeUnknown("the line went dead")
+        return len(batch)
+
+
+@pytest.mark.parametrize("fates", [["arrived"], ["late"], ["lost"], ["late", "arrived"], ["lost", "late", "lost"]])
+def test_a_lost_answer_never_does_anything_twice(open_store: Callable[[], Store], fates: list[str]) -> None:
+    for run in ("one", "many"):
+        store = open_store()
+        store.log = Unlucky(store.log, list(fates))
+        commands = [(bridge(f"{run}-{n}"), ME) for n in range(5)]
+        if run == "one":
+            results: list[Any] = [store.execute(command, context) for command, context in commands]
+        else:
+            results = list(store.execute_many(commands))
+        assert [result.object["name"] for result in results] == [f"{run}-{n}" for n in range(5)]
+        replay = replayed(open_store)
+        assert replay.topology == store.topology
+        assert sum(b.name.startswith(run) for b in replay.topology.all("bridge").values()) == 5

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from midonet.events.chain import extend
@@ -118,7 +119,7 @@ class Store:
 
         Commits go in batches: few fsyncs on SQL, pipelined on Kafka. A rejected command does not stop the others.
         """
-        waiting = list(commands)
+        waiting = [_Wish(command, context) for command, context in commands]
         while waiting:
             outcomes = self._batch(waiting)
             del waiting[: len(outcomes)]
@@ -211,39 +212,42 @@ class Store:
         current = self.topology.find(entity.id) if entity is not None else None
         return Result(record.commit.position, record.commit.id, record.commit.events, _shown(current or entity))
 
-    def _batch(self, waiting: Sequence[tuple[Command, Context]]) -> list[Result | MidonetError]:
+    def _batch(self, waiting: Sequence["_Wish"]) -> list[Result | MidonetError]:
         """Try the first commands as one pipelined append; return the outcomes that are certain."""
         trial = _Trial(self.topology)
         outcomes: list[Result | MidonetError] = []
-        for command, context in waiting[:_BATCH]:
-            raw, decision = self._tentative(command, context)
+        for wish in waiting[:_BATCH]:
+            raw, decision = self._tentative(wish)
             if not raw or trial.size + len(raw) > _BATCH_BYTES:
                 break
             record, changes = self._fold(raw)
-            trial.add(raw, record.commit.id, changes)
+            trial.add(raw, changes)
             outcomes.append(self._result(record, decision))
         if not trial.raws:
-            return [self._single(*waiting[0])]
-        return outcomes[: self._append(trial)]
+            return [self._single(waiting[0])]
+        return outcomes[: self._append(trial, waiting)]
 
-    def _tentative(self, command: Command, context: Context) -> tuple[bytes, Decision]:
+    def _tentative(self, wish: "_Wish") -> tuple[bytes, Decision]:
         """Return the commit that a command comes to here and now; no bytes if it needs the careful `execute`."""
-        careful = context.command_id is not None or context.if_head is not None
-        command_id = new_command_id()
         try:
-            decision = _NOTHING if careful else decide(self.topology, command, command_id)
-            return (self._encode(command, command_id, context, decision) if decision.events else b""), decision
+            decision = _NOTHING if wish.careful else decide(self.topology, wish.command, wish.id)
+            raw = self._encode(wish.command, wish.id, wish.context, decision) if decision.events else b""
         except (Rejected, NotFound):
             return b"", _NOTHING
+        return raw, decision
 
-    def _single(self, command: Command, context: Context) -> Result | MidonetError:
+    def _single(self, wish: "_Wish") -> Result | MidonetError:
+        context = msgspec.structs.replace(wish.context, command_id=wish.id) if wish.careful else wish.context
         try:
-            return self.execute(command, context)
+            return self.execute(wish.command, context)
         except (Rejected, NotFound) as error:
             return error
 
-    def _append(self, trial: "_Trial") -> int:
-        """Append what was tried; take back what was not accepted; return how many commits were."""
+    def _append(self, trial: "_Trial", waiting: Sequence["_Wish"]) -> int:
+        """Append what was tried; take back what was not accepted; return how many commits were.
+
+        What was sent with unknown outcome may still arrive: those commands keep their ids and look for them first.
+        """
         try:
             accepted = self.log.append(trial.start, trial.raws)
             trial.take_back(accepted)
@@ -253,9 +257,20 @@ class Store:
             return 0
         except OutcomeUnknown:
             trial.take_back(0)
-            self.refresh()
-            return next((n for n, i in enumerate(trial.ids) if self.log.find(i) is None), len(trial.ids))
+            for wish in waiting[: len(trial.raws)]:
+                wish.careful = True
+            return 0
         return accepted
+
+
+class _Wish:
+    """One of many commands, with the id that it keeps however often it is tried."""
+
+    def __init__(self, command: Command, context: Context) -> None:
+        self.command = command
+        self.context = context
+        self.id = context.command_id or new_command_id()
+        self.careful = context.command_id is not None or context.if_head is not None
 
 
 class _Trial:
@@ -264,16 +279,14 @@ class _Trial:
     def __init__(self, topology: Topology) -> None:
         self.start = topology.head
         self.raws: list[bytes] = []
-        self.ids: list[str] = []
         self.size = 0
         self._topology = topology
         self._undo: list[tuple[Head, dict[str, int], list[Change]]] = []
         self._before = (topology.head, dict(topology.cursors))
 
-    def add(self, raw: bytes, command_id: str, changes: list[Change]) -> None:
+    def add(self, raw: bytes, changes: list[Change]) -> None:
         """Note a commit that was just folded."""
         self.raws.append(raw)
-        self.ids.append(command_id)
         self.size += len(raw)
         self._undo.append((*self._before, changes))
         self._before = (self._topology.head, dict(self._topology.cursors))
