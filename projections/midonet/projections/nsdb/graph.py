@@ -4,7 +4,6 @@ An edge is there as long as at least one object causes it. Nodes are names; what
 business. Pure.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 __all__ = ["Edge", "Graph"]
@@ -25,32 +24,33 @@ class Graph:
         return self._successors.get(node, ())
 
     def replace(self, old: Iterable[Edge], new: Iterable[Edge]) -> set[str]:
-        """Let an object cause the edges `new` instead of `old`; return the nodes whose successors changed."""
-        change = Counter(new)
-        change.subtract(old)
-        return {edge[0] for edge, count in change.items() if count and self._count(edge, count)}
+        """Let an object cause the edges `new` instead of `old`; return the nodes whose successors changed.
 
-    def _count(self, edge: Edge, change: int) -> bool:
-        """Return whether the edge came or went."""
-        before = self._causes.pop(edge, 0)
-        after = before + change
-        if after:
-            self._causes[edge] = after
-        if not before:
-            self._connect(*edge)
-        elif not after:
-            self._disconnect(*edge)
-        return not (before and after)
+        What it causes before and after is counted up and down again, and never goes in between.
+        """
+        came = {edge[0] for edge in new if self._add(edge)}
+        went = {edge[0] for edge in old if self._remove(edge)}
+        return came | went
 
-    def _connect(self, source: str, target: str) -> None:
+    def _add(self, edge: Edge) -> bool:
+        causes = self._causes.get(edge, 0)
+        self._causes[edge] = causes + 1
+        if causes:
+            return False
+        source, target = edge
         self._successors.setdefault(source, set()).add(target)
         self._predecessors.setdefault(target, set()).add(source)
+        return True
 
-    def _disconnect(self, source: str, target: str) -> None:
-        for index, node, neighbour in ((self._successors, source, target), (self._predecessors, target, source)):
-            index[node].remove(neighbour)
-            if not index[node]:
-                del index[node]
+    def _remove(self, edge: Edge) -> bool:
+        self._causes[edge] -= 1
+        if self._causes[edge]:
+            return False
+        del self._causes[edge]
+        source, target = edge
+        _drop(self._successors, source, target)
+        _drop(self._predecessors, target, source)
+        return True
 
     def reached_from(self, node: str) -> set[str]:
         """Return every node that a path leads to, the first one included."""
@@ -59,6 +59,12 @@ class Graph:
     def reaching(self, nodes: Iterable[str]) -> set[str]:
         """Return every node from which a path leads to one of `nodes`, these included."""
         return _spread(nodes, self._predecessors)
+
+
+def _drop(index: dict[str, set[str]], node: str, neighbour: str) -> None:
+    index[node].remove(neighbour)
+    if not index[node]:
+        del index[node]
 
 
 def _spread(start: Iterable[str], neighbours: Mapping[str, set[str]]) -> set[str]:

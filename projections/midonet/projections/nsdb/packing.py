@@ -29,7 +29,8 @@ class Touched(NamedTuple):
 class Packing:
     """The documents of all packs, by name. A pack is named as the document that holds all of it while it is small."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
         self._documents: dict[str, set[str]] = {}
         self._inner: set[str] = set()
 
@@ -70,7 +71,7 @@ class Packing:
         document = self.document(pack, object_id)
         members = self._documents.setdefault(document, set())
         members.add(object_id)
-        if len(members) <= LIMIT:
+        if len(members) <= self._limit:
             return Touched((document,), reshaped=len(members) == 1)
         return Touched((document, *self._split(pack, document)), reshaped=True)
 
@@ -81,7 +82,7 @@ class Packing:
             child = f"{pack}-{_digest(object_id)[:depth]}"
             self._documents.setdefault(child, set()).add(object_id)
         for child in _children(pack, document):
-            if len(self._documents.get(child, ())) > LIMIT:
+            if len(self._documents.get(child, ())) > self._limit:
                 yield from self._split(pack, child)
             elif child in self._documents:
                 yield child
@@ -102,7 +103,7 @@ class Packing:
             children = _children(pack, document)
             if not self._inner.isdisjoint(children):
                 return
-            if sum(len(self._documents.get(child, ())) for child in children) > LIMIT:
+            if sum(len(self._documents.get(child, ())) for child in children) > self._limit:
                 return
             self._inner.remove(document)
             members = set().union(*(self._documents.pop(child, ()) for child in children))

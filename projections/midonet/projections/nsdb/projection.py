@@ -13,24 +13,28 @@ from midonet.events.model import Entity, plain
 from midonet.events.topology import Topology
 from midonet.projections.nsdb.graph import Graph
 from midonet.projections.nsdb.needs import HELD_BY, agent, leads, pack
-from midonet.projections.nsdb.packing import Packing, Touched
+from midonet.projections.nsdb.packing import LIMIT, Packing, Touched
 
 __all__ = ["NsdbProjection"]
 
 
 class NsdbProjection:
-    """Desired documents of one generation of the view, whose path is `base`."""
+    """Desired documents of one generation of the view, whose path is `base`.
+
+    No document holds more than `limit` objects.
+    """
 
     name = "nsdb"
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, limit: int = LIMIT) -> None:
         self._base = base
+        self._limit = limit
         self.attach(Topology())
 
     def attach(self, topology: Topology) -> None:
         """Start over from a whole topology."""
         self._topology = topology
-        self._packing = Packing()
+        self._packing = Packing(self._limit)
         self._graph = Graph()
         self._needed: dict[str, frozenset[str]] = {}
         self.apply([Change(entity.KIND, entity.id, None, entity) for entity in topology])

@@ -20,11 +20,11 @@ def view_base(root: str, generation: str = LIVE) -> str:
 
 
 def expected_view(topology: Topology, base: str) -> dict[str, bytes]:
-    """Return the whole view of a topology from scratch: path below `base` → bytes."""
+    """Return all documents of the generation at `base` from scratch: path → bytes."""
     projection = NsdbProjection(base)
     projection.attach(topology)
     rendered = ((key, projection.render(key)) for key in projection.keys())  # noqa: SIM118 - not a mapping
-    return {key: value for key, value in rendered if value is not None}
+    return {f"{base}/{key}": value for key, value in rendered if value is not None}
 
 
 def differences(actual: Mapping[str, bytes], desired: Mapping[str, bytes]) -> list[str]:

@@ -8,9 +8,10 @@ ZooKeeper 3.6 or later. Nothing here knows what the nodes mean.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException
@@ -24,8 +25,12 @@ from midonet.projections.zookeeper.requests import AddWatch, MultiRead
 
 __all__ = ["Client"]
 
+T = TypeVar("T")
+
 _RECONNECT = {"max_tries": -1, "delay": 0.05, "backoff": 2, "max_delay": 1.0}
 _NODES_PER_READ = 200
+_IN_FLIGHT = 50
+"""Kazoo wakes its thread by a byte per request through a socket pair, and fails when some 250 fill that up."""
 
 _quiet = logging.getLogger("midonet.kazoo")
 _quiet.setLevel(logging.ERROR)  # its warnings come with every attempt; the owner of a client reports states
@@ -68,13 +73,22 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
 
     def read_many(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Return the data of those nodes that exist."""
-        chunks = [paths[start : start + _NODES_PER_READ] for start in range(0, len(paths), _NODES_PER_READ)]
-        answers = [self._send(MultiRead(chunk)) for chunk in chunks]
+        chunks = (paths[start : start + _NODES_PER_READ] for start in range(0, len(paths), _NODES_PER_READ))
         found: dict[str, bytes] = {}
-        for chunk, answer in zip(chunks, answers, strict=True):
-            nodes = zip(chunk, self.result(answer), strict=True)
-            found.update((path, data) for path, data in nodes if data is not None)
+        for chunk, data in self.pipelined((chunk, self._send(MultiRead(chunk))) for chunk in chunks):
+            found.update((path, value) for path, value in zip(chunk, data, strict=True) if value is not None)
         return found
+
+    def pipelined(self, requests: Iterable[tuple[T, Any]]) -> Iterator[tuple[T, Any]]:
+        """Yield what was asked with its result, in order, while some more of the (lazy) requests are under way."""
+        under_way: deque[tuple[T, Any]] = deque()
+        for request in requests:
+            under_way.append(request)
+            if len(under_way) == _IN_FLIGHT:
+                asked, future = under_way.popleft()
+                yield asked, self.result(future)
+        for asked, future in under_way:
+            yield asked, self.result(future)
 
     def result(self, future: Any) -> Any:
         """Wait for what one of the `…_async` methods returned.

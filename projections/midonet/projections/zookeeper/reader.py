@@ -68,12 +68,11 @@ class ViewReader:
                 )
 
     def documents(self) -> dict[str, bytes]:
-        """Return all documents of the view: path below the generation → bytes."""
+        """Return all documents of the live generation: path → bytes."""
         base = self.base()
         with self._client.failures():
             keys = [key for directory in DIRECTORIES for key in self._children(base, directory) if is_document(key)]
-            found = self._client.read_many([f"{base}/{key}" for key in keys])
-            return {path[len(base) + 1 :]: value for path, value in found.items()}
+            return self._client.read_many([f"{base}/{key}" for key in keys])
 
     def _children(self, base: str, directory: str) -> list[str]:
         try:

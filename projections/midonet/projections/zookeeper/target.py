@@ -112,10 +112,11 @@ class ZooKeeperTarget:
         *first, last = batches(in_order(delta))
         self._expected = dict.fromkeys([*delta, _CHECKPOINT], 1)
         with self._client.failures():
-            futures = [(batch, self._commit(batch, None)) for batch in first]
-            for batch, future in futures:
-                self._confirm(batch, future)
-            self._version = self._confirm(last, self._commit(last, checkpoint)).version
+            for batch, results in self._client.pipelined((batch, self._commit(batch, None)) for batch in first):
+                self._confirm(batch, results)
+            results = self._client.result(self._commit(last, checkpoint))
+            self._confirm(last, results)
+            self._version = results[-1].version
         self._expected = {}
 
     def _commit(self, batch: Sequence[Write], checkpoint: Checkpoint | None) -> Any:
@@ -134,16 +135,14 @@ class ZooKeeperTarget:
             transaction.set_data(self._path(_CHECKPOINT), canonical(checkpoint), self._version)
         return transaction.commit_async()
 
-    def _confirm(self, batch: Sequence[Write], future: Any) -> Any:
-        """Wait for a transaction; return the result of its last operation; raise what made the server refuse it."""
-        results = self._client.result(future)
+    def _confirm(self, batch: Sequence[Write], results: Sequence[Any]) -> None:
+        """Take note of a transaction that went through; raise what made the server refuse it."""
         keys = [*(key for key, _ in batch), _CHECKPOINT]
         for key, result in zip(keys, results, strict=True):
             if isinstance(result, KazooException) and not isinstance(result, RolledBackError | RuntimeInconsistency):
                 raise _refusal(key, result)
         self._present.update(key for key, value in batch if value is not None)
         self._present.difference_update(key for key, value in batch if value is None)
-        return results[-1]
 
     # -- what others do
 

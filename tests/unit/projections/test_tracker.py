@@ -1,0 +1,110 @@
+"""The delta tracker writes what differs, once, and forgets nothing that was not confirmed."""
+
+from collections.abc import Iterable, Sequence
+
+from midonet.events.evolve import Change
+from midonet.events.topology import Topology
+from midonet.projections.tracker import Tracker
+
+
+class Wanted(dict[str, int]):
+    """A projection whose desired values are simply there."""
+
+    name = "wanted"
+
+    def attach(self, topology: Topology) -> None:
+        """Nothing to start over from."""
+
+    def apply(self, changes: Sequence[Change]) -> Iterable[str]:
+        """Nothing to take note of."""
+        del changes
+        return ()
+
+    def render(self, key: str) -> int | None:
+        """The value that is there."""
+        return self.get(key)
+
+
+def tracker(wanted: Wanted) -> Tracker[str, int]:
+    made = Tracker(wanted)
+    made.touch(wanted.keys())
+    return made
+
+
+def test_everything_is_written_to_an_empty_target() -> None:
+    assert tracker(Wanted(a=1, b=2)).delta() == {"a": 1, "b": 2}
+
+
+def test_only_what_differs_is_written_to_a_target_that_holds_something() -> None:
+    tracked = tracker(Wanted(a=1, b=2))
+    tracked.reconcile({"a": 1, "b": 3, "c": 4})
+    assert tracked.delta() == {"b": 2, "c": None}
+
+
+def test_what_was_written_is_not_written_again() -> None:
+    tracked = tracker(Wanted(a=1))
+    tracked.delta()
+    tracked.written()
+    tracked.touch(["a"])
+    assert tracked.delta() == {}
+
+
+def test_changes_melt_into_one() -> None:
+    wanted = Wanted(a=1)
+    tracked = tracker(wanted)
+    for value in range(5):
+        wanted["a"] = value
+        tracked.touch(["a"])
+    assert tracked.delta() == {"a": 4}
+
+
+def test_what_came_and_went_meanwhile_is_not_written() -> None:
+    wanted = Wanted()
+    tracked = tracker(wanted)
+    tracked.touch(["a"])
+    assert tracked.delta() == {}
+
+
+def test_a_delta_that_was_not_confirmed_stays_pending() -> None:
+    tracked = tracker(Wanted(a=1))
+    assert tracked.delta() == {"a": 1}
+    assert tracked.delta() == {"a": 1}
+    tracked.reconcile({})
+    assert tracked.delta() == {"a": 1}
+
+
+def test_a_delta_that_arrived_without_being_confirmed_is_not_written_again() -> None:
+    tracked = tracker(Wanted(a=1))
+    tracked.delta()
+    tracked.reconcile({"a": 1})
+    assert tracked.delta() == {}
+
+
+def test_lost_edited_and_added_values_are_found_by_reading_again() -> None:
+    tracked = tracker(Wanted(lost=1, edited=2, kept=3))
+    tracked.delta()
+    tracked.written()
+    tracked.reconcile({"edited": 9, "kept": 3, "added": 4})
+    assert tracked.delta() == {"lost": 1, "edited": 2, "added": None}
+
+
+def test_a_value_that_differs_only_in_what_does_not_matter_stays() -> None:
+    tracked = Tracker(Wanted(a=1), same=lambda actual, desired: actual % 10 == desired % 10)
+    tracked.touch(["a"])
+    tracked.reconcile({"a": 11})
+    assert tracked.delta() == {}
+
+
+def test_a_parked_key_waits_for_another_value_and_the_others_go_on() -> None:
+    wanted = Wanted(a=1, b=2)
+    tracked = tracker(wanted)
+    tracked.delta()
+    tracked.park("a", "too large")
+    assert tracked.parked == {"a": "too large"}
+    assert tracked.delta() == {"b": 2}
+    tracked.reconcile({"a": 7, "b": 2})
+    assert tracked.delta() == {}
+    wanted["a"] = 3
+    tracked.touch(["a"])
+    assert tracked.delta() == {"a": 3}
+    assert not tracked.parked
