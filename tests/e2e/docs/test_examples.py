@@ -26,8 +26,8 @@ def test_an_example_runs(example: str, tmp_path: Path) -> None:
         "MIDOCTL_SERVER": f"sqlite:///{tmp_path}/log.db",
     }
     command = ["bash", "-euo", "pipefail", "-c", example]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr).decode()
 
 
 def test_there_are_examples() -> None:
