@@ -1,0 +1,30 @@
+"""A small OVSDB client (RFC 7047): the IDL of the `ovs` package is pure Python and some twenty times slower."""
+
+from midonet.projections.ovsdb.client import Address, Client
+from midonet.projections.ovsdb.replica import Replica, Row, RowChange
+from midonet.projections.ovsdb.schema import check_schema
+from midonet.projections.ovsdb.values import (
+    decode_map,
+    decode_ref,
+    decode_set,
+    encode_map,
+    encode_set,
+    named,
+    ref,
+)
+
+__all__ = [
+    "Address",
+    "Client",
+    "Replica",
+    "Row",
+    "RowChange",
+    "check_schema",
+    "decode_map",
+    "decode_ref",
+    "decode_set",
+    "encode_map",
+    "encode_set",
+    "named",
+    "ref",
+]

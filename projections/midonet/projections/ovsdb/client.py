@@ -1,0 +1,231 @@
+"""A connection to an OVSDB server: JSON-RPC calls, monitors and a probe that finds a dead peer (RFC 7047 §4).
+
+One thread reads; calls may come from any thread and wait for their answers. A connection that broke stays
+broken: make a new client. It never retries, because only the caller knows what is safe to do twice.
+"""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from midonet.events.errors import Rejected, Unavailable
+from midonet.projections.ovsdb.framing import Framer
+
+__all__ = ["PROBE_SECONDS", "Address", "Client"]
+
+PROBE_SECONDS = 4.0
+"""A server that was silent for so long is asked for a sign of life; after twice the time it is given up."""
+
+DUMP_SECONDS = 60.0
+"""How long a server may be silent while it prepares the initial dump of a monitor."""
+
+_CHUNK = 64 * 1024
+_PROBE_ID = "probe"
+
+Address = tuple[str, int] | str
+"""Host and port of a TCP server, or the path of a Unix socket."""
+
+Updates = Mapping[str, Mapping[str, Any]]
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(dict[str, Any])
+
+
+class Client:
+    """One connection; `Unavailable` from any method as soon as it is in trouble, and from then on.
+
+    `timeout` (seconds) bounds connecting and every call that names no other; `on_lost` is called once, from any
+    thread, when the connection breaks, but not by `close`.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        timeout: float = 10.0,
+        probe: float = PROBE_SECONDS,
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.address = address if isinstance(address, str) else f"{address[0]}:{address[1]}"
+        self._timeout = timeout
+        self._patience = 2 * probe
+        self._on_lost = on_lost
+        self._lock = threading.Lock()
+        self._sending = threading.Lock()
+        self._trouble: str | None = None
+        self._ids = count(1)
+        self._calls: dict[int, tuple[Future[Any], Callable[[Any], object] | None]] = {}
+        self._monitors: dict[str, Callable[[Updates], object]] = {}
+        self._socket = self._connect(address)
+        self._socket.settimeout(probe)
+        self._reader = threading.Thread(target=self._read, name=f"ovsdb {self.address}", daemon=True)
+        self._reader.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether no trouble was seen yet."""
+        return self._trouble is None
+
+    def call(self, method: str, params: Sequence[Any], *, timeout: float | None = None) -> Any:
+        """Call a method and return its result; `Rejected` with the server's words if it refuses."""
+        return self._call(method, params, timeout or self._timeout)
+
+    def transact(self, database: str, operations: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Run operations as one transaction and return their results.
+
+        Raises `Rejected` if any of them, or the commit itself, fails: nothing has changed then. Its details are the
+        server's `error` and the index of the `operation` (their number, if it was the commit).
+        """
+        results: list[Any] = self.call("transact", [database, *operations])
+        for index, result in enumerate(results):
+            if result is not None and "error" in result:
+                raise self._refused("a transaction", result, operation=index)
+        return results
+
+    def monitor(
+        self, database: str, columns: Mapping[str, Sequence[str]], on_update: Callable[[Updates], object]
+    ) -> None:
+        """Watch columns by table; return when `on_update` has been called with the initial dump.
+
+        `on_update` runs in the reading thread, for every update in the order of the commits; those that a
+        transaction of this client makes come before `transact` returns.
+        """
+        name = f"monitor-{next(self._ids)}"
+        requests = {table: {"columns": list(names)} for table, names in columns.items()}
+        self._monitors[name] = on_update
+        patience, self._patience = self._patience, DUMP_SECONDS
+        self._call("monitor", [database, name, requests], DUMP_SECONDS, then=on_update)
+        self._patience = patience
+
+    def echo(self) -> None:
+        """Return when the server has answered; every update of an earlier commit has been delivered then."""
+        self.call("echo", [])
+
+    def close(self) -> None:
+        """Close the connection; calls that wait get `Unavailable`."""
+        self._on_lost = lambda: None
+        self._lose("the connection was closed")
+        if threading.current_thread() is not self._reader:
+            self._reader.join()
+
+    def _connect(self, address: Address) -> socket.socket:
+        try:
+            if isinstance(address, tuple):
+                connection = socket.create_connection(address, timeout=self._timeout)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return connection
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(self._timeout)
+            connection.connect(address)
+        except OSError as error:
+            raise self._unavailable(_words(error)) from None
+        return connection
+
+    def _call(
+        self, method: str, params: Sequence[Any], timeout: float, then: Callable[[Any], object] | None = None
+    ) -> Any:
+        answer: Future[Any] = Future()
+        with self._lock:
+            if self._trouble is not None:
+                raise self._unavailable(self._trouble)
+            number = next(self._ids)
+            self._calls[number] = answer, then
+        self._send({"method": method, "params": params, "id": number})
+        try:
+            return answer.result(timeout)
+        except TimeoutError:
+            self._lose(f"no answer to {method} within {timeout:g} s")
+            raise self._unavailable(f"no answer to {method} within {timeout:g} s") from None
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        data = _encoder.encode(message)
+        try:
+            with self._sending:
+                self._socket.sendall(data)
+        except OSError as error:
+            self._lose(_words(error))
+
+    def _read(self) -> None:
+        """Read until the connection ends, whatever ends it."""
+        trouble = "its answers could not be processed"
+        framer = Framer()
+        heard = time.monotonic()
+        try:
+            while self.alive:
+                try:
+                    chunk = self._socket.recv(_CHUNK)
+                except TimeoutError:
+                    self._probe(time.monotonic() - heard)
+                    continue
+                if not chunk:
+                    raise ConnectionResetError("the server closed the connection")
+                heard = time.monotonic()
+                for frame in framer.feed(chunk):
+                    self._dispatch(_decoder.decode(frame))
+        except OSError as error:
+            trouble = _words(error)
+        except ValueError as error:
+            trouble = f"it does not speak OVSDB: {error}"
+        finally:
+            self._lose(trouble)
+            self._socket.close()
+
+    def _probe(self, silent: float) -> None:
+        if silent >= self._patience:
+            raise TimeoutError(f"the server was silent for {silent:.1f} s")
+        self._send({"method": "echo", "params": [], "id": _PROBE_ID})
+
+    def _dispatch(self, message: dict[str, Any]) -> None:
+        method = message.get("method")
+        if method is None:
+            self._answer(message)
+        elif method == "echo":
+            self._send({"result": message["params"], "error": None, "id": message["id"]})
+        elif method == "update":
+            name, updates = message["params"]
+            self._monitors[name](updates)
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        with self._lock:
+            answer, then = self._calls.pop(message["id"], (None, None))
+        if answer is None:  # the answer to a probe
+            return
+        error, result = message.get("error"), message.get("result")
+        if error is not None:
+            answer.set_exception(self._refused("a request", error))
+            return
+        if then is not None:
+            then(result)
+        answer.set_result(result)
+
+    def _lose(self, trouble: str) -> None:
+        """End the connection, once: everything that waits gets to know."""
+        with self._lock:
+            if self._trouble is not None:
+                return
+            self._trouble = trouble
+            calls = list(self._calls.values())
+            self._calls.clear()
+        with contextlib.suppress(OSError):  # the peer may have been faster
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the reader
+        for answer, _ in calls:
+            answer.set_exception(self._unavailable(trouble))
+        self._on_lost()
+
+    def _unavailable(self, trouble: str) -> Unavailable:
+        return Unavailable(f"OVSDB server {self.address}: {trouble}", address=self.address)
+
+    def _refused(self, what: str, error: Any, **details: Any) -> Rejected:
+        fields = error if isinstance(error, dict) else {"error": error}
+        words = ": ".join(str(fields[part]) for part in ("error", "details") if fields.get(part))
+        return Rejected(f"OVSDB server {self.address} refused {what}: {words}", error=fields.get("error"), **details)
+
+
+def _words(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__

@@ -1,0 +1,51 @@
+"""OVSDB values in JSON form and back (RFC 7047 §5.1): sets, maps and references to rows.
+
+Atoms but UUIDs are plain JSON values. A set of one element may come as the element alone.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+__all__ = ["decode_map", "decode_ref", "decode_set", "encode_map", "encode_set", "named", "ref"]
+
+
+def ref(uuid: str) -> list[str]:
+    """Return a reference to a row that exists."""
+    return ["uuid", uuid]
+
+
+def named(name: str) -> list[str]:
+    """Return a reference to a row that the same transaction inserts under `uuid-name`."""
+    return ["named-uuid", name]
+
+
+def encode_set(atoms: Iterable[Any]) -> list[Any]:
+    """Return a set of atoms, in their JSON form."""
+    return ["set", list(atoms)]
+
+
+def encode_map(pairs: Mapping[Any, Any]) -> list[Any]:
+    """Return a map of atoms to atoms, in their JSON form."""
+    return ["map", [[key, value] for key, value in pairs.items()]]
+
+
+def decode_ref(value: Any) -> str:
+    """Return the UUID that a reference names."""
+    uuid: str = value[1]
+    return uuid
+
+
+def decode_set(value: Any) -> list[Any]:
+    """Return the elements of a set, references as UUIDs."""
+    if isinstance(value, list) and value[0] == "set":
+        return [_atom(element) for element in value[1]]
+    return [_atom(value)]
+
+
+def decode_map(value: Any) -> dict[Any, Any]:
+    """Return a map, references as UUIDs."""
+    return {_atom(key): _atom(element) for key, element in value[1]}
+
+
+def _atom(value: Any) -> Any:
+    return value[1] if isinstance(value, list) else value

@@ -1,0 +1,232 @@
+"""What the database of a VTEP does hold of ours, as keys and values, kept up to date by its updates.
+
+Pure: fed with updates, it answers what is there under a key and which rows that is. Foreign rows are seen only
+where they matter (locators are shared, ports may be bound to anybody's switch) and never get a key.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+from midonet.projections.ovsdb import Replica, RowChange, decode_map, decode_ref, decode_set
+from midonet.projections.port import Checkpoint
+from midonet.projections.vtep.names import HASH, POSITION, Key, Value, is_ours
+
+__all__ = ["COLUMNS", "Actual", "Touched"]
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "Global": ("other_config",),
+    "Physical_Switch": ("name", "ports", "management_ips"),
+    "Physical_Port": ("name", "vlan_bindings"),
+    "Logical_Switch": ("name", "tunnel_key"),
+    "Physical_Locator": ("dst_ip", "tunnel_key"),
+    "Physical_Locator_Set": ("locators",),
+    "Ucast_Macs_Remote": ("MAC", "logical_switch", "locator", "ipaddr"),
+    "Mcast_Macs_Remote": ("MAC", "logical_switch", "locator_set", "ipaddr"),
+}
+"""The columns to monitor, by table."""
+
+
+class Touched(NamedTuple):
+    """What an update may have changed."""
+
+    keys: set[Key]
+    ports: bool
+    """Ports of the switch came or went."""
+
+
+class Actual:
+    """The database of the VTEP with this management address."""
+
+    def __init__(self, management_ip: str) -> None:
+        self._management_ip = management_ip
+        self._replica = Replica(COLUMNS)
+        self._tables = self._replica.tables
+        self._names: dict[str, str] = {}
+        self._switches: dict[str, str] = {}
+        self._locators: dict[str, str] = {}
+        self._ports: dict[str, list[str]] = {}
+        self._bound: dict[str, dict[int, str]] = {}
+        self._rows: dict[Key, tuple[str, ...]] = {}
+        self._keys_of: dict[str, tuple[Key, ...]] = {}
+        self._touched: set[Key] = set()
+
+    # -- what is there
+
+    def items(self) -> Iterator[tuple[Key, Value]]:
+        """Yield every key that has a row, with its value."""
+        for key in self._rows:
+            value = self.value(key)
+            if value is not None:
+                yield key, value
+
+    def value(self, key: Key) -> Value | None:
+        """Return what is there under a key; several rows under one key give a value that nobody desires."""
+        values = [self._value(key, uuid) for uuid in self._rows.get(key, ())]
+        if len(values) > 1:
+            return ("several rows", *map(str, values))
+        return values[0] if values else None
+
+    def rows(self, key: Key) -> tuple[str, ...]:
+        """Return the UUIDs of the rows under a key; for a binding, of the ports."""
+        return self._rows.get(key, ())
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The checkpoint, or None where there is none that can be understood."""
+        config = self.config
+        if not config.get(POSITION, "").isdecimal() or HASH not in config:
+            return None
+        return Checkpoint(int(config[POSITION]), config[HASH])
+
+    @property
+    def config(self) -> dict[str, str]:
+        """`Global.other_config`."""
+        return next((decode_map(row["other_config"]) for row in self._tables["Global"].values()), {})
+
+    @property
+    def root(self) -> str | None:
+        """UUID of the one row of Global; a fresh database has none."""
+        return next(iter(self._tables["Global"]), None)
+
+    def switch(self, name: str) -> str | None:
+        """Return the UUID of a Logical_Switch of ours."""
+        return self._switches.get(name)
+
+    def locator(self, address: str) -> str | None:
+        """Return the UUID of the Physical_Locator of a tunnel address, among those without a tunnel key."""
+        return self._locators.get(address)
+
+    def ports(self, name: str) -> list[str]:
+        """Return the UUIDs of the switch's ports of that name; the schema allows several."""
+        return self._ports.get(name, [])
+
+    def bound(self, port: str, vlan: int) -> str:
+        """Return the UUID of the Logical_Switch of ours that a VLAN of one of the switch's ports is bound to."""
+        return self._bound[port][vlan]
+
+    def pins(self, switch: str) -> Iterator[tuple[str, int]]:
+        """Yield (UUID of port, VLAN) of every binding, on any switch's port, that keeps a Logical_Switch in place."""
+        for uuid, row in self._tables["Physical_Port"].items():
+            for vlan, bound in decode_map(row["vlan_bindings"]).items():
+                if bound == switch:
+                    yield uuid, vlan
+
+    def _value(self, key: Key, uuid: str) -> Value:
+        match key:
+            case ("switch", _):
+                return next(iter(decode_set(self._tables["Logical_Switch"][uuid]["tunnel_key"])), 0)
+            case ("binding", _, vlan):
+                return self._names[self._bound[uuid][vlan]]
+            case ("ucast", _, _):
+                row = self._tables["Ucast_Macs_Remote"][uuid]
+                return self._address(decode_ref(row["locator"])), row["ipaddr"]
+        row = self._tables["Mcast_Macs_Remote"][uuid]
+        locators = self._tables["Physical_Locator_Set"][decode_ref(row["locator_set"])]["locators"]
+        addresses = sorted(self._address(locator) for locator in decode_set(locators))
+        return (*addresses, row["ipaddr"]) if row["ipaddr"] else tuple(addresses)
+
+    def _address(self, locator: str) -> str:
+        """Return a locator's address; one with a tunnel key of its own is another than the plain one."""
+        row = self._tables["Physical_Locator"][locator]
+        tunnel_key = decode_set(row["tunnel_key"])
+        return f"{row['dst_ip']} key {tunnel_key[0]}" if tunnel_key else str(row["dst_ip"])
+
+    # -- updates
+
+    def apply(self, updates: Mapping[str, Mapping[str, Any]]) -> Touched:
+        """Take in an update of the monitored columns; return the keys whose values it may have changed."""
+        changes = self._replica.apply(updates)
+        if _renamed(changes.get("Logical_Switch", ())):
+            changes = self._start_over()
+        self._logical_switches(changes.get("Logical_Switch", ()))
+        self._physical_locators(changes.get("Physical_Locator", ()))
+        ports = self._physical_ports(changes.get("Physical_Port", ()), anew="Physical_Switch" in changes)
+        self._macs("ucast", changes.get("Ucast_Macs_Remote", ()))
+        self._macs("mcast", changes.get("Mcast_Macs_Remote", ()))
+        touched, self._touched = self._touched, set()
+        return Touched(touched, ports)
+
+    def _start_over(self) -> dict[str, list[RowChange]]:
+        """Forget every index, because a switch was renamed; return all rows as new."""
+        self._touched.update(self._rows)
+        indexes: tuple[dict[Any, Any], ...] = (self._names, self._switches, self._bound, self._rows, self._keys_of)
+        for index in indexes:
+            index.clear()
+        return {
+            table: [RowChange(uuid, None, row) for uuid, row in rows.items()] for table, rows in self._tables.items()
+        }
+
+    def _logical_switches(self, changes: Iterable[RowChange]) -> None:
+        for uuid, _, new in changes:
+            self._unlist(uuid)
+            self._switches.pop(self._names.pop(uuid, ""), None)
+            if new is not None and is_ours(new["name"]):
+                self._names[uuid] = new["name"]
+                self._switches[new["name"]] = uuid
+                self._list(("switch", new["name"]), uuid)
+
+    def _physical_locators(self, changes: Iterable[RowChange]) -> None:
+        for uuid, old, new in changes:
+            if old is not None and self._locators.get(old["dst_ip"]) == uuid:
+                del self._locators[old["dst_ip"]]
+            if new is not None and not decode_set(new["tunnel_key"]):
+                self._locators[new["dst_ip"]] = uuid
+            if old is not None and new is not None:
+                self._touched.update(self._rows)  # only its tunnel key can change, and hardly ever does
+
+    def _physical_ports(self, changes: Iterable[RowChange], *, anew: bool) -> bool:
+        """Follow the bindings; return whether ports may have come, gone or changed their names.
+
+        A port that comes or goes changes its Physical_Switch in the same commit (`anew`).
+        """
+        anew = anew or _renamed(changes)
+        for uuid in list(self._bound) if anew else [change.uuid for change in changes if change.uuid in self._bound]:
+            self._unlist(uuid)
+            del self._bound[uuid]
+            if not anew:
+                self._list_port(uuid)
+        if anew:
+            self._ports.clear()
+            for uuid in self._physical_switch_ports():
+                self._list_port(uuid)
+                self._ports.setdefault(self._tables["Physical_Port"][uuid]["name"], []).append(uuid)
+        return anew
+
+    def _physical_switch_ports(self) -> list[str]:
+        """Return the ports of the switch with the management address, else of the first by name: some name none."""
+        switches = sorted(self._tables["Physical_Switch"].values(), key=lambda row: str(row["name"]))
+        mine = (row for row in switches if self._management_ip in decode_set(row["management_ips"]))
+        switch = next(mine, switches[0] if switches else None)
+        return sorted(decode_set(switch["ports"])) if switch is not None else []
+
+    def _list_port(self, uuid: str) -> None:
+        row = self._tables["Physical_Port"][uuid]
+        bound = decode_map(row["vlan_bindings"])
+        self._bound[uuid] = {vlan: switch for vlan, switch in bound.items() if switch in self._names}
+        for vlan in self._bound[uuid]:
+            self._list(("binding", row["name"], vlan), uuid)
+
+    def _macs(self, kind: Literal["ucast", "mcast"], changes: Iterable[RowChange]) -> None:
+        for uuid, _, new in changes:
+            self._unlist(uuid)
+            switch = self._names.get(decode_ref(new["logical_switch"])) if new is not None else None
+            if new is not None and switch is not None:
+                self._list((kind, switch, new["MAC"]), uuid)
+
+    def _list(self, key: Key, uuid: str) -> None:
+        self._rows[key] = (*self._rows.get(key, ()), uuid)
+        self._keys_of[uuid] = (*self._keys_of.get(uuid, ()), key)
+        self._touched.add(key)
+
+    def _unlist(self, uuid: str) -> None:
+        for key in self._keys_of.pop(uuid, ()):
+            left = tuple(row for row in self._rows[key] if row != uuid)
+            if left:
+                self._rows[key] = left
+            else:
+                del self._rows[key]
+            self._touched.add(key)
+
+
+def _renamed(changes: Iterable[RowChange]) -> bool:
+    return any(old is not None and new is not None and old["name"] != new["name"] for _, old, new in changes)

@@ -1,0 +1,175 @@
+"""The database of one VTEP as a target: our rows and the checkpoint change in one OVSDB transaction (contract §4).
+
+The checkpoint in `Global.other_config` is compared and set, so a writer that was overtaken changes nothing. Rows
+that are not ours are never touched, and closing never removes a row.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from midonet.events.errors import Misconfigured, Rejected, Unavailable
+from midonet.projections.ovsdb import Client, check_schema
+from midonet.projections.ovsdb.client import PROBE_SECONDS
+from midonet.projections.port import Checkpoint, Fenced, Unfit
+from midonet.projections.vtep.actual import COLUMNS, Actual
+from midonet.projections.vtep.names import DATABASE, Key, Value
+from midonet.projections.vtep.transaction import LOCAL_MAC_TABLES, Delta, Operation, Transaction, batches
+from midonet.projections.vtep.watch import Watch
+
+__all__ = ["VtepTarget", "read_checkpoint", "read_rows"]
+
+BATCH_ROWS = 500
+"""Rows of one transaction; a switch's server answers nobody else while it works on one."""
+
+_REQUIRED: Mapping[str, Sequence[str]] = {
+    **COLUMNS,
+    "Physical_Locator": (*COLUMNS["Physical_Locator"], "encapsulation_type"),
+    **dict.fromkeys(LOCAL_MAC_TABLES, ("logical_switch",)),
+}
+
+
+class _Session(NamedTuple):
+    client: Client
+    watch: Watch
+
+
+class VtepTarget:
+    """The VTEP whose OVSDB server is at this management address.
+
+    A checkpoint at position 0 means that nothing is known of what is there: all of it has to be compared, as when a
+    switch was reset. A dead connection is found after at most twice `probe` seconds of silence.
+    """
+
+    def __init__(self, host: str, port: int, *, probe: float = PROBE_SECONDS, batch: int = BATCH_ROWS) -> None:
+        self._host = host
+        self._port = port
+        self._probe = probe
+        self._batch = batch
+        self._wake: Callable[[], None] = lambda: None
+        self._session: _Session | None = None
+
+    def on_change(self, wake: Callable[[], None]) -> None:
+        """Call `wake` on drift, when a port appears that a binding waits for, and when the connection is lost."""
+        self._wake = wake
+
+    def load(self) -> tuple[Checkpoint, Mapping[Key, Value]]:
+        """Connect if needed; return the checkpoint and all that is ours there.
+
+        A database without a checkpoint gets one at position 0. Raises `Misconfigured` if the server has no
+        `hardware_vtep` database as we know it.
+        """
+        if self._session is not None and self._session.client.alive:
+            self._session.client.echo()
+        else:
+            self.close()
+            self._session = self._connect()
+        client, watch = self._session
+        claim = watch.claim()
+        if claim:
+            self._transact(client, claim)
+        return watch.load()
+
+    def write(self, delta: Mapping[Key, Value | None], checkpoint: Checkpoint) -> None:
+        """Write values (None: remove) and the checkpoint; a large delta in several transactions, checkpoint last.
+
+        Bindings whose physical port does not exist are left out and `waiting`. Raises `Unfit` for a switch that cannot
+        go because a foreign row refers to it.
+        """
+        self._commit(delta, checkpoint)
+
+    def clear(self) -> None:
+        """Remove all that is ours, the checkpoint as well: the VTEP is no longer ours to manage."""
+        _, rows = self.load()
+        self._commit(dict.fromkeys(rows), None)
+
+    def drifted(self) -> bool:
+        """Return whether `load` would find something else than was loaded or written, or the connection is lost."""
+        return self._session is None or not self._session.client.alive or self._session.watch.drifted()
+
+    def drift(self) -> dict[Key, tuple[Value | None, Value | None]]:
+        """Return what is not as it was loaded or written: key → (expected, found)."""
+        return self._session.watch.drift() if self._session is not None else {}
+
+    def waiting(self) -> dict[Key, str]:
+        """Return the bindings that could not be written yet, and why in words."""
+        keys = self._session.watch.waiting() if self._session is not None else ()
+        return {key: f"the switch has no physical port {key[1]} (yet)" for key in keys}
+
+    def close(self) -> None:
+        """Close the connection; every row stays."""
+        if self._session is not None:
+            self._session.client.close()
+            self._session = None
+
+    def _connect(self) -> _Session:
+        client = Client((self._host, self._port), probe=self._probe, on_lost=self._woken)
+        watch = Watch(Actual(self._host), self._woken)
+        try:
+            check_schema(client, DATABASE, _REQUIRED)
+            client.monitor(DATABASE, COLUMNS, watch.update)
+        except BaseException:
+            client.close()
+            raise
+        return _Session(client, watch)
+
+    def _woken(self) -> None:
+        self._wake()
+
+    def _connected(self) -> _Session:
+        if self._session is None:
+            raise Unavailable(f"VTEP {self._host}:{self._port} is not connected; load it first")
+        return self._session
+
+    def _commit(self, delta: Delta, checkpoint: Checkpoint | None) -> None:
+        """Commit a delta in parts; the checkpoint moves (None: is removed) with the last of them."""
+        watch = self._connected().watch
+        *early, last = batches(delta, self._batch)
+        for part in early:
+            self._run(watch.plan(part))
+        transaction = watch.plan(last)
+        transaction.advance(checkpoint)
+        self._run(transaction)
+
+    def _run(self, transaction: Transaction) -> None:
+        client, watch = self._connected()
+        try:
+            self._transact(client, transaction.operations)
+        except Unavailable as error:
+            for uuid, key in transaction.removed.items():
+                if uuid in error.message:  # "cannot delete Logical_Switch row … because of 1 remaining reference(s)"
+                    raise Unfit(key, error.message) from None
+            raise
+        watch.settle(transaction)
+
+    def _transact(self, client: Client, operations: Sequence[Operation]) -> None:
+        try:
+            client.transact(DATABASE, operations)
+        except Rejected as error:
+            if error.details["error"] == "timed out":
+                raise Fenced(f"another writer moved the checkpoint of VTEP {client.address}") from None
+            raise Unavailable(error.message, **error.details) from None
+
+
+def read_checkpoint(host: str, port: int) -> Checkpoint:
+    """Return the checkpoint in a VTEP's database (position 0: none), and change nothing; raises as `read_rows`."""
+    return _read(host, port, {"Global": COLUMNS["Global"]}).checkpoint or Checkpoint()
+
+
+def read_rows(host: str, port: int) -> dict[Key, Value]:
+    """Return all that is ours in a VTEP's database, as keys and values, and change nothing.
+
+    Raises `Unavailable`, and `Misconfigured` where the server has no such database.
+    """
+    return dict(_read(host, port, COLUMNS).items())
+
+
+def _read(host: str, port: int, columns: Mapping[str, Sequence[str]]) -> Actual:
+    client = Client((host, port))
+    actual = Actual(host)
+    try:
+        client.monitor(DATABASE, columns, actual.apply)
+    except Rejected as error:
+        raise Misconfigured(error.message, **error.details) from None
+    finally:
+        client.close()
+    return actual

@@ -1,0 +1,199 @@
+"""Turn values into the operations of one OVSDB transaction (RFC 7047 §5.2).
+
+Pure: it looks rows up in the actual state and writes down what has to be done. Locators are found or inserted in
+the same transaction, because the database collects those that nobody refers to. No row without a key is touched.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from midonet.projections.ovsdb import encode_map, encode_set, named, ref
+from midonet.projections.port import Checkpoint, Fenced
+from midonet.projections.vtep.actual import Actual
+from midonet.projections.vtep.names import HASH, POSITION, Key, Value
+
+__all__ = ["LOCAL_MAC_TABLES", "Delta", "Operation", "Transaction", "batches", "claim"]
+
+Delta = Mapping[Key, Value | None]
+Operation = dict[str, Any]
+
+_ORDER = {"switch": 1, "mcast": 2, "binding": 3, "ucast": 4}
+_MAC_TABLES = {"ucast": "Ucast_Macs_Remote", "mcast": "Mcast_Macs_Remote"}
+LOCAL_MAC_TABLES = ("Ucast_Macs_Local", "Mcast_Macs_Local")
+
+
+def batches(delta: Delta, size: int) -> Iterator[Delta]:
+    """Yield a delta in parts to be committed one after the other; one empty part if there is nothing in it.
+
+    Removals come first, so that two switches never share a VNI. Ports work as soon as they are bound, by way
+    of the flooding proxy; the single MACs follow. What hangs on a switch that goes, goes with it.
+    """
+    gone = {key[1] for key, value in delta.items() if key[0] == "switch" and value is None}
+    left = (key for key in delta if key[0] not in _MAC_TABLES or key[1] not in gone)
+    ordered = sorted(left, key=lambda key: 0 if delta[key] is None else _ORDER[key[0]])
+    for start in range(0, max(len(ordered), 1), size):
+        yield {key: delta[key] for key in ordered[start : start + size]}
+
+
+def claim(actual: Actual) -> list[Operation]:
+    """Return what gives a database a checkpoint at position 0; one that appears meanwhile stays."""
+    zero = _config(Checkpoint())
+    if actual.root is None:
+        return [{"op": "insert", "table": "Global", "row": {"other_config": encode_map(zero)}}]
+    broken = {name: value for name, value in actual.config.items() if name in zero}
+    return [
+        _mutate("Global", actual.root, "other_config", ("delete", encode_map(broken)), ("insert", encode_map(zero)))
+    ]
+
+
+class Transaction:
+    """Operations that change a database that is in the actual state, and nothing if its checkpoint is another.
+
+    Raises `Fenced` where the actual state lacks what the delta takes for granted: it has to be loaded again.
+    """
+
+    def __init__(self, actual: Actual, checkpoint: Checkpoint, delta: Delta) -> None:
+        if actual.root is None:
+            raise Fenced("the checkpoint has vanished")
+        self.delta = delta
+        self.checkpoint: Checkpoint | None = checkpoint
+        """The checkpoint that will be there afterwards."""
+        self.operations: list[Operation] = [_expect(actual.root, checkpoint)]
+        self.waiting: set[Key] = set()
+        """Bindings that could not be written, because the switch has no such port."""
+        self.removed: dict[str, Key] = {}
+        """Switches that go, by UUID: a foreign row that refers to one of them makes the whole transaction fail."""
+        self._actual = actual
+        self._root = actual.root
+        self._switches: dict[str, list[str]] = {}
+        self._locators: dict[str, list[str]] = {}
+        for key, value in delta.items():
+            if value is None:
+                self._remove(key)
+            else:
+                self._put(key, value)
+
+    def advance(self, checkpoint: Checkpoint | None) -> None:
+        """Move the checkpoint, or remove it."""
+        config = _config(checkpoint) if checkpoint is not None else {}
+        self.checkpoint = checkpoint
+        both = encode_set((POSITION, HASH))
+        self._do(_mutate("Global", self._root, "other_config", ("delete", both), ("insert", encode_map(config))))
+
+    def _do(self, operation: Operation) -> None:
+        self.operations.append(operation)
+
+    def _remove(self, key: Key) -> None:
+        match key:
+            case ("switch", _):
+                for uuid in self._actual.rows(key):
+                    self._remove_switch(key, uuid)
+            case ("binding", _, vlan):
+                for port in self._actual.rows(key):
+                    self._unbind(port, vlan, self._actual.bound(port, vlan))
+            case (kind, _, _):
+                for uuid in self._actual.rows(key):
+                    self._do(_delete(_MAC_TABLES[kind], "_uuid", uuid))
+
+    def _remove_switch(self, key: Key, uuid: str) -> None:
+        """Remove a switch with the MACs on it, those that the hardware learned included, and its bindings."""
+        self.removed[uuid] = key
+        for port, vlan in self._actual.pins(uuid):
+            self._unbind(port, vlan, uuid)
+        for table in (*_MAC_TABLES.values(), *LOCAL_MAC_TABLES):
+            self._do(_delete(table, "logical_switch", uuid))
+        self._do(_delete("Logical_Switch", "_uuid", uuid))
+
+    def _unbind(self, port: str, vlan: int, switch: str) -> None:
+        self._do(_mutate("Physical_Port", port, "vlan_bindings", ("delete", encode_map({vlan: ref(switch)}))))
+
+    def _put(self, key: Key, value: Any) -> None:
+        match key:
+            case ("switch", name):
+                self._switches[name] = self._write("Logical_Switch", key, {"name": name, "tunnel_key": value})
+            case ("binding", port, vlan):
+                self._bind(key, self._actual.ports(port), vlan, self._switch(value))
+            case ("ucast", switch, mac):
+                address, ip = value
+                row = {"MAC": mac, "logical_switch": self._switch(switch), "locator": self._locator(address)}
+                self._write("Ucast_Macs_Remote", key, {**row, "ipaddr": ip})
+            case ("mcast", switch, mac):
+                row = {"MAC": mac, "logical_switch": self._switch(switch), "locator_set": self._locator_set(value)}
+                self._write("Mcast_Macs_Remote", key, {**row, "ipaddr": ""})
+
+    def _write(self, table: str, key: Key, row: Mapping[str, Any]) -> list[str]:
+        """Make this the one row of the key; return a reference to it."""
+        there = self._actual.rows(key)
+        if not there:
+            return self._insert(table, row)
+        self._do({"op": "update", "table": table, "where": _is("_uuid", there[0]), "row": row})
+        for uuid in there[1:]:
+            self._do(_delete(table, "_uuid", uuid))
+        return ref(there[0])
+
+    def _bind(self, key: Key, ports: list[str], vlan: int, switch: list[str]) -> None:
+        if not ports:
+            self.waiting.add(key)
+            return
+        port, *others = self._actual.rows(key) or ports[:1]
+        replace = ("delete", encode_set([vlan])), ("insert", encode_map({vlan: switch}))
+        self._do(_mutate("Physical_Port", port, "vlan_bindings", *replace))
+        for other in others:
+            self._unbind(other, vlan, self._actual.bound(other, vlan))
+
+    def _switch(self, name: str) -> list[str]:
+        if name not in self._switches:
+            uuid = self._actual.switch(name)
+            if uuid is None:
+                raise Fenced(f"logical switch {name} has vanished")
+            self._switches[name] = ref(uuid)
+        return self._switches[name]
+
+    def _locator(self, address: str) -> list[str]:
+        if address not in self._locators:
+            uuid = self._actual.locator(address)
+            row = {"encapsulation_type": "vxlan_over_ipv4", "dst_ip": address}
+            self._locators[address] = ref(uuid) if uuid is not None else self._insert("Physical_Locator", row)
+        return self._locators[address]
+
+    def _locator_set(self, addresses: tuple[str, ...]) -> list[str]:
+        """Locator sets are immutable: a row that shall have another one gets a new one."""
+        locators = [self._locator(address) for address in addresses]
+        return self._insert("Physical_Locator_Set", {"locators": encode_set(locators)})
+
+    def _insert(self, table: str, row: Mapping[str, Any]) -> list[str]:
+        name = f"row{len(self.operations)}"
+        self._do({"op": "insert", "table": table, "row": row, "uuid-name": name})
+        return named(name)
+
+
+def _config(checkpoint: Checkpoint) -> dict[str, str]:
+    return {POSITION: str(checkpoint.position), HASH: checkpoint.hash}
+
+
+def _expect(root: str, checkpoint: Checkpoint) -> Operation:
+    """Return the compare-and-set: it fails with "timed out" at once if the checkpoint is another."""
+    where = [*_is("_uuid", root), ["other_config", "includes", encode_map(_config(checkpoint))]]
+    rows = [{"_uuid": ref(root)}]
+    return {
+        "op": "wait",
+        "table": "Global",
+        "timeout": 0,
+        "where": where,
+        "columns": ["_uuid"],
+        "until": "==",
+        "rows": rows,
+    }
+
+
+def _is(column: str, uuid: str) -> list[Any]:
+    return [[column, "==", ref(uuid)]]
+
+
+def _delete(table: str, column: str, uuid: str) -> Operation:
+    return {"op": "delete", "table": table, "where": _is(column, uuid)}
+
+
+def _mutate(table: str, uuid: str, column: str, *mutations: tuple[str, Any]) -> Operation:
+    steps = [[column, mutator, value] for mutator, value in mutations]
+    return {"op": "mutate", "table": table, "where": _is("_uuid", uuid), "mutations": steps}

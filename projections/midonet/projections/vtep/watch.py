@@ -1,0 +1,111 @@
+"""Tell drift from our own doing: the actual state against what we loaded or wrote last.
+
+State is compared, not events: an edit that was taken back is no drift, and the echo of our own transaction equals
+what we expect. Two threads meet here, the one that reads updates and the one that writes; neither waits long.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from midonet.projections.port import Checkpoint
+from midonet.projections.vtep.actual import Actual
+from midonet.projections.vtep.names import Key, Value
+from midonet.projections.vtep.transaction import Delta, Operation, Transaction, claim
+
+__all__ = ["Watch"]
+
+
+class Watch:
+    """The actual state of one connection and what we expect of it; `wake` is called while they differ."""
+
+    def __init__(self, actual: Actual, wake: Callable[[], None]) -> None:
+        self._actual = actual
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._checkpoint: Checkpoint | None = None
+        self._expected: dict[Key, Value] = {}
+        self._waiting: set[Key] = set()
+        self._unchecked: set[Key] = set()
+        self._drift: set[Key] = set()
+        self._settled = False
+
+    def update(self, updates: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take in an update of the monitor."""
+        with self._lock:
+            touched = self._actual.apply(updates)
+            self._unchecked |= touched.keys
+            if touched.ports:
+                self._unchecked |= self._waiting
+            drifted = self._settled and self._check()
+        if drifted:
+            self._wake()
+
+    def claim(self) -> list[Operation]:
+        """Return the operations that give the database a checkpoint, if it has none."""
+        with self._lock:
+            return claim(self._actual) if self._actual.checkpoint is None else []
+
+    def load(self) -> tuple[Checkpoint, dict[Key, Value]]:
+        """Expect what is there, and return it."""
+        with self._lock:
+            self._checkpoint = self._actual.checkpoint
+            self._expected = dict(self._actual.items())
+            for keys in (self._waiting, self._unchecked, self._drift):
+                keys.clear()
+            self._settled = True
+            return self._checkpoint or Checkpoint(), dict(self._expected)
+
+    def plan(self, delta: Delta) -> Transaction:
+        """Return a transaction that makes these changes; until `settle`, updates are not taken for drift."""
+        with self._lock:
+            self._settled = False
+            return Transaction(self._actual, self._checkpoint or Checkpoint(), delta)
+
+    def settle(self, transaction: Transaction) -> None:
+        """Expect what this transaction, which was committed, left there."""
+        with self._lock:
+            for key, value in transaction.delta.items():
+                self._expect(key, value, waiting=key in transaction.waiting)
+            self._checkpoint = transaction.checkpoint
+            self._settled = True
+            drifted = self._check()
+        if drifted:
+            self._wake()
+
+    def waiting(self) -> set[Key]:
+        """Return the bindings that wait for their ports."""
+        with self._lock:
+            return set(self._waiting)
+
+    def drift(self) -> dict[Key, tuple[Value | None, Value | None]]:
+        """Return what is not as expected: key → (expected, found)."""
+        with self._lock:
+            return {key: (self._expected.get(key), self._actual.value(key)) for key in self._drift}
+
+    def drifted(self) -> bool:
+        """Return whether the actual state is not, or is not known to be, as expected."""
+        with self._lock:
+            return not self._settled or self._check()
+
+    def _expect(self, key: Key, value: Value | None, *, waiting: bool) -> None:
+        self._waiting.discard(key)
+        self._expected.pop(key, None)
+        if waiting:
+            self._waiting.add(key)
+        elif value is not None:
+            self._expected[key] = value
+
+    def _check(self) -> bool:
+        for key in self._unchecked:
+            if self._differs(key):
+                self._drift.add(key)
+            else:
+                self._drift.discard(key)
+        self._unchecked.clear()
+        return bool(self._drift) or self._actual.checkpoint != self._checkpoint
+
+    def _differs(self, key: Key) -> bool:
+        if key in self._waiting:
+            return bool(self._actual.ports(str(key[1])))
+        return self._actual.value(key) != self._expected.get(key)

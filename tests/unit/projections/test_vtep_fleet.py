@@ -1,0 +1,57 @@
+"""VTEPs come, move and go."""
+
+from msgspec.structs import replace
+
+from midonet.events.evolve import Change
+from midonet.events.model.underlay import Vtep
+from midonet.events.topology import Topology
+from midonet.projections.vtep import Fleet, Step
+
+A = Vtep(id="a", management_ip="192.0.2.1")
+B = Vtep(id="b", management_ip="192.0.2.2", management_port=6640)
+
+
+def created(vtep: Vtep) -> Change:
+    return Change("vtep", vtep.id, None, vtep)
+
+
+def deleted(vtep: Vtep) -> Change:
+    return Change("vtep", vtep.id, vtep, None)
+
+
+def test_every_vtep_is_started_once() -> None:
+    topology = Topology()
+    topology.swap(A.id, A)
+    fleet = Fleet()
+    assert fleet.attach(topology) == [Step("start", "a", "192.0.2.1", 6632)]
+    assert fleet.apply([created(B)]) == [Step("start", "b", "192.0.2.2", 6640)]
+    assert fleet.apply([Change("vtep", "a", A, replace(A, name="renamed"))]) == []
+
+
+def test_a_vtep_with_another_address_is_restarted() -> None:
+    fleet = Fleet()
+    fleet.apply([created(A)])
+    moved = replace(A, management_ip="192.0.2.9")
+    assert fleet.apply([Change("vtep", "a", A, moved)]) == [Step("restart", "a", "192.0.2.9", 6632)]
+
+
+def test_a_deleted_vtep_is_stopped_where_it_was_before_another_takes_its_address() -> None:
+    fleet = Fleet()
+    fleet.apply([created(B)])
+    heir = replace(B, id="a")
+    assert fleet.apply([created(heir), deleted(B)]) == [
+        Step("stop", "b", "192.0.2.2", 6640),
+        Step("start", "a", "192.0.2.2", 6640),
+    ]
+
+
+def test_a_new_topology_leaves_running_what_is_still_right() -> None:
+    fleet = Fleet()
+    fleet.apply([created(A), created(B)])
+    topology = Topology()
+    topology.swap(A.id, A)
+    assert fleet.attach(topology) == [Step("stop", "b", "192.0.2.2", 6640)]
+
+
+def test_a_vtep_that_came_and_went_in_one_commit_was_never_there() -> None:
+    assert Fleet().apply([created(A), deleted(A)]) == []
