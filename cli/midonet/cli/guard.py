@@ -1,0 +1,117 @@
+"""The last line before the operating system: every failure becomes one clear line and an exit code, never a traceback.
+
+Exit codes are contract §2. With `-o json` the line is a JSON object on standard error.
+"""
+
+import errno
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import click
+
+from midonet.cli.output import OutputLost
+from midonet.cli.settings import FORMS, Settings
+from midonet.cli.text import clean, hide_secrets
+from midonet.events import errors
+
+__all__ = ["EXIT_CODES", "report"]
+
+INTERNAL = 1
+USAGE = 2
+INTERRUPTED = 128 + 2
+BROKEN_PIPE = 128 + 13
+
+EXIT_CODES: Mapping[type[errors.MidonetError], int] = {
+    errors.UsageError: USAGE,
+    errors.Rejected: 3,
+    errors.NotFound: 4,
+    errors.Unavailable: 5,
+    errors.Misconfigured: 5,
+    errors.TimedOut: 6,
+    errors.VerificationFailed: 7,
+}
+
+
+class _Failure(NamedTuple):
+    status: int
+    code: str
+    message: str
+    details: Mapping[str, Any] = {}
+
+
+def report(error: BaseException, settings: Settings, argv: Sequence[str]) -> int:
+    """Say on standard error what went wrong; return the exit code."""
+    if settings.environ.get("MIDOCTL_DEBUG", "") not in ("", "0"):
+        _print_traceback(error)
+    failure = _explain(error)
+    if failure.status != BROKEN_PIPE:  # `midoctl log | head` is no failure worth a word
+        _say(_line(failure, as_json=_form(settings, argv) == "json"))
+    return failure.status
+
+
+def _explain(error: BaseException) -> _Failure:
+    match error:
+        case errors.MidonetError():
+            status = next((status for kind, status in EXIT_CODES.items() if isinstance(error, kind)), INTERNAL)
+            return _Failure(status, error.code, error.message, error.details)
+        case click.ClickException():
+            return _Failure(USAGE, "usage", error.format_message().rstrip("."), _place(error))
+        case KeyboardInterrupt() | click.Abort():
+            return _Failure(INTERRUPTED, "interrupted", "interrupted")
+        case OutputLost():
+            status = BROKEN_PIPE if error.errno == errno.EPIPE else INTERNAL
+            return _Failure(status, "output", f"the output cannot be written: {error.strerror}")
+        case MemoryError():
+            return _Failure(INTERNAL, "internal", "there is not enough memory")
+        case _:
+            what = f"{type(error).__name__}: {error}".rstrip(": ")
+            return _Failure(
+                INTERNAL, "internal", f"internal error, please report it ({what}); MIDOCTL_DEBUG=1 shows more"
+            )
+
+
+def _place(error: click.ClickException) -> dict[str, str]:
+    context = getattr(error, "ctx", None)
+    return {"help": f"{context.command_path} --help"} if context is not None else {}
+
+
+def _line(failure: _Failure, *, as_json: bool) -> str:
+    if not as_json:
+        hint = failure.details.get("help") if failure.code == "usage" else None
+        return clean(hide_secrets(f"midoctl: {failure.message}")) + (f" (see {hint})" if hint else "")
+    import json
+
+    shown = {"code": failure.code, "message": clean(failure.message), "details": dict(failure.details)}
+    return hide_secrets(json.dumps({"error": shown}, default=str))
+
+
+def _form(settings: Settings, argv: Sequence[str]) -> str:
+    """Return the form of output, also where the command line could not be read to its end."""
+    for place, word in enumerate(argv):
+        if word in ("-o", "--output") and argv[place + 1 : place + 2]:
+            found = argv[place + 1]
+        elif word.startswith(("-o", "--output=")) and word != "-o":
+            found = word.removeprefix("--output=").removeprefix("-o").removeprefix("=")
+        else:
+            continue
+        if found in FORMS:
+            return found
+    try:
+        return str(settings.get("output"))
+    except errors.MidonetError:
+        return "table"
+
+
+def _print_traceback(error: BaseException) -> None:
+    import traceback
+
+    _say(hide_secrets("".join(traceback.format_exception(error)).rstrip()))
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:
+        with suppress(OSError):  # nobody listens; the exit code still tells
+            sys.stderr.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+            sys.stderr.flush()

@@ -1,0 +1,294 @@
+"""Ask the log: who changed what, when and why; what became of an object; what differs; whether all bytes are right."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+import click
+from msgspec import Struct
+
+from midonet.cli import output
+from midonet.cli.command import command
+from midonet.cli.completion import complete_any
+from midonet.cli.kinds import KIND_HELP
+from midonet.cli.moments import END, Moment, parse
+from midonet.cli.session import Session
+from midonet.cli.settings import READ
+from midonet.cli.text import clean
+from midonet.events.commit import GENESIS, Commit, Event, Head, Record
+from midonet.events.errors import NotFound, UsageError
+from midonet.events.evolve import fold, invert
+from midonet.events.history import Names, describe, difference
+from midonet.events.topology import Topology
+
+__all__ = ["diff", "head", "history", "log", "verify"]
+
+_LISTED = 20
+"""Events of one commit that a table lists before it only counts them."""
+
+
+class _Filter(Struct, frozen=True):
+    """Which commits `log` shows."""
+
+    since: Moment = END
+    until: Moment = END
+    kind: str | None = None
+    key: str | None = None
+    actor: str | None = None
+
+    def shows(self, commit: Commit) -> bool:
+        """Return whether a commit passes."""
+        return (
+            self.since.starts(commit)
+            and self.until.includes(commit)
+            and (self.actor is None or _fits(self.actor, commit.actor))
+            and any(self._about(event.key) for event in commit.events)
+        )
+
+    def _about(self, key: str) -> bool:
+        return self.key in (None, key) and (self.kind is None or key.startswith(f"{self.kind}/"))
+
+
+def _fits(wanted: str, actor: str) -> bool:
+    return wanted in (actor, actor.partition("@")[0])
+
+
+@command(
+    "log",
+    click.Option(["--since"], metavar="X", help="From this position or time on."),
+    click.Option(["--until"], metavar="X", help="Up to this position or time."),
+    click.Option(["--kind"], type=click.Choice(list(KIND_HELP)), metavar="KIND", help="Only what is about this kind."),
+    click.Option(["--object", "ref"], metavar="REF", help="Only what is about this object, deleted ones included."),
+    click.Option(["--actor"], metavar="A", help="Only what this actor did (user@host, or user)."),
+    click.Option(["-n", "--limit"], type=click.IntRange(min=1), metavar="N", help="Only the last N."),
+    click.Option(["--follow"], is_flag=True, help="Go on with what comes."),
+    shared=READ,
+    examples="""  midoctl log -n 10
+  midoctl log --object web/p1 --since 2026-01-31T12:00:00Z
+  midoctl log --actor alice --kind port -o json | jq .reason
+  midoctl log -n 1 --follow""",
+)
+def log(session: Session, ref: str | None, limit: int | None, *, follow: bool, **where: str | None) -> None:
+    """Show who changed what, when and why: one commit after the other, the newest last."""
+    if follow and (where["until"] is not None or session.moment != END):
+        raise UsageError("--follow has no end: leave out --until and --at")
+    upto = session.moment
+    key = _all_names(upto.upto(session.records())).find(ref) if ref is not None else None
+    moments = {name: parse(where[name] or "") for name in ("since", "until") if where[name] is not None}
+    wanted = _Filter(kind=where["kind"], key=key, actor=where["actor"], **moments)
+    printer = _Printer(session.form)
+    shown = (record for record in printer.noting(upto.upto(session.records())) if wanted.shows(record.commit))
+    for record in deque(shown, limit) if limit else shown:
+        printer.print(record)
+    if follow:
+        _follow(session, printer, wanted)
+
+
+def _follow(session: Session, printer: "_Printer", wanted: _Filter) -> None:
+    output.flush()
+    for item in session.open().follow(printer.head, stopped=lambda: False):
+        if isinstance(item, Record):
+            printer.note(item)
+            if wanted.shows(item.commit):
+                printer.print(item)
+                output.flush()
+
+
+class _Printer:
+    """Prints commits one by one; in tables it knows what objects were called at the time."""
+
+    def __init__(self, form: str) -> None:
+        self.head: Head = GENESIS
+        self._form = form
+        self._names = Names()
+
+    def note(self, record: Record) -> None:
+        """Learn from a commit, shown or not."""
+        self.head = record.head
+        if self._form == "table":
+            self._names.note_all(record.commit)
+
+    def noting(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Learn from each commit as it passes by."""
+        for record in records:
+            self.note(record)
+            yield record
+
+    def print(self, record: Record) -> None:
+        """Print one commit."""
+        match self._form:
+            case "json":
+                output.write(" ".join(record.raw.decode().split("\n")))
+            case "yaml":
+                output.write(f"---\n{output.yaml_text(record.commit)}")
+            case "name":
+                output.write(str(record.commit.position))
+            case _:
+                self._tell(record.commit)
+
+    def _tell(self, commit: Commit) -> None:
+        output.write(_heading(commit))
+        for event in commit.events[:_LISTED]:
+            output.write(clean(f"    {describe(event, self._names)}"))
+        if len(commit.events) > _LISTED:
+            output.write(f"    and {len(commit.events) - _LISTED:,} events more (-o json shows all)")
+
+
+def _heading(commit: Commit) -> str:
+    reason = f'  "{commit.reason}"' if commit.reason else ""
+    text = f"{commit.time}  {commit.actor}  {commit.command.name}{reason}"
+    return f"{output.strong(str(commit.position))}  {clean(text)}"
+
+
+def _all_names(records: Iterable[Record]) -> Names:
+    names = Names()
+    for record in records:
+        names.note_all(record.commit)
+    return names
+
+
+_OBJECT = click.Argument(["ref"], metavar="REF", shell_complete=complete_any)
+
+
+@command(
+    "history",
+    _OBJECT,
+    shared=READ,
+    examples="""  midoctl history web
+  midoctl history port/web/p1 -o json""",
+)
+def history(session: Session, ref: str) -> None:
+    """Show what became of one object, deleted ones included: every event with who, when and why.
+
+    REF may be KIND/REF where a bridge and a router, say, have the same name.
+    """
+    key = _all_names(session.moment.upto(session.records())).find(ref)
+    names = Names()
+    entries: list[dict[str, object]] = []
+    lines: list[str] = []
+    for record in session.moment.upto(session.records()):
+        names.note_all(record.commit)
+        for event in record.commit.events:
+            if event.key == key:
+                entries.append(_entry(record.commit, event))
+                lines.append(f"{_heading(record.commit)}\n    {clean(describe(event, names))}")
+    session.print(entries, names=lambda: (str(entry["position"]) for entry in entries), text=lambda: "\n".join(lines))
+
+
+def _entry(commit: Commit, event: Event) -> dict[str, object]:
+    return {
+        "position": commit.position,
+        "time": commit.time,
+        "actor": commit.actor,
+        "channel": commit.channel,
+        "reason": commit.reason,
+        "id": commit.id,
+        "command": commit.command.name,
+        "event": event,
+    }
+
+
+@command(
+    "diff",
+    click.Argument(["start"], metavar="FROM"),
+    click.Argument(["end"], metavar="[TO]", required=False),
+    examples="""  midoctl diff 12
+  midoctl diff 2026-01-31T12:00:00Z 2026-01-31T13:00:00Z""",
+)
+def diff(session: Session, start: str, end: str | None) -> None:
+    """Show what differs between two moments, one line per object; TO is the end of the log if absent."""
+    one = _position(session, parse(start))
+    other = _position(session, parse(end) if end is not None else END)
+    first, last = sorted((one, other))
+    topology, names = Topology(), Names()
+    changes = []
+    for record in Moment(position=last).upto(session.records()):
+        found = fold(topology, record)
+        changes += found if record.commit.position > first else []
+        names.note_all(record.commit)
+    events = difference(changes)
+    events = events if one <= other else invert(events)
+    session.print(
+        {"from": one, "to": other, "events": events},
+        names=lambda: (event.key for event in events),
+        text=lambda: "\n".join(clean(describe(event, names)) for event in events),
+    )
+    if not events:
+        output.note(f"nothing differs between positions {one} and {other}")
+
+
+def _position(session: Session, moment: Moment) -> int:
+    """Return the position that a moment means in this log."""
+    position = 0
+    for record in moment.upto(session.records()):
+        position = record.commit.position
+    return position
+
+
+@command("head", shared=READ, examples="  midoctl head -o json")
+def head(session: Session) -> None:
+    """Show the end of the log: position, hash, time."""
+    end = session.head() if session.moment == END else _head_at(session)
+    value = {"position": end.position, "hash": end.hash, "time": end.time or None}
+    session.print(
+        value,
+        names=lambda: [str(end.position)],
+        text=lambda: output.table([], [(name, str(item or "none")) for name, item in value.items()]),
+    )
+
+
+def _head_at(session: Session) -> Head:
+    end = GENESIS
+    for record in session.moment.upto(session.records()):
+        end = record.head
+    return end
+
+
+@command(
+    "verify",
+    click.Option(["--from", "start"], metavar="X", help="Only from this position or time on."),
+    examples="  midoctl verify -o json",
+)
+def verify(session: Session, start: str | None) -> None:
+    """Check every byte of the log against its chain of hashes, and that every event fits; exit 7 if not.
+
+    The error names the first position that cannot be trusted. With --from the commits before are taken on trust.
+    """
+    log_ = session.open()
+    after = _before(session, parse(start)) if start is not None else GENESIS
+    end, topology = log_.head(), Topology()
+    count, last = 0, after
+    with output.progress("verifying", end.position - after.position) as advance:
+        for record in log_.read(after):
+            if after is GENESIS:
+                fold(topology, record)
+            count, last = count + 1, record.head
+            advance()
+    _report(session, count, last, log_.skipped)
+
+
+def _before(session: Session, moment: Moment) -> Head:
+    """Return the head before the first commit since a moment."""
+    end = GENESIS
+    for record in session.records():
+        if moment.starts(record.commit):
+            return end
+        end = record.head
+    raise NotFound(f"there is nothing since {moment.position or moment.time}: the log ends at {end.position}")
+
+
+def _report(session: Session, count: int, last: Head, skipped: int) -> None:
+    value = {
+        "count": count,
+        "position": last.position,
+        "hash": last.hash,
+        "time": last.time or None,
+        "skipped": skipped,
+    }
+    session.print(
+        value,
+        names=lambda: [str(last.position)],
+        text=lambda: (
+            f"{count:,} commits verified, {skipped:,} foreign records skipped; "
+            f"the log ends at position {last.position}, hash {last.hash}"
+        ),
+    )

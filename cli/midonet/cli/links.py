@@ -1,0 +1,213 @@
+"""The commands that tie objects together: what `port link` or `vtep bind` come to in commands of the core.
+
+Each is a function from its arguments to one operation, named `<kind>.<verb>`; its docstring is the help.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from midonet.cli.command import Command, command
+from midonet.cli.objects import ID, PLACE, FieldOption, created_fields, field_options, given, ref_argument
+from midonet.cli.session import Session
+from midonet.cli.settings import WRITE
+from midonet.events.command import AddItem, Create, Delete, Op, RemoveItem, Update
+from midonet.events.model import kind_of
+
+__all__ = ["LINKS"]
+
+LINKS: dict[str, list[Command]] = {}
+"""Kind → its link commands."""
+
+_Build = Callable[..., Op]
+
+
+def _link(kind: str, verb: str, *params: click.Parameter, examples: Sequence[str]) -> Callable[[_Build], _Build]:
+    """Make a command of a function that returns the operation for the arguments."""
+
+    def make(build: _Build) -> _Build:
+        def run(session: Session, **values: Any) -> None:
+            session.write(f"{kind}.{verb}", [build(**values)])
+
+        run.__doc__ = build.__doc__
+        lines = "\n".join(f"  midoctl {kind} {verb} {line}" for line in examples)
+        LINKS.setdefault(kind, []).append(command(verb, *params, shared=WRITE, examples=lines)(run))
+        return build
+
+    return make
+
+
+def _field(kind: str, name: str, *, required: bool = True) -> FieldOption:
+    return FieldOption(kind_of(kind).fields[name], required=required)
+
+
+def _object(kind: str, metavar: str | None = None) -> click.Argument:
+    metavar = metavar or kind.rpartition("-")[2].upper()
+    return ref_argument(kind, metavar.lower(), metavar)
+
+
+def _part(kind: str, values: dict[str, Any]) -> Create:
+    return Create(kind, created_fields(kind_of(kind), values))
+
+
+def _no_part(kind: str, values: dict[str, Any]) -> Delete:
+    return Delete(kind, where=given(kind_of(kind), values))
+
+
+@_link("port", "link", _object("port", "A"), _object("port", "B"), examples=["edge/down web/up"])
+def _port_link(a: str, b: str) -> Op:
+    """Link two ports, e.g. one of a bridge and one of a router; refused if one is linked elsewhere."""
+    return Update("port", a, {"peer": b}, vacant=("peer",))
+
+
+@_link("port", "unlink", _object("port", "A"), examples=["web/up"])
+def _port_unlink(a: str) -> Op:
+    """Unlink a port and its peer."""
+    return Update("port", a, {"peer": None})
+
+
+@_link(
+    "port",
+    "bind",
+    _object("port"),
+    _field("port", "host"),
+    _field("port", "interface"),
+    examples=["web/p1 --host hv1 --interface tap1"],
+)
+def _port_bind(port: str, host: str, interface: str) -> Op:
+    """Bind a port to an interface of a host; refused if it is bound elsewhere."""
+    return Update("port", port, {"host": host, "interface": interface}, vacant=("host", "interface"))
+
+
+@_link("port", "unbind", _object("port"), examples=["web/p1"])
+def _port_unbind(port: str) -> Op:
+    """Release a port from its host."""
+    return Update("port", port, {"host": None, "interface": None})
+
+
+def _member(name: str, metavar: str, text: str) -> click.Option:
+    return click.Option([f"--{name}"], metavar=metavar, help=text, required=True)
+
+
+@_link(
+    "tunnel-zone",
+    "add-member",
+    _object("tunnel-zone"),
+    _member("host", "HOST", "Host that joins."),
+    _member("address", "IP", "Its address in the underlay."),
+    examples=["underlay --host hv1 --address 192.0.2.1"],
+)
+def _zone_add(zone: str, host: str, address: str) -> Op:
+    """Add a host to a tunnel zone."""
+    return AddItem("tunnel-zone", zone, "members", {"host": host, "address": address})
+
+
+@_link(
+    "tunnel-zone",
+    "remove-member",
+    _object("tunnel-zone"),
+    _member("host", "HOST", "Host that leaves."),
+    examples=["underlay --host hv1"],
+)
+def _zone_remove(zone: str, host: str) -> Op:
+    """Remove a host from a tunnel zone."""
+    return RemoveItem("tunnel-zone", zone, "members", {"host": host})
+
+
+@_link(
+    "vtep",
+    "bind",
+    _object("vtep"),
+    _field("vtep-binding", "physical_port"),
+    _field("vtep-binding", "vlan", required=False),
+    _field("vtep-binding", "bridge"),
+    ID,
+    examples=["tor1 --physical-port eth1 --vlan 100 --bridge web"],
+)
+def _vtep_bind(**values: Any) -> Op:
+    """Make a VLAN of a VTEP's port a part of a bridge."""
+    return _part("vtep-binding", values)
+
+
+@_link(
+    "vtep",
+    "unbind",
+    _object("vtep"),
+    _field("vtep-binding", "physical_port"),
+    _field("vtep-binding", "vlan", required=False),
+    examples=["tor1 --physical-port eth1 --vlan 100"],
+)
+def _vtep_unbind(*, vlan: str | None, **values: Any) -> Op:
+    """Release a VLAN of a VTEP's port from its bridge."""
+    return _no_part("vtep-binding", values | {"vlan": vlan or "0"})
+
+
+@_link(
+    "bridge",
+    "add-mac",
+    _object("bridge"),
+    click.Argument(["mac"]),
+    _field("mac-entry", "port"),
+    _field("mac-entry", "vlan", required=False),
+    ID,
+    examples=["web 02:00:00:00:00:01 --port web/p1"],
+)
+def _add_mac(**values: Any) -> Op:
+    """Add a static entry to a bridge's MAC table."""
+    return _part("mac-entry", values)
+
+
+@_link(
+    "bridge",
+    "remove-mac",
+    _object("bridge"),
+    click.Argument(["mac"]),
+    _field("mac-entry", "vlan", required=False),
+    examples=["web 02:00:00:00:00:01"],
+)
+def _remove_mac(*, vlan: str | None, **values: Any) -> Op:
+    """Remove a static entry from a bridge's MAC table."""
+    return _no_part("mac-entry", values | {"vlan": vlan or "0"})
+
+
+@_link(
+    "bridge",
+    "add-arp",
+    _object("bridge"),
+    click.Argument(["ip"]),
+    click.Argument(["mac"]),
+    ID,
+    examples=["web 10.0.0.9 02:00:00:00:00:01"],
+)
+def _add_arp(**values: Any) -> Op:
+    """Add a static entry to a bridge's ARP table."""
+    return _part("arp-entry", values)
+
+
+@_link("bridge", "remove-arp", _object("bridge"), click.Argument(["ip"]), examples=["web 10.0.0.9"])
+def _remove_arp(**values: Any) -> Op:
+    """Remove a static entry from a bridge's ARP table."""
+    return _no_part("arp-entry", values)
+
+
+@_link(
+    "chain",
+    "add-rule",
+    _object("chain"),
+    *field_options(kind_of("rule"), without=["chain"]),
+    PLACE,
+    ID,
+    examples=["web-in --action accept --nw-proto tcp --tp-dst 443", "web-in --at-index 1 --action drop"],
+)
+def _add_rule(**values: Any) -> Op:
+    """Add a rule to a chain, at the end or at a place."""
+    return _part("rule", values)
+
+
+@_link("chain", "remove-rule", _object("chain"), click.Argument(["rule"], metavar="INDEX|REF"), examples=["web-in 2"])
+def _remove_rule(chain: str, rule: str) -> Op:
+    """Remove a rule from a chain, by its place or by id or name."""
+    if rule.isascii() and rule.isdigit():
+        return _no_part("rule", {"chain": chain, "index": rule})
+    return Delete("rule", rule)

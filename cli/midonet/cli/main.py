@@ -1,0 +1,128 @@
+"""`midoctl`: the operator's command line. Everything about kinds is generated from the model; nothing is decided here.
+
+Only click is loaded before it is known which command is wanted: `midoctl --help` answers within 150 ms.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from midonet.cli import output
+from midonet.cli.command import Group, in_paragraphs
+from midonet.cli.guard import report
+from midonet.cli.kinds import KIND_HELP
+from midonet.cli.settings import Settings
+from midonet.events.errors import UsageError
+
+__all__ = ["main", "root"]
+
+_COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "Declare": {
+        "apply": ("declare", "Bring the network to what YAML files describe, in one commit."),
+        "plan": ("declare", "Show what apply would do."),
+        "export": ("declare", "Print the network as YAML; applying it changes nothing."),
+    },
+    "History": {
+        "log": ("history", "Show who changed what, when and why."),
+        "history": ("history", "Show what became of one object."),
+        "diff": ("history", "Show what differs between two moments."),
+        "head": ("history", "Show the end of the log: position, hash, time."),
+        "verify": ("history", "Check every byte of the log against its chain of hashes."),
+    },
+    "Views": {
+        "projection": ("views", "List the views made from the log and how far they are."),
+        "wait": ("views", "Wait until a view shows a position of the log."),
+    },
+    "More": {
+        "completion": ("completion", "Print the completion script of a shell."),
+        "demo": ("demo", "Show the main job on real servers of its own."),
+    },
+}
+_MODULES = {name: module for section in _COMMANDS.values() for name, (module, _) in section.items()}
+
+_HELP = """Change a virtual network by commands, and ask its history.
+
+Every accepted command becomes one commit on a log. Without a command, midoctl says where the log is and
+what is in it. REF is an id, a name, PARENT/NAME, or the first 8 or more characters of an id. Every option can be
+set as MIDOCTL_OPTION or in ~/.config/midoctl/config.yaml.
+"""
+
+_EXAMPLES = """  midoctl bridge create web
+  midoctl port create p1 --bridge web
+  midoctl port bind p1 --host hv1 --interface tap1 -m "ticket 7"
+  midoctl log --object p1
+  midoctl diff 1"""
+
+
+def _load(name: str) -> click.Command:
+    if name in KIND_HELP:
+        from midonet.cli.objects import kind_group
+
+        return kind_group(name)
+    found: click.Command = getattr(import_module(f"midonet.cli.{_MODULES[name]}"), name.replace("-", "_"))
+    return found
+
+
+def _overview(context: click.Context) -> None:
+    if context.invoked_subcommand is None:
+        import_module("midonet.cli.overview").overview(context.obj)
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: Any) -> None:
+    if wanted and not context.resilient_parsing:
+        from importlib.metadata import version
+
+        output.write(f"midoctl {version('midonet')}")
+        context.exit()
+
+
+root = Group(
+    "midoctl",
+    sections={
+        "Kinds of objects": KIND_HELP,
+        **{title: {name: text for name, (_, text) in section.items()} for title, section in _COMMANDS.items()},
+    },
+    load=_load,
+    params=[
+        click.Option(
+            ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version."
+        )
+    ],
+    callback=click.pass_context(_overview),
+    invoke_without_command=True,
+    help=_HELP,
+    epilog=in_paragraphs(f"Examples:\n\n{_EXAMPLES}"),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; return the exit code (contract §2)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    settings = Settings(os.environ)
+    try:
+        status = _run(words, settings)
+        output.flush()
+    except BaseException as error:  # noqa: BLE001 - whatever it is, a person gets one clear line
+        return report(error, settings, words)
+    return status
+
+
+def _run(words: list[str], settings: Settings) -> int:
+    if "_MIDOCTL_COMPLETE" in os.environ:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(root, {"obj": settings}, "midoctl", "_MIDOCTL_COMPLETE", os.environ["_MIDOCTL_COMPLETE"])
+    for word in words:
+        if not word.isprintable() and any("\ud800" <= character <= "\udfff" for character in word):
+            raise UsageError(f"{word!r} is not UTF-8 text")
+    try:
+        with root.make_context("midoctl", words, obj=settings) as context:
+            root.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    return 0

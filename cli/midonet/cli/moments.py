@@ -1,0 +1,64 @@
+"""Moments of a log: what people write for one, and where in a stream of commits it is.
+
+A moment is a position or an RFC 3339 time; a time means the last commit that is not later. 0 is the empty log.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from midonet.events.commit import Commit, Record
+from midonet.events.errors import NotFound
+
+__all__ = ["END", "Moment", "parse"]
+
+_POSITION = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+class Moment(Struct, frozen=True):
+    """A position, or a time in the form that commits carry; neither: the end of the log."""
+
+    position: int | None = None
+    time: str | None = None
+
+    def includes(self, commit: Commit) -> bool:
+        """Return whether the commit belongs to the log as of this moment."""
+        if self.position is not None:
+            return commit.position <= self.position
+        return self.time is None or commit.time <= self.time
+
+    def starts(self, commit: Commit) -> bool:
+        """Return whether the commit belongs to what has happened since this moment, which counts itself."""
+        if self.position is not None:
+            return commit.position >= self.position
+        return self.time is None or commit.time >= self.time
+
+    def upto(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Yield the commits that the log had at this moment; `NotFound` for a position beyond its end."""
+        last = 0
+        for record in records:
+            if not self.includes(record.commit):
+                return
+            last = record.commit.position
+            yield record
+        if self.position is not None and self.position > last:
+            raise NotFound(f"there is no position {self.position}: the log ends at {last}", end=last)
+
+
+END = Moment()
+"""The end of the log, whatever it is."""
+
+
+def parse(text: str) -> Moment:
+    """Return the moment that a text means; `NotFound` if it means none."""
+    if _POSITION.fullmatch(text):
+        return Moment(position=int(text))
+    try:
+        time = datetime.fromisoformat(text)
+        if time.tzinfo is None:
+            raise NotFound(f"{text!r} has no time zone; write {time.isoformat()}Z", moment=text)
+        return Moment(time=time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"))
+    except (ValueError, OverflowError):
+        raise NotFound(f"{text!r} is neither a position nor an RFC 3339 time", moment=text) from None

@@ -1,0 +1,300 @@
+"""The commands that every kind has, generated from its declaration: create, list, show, set, clear, delete."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from midonet.cli import output
+from midonet.cli.command import Command, Group, command
+from midonet.cli.completion import complete_fields, complete_refs
+from midonet.cli.kinds import KIND_HELP
+from midonet.cli.session import Session, handle
+from midonet.cli.settings import READ, WRITE
+from midonet.cli.text import closest
+from midonet.cli.words import placeholder, value
+from midonet.events import resolve
+from midonet.events.command import Create, Delete, Update
+from midonet.events.errors import InvalidValue, UsageError
+from midonet.events.history import Names, word
+from midonet.events.model import Entity, FieldSpec, Kind, kind_of, plain
+from midonet.events.topology import Topology
+
+__all__ = ["FieldOption", "field_options", "given", "kind_group", "ref_argument"]
+
+
+class FieldOption(click.Option):
+    """The option of a field, as its declaration says."""
+
+    def __init__(self, spec: FieldSpec, *, required: bool = False) -> None:
+        super().__init__(
+            [f"--{spec.name.replace('_', '-')}", spec.name],
+            required=required,
+            metavar=placeholder(spec),
+            help=_help(spec),
+            multiple=spec.many,
+            shell_complete=_complete(spec),
+        )
+        self.is_switch = spec.base is bool
+        if self.is_switch:
+            self.secondary_opts = [f"--no-{spec.name.replace('_', '-')}"]
+
+
+def _help(spec: FieldSpec) -> str:
+    text = spec.help
+    if spec.default not in (None, (), False):
+        text += f" Default: {str(spec.default).lower() if isinstance(spec.default, bool) else spec.default}."
+    return text + (" (repeatable)" if spec.many else "")
+
+
+def _complete(spec: FieldSpec) -> Any:
+    if spec.ref is not None:
+        return complete_refs(spec.ref.kind)
+    words = spec.choices or (("true", "false") if spec.base is bool else ())
+    return lambda _c, _p, incomplete: [choice for choice in words if choice.startswith(incomplete)]
+
+
+def field_options(kind: Kind, *, without: Iterable[str] = ()) -> list[click.Option]:
+    """Return an option for every field of a kind that commands may set."""
+    return [FieldOption(spec) for name, spec in kind.writable.items() if name not in without]
+
+
+def given(kind: Kind, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON values of the fields that were given on the command line."""
+    words = {name: (text,) if isinstance(text, str) else text for name, text in options.items()}
+    return {name: value(kind.fields[name], text) for name, text in words.items() if text}
+
+
+def ref_argument(kind: str, name: str = "ref", metavar: str = "REF") -> click.Argument:
+    """Return the argument that names an object of a kind."""
+    return click.Argument([name], metavar=metavar, shell_complete=complete_refs(kind))
+
+
+ID = click.Option(["--id"], metavar="UUID", help="Id of the new object; made if absent.")
+PLACE = click.Option(["--at-index", "index"], metavar="N", help="Place in the chain, from 1 on; absent: the end.")
+
+
+def kind_group(name: str) -> Group:
+    """Return the group of all commands on one kind."""
+    from midonet.cli.links import LINKS
+
+    kind = kind_of(name)
+    general = _by_name(_makers(kind))
+    links = _by_name(LINKS.get(name, ()))
+    commands = {**general, **links}
+    return Group(
+        name,
+        sections={
+            title: {n: c.get_short_help_str(90) for n, c in part.items()} for title, part in _sections(general, links)
+        },
+        load=lambda verb: commands[verb],
+        help=f"{KIND_HELP[name]}\n\nRead-only fields: {', '.join(_derived(kind))}.",
+    )
+
+
+def _by_name(commands: Iterable[Command]) -> dict[str, Command]:
+    return {str(one.name): one for one in commands}
+
+
+def _sections(general: dict[str, Command], links: dict[str, Command]) -> Iterator[tuple[str, dict[str, Command]]]:
+    yield "Commands", general
+    if links:
+        yield "Links", links
+
+
+def _derived(kind: Kind) -> list[str]:
+    return ["id", *(name for name, spec in kind.fields.items() if spec.derived)]
+
+
+def _makers(kind: Kind) -> Iterator[Command]:
+    for make in (_create, _list, _show, _set, _clear, _delete):
+        yield make(kind)
+
+
+def _create(kind: Kind) -> Command:
+    name = click.Argument(["name"], required=False)
+    place = [PLACE] if kind.name == "rule" else []
+    options = field_options(kind, without=["name"])
+
+    @command("create", name, *options, *place, ID, shared=WRITE, examples=_examples(kind, "create"))
+    def create(session: Session, **values: Any) -> None:
+        session.write(f"{kind.name}.create", [Create(kind.name, created_fields(kind, values))])
+
+    create.help = f"Create a {kind.name}."
+    return create
+
+
+def created_fields(kind: Kind, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a `Create`: those that were given, an id and a place among them."""
+    chosen = {"id": values["id"]} if values.get("id") is not None else {}
+    return given(kind, {name: text for name, text in values.items() if name != "id"}) | chosen
+
+
+def _set(kind: Kind) -> Command:
+    @command("set", ref_argument(kind.name), *field_options(kind), shared=WRITE, examples=_examples(kind, "set"))
+    def set_(session: Session, ref: str, **values: Any) -> None:
+        fields = given(kind, values)
+        if not fields:
+            raise UsageError(f"nothing to set: give at least one field, e.g. --{next(iter(kind.writable))}")
+        session.write(f"{kind.name}.set", [Update(kind.name, ref, fields)])
+
+    set_.help = f"Set fields of a {kind.name}; the others stay as they are."
+    return set_
+
+
+def _clear(kind: Kind) -> Command:
+    fields = click.Argument(
+        ["fields"], metavar="FIELD…", nargs=-1, required=True, shell_complete=complete_fields(kind.name)
+    )
+
+    @command("clear", ref_argument(kind.name), fields, shared=WRITE, examples=_examples(kind, "clear"))
+    def clear(session: Session, ref: str, fields: Sequence[str]) -> None:
+        named = {field_named(kind, field): None for field in fields}
+        session.write(f"{kind.name}.clear", [Update(kind.name, ref, named)])
+
+    clear.help = f"Take fields of a {kind.name} back to their defaults."
+    return clear
+
+
+def field_named(kind: Kind, word_: str) -> str:
+    """Return the field that a word names, with hyphens or underscores; `InvalidValue` says which there are."""
+    field = word_.removeprefix("--").replace("-", "_")
+    if field not in kind.fields:
+        hint = closest(field, kind.fields) or f"; it has {', '.join(kind.fields)}"
+        raise InvalidValue(f"a {kind.name} has no field {word_!r}{hint}", field=word_, kind=kind.name)
+    return field
+
+
+def _delete(kind: Kind) -> Command:
+    cascade = click.Option(["--cascade"], is_flag=True, help="Release what refers to it, or delete it as well.")
+
+    @command("delete", ref_argument(kind.name), cascade, shared=WRITE, examples=_examples(kind, "delete"))
+    def delete(session: Session, ref: str, *, cascade: bool) -> None:
+        session.write(f"{kind.name}.delete", [Delete(kind.name, ref, cascade=cascade)])
+
+    delete.help = f"Delete a {kind.name} with its parts; refused if others refer to it, unless --cascade."
+    return delete
+
+
+def _show(kind: Kind) -> Command:
+    @command("show", ref_argument(kind.name), shared=READ, examples=_examples(kind, "show"))
+    def show(session: Session, ref: str) -> None:
+        topology = session.topology()
+        entity = resolve.find(topology, kind.name, ref)
+        session.print(
+            ordered(entity),
+            names=lambda: [handle(topology, kind.name, entity.id, entity.name)],
+            text=lambda: output.table([], list(_cells(kind, entity, Names(topology.find)))),
+        )
+
+    show.help = f"Show a {kind.name} with all its fields."
+    return show
+
+
+def ordered(entity: Entity) -> dict[str, Any]:
+    """Return an object as JSON values, what every kind has first."""
+    data = plain(entity)
+    return {**{name: data[name] for name in ("id", "kind", "name", "position")}, **data}
+
+
+def _cells(kind: Kind, entity: Entity, names: Names) -> Iterator[tuple[str, str]]:
+    for name, data in ordered(entity).items():
+        text = word(kind.fields.get(name), data, names)
+        ref = kind.fields[name].ref if name in kind.fields else None
+        yield name, f"{text} ({data})" if ref is not None and isinstance(data, str) and text != data else text
+
+
+def _list(kind: Kind) -> Command:
+    @command(
+        "list",
+        click.Option(
+            ["--filter", "filters"],
+            metavar="FIELD=VALUE",
+            multiple=True,
+            help="Only where the field has that value; FIELD= where it has none (repeatable).",
+        ),
+        click.Option(["--limit"], type=click.IntRange(min=1), metavar="N", help="No more than N."),
+        click.Option(["--after"], metavar="REF", help="Only what comes after REF in the list."),
+        shared=READ,
+        examples=_examples(kind, "list"),
+    )
+    def list_(session: Session, filters: Sequence[str], limit: int | None, after: str | None) -> None:
+        topology = session.topology()
+        found = select(topology, kind, filters)
+        if after is not None:
+            last = sort_key(resolve.find(topology, kind.name, after))
+            found = [entity for entity in found if sort_key(entity) > last]
+        _print_list(session, topology, kind, found[:limit])
+
+    list_.help = f"List {kind.name}s, by name."
+    return list_
+
+
+def select(topology: Topology, kind: Kind, filters: Iterable[str]) -> list[Any]:
+    """Return the objects of a kind that pass all filters (`field=value`), sorted."""
+    wanted = [_condition(topology, kind, text) for text in filters]
+    return sorted(
+        (e for e in topology.all(kind.name).values() if all(_passes(getattr(e, f), v) for f, v in wanted)), key=sort_key
+    )
+
+
+def _condition(topology: Topology, kind: Kind, text: str) -> tuple[str, Any]:
+    name, equals, wanted = text.partition("=")
+    if not equals:
+        raise UsageError(f"--filter {text!r} is not of the form FIELD=VALUE")
+    field = field_named(kind, name)
+    if not wanted:
+        return field, None
+    return field, resolve.values(topology, kind, {field: value(kind.fields[field], [wanted])})[field]
+
+
+def _passes(present: Any, wanted: Any) -> bool:
+    if wanted is None:
+        return present in (None, ())
+    if isinstance(wanted, tuple):
+        return all(item in present for item in wanted)
+    return bool(present == wanted)
+
+
+def sort_key(entity: Any) -> tuple[Any, ...]:
+    """Order by name, numbers in names by value, the nameless last; rules by chain and place."""
+    if hasattr(entity, "index"):
+        return entity.chain, entity.index
+    parts = re.split(r"([0-9]+)", entity.name or "")
+    return entity.name is None, [(int(p), "") if p.isdigit() else (-1, p) for p in parts], entity.id
+
+
+def _print_list(session: Session, topology: Topology, kind: Kind, found: Sequence[Entity]) -> None:
+    session.print(
+        [ordered(entity) for entity in found],
+        names=lambda: (handle(topology, kind.name, entity.id, entity.name) for entity in found),
+        text=lambda: _table(topology, kind, found),
+    )
+    if not found:
+        output.note(f"no {kind.name}s")
+
+
+def _table(topology: Topology, kind: Kind, found: Sequence[Entity]) -> str:
+    """Return a table of the fields that say something: those where an object differs from the default."""
+    if not found:
+        return ""
+    names = Names(topology.find)
+    fields = [
+        name
+        for name, spec in kind.fields.items()
+        if name not in ("id", "name", "position")
+        and any(getattr(e, name) not in (None, (), spec.default) for e in found)
+    ]
+    rows = [
+        [e.name or "", e.id, *(word(kind.fields[f], data[f], names) for f in fields)]
+        for e in found
+        for data in [plain(e)]
+    ]
+    return output.table(["name", "id", *(field.replace("_", " ") for field in fields)], rows)
+
+
+def _examples(kind: Kind, verb: str) -> str:
+    from midonet.cli.examples import examples
+
+    return examples(kind.name, verb)

@@ -1,0 +1,35 @@
+"""Make foreign text fit for a screen: one line, no control characters, no passwords; and guess what was meant.
+
+Everything that a person sees and that somebody else may have written goes through here.
+"""
+
+import re
+from collections.abc import Iterable
+
+__all__ = ["clean", "closest", "hide_secrets"]
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
+_PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):[^\s]*@")
+_PARAMETER = re.compile(r"([?&][^\s=&]*(?:password|secret|token)[^\s=&]*=)[^\s&]+", re.IGNORECASE)
+
+
+def clean(text: str) -> str:
+    """Return text on one line: what could move the cursor or reorder the line is spelt out."""
+    return _UNSAFE.sub(lambda match: _spelt(match[0]), text)
+
+
+def _spelt(character: str) -> str:
+    return {"\n": " ", "\t": " ", "\r": ""}.get(character) or f"\\u{ord(character):04x}"
+
+
+def hide_secrets(text: str) -> str:
+    """Return text in which URLs have no passwords."""
+    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
+
+
+def closest(wanted: str, known: Iterable[str]) -> str:
+    """Return a hint such as `; did you mean port?`, or nothing."""
+    from difflib import get_close_matches
+
+    matches = get_close_matches(wanted.lower(), list(known), n=3)
+    return f"; did you mean {' or '.join(matches)}?" if matches else ""

@@ -1,0 +1,217 @@
+"""How far the views are: the positions in the targets themselves, read as an outsider, and waiting for them.
+
+Trusts no daemon's word: a view shows a position when its target says so (contract §3 and §4). Reads only.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from midonet.cli.settings import Settings
+from midonet.cli.text import closest
+from midonet.events.errors import Misconfigured, TimedOut, Unavailable, UsageError
+from midonet.events.topology import Topology
+
+__all__ = ["VIEWS", "Found", "Look", "View", "await_views", "view", "waiter"]
+
+if TYPE_CHECKING:
+    from midonet.projections.zookeeper.client import Client
+
+_SECONDS = 30.0
+_MAX_SECONDS = 86_400.0
+_CONNECT_SECONDS = 10.0
+_FIRST_PAUSE = 0.005
+_LONGEST_PAUSE = 0.2
+
+
+class Found(NamedTuple):
+    """What a target says: the position of its checkpoint (0: none), or why it says nothing."""
+
+    position: int | None
+    trouble: str | None = None
+
+
+Look = Callable[[], Mapping[str, Found]]
+"""Reads the targets of a view: what they are called, and what they say."""
+
+
+class View(Struct, frozen=True):
+    """A view that one can wait for."""
+
+    help: str
+    looking: Callable[[Settings, Topology], AbstractContextManager[Look]]
+
+
+@contextmanager
+def _nsdb(settings: Settings, topology: Topology) -> Iterator[Look]:
+    del topology
+    from midonet.projections.zookeeper.reader import ViewReader
+
+    root = settings.get("root")
+    with ViewReader(_servers(settings), root) as reader:
+        yield lambda: {f"{root}/nsdb": _ask(lambda: reader.checkpoint().position)}
+
+
+@contextmanager
+def _agents(settings: Settings, topology: Topology) -> Iterator[Look]:
+    from midonet.projections.zookeeper.client import Client
+
+    client, path = Client(_servers(settings)), f"{settings.get('root')}/state/hosts"
+    try:
+        yield lambda: {_host(topology, host): found for host, found in _hosts(client, path).items()}
+    finally:
+        client.close()
+
+
+def _hosts(client: "Client", path: str) -> Mapping[str, Found]:
+    """Return what the agents say that are alive."""
+    from kazoo.exceptions import NoNodeError
+
+    try:
+        client.connect(_CONNECT_SECONDS)
+        with client.failures():
+            names = client.result(client.get_children_async(path))
+            nodes = client.read_many([f"{path}/{name}" for name in names])
+    except Unavailable as error:
+        return {"": Found(None, error.message)}
+    except NoNodeError:
+        return {}
+    return {node.rpartition("/")[2]: Found(_position(data)) for node, data in nodes.items()}
+
+
+class _Node(Struct):
+    position: int = 0
+
+
+def _position(data: bytes) -> int:
+    try:
+        return msgspec.json.decode(data, type=_Node).position
+    except msgspec.DecodeError:
+        return 0
+
+
+def _host(topology: Topology, host_id: str) -> str:
+    if not host_id:
+        return "agents"
+    host = topology.get("host", host_id)
+    return f"host {host.name}" if host is not None and host.name else f"host {host_id}"
+
+
+@contextmanager
+def _vteps(settings: Settings, topology: Topology) -> Iterator[Look]:
+    del settings
+    from midonet.projections.vtep.target import read_checkpoint
+
+    def ask(address: tuple[str, int]) -> Found:
+        return _ask(lambda: read_checkpoint(*address).position)
+
+    switches = {
+        f"vtep {vtep.name or vtep.id}": (vtep.management_ip, vtep.management_port)
+        for vtep in topology.all("vtep").values()
+    }
+    yield lambda: {name: ask(address) for name, address in switches.items()}
+
+
+def _ask(position: Callable[[], int]) -> Found:
+    try:
+        return Found(position())
+    except (Unavailable, Misconfigured) as error:
+        return Found(None, error.message)
+
+
+def _servers(settings: Settings) -> str:
+    servers = settings.get("zookeeper")
+    if not servers:
+        raise UsageError("where are the views? give --zookeeper HOST:PORT or MIDOCTL_ZOOKEEPER", option="zookeeper")
+    from midonet.events.settings import split_host_port
+
+    try:
+        for server in servers.split(","):
+            split_host_port(server)
+    except ValueError as error:
+        raise UsageError(f"--zookeeper: {error}", option="zookeeper") from None
+    return str(servers)
+
+
+VIEWS: Mapping[str, View] = {
+    "nsdb": View("documents in ZooKeeper that the agents read", _nsdb),
+    "vtep": View("databases of the hardware VTEP switches", _vteps),
+    "agents": View("what the agents of the hosts hold", _agents),
+}
+
+
+def view(name: str) -> View:
+    """Return a view by name; `UsageError` says which there are."""
+    if name not in VIEWS:
+        raise UsageError(f"there is no view {name!r}{closest(name, VIEWS) or '; views are ' + ', '.join(VIEWS)}")
+    return VIEWS[name]
+
+
+def seconds(text: str) -> float:
+    """Return a time-out; `UsageError` if it is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= _MAX_SECONDS:
+        raise UsageError(f"{text!r} is not a number of seconds from 0 to {_MAX_SECONDS:g}")
+    return value
+
+
+def waiter(settings: Settings) -> Callable[[int, Topology], None]:
+    """Return a function that waits as `--wait` says; `UsageError` now, before anything is done, if it says nonsense."""
+    wanted = {}
+    for word in settings.get("wait"):
+        name, equals, text = word.partition("=")
+        view(name)
+        wanted[name] = seconds(text) if equals else _SECONDS
+    if set(wanted) - {"vtep"}:
+        _servers(settings)
+
+    def wait(position: int, topology: Topology) -> None:
+        try:
+            await_views(settings, topology, position, wanted)
+        except TimedOut as error:
+            message = f"{error.message}; the command itself is done, at position {position}"
+            raise TimedOut(message, **error.details) from None
+
+    return wait
+
+
+def await_views(settings: Settings, topology: Topology, position: int, wanted: Mapping[str, float]) -> dict[str, int]:
+    """Wait until each view shows a position; return where they are. `TimedOut` names what is behind.
+
+    `wanted` says for how many seconds from now on to wait for each.
+    """
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        looks = {name: stack.enter_context(view(name).looking(settings, topology)) for name in wanted}
+        return {name: _await(name, look, position, begun + wanted[name]) for name, look in looks.items()}
+
+
+def _await(name: str, look: Look, position: int, deadline: float) -> int:
+    pause = _FIRST_PAUSE
+    while True:
+        found = look()
+        behind = {target: said for target, said in found.items() if said.position is None or said.position < position}
+        if not behind:
+            return min((said.position for said in found.values() if said.position is not None), default=position)
+        if time.monotonic() >= deadline:
+            raise _late(name, position, behind)
+        time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _late(name: str, position: int, behind: Mapping[str, Found]) -> TimedOut:
+    told = [f"{target} {said.trouble or f'is at {said.position}'}" for target, said in behind.items()]
+    more = f" and {len(told) - 1} more" if len(told) > 1 else ""
+    return TimedOut(
+        f"{name} did not show position {position} in time: {told[0]}{more}",
+        projection=name,
+        position=position,
+        behind={target: said.position for target, said in behind.items()},
+    )

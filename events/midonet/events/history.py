@@ -1,0 +1,202 @@
+"""History in the words of its domain: what an event did, what differs between two moments, what became of an object.
+
+Pure and independent of any index: everything is told from the events themselves, so it also works for what was
+deleted long ago. It explains and never decides; nothing here may be needed to fold or to verify a log.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from midonet.events.commit import Commit, Event
+from midonet.events.errors import AmbiguousRef, NotFound
+from midonet.events.evolve import Change, created, deleted, updated
+from midonet.events.model import KINDS, Entity, FieldSpec, Kind, plain
+
+__all__ = ["Names", "describe", "difference", "word"]
+
+_MIN_PREFIX = 8
+_LISTED = 10
+_NOTHING: tuple[object, ...] = (None, (), [], "")
+
+
+class Names:
+    """What objects are called, as of the events noted so far; deleted objects stay known."""
+
+    def __init__(self, find: Callable[[str], Entity | None] = lambda _: None) -> None:
+        """`find` knows the objects whose events are not noted, e.g. `Topology.find`."""
+        self._find = find
+        self._known: dict[str, tuple[Kind, dict[str, Any]]] = {}
+        self._gone: set[str] = set()
+
+    def note(self, event: Event) -> None:
+        """Remember what an event says about names; events of kinds that this release does not know are left alone."""
+        kind_name, _, object_id = event.key.partition("/")
+        verb = event.type.rpartition(".")[2]
+        if kind_name not in KINDS:
+            return
+        if verb in ("created", "deleted"):
+            self._known[object_id] = KINDS[kind_name], dict(event.data)
+            (self._gone.add if verb == "deleted" else self._gone.discard)(object_id)
+        elif object_id in self._known:
+            self._known[object_id][1].update((f, pair[1]) for f, pair in event.data["changed"].items())
+
+    def note_all(self, commit: Commit) -> None:
+        """Note every event of a commit."""
+        for event in commit.events:
+            self.note(event)
+
+    def label(self, object_id: str) -> str:
+        """Return the full name of an object: `port p1 of bridge web`; its id if nothing is known of it."""
+        found = self._look_up(object_id)
+        if found is None:
+            return object_id
+        kind, data = found
+        owner = _owner(kind, data)
+        return f"{kind.name} {self._own(kind, data)}" + (f" of {self.label(owner)}" if owner else "")
+
+    def short(self, object_id: str) -> str:
+        """Return the name of an object as a reference is written: `web/p1`, `hv1`; its id if it has none."""
+        found = self._look_up(object_id)
+        if found is None or not found[1].get("name"):
+            return object_id
+        kind, data = found
+        owner = _owner(kind, data)
+        parent = self.short(owner) + "/" if owner else ""
+        return f"{parent}{data['name']}"
+
+    def find(self, ref: str) -> str:
+        """Return the key (`kind/id`) of what `ref` means: an id, a name, `kind/…`, `parent/name` or an id prefix.
+
+        Objects that exist outrank deleted ones. Raises `NotFound`, or `AmbiguousRef` with the candidates.
+        """
+        prefix, _, rest = ref.partition("/")
+        kinds, wanted = ({prefix}, rest) if prefix in KINDS and rest else (set(KINDS), ref)
+        known = [(i, kind, data) for i, (kind, data) in self._known.items() if kind.name in kinds]
+        for fits in (self._is_id, self._is_name, self._is_path, self._is_prefix):
+            found = [(kind.name, i) for i, kind, data in known if fits(wanted, i, kind, data)]
+            alive = [(kind, i) for kind, i in found if i not in self._gone] or found
+            if len(alive) > 1:
+                raise self._ambiguous(ref, alive)
+            if alive:
+                return "/".join(alive[0])
+        raise NotFound(f"nothing is or was called {ref!r}", ref=ref)
+
+    @staticmethod
+    def _is_id(ref: str, object_id: str, *_: Any) -> bool:
+        return object_id == ref.lower()
+
+    @staticmethod
+    def _is_name(ref: str, _: str, __: Kind, data: Mapping[str, Any]) -> bool:
+        return bool(data.get("name") == ref)
+
+    def _is_path(self, ref: str, object_id: str, *_: Any) -> bool:
+        return "/" in ref and self.short(object_id) == ref
+
+    @staticmethod
+    def _is_prefix(ref: str, object_id: str, *_: Any) -> bool:
+        return len(ref) >= _MIN_PREFIX and object_id.startswith(ref.lower())
+
+    def _ambiguous(self, ref: str, found: Sequence[tuple[str, str]]) -> AmbiguousRef:
+        listed = ", ".join(f"{kind}/{object_id}" for kind, object_id in found[:_LISTED])
+        more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        candidates = [{"kind": kind, "id": i, "label": self.label(i)} for kind, i in found]
+        return AmbiguousRef(f"{ref!r} may be {listed}{more}; give one of these", ref=ref, candidates=candidates)
+
+    def _look_up(self, object_id: str) -> tuple[Kind, dict[str, Any]] | None:
+        if object_id not in self._known:
+            entity = self._find(object_id)
+            if entity is None:
+                return None
+            self._known[object_id] = KINDS[entity.KIND], plain(entity)
+        return self._known[object_id]
+
+    def _own(self, kind: Kind, data: Mapping[str, Any]) -> str:
+        """Return the name of an object among its siblings; what identifies it if it has none."""
+        if data.get("name"):
+            return str(data["name"])
+        fields = ("index",) if "index" in kind.fields else kind.cls.IDENTITY
+        parts = [
+            word(kind.fields[field], data[field], self)
+            for field in fields
+            if data.get(field) not in (*_NOTHING, kind.fields[field].default)
+        ]
+        return " ".join(parts) or str(data["id"])[:_MIN_PREFIX]
+
+
+def _owner(kind: Kind, data: Mapping[str, Any]) -> str | None:
+    return next((data[field] for field in kind.cls.OWNER if data.get(field)), None)
+
+
+def describe(event: Event, names: Names) -> str:
+    """Return one line that says what an event did, e.g. `port p1 of bridge web bound: host none → hv1, …`.
+
+    `names` must have noted the event already.
+    """
+    kind_name, _, object_id = event.key.partition("/")
+    verb = event.type.rpartition(".")[2]
+    kind = KINDS.get(kind_name)
+    if kind is None:
+        return f"{event.key} {verb}"
+    label = names.label(object_id)
+    if verb == "deleted":
+        return f"{label} deleted"
+    said = _given(kind, event.data, names) if verb == "created" else _changed(kind, event.data["changed"], names)
+    subject = label if verb == "updated" else f"{label} {verb}"
+    return f"{subject}: {', '.join(said)}" if said else subject
+
+
+def _given(kind: Kind, data: Mapping[str, Any], names: Names) -> list[str]:
+    """Say the fields of a new object that are neither defaults nor in its label."""
+    told = {"id", "kind", "name", *kind.cls.OWNER, *(() if data.get("name") else kind.cls.IDENTITY)}
+    return [
+        f"{field} {word(spec, data[field], names)}"
+        for field, spec in kind.fields.items()
+        if field not in told and not spec.derived and data.get(field) not in (*_NOTHING, spec.default)
+    ]
+
+
+def _changed(kind: Kind, changed: Mapping[str, Sequence[Any]], names: Names) -> list[str]:
+    return [_change(kind.fields.get(field), field, old, new, names) for field, (old, new) in changed.items()]
+
+
+def _change(spec: FieldSpec | None, field: str, old: Any, new: Any, names: Names) -> str:
+    if spec is not None and spec.many:
+        added = [f"+ {word(spec, [item], names)}" for item in new or () if item not in (old or ())]
+        removed = [f"- {word(spec, [item], names)}" for item in old or () if item not in (new or ())]
+        return f"{field} {' '.join(added + removed) or 'in another order'}"
+    return f"{field} {word(spec, old, names)} → {word(spec, new, names)}"
+
+
+def word(spec: FieldSpec | None, value: Any, names: Names) -> str:
+    """Return a field's JSON value in words: references by name, nothing as `none`."""
+    if value in _NOTHING:
+        return "none"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(word(spec, item, names) for item in value)
+    if isinstance(value, Mapping):
+        parts = {part.name: part for part in spec.parts} if spec else {}
+        return " ".join(word(parts.get(key), item, names) for key, item in value.items() if item is not None)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return names.short(value) if spec is not None and spec.ref is not None else str(value)
+
+
+def difference(changes: Iterable[Change]) -> list[Event]:
+    """Return the events that lead from the state before the changes to the state after them, one per object."""
+    net: dict[str, tuple[Entity | None, Entity | None]] = {}
+    for change in changes:
+        old = net[change.id][0] if change.id in net else change.old
+        net[change.id] = old, change.new
+    return [event for old, new in net.values() for event in _between(old, new)]
+
+
+def _between(old: Entity | None, new: Entity | None) -> Iterator[Event]:
+    if old is not None and new is not None and new.KIND == old.KIND:
+        event = updated(old, new)
+        if event is not None:
+            yield event
+        return
+    if old is not None:
+        yield deleted(old)
+    if new is not None:
+        yield created(new)
