@@ -21,7 +21,7 @@ class Create(Struct, frozen=True, tag="create", tag_field="op"):
 
 
 class Update(Struct, frozen=True, tag="update", tag_field="op"):
-    """Set fields of an object; None clears one. Refused if one of the `vacant` fields has a value already."""
+    """Set fields of an object; None clears one. Refused if one of the `vacant` fields has another value already."""
 
     kind: str
     ref: str

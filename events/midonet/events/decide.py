@@ -64,11 +64,11 @@ def _may_place(kind: Kind, fields: Mapping[str, Any]) -> bool:
 def _update(draft: Draft, op: Update) -> Entity:
     kind = kind_of(op.kind)
     old = resolve.find(draft.topology, op.kind, op.ref)
-    for field in op.vacant:
-        if getattr(old, field) is not None:
-            raise Conflict(f"{label(old)}: {field} is already {getattr(old, field)}", field=field, id=old.id)
     put.refuse_derived(kind, op.fields)
     values = resolve.values(draft.topology, kind, op.fields)
+    for field in op.vacant:
+        if getattr(old, field) not in (None, values.get(field)):
+            raise Conflict(f"{label(old)}: {field} is already {getattr(old, field)}", field=field, id=old.id)
     put.refuse_move(kind, old, values)
     draft.change(old, msgspec.structs.replace(old, **values))
     return _now(draft, old)
