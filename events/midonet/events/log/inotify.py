@@ -1,6 +1,8 @@
-"""Waiting for a file to change without asking for it again and again: inotify(7), for one file.
+"""Waiting for others without asking them again and again: inotify(7), for one file.
 
-Python has no binding of its own. A missed or surplus wake-up must never matter to the caller.
+To open a file wakes whoever watches it and leaves no trace on the disk; to change it, even its time stamps alone,
+makes the next durable write wait for the file system's journal as well (measured: 1.2 to 1.7 times as long).
+Python has no binding of inotify. A missed or surplus wake-up must never matter to the caller.
 """
 
 import ctypes
@@ -8,15 +10,20 @@ import os
 import select
 from pathlib import Path
 
-__all__ = ["FileWatch"]
+__all__ = ["FileWatch", "wake"]
 
-_IN_MODIFY, _IN_ATTRIB = 0x2, 0x4
+_IN_OPEN = 0x20
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def wake(path: Path) -> None:
+    """Wake whoever watches the file; `OSError` if it cannot be opened."""
+    os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+
+
 class FileWatch:
-    """Wakes up when the content or the attributes of a file change, whoever changes them.
+    """Wakes up when a file is opened, whoever opens it: `wake`.
 
     The constructor raises `OSError` where the user's limit of inotify instances is reached.
     """
@@ -32,10 +39,10 @@ class FileWatch:
 
     def _arm(self) -> None:
         """Watch the file that has the name now: it is another one after a restore, and may be absent."""
-        _libc.inotify_add_watch(self._fd, self._path, _IN_MODIFY | _IN_ATTRIB)
+        _libc.inotify_add_watch(self._fd, self._path, _IN_OPEN)
 
     def wait(self, seconds: float) -> None:
-        """Return at the first change since the last call, or after `seconds`."""
+        """Return when the file was opened since the last call, or after `seconds`."""
         self._arm()
         if self._poll.poll(seconds * 1000):
             os.read(self._fd, 65536)

@@ -3,7 +3,6 @@
 WAL with `synchronous=FULL`: a commit is on the disk when `append` returns; readers never wait for writers.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -25,7 +24,7 @@ from midonet.events.errors import (
     VerificationFailed,
 )
 from midonet.events.log.database import Bell
-from midonet.events.log.inotify import FileWatch
+from midonet.events.log.inotify import FileWatch, wake
 from midonet.events.log.sql import SqlLog
 
 __all__ = ["SqliteDatabase", "open_sqlite"]
@@ -74,6 +73,7 @@ class SqliteDatabase:
     def __init__(self, path: Path, *, create: bool) -> None:
         self.url = f"{_SCHEME}{path}"
         self._path = path
+        self._bell = path.resolve().with_name(f"{path.resolve().name}-wal")
         self._opened: object = None
         mode = "rwc" if create else "rw"
         self.engine = create_engine(
@@ -116,15 +116,15 @@ class SqliteDatabase:
         """Do nothing: readers are woken after the commit."""
 
     def ring(self) -> None:
-        """Touch the file: commits go to the write-ahead log beside it, which readers do not watch."""
+        """Wake the readers. Never by the database itself: to close it again would drop SQLite's locks on it."""
         with suppress(OSError):  # a reader looks by itself soon
-            os.utime(self._path)
+            wake(self._bell)
 
     @contextmanager
     def bell(self) -> Iterator[Bell]:
-        """Watch the file."""
+        """Watch the write-ahead log; it is there as long as somebody is connected."""
         try:
-            watch = FileWatch(self._path)
+            watch = FileWatch(self._bell)
         except OSError:
             yield _Clock()
             return
