@@ -79,11 +79,16 @@ DERIVED = Flag("derived")
 """Allocated or derived by the system; refused on input unless it equals what is there."""
 
 
-def canonical_id(text: str) -> str:
+_CANONICAL_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def canonical_id(text: object) -> str:
     """Return a UUID in its lower-case form with hyphens; `ValueError` for anything else."""
+    if isinstance(text, str) and _CANONICAL_ID.fullmatch(text):
+        return text
     try:
-        return str(UUID(text))
-    except (ValueError, AttributeError, TypeError):
+        return str(UUID(str(text)))
+    except ValueError:
         msg = f"{text!r} is not a UUID"
         raise ValueError(msg) from None
 
@@ -205,7 +210,7 @@ def _interface(text: object) -> str:
 
 _LINE = Format("text", _line)
 
-Id = Annotated[str, Format("id", lambda text: canonical_id(str(text)))]
+Id = Annotated[str, Format("id", canonical_id)]
 Name = Annotated[str, _LINE, Meta(min_length=1, max_length=255)]
 Label = Annotated[str, _LINE, Meta(min_length=1, max_length=255)]
 Interface = Annotated[str, Format("interface", _interface), Meta(min_length=1, max_length=15)]
