@@ -13,9 +13,10 @@ from typing import Any, Self
 from midonet.cli import output, quick
 from midonet.cli.moments import END, Moment, parse
 from midonet.cli.settings import Settings
-from midonet.cli.text import clean
+from midonet.cli.text import clean, hide_secrets
 from midonet.events.command import Command, Op
 from midonet.events.commit import GENESIS, Head, Record
+from midonet.events.errors import Unavailable
 from midonet.events.evolve import fold
 from midonet.events.history import Names, describe
 from midonet.events.log import Log, open_log
@@ -35,6 +36,7 @@ class Session:
         self.settings = settings
         self.form: str = settings.get("output")
         self._stack = ExitStack()
+        self._noted = False
 
     def __enter__(self) -> Self:
         gc.disable()  # a fold makes many objects and no garbage: collecting doubles its time
@@ -59,10 +61,12 @@ class Session:
 
     def records(self) -> Iterator[Record]:
         """Yield all commits of the log; none, with a note, if there is no log yet."""
-        if quick.absent(self.url):
+        if not quick.absent(self.url):
+            return quick.records(self.url)
+        if not self._noted:
+            self._noted = True
             output.note(f"there is no log at {self.url} yet; the first command that changes something makes it")
-            return iter(())
-        return quick.records(self.url)
+        return iter(())
 
     def head(self) -> Head:
         """Return the end of the log."""
@@ -76,7 +80,9 @@ class Session:
         return topology
 
     def open(self, *, create: bool = False) -> Log:
-        """Open the log itself."""
+        """Open the log itself; `Unavailable` if there is none, unless it shall be made."""
+        if not create and quick.absent(self.url):
+            raise Unavailable(f"there is no log at {hide_secrets(self.url)}")
         log = open_log(self.url, create=create)
         self._stack.callback(log.close)
         return log
