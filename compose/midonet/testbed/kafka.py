@@ -79,7 +79,7 @@ class Kafka(Server):
         """Write server.properties and format the data directory."""
         properties = "".join(f"{key}={value}\n" for key, value in self._properties().items())
         self._file.write_text(properties)
-        run(*java("kafka", "kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", self._file))
+        run(*java("kafka", "kafka.tools.StorageTool", "format", f"--cluster-id={self.cluster_id}", "-c", self._file))
 
     def command(self) -> Sequence[str | Path]:
         """Run in the foreground and log to standard output."""
