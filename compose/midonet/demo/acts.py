@@ -93,7 +93,7 @@ def look_at_agents(play: Play) -> None:
         play.stage.start_agent(host)
     play.midoctl("wait", "--for", "agents", "--timeout", "20")
     for host, agent in play.stage.agents.items():
-        play.show(f"midonet-agent show   # on {host}", play.stage.run("midonet-agent", "show", "--http", agent.http))
+        play.show(f"midonet-agent show   # on {host}", play.stage.run("midonet-agent", "show", *agent.identity))
 
 
 def look_at_switches(play: Play) -> None:

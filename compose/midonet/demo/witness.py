@@ -40,6 +40,7 @@ def row_times(socket: str, rows: int) -> Callable[[], list[float]]:
     process = subprocess.Popen(
         ["ovsdb-client", "monitor", f"unix:{socket}", "hardware_vtep", "Ucast_Macs_Remote", "--format=json"],
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # it complains of being ended
         text=True,
     )
     assert process.stdout is not None  # noqa: S101 - asked for above

@@ -21,14 +21,23 @@ class AgentDaemon(Server):
         self._options = options
 
     @property
+    def program(self) -> Path:
+        """The console script beside the interpreter that runs this."""
+        return Path(sys.executable).with_name("midonet-agent")
+
+    @property
+    def identity(self) -> Sequence[str]:
+        """The options by which `midonet-agent show` finds this agent."""
+        return ["--host-id", self.host_id, "--run-dir", str(self.directory)]
+
+    @property
     def http(self) -> str:
         """Address of its health, metrics and snapshot, `HOST:PORT`."""
         return f"{LOOPBACK}:{self.port}"
 
     def command(self) -> Sequence[str | Path]:
         """Run from this checkout, in the foreground."""
-        program = [sys.executable, "-m", "midonet.agent.main", "run"]
-        return [*program, "--host-id", self.host_id, "--http", self.http, *self._options]
+        return [self.program, "run", "--http", self.http, *self.identity, *self._options]
 
     def serves(self) -> bool:
         """Whether it answers; it may still be waiting for ZooKeeper."""
