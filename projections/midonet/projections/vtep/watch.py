@@ -25,7 +25,7 @@ class Watch:
         self._lock = threading.Lock()
         self._checkpoint: Checkpoint | None = None
         self._expected: dict[Key, Value] = {}
-        self._waiting: set[Key] = set()
+        self._waiting: dict[Key, Value] = {}
         self._unchecked: set[Key] = set()
         self._drift: set[Key] = set()
         self._settled = False
@@ -36,7 +36,7 @@ class Watch:
             touched = self._actual.apply(updates)
             self._unchecked |= touched.keys
             if touched.ports:
-                self._unchecked |= self._waiting
+                self._unchecked.update(self._waiting)
             drifted = self._settled and self._check()
         if drifted:
             self._wake()
@@ -47,14 +47,15 @@ class Watch:
             return claim(self._actual) if self._actual.checkpoint is None else []
 
     def load(self) -> tuple[Checkpoint, dict[Key, Value]]:
-        """Expect what is there, and return it."""
+        """Expect what is there, and return it; a binding counts as there as long as it waits for its port."""
         with self._lock:
             self._checkpoint = self._actual.checkpoint
             self._expected = dict(self._actual.items())
-            for keys in (self._waiting, self._unchecked, self._drift):
-                keys.clear()
+            self._waiting = {key: value for key, value in self._waiting.items() if not self._actual.ports(str(key[1]))}
+            self._unchecked.clear()
+            self._drift.clear()
             self._settled = True
-            return self._checkpoint or Checkpoint(), dict(self._expected)
+            return self._checkpoint or Checkpoint(), self._expected | self._waiting
 
     def plan(self, delta: Delta) -> Transaction:
         """Return a transaction that makes these changes; until `settle`, updates are not taken for drift."""
@@ -73,10 +74,10 @@ class Watch:
         if drifted:
             self._wake()
 
-    def waiting(self) -> set[Key]:
+    def waiting(self) -> list[Key]:
         """Return the bindings that wait for their ports."""
         with self._lock:
-            return set(self._waiting)
+            return list(self._waiting)
 
     def drift(self) -> dict[Key, tuple[Value | None, Value | None]]:
         """Return what is not as expected: key → (expected, found)."""
@@ -89,12 +90,10 @@ class Watch:
             return not self._settled or self._check()
 
     def _expect(self, key: Key, value: Value | None, *, waiting: bool) -> None:
-        self._waiting.discard(key)
+        self._waiting.pop(key, None)
         self._expected.pop(key, None)
-        if waiting:
-            self._waiting.add(key)
-        elif value is not None:
-            self._expected[key] = value
+        if value is not None:
+            (self._waiting if waiting else self._expected)[key] = value
 
     def _check(self) -> bool:
         for key in self._unchecked:
