@@ -27,7 +27,10 @@ _REMEMBERED = 4096
 
 
 class Follower(Protocol):
-    """Who follows a feed. `attach` and `apply` are called under the feed's lock and must be quick and do no I/O."""
+    """Who follows a feed.
+
+    `attach` and `apply` are called under the feed's lock: they are quick, do no I/O and never raise.
+    """
 
     def attach(self, topology: Topology) -> None:
         """Start over from a whole topology."""
@@ -141,8 +144,8 @@ class Feed:
         while not (self._stopped.is_set() or self._broken):
             try:
                 self._follow(backoff)
-            except MidonetError as error:
-                self._failed(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not end all projections silently
+                self._failed(error if isinstance(error, MidonetError) else MidonetError(f"unexpected: {error!r}"))
                 self._stopped.wait(backoff.next())
 
     def _follow(self, backoff: Backoff) -> None:
@@ -169,11 +172,9 @@ class Feed:
                 follower.wake()
 
     def _fold(self, record: Record) -> None:
-        try:
-            changes = fold(self._topology, record)
-        except VerificationFailed:
-            self._broken = True  # half a commit is in the topology: nobody may look at it
-            raise
-        self._recent.append(record.head)
+        self._broken = True  # while half a commit is in the topology, and for ever if the other half does not fit
+        changes = fold(self._topology, record)
         for follower in self._followers:
             follower.apply(changes)
+        self._recent.append(record.head)
+        self._broken = False

@@ -53,6 +53,7 @@ class Runner(Generic[K, V]):
         self._interval = reconcile_interval
         self._tracker = Tracker(projection, same)
         self._checkpoint = Checkpoint()
+        self._attached = False
         self._repairs = 0
         self._error: Exception | None = None
         self._in_step = False
@@ -122,11 +123,16 @@ class Runner(Generic[K, V]):
     def attach(self, topology: Topology) -> None:
         """Start over from a whole topology."""
         self._projection.attach(topology)
-        self._tracker.touch(self._projection.keys())
+        self._tracker.start_over()
+        self._attached = True
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Take note of the changes of one commit."""
-        self._tracker.touch(self._projection.apply(changes))
+        """Take note of the changes of one commit; a projection that cannot is attached anew, and harms no other."""
+        try:
+            self._tracker.touch(self._projection.apply(changes))
+        except Exception:
+            logger.exception("%s: starts over, having failed to take note of a commit", self.name)
+            self._attached = False
 
     def wake(self) -> None:
         """Go and look; called by any thread."""
@@ -176,7 +182,7 @@ class Runner(Generic[K, V]):
         if not self._feed.reach(checkpoint.position, self._stopped.is_set):
             end = self._feed.head.position
             raise LostCommits(
-                f"{self.name}: the target has seen commit {checkpoint.position}, but the log ends at {end}; it is "
+                f"the target has seen commit {checkpoint.position}, but the log ends at {end}; it is "
                 "left as it is until the log has its commits back",
                 checkpoint=checkpoint.position,
                 head=end,
@@ -184,7 +190,7 @@ class Runner(Generic[K, V]):
         known = self._feed.head_at(checkpoint.position)
         if known.hash != checkpoint.hash:
             raise Diverged(
-                f"{self.name}: the target has seen another commit {checkpoint.position} than the log has; it is "
+                f"the target has seen another commit {checkpoint.position} than the log has; it is "
                 "left as it is: they belong to different histories",
                 position=checkpoint.position,
                 target=checkpoint.hash,
@@ -195,6 +201,8 @@ class Runner(Generic[K, V]):
         """Write what is pending, and the position that it brings the target to."""
         self._wake.clear()
         with self._feed.reading() as topology:
+            if not self._attached:
+                self.attach(topology)
             delta = self._tracker.delta()
             checkpoint = Checkpoint(topology.head.position, topology.head.hash)
         if delta or checkpoint != self._checkpoint:
