@@ -9,6 +9,7 @@ from collections.abc import Iterable
 __all__ = ["clean", "closest", "hide_secrets"]
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
+_BLANKS = {"\n": " ", "\t": " ", "\r": ""}
 _PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):[^\s]*@")
 _PARAMETER = re.compile(r"([?&][^\s=&]*(?:password|secret|token)[^\s=&]*=)[^\s&]+", re.IGNORECASE)
 
@@ -19,7 +20,7 @@ def clean(text: str) -> str:
 
 
 def _spelt(character: str) -> str:
-    return {"\n": " ", "\t": " ", "\r": ""}.get(character) or f"\\u{ord(character):04x}"
+    return _BLANKS.get(character, f"\\u{ord(character):04x}")
 
 
 def hide_secrets(text: str) -> str:
