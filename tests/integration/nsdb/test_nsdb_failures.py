@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
@@ -140,6 +140,44 @@ def test_two_writers_at_once_never_take_the_view_back(projected: Projected) -> N
     assert projected.differences() == []
     for keeper in (first, second):
         until(lambda: keeper.runner.status().state == "live")  # noqa: B023 - called at once
+
+
+class Counting(ZooKeeperTarget):
+    """A target that counts what it was asked for."""
+
+    loads = writes = 0
+
+    def load(self) -> tuple[Checkpoint, Mapping[str, bytes]]:
+        """Count."""
+        self.loads += 1
+        return super().load()
+
+    def write(self, delta: Mapping[str, bytes | None], checkpoint: Checkpoint) -> None:
+        """Count those that go through."""
+        super().write(delta, checkpoint)
+        self.writes += 1
+
+
+def test_of_two_writers_one_stands_by_and_takes_over_within_a_second(projected: Projected) -> None:
+    targets = [Counting(projected.hosts, projected.root) for _ in range(2)]
+    keepers = [projected.keep(target) for target in targets]
+    bridge = projected.create("bridge")
+    projected.settle()
+    time.sleep(1)
+    for number in range(50):
+        projected.create("port", bridge=bridge, name=f"port{number}")
+        time.sleep(0.01)
+    projected.settle()
+    standby, active = sorted(range(2), key=lambda which: targets[which].writes)
+    assert targets[active].writes > 10 * targets[standby].writes
+    assert targets[standby].loads < 10
+    keepers[active].stop()
+    begun = time.monotonic()
+    projected.create("port", bridge=bridge)
+    projected.settle()
+    assert time.monotonic() - begun < 1.5
+    assert projected.differences() == []
+    until(lambda: keepers[standby].runner.status().state == "live")
 
 
 def test_a_writer_that_was_overtaken_is_refused(projected: Projected) -> None:
