@@ -57,7 +57,7 @@ class Feed:
         self._progress = 0
         self._moved = threading.Condition()
         self._stopped = threading.Event()
-        self._broken = False
+        self._broken: VerificationFailed | None = None
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self.error: MidonetError | None = None
         """Why the log cannot be followed at the moment, if so."""
@@ -77,8 +77,8 @@ class Feed:
             yield self._topology
 
     def _check(self) -> None:
-        if self._broken and self.error is not None:
-            raise VerificationFailed(self.error.message, **self.error.details)
+        if self._broken is not None:
+            raise VerificationFailed(self._broken.message, **self._broken.details)
 
     def subscribe(self, follower: Follower) -> None:
         """Attach a follower to the topology as it is now and keep it informed."""
@@ -145,7 +145,7 @@ class Feed:
             try:
                 self._follow(backoff)
             except Exception as error:  # noqa: BLE001 - whatever it is, it must not end all projections silently
-                self._failed(error if isinstance(error, MidonetError) else MidonetError(f"unexpected: {error!r}"))
+                self._failed(error)
                 self._stopped.wait(backoff.next())
 
     def _follow(self, backoff: Backoff) -> None:
@@ -155,10 +155,11 @@ class Feed:
                 self.error = None
                 backoff.reset()
 
-    def _failed(self, error: MidonetError) -> None:
-        if self.error is None or self.error.message != error.message:
-            logger.warning("the log cannot be followed beyond %d: %s", self.head.position, error)
-        self.error = error
+    def _failed(self, error: Exception) -> None:
+        known = self._broken or (error if isinstance(error, MidonetError) else MidonetError(f"unexpected: {error!r}"))
+        if self.error is None or self.error.message != known.message:
+            logger.warning("the log cannot be followed beyond %d: %s", self.head.position, known)
+        self.error = known
 
     def _take(self, item: Record | Progress) -> None:
         with self._moved:
@@ -172,9 +173,13 @@ class Feed:
                 follower.wake()
 
     def _fold(self, record: Record) -> None:
-        self._broken = True  # while half a commit is in the topology, and for ever if the other half does not fit
-        changes = fold(self._topology, record)
-        for follower in self._followers:
-            follower.apply(changes)
+        try:
+            changes = fold(self._topology, record)
+            for follower in self._followers:
+                follower.apply(changes)
+        except Exception as error:  # half a commit is in the topology now: nobody may look at it any more
+            self._broken = (
+                error if isinstance(error, VerificationFailed) else VerificationFailed(f"unexpected: {error!r}")
+            )
+            raise
         self._recent.append(record.head)
-        self._broken = False

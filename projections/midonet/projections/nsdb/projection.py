@@ -45,23 +45,25 @@ class NsdbProjection:
         nodes: set[str] = set()
         for change in changes:
             nodes |= self._graph.replace(leads(change.old), leads(change.new))
-            for entity, (documents, reshaped) in self._pack(change.old, change.new):
+            for name, (documents, reshaped) in self._repack(change.old, change.new):
                 touched.update(documents)
                 if reshaped:
-                    nodes.add(_holder(pack(entity)))
+                    nodes.add(_holder(name))
         if nodes:
             self._needed.clear()
             touched.update(node for node in self._graph.reaching(nodes) if node.startswith("hosts/"))
         return touched
 
-    def _pack(self, old: Entity | None, new: Entity | None) -> Iterator[tuple[Entity, Touched]]:
-        if old is not None and new is not None and pack(old) == pack(new):
-            yield new, Touched((self._packing.document(pack(new), new.id),), reshaped=False)
+    def _repack(self, old: Entity | None, new: Entity | None) -> Iterator[tuple[str, Touched]]:
+        """Put an object where it belongs now; yield each pack that it was or is in, with what that did to it."""
+        before, after = old and pack(old), new and pack(new)
+        if new and after and before == after:
+            yield after, Touched((self._packing.document(after, new.id),), reshaped=False)
             return
-        if old is not None:
-            yield old, self._packing.remove(pack(old), old.id)
-        if new is not None:
-            yield new, self._packing.add(pack(new), new.id)
+        if old and before:
+            yield before, self._packing.remove(before, old.id)
+        if new and after:
+            yield after, self._packing.add(after, new.id)
 
     def keys(self) -> Iterator[str]:
         """Yield every document and every host's index."""
