@@ -157,16 +157,17 @@ def test_a_server_that_is_not_there_is_unavailable(switch: VtepSwitch, connect: 
         connect("/tmp/no-such-socket")  # noqa: S108 - nothing is written
 
 
-def test_what_speaks_something_else_is_unavailable(connect: Connect) -> None:
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH\r\n", b'{"id":nonsense}', b'{"method":"update","params":7}'])
+def test_what_speaks_something_else_is_unavailable(connect: Connect, greeting: bytes) -> None:
     class Greeter(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            self.request.sendall(b"SSH-2.0-OpenSSH\r\n")
+            self.request.sendall(greeting)
             self.request.recv(1000)
 
     with socketserver.TCPServer(("127.0.0.1", 0), Greeter) as other:
         thread = threading.Thread(target=other.handle_request)
         thread.start()
-        with pytest.raises(Unavailable, match="does not speak OVSDB"):
+        with pytest.raises(Unavailable, match="makes no sense"):
             connect(other.server_address).call("list_dbs", [])
         thread.join()
 

@@ -1,12 +1,18 @@
 """Whatever somebody does to our rows is seen, named and put right; what is not ours stays as it is."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from random import Random
+from threading import Event
+from typing import Any
 
 import pytest
 from vtep_switch import VtepSwitch, keep, mac, reconcile, wait_until
 
-from midonet.projections.ovsdb import encode_set, named, ref
-from midonet.projections.port import Checkpoint
+from midonet.events.errors import Rejected, Unavailable
+from midonet.projections.ovsdb import encode_map, encode_set, named, ref
+from midonet.projections.port import Checkpoint, Fenced
 from midonet.projections.vtep import Key, Value, VtepTarget, read_rows
 
 RED, BLUE = "mn-red", "mn-blue"
@@ -192,3 +198,56 @@ def test_what_is_not_ours_may_change_as_it_likes(switch: VtepSwitch, target: Vte
     target.write({}, Checkpoint(2))
     assert not target.drifted()
     assert not woken
+
+
+def test_whatever_strangers_do_meanwhile_it_is_right_in_the_end(
+    switch: VtepSwitch, targets: Callable[..., VtepTarget]
+) -> None:
+    """Two writers that fence each other and one that respects nothing."""
+    rng = Random(7)  # noqa: S311 - makes test data
+    switch.vtep_ctl("add-ls", "theirs", "--", "add-ucast-remote", "theirs", mac(9), "172.31.0.1")
+    theirs = {uuid: row for uuid, row in switch.table("Ucast_Macs_Remote").items() if row["MAC"] == mac(9)}
+    stop = Event()
+    with ThreadPoolExecutor() as pool:
+        writers = [pool.submit(keep_until, stop, targets()) for _ in range(2)]
+        for _ in range(150):
+            meddle(switch, rng)
+        stop.set()
+        assert all(writer.result() > 0 for writer in writers)
+    reconcile(targets(), DESIRED, 0)
+    assert read_rows(*switch.tcp) == DESIRED
+    assert {uuid: row for uuid, row in switch.table("Ucast_Macs_Remote").items() if uuid in theirs} == theirs
+
+
+def keep_until(stop: Event, target: VtepTarget) -> int:
+    """Keep a target equal until told to stop; return how often it was written."""
+    writes = 0
+    while not stop.is_set():
+        with suppress(Fenced, Unavailable):
+            if target.drifted():
+                reconcile(target, DESIRED, writes)
+                writes += 1
+    return writes
+
+
+def meddle(switch: VtepSwitch, rng: Random) -> None:
+    """Change something of ours, or try to."""
+    ours = [ref(uuid) for uuid, row in switch.table("Logical_Switch").items() if row["name"] != "theirs"]
+    if not ours:
+        return
+    table = rng.choice(["Ucast_Macs_Remote", "Mcast_Macs_Remote"])
+    of_ours = [["logical_switch", "==", rng.choice(ours)]]
+    port = [["name", "==", rng.choice(["swp1", "swp2"])]]
+    target = encode_map({rng.choice([0, 7]): rng.choice(ours)})
+    operations: list[dict[str, Any]] = [
+        {"op": "delete", "table": table, "where": of_ours},
+        {"op": "update", "table": table, "where": of_ours, "row": {"ipaddr": "10.9.9.9"}},
+        {"op": "update", "table": table, "where": of_ours, "row": {"logical_switch": rng.choice(ours)}},
+        {"op": "update", "table": table, "where": of_ours, "row": {"MAC": "twice"}},
+        {"op": "update", "table": "Physical_Port", "where": port, "row": {"vlan_bindings": target}},
+        {"op": "update", "table": "Logical_Switch", "where": [["_uuid", "==", ours[0]]], "row": {"tunnel_key": 1}},
+        {"op": "update", "table": "Logical_Switch", "where": [["_uuid", "==", ours[0]]], "row": {"name": "stolen"}},
+        {"op": "delete", "table": "Logical_Switch", "where": [["_uuid", "==", ours[0]]]},
+    ]
+    with suppress(Rejected):
+        switch.transact(rng.choice(operations))

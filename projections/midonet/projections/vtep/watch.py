@@ -50,8 +50,9 @@ class Watch:
         """Expect what is there, and return it; a binding counts as there as long as it waits for its port."""
         with self._lock:
             self._checkpoint = self._actual.checkpoint
-            self._expected = dict(self._actual.items())
             self._waiting = {key: value for key, value in self._waiting.items() if not self._actual.ports(str(key[1]))}
+            for key in self._unchecked | self._drift:
+                _put(self._expected, key, self._actual.value(key))
             self._unchecked.clear()
             self._drift.clear()
             self._settled = True
@@ -82,18 +83,19 @@ class Watch:
     def drift(self) -> dict[Key, tuple[Value | None, Value | None]]:
         """Return what is not as expected: key → (expected, found)."""
         with self._lock:
-            return {key: (self._expected.get(key), self._actual.value(key)) for key in self._drift}
+            return {key: (self._wanted(key), self._actual.value(key)) for key in self._drift}
 
     def drifted(self) -> bool:
         """Return whether the actual state is not, or is not known to be, as expected."""
         with self._lock:
             return not self._settled or self._check()
 
+    def _wanted(self, key: Key) -> Value | None:
+        return self._expected.get(key, self._waiting.get(key))
+
     def _expect(self, key: Key, value: Value | None, *, waiting: bool) -> None:
-        self._waiting.pop(key, None)
-        self._expected.pop(key, None)
-        if value is not None:
-            (self._waiting if waiting else self._expected)[key] = value
+        _put(self._expected, key, None if waiting else value)
+        _put(self._waiting, key, value if waiting else None)
 
     def _check(self) -> bool:
         for key in self._unchecked:
@@ -108,3 +110,10 @@ class Watch:
         if key in self._waiting:
             return bool(self._actual.ports(str(key[1])))
         return self._actual.value(key) != self._expected.get(key)
+
+
+def _put(rows: dict[Key, Value], key: Key, value: Value | None) -> None:
+    if value is None:
+        rows.pop(key, None)
+    else:
+        rows[key] = value
