@@ -207,7 +207,7 @@ def _await(name: str, look: Look, position: int, deadline: float) -> int:
 
 
 def _late(name: str, position: int, behind: Mapping[str, Found]) -> TimedOut:
-    told = [f"{target} {said.trouble or f'is at {said.position}'}" for target, said in behind.items()]
+    told = [f"{target}: {said.trouble or f'at {said.position}'}" for target, said in behind.items()]
     more = f" and {len(told) - 1} more" if len(told) > 1 else ""
     return TimedOut(
         f"{name} did not show position {position} in time: {told[0]}{more}",
