@@ -103,7 +103,8 @@ class Session:
                 self._print_lines([text()])
 
     def note(self, message: str) -> None:
-        """Tell a person something that is not data; programs are not told."""
+        """Tell a person something that is not data, after all data so far; programs are not told."""
+        output.flush()
         if self.form == "table":
             output.note(message)
 
