@@ -148,7 +148,8 @@ class Keeper:
         self._crash = None
         self._enter("starting")
         cls = self._load()
-        self._await(cls.needs)
+        if not self._await(cls.needs):
+            return
         service = cls(self._context(self._crashed))
         try:
             service.start()
@@ -160,14 +161,17 @@ class Keeper:
             with suppress(Exception):  # it ends either way; what broke it matters more than what broke while it ended
                 service.stop()
 
-    def _await(self, needs: Sequence[str]) -> None:
+    def _await(self, needs: Sequence[str]) -> bool:
+        """Return whether the services that are needed run; if not, there is no more need for this one."""
         for need in needs:
             if need not in self._others:
                 raise Misconfigured(f"needs the service {need}, which is not installed", needs=need)
             self._enter("waiting", f"waits for the service {need}")
-            while not (self._others[need].running.wait(_HEALTH_SECONDS) or self._stopping.is_set()):
-                pass
+            while not self._others[need].running.wait(_HEALTH_SECONDS):
+                if self._stopping.is_set():
+                    return False
         self._enter("starting")
+        return True
 
     def _watch(self, service: Service) -> None:
         self._enter("running")
