@@ -30,7 +30,7 @@ from midonet.events.model import KINDS, FieldSpec
 CASES = int(os.environ.get("MIDONET_FUZZ_CASES", "1000"))
 FIRST = int(os.environ.get("MIDONET_FUZZ_FIRST", "0"))
 NIGHTLY_CASES = 10_000
-PROCESSES = 120
+PROCESSES = 60
 SECONDS = 30
 """No single case may take longer."""
 RENEWED = 100
