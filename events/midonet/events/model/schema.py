@@ -201,12 +201,17 @@ def _plain_words(error: msgspec.ValidationError) -> str:
 
 
 def _compile_kind(cls: type[Entity]) -> Kind:
-    return Kind(cls.KIND, cls, {spec.name: spec for spec in sorted(_compile_fields(cls), key=_is_condition)})
+    specs = sorted(_compile_fields(cls), key=lambda spec: spec.name in _terms(cls))
+    return Kind(cls.KIND, cls, {spec.name: spec for spec in specs})
 
 
-def _is_condition(spec: FieldSpec) -> bool:
-    """What a rule is comes before the many fields of what a packet must be like."""
-    return spec.name in Conditional.__struct_fields__ and spec.name not in Entity.__struct_fields__
+def _terms(cls: type[Entity]) -> set[str]:
+    """Return the fields of what a packet must be like; what an object is comes before these many."""
+    return (
+        set(Conditional.__struct_fields__).difference(Entity.__struct_fields__)
+        if issubclass(cls, Conditional)
+        else set()
+    )
 
 
 def _compile_fields(cls: type[Struct]) -> Iterator[FieldSpec]:
