@@ -4,24 +4,23 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
-from pathlib import Path
 from uuid import UUID, uuid4
 
 from figures import Goal, Row, Work, alternate, rate
-from load import CONTEXT, create, created, directory, last_commit, opened, run_all, sqlite_url
+from load import CONTEXT, bare_log, create, created, directory, last_commit, opened, run_all, sqlite_url
 from peer import Peer
 
 from midonet.events.log.store import Store
 
 __all__ = ["batched", "single"]
 
-_SINGLE = 100
+_SINGLE = 50
 _BATCH = 1_000
 
 
 def single(*, quick: bool) -> Iterator[Row]:
     """One command at a time: validate, decide, append durably, fold."""
-    pairs = 5 if quick else 15
+    pairs = 11 if quick else 31
     with directory() as place, opened(sqlite_url(place / "log.db")) as store, Peer(place / "peer.db") as peer:
         ours = _single(store, created(store, "bridge", name="bridge"))
         found = alternate(pairs, ours, _peer_single(peer, peer.create_bridge("bridge")))
@@ -35,7 +34,7 @@ def single(*, quick: bool) -> Iterator[Row]:
             goal=Goal("≥", 1),
             note=f"a port.create is a commit of {size} bytes, the peer's event {peer.last_size()} bytes",
         )
-        with closing(_bare_log(place / "bare.db")) as bare:
+        with closing(bare_log(place / "bare.db")) as bare:
             found = alternate(pairs, ours, _bare_single(bare, last_commit(store)))
         yield Row(
             name="single durable commands, vs bare SQLite inserts",
@@ -99,15 +98,6 @@ def _peer_batch(peer: Peer, bridge: UUID) -> Work:
 
 def _names() -> Iterator[str]:
     return (f"port-{number}" for number in count())
-
-
-def _bare_log(file: Path) -> sqlite3.Connection:
-    """Make the log's table without the log, as durable."""
-    connection = sqlite3.connect(file, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("CREATE TABLE commits (position INTEGER PRIMARY KEY, id TEXT UNIQUE, body BLOB)")
-    return connection
 
 
 def _bare_single(connection: sqlite3.Connection, body: bytes) -> Work:

@@ -15,7 +15,7 @@ from midonet.testbed import Kafka
 
 __all__ = ["single_on_kafka"]
 
-_COUNT = 50
+_COUNT = 20
 _BARE_TOPIC = "bare"
 
 
@@ -24,7 +24,7 @@ def single_on_kafka(*, quick: bool) -> Iterator[Row]:
     with Kafka() as kafka, opened(f"kafka://{kafka.bootstrap}/bench") as store, closing(_bare_producer(kafka)) as bare:
         ours = _commands(store, created(store, "bridge", name="bridge"))
         ours()
-        found = alternate(5 if quick else 21, ours, _produce(bare, last_commit(store)))
+        found = alternate(15 if quick else 61, ours, _produce(bare, last_commit(store)))
         yield Row(
             name="single commands on Kafka, vs a bare acknowledged produce",
             ours=latency(found.ours),

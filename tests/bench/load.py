@@ -1,5 +1,6 @@
 """What the benches ask of us: a store on a durable file, and commands that create and change ports."""
 
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,7 +12,18 @@ from midonet.events.errors import MidonetError
 from midonet.events.log.address import open_log
 from midonet.events.log.store import Context, Result, Store
 
-__all__ = ["CONTEXT", "create", "created", "directory", "last_commit", "opened", "run_all", "sqlite_url", "update"]
+__all__ = [
+    "CONTEXT",
+    "bare_log",
+    "create",
+    "created",
+    "directory",
+    "last_commit",
+    "opened",
+    "run_all",
+    "sqlite_url",
+    "update",
+]
 
 CONTEXT = Context(actor="bench@localhost", reason="bench")
 
@@ -69,3 +81,12 @@ def last_commit(store: Store) -> bytes:
     """Return the bytes of the latest commit."""
     before = store.log.head_at(store.topology.head.position - 1)
     return next(store.log.read(before)).raw
+
+
+def bare_log(file: Path) -> sqlite3.Connection:
+    """Make the log's table without the log, as durable."""
+    connection = sqlite3.connect(file, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("CREATE TABLE commits (position INTEGER PRIMARY KEY, id TEXT UNIQUE, body BLOB)")
+    return connection

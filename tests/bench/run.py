@@ -7,9 +7,11 @@ from pathlib import Path
 from statistics import median
 
 import msgspec
+from bulk import bulk
 from commands import batched, single
 from figures import Row, spread
 from kafka_log import single_on_kafka
+from latency import latency
 from replay import replay
 from rich.console import Console
 from rich.table import Table
@@ -21,6 +23,8 @@ BENCHES: Mapping[str, Bench] = {
     "batched": batched,
     "replay": replay,
     "kafka": single_on_kafka,
+    "latency": latency,
+    "apply": bulk,
 }
 
 

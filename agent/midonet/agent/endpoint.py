@@ -13,7 +13,7 @@ from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from tempfile import gettempdir
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, NamedTuple
 
 from midonet.agent.status import Status, metrics, notes, reasons, report
@@ -21,10 +21,13 @@ from midonet.events.commit import canonical
 from midonet.events.errors import Misconfigured, Unavailable
 from midonet.events.settings import split_host_port
 
-__all__ = ["HttpEndpoint", "SocketEndpoint", "ask", "run_dirs", "socket_path"]
+__all__ = ["SocketEndpoint", "ask", "run_dirs", "serve_http", "socket_path"]
 
 _CLIENT_SECONDS = 10
 """A client that says nothing for so long is let go; an agent that does not answer for so long is given up."""
+
+_CLAIM_SECONDS = 1.0
+"""How often an agent looks whether the socket that another one serves has become free."""
 
 _MAX_SOCKET_PATH = 107
 """sockaddr_un (unix(7))."""
@@ -93,61 +96,53 @@ class _UnixServer(_Serving, socketserver.UnixStreamServer):
     pass
 
 
-class HttpEndpoint:
-    """Serves on `HOST:PORT` from construction to `close`; `Unavailable` if it cannot."""
-
-    def __init__(self, address: str, status: Callable[[], Status]) -> None:
-        host, port = split_host_port(address)
-        try:
-            self._server = (_TcpServer6 if ":" in host else _TcpServer)((host, port), _Handler)
-        except OSError as error:
-            raise Unavailable(f"cannot serve HTTP on {address}: {error.strerror}", address=address) from None
-        _start(self._server, status)
-
-    @property
-    def port(self) -> int:
-        """The port that was bound."""
-        return int(self._server.server_address[1])
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
+def serve_http(address: str, status: Callable[[], Status]) -> int:
+    """Serve on `HOST:PORT` until the process ends; return the port. Raises `Unavailable` if it cannot."""
+    host, port = split_host_port(address)
+    try:
+        server = (_TcpServer6 if ":" in host else _TcpServer)((host, port), _Handler)
+    except OSError as error:
+        raise Unavailable(f"cannot serve HTTP on {address}: {error.strerror}", address=address) from None
+    server.status = status
+    Thread(target=server.serve_forever, name="http", daemon=True).start()
+    return int(server.server_address[1])
 
 
 class SocketEndpoint:
-    """Serves on a Unix socket as soon as no other agent does; `Misconfigured` where its path cannot be used."""
+    """Serves on a Unix socket, as soon as no other agent does; `Misconfigured` where its path cannot be used."""
 
     def __init__(self, path: Path, status: Callable[[], Status]) -> None:
         self._path = path
         self._status = status
-        self._server: _UnixServer | None = None
-
-    def listen(self) -> bool:
-        """Begin to serve, unless that was done; return False while another agent has the socket."""
-        if self._server is None and not _answers(self._path):
-            self._server = self._bind()
-            _start(self._server, self._status)
-        return self._server is not None
-
-    def _bind(self) -> _UnixServer:
-        try:
-            self._path.unlink(missing_ok=True)
-            return _UnixServer(str(self._path), _Handler)
-        except OSError as error:
-            raise Misconfigured(f"cannot serve on {self._path}: {error.strerror}", path=str(self._path)) from None
+        self._closing = Event()
+        self._server = self._claim()
+        self.waits = self._server is None
+        """Whether another agent had the socket at first."""
+        Thread(target=self._serve, name="socket", daemon=True).start()
 
     def close(self) -> None:
-        """Stop listening and remove the socket."""
+        """Remove the socket, if it is ours; answers that are being given end with the process."""
+        self._closing.set()
         if self._server is not None:
             self._path.unlink(missing_ok=True)
-            self._server.shutdown()
-            self._server.server_close()
 
+    def _claim(self) -> "_UnixServer | None":
+        """Take the socket over from an agent that was killed, not from one that lives."""
+        if _answers(self._path):
+            return None
+        try:
+            self._path.unlink(missing_ok=True)
+            server = _UnixServer(str(self._path), _Handler)
+        except OSError as error:
+            raise Misconfigured(f"cannot serve on {self._path}: {error.strerror}", path=str(self._path)) from None
+        server.status = self._status
+        return server
 
-def _start(server: "_TcpServer | _UnixServer", status: Callable[[], Status]) -> None:
-    server.status = status
-    Thread(target=server.serve_forever, name="endpoint", daemon=True).start()
+    def _serve(self) -> None:
+        while self._server is None and not self._closing.wait(_CLAIM_SECONDS):
+            self._server = self._claim()
+        if self._server is not None:
+            self._server.serve_forever()
 
 
 def run_dirs(environ: Mapping[str, str], chosen: str | None = None) -> list[Path]:

@@ -22,9 +22,9 @@ class Command(click.Command):
     """A command that takes the shared options as well; its help lists them in one line."""
 
     def __init__(self, name: str | None, *, params: Iterable[click.Parameter] = (), **attributes: Any) -> None:
-        own = list(params)
+        own: list[click.Parameter] = list(params)
         taken = {param.name for param in own}  # `log --actor` filters
-        shared = [shared_option(name) for name in EVERYWHERE if name not in taken]
+        shared: list[click.Parameter] = [shared_option(name) for name in EVERYWHERE if name not in taken]
         super().__init__(name, params=own + shared, **attributes)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -5,14 +5,17 @@ from typing import Any
 from midonet.cli.documents import load
 from midonet.cli.settings import SETTINGS
 from midonet.cli.text import closest
-from midonet.events.errors import UsageError
+from midonet.events.errors import InvalidValue, UsageError
 
 __all__ = ["read_config"]
 
 
 def read_config(path: str) -> dict[str, str]:
     """Return the options that a file sets, as text; `UsageError` names an unknown key."""
-    documents = load(path) or [{}]
+    try:
+        documents = load(path) or [{}]
+    except InvalidValue as error:
+        raise UsageError(error.message, **error.details) from None
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise UsageError(f"{path}: expected one mapping of options", file=path)
     known = [name for name in SETTINGS if name != "config"]

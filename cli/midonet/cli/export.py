@@ -75,7 +75,7 @@ class _Exporter:
         return found
 
     def _value(self, spec: FieldSpec, value: Any) -> Any:
-        if isinstance(value, list):
+        if isinstance(value, (list, tuple)):
             return [self._value(spec, item) for item in value]
         if isinstance(value, dict):
             parts = {part.name: part for part in spec.parts}

@@ -13,7 +13,7 @@ import click
 
 from midonet.cli.output import OutputLost
 from midonet.cli.settings import FORMS, Settings
-from midonet.cli.text import clean, hide_secrets
+from midonet.cli.text import clean, hide_secrets, shortened
 from midonet.events import errors
 
 __all__ = ["EXIT_CODES", "report"]
@@ -22,6 +22,9 @@ INTERNAL = 1
 USAGE = 2
 INTERRUPTED = 128 + 2
 BROKEN_PIPE = 128 + 13
+
+_LONGEST = 1000
+"""Characters of a message; what was typed may be longer than anybody wants to read back."""
 
 EXIT_CODES: Mapping[type[errors.MidonetError], int] = {
     errors.UsageError: USAGE,
@@ -46,6 +49,7 @@ def report(error: BaseException, settings: Settings, argv: Sequence[str]) -> int
     if settings.environ.get("MIDOCTL_DEBUG", "") not in ("", "0"):
         _print_traceback(error)
     failure = _explain(error)
+    failure = failure._replace(message=shortened(clean(hide_secrets(failure.message)), _LONGEST))
     if failure.status != BROKEN_PIPE:  # `midoctl log | head` is no failure worth a word
         _say(_line(failure, as_json=_form(settings, argv) == "json"))
     return failure.status
@@ -57,7 +61,7 @@ def _explain(error: BaseException) -> _Failure:
             status = next((status for kind, status in EXIT_CODES.items() if isinstance(error, kind)), INTERNAL)
             return _Failure(status, error.code, error.message, error.details)
         case click.ClickException():
-            return _Failure(USAGE, "usage", error.format_message().rstrip("."), _place(error))
+            return _Failure(USAGE, "usage", _misuse(error), _place(error))
         case KeyboardInterrupt() | click.Abort():
             return _Failure(INTERRUPTED, "interrupted", "interrupted")
         case OutputLost():
@@ -72,6 +76,13 @@ def _explain(error: BaseException) -> _Failure:
             )
 
 
+def _misuse(error: click.ClickException) -> str:
+    if not isinstance(error, click.NoSuchOption):
+        return error.format_message().rstrip(".")
+    hint = f"; did you mean {' or '.join(error.possibilities)}?" if error.possibilities else ""
+    return f"there is no option {error.option_name}{hint}"
+
+
 def _place(error: click.ClickException) -> dict[str, str]:
     context = getattr(error, "ctx", None)
     return {"help": f"{context.command_path} --help"} if context is not None else {}
@@ -80,10 +91,10 @@ def _place(error: click.ClickException) -> dict[str, str]:
 def _line(failure: _Failure, *, as_json: bool) -> str:
     if not as_json:
         hint = failure.details.get("help") if failure.code == "usage" else None
-        return clean(hide_secrets(f"midoctl: {failure.message}")) + (f" (see {hint})" if hint else "")
+        return f"midoctl: {failure.message}" + (f" (see {hint})" if hint else "")
     import json
 
-    shown = {"code": failure.code, "message": clean(failure.message), "details": dict(failure.details)}
+    shown = {"code": failure.code, "message": failure.message, "details": dict(failure.details)}
     return hide_secrets(json.dumps({"error": shown}, default=str))
 
 

@@ -213,7 +213,7 @@ def diff(session: Session, start: str, end: str | None) -> None:
         text=lambda: "\n".join(clean(describe(event, names)) for event in events),
     )
     if not events:
-        output.note(f"nothing differs between positions {one} and {other}")
+        session.note(f"nothing differs between positions {one} and {other}")
 
 
 def _position(session: Session, moment: Moment) -> int:
@@ -288,7 +288,7 @@ def _report(session: Session, count: int, last: Head, skipped: int) -> None:
         value,
         names=lambda: [str(last.position)],
         text=lambda: (
-            f"{count:,} commits verified, {skipped:,} foreign records skipped; "
-            f"the log ends at position {last.position}, hash {last.hash}"
+            f"commits verified: {count:,}; foreign records skipped: {skipped:,}; "
+            f"the log ends at position {last.position:,}, hash {last.hash}"
         ),
     )

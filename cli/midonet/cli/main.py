@@ -121,7 +121,7 @@ def _run(words: list[str], settings: Settings) -> int:
         if not word.isprintable() and any("\ud800" <= character <= "\udfff" for character in word):
             raise UsageError(f"{word!r} is not UTF-8 text")
     try:
-        with root.make_context("midoctl", words, obj=settings) as context:
+        with root.make_context("midoctl", list(words), obj=settings) as context:  # click eats its arguments
             root.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code

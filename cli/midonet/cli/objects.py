@@ -10,7 +10,7 @@ from midonet.cli import output
 from midonet.cli.command import Command, Group, command
 from midonet.cli.completion import complete_fields, complete_refs
 from midonet.cli.kinds import KIND_HELP
-from midonet.cli.session import Session, handle
+from midonet.cli.session import Session, handle, ordered
 from midonet.cli.settings import READ, WRITE
 from midonet.cli.text import closest
 from midonet.cli.words import placeholder, value
@@ -183,7 +183,7 @@ def _show(kind: Kind) -> Command:
         topology = session.topology()
         entity = resolve.find(topology, kind.name, ref)
         session.print(
-            ordered(entity),
+            ordered(plain(entity)),
             names=lambda: [handle(topology, kind.name, entity.id, entity.name)],
             text=lambda: output.table([], list(_cells(kind, entity, Names(topology.find)))),
         )
@@ -192,14 +192,8 @@ def _show(kind: Kind) -> Command:
     return show
 
 
-def ordered(entity: Entity) -> dict[str, Any]:
-    """Return an object as JSON values, what every kind has first."""
-    data = plain(entity)
-    return {**{name: data[name] for name in ("id", "kind", "name", "position")}, **data}
-
-
 def _cells(kind: Kind, entity: Entity, names: Names) -> Iterator[tuple[str, str]]:
-    for name, data in ordered(entity).items():
+    for name, data in ordered(plain(entity)).items():
         text = word(kind.fields.get(name), data, names)
         ref = kind.fields[name].ref if name in kind.fields else None
         yield name, f"{text} ({data})" if ref is not None and isinstance(data, str) and text != data else text
@@ -267,12 +261,12 @@ def sort_key(entity: Any) -> tuple[Any, ...]:
 
 def _print_list(session: Session, topology: Topology, kind: Kind, found: Sequence[Entity]) -> None:
     session.print(
-        [ordered(entity) for entity in found],
+        [ordered(plain(entity)) for entity in found],
         names=lambda: (handle(topology, kind.name, entity.id, entity.name) for entity in found),
         text=lambda: _table(topology, kind, found),
     )
     if not found:
-        output.note(f"no {kind.name}s")
+        session.note(f"no {kind.name}s")
 
 
 def _table(topology: Topology, kind: Kind, found: Sequence[Entity]) -> str:
@@ -287,11 +281,15 @@ def _table(topology: Topology, kind: Kind, found: Sequence[Entity]) -> str:
         and any(getattr(e, name) not in (None, (), spec.default) for e in found)
     ]
     rows = [
-        [e.name or "", e.id, *(word(kind.fields[f], data[f], names) for f in fields)]
+        [e.name or "", e.id, *(_cell(kind.fields[f], data[f], names) for f in fields)]
         for e in found
         for data in [plain(e)]
     ]
     return output.table(["name", "id", *(field.replace("_", " ") for field in fields)], rows)
+
+
+def _cell(spec: FieldSpec, data: Any, names: Names) -> str:
+    return "" if data is None or data in ([], ()) else word(spec, data, names)
 
 
 def _examples(kind: Kind, verb: str) -> str:

@@ -23,7 +23,7 @@ def overview(settings: Settings) -> None:
             text=lambda: _text(url, topology, counts),
         )
         if not head.position:
-            output.note("nothing is there yet: try `midoctl bridge create web`, and `midoctl --help` for the rest")
+            session.note("nothing is there yet: try `midoctl bridge create web`, and `midoctl --help` for the rest")
 
 
 def _text(url: str, topology: Topology, counts: dict[str, int]) -> str:

@@ -5,7 +5,7 @@ Trusts no daemon's word: a view shows a position when its target says so (contra
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -71,15 +71,14 @@ def _hosts(client: "Client", path: str) -> Mapping[str, Found]:
     """Return what the agents say that are alive."""
     from kazoo.exceptions import NoNodeError
 
+    nodes: Mapping[str, bytes] = {}  # as long as there was never an agent
     try:
         client.connect(_CONNECT_SECONDS)
-        with client.failures():
+        with client.failures(), suppress(NoNodeError):
             names = client.result(client.get_children_async(path))
             nodes = client.read_many([f"{path}/{name}" for name in names])
     except Unavailable as error:
         return {"": Found(None, error.message)}
-    except NoNodeError:
-        return {}
     return {node.rpartition("/")[2]: Found(_position(data)) for node, data in nodes.items()}
 
 
@@ -207,7 +206,7 @@ def _await(name: str, look: Look, position: int, deadline: float) -> int:
 
 
 def _late(name: str, position: int, behind: Mapping[str, Found]) -> TimedOut:
-    told = [f"{target} {said.trouble or f'is at {said.position}'}" for target, said in behind.items()]
+    told = [f"{target}: {said.trouble or f'at {said.position}'}" for target, said in behind.items()]
     more = f" and {len(told) - 1} more" if len(told) > 1 else ""
     return TimedOut(
         f"{name} did not show position {position} in time: {told[0]}{more}",

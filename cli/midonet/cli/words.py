@@ -4,7 +4,6 @@ A list is given by repeating the option or with commas; a structure as JSON, as 
 the short form that its class reads.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -72,6 +71,8 @@ def _structure(spec: FieldSpec, word: str) -> Any:
 
 
 def _json(spec: FieldSpec, word: str) -> Any:
+    import json
+
     try:
         return json.loads(word, parse_constant=_refuse, parse_int=_small)
     except (ValueError, RecursionError) as error:

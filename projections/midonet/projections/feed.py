@@ -27,7 +27,10 @@ _REMEMBERED = 4096
 
 
 class Follower(Protocol):
-    """Who follows a feed. `attach` and `apply` are called under the feed's lock and must be quick and do no I/O."""
+    """Who follows a feed.
+
+    `attach` and `apply` are called under the feed's lock: they are quick, do no I/O and never raise.
+    """
 
     def attach(self, topology: Topology) -> None:
         """Start over from a whole topology."""
@@ -54,7 +57,7 @@ class Feed:
         self._progress = 0
         self._moved = threading.Condition()
         self._stopped = threading.Event()
-        self._broken = False
+        self._broken: VerificationFailed | None = None
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self.error: MidonetError | None = None
         """Why the log cannot be followed at the moment, if so."""
@@ -74,8 +77,8 @@ class Feed:
             yield self._topology
 
     def _check(self) -> None:
-        if self._broken and self.error is not None:
-            raise VerificationFailed(self.error.message, **self.error.details)
+        if self._broken is not None:
+            raise VerificationFailed(self._broken.message, **self._broken.details)
 
     def subscribe(self, follower: Follower) -> None:
         """Attach a follower to the topology as it is now and keep it informed."""
@@ -141,7 +144,7 @@ class Feed:
         while not (self._stopped.is_set() or self._broken):
             try:
                 self._follow(backoff)
-            except MidonetError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not end all projections silently
                 self._failed(error)
                 self._stopped.wait(backoff.next())
 
@@ -152,10 +155,11 @@ class Feed:
                 self.error = None
                 backoff.reset()
 
-    def _failed(self, error: MidonetError) -> None:
-        if self.error is None or self.error.message != error.message:
-            logger.warning("the log cannot be followed beyond %d: %s", self.head.position, error)
-        self.error = error
+    def _failed(self, error: Exception) -> None:
+        known = self._broken or (error if isinstance(error, MidonetError) else MidonetError(f"unexpected: {error!r}"))
+        if self.error is None or self.error.message != known.message:
+            logger.warning("the log cannot be followed beyond %d: %s", self.head.position, known)
+        self.error = known
 
     def _take(self, item: Record | Progress) -> None:
         with self._moved:
@@ -171,9 +175,11 @@ class Feed:
     def _fold(self, record: Record) -> None:
         try:
             changes = fold(self._topology, record)
-        except VerificationFailed:
-            self._broken = True  # half a commit is in the topology: nobody may look at it
+            for follower in self._followers:
+                follower.apply(changes)
+        except Exception as error:  # half a commit is in the topology now: nobody may look at it any more
+            self._broken = (
+                error if isinstance(error, VerificationFailed) else VerificationFailed(f"unexpected: {error!r}")
+            )
             raise
         self._recent.append(record.head)
-        for follower in self._followers:
-            follower.apply(changes)

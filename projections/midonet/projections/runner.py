@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from midonet.events.errors import Diverged, LostCommits, MidonetError, VerificationFailed
+from midonet.events.errors import Diverged, LostCommits, VerificationFailed
 from midonet.events.evolve import Change
 from midonet.events.topology import Topology
 from midonet.projections.backoff import Backoff
 from midonet.projections.feed import Feed
 from midonet.projections.port import Checkpoint, Fenced, Projection, Target, Unfit
-from midonet.projections.status import State, Status, moving_state
+from midonet.projections.status import Standing, State, Status, moving_state
 from midonet.projections.tracker import Tracker
 
 __all__ = ["Runner"]
@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+_GRACE = 0.3
+"""Seconds that another writer, where one is at work, may take before this one writes in its stead."""
 
 
 class Runner(Generic[K, V]):
@@ -53,10 +56,11 @@ class Runner(Generic[K, V]):
         self._interval = reconcile_interval
         self._tracker = Tracker(projection, same)
         self._checkpoint = Checkpoint()
+        self._tried = 0
+        self._attached = False
+        self._rival = False
         self._repairs = 0
-        self._error: Exception | None = None
-        self._in_step = False
-        self._since = time.monotonic()
+        self._standing = Standing(projection.name)
         self._paused = False
         self._backoff = Backoff()
         self._wake = threading.Event()
@@ -92,7 +96,7 @@ class Runner(Generic[K, V]):
         head, position = self._feed.head.position, self._checkpoint.position
         lag = max(0, head - position)
         lag_seconds = _age(self._feed.next_after(position).time) if lag else 0.0
-        error = self._error or self._feed.error
+        error = self._standing.error or self._feed.error
         return Status(
             name=self.name,
             state=self._state(error, lag_seconds),
@@ -111,10 +115,10 @@ class Runner(Generic[K, V]):
         if isinstance(error, VerificationFailed):
             return "parked"
         return moving_state(
-            in_step=self._in_step,
+            in_step=self._standing.in_step,
             empty=self._checkpoint.position == 0,
             lag_seconds=lag_seconds,
-            quiet_seconds=time.monotonic() - self._since,
+            quiet_seconds=self._standing.quiet_seconds,
         )
 
     # -- for the feed
@@ -122,11 +126,16 @@ class Runner(Generic[K, V]):
     def attach(self, topology: Topology) -> None:
         """Start over from a whole topology."""
         self._projection.attach(topology)
-        self._tracker.touch(self._projection.keys())
+        self._tracker.start_over()
+        self._attached = True
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Take note of the changes of one commit."""
-        self._tracker.touch(self._projection.apply(changes))
+        """Take note of the changes of one commit; a projection that cannot is attached anew, and harms no other."""
+        try:
+            self._tracker.touch(self._projection.apply(changes))
+        except Exception:
+            logger.exception("%s: starts over, having failed to take note of a commit", self.name)
+            self._attached = False
 
     def wake(self) -> None:
         """Go and look; called by any thread."""
@@ -144,19 +153,21 @@ class Runner(Generic[K, V]):
                     subscribed = True
                 self._keep_equal()
             except Exception as error:  # noqa: BLE001 - whatever it is, a thread that ends leaves the view to rot
-                self._failed(error)
-                self._stopped.wait(self._delay())
+                self._retry(error)
         self._feed.unsubscribe(self)
         self._target.close()
 
     def _keep_equal(self) -> None:
         """Read the target and keep it equal until it has to be read again."""
+        if self._rival:
+            self._stopped.wait(_GRACE)
         if not self._idle():
             self._load()
         due = time.monotonic() + self._interval
         while not (self._idle() or self._target.drifted()) and (left := due - time.monotonic()) > 0:
-            self._flush()
-            self._wake.wait(left)
+            if not self._gave_way():
+                self._flush()
+                self._wake.wait(left)
         if self._paused:
             self._wake.wait()
             self._wake.clear()
@@ -164,19 +175,28 @@ class Runner(Generic[K, V]):
     def _idle(self) -> bool:
         return self._paused or self._stopped.is_set()
 
+    def _gave_way(self) -> bool:
+        """Let another writer, where one is at work, write what there is; return whether it did."""
+        if self._rival and self._feed.head.position != self._checkpoint.position:
+            self._stopped.wait(_GRACE)
+            self._rival = self._target.drifted()
+        return self._rival and self._target.drifted()
+
     def _load(self) -> None:
         checkpoint, actual = self._target.load()
         self._check(checkpoint)
         with self._feed.reading():
             self._tracker.reconcile(actual)
-        self._checkpoint = checkpoint
+        if 0 < self._tried < checkpoint.position:
+            self._rival = True
+        self._checkpoint, self._tried = checkpoint, checkpoint.position
 
     def _check(self, checkpoint: Checkpoint) -> None:
         """Wait until the feed is where the target is; raise if the log does not hold the target's checkpoint."""
         if not self._feed.reach(checkpoint.position, self._stopped.is_set):
             end = self._feed.head.position
             raise LostCommits(
-                f"{self.name}: the target has seen commit {checkpoint.position}, but the log ends at {end}; it is "
+                f"the target has seen commit {checkpoint.position}, but the log ends at {end}; it is "
                 "left as it is until the log has its commits back",
                 checkpoint=checkpoint.position,
                 head=end,
@@ -184,7 +204,7 @@ class Runner(Generic[K, V]):
         known = self._feed.head_at(checkpoint.position)
         if known.hash != checkpoint.hash:
             raise Diverged(
-                f"{self.name}: the target has seen another commit {checkpoint.position} than the log has; it is "
+                f"the target has seen another commit {checkpoint.position} than the log has; it is "
                 "left as it is: they belong to different histories",
                 position=checkpoint.position,
                 target=checkpoint.hash,
@@ -195,9 +215,12 @@ class Runner(Generic[K, V]):
         """Write what is pending, and the position that it brings the target to."""
         self._wake.clear()
         with self._feed.reading() as topology:
+            if not self._attached:
+                self.attach(topology)
             delta = self._tracker.delta()
             checkpoint = Checkpoint(topology.head.position, topology.head.hash)
         if delta or checkpoint != self._checkpoint:
+            self._tried = checkpoint.position
             try:
                 self._target.write(delta, checkpoint)
             except Unfit as unfit:
@@ -205,7 +228,8 @@ class Runner(Generic[K, V]):
                 return
             self._written(set(delta) if checkpoint == self._checkpoint else set())
             self._checkpoint = checkpoint
-        self._succeeded()
+        self._standing.succeeded(self._checkpoint.position)
+        self._backoff.reset()
 
     def _written(self, repaired: set[K]) -> None:
         """Note success; what differed at the very position of the checkpoint was somebody else's doing."""
@@ -220,26 +244,12 @@ class Runner(Generic[K, V]):
             self._tracker.park(unfit.key, str(unfit))
         self.wake()
 
-    def _succeeded(self) -> None:
-        if self._error is not None:
-            logger.info("%s: in step again at %d", self.name, self._checkpoint.position)
-        self._error = None
-        self._in_step = True
-        self._since = time.monotonic()
-        self._backoff.reset()
-
-    def _failed(self, error: Exception) -> None:
-        if not isinstance(error, (MidonetError, Fenced)):
-            logger.error("%s: unexpected error", self.name, exc_info=error)
-        elif str(error) != str(self._error):
-            logger.warning("%s: %s", self.name, error)
-        if self._in_step:
-            self._since = time.monotonic()
-        self._error = error
-        self._in_step = False
-
-    def _delay(self) -> float:
-        return self._interval if isinstance(self._error, VerificationFailed) else self._backoff.next()
+    def _retry(self, error: Exception) -> None:
+        """Note what went wrong and wait; for the log's commits longer than for a server."""
+        self._standing.failed(error)
+        if isinstance(error, Fenced):
+            self._tried = self._checkpoint.position
+        self._stopped.wait(self._interval if isinstance(error, VerificationFailed) else self._backoff.next())
 
 
 def _age(moment: str) -> float:

@@ -1,10 +1,17 @@
-"""How a projection stands on its target: the same words and numbers for every projection, everywhere. Pure."""
+"""How a projection stands on its target: the same words and numbers for every projection, everywhere."""
 
+import logging
+import time
 from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["State", "Status", "moving_state"]
+from midonet.events.errors import MidonetError
+from midonet.projections.port import Fenced
+
+__all__ = ["Standing", "State", "Status", "moving_state"]
+
+logger = logging.getLogger(__name__)
 
 State = Literal["live", "catching-up", "rebuilding", "paused", "parked", "stalled"]
 
@@ -47,3 +54,37 @@ def moving_state(*, in_step: bool, empty: bool, lag_seconds: float, quiet_second
     if in_step and lag_seconds < _FRESH:
         return "live"
     return "rebuilding" if empty else "catching-up"
+
+
+class Standing:
+    """What became of the latest attempts, and since when; says on the log what is new, once."""
+
+    def __init__(self, name: str) -> None:
+        self.error: Exception | None = None
+        self.in_step = False
+        self._name = name
+        self._since = time.monotonic()
+
+    @property
+    def quiet_seconds(self) -> float:
+        """Seconds since the last success, or since they ended."""
+        return time.monotonic() - self._since
+
+    def succeeded(self, position: int) -> None:
+        """Note that the target is as it should be at a position."""
+        if self.error is not None:
+            logger.info("%s: in step again at %d", self._name, position)
+        self.error = None
+        self.in_step = True
+        self._since = time.monotonic()
+
+    def failed(self, error: Exception) -> None:
+        """Note what went wrong; a stack only for what nobody has thought of."""
+        if not isinstance(error, (MidonetError, Fenced)):
+            logger.error("%s: unexpected error", self._name, exc_info=error)
+        elif str(error) != str(self.error):
+            logger.warning("%s: %s", self._name, error)
+        if self.in_step:
+            self._since = time.monotonic()
+        self.error = error
+        self.in_step = False

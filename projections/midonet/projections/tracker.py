@@ -37,6 +37,10 @@ class Tracker(Generic[K, V]):
             self._pending.add(key)
             self.parked.pop(key, None)
 
+    def start_over(self) -> None:
+        """Note that any desired value may have changed: the projection was attached anew."""
+        self.touch([*self._projection.keys(), *self._actual])
+
     def reconcile(self, actual: Mapping[K, V]) -> None:
         """Take what was found in the target as the truth: what is not as it was left becomes pending again.
 

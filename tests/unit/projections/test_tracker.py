@@ -27,7 +27,7 @@ class Wanted(dict[str, int]):
 
 def tracker(wanted: Wanted) -> Tracker[str, int]:
     made = Tracker(wanted)
-    made.touch(wanted.keys())
+    made.start_over()
     return made
 
 
@@ -88,9 +88,21 @@ def test_lost_edited_and_added_values_are_found_by_reading_again() -> None:
     assert tracked.delta() == {"lost": 1, "edited": 2, "added": None}
 
 
+def test_starting_over_forgets_nothing_that_is_in_the_target() -> None:
+    wanted = Wanted(a=1, b=2)
+    tracked = tracker(wanted)
+    tracked.delta()
+    tracked.written()
+    del wanted["a"]
+    wanted["c"] = 3
+    assert tracked.delta() == {}
+    tracked.start_over()
+    assert tracked.delta() == {"a": None, "c": 3}
+
+
 def test_a_value_that_differs_only_in_what_does_not_matter_stays() -> None:
     tracked = Tracker(Wanted(a=1), same=lambda actual, desired: actual % 10 == desired % 10)
-    tracked.touch(["a"])
+    tracked.start_over()
     tracked.reconcile({"a": 11})
     assert tracked.delta() == {}
 

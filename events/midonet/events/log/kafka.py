@@ -108,10 +108,11 @@ class KafkaLog:
                 yield record
                 if stopped():
                     return
-            if self._end() <= self._scan.next_offset and same(head, self._scan.head):
+            end = self._end()
+            if end <= self._scan.next_offset and same(head, self._scan.head):
                 yield Progress(head)
                 self._advance(idle)
-            end = self._scan.next_offset
+                end = self._scan.next_offset
 
     def _read(self, after: Head, end: int) -> Iterator[Record]:
         """Yield what is accepted after `after`, up to the offset `end`, whoever else uses this log meanwhile."""
@@ -179,9 +180,9 @@ class KafkaLog:
         return self._fetch_again(head)
 
     def _fetch_again(self, head: Head) -> list[Record]:
-        following = Head(head.position + 1, self._scan.hash_at(head.position + 1))
-        known = []
-        for message in self._reader.fetch(self._scan.offset_at(following.position), _READ_SECONDS):
+        position = head.position + 1
+        known: list[Record] = []
+        for message in self._reader.fetch(self._scan.offset_at(position), _READ_SECONDS):
             if message.offset >= self._scan.next_offset:
                 break
             outcome = extend(head, message.value or b"")
@@ -189,7 +190,7 @@ class KafkaLog:
                 known.append(outcome)
                 head = outcome.head
             elif not known:
-                raise diverged(following, outcome.hash)
+                raise diverged(Head(position, self._scan.hash_at(position)), outcome.hash)
         if not known:
             raise Unavailable(f"{self.url} does not deliver its records", url=self.url)
         return known

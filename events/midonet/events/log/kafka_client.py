@@ -168,11 +168,19 @@ class Reader:
     def _poll(self, consumer: Any, seconds: float) -> list[Any]:
         try:
             return list(consumer.poll(timeout_ms=round(seconds * 1000)).get(self._partition, []))
-        except OffsetOutOfRangeError:  # `end` tells by how much
-            self._offset = -1
-            return []
+        except OffsetOutOfRangeError:
+            return self._poll_what_is_left(consumer, seconds)
         except CorruptRecordError as error:
             raise VerificationFailed(f"the record at offset {self._offset} of the topic is damaged") from error
+
+    def _poll_what_is_left(self, consumer: Any, seconds: float) -> list[Any]:
+        """Go on behind deleted records: the chain shows that they are missing. Behind the end there is nothing."""
+        offset, self._offset = self._offset, -1
+        start = consumer.beginning_offsets([self._partition], timeout_ms=_REQUEST_MS)[self._partition]
+        if start <= offset:
+            return []
+        consumer.seek(self._partition, start)
+        return list(consumer.poll(timeout_ms=round(seconds * 1000)).get(self._partition, []))
 
     def _fetcher(self) -> Any:
         if self._consumer is None:

@@ -101,11 +101,10 @@ class Scan:
             self._passed.popitem(last=False)
 
     def _broken(self, orphan: _Orphan) -> Exception:
-        first = orphan.head + 1
-        if orphan.position > first:
-            return tampered(first, f"commit {first} is missing, but commits from {orphan.position} on are there")
-        return tampered(
-            first,
-            f"commits from {first} on do not continue commit {orphan.head} as it is stored: "
-            f"it was altered, or commit {first} was",
-        )
+        """Name the first position that cannot be trusted: the orphan itself has a successor that vouches for it."""
+        following = orphan.head + 1
+        if orphan.position > following:
+            what = f"commit {following} is missing, but commits from {orphan.position} on are there"
+            return tampered(following, what)
+        what = f"commit {following} and those after it do not continue commit {orphan.head} as it is stored"
+        return tampered(max(orphan.head, 1), what)

@@ -234,10 +234,12 @@ class SqlLog:
 
     def close(self) -> None:
         """Release the connection."""
-        if self._connection is not None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
             with suppress(self._database.driver_error):
-                self._connection.close()
-            self._connection = None
+                connection.rollback()  # a cursor that is still referenced keeps SQLite's locks beyond close
+            with suppress(self._database.driver_error):
+                connection.close()
 
     def _fetch(self, name: str, take: Callable[[DBAPICursor], list[Row]] = _all, **values: Any) -> list[Row]:
         text, defaults = self._sql[name]
@@ -257,7 +259,7 @@ class SqlLog:
             try:
                 yield cursor
             except BaseException:
-                self.close()  # rolls back, whatever state the connection is in
+                self.close()
                 raise
         with self._failures(committing=True):
             cursor.execute("COMMIT")

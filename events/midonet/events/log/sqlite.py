@@ -32,6 +32,7 @@ __all__ = ["SqliteDatabase", "open_sqlite"]
 _SCHEME = "sqlite:///"
 _BUSY_SECONDS = 10.0
 _INTERVAL = 0.1
+_SMALLEST_DATABASE = 512
 
 _MEANINGS: dict[int, tuple[type[MidonetError], str]] = {
     sqlite3.SQLITE_BUSY: (Unavailable, f"another process has kept it locked for {_BUSY_SECONDS:.0f} s"),
@@ -53,6 +54,7 @@ def open_sqlite(url: str, *, create: bool) -> SqlLog:
     path = Path(name).absolute()
     if create:
         _make_parents(path)
+    _refuse_stub(path)
     return SqlLog(SqliteDatabase(path, create=create), create=create)
 
 
@@ -61,6 +63,16 @@ def _make_parents(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Unavailable(f"{path} cannot be created: {error.strerror}", file=str(path)) from error
+
+
+def _refuse_stub(path: Path) -> None:
+    """Refuse a file too short for a database, which SQLite would overwrite.
+
+    Its content must not be looked at: closing a file gives up this process' locks on it (POSIX).
+    """
+    with suppress(OSError):
+        if path.is_file() and 0 < path.stat().st_size < _SMALLEST_DATABASE:
+            raise Misconfigured(f"{path} is not a SQLite database", file=str(path))
 
 
 class SqliteDatabase:

@@ -20,6 +20,8 @@ from midonet.projections.ovsdb.framing import Framer
 
 __all__ = ["PROBE_SECONDS", "Address", "Client"]
 
+CONNECT_SECONDS = 5.0
+
 PROBE_SECONDS = 4.0
 """A server that was silent for so long is asked for a sign of life; after twice the time it is given up."""
 
@@ -40,8 +42,8 @@ _decoder = msgspec.json.Decoder(dict[str, Any])
 class Client:
     """One connection; `Unavailable` from any method as soon as it is in trouble, and from then on.
 
-    `timeout` (seconds) bounds connecting and every call that names no other; `on_lost` is called once, from any
-    thread, when the connection breaks, but not by `close`.
+    `timeout` (seconds) bounds every call that names no other; `on_lost` is called once, from any thread, when the
+    connection breaks, but not by `close`.
     """
 
     def __init__(
@@ -116,16 +118,9 @@ class Client:
 
     def _connect(self, address: Address) -> socket.socket:
         try:
-            if isinstance(address, tuple):
-                connection = socket.create_connection(address, timeout=self._timeout)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return connection
-            connection = socket.socket(socket.AF_UNIX)
-            connection.settimeout(self._timeout)
-            connection.connect(address)
+            return _connect_tcp(address) if isinstance(address, tuple) else _connect_unix(address)
         except OSError as error:
             raise self._unavailable(_words(error)) from None
-        return connection
 
     def _call(
         self, method: str, params: Sequence[Any], timeout: float, then: Callable[[Any], object] | None = None
@@ -153,28 +148,32 @@ class Client:
 
     def _read(self) -> None:
         """Read until the connection ends, whatever ends it."""
-        trouble = "its answers could not be processed"
+        trouble = "the connection was closed"
         framer = Framer()
-        heard = time.monotonic()
         try:
             while self.alive:
-                try:
-                    chunk = self._socket.recv(_CHUNK)
-                except TimeoutError:
-                    self._probe(time.monotonic() - heard)
-                    continue
-                if not chunk:
-                    raise ConnectionResetError("the server closed the connection")
-                heard = time.monotonic()
-                for frame in framer.feed(chunk):
+                for frame in framer.feed(self._receive()):
                     self._dispatch(_decoder.decode(frame))
         except OSError as error:
             trouble = _words(error)
-        except ValueError as error:
-            trouble = f"it does not speak OVSDB: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever it sent, those who wait must get to know
+            trouble = f"what it sent makes no sense ({type(error).__name__}: {error})"
         finally:
             self._lose(trouble)
             self._socket.close()
+
+    def _receive(self) -> bytes:
+        """Wait for what comes next; ask a server that is silent for a sign of life."""
+        heard = time.monotonic()
+        while True:
+            try:
+                chunk = self._socket.recv(_CHUNK)
+            except TimeoutError:
+                self._probe(time.monotonic() - heard)
+                continue
+            if not chunk:
+                raise ConnectionResetError("the server closed the connection")
+            return chunk
 
     def _probe(self, silent: float) -> None:
         if silent >= self._patience:
@@ -225,6 +224,21 @@ class Client:
         fields = error if isinstance(error, dict) else {"error": error}
         words = ": ".join(str(fields[part]) for part in ("error", "details") if fields.get(part))
         return Rejected(f"OVSDB server {self.address} refused {what}: {words}", error=fields.get("error"), **details)
+
+
+def _connect_tcp(address: tuple[str, int]) -> socket.socket:
+    connection = socket.create_connection(address, timeout=CONNECT_SECONDS)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def _connect_unix(path: str) -> socket.socket:
+    with contextlib.ExitStack() as on_error:
+        connection = on_error.enter_context(socket.socket(socket.AF_UNIX))
+        connection.settimeout(CONNECT_SECONDS)
+        connection.connect(path)
+        on_error.pop_all()
+    return connection
 
 
 def _words(error: OSError) -> str:

@@ -4,14 +4,15 @@ Pure: fed with updates, it answers what is there under a key and which rows that
 where they matter (locators are shared, ports may be bound to anybody's switch) and never get a key.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from midonet.projections.ovsdb import Replica, RowChange, decode_map, decode_ref, decode_set
+from midonet.projections.ovsdb import Replica, Row, RowChange, decode_map, decode_ref, decode_set
 from midonet.projections.port import Checkpoint
 from midonet.projections.vtep.names import HASH, POSITION, Key, Value, is_ours
 
-__all__ = ["COLUMNS", "Actual", "Touched"]
+__all__ = ["COLUMNS", "Actual", "Touched", "parse_checkpoint"]
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "Global": ("other_config",),
@@ -24,6 +25,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "Mcast_Macs_Remote": ("MAC", "logical_switch", "locator_set", "ipaddr"),
 }
 """The columns to monitor, by table."""
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 class Touched(NamedTuple):
@@ -41,11 +44,19 @@ class Actual:
         self._management_ip = management_ip
         self._replica = Replica(COLUMNS)
         self._tables = self._replica.tables
-        self._names: dict[str, str] = {}
-        self._switches: dict[str, str] = {}
-        self._locators: dict[str, str] = {}
-        self._ports: dict[str, list[str]] = {}
-        self._bound: dict[str, dict[int, str]] = {}
+        self._values: Mapping[str, Callable[[Key, str], Value]] = {
+            "switch": self._tunnel_key,
+            "binding": self._binding,
+            "ucast": self._unicast,
+            "mcast": self._multicast,
+        }
+        # indexes; rows are named by their UUIDs
+        self._names: dict[str, str] = {}  # switch → name
+        self._switches: dict[str, str] = {}  # name → switch
+        self._addresses: dict[str, str] = {}  # locator → address
+        self._locators: dict[str, str] = {}  # address → locator
+        self._ports: dict[str, list[str]] = {}  # name → ports
+        self._bound: dict[str, dict[int, str]] = {}  # port → VLAN → switch
         self._rows: dict[Key, tuple[str, ...]] = {}
         self._keys_of: dict[str, tuple[Key, ...]] = {}
         self._touched: set[Key] = set()
@@ -61,10 +72,12 @@ class Actual:
 
     def value(self, key: Key) -> Value | None:
         """Return what is there under a key; several rows under one key give a value that nobody desires."""
-        values = [self._value(key, uuid) for uuid in self._rows.get(key, ())]
-        if len(values) > 1:
-            return ("several rows", *map(str, values))
-        return values[0] if values else None
+        rows = self._rows.get(key)
+        if rows is None:
+            return None
+        if len(rows) == 1:
+            return self._values[key[0]](key, rows[0])
+        return ("several rows", *(str(self._values[key[0]](key, uuid)) for uuid in rows))
 
     def rows(self, key: Key) -> tuple[str, ...]:
         """Return the UUIDs of the rows under a key; for a binding, of the ports."""
@@ -73,10 +86,7 @@ class Actual:
     @property
     def checkpoint(self) -> Checkpoint | None:
         """The checkpoint, or None where there is none that can be understood."""
-        config = self.config
-        if not config.get(POSITION, "").isdecimal() or HASH not in config:
-            return None
-        return Checkpoint(int(config[POSITION]), config[HASH])
+        return parse_checkpoint(self.config)
 
     @property
     def config(self) -> dict[str, str]:
@@ -93,7 +103,7 @@ class Actual:
         return self._switches.get(name)
 
     def locator(self, address: str) -> str | None:
-        """Return the UUID of the Physical_Locator of a tunnel address, among those without a tunnel key."""
+        """Return the UUID of the Physical_Locator of a tunnel address; one with a tunnel key of its own is none."""
         return self._locators.get(address)
 
     def ports(self, name: str) -> list[str]:
@@ -111,25 +121,21 @@ class Actual:
                 if bound == switch:
                     yield uuid, vlan
 
-    def _value(self, key: Key, uuid: str) -> Value:
-        match key:
-            case ("switch", _):
-                return next(iter(decode_set(self._tables["Logical_Switch"][uuid]["tunnel_key"])), 0)
-            case ("binding", _, vlan):
-                return self._names[self._bound[uuid][vlan]]
-            case ("ucast", _, _):
-                row = self._tables["Ucast_Macs_Remote"][uuid]
-                return self._address(decode_ref(row["locator"])), row["ipaddr"]
+    def _tunnel_key(self, _: Key, uuid: str) -> Value:
+        return next(iter(decode_set(self._tables["Logical_Switch"][uuid]["tunnel_key"])), 0)
+
+    def _binding(self, key: Any, uuid: str) -> Value:
+        return self._names[self._bound[uuid][key[2]]]
+
+    def _unicast(self, _: Key, uuid: str) -> Value:
+        row = self._tables["Ucast_Macs_Remote"][uuid]
+        return self._addresses[decode_ref(row["locator"])], row["ipaddr"]
+
+    def _multicast(self, _: Key, uuid: str) -> Value:
         row = self._tables["Mcast_Macs_Remote"][uuid]
         locators = self._tables["Physical_Locator_Set"][decode_ref(row["locator_set"])]["locators"]
-        addresses = sorted(self._address(locator) for locator in decode_set(locators))
+        addresses = sorted(self._addresses[locator] for locator in decode_set(locators))
         return (*addresses, row["ipaddr"]) if row["ipaddr"] else tuple(addresses)
-
-    def _address(self, locator: str) -> str:
-        """Return a locator's address; one with a tunnel key of its own is another than the plain one."""
-        row = self._tables["Physical_Locator"][locator]
-        tunnel_key = decode_set(row["tunnel_key"])
-        return f"{row['dst_ip']} key {tunnel_key[0]}" if tunnel_key else str(row["dst_ip"])
 
     # -- updates
 
@@ -167,10 +173,12 @@ class Actual:
 
     def _physical_locators(self, changes: Iterable[RowChange]) -> None:
         for uuid, old, new in changes:
-            if old is not None and self._locators.get(old["dst_ip"]) == uuid:
-                del self._locators[old["dst_ip"]]
-            if new is not None and not decode_set(new["tunnel_key"]):
-                self._locators[new["dst_ip"]] = uuid
+            before = self._addresses.pop(uuid, "")
+            if self._locators.get(before) == uuid:
+                del self._locators[before]
+            if new is not None:
+                self._addresses[uuid] = _address(new)
+                self._locators[self._addresses[uuid]] = uuid
             if old is not None and new is not None:
                 self._touched.update(self._rows)  # only its tunnel key can change, and hardly ever does
 
@@ -207,15 +215,16 @@ class Actual:
             self._list(("binding", row["name"], vlan), uuid)
 
     def _macs(self, kind: Literal["ucast", "mcast"], changes: Iterable[RowChange]) -> None:
-        for uuid, _, new in changes:
-            self._unlist(uuid)
+        for uuid, old, new in changes:
+            if old is not None:
+                self._unlist(uuid)
             switch = self._names.get(decode_ref(new["logical_switch"])) if new is not None else None
             if new is not None and switch is not None:
                 self._list((kind, switch, new["MAC"]), uuid)
 
     def _list(self, key: Key, uuid: str) -> None:
-        self._rows[key] = (*self._rows.get(key, ()), uuid)
-        self._keys_of[uuid] = (*self._keys_of.get(uuid, ()), key)
+        self._rows[key] = (*self._rows[key], uuid) if key in self._rows else (uuid,)
+        self._keys_of[uuid] = (*self._keys_of[uuid], key) if uuid in self._keys_of else (key,)
         self._touched.add(key)
 
     def _unlist(self, uuid: str) -> None:
@@ -226,6 +235,19 @@ class Actual:
             else:
                 del self._rows[key]
             self._touched.add(key)
+
+
+def parse_checkpoint(config: Mapping[str, str]) -> Checkpoint | None:
+    """Return the checkpoint in `Global.other_config`, or None where there is none that can be understood."""
+    if not _NUMBER.fullmatch(config.get(POSITION, "")) or HASH not in config:
+        return None
+    return Checkpoint(int(config[POSITION]), config[HASH])
+
+
+def _address(locator: Row) -> str:
+    """Return a locator's address; one with a tunnel key of its own is another than the plain one."""
+    tunnel_key = decode_set(locator["tunnel_key"])
+    return f"{locator['dst_ip']} key {tunnel_key[0]}" if tunnel_key else str(locator["dst_ip"])
 
 
 def _renamed(changes: Iterable[RowChange]) -> bool:

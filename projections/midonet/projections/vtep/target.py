@@ -4,14 +4,14 @@ The checkpoint in `Global.other_config` is compared and set, so a writer that wa
 that are not ours are never touched, and closing never removes a row.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from midonet.events.errors import Misconfigured, Rejected, Unavailable
-from midonet.projections.ovsdb import Client, check_schema
-from midonet.projections.ovsdb.client import PROBE_SECONDS
+from midonet.projections.ovsdb import PROBE_SECONDS, Client, check_schema, decode_map
 from midonet.projections.port import Checkpoint, Fenced, Unfit
-from midonet.projections.vtep.actual import COLUMNS, Actual
+from midonet.projections.vtep.actual import COLUMNS, Actual, parse_checkpoint
 from midonet.projections.vtep.names import DATABASE, Key, Value
 from midonet.projections.vtep.transaction import LOCAL_MAC_TABLES, Delta, Operation, Transaction, batches
 from midonet.projections.vtep.watch import Watch
@@ -152,7 +152,11 @@ class VtepTarget:
 
 def read_checkpoint(host: str, port: int) -> Checkpoint:
     """Return the checkpoint in a VTEP's database (position 0: none), and change nothing; raises as `read_rows`."""
-    return _read(host, port, {"Global": COLUMNS["Global"]}).checkpoint or Checkpoint()
+    select = {"op": "select", "table": "Global", "where": [], "columns": ["other_config"]}
+    with _reading(host, port) as client:
+        (result,) = client.transact(DATABASE, [select])
+    config = next((decode_map(row["other_config"]) for row in result["rows"]), {})
+    return parse_checkpoint(config) or Checkpoint()
 
 
 def read_rows(host: str, port: int) -> dict[Key, Value]:
@@ -160,16 +164,16 @@ def read_rows(host: str, port: int) -> dict[Key, Value]:
 
     Raises `Unavailable`, and `Misconfigured` where the server has no such database.
     """
-    return dict(_read(host, port, COLUMNS).items())
-
-
-def _read(host: str, port: int, columns: Mapping[str, Sequence[str]]) -> Actual:
-    client = Client((host, port))
     actual = Actual(host)
-    try:
-        client.monitor(DATABASE, columns, actual.apply)
-    except Rejected as error:
-        raise Misconfigured(error.message, **error.details) from None
-    finally:
-        client.close()
-    return actual
+    with _reading(host, port) as client:
+        client.monitor(DATABASE, COLUMNS, actual.apply)
+    return dict(actual.items())
+
+
+@contextmanager
+def _reading(host: str, port: int) -> Iterator[Client]:
+    with closing(Client((host, port))) as client:
+        try:
+            yield client
+        except Rejected as error:
+            raise Misconfigured(error.message, **error.details) from None

@@ -26,11 +26,9 @@ def batches(delta: Delta, size: int) -> Iterator[Delta]:
     """Yield a delta in parts to be committed one after the other; one empty part if there is nothing in it.
 
     Removals come first, so that two switches never share a VNI. Ports work as soon as they are bound, by way
-    of the flooding proxy; the single MACs follow. What hangs on a switch that goes, goes with it.
+    of the flooding proxy; the single MACs follow.
     """
-    gone = {key[1] for key, value in delta.items() if key[0] == "switch" and value is None}
-    left = (key for key in delta if key[0] not in _MAC_TABLES or key[1] not in gone)
-    ordered = sorted(left, key=lambda key: 0 if delta[key] is None else _ORDER[key[0]])
+    ordered = sorted(delta, key=lambda key: (delta[key] is not None, _ORDER[key[0]]))
     for start in range(0, max(len(ordered), 1), size):
         yield {key: delta[key] for key in ordered[start : start + size]}
 

@@ -25,7 +25,7 @@ class Watch:
         self._lock = threading.Lock()
         self._checkpoint: Checkpoint | None = None
         self._expected: dict[Key, Value] = {}
-        self._waiting: set[Key] = set()
+        self._waiting: dict[Key, Value] = {}
         self._unchecked: set[Key] = set()
         self._drift: set[Key] = set()
         self._settled = False
@@ -36,7 +36,7 @@ class Watch:
             touched = self._actual.apply(updates)
             self._unchecked |= touched.keys
             if touched.ports:
-                self._unchecked |= self._waiting
+                self._unchecked.update(self._waiting)
             drifted = self._settled and self._check()
         if drifted:
             self._wake()
@@ -47,14 +47,16 @@ class Watch:
             return claim(self._actual) if self._actual.checkpoint is None else []
 
     def load(self) -> tuple[Checkpoint, dict[Key, Value]]:
-        """Expect what is there, and return it."""
+        """Expect what is there, and return it; a binding counts as there as long as it waits for its port."""
         with self._lock:
             self._checkpoint = self._actual.checkpoint
-            self._expected = dict(self._actual.items())
-            for keys in (self._waiting, self._unchecked, self._drift):
-                keys.clear()
+            self._waiting = {key: value for key, value in self._waiting.items() if not self._actual.ports(str(key[1]))}
+            for key in self._unchecked | self._drift:
+                _put(self._expected, key, self._actual.value(key))
+            self._unchecked.clear()
+            self._drift.clear()
             self._settled = True
-            return self._checkpoint or Checkpoint(), dict(self._expected)
+            return self._checkpoint or Checkpoint(), self._expected | self._waiting
 
     def plan(self, delta: Delta) -> Transaction:
         """Return a transaction that makes these changes; until `settle`, updates are not taken for drift."""
@@ -73,28 +75,27 @@ class Watch:
         if drifted:
             self._wake()
 
-    def waiting(self) -> set[Key]:
+    def waiting(self) -> list[Key]:
         """Return the bindings that wait for their ports."""
         with self._lock:
-            return set(self._waiting)
+            return list(self._waiting)
 
     def drift(self) -> dict[Key, tuple[Value | None, Value | None]]:
         """Return what is not as expected: key → (expected, found)."""
         with self._lock:
-            return {key: (self._expected.get(key), self._actual.value(key)) for key in self._drift}
+            return {key: (self._wanted(key), self._actual.value(key)) for key in self._drift}
 
     def drifted(self) -> bool:
         """Return whether the actual state is not, or is not known to be, as expected."""
         with self._lock:
             return not self._settled or self._check()
 
+    def _wanted(self, key: Key) -> Value | None:
+        return self._expected.get(key, self._waiting.get(key))
+
     def _expect(self, key: Key, value: Value | None, *, waiting: bool) -> None:
-        self._waiting.discard(key)
-        self._expected.pop(key, None)
-        if waiting:
-            self._waiting.add(key)
-        elif value is not None:
-            self._expected[key] = value
+        _put(self._expected, key, None if waiting else value)
+        _put(self._waiting, key, value if waiting else None)
 
     def _check(self) -> bool:
         for key in self._unchecked:
@@ -109,3 +110,10 @@ class Watch:
         if key in self._waiting:
             return bool(self._actual.ports(str(key[1])))
         return self._actual.value(key) != self._expected.get(key)
+
+
+def _put(rows: dict[Key, Value], key: Key, value: Value | None) -> None:
+    if value is None:
+        rows.pop(key, None)
+    else:
+        rows[key] = value

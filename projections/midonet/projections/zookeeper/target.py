@@ -71,9 +71,6 @@ class ZooKeeperTarget:
         """Return the checkpoint and all documents; makes the nodes around them where they are missing."""
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
-            self._expected = {}
-            self._touched = False  # before the watch, and that before the first read: nothing falls in between
-            self._client.watch_tree(self._base, self._seen)
             try:
                 return self._read()
             except NoNodeError:
@@ -81,6 +78,9 @@ class ZooKeeperTarget:
                 return self._read()
 
     def _read(self) -> tuple[Checkpoint, Mapping[str, bytes]]:
+        self._expected = {}
+        self._touched = False  # before the watch, and that before the first read: nothing falls in between
+        self._client.watch_tree(self._base, self._seen)
         client = self._client
         data, stat = client.result(client.get_async(self._path(_CHECKPOINT)))
         listings = [(directory, client.get_children_async(self._path(directory))) for directory in DIRECTORIES]

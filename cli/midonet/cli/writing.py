@@ -1,0 +1,100 @@
+"""The one way to write: run a command on the log, print what became of it, wait for the views that were asked for."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from tempfile import TemporaryDirectory
+
+from midonet.cli import output, quick
+from midonet.cli.session import Session, handle, ordered
+from midonet.cli.settings import Settings
+from midonet.cli.text import clean
+from midonet.events.command import Command, Op
+from midonet.events.history import Names, describe
+from midonet.events.log import Log, open_log
+from midonet.events.log.store import Context, Result, Store
+from midonet.events.topology import Topology
+
+__all__ = ["LISTED", "write"]
+
+LISTED = 40
+"""Changes that a write lists in words before it only counts them."""
+
+
+def write(session: Session, name: str, ops: Sequence[Op], *, listed: int | None = LISTED) -> None:
+    """Run a command made of `ops`; the options say who, why, on which head, and whether only to try it out."""
+    wait = _waiter(session.settings)
+    dry_run: bool = session.settings.get("dry_run")
+    with ExitStack() as stack:
+        log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
+        store = Store(log)
+        store.refresh()
+        result = store.execute(Command(name, list(ops)), _context(session.settings), dry_run=dry_run)
+    _print(session, result, store.topology, listed)
+    if dry_run:
+        session.note(f"dry run: nothing was written; the log is at position {result.position}")
+    elif wait is not None:
+        output.flush()
+        wait(result.position, store.topology)
+
+
+def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:
+    """Open the log, made if need be; for a dry run where there is none yet, an empty one."""
+    if dry_run and quick.absent(session.url):
+        folder = stack.enter_context(TemporaryDirectory(prefix="midoctl-"))
+        return open_log(f"sqlite:///{folder}/empty.db")
+    return open_log(session.url, create=not dry_run)
+
+
+def _context(settings: Settings) -> Context:
+    get = settings.get
+    return Context(
+        actor=get("actor"),
+        channel="cli",
+        reason=get("reason"),
+        command_id=get("command_id"),
+        if_head=get("if_head"),
+    )
+
+
+def _waiter(settings: Settings) -> Callable[[int, Topology], None] | None:
+    if not settings.get("wait"):
+        return None
+    from midonet.cli.waiting import waiter
+
+    return waiter(settings)
+
+
+def _print(session: Session, result: Result, topology: Topology, listed: int | None) -> None:
+    value = {
+        "position": result.position,
+        "id": result.id,
+        "events": result.events,
+        "object": ordered(result.object) if result.object is not None else None,
+    }
+    session.print(
+        value,
+        names=lambda: _affected(result, topology),
+        text=lambda: "\n".join(_told(result, topology, listed)),
+    )
+
+
+def _affected(result: Result, topology: Topology) -> Iterator[str]:
+    """Yield what the object of a command is called; every object that an `apply` changed."""
+    if result.object is not None:
+        yield handle(topology, result.object["kind"], result.object["id"], result.object["name"])
+    else:
+        yield from dict.fromkeys(event.key for event in result.events)
+
+
+def _told(result: Result, topology: Topology, listed: int | None) -> Iterator[str]:
+    """Yield the changes of a command in words."""
+    names = Names(topology.find)
+    for event in result.events:
+        names.note(event)
+    for event in result.events[:listed]:
+        created = f" (id {event.key.partition('/')[2]})" if event.type.endswith(".created") else ""
+        yield clean(describe(event, names)) + created
+    if listed is not None and len(result.events) > listed:
+        yield f"and {len(result.events) - listed:,} changes more (-o json shows all)"
+    if not result.events:
+        yield "nothing to change"

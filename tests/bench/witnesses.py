@@ -1,0 +1,118 @@
+"""Independent eyes on the views: a plain kazoo client, and Open vSwitch's own `ovsdb-client`.
+
+A witness is asked before a command what it should see, and says when it did, by this process' clock.
+"""
+
+import json
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Lock, Thread
+from time import perf_counter
+from typing import Any
+
+from kazoo.client import KazooClient
+
+__all__ = ["BareOvsdb", "Nodes", "Rows", "Sighting", "Test"]
+
+_PATIENCE = 30.0
+
+Test = Callable[[bytes], bool]
+"""Whether what was read is what was expected."""
+
+
+class Sighting:
+    """Something that is expected to be seen."""
+
+    def __init__(self, test: Test) -> None:
+        self.test = test
+        self._moment = 0.0
+        self._seen = Event()
+
+    def look(self, data: bytes) -> bool:
+        """Take note of the time if this is what was expected; return whether it is."""
+        if not self._seen.is_set() and self.test(data):
+            self._moment = perf_counter()
+            self._seen.set()
+        return self._seen.is_set()
+
+    def since(self, start: float) -> float:
+        """Wait until it was seen; return the seconds from `start`."""
+        if not self._seen.wait(_PATIENCE):
+            raise TimeoutError(f"not seen within {_PATIENCE:.0f} s")
+        return self._moment - start
+
+
+class Nodes:
+    """Watches nodes of ZooKeeper as anybody would, one watch per node."""
+
+    def __init__(self, hosts: str) -> None:
+        self.client = KazooClient(hosts)
+        self.client.start()
+
+    def expect(self, path: str, test: Test) -> Sighting:
+        """Return when the node at `path` holds what passes the test."""
+        sighting = Sighting(test)
+        self.client.DataWatch(path, lambda data, _: False if data is not None and sighting.look(data) else None)
+        return sighting
+
+    def close(self) -> None:
+        """End the session."""
+        self.client.stop()
+        self.client.close()
+
+
+class Rows:
+    """Watches a column of an OVSDB table through `ovsdb-client monitor`."""
+
+    def __init__(self, sock: Path, table: str, column: str) -> None:
+        command = ["ovsdb-client", "--format=json", "monitor", f"unix:{sock}", "hardware_vtep", table, column]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self._lock = Lock()
+        self._sightings: list[Sighting] = []
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def expect(self, text: str) -> Sighting:
+        """Return when an update of the table holds a text."""
+        sighting = Sighting(lambda line: text.encode() in line)
+        with self._lock:
+            self._sightings.append(sighting)
+        return sighting
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            with self._lock:
+                self._sightings = [sighting for sighting in self._sightings if not sighting.look(line)]
+
+    def close(self) -> None:
+        """End the monitor."""
+        self._process.terminate()
+        self._process.wait()
+        self._reader.join()
+
+
+class BareOvsdb:
+    """The least that can insert a row: one request, one answer (RFC 7047)."""
+
+    def __init__(self, sock: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(str(sock))
+
+    def transact(self, *operations: dict[str, Any]) -> list[Any]:
+        """Run a transaction; return the results."""
+        request = {"method": "transact", "params": ["hardware_vtep", *operations], "id": 0}
+        self._socket.sendall(json.dumps(request).encode())
+        answer = b""
+        while True:
+            answer += self._socket.recv(65536)
+            try:
+                return list(json.loads(answer)["result"])
+            except json.JSONDecodeError:
+                continue
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._socket.close()

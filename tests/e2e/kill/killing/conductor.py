@@ -1,0 +1,240 @@
+"""The run itself: real servers, a daemon, writers; one random death after the other; then everything is looked at.
+
+A death comes while writers are at work: each burst of commands is allowed just before, and the victim dies when a
+random part of it was acknowledged. Whoever died is started again at once, on the same data.
+"""
+
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from itertools import islice
+from pathlib import Path
+from random import Random
+from time import monotonic, sleep
+
+from kazoo.client import KazooClient
+from msgspec import Struct
+
+from killing import verify
+from killing.acks import Ack, allow, count, read
+from killing.load import PORTS, SWITCH_IP, setup
+from killing.watch import Documents, Rows, Watcher, documents, rows
+from midonet.events.errors import TimedOut
+from midonet.events.log import open_log
+from midonet.events.log.store import Context, Store
+from midonet.projections.nsdb import view_base
+from midonet.projections.vtep import read_checkpoint
+from midonet.projections.zookeeper import ViewReader
+from midonet.testbed import Kafka, OvsdbServer, Server, ZooKeeper
+from midonet.testbed.cluster import ClusterDaemon
+
+__all__ = ["Outcome", "Plan", "conduct"]
+
+_WRITER = Path(__file__).parents[1] / "writer.py"
+_BASE = view_base("/midonet")
+_POLL = 0.003
+_TAIL = 4000
+_BURST_SECONDS = 2.0
+_LIFE_SECONDS = 2.5
+_WHOLE = 0.8
+"""Share of deaths for which the broker is up: the others come while it is gone."""
+_END_SECONDS = 60.0
+_WEIGHTS = {"cluster": 5, "writer": 4, "kafka": 2}
+
+
+class Plan(Struct, frozen=True):
+    """How much of what; the same plan kills in the same order."""
+
+    kills: int
+    commands: int
+    log: str = "sqlite"
+    """`sqlite` or `kafka`."""
+    writers: int = 4
+    seed: int = 1
+
+
+class Outcome(Struct):
+    """What was seen; `wrong` is empty if all that must hold did."""
+
+    seconds: float
+    kills: dict[str, int]
+    acknowledged: int
+    commits: int
+    records: int
+    """Records of the log, those included that are no commits: losers of races, and doubles."""
+    troubles: dict[str, int]
+    """How often a writer had to try again, by reason."""
+    samples: dict[str, int]
+    repairs: int
+    wrong: list[str]
+
+
+class _Writer(Server):
+    """A writer as a server of the testbed: it can be killed and started again."""
+
+    name = "writer"
+
+    def __init__(self, *arguments: str) -> None:
+        super().__init__()
+        self._arguments = arguments
+
+    def command(self) -> Sequence[str | Path]:
+        """Run the script beside this package."""
+        return [sys.executable, _WRITER, *self._arguments]
+
+    def serves(self) -> bool:
+        """It serves nobody: it works."""
+        return True
+
+
+class _Stage:
+    """Everything that runs, with the random numbers that decide who dies."""
+
+    def __init__(self, plan: Plan, stack: ExitStack) -> None:
+        self.plan = plan
+        self.rng = Random(f"kill/{plan.seed}")  # noqa: S311 - a repeatable run
+        self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mn-kill-")))
+        self.zookeeper = stack.enter_context(ZooKeeper())
+        self.switch = stack.enter_context(OvsdbServer())
+        self.switch.add_switch("switch", PORTS, tunnel_ip=SWITCH_IP)
+        self.kafka = stack.enter_context(Kafka()) if plan.log == "kafka" else None
+        self.url = f"kafka://{self.kafka.bootstrap}/kill" if self.kafka else f"sqlite:///{self.folder}/log.db"
+        self._prepare()
+        self.cluster = stack.enter_context(ClusterDaemon("--log", self.url, "--zookeeper", self.zookeeper.hosts))
+        self.writers = [stack.enter_context(self._writer(number)) for number in range(plan.writers)]
+        self.born = {"cluster": monotonic()}
+
+    def _prepare(self) -> None:
+        allow(self.folder, 0)
+        with closing(open_log(self.url)) as log:
+            store = Store(log)
+            for command in setup(*self.switch.tcp):
+                store.execute(command, Context(actor="conductor"))
+
+    def _writer(self, number: int) -> _Writer:
+        return _Writer(self.url, str(self.plan.seed), str(number), str(self.share), str(self.folder))
+
+    @property
+    def share(self) -> int:
+        """Commands of each writer."""
+        return self.plan.commands // self.plan.writers
+
+    def acks(self) -> list[Ack]:
+        """Return all that was acknowledged so far."""
+        return [ack for number in range(self.plan.writers) for ack in read(self.folder, number)]
+
+    def victims(self) -> Iterator[Server]:
+        """Yield who dies next, without end; at first everyone's turn comes."""
+        names = [name for name in _WEIGHTS if name != "kafka" or self.kafka]
+        yield from map(self._named, self.rng.sample(names, len(names)))
+        while True:
+            yield self._named(self.rng.choices(names, [_WEIGHTS[name] for name in names])[0])
+
+    def _named(self, name: str) -> Server:
+        if name == "kafka" and self.kafka is not None:
+            return self.kafka
+        return self.cluster if name == "cluster" else self.rng.choice(self.writers)
+
+
+def conduct(plan: Plan, tell: Callable[[str], None] = lambda _: None) -> Outcome:
+    """Run a plan and return what came of it; `tell` hears how far it is."""
+    with ExitStack() as stack:
+        begun = monotonic()
+        stage = _Stage(plan, stack)
+        client = KazooClient(stage.zookeeper.hosts)
+        client.start()
+        stack.callback(client.stop)
+        eyes = Watcher(lambda: documents(client, _BASE)), Watcher(lambda: rows(str(stage.switch.sock)))
+        kills = _kill(stage, tell)
+        tell("the last death is over; the rest of the load follows")
+        _finish(stage)
+        seen, held = eyes[0].stop(), eyes[1].stop()
+        tell("everything is acknowledged and projected; now it is looked at")
+        return _judge(stage, kills, seen, held, monotonic() - begun)
+
+
+def _kill(stage: _Stage, tell: Callable[[str], None]) -> Counter[str]:
+    kills: Counter[str] = Counter()
+    for number, victim in enumerate(islice(stage.victims(), stage.plan.kills), 1):
+        _ripen(stage, victim)
+        _burst(stage, stage.share * number // stage.plan.kills)
+        victim.kill()
+        kills[victim.name] += 1
+        tell(f"{number}/{stage.plan.kills} {victim.name} died after {count(stage.folder)} commands")
+        sleep(stage.rng.uniform(0, 0.2))
+        victim.launch()
+        stage.born[victim.name] = monotonic()
+    return kills
+
+
+def _ripen(stage: _Stage, victim: Server) -> None:
+    """Let the victim live for a moment: now and then it dies while it starts, mostly when it works."""
+    sleep(max(0.0, stage.born.get(victim.name, 0.0) + stage.rng.uniform(0, _LIFE_SECONDS) - monotonic()))
+    if stage.kafka is not None and stage.rng.random() < _WHOLE:
+        stage.kafka.await_serving()
+
+
+def _burst(stage: _Stage, share: int) -> None:
+    """Let the writers go on up to `share` commands each; return somewhere in the middle of that."""
+    done = count(stage.folder)
+    allow(stage.folder, share)
+    goal = done + stage.rng.uniform(0, share * stage.plan.writers - done)
+    _await(lambda: count(stage.folder) >= goal, _BURST_SECONDS)
+    sleep(stage.rng.uniform(0, 0.01))
+
+
+def _finish(stage: _Stage) -> None:
+    """Wait until every command is acknowledged and both views have it."""
+    allow(stage.folder, stage.share)
+    total = stage.share * stage.plan.writers
+    if not _await(lambda: count(stage.folder) == total, _END_SECONDS):
+        said = "".join(writer.log.read_text()[-_TAIL:] for writer in stage.writers)
+        raise TimedOut(f"{count(stage.folder)} of {total} commands were acknowledged; the writers say:\n{said}")
+    with closing(open_log(stage.url)) as log, ViewReader(stage.zookeeper.hosts) as reader:
+        head = log.head().position
+        if not _await(lambda: {_position(stage), reader.checkpoint().position} == {head}, _END_SECONDS):
+            said = stage.cluster.get("/status")[1] + stage.cluster.log.read_text()[-_TAIL:]
+            raise TimedOut(f"the views do not come to {head}; the daemon says:\n{said}")
+
+
+def _position(stage: _Stage) -> int:
+    return read_checkpoint(*stage.switch.tcp).position
+
+
+def _judge(stage: _Stage, kills: Counter[str], seen: list[Documents], held: list[Rows], seconds: float) -> Outcome:
+    raw, acks = verify.raw_records(stage.url), stage.acks()
+    commits = verify.chain(raw)
+    with closing(open_log(stage.url)) as log:
+        store = Store(log)
+        records = list(log.read())
+        store.refresh()
+    wrong = [
+        *verify.acknowledged(commits, acks),
+        *([] if len(commits) == len(records) else [f"the log has {len(commits)} commits, its reader {len(records)}"]),
+        *verify.views(store.topology, stage.zookeeper.hosts, stage.switch.tcp),
+        *verify.documents_seen(records, seen, _BASE),
+        *verify.rows_seen(records, held),
+    ]
+    said = "".join(writer.log.read_text() for writer in stage.writers)
+    return Outcome(
+        seconds=seconds,
+        kills=dict(kills),
+        acknowledged=len(acks),
+        commits=len(commits),
+        records=len(raw),
+        troubles=dict(Counter(line.removeprefix("trouble ") for line in said.splitlines() if line)),
+        samples={"ZooKeeper": len(seen), "OVSDB": len(held)},
+        repairs=sum(each["repairs"] for each in stage.cluster.status()["projections"]),
+        wrong=wrong,
+    )
+
+
+def _await(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = monotonic() + seconds
+    while not condition():
+        if monotonic() > deadline:
+            return False
+        sleep(_POLL)
+    return True

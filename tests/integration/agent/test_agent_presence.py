@@ -1,0 +1,125 @@
+"""Others see which hosts live, how far each is, and which ports carry traffic; nobody takes another's place."""
+
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agents import AgentProcess, ViewWriter, running, wait_for
+
+from midonet.agent import agent as agent_module
+from midonet.agent.interfaces import Sysfs
+from midonet.events.model.devices import Bridge, Port
+from midonet.testbed import ZooKeeper
+
+Start = Callable[..., AgentProcess]
+
+WEB = Bridge(id="b1", name="web")
+
+
+def vm(host: str, interface: str, port: str = "p1") -> Port:
+    return Port(id=port, name=port, bridge="b1", host=host, interface=interface)
+
+
+def test_registers_while_it_lives(writer: ViewWriter, start: Start, host: str) -> None:
+    agent = start(host)
+    state: dict[str, Any] = wait_for(lambda: writer.state(host) or {})
+    assert state.keys() == {"hostname", "pid", "version", "started", "position"}
+    assert (state["pid"], state["position"]) == (agent.process.pid, 0)
+    path = writer.paths.host_state(host)
+    assert writer.client.get(path)[1].ephemeralOwner
+    begin = time.monotonic()
+    assert agent.stop() == 0
+    assert time.monotonic() - begin < 5
+    assert writer.state(host) is None
+
+
+def test_a_second_agent_with_the_same_id_says_so_and_waits(writer: ViewWriter, start: Start, host: str) -> None:
+    first = start(host)
+    wait_for(lambda: writer.state(host))
+    second = start(host)
+    wait_for(lambda: second.logged("this host's id is in use"))
+    reasons = second.show()["reasons"]
+    assert reasons[0].startswith(f"host {host} is registered by process {first.process.pid} on ")
+    assert writer.state(host) == {**(writer.state(host) or {}), "pid": first.process.pid}
+    assert second.process.poll() is None
+    first.stop()
+    wait_for(lambda: (writer.state(host) or {}).get("pid") == second.process.pid)
+    assert second.logged("this host's id is in use") == 1
+    assert not second.show()["reasons"][:-1]
+
+
+def test_after_a_crash_it_waits_for_its_old_session_to_end(writer: ViewWriter, start: Start, host: str) -> None:
+    first = start(host)
+    wait_for(lambda: writer.state(host))
+    first.kill()
+    second = start(host)
+    wait_for(lambda: (writer.state(host) or {}).get("pid") == second.process.pid)
+
+
+def test_nodes_that_others_removed_are_put_back(
+    writer: ViewWriter, zookeeper: ZooKeeper, zk_root: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_module, "VERIFY", 0.2)
+    writer.commit(1, {"bridge/x": [WEB], "port/x": [vm(host, "lo")]}, {host: ["bridge/x", "port/x"]})
+    writer.switch()
+    port = writer.paths.port_state("p1")
+    with running(zookeeper.hosts, zk_root, host):
+        for path in (writer.paths.host_state(host), port):
+            wait_for(partial(writer.client.exists, path))
+            writer.client.delete(path)
+            wait_for(partial(writer.client.exists, path))
+    assert not writer.client.exists(port)
+
+
+def test_ports_whose_interface_is_up_are_active(
+    writer: ViewWriter, zookeeper: ZooKeeper, zk_root: str, host: str, tmp_path: Path
+) -> None:
+    def set_interface(name: str, state: str) -> None:
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "flags").write_text("0x1003")
+        (tmp_path / name / "operstate").write_text(state)
+
+    def active() -> dict[str, Any]:
+        folder = writer.paths.port_state("").rstrip("/")
+        names = writer.client.get_children(folder) if writer.client.exists(folder) else []
+        return {name: json.loads(writer.client.get(f"{folder}/{name}")[0]) for name in names}
+
+    ports = [vm(host, "tap1", "p1"), vm(host, "tap2", "p2"), vm("another", "tap1", "p3")]
+    index = {host: ["bridge/x", "port/x"]}
+    writer.commit(1, {"bridge/x": [WEB], "port/x": ports}, index)
+    writer.switch()
+    set_interface("tap1", "up")
+    with running(zookeeper.hosts, zk_root, host, interfaces=Sysfs(tmp_path)) as agent:
+        wait_for(lambda: active() == {"p1": {"host": host, "interface": "tap1"}})
+        set_interface("tap2", "up")
+        wait_for(lambda: active().keys() == {"p1", "p2"})
+        set_interface("tap1", "down")
+        wait_for(lambda: active().keys() == {"p2"})
+        assert agent.status.interfaces == {"tap1": "down", "tap2": "up"}
+        writer.commit(2, {"bridge/x": [WEB], "port/x": [vm(host, "tap1", "p2")]}, index)
+        wait_for(lambda: active() == {})
+        set_interface("tap1", "up")
+        wait_for(lambda: active() == {"p2": {"host": host, "interface": "tap1"}})
+        writer.commit(3, {"bridge/x": [WEB], "port/x": [Port(id="p2", bridge="b1")]}, index)
+        wait_for(lambda: active() == {})
+
+
+def test_a_port_that_another_host_still_holds_is_awaited(
+    writer: ViewWriter, zookeeper: ZooKeeper, zk_root: str, host: str
+) -> None:
+    path = writer.paths.port_state("p1")
+    writer.client.create(path, b"elsewhere", ephemeral=True, makepath=True)
+    writer.commit(1, {"bridge/x": [WEB], "port/x": [vm(host, "lo")]}, {host: ["bridge/x", "port/x"]})
+    writer.switch()
+    with running(zookeeper.hosts, zk_root, host) as agent:
+        wait_for(lambda: writer.applied(host) == 1)
+        assert agent.status.registered
+        assert agent.status.active == frozenset()
+        assert writer.client.get(path)[0] == b"elsewhere"
+        writer.client.delete(path)
+        wait_for(lambda: agent.status.active == {"p1"})
+        assert json.loads(writer.client.get(path)[0]) == {"host": host, "interface": "lo"}

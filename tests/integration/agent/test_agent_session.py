@@ -1,0 +1,101 @@
+"""A session tells of changes before it shows them, and never waits for a server that hangs."""
+
+import socketserver
+import time
+from collections.abc import Iterator
+from threading import Event, Thread
+
+import pytest
+from agents import ViewWriter, running, wait_for
+
+from midonet.agent.session import PATIENCE, Session
+from midonet.events.errors import Unavailable
+from midonet.testbed import ZooKeeper
+
+
+@pytest.fixture
+def session(zookeeper: ZooKeeper) -> Iterator[Session]:
+    session = Session(zookeeper.hosts, timeout=4, wake=lambda: None)
+    session.keep_trying()
+    wait_for(lambda: session.connected)
+    yield session
+    session.close(5)
+
+
+def test_a_change_is_told_before_any_reply_that_shows_it(session: Session, writer: ViewWriter) -> None:
+    paths = {f"{writer.base}/hosts", f"{writer.base}/models"}
+    session.watch(writer.paths.pointer)
+    stop = Event()
+
+    def hammer() -> None:
+        while not stop.wait(0.005):
+            transaction = writer.client.transaction()
+            for path in sorted(paths):
+                transaction.set_data(path, b"")
+            transaction.commit()
+
+    thread = Thread(target=hammer)
+    thread.start()
+    shown, told_before, proofs = 0, paths, 0
+    for _ in range(500):
+        ((_, node),) = session.read([f"{writer.base}/hosts"])
+        told = session.changes()
+        if shown and node.zxid > shown:
+            assert told | told_before >= paths
+            proofs += not told_before
+        shown, told_before = node.zxid, told
+    stop.set()
+    thread.join()
+    assert proofs > 10
+
+
+def test_absence_is_dated_by_the_nearest_ancestor(session: Session, writer: ViewWriter) -> None:
+    path = f"{writer.base}/hosts/h"
+    writer.client.create(path, b"")
+    writer.client.delete(path)
+    removed = writer.client.exists(f"{writer.base}/hosts").pzxid
+    for missing in (path, f"{path}/below/it"):
+        assert [node for _, node in session.read([missing])] == [(None, removed, 0, 0)]
+
+
+def test_many_reads_come_back_in_order(session: Session, writer: ViewWriter) -> None:
+    paths = [writer.base, f"{writer.base}/nothing", f"{writer.base}/hosts"] * 500
+    assert [path for path, _ in session.read(paths)] == paths
+
+
+def test_an_ephemeral_node_is_made_changed_and_removed_by_version(session: Session, writer: ViewWriter) -> None:
+    path = writer.paths.host_state("h")
+    assert session.create(path, b"1")
+    assert not session.create(path, b"2")
+    assert session.write(path, b"3", 0) == 1
+    assert session.write(path, b"4", 0) is None
+    session.delete(path, 0)
+    assert writer.client.get(path)[0] == b"3"
+    session.delete(path, 1)
+    session.delete(path, 1)
+    assert session.write(path, b"5", 1) is None
+
+
+def test_a_server_that_hangs_is_not_waited_for(session: Session, zookeeper: ZooKeeper, writer: ViewWriter) -> None:
+    zookeeper.freeze()
+    begin = time.monotonic()
+    try:
+        with pytest.raises(Unavailable, match="ZooKeeper does not answer"):
+            list(session.read([writer.base]))
+        assert time.monotonic() - begin < PATIENCE + 1
+    finally:
+        zookeeper.thaw()
+
+
+class _NoZooKeeper(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.recv(1000)
+        self.request.sendall(b"\0\0\0\2no")
+
+
+def test_what_is_no_zookeeper_does_not_end_the_agent(zookeeper: ZooKeeper, zk_root: str, host: str) -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _NoZooKeeper) as other:
+        Thread(target=other.serve_forever, daemon=True).start()
+        with running(f"127.0.0.1:{other.server_address[1]},{zookeeper.hosts}", zk_root, host) as agent:
+            wait_for(lambda: agent.status.registered)
+        other.shutdown()

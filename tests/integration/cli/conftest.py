@@ -1,0 +1,109 @@
+"""Run midoctl on a log of the test's own: quickly in this process, or as a user does."""
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from midonet.cli.main import main
+
+MIDOCTL = Path(sys.executable).with_name("midoctl")
+
+
+class Run(NamedTuple):
+    """What came of one invocation."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What was printed, which must be one line of JSON."""
+        assert self.out.count("\n") == 1, self.out
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error, which must be the only line."""
+        assert self.err.count("\n") == 1, self.err
+        error: dict[str, Any] = json.loads(self.err)["error"]
+        assert set(error) == {"code", "message", "details"}
+        return error
+
+
+class Midoctl:
+    """`midoctl …` with the options that keep it to the test's own files."""
+
+    def __init__(self, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.environ = environ
+        self._patch = monkeypatch
+
+    def __call__(self, *words: str, stdin: bytes = b"") -> Run:
+        """Run it in this process."""
+        with self._patch.context() as patch:
+            out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
+            patch.setattr("os.environ", self.environ)
+            patch.setattr("sys.stdout", out)
+            patch.setattr("sys.stderr", err)
+            patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+            status = main(words)
+            return Run(status, *(stream.buffer.getvalue().decode() for stream in (out, err)))
+
+    def ok(self, *words: str, stdin: bytes = b"") -> Any:
+        """Run it with JSON output; return what it says."""
+        run = self("-o", "json", *words, stdin=stdin)
+        assert run.status == 0, run.err
+        return run.json if run.out else None
+
+    def refused(self, status: int, *words: str, stdin: bytes = b"") -> dict[str, Any]:
+        """Run it with JSON output; return the error, which must have this exit code."""
+        run = self("-o", "json", *words, stdin=stdin)
+        assert (run.status, run.out) == (status, ""), run
+        return run.error
+
+    def process(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run it as a user does."""
+        environ: Mapping[str, str] = {**self.environ, **options.pop("env", {})}
+        return subprocess.run(
+            [MIDOCTL, *words], env=environ, text=True, check=False, timeout=60, **{"capture_output": True, **options}
+        )
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment with nothing of the user's."""
+    return {
+        "HOME": str(tmp_path),
+        "PATH": "/usr/bin:/bin",
+        "USER": "alice",
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+    }
+
+
+@pytest.fixture
+def midoctl(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Midoctl:
+    """Midoctl on a log that does not exist yet."""
+    return Midoctl(environ, monkeypatch)
+
+
+@pytest.fixture
+def network(midoctl: Midoctl) -> Callable[..., Run]:
+    """Midoctl on a log with a small network: position 1."""
+    text = """
+- {kind: host, name: hv1}
+- {kind: host, name: hv2}
+- {kind: bridge, name: web, ports: [{name: p1}, {name: p2}, {name: up}]}
+- {kind: router, name: edge, ports: [{name: gw, addresses: [10.0.0.1/24]}]}
+- {kind: chain, name: web-in, rules: [{action: accept, tp_dst: 443, nw_proto: tcp}, {action: drop}]}
+- {kind: tunnel-zone, name: fabric, type: vtep}
+- {kind: vtep, name: tor1, management_ip: 192.0.2.10, tunnel_zone: fabric}
+"""
+    midoctl.ok("apply", "-f", "-", stdin=text.encode())
+    return midoctl

@@ -1,0 +1,129 @@
+"""The feed follows a log that is absent, grows or cannot be understood, and tells its followers."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from midonet.events.command import Command, Create
+from midonet.events.commit import Commit, canonical
+from midonet.events.errors import NotFound, VerificationFailed
+from midonet.events.evolve import Change
+from midonet.events.log.address import open_log
+from midonet.events.log.store import Context, Store
+from midonet.events.topology import Topology
+from midonet.projections.feed import Feed
+
+
+def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait until a condition holds, or fail."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.005)
+
+
+class Witness:
+    """A follower that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.attached: list[int] = []
+        self.kinds: list[str] = []
+        self.woken = 0
+
+    def attach(self, topology: Topology) -> None:
+        """Note the position."""
+        self.attached.append(topology.head.position)
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Note the kinds."""
+        self.kinds += [change.kind for change in changes]
+
+    def wake(self) -> None:
+        """Count."""
+        self.woken += 1
+
+
+@contextmanager
+def following(url: str) -> Iterator[Feed]:
+    feed = Feed(lambda: open_log(url, create=False), idle=0.1)
+    feed.start()
+    try:
+        yield feed
+    finally:
+        feed.stop()
+
+
+def execute(store: Store, kind: str) -> None:
+    store.execute(Command("test", [Create(kind, {})]), Context(actor="test"))
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Where no log is yet."""
+    return f"sqlite:///{tmp_path}/log.db"
+
+
+def test_a_log_that_is_not_there_yet_is_awaited(url: str) -> None:
+    with following(url) as feed:
+        until(lambda: feed.error)
+        execute(Store(open_log(url)), "bridge")
+        until(lambda: feed.head.position == 1)
+        until(lambda: feed.error is None)
+
+
+def test_followers_are_told_everything_after_what_they_were_attached_to(url: str) -> None:
+    store = Store(open_log(url))
+    execute(store, "bridge")
+    with following(url) as feed:
+        feed.caught_up(lambda: False)
+        witness, gone = Witness(), Witness()
+        feed.subscribe(witness)
+        feed.subscribe(gone)
+        feed.unsubscribe(gone)
+        execute(store, "router")
+        execute(store, "chain")
+        until(lambda: witness.woken == 2)
+        assert (witness.attached, witness.kinds) == ([1], ["router", "chain"])
+        assert gone.woken == 0
+
+
+def test_heads_of_the_past_and_the_end_of_the_log(url: str) -> None:
+    store = Store(open_log(url))
+    for _ in range(3):
+        execute(store, "bridge")
+    with following(url) as feed:
+        assert feed.reach(3, lambda: False)
+        assert not feed.reach(4, lambda: False)
+        assert feed.reach(4, lambda: True)
+        log = open_log(url)
+        assert [feed.head_at(position) for position in range(4)] == [log.head_at(position) for position in range(4)]
+        assert [feed.next_after(position).position for position in range(4)] == [1, 2, 3, 3]
+        feed._recent.popleft()  # noqa: SLF001 - as if much had happened since
+        assert feed.head_at(0).position == 0
+        with pytest.raises(NotFound):
+            feed.head_at(4)
+
+
+def test_a_commit_that_cannot_be_understood_stops_everything_before_it_is_half_done(url: str) -> None:
+    store = Store(open_log(url))
+    execute(store, "bridge")
+    (record,) = store.log.read()
+    commit = record.commit
+    strange = [{**event, "v": 99} for event in [{"type": e.type, "key": e.key, "data": e.data} for e in commit.events]]
+    fields = {name: getattr(commit, name) for name in Commit.__struct_fields__}
+    bad = canonical({**fields, "position": 2, "prev": record.hash, "id": "other", "events": strange})
+    with following(url) as feed:
+        feed.caught_up(lambda: False)
+        witness = Witness()
+        feed.subscribe(witness)
+        store.log.append(record.head, [bad])
+        until(lambda: feed.error)
+        assert feed.head.position == 1
+        with pytest.raises(VerificationFailed, match="commit 2"), feed.reading():
+            pass
+        with pytest.raises(VerificationFailed):
+            feed.reach(2, lambda: False)
+        assert witness.woken == 0

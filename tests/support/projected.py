@@ -1,0 +1,94 @@
+"""A log, its view in ZooKeeper, and whoever keeps the one equal to the other: what tests of the view drive."""
+
+from contextlib import ExitStack
+from typing import Any, Self
+from uuid import uuid4
+
+from kazoo.client import KazooClient
+
+from midonet.events.command import Command, Create, Op, Update
+from midonet.events.log.address import open_log
+from midonet.events.log.store import Context, Store
+from midonet.projections.feed import Feed
+from midonet.projections.nsdb import NsdbProjection, differences, expected_view, same_document, view_base
+from midonet.projections.runner import Runner
+from midonet.projections.zookeeper import ViewReader, ZooKeeperTarget
+
+__all__ = ["Keeper", "Projected"]
+
+
+class Keeper:
+    """One process' worth of projecting: a feed and a runner, started at once."""
+
+    def __init__(self, url: str, projection: NsdbProjection, target: ZooKeeperTarget, **options: Any) -> None:
+        self.feed = Feed(lambda: open_log(url), idle=0.2)
+        self.target = target
+        self.runner = Runner(self.feed, projection, target, same=same_document, **options)
+        self.feed.start()
+        self.runner.start()
+
+    def stop(self) -> None:
+        """End both; the view stays."""
+        self.runner.stop()
+        self.feed.stop()
+
+
+class Projected:
+    """A topology that is changed by commands, and its view below `root`. Closes what it started."""
+
+    def __init__(self, url: str, hosts: str, root: str) -> None:
+        self.url, self.hosts, self.root = url, hosts, root
+        self.base = view_base(root)
+        self.store = Store(open_log(url))
+        self._stack = ExitStack()
+        self.reader = self._stack.enter_context(ViewReader(hosts, root))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def run(self, *ops: Op) -> int:
+        """Run one command; return its position."""
+        return self.store.execute(Command("test", list(ops)), Context(actor="test")).position
+
+    def create(self, kind: str, **fields: Any) -> str:
+        """Create an object; return its id."""
+        object_id = str(uuid4())
+        self.run(Create(kind, {"id": object_id, **fields}))
+        return object_id
+
+    def set(self, kind: str, ref: str, **fields: Any) -> int:
+        """Set fields of an object; return the position."""
+        return self.run(Update(kind, ref, fields))
+
+    def keep(
+        self, target: ZooKeeperTarget | None = None, *, projection: NsdbProjection | None = None, **options: Any
+    ) -> Keeper:
+        """Start somebody who keeps the view."""
+        keeper = Keeper(self.url, projection or NsdbProjection(self.base), target or self.target(), **options)
+        self._stack.callback(keeper.stop)
+        return keeper
+
+    def target(self) -> ZooKeeperTarget:
+        """Return a new target, not connected."""
+        return ZooKeeperTarget(self.hosts, self.root, session_timeout=2.0)
+
+    def kazoo(self) -> KazooClient:
+        """Return a bare client: the eyes and hands of somebody else."""
+        client = KazooClient(self.hosts)
+        client.start()
+        self._stack.callback(client.close)
+        self._stack.callback(client.stop)
+        return client
+
+    def settle(self, timeout: float = 20.0) -> None:
+        """Wait until the view is at the head of the log."""
+        self.reader.wait(self.store.topology.head.position, timeout)
+
+    def differences(self) -> list[str]:
+        """Return the paths at which the view differs from one that is made from scratch."""
+        store = Store(open_log(self.url))
+        store.refresh()
+        return differences(self.reader.documents(), expected_view(store.topology, self.base))

@@ -1,0 +1,139 @@
+"""History in words: labels, changes, differences, and what people mean by a name that was once in use."""
+
+import pytest
+from world import World
+
+from midonet.events.commit import Event
+from midonet.events.errors import AmbiguousRef, NotFound
+from midonet.events.evolve import evolve
+from midonet.events.history import Names, describe, difference
+from midonet.events.topology import Topology
+
+
+class Told(World):
+    """A world that tells what happens in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names = Names()
+
+    def tell(self, *events: Event) -> list[str]:
+        """Return the lines for events, in their order."""
+        for event in events:
+            self.names.note(event)
+        return [describe(event, self.names) for event in events]
+
+
+@pytest.fixture
+def world() -> Told:
+    world = Told()
+    world.tell(*world.apply({"kind": "host", "name": "hv1"}, {"kind": "host", "name": "hv2"}).events)
+    world.tell(*world.apply({"kind": "bridge", "name": "web", "ports": [{"name": "p1"}]}).events)
+    return world
+
+
+def test_a_change_is_told_in_words_of_the_domain(world: Told) -> None:
+    assert world.tell(*world.set("port", "p1", host="hv1", interface="eth0").events) == [
+        "port p1 of bridge web bound: host none → hv1, interface none → eth0"
+    ]
+    assert world.tell(*world.set("port", "p1", host="hv2").events) == ["port p1 of bridge web bound: host hv1 → hv2"]
+    assert world.tell(*world.set("bridge", "web", admin_state_up=False).events) == [
+        "bridge web: admin_state_up true → false"
+    ]
+
+
+def test_a_new_object_is_told_with_what_was_chosen(world: Told) -> None:
+    world.create("router", "edge")
+    decision = world.apply(
+        {"kind": "port", "name": "gw", "router": "edge", "addresses": ["10.0.0.1/24", "10.0.1.1/24"]}
+    )
+    assert world.tell(*decision.events)[0].endswith("addresses 10.0.0.1/24, 10.0.1.1/24")
+
+
+def test_lists_are_told_by_what_comes_and_goes(world: Told) -> None:
+    world.tell(
+        *world.apply({"kind": "tunnel-zone", "name": "z", "members": [{"host": "hv1", "address": "10.0.0.1"}]}).events
+    )
+    events = world.set("tunnel-zone", "z", members=[{"host": "hv2", "address": "10.0.0.2"}]).events
+    assert world.tell(*events) == ["tunnel-zone z: members + hv2 10.0.0.2 - hv1 10.0.0.1"]
+
+
+def test_the_nameless_are_called_by_what_identifies_them(world: Told) -> None:
+    document = {"kind": "bridge", "name": "web", "macs": [{"mac": "02:00:00:00:00:01", "port": "p1", "vlan": 7}]}
+    assert world.tell(*world.apply(document).events) == [
+        "mac-entry 02:00:00:00:00:01 7 of bridge web created: port web/p1"
+    ]
+    chain = {"kind": "chain", "name": "c", "rules": [{"action": "accept"}, {"action": "drop"}]}
+    assert world.tell(*world.apply(chain).events)[-1] == "rule 2 of chain c created: action drop"
+
+
+def test_the_deleted_keep_their_names(world: Told) -> None:
+    assert world.tell(*world.delete("bridge", "web").events) == ["bridge web deleted", "port p1 of bridge web deleted"]
+    assert world.names.find("p1").startswith("port/")
+    assert world.names.find("web/p1") == world.names.find("p1") == world.names.find("port/p1")
+
+
+def test_what_exists_outranks_what_is_gone(world: Told) -> None:
+    world.tell(*world.delete("bridge", "web").events)
+    events = world.apply({"kind": "bridge", "name": "web"}).events
+    world.tell(*events)
+    assert world.names.find("web") == events[0].key
+
+
+def test_a_name_of_two_kinds_is_ambiguous_until_the_kind_is_said(world: Told) -> None:
+    world.tell(*world.apply({"kind": "router", "name": "web"}).events)
+    with pytest.raises(AmbiguousRef) as caught:
+        world.names.find("web")
+    assert {candidate["kind"] for candidate in caught.value.details["candidates"]} == {"bridge", "router"}
+    assert world.names.find("router/web").startswith("router/")
+    key = world.names.find("bridge/web")
+    assert world.names.find(key.partition("/")[2][:8]) == key
+
+
+def test_what_was_never_there_is_not_found(world: Told) -> None:
+    with pytest.raises(NotFound):
+        world.names.find("p77")
+
+
+def test_an_event_of_a_later_release_is_told_by_its_key() -> None:
+    names = Names()
+    event = Event("gadget.invented", 1, "gadget/7", {})
+    names.note(event)
+    assert describe(event, names) == "gadget/7 invented"
+
+
+def test_an_unknown_reference_is_told_by_its_id() -> None:
+    event = Event("port.bound", 1, "port/p-id", {"changed": {"host": [None, "h-id"]}})
+    assert describe(event, Names()) == "p-id bound: host none → h-id"
+
+
+def test_names_may_come_from_a_topology(world: Told) -> None:
+    names = Names(world.topology.find)
+    assert names.label(world.get("port", "p1").id) == "port p1 of bridge web"
+    assert names.short("no such id") == "no such id"
+
+
+def test_a_difference_leads_from_one_state_to_the_other(world: Told) -> None:
+    topology = Topology()
+    start = [*world.apply({"kind": "bridge", "name": "b1"}, {"kind": "bridge", "name": "b2"}).events]
+    for event in start:
+        evolve(topology, event, 1)
+    steps = [
+        *world.set("bridge", "b1", tenant="t1").events,
+        *world.set("bridge", "b1", tenant="t2").events,
+        *world.delete("bridge", "b2").events,
+        *world.apply({"kind": "bridge", "name": "b3"}).events,
+        *world.delete("bridge", "b3").events,
+    ]
+    found = difference([evolve(topology, event, 2) for event in steps])
+    assert [event.type for event in found] == ["bridge.updated", "bridge.deleted"]
+    assert found[0].data == {"changed": {"tenant": [None, "t2"]}}
+
+
+def test_there_and_back_is_no_difference(world: Told) -> None:
+    events = [*world.set("bridge", "web", tenant="t").events, *world.set("bridge", "web", tenant=None).events]
+    topology = Topology()
+    world.topology.swap(world.get("bridge", "web").id, world.get("bridge", "web"))
+    for entity in world.topology:
+        topology.swap(entity.id, entity)
+    assert difference([evolve(topology, event, 2) for event in events]) == []
