@@ -2,7 +2,8 @@
 
 Three passes. Plan: every document gets the id of the object that it means, or a new one. Write: fields are resolved
 (references may point at what is only planned) and objects created or changed. Order: rules written under a
-chain take their places. Fields that a document does not mention stay as they are.
+chain take their places. Fields that a document does not mention stay as they are; only a rule that is known by
+nothing but its place is replaced, lest it take over the conditions of another one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,6 +38,8 @@ class _Item:
     id: str = ""
     identity: tuple[Any, ...] = ()
     """What makes it this object and no other, if it was not written with an id."""
+    whole: bool = False
+    """Whether what is not mentioned has its default, rather than stays: so for a rule that is known by its place."""
     ordered: list["_Item"] | None = None
     """The rules written under this chain: the whole list, in order."""
 
@@ -172,6 +175,7 @@ def _names(item: _Item) -> Iterator[str]:
 def _recognised(draft: Draft, item: _Item) -> str | None:
     """Return the existing object with the document's identity: its place, its name, or its identifying fields."""
     if item.kind.name == "rule" and item.parent is not None:
+        item.whole = True
         return _rule_at(draft, item.parent, item)
     identity = _identity(draft, item)
     item.identity = (item.kind.name, *_owner(item), *identity.values())
@@ -240,7 +244,8 @@ def _write(draft: Draft, item: _Item) -> None:
         draft.create(build(item.kind, item.id, values))
     else:
         refuse_move(item.kind, old, values)
-        new = msgspec.structs.replace(old, **values)
+        defaults = {name: spec.default for name, spec in item.kind.writable.items() if item.whole and not spec.required}
+        new = msgspec.structs.replace(old, **(defaults | values))
         if new != old:
             refuse_follower(old)
         draft.change(old, new)

@@ -24,6 +24,7 @@ def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
 def network(projected: Projected, ports: int = 3) -> tuple[str, str]:
     """Make a bridge with ports that are bound to a host; return both ids."""
     host, bridge = projected.create("host"), projected.create("bridge", name="b")
+    projected.create("tunnel-zone", name="z", members=[{"host": host, "address": "172.16.0.1"}])
     bound = [{"bridge": bridge, "host": host, "interface": f"tap{number}"} for number in range(ports)]
     projected.run(*(Create("port", fields) for fields in bound))
     return host, bridge
@@ -61,12 +62,14 @@ def test_the_contract_to_the_letter(projected: Projected) -> None:
     assert read(f"{projected.root}/nsdb") == {"generation": "1"}
     assert read(f"{base}/checkpoint") == {"position": head.position, "hash": head.hash}
     ports = read(f"{base}/models/port/{bridge}")["objects"]
+    (zone,) = projected.store.topology.all("tunnel-zone")
     assert {port["id"] for port in ports.values()} == set(projected.store.topology.all("port"))  # type: ignore[attr-defined]
     index = read(f"{base}/hosts/{host}")
     assert index == {
         "position": head.position,
         "documents": [
-            f"{base}/models/{document}" for document in (f"bridge/{bridge}", f"host/{host}", f"port/{bridge}")
+            f"{base}/models/{document}"
+            for document in (f"bridge/{bridge}", f"host/{host}", f"port/{bridge}", f"tunnel-zone/{zone}")
         ],
     }
     assert projected.differences() == []

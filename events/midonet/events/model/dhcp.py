@@ -55,7 +55,7 @@ class DhcpSubnet(Entity, frozen=True, kw_only=True):
     bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge on which it is served.")]
     subnet: Annotated[Cidr4, Meta(description="Prefix of the addresses.")]
     enabled: Annotated[bool, Meta(description="Whether clients are answered.")] = True
-    server: Annotated[Ip4Address | None, Meta(description="Address that the DHCP server answers from.")] = None
+    server_address: Annotated[Ip4Address | None, Meta(description="Address that the DHCP server answers from.")] = None
     gateway: Annotated[Ip4Address | None, Meta(description="Default gateway (option 3).")] = None
     dns_servers: Annotated[tuple[Ip4Address, ...], Meta(description="Name servers (option 6).")] = ()
     interface_mtu: Annotated[int, Meta(ge=0, le=65535, description="MTU of the clients (option 26).")] | None = None
