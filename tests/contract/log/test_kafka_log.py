@@ -216,7 +216,15 @@ class TestKafkaLog(LogContract):
         assert caught.value.details["position"] == 1
 
     @pytest.mark.parametrize(
-        "url", ["kafka://", "kafka://host", "kafka://host:9092/a/b", "kafka://u:secret@host:9092", "kafka://host:1/ü"]
+        "url",
+        [
+            "kafka://",
+            "kafka://host",
+            "kafka://host:9092/a/b",
+            "kafka://u:secret@host:9092",
+            "kafka://host:65536/x",
+            "kafka://host:1/ü",
+        ],
     )
     def test_an_address_says_where_and_what(self, url: str) -> None:
         """`kafka://HOST:PORT[,HOST:PORT…][/TOPIC]`."""

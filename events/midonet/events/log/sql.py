@@ -95,6 +95,7 @@ class SqlLog:
         if self._fetch("exists"):
             return
         if not create:
+            self.close()
             raise Unavailable(f"there is no log at {self.url}", url=self.url)
         with suppress(Conflict), self._transaction() as cursor:  # several may create it at once
             cursor.execute(*self._sql["create"])
@@ -120,7 +121,10 @@ class SqlLog:
 
     def find(self, command_id: str) -> Record | None:
         """Return the commit of a command id, or None if the log up to its present end has none."""
-        rows = self._fetch("by_id", id=command_id)
+        try:
+            rows = self._fetch("by_id", id=command_id)
+        except UnicodeEncodeError:  # not text, so no commit can have it
+            return None
         return _alone(rows[0]) if rows else None
 
     def read(self, after: Head = GENESIS) -> Iterator[Record]:
@@ -256,13 +260,14 @@ class SqlLog:
     def _transaction(self) -> Iterator[DBAPICursor]:
         with self._failures():
             cursor = self._live(self._begin)
-            try:
+        try:
+            with self._failures():
                 yield cursor
-            except BaseException:
-                self.close()
-                raise
-        with self._failures(committing=True):
-            cursor.execute("COMMIT")
+            with self._failures(committing=True):
+                cursor.execute("COMMIT")
+        except BaseException:
+            self.close()
+            raise
 
     def _begin(self, cursor: DBAPICursor) -> DBAPICursor:
         cursor.execute(self._database.begin)

@@ -13,7 +13,7 @@ __all__ = ["L2Insertion", "ServiceContainer", "ServiceContainerGroup"]
 
 
 class ServiceContainerGroup(Entity, frozen=True, kw_only=True):
-    """Service containers that are placed by one policy, where hosts or ports of a group are or anywhere."""
+    """Service containers that are placed by one policy, on hosts of a group or anywhere."""
 
     KIND = "service-container-group"
 
