@@ -96,6 +96,11 @@ def dense_command(rng: Random, topology: Topology) -> Op:
     def some(kind: str) -> str:
         return rng.choice(sorted(topology.all(kind)) or ["nothing"])
 
+    def joined() -> str:
+        return rng.choice(
+            sorted({h for zone in topology.all("tunnel-zone").values() for h in members(zone)}) or ["nothing"]
+        )
+
     def owner() -> dict[str, str]:
         kind = rng.choice(PORTS)
         return {kind: some(kind)}
@@ -103,7 +108,8 @@ def dense_command(rng: Random, topology: Topology) -> Op:
     makers: list[Callable[[], Op]] = [
         lambda: Create(rng.choice(["bridge", "router", "chain", "host"]), {}),
         lambda: Create("port", owner()),
-        lambda: Create("port", {**owner(), "host": some("host"), "interface": f"tap{rng.randrange(9)}"}),
+        lambda: Create("port", {**owner(), "host": joined(), "interface": f"tap{rng.randrange(9)}"}),
+        lambda: Create("port", {**owner(), "host": joined(), "interface": f"eth{rng.randrange(9)}"}),
         lambda: Update("port", some("port"), {"peer": some("port")}, ("peer",)),
         lambda: Update("port", some("port"), {rng.choice(["peer", "inbound_filter"]): None}),
         lambda: Update("port", some("port"), {"host": None, "interface": None}),

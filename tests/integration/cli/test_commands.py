@@ -50,6 +50,9 @@ def test_one_object_from_creation_to_deletion(midoctl: Midoctl) -> None:
         "admin_state_up": True,
         "inbound_filter": None,
         "outbound_filter": None,
+        "inbound_mirrors": [],
+        "outbound_mirrors": [],
+        "qos_policy": None,
         "tunnel_key": web["tunnel_key"],
         "vni": None,
     }

@@ -176,16 +176,15 @@ def test_nobody_reads_its_own_writes_as_drift(projected: Projected) -> None:
 
 def test_what_can_never_be_written_is_parked_and_the_rest_goes_on(projected: Projected) -> None:
     keeper = projected.keep()
-    addresses = [f"10.{a}.{b}.{c}/24" for a in range(100, 250) for b in range(100, 250) for c in (101, 102, 103)]
-    router = projected.create("router")
-    monster = projected.create("port", router=router, addresses=addresses)
+    addresses = [{"address": f"10.{a}.{b}.{c}"} for a in range(100, 250) for b in range(100, 250) for c in (101, 102, 103)]
+    monster = projected.create("ip-addr-group", name="monster", addresses=addresses)
     chain = projected.create("chain")
     projected.settle()
     status = keeper.runner.status()
     assert status.state == "live"
-    assert list(status.parked) == [f"models/port/{router}"]
-    assert projected.differences() == [f"{projected.base}/models/port/{router}"]
-    projected.set("port", monster, addresses=[])
+    assert list(status.parked) == [f"models/ip-addr-group/{monster}"]
+    assert projected.differences() == [f"{projected.base}/models/ip-addr-group/{monster}"]
+    projected.set("ip-addr-group", monster, addresses=[])
     projected.settle()
     assert keeper.runner.status().parked == {}
     assert projected.differences() == []
