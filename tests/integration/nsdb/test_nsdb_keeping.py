@@ -176,7 +176,9 @@ def test_nobody_reads_its_own_writes_as_drift(projected: Projected) -> None:
 
 def test_what_can_never_be_written_is_parked_and_the_rest_goes_on(projected: Projected) -> None:
     keeper = projected.keep()
-    addresses = [{"address": f"10.{a}.{b}.{c}"} for a in range(100, 250) for b in range(100, 250) for c in (101, 102, 103)]
+    addresses = [
+        {"address": f"10.{a}.{b}.{c}"} for a in range(100, 250) for b in range(100, 250) for c in (101, 102, 103)
+    ]
     monster = projected.create("ip-addr-group", name="monster", addresses=addresses)
     chain = projected.create("chain")
     projected.settle()

@@ -82,12 +82,17 @@ class Format:
     name: str
     _parse: Callable[[Any], Any]
 
+    @property
+    def reason(self) -> str:
+        """What machines are told of a value that is not of the format."""
+        return f"bad-{self.name.replace('/', '-')}"
+
     def parse(self, value: Any) -> Any:
         """Return the canonical form, or raise `Malformed`."""
         try:
             return self._parse(value)
         except ValueError as error:
-            raise Malformed(str(error), f"bad-{self.name.replace('/', '-')}") from None
+            raise Malformed(str(error), self.reason) from None
 
 
 @dataclass(frozen=True, slots=True)
