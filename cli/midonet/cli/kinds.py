@@ -8,6 +8,8 @@ KIND_HELP: Mapping[str, str] = {
     "tenant": "Whom objects belong to; they say so by its name (a label, which needs no tenant of that name).",
     "bridge": "Virtual switch (MidoNet's Network).",
     "router": "Virtual router.",
+    "vtep": "Hardware VTEP switch, managed through its OVSDB `hardware_vtep` database.",
+    "vtep-binding": "A VLAN of a VTEP's physical port that belongs to a bridge.",
     "port": "Port of a bridge or of a router: bound to a host's interface (exterior) or linked to a peer (interior).",
     "route": "Route of a router: lower weight wins among equal prefixes.",
     "bgp-network": "Prefix that a router announces by BGP.",
@@ -36,8 +38,6 @@ KIND_HELP: Mapping[str, str] = {
     "tunnel-zone": "Hosts that reach each other through tunnels, each with its underlay address.",
     "service-container-group": "Service containers that are placed by one policy, on hosts of a group or anywhere.",
     "service-container": "A service that runs in a namespace of some host, behind a port.",
-    "vtep": "Hardware VTEP switch, managed through its OVSDB `hardware_vtep` database.",
-    "vtep-binding": "A VLAN of a VTEP's physical port that belongs to a bridge.",
     "mac-entry": "Static entry of a bridge's MAC table.",
     "arp-entry": "Static entry of a bridge's ARP table: who asks for the IP address is answered with the MAC address.",
 }

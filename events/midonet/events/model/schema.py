@@ -259,6 +259,8 @@ _CLASSES: tuple[type[Entity], ...] = (
     Tenant,
     Bridge,
     Router,
+    Vtep,
+    VtepBinding,  # before all that may refer to the VXLAN port that it brings
     Port,
     Route,
     BgpNetwork,
@@ -287,8 +289,6 @@ _CLASSES: tuple[type[Entity], ...] = (
     TunnelZone,
     ServiceContainerGroup,
     ServiceContainer,
-    Vtep,
-    VtepBinding,
     MacEntry,
     ArpEntry,
 )
