@@ -34,7 +34,7 @@ _NEAR_THE_FLOOR = Goal("≤", 2)
 
 def latency(*, quick: bool) -> Iterator[Row]:
     """Bindings of ports for nodes and agents, MAC entries for rows."""
-    rounds, ports = (30, 1_000) if quick else (120, 10_000)
+    rounds, ports = (24, 1_000) if quick else (120, 10_000)
     with ExitStack() as stack:
         place, zookeeper = stack.enter_context(directory()), stack.enter_context(ZooKeeper())
         small = _Deployment(Fleet(stack, place, zookeeper, _SMALL))

@@ -1,5 +1,6 @@
 """Networks as files: `apply` makes what YAML describes, `plan` says what that would change, `export` writes YAML."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,11 +19,18 @@ __all__ = ["apply", "export", "plan"]
 _LONG = 300
 """From so many documents on, a terminal is told that work goes on."""
 
+_LARGE = 1024 * 1024
+"""Bytes from which on reading takes a while."""
+
 _FILES = (
     click.Option(
-        ["-f", "--file", "files"], metavar="FILE", multiple=True, help="YAML file; - is standard input (repeatable)."
+        ["-f", "--file", "files"],
+        metavar="FILE",
+        type=click.Path(),
+        multiple=True,
+        help="YAML file; - is standard input (repeatable).",
     ),
-    click.Argument(["more"], metavar="[FILE]…", nargs=-1, required=False),
+    click.Argument(["more"], metavar="[FILE]…", type=click.Path(), nargs=-1, required=False),
     click.Option(["--prune"], is_flag=True, help="Delete every object that the files do not describe."),
 )
 
@@ -70,7 +78,7 @@ def _put(session: Session, paths: Sequence[str], **options: Any) -> None:
     if not paths:
         raise UsageError("which file? give at least one -f FILE")
     prune = options.pop("prune")
-    with output.working("reading", long=True):
+    with output.working("reading", long=sum(map(_size, paths)) >= _LARGE):
         documents = [document for path in paths for document in _objects(path)]
     if not documents:
         raise InvalidValue(f"{', '.join(paths)}: nothing is described there", files=list(paths))
@@ -79,6 +87,10 @@ def _put(session: Session, paths: Sequence[str], **options: Any) -> None:
             session.write("apply", [Put(documents, prune=prune)], **options)
     except MidonetError as error:
         raise _placed(error, documents) from None
+
+
+def _size(path: str) -> int:
+    return os.stat(path).st_size if os.path.isfile(path) else 0  # noqa: PTH113, PTH116 - a path as it was written
 
 
 def _objects(path: str) -> list[Any]:

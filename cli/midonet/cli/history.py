@@ -1,5 +1,6 @@
 """Ask the log: who changed what, when and why; what became of an object; what differs; whether all bytes are right."""
 
+import gc
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -85,6 +86,7 @@ def log(session: Session, ref: str | None, limit: int | None, *, follow: bool, *
 
 def _follow(session: Session, printer: "_Printer", wanted: _Filter) -> None:
     output.flush()
+    gc.enable()  # this may go on for days
     for item in session.open().follow(printer.head, stopped=lambda: False):
         if isinstance(item, Record):
             printer.note(item)
@@ -217,7 +219,11 @@ def diff(session: Session, start: str, end: str | None) -> None:
 
 
 def _position(session: Session, moment: Moment) -> int:
-    """Return the position that a moment means in this log."""
+    """Return the position that a moment means in this log; whether there is such a position is still open."""
+    if moment.position is not None:
+        return moment.position
+    if moment == END:
+        return session.head().position
     position = 0
     for record in moment.upto(session.records()):
         position = record.commit.position

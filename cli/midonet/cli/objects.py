@@ -1,7 +1,7 @@
 """The commands that every kind has, generated from its declaration: create, list, show, set, clear, delete."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -79,36 +79,21 @@ def kind_group(name: str) -> Group:
     from midonet.cli.links import LINKS
 
     kind = kind_of(name)
-    general = _by_name(_makers(kind))
-    links = _by_name(LINKS.get(name, ()))
-    commands = {**general, **links}
+    sections = {"Commands": [make(kind) for make in (_create, _list, _show, _set, _clear, _delete)]}
+    if name in LINKS:
+        sections["Links"] = LINKS[name]
+    commands = {str(one.name): one for section in sections.values() for one in section}
+    derived = ["id", *(field for field, spec in kind.fields.items() if spec.derived)]
     return Group(
         name,
-        sections={
-            title: {n: c.get_short_help_str(90) for n, c in part.items()} for title, part in _sections(general, links)
-        },
+        sections={title: _short_helps(section) for title, section in sections.items()},
         load=lambda verb: commands[verb],
-        help=f"{KIND_HELP[name]}\n\nRead-only fields: {', '.join(_derived(kind))}.",
+        help=f"{KIND_HELP[name]}\n\nRead-only fields: {', '.join(derived)}.",
     )
 
 
-def _by_name(commands: Iterable[Command]) -> dict[str, Command]:
-    return {str(one.name): one for one in commands}
-
-
-def _sections(general: dict[str, Command], links: dict[str, Command]) -> Iterator[tuple[str, dict[str, Command]]]:
-    yield "Commands", general
-    if links:
-        yield "Links", links
-
-
-def _derived(kind: Kind) -> list[str]:
-    return ["id", *(name for name, spec in kind.fields.items() if spec.derived)]
-
-
-def _makers(kind: Kind) -> Iterator[Command]:
-    for make in (_create, _list, _show, _set, _clear, _delete):
-        yield make(kind)
+def _short_helps(commands: Iterable[Command]) -> dict[str, str]:
+    return {str(one.name): one.get_short_help_str(90) for one in commands}
 
 
 def _create(kind: Kind) -> Command:

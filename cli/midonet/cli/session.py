@@ -72,11 +72,11 @@ class Session:
             fold(topology, record)
         return topology
 
-    def open(self, *, create: bool = False) -> Log:
-        """Open the log itself; `Unavailable` if there is none, unless it shall be made."""
-        if not create and quick.absent(self.url):
+    def open(self) -> Log:
+        """Open the log itself; `Unavailable` if there is none."""
+        if quick.absent(self.url):
             raise Unavailable(f"there is no log at {hide_secrets(self.url)}")
-        log = open_log(self.url, create=create)
+        log = open_log(self.url, create=False)
         self._stack.callback(log.close)
         return log
 
