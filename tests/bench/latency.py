@@ -93,7 +93,7 @@ class _Bare:
         self.row: list[float] = []
         self._fleet = fleet
         self._log = bare_log(file)
-        self._ovsdb = BareOvsdb(fleet.ovsdb.sock)
+        self._ovsdb = BareOvsdb(fleet.ovsdb.tcp)
         self._columns = self._foreign_switch()
 
     def _foreign_switch(self) -> dict[str, Any]:
