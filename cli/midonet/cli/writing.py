@@ -1,6 +1,6 @@
 """The one way to write: run a command on the log, print what became of it, wait for the views that were asked for."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from tempfile import TemporaryDirectory
 
@@ -20,15 +20,20 @@ LISTED = 40
 """Changes that a write lists in words before it only counts them."""
 
 
-def write(session: Session, name: str, ops: Sequence[Op], *, listed: int | None = LISTED) -> None:
-    """Run a command made of `ops`; the options say who, why, on which head, and whether only to try it out."""
+def write(
+    session: Session, name: str, ops: Sequence[Op], *, listed: int | None = LISTED, **defaults: str | None
+) -> None:
+    """Run a command made of `ops`; the options say who, why, on which head, and whether only to try it out.
+
+    `defaults` are fields of `Context` where the options say nothing, e.g. `reason`.
+    """
     wait = _waiter(session.settings)
     dry_run: bool = session.settings.get("dry_run")
     with ExitStack() as stack:
         log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
         store = Store(log)
         store.refresh()
-        result = store.execute(Command(name, list(ops)), _context(session.settings), dry_run=dry_run)
+        result = store.execute(Command(name, list(ops)), _context(session.settings, defaults), dry_run=dry_run)
     _print(session, result, store.topology, listed)
     if dry_run:
         session.note(f"dry run: nothing was written; the log is at position {result.position}")
@@ -45,15 +50,10 @@ def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:
     return open_log(session.url, create=not dry_run)
 
 
-def _context(settings: Settings) -> Context:
-    get = settings.get
-    return Context(
-        actor=get("actor"),
-        channel="cli",
-        reason=get("reason"),
-        command_id=get("command_id"),
-        if_head=get("if_head"),
-    )
+def _context(settings: Settings, defaults: Mapping[str, str | None]) -> Context:
+    given = {name: settings.get(name) for name in ("actor", "reason", "command_id", "if_head")}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return Context(channel="cli", **{**defaults, **chosen})
 
 
 def _waiter(settings: Settings) -> Callable[[int, Topology], None] | None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from midonet.events.commit import canonical, sha256
+from midonet.events.commit import Event, canonical, sha256
 
-__all__ = ["AddItem", "Command", "Create", "Delete", "Op", "Put", "RemoveItem", "Update"]
+__all__ = ["AddItem", "Command", "Create", "Delete", "Op", "Put", "RemoveItem", "Revert", "Update"]
 
 
 class Create(Struct, frozen=True, tag="create", tag_field="op"):
@@ -64,7 +64,14 @@ class Put(Struct, frozen=True, tag="put", tag_field="op"):
     """Delete every object that no document describes."""
 
 
-Op = Create | Update | Delete | AddItem | RemoveItem | Put
+class Revert(Struct, frozen=True, tag="revert", tag_field="op"):
+    """Take back what a commit did. Deciding reads no log, so the inverse events (`evolve.invert`) travel along."""
+
+    position: int
+    events: list[Event]
+
+
+Op = Create | Update | Delete | AddItem | RemoveItem | Put | Revert
 
 
 class Command(Struct, frozen=True):

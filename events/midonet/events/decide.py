@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from midonet.events import put, resolve
-from midonet.events.command import AddItem, Command, Create, Delete, Op, Put, RemoveItem, Update
+from midonet.events import put, resolve, revert
+from midonet.events.command import AddItem, Command, Create, Delete, Op, Put, RemoveItem, Revert, Update
 from midonet.events.commit import Event
 from midonet.events.draft import Draft, drafting, label
 from midonet.events.errors import Conflict, InvalidValue, NotFound
@@ -138,4 +138,5 @@ _OPS: Mapping[type[Op], Callable[[Draft, Any], Entity | None]] = {
     AddItem: _add_item,
     RemoveItem: _remove_item,
     Put: put.put,
+    Revert: revert.revert,
 }

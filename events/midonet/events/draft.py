@@ -88,14 +88,25 @@ class Draft:
         old = self.topology.swap(object_id, new)
         self._before.setdefault(object_id, old)
 
+    def restore(self, object_id: str, entity: Entity | None) -> None:
+        """Bring an object to a former form (None: absent), numbers included; nothing follows of itself."""
+        self._swap(object_id, entity)
+
     def settle(self) -> None:
         """Check everything that was touched; raise the first trouble, named by its object."""
-        for object_id, old in self._before.items():
-            new = self.topology.find(object_id)
-            if new is not None:
-                self._check(new)
-            elif old is not None:
-                self._check_released(old)
+        for trouble in self.troubles():
+            raise trouble
+
+    def troubles(self) -> Iterator[MidonetError]:
+        """Yield what is wrong with what was touched, each named by its object."""
+        for old, new in self.touched():
+            try:
+                if new is not None:
+                    self._check(new)
+                elif old is not None:
+                    self._check_released(old)
+            except MidonetError as error:
+                yield error
 
     def _check(self, entity: Entity) -> None:
         for field, target in KINDS[entity.KIND].targets(entity):
@@ -126,6 +137,11 @@ class Draft:
             id=gone.id,
             referrers=[{"kind": r.KIND, "id": r.id, "name": r.name, "field": field} for r, field in referrers],
         )
+
+    def touched(self) -> Iterator[tuple[Entity | None, Entity | None]]:
+        """Yield what was touched: as it was before the draft, and as it is now."""
+        for object_id, old in list(self._before.items()):
+            yield old, self.topology.find(object_id)
 
     def events(self) -> list[Event]:
         """Return what the draft comes to, one event per object, in the order in which they were first touched."""

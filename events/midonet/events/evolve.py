@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from midonet.events.commit import Event, Record
 from midonet.events.errors import VerificationFailed
@@ -77,7 +78,7 @@ def _created(kind: str, old: Any, data: dict[str, Any], position: int) -> Entity
 def _changed(kind: str, old: Entity, data: dict[str, Any], position: int) -> Entity:
     values = {field: pair[1] for field, pair in data["changed"].items()}
     if KINDS[kind].structured.isdisjoint(values):
-        return msgspec.structs.replace(old, position=position, **values)
+        return replace(old, position=position, **values)
     return msgspec.convert({**msgspec.to_builtins(old), **values, "position": position}, KINDS[kind].cls)
 
 
@@ -117,18 +118,18 @@ def updated(old: Entity, new: Entity) -> Event | None:
 
 
 def invert(events: Sequence[Event]) -> list[Event]:
-    """Return the events that take these back, last first."""
-    return [_inverse(event) for event in reversed(events)]
+    """Return the events that take these back, last first, in the form of the present version."""
+    return [_inverse(replace(event, v=EVENT_VERSION, data=_current(event))) for event in reversed(events)]
 
 
 def _inverse(event: Event) -> Event:
     kind, _, verb = event.type.rpartition(".")
     if verb in ("created", "deleted"):
         opposite = "deleted" if verb == "created" else "created"
-        return msgspec.structs.replace(event, type=f"{kind}.{opposite}")
+        return replace(event, type=f"{kind}.{opposite}")
     turned = {field: (new, old) for field, (old, new) in event.data["changed"].items()}
     word = KINDS[kind].cls.verb(turned)
-    return msgspec.structs.replace(event, type=f"{kind}.{word}", data={"changed": _lists(turned)})
+    return replace(event, type=f"{kind}.{word}", data={"changed": _lists(turned)})
 
 
 def _lists(changed: Mapping[str, Iterable[Any]]) -> dict[str, list[Any]]:

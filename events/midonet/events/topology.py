@@ -83,6 +83,10 @@ class Topology:
         """Return whether an object holds that number of the pool."""
         return (pool, number) in self._indexes.numbers
 
+    def holders(self, pool: str, number: int) -> list[Entity]:
+        """Return the objects that hold that number of the pool: one at most, unless a draft is under way."""
+        return [self._objects[object_id] for object_id in self._indexes.numbers.get((pool, number), ())]
+
     def swap(self, object_id: str, new: Entity | None) -> Entity | None:
         """Replace one object (None: absent) and return what was there; indexes and cursors follow."""
         old = self._objects.get(object_id)
