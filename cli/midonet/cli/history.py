@@ -10,7 +10,7 @@ from midonet.cli import output
 from midonet.cli.command import command
 from midonet.cli.completion import complete_any
 from midonet.cli.kinds import KIND_HELP
-from midonet.cli.moments import END, Moment, parse
+from midonet.cli.moments import END, Moment
 from midonet.cli.session import Session
 from midonet.cli.settings import READ
 from midonet.cli.text import clean
@@ -54,9 +54,11 @@ def _fits(wanted: str, actor: str) -> bool:
 
 @command(
     "log",
-    click.Option(["--since"], metavar="X", help="From this position or time on."),
-    click.Option(["--until"], metavar="X", help="Up to this position or time."),
-    click.Option(["--kind"], type=click.Choice(list(KIND_HELP)), metavar="KIND", help="Only what is about this kind."),
+    click.Option(["--since"], metavar="X", help="From this position, time or tag on."),
+    click.Option(["--until"], metavar="X", help="Up to this position, time or tag."),
+    click.Option(
+        ["--kind"], type=click.Choice([*KIND_HELP, "tag"]), metavar="KIND", help="Only what is about this kind."
+    ),
     click.Option(["--object", "ref"], metavar="REF", help="Only what is about this object, deleted ones included."),
     click.Option(["--actor"], metavar="A", help="Only what this actor did (user@host, or user)."),
     click.Option(["-n", "--limit"], type=click.IntRange(min=1), metavar="N", help="Only the last N."),
@@ -73,7 +75,7 @@ def log(session: Session, ref: str | None, limit: int | None, *, follow: bool, *
         raise UsageError("--follow has no end: leave out --until and --at")
     upto = session.moment
     key = _all_names(upto.upto(session.records())).find(ref) if ref is not None else None
-    moments = {name: parse(where[name] or "") for name in ("since", "until") if where[name] is not None}
+    moments = {name: session.moment_of(where[name] or "") for name in ("since", "until") if where[name] is not None}
     wanted = _Filter(kind=where["kind"], key=key, actor=where["actor"], **moments)
     printer = _Printer(session.form)
     shown = (record for record in printer.noting(upto.upto(session.records())) if wanted.shows(record.commit))
@@ -196,8 +198,8 @@ def _entry(commit: Commit, event: Event) -> dict[str, object]:
 )
 def diff(session: Session, start: str, end: str | None) -> None:
     """Show what differs between two moments, one line per object; TO is the end of the log if absent."""
-    one = _position(session, parse(start))
-    other = _position(session, parse(end) if end is not None else END)
+    one = session.position_of(start)
+    other = session.position_of(end) if end is not None else session.head().position
     first, last = sorted((one, other))
     topology, names = Topology(), Names()
     changes = []
@@ -214,14 +216,6 @@ def diff(session: Session, start: str, end: str | None) -> None:
     )
     if not events:
         session.note(f"nothing differs between positions {one} and {other}")
-
-
-def _position(session: Session, moment: Moment) -> int:
-    """Return the position that a moment means in this log."""
-    position = 0
-    for record in moment.upto(session.records()):
-        position = record.commit.position
-    return position
 
 
 @command("head", shared=READ, examples="  midoctl head -o json")
@@ -245,7 +239,7 @@ def _head_at(session: Session) -> Head:
 
 @command(
     "verify",
-    click.Option(["--from", "start"], metavar="X", help="Only from this position or time on."),
+    click.Option(["--from", "start"], metavar="X", help="Only from this position, time or tag on."),
     examples="  midoctl verify -o json",
 )
 def verify(session: Session, start: str | None) -> None:
@@ -254,7 +248,7 @@ def verify(session: Session, start: str | None) -> None:
     The error names the first position that cannot be trusted. With --from the commits before are taken on trust.
     """
     log_ = session.open()
-    after = _before(session, parse(start)) if start is not None else GENESIS
+    after = _before(session, session.moment_of(start)) if start is not None else GENESIS
     end, topology = log_.head(), Topology()
     count, last = 0, after
     with output.progress("verifying", end.position - after.position) as advance:

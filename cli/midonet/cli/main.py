@@ -30,6 +30,7 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "log": ("history", "Show who changed what, when and why."),
         "history": ("history", "Show what became of one object."),
         "diff": ("history", "Show what differs between two moments."),
+        "tag": ("tags", "Give a position of the log a name."),
         "revert": ("revert", "Take back what one commit did, by a commit of its own."),
         "head": ("history", "Show the end of the log: position, hash, time."),
         "verify": ("history", "Check every byte of the log against its chain of hashes."),

@@ -6,17 +6,19 @@ Reads never create a log and never need to write to it. What only a write needs 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from typing import Any, Self
 
 from midonet.cli import output, quick
 from midonet.cli.moments import END, Moment, parse
 from midonet.cli.settings import Settings
-from midonet.cli.text import clean, hide_secrets
+from midonet.cli.text import clean, closest, hide_secrets
 from midonet.events.command import Op
 from midonet.events.commit import GENESIS, Head, Record
-from midonet.events.errors import Unavailable
+from midonet.events.errors import NotFound, Unavailable
 from midonet.events.evolve import fold
 from midonet.events.log import Log, open_log
+from midonet.events.tags import TAG, Tag, evolved, is_name
 from midonet.events.topology import Topology
 
 __all__ = ["Session", "handle", "ordered"]
@@ -46,11 +48,37 @@ class Session:
         """The address of the log as it was given; it may hold a password."""
         return str(self.settings.get("server"))
 
-    @property
+    @cached_property
     def moment(self) -> Moment:
         """The moment that a read is about (`--at`)."""
         text = self.settings.get("at")
-        return parse(text) if text is not None else END
+        return self.moment_of(text) if text is not None else END
+
+    def moment_of(self, text: str) -> Moment:
+        """Return the moment that a text means: a position, a time or a tag; `NotFound` if it means none."""
+        if not is_name(text):
+            return parse(text)
+        tags = self.tags()
+        if text not in tags:
+            raise NotFound(f"there is no tag {text!r}{closest(text, tags)}", tag=text)
+        return Moment(position=tags[text].position, hash=tags[text].hash)
+
+    def position_of(self, text: str) -> int:
+        """Return the position that a moment means in this log."""
+        position = 0
+        for record in self.moment_of(text).upto(self.records()):
+            position = record.commit.position
+        return position
+
+    def tags(self, moment: Moment = END) -> Mapping[str, Tag]:
+        """Return the tags by name, as of a moment."""
+        tags: dict[str, Tag | None] = {}
+        for record in moment.upto(self.records()):
+            for event in record.commit.events:
+                if event.key.startswith(f"{TAG}/"):
+                    name, verb = event.key.partition("/")[2], event.type.rpartition(".")[2]
+                    tags[name] = evolved(tags.get(name), verb, event.data)
+        return {name: tag for name, tag in tags.items() if tag is not None}
 
     def records(self) -> Iterator[Record]:
         """Yield all commits of the log; none, with a note, if there is no log yet."""

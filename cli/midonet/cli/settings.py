@@ -116,7 +116,7 @@ SETTINGS: Mapping[str, Setting] = {
     "zookeeper": Setting(("--zookeeper",), "HOSTS", "ZooKeeper servers with the views, HOST:PORT[,…]."),
     "root": Setting(("--root",), "PATH", "ZooKeeper path of the views.", _zookeeper_root, lambda _: "/midonet"),
     "cluster": Setting(("--cluster",), "URL", "HTTP address of a midonet-cluster, for its status."),
-    "at": Setting(("--at",), "X", "As of a position or an RFC 3339 time."),
+    "at": Setting(("--at",), "X", "As of a position, an RFC 3339 time or a tag."),
     "dry_run": Setting(("--dry-run",), "", "Show what would happen; write nothing.", _flag, lambda _: False),
     "if_head": Setting(("--if-head",), "N", "Refuse unless the log is at position N.", _position),
     "command_id": Setting(("--command-id",), "ID", "Id of the command: running it again never does it twice.", _line),

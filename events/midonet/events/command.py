@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from midonet.events.commit import Event, canonical, sha256
 
-__all__ = ["AddItem", "Command", "Create", "Delete", "Op", "Put", "RemoveItem", "Revert", "Update"]
+__all__ = ["AddItem", "Command", "Create", "Delete", "DropTag", "Op", "Put", "RemoveItem", "Revert", "SetTag", "Update"]
 
 
 class Create(Struct, frozen=True, tag="create", tag_field="op"):
@@ -71,7 +71,26 @@ class Revert(Struct, frozen=True, tag="revert", tag_field="op"):
     events: list[Event]
 
 
-Op = Create | Update | Delete | AddItem | RemoveItem | Put | Revert
+class SetTag(Struct, frozen=True, tag="set-tag", tag_field="op"):
+    """Give a position a name, with the hash and time of the commit there. Refused if another position has it already.
+
+    Unless it is to `move`.
+    """
+
+    name: str
+    position: int
+    hash: str
+    time: str
+    move: bool = False
+
+
+class DropTag(Struct, frozen=True, tag="drop-tag", tag_field="op"):
+    """Delete a tag; the position that it names stays what it is."""
+
+    name: str
+
+
+Op = Create | Update | Delete | AddItem | RemoveItem | Put | Revert | SetTag | DropTag
 
 
 class Command(Struct, frozen=True):

@@ -16,6 +16,7 @@ from midonet.events.commit import Event
 from midonet.events.errors import Conflict, InUse, MidonetError, NotFound
 from midonet.events.model import KINDS, Entity, OnDelete
 from midonet.events.pools import POOLS, allocate
+from midonet.events.tags import tag_event
 from midonet.events.topology import Topology
 
 __all__ = ["Draft", "drafting", "label"]
@@ -39,7 +40,7 @@ class Draft:
         self._command_id = command_id
         self._ids = 0
         self._before: dict[str, Entity | None] = {}
-        self._cursors = dict(topology.cursors)
+        self._notes = topology.notes()
 
     def new_id(self) -> str:
         """Return the next object id: the same command decided again gives the same ids."""
@@ -145,7 +146,13 @@ class Draft:
 
     def events(self) -> list[Event]:
         """Return what the draft comes to, one event per object, in the order in which they were first touched."""
-        return [event for object_id, old in self._before.items() if (event := self._event(object_id, old))]
+        found = [self._event(object_id, old) for object_id, old in self._before.items()]
+        return [event for event in (*found, *self._tag_events()) if event is not None]
+
+    def _tag_events(self) -> Iterator[Event | None]:
+        """Yield what became of tags; the few that there are hold no other mark of being touched."""
+        old, new = self._notes.tags, self.topology.tags
+        yield from (tag_event(name, old.get(name), new.get(name)) for name in {**old, **new})
 
     def _event(self, object_id: str, old: Entity | None) -> Event | None:
         new = self.topology.find(object_id)
@@ -157,8 +164,7 @@ class Draft:
         """Leave the topology exactly as it was."""
         for object_id, old in reversed(self._before.items()):
             self.topology.swap(object_id, old)
-        self.topology.cursors.clear()
-        self.topology.cursors.update(self._cursors)
+        self.topology.put_back(self._notes)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from midonet.events.commit import Event
 from midonet.events.draft import Draft, drafting, label
 from midonet.events.errors import Conflict, MidonetError
 from midonet.events.model import Entity, kind_of, plain
+from midonet.events.tags import TAG, Tag, evolved
 from midonet.events.topology import Topology
 
 __all__ = ["revert"]
@@ -40,6 +41,9 @@ def revert(draft: Draft, op: Revert) -> None:
 def _take_back(draft: Draft, event: Event) -> Iterator[MidonetError]:
     """Let one inverse event happen, or yield why it cannot."""
     kind_name, _, object_id = event.key.partition("/")
+    if kind_name == TAG:
+        yield from _tag_back(draft.topology.tags, object_id, event)
+        return
     kind = kind_of(kind_name)
     now = draft.topology.find(object_id)
     verb = event.type.rpartition(".")[2]
@@ -56,6 +60,19 @@ def _take_back(draft: Draft, event: Event) -> Iterator[MidonetError]:
     if not conflicts:
         draft.restore(object_id, then)
     yield from conflicts
+
+
+def _tag_back(tags: dict[str, Tag], name: str, event: Event) -> Iterator[Conflict]:
+    verb, now = event.type.rpartition(".")[2], tags.pop(name, None)
+    changed = event.data.get("changed", {})
+    left = {field: pair[0] for field, pair in changed.items()} if changed else event.data if verb == "deleted" else {}
+    found = {} if now is None else msgspec.to_builtins(now)
+    if bool(found) != bool(left) or any(found.get(field) != value for field, value in left.items()):
+        yield Conflict(f"tag {name} is no longer as the commit left it", tag=name)
+        return
+    then = evolved(now, verb, event.data)
+    if then is not None:
+        tags[name] = then
 
 
 def _with(now: Entity, changed: Mapping[str, Sequence[Any]], side: int) -> Entity:

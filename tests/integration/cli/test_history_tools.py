@@ -51,3 +51,67 @@ def test_a_revert_takes_the_options_of_a_write(bound: Midoctl) -> None:
     assert bound.ok("revert", "2", "--command-id", "undo")["position"] == first["position"] == 3
     bound.refused(4, "revert", "9")
     bound.refused(2, "revert", "0")
+
+
+def test_a_tag_names_a_moment_everywhere(bound: Midoctl) -> None:
+    done = bound.ok("tag", "before-upgrade", "1", "-m", "ticket 9")
+    assert [event["type"] for event in done["events"]] == ["tag.created"]
+    bound.ok("tag", "v2.0")
+    assert bound.ok("port", "show", "web/p1", "--at", "before-upgrade")["host"] is None
+    assert bound.ok("diff", "before-upgrade", "v2.0")["events"] == bound.ok("diff", "1", "3")["events"]
+    assert bound("log", "--since", "v2.0", "-o", "name").out == "3\n4\n"
+    assert bound.ok("head", "--at", "v2.0")["position"] == 3
+    assert bound.ok("verify", "--from", "v2.0")["count"] == 2
+    assert [(tag["name"], tag["position"]) for tag in bound.ok("tag")] == [("before-upgrade", 1), ("v2.0", 3)]
+    assert [tag["name"] for tag in bound.ok("tag", "list", "--at", "3")] == ["before-upgrade"]
+    assert bound("log", "--kind", "tag", "-n", "1").out.endswith("tag v2.0 created: position 3\n")
+
+
+def test_a_tag_holds_the_hash_of_its_commit(bound: Midoctl) -> None:
+    bound.ok("tag", "first", "1")
+    (tag,) = bound.ok("tag")
+    assert {field: tag[field] for field in ("hash", "time")} == {
+        field: bound.ok("head", "--at", "1")[field] for field in ("hash", "time")
+    }
+
+
+def test_tags_are_moved_and_deleted_by_commits(bound: Midoctl) -> None:
+    bound.ok("tag", "stable", "1")
+    bound.refused(3, "tag", "stable", "2")
+    assert bound.ok("tag", "stable", "1")["events"] == []
+    assert bound.ok("tag", "stable", "2", "--move")["events"][0]["type"] == "tag.moved"
+    bound.ok("tag", "stable", "--delete")
+    assert bound.ok("tag") == []
+    bound.refused(4, "port", "list", "--at", "stable")
+    bound.ok("revert", "5")
+    bound.ok("revert", "4")
+    assert [tag["position"] for tag in bound.ok("tag")] == [1]
+    bound.refused(3, "revert", "4")
+
+
+def test_tags_are_no_part_of_the_network(bound: Midoctl) -> None:
+    bound.ok("tag", "stable")
+    assert bound.ok("diff", "2")["events"] == []
+    exported = bound("export").out
+    assert "stable" not in exported
+    assert bound.ok("apply", "--prune", "-f", "-", stdin=exported.encode())["events"] == []
+    assert [tag["name"] for tag in bound.ok("tag")] == ["stable"]
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["tag", "1st"], 3),
+        (["tag", "a/b"], 3),
+        (["tag", "new", "99"], 4),
+        (["tag", "none", "--delete"], 4),
+        (["tag", "list", "3"], 2),
+        (["tag", "--delete"], 2),
+        (["tag", "new", "2", "--delete"], 2),
+        (["diff", "nosuch"], 4),
+        (["log", "--since", "nosuch"], 4),
+    ],
+)
+def test_a_tag_that_makes_no_sense_is_refused(bound: Midoctl, words: list[str], status: int) -> None:
+    bound.refused(status, *words)
+    assert bound.ok("head")["position"] == 2

@@ -34,7 +34,7 @@ from midonet.events.errors import (
 from midonet.events.evolve import Change, fold
 from midonet.events.log.port import Log
 from midonet.events.model import Entity, kind_of, plain
-from midonet.events.topology import Topology
+from midonet.events.topology import Notes, Topology
 
 __all__ = ["Context", "Result", "Store", "new_command_id"]
 
@@ -281,24 +281,22 @@ class _Trial:
         self.raws: list[bytes] = []
         self.size = 0
         self._topology = topology
-        self._undo: list[tuple[Head, dict[str, int], list[Change]]] = []
-        self._before = (topology.head, dict(topology.cursors))
+        self._undo: list[tuple[Notes, list[Change]]] = []
+        self._before = topology.notes()
 
     def add(self, raw: bytes, changes: list[Change]) -> None:
         """Note a commit that was just folded."""
         self.raws.append(raw)
         self.size += len(raw)
-        self._undo.append((*self._before, changes))
-        self._before = (self._topology.head, dict(self._topology.cursors))
+        self._undo.append((self._before, changes))
+        self._before = self._topology.notes()
 
     def take_back(self, accepted: int) -> None:
         """Leave the topology as it was after the first `accepted` commits."""
-        for head, cursors, changes in reversed(self._undo[accepted:]):
+        for notes, changes in reversed(self._undo[accepted:]):
             for change in reversed(changes):
                 self._topology.swap(change.id, change.old)
-            self._topology.head = head
-            self._topology.cursors.clear()
-            self._topology.cursors.update(cursors)
+            self._topology.put_back(notes)
 
 
 _NOTHING = Decision([], None)
