@@ -29,6 +29,7 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "History": {
         "log": ("history", "Show who changed what, when and why."),
         "history": ("history", "Show what became of one object."),
+        "blame": ("blame", "Show who wrote each field of an object last."),
         "diff": ("history", "Show what differs between two moments."),
         "tag": ("tags", "Give a position of the log a name."),
         "revert": ("revert", "Take back what one commit did, by a commit of its own."),

@@ -115,3 +115,26 @@ def test_tags_are_no_part_of_the_network(bound: Midoctl) -> None:
 def test_a_tag_that_makes_no_sense_is_refused(bound: Midoctl, words: list[str], status: int) -> None:
     bound.refused(status, *words)
     assert bound.ok("head")["position"] == 2
+
+
+def test_every_field_has_its_last_writer(bound: Midoctl) -> None:
+    bound.ok("port", "set", "web/p1", "--no-admin-state-up", "--actor", "bob@ops")
+    rows = {row["field"]: row for row in bound.ok("blame", "web/p1")}
+    shown = bound.ok("port", "show", "web/p1")
+    assert {field: row["value"] for field, row in rows.items()} == {
+        field: value for field, value in shown.items() if field not in ("id", "kind", "position")
+    }
+    assert [(rows[f]["position"], rows[f]["reason"]) for f in ("name", "host", "admin_state_up")] == [
+        (1, None),
+        (2, "ticket 7"),
+        (3, None),
+    ]
+    assert rows["admin_state_up"]["actor"] == "bob@ops"
+    assert set(rows["host"]) == {"field", "value", "position", "time", "actor", "reason"}
+
+
+def test_blame_speaks_of_moments_and_of_what_was_deleted(bound: Midoctl) -> None:
+    bound.ok("bridge", "delete", "web")
+    assert {row["position"] for row in bound.ok("blame", "web/p1", "--at", "1")} == {1}
+    assert "tap1" in bound("blame", "web/p1").out
+    bound.refused(4, "blame", "nosuch")
