@@ -20,7 +20,7 @@ _BATCH = 1_000
 
 def single(*, quick: bool) -> Iterator[Row]:
     """One command at a time: validate, decide, append durably, fold."""
-    pairs = 11 if quick else 31
+    pairs = 9 if quick else 31
     with directory() as place, opened(sqlite_url(place / "log.db")) as store, Peer(place / "peer.db") as peer:
         ours = _single(store, created(store, "bridge", name="bridge"))
         found = alternate(pairs, ours, _peer_single(peer, peer.create_bridge("bridge")))

@@ -71,20 +71,23 @@ class Rows:
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self._lock = Lock()
         self._sightings: list[Sighting] = []
+        self._latest = b""
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def expect(self, text: str) -> Sighting:
-        """Return when an update of the table holds a text."""
+        """Return when an update of the table holds a text; the latest one counts as well."""
         sighting = Sighting(lambda line: text.encode() in line)
         with self._lock:
-            self._sightings.append(sighting)
+            if not sighting.look(self._latest):
+                self._sightings.append(sighting)
         return sighting
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             with self._lock:
+                self._latest = line
                 self._sightings = [sighting for sighting in self._sightings if not sighting.look(line)]
 
     def close(self) -> None:

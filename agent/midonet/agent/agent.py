@@ -154,17 +154,22 @@ class Agent:
         if snapshot is None:
             return
         self._told(snapshot)
-        bound = snapshot.bound_to(self._process.host)
-        if bound != self._bound:
-            self._bound = bound
+        self._bound = snapshot.bound_to(self._process.host)
+        if {port.interface for port in self._bound} == self._states.keys():
+            self._select()
+        else:
             self._look()
 
     def _look(self) -> None:
         """See how the interfaces of our ports do."""
         self._states = self._interfaces.states(port.interface for port in self._bound if port.interface)
+        self._next_look = monotonic() + TICK
+        self._select()
+
+    def _select(self) -> None:
+        """Work out which ports carry traffic."""
         up = (port for port in self._bound if self._states.get(port.interface or "") == "up")
         self._port_nodes = {self._paths.port_state(port.id): port_node(port) for port in up}
-        self._next_look = monotonic() + TICK
 
     def _desired(self) -> dict[str, bytes]:
         """Return the nodes that there should be; ports only once the host is ours."""

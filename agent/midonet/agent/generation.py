@@ -9,7 +9,8 @@ what was read is the view at the checkpoint of transaction `z` if and only if ev
 Pure: it is told of events and replies, and does no I/O.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from midonet.agent.documents import Checkpoint, Node, Paths, Unreadable, read_checkpoint, read_index, read_objects
@@ -22,12 +23,10 @@ __all__ = ["Generation"]
 class _Held(NamedTuple):
     """A document as it was read; where it could not be understood, as it was when it could."""
 
-    zxid: int
-    objects: Mapping[str, Entity]
-    problem: str | None
-
-
-_NOTHING = _Held(-1, {}, None)
+    kind: str
+    zxid: int = -1
+    objects: Mapping[str, Entity] = MappingProxyType({})
+    problem: str | None = None
 
 
 class Generation:
@@ -54,8 +53,8 @@ class Generation:
         """The documents that the index names, with their kinds."""
         self._held: dict[str, _Held] = {}
         self._objects: dict[str, Mapping[str, Entity]] = {}
-        self._touched: set[str] = set()
-        """Kinds of which `_objects` is not yet what `_held` says."""
+        self._before: dict[str, _Held] = {}
+        """The documents of which `_objects` has not the present content, and the content that it has."""
         self._reading: set[str] = set()
         """What was read in this round: if it changes again, that is a matter of the next."""
         self._unproven: dict[str, int] = {}
@@ -115,10 +114,10 @@ class Generation:
 
     def snapshot(self) -> Snapshot:
         """Return the state at the checkpoint; only while nothing is unsettled."""
-        if self._touched:
-            self._objects = {**self._objects, **{kind: self._merged(kind) for kind in self._touched}}
+        if self._before:
+            self._objects = {**self._objects, **dict(self._merged())}
             self.problems = {path: held.problem for path, held in self._held.items() if held.problem}
-            self._touched.clear()
+            self._before.clear()
         checkpoint = self._checkpoint
         return Snapshot(self.name, checkpoint.position, checkpoint.hash, self._in_topology, self._objects)
 
@@ -128,9 +127,8 @@ class Generation:
 
     def _store_index(self, node: Node) -> None:
         kinds = {} if node.data is None else read_index(node.data, self._models)
-        for path in self._kinds.keys() - kinds.keys():
-            self._touched.add(self._kinds[path])
-            self._held.pop(path, None)
+        for path in self._held.keys() - kinds.keys():
+            self._before.setdefault(path, self._held.pop(path))
         self.stale = {path for path in self.stale if path not in self._kinds or path in kinds}
         self.stale |= kinds.keys() - self._kinds.keys()
         self._kinds = kinds
@@ -139,20 +137,39 @@ class Generation:
         self._unproven[self._index_path] = node.zxid
 
     def _store_document(self, path: str, node: Node) -> None:
-        before = self._held.get(path, _NOTHING)
-        if before.zxid == node.zxid:
-            return
         kind = self._kinds[path]
+        held = self._held.get(path, _Held(kind))
+        if held.zxid == node.zxid:
+            return
+        self._before.setdefault(path, held)
         try:
-            self._held[path] = _Held(node.zxid, read_objects(node.data, kind), None)
+            self._held[path] = _Held(kind, node.zxid, read_objects(node.data, kind))
         except Unreadable as error:
-            self._held[path] = _Held(node.zxid, before.objects, str(error))
-        self._touched.add(kind)
+            self._held[path] = _Held(kind, node.zxid, held.objects, str(error))
         self._unproven[path] = node.zxid
 
-    def _merged(self, kind: str) -> dict[str, Entity]:
+    def _merged(self) -> Iterator[tuple[str, dict[str, Entity]]]:
+        """Yield the objects of every kind of which a document changed."""
+        for kind in {before.kind for before in self._before.values()}:
+            changed = {path: before for path, before in self._before.items() if before.kind == kind}
+            if any(before.problem for before in changed.values()):
+                yield kind, self._collected(path for path, held in self._held.items() if held.kind == kind)
+            else:
+                yield kind, self._patched(self._objects.get(kind, {}), changed)
+
+    def _patched(self, objects: Mapping[str, Entity], changed: Mapping[str, _Held]) -> dict[str, Entity]:
+        """Return objects with the content that changed documents have now: a copy, and work for what changed."""
+        patched = dict(objects)
+        present = self._collected(path for path in changed if path in self._held)
+        former = {object_id for before in changed.values() for object_id in before.objects}
+        for object_id in former - present.keys():
+            patched.pop(object_id, None)
+        patched.update(present)
+        return patched
+
+    def _collected(self, paths: Iterable[str]) -> dict[str, Entity]:
+        """Return the objects of documents; what an unusable one keeps counts less than what others hold by now."""
         objects: dict[str, Entity] = {}
-        for path, its_kind in self._kinds.items():
-            if its_kind == kind:
-                objects.update(self._held[path].objects)
+        for held in sorted((self._held[path] for path in paths), key=lambda held: held.problem is None):
+            objects.update(held.objects)
         return objects

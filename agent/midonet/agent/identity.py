@@ -64,19 +64,24 @@ def _read_or_create(file: Path) -> str:
 
 def _read(file: Path) -> str | None:
     try:
-        text = file.read_text()
-        return str(UUID(text.strip()))
+        content = file.read_bytes()
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise Misconfigured(f"cannot read the host id file {file}: {error.strerror}", file=str(file)) from None
-    except ValueError as error:
-        what = "no text" if isinstance(error, UnicodeDecodeError) else repr(text.strip()[:_MAX_SHOWN])
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"cannot read the host id file {file}: {_reason(error)}", file=str(file)) from None
+    text = content.decode(errors="replace").strip()
+    try:
+        return str(UUID(text))
+    except ValueError:
         raise InvalidValue(
-            f"the host id file {file} holds {what}, not a UUID; put the right one there, or remove the file to give "
-            "this host a new identity",
+            f"the host id file {file} holds {text[:_MAX_SHOWN]!r}, not a UUID; put the right one there, or remove the "
+            "file to give this host a new identity",
             file=str(file),
         ) from None
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _create(file: Path) -> None:

@@ -41,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = command.main(words, prog_name="midonet-agent", standalone_mode=False)
     except errors.MidonetError as error:
         return _fail(error, words)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
     except click.ClickException as error:
         return _fail(errors.UsageError(error.format_message().rstrip(".")), words)
     except (KeyboardInterrupt, click.Abort):

@@ -35,8 +35,8 @@ PATIENCE = 3.0
 _RETRY = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 2.0}
 """For ever, at first quickly, never more than about two seconds apart."""
 
-_PIPELINE = 500
-"""Requests on the wire at a time: kazoo writes a byte per request into a socket pair, which must not fill up."""
+_PIPELINE = 100
+"""Requests under way: kazoo wakes its thread by a byte for each, through a socket pair that takes some 250."""
 
 _PERSISTENT_RECURSIVE = 1
 
@@ -70,7 +70,8 @@ class Session:
 
     def keep_trying(self) -> None:
         """Start to connect, unless that is under way already."""
-        self._client.start_unless_running()
+        with _answered():
+            self._client.start_unless_running()
 
     def watch(self, path: str) -> None:
         """Note from now on in `changes` whatever happens to `path` and below, whether it exists or not."""

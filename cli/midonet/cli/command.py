@@ -3,19 +3,26 @@
 Nothing in here may import the model or a library beyond click.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import click
 
 from midonet.cli.kinds import OTHER_WORDS
 from midonet.cli.output import write
-from midonet.cli.settings import EVERYWHERE, Settings, shared_option
+from midonet.cli.settings import EVERYWHERE, SETTINGS, Settings, shared_option
 from midonet.cli.text import closest
 
-__all__ = ["Command", "Group", "command", "in_paragraphs"]
+__all__ = ["Command", "DataOption", "Group", "command", "in_paragraphs"]
 
 _TRUTH = ("true", "false", "yes", "no", "on", "off", "1", "0")
+
+
+class DataOption(click.Option):
+    """An option that says what an object is like. It can only be given on the command line."""
+
+    is_switch = False
+    """Whether it is a yes/no option that may stand alone."""
 
 
 class Command(click.Command):
@@ -24,13 +31,16 @@ class Command(click.Command):
     def __init__(self, name: str | None, *, params: Iterable[click.Parameter] = (), **attributes: Any) -> None:
         own: list[click.Parameter] = list(params)
         taken = {param.name for param in own}  # `log --actor` filters
+        for param in own:
+            if isinstance(param, click.Option) and not isinstance(param, DataOption) and param.name not in SETTINGS:
+                param.envvar = f"MIDOCTL_{param.opts[-1].lstrip('-').replace('-', '_').upper()}"
         shared: list[click.Parameter] = [shared_option(name) for name in EVERYWHERE if name not in taken]
         super().__init__(name, params=own + shared, **attributes)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Let a yes/no option stand alone, be turned round by `--no-…`, or be followed by true or false."""
-        switches = {name: opt for opt in self.params if getattr(opt, "is_switch", False) for name in opt.opts}
-        return super().parse_args(ctx, _with_truths(args, switches) if switches else args)
+        switches = {name for opt in self.params if isinstance(opt, DataOption) and opt.is_switch for name in opt.opts}
+        return super().parse_args(ctx, _with_truths(args, switches))
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Return the option that prints the help."""
@@ -66,7 +76,7 @@ def _format_options(command: click.Command, ctx: click.Context, formatter: click
     formatter.write_text(f"Common options, before or after the command: {names} (see midoctl --help).")
 
 
-def _with_truths(args: Sequence[str], switches: Mapping[str, click.Parameter]) -> list[str]:
+def _with_truths(args: Sequence[str], switches: Collection[str]) -> list[str]:
     """Join every yes/no option with its value, so that it never takes another argument for one."""
     joined: list[str] = []
     rest = list(args)

@@ -20,9 +20,13 @@ _LONG = 300
 
 _FILES = (
     click.Option(
-        ["-f", "--file", "files"], metavar="FILE", multiple=True, help="YAML file; - is standard input (repeatable)."
+        ["-f", "--file", "files"],
+        metavar="FILE",
+        type=click.Path(),
+        multiple=True,
+        help="YAML file; - is standard input (repeatable).",
     ),
-    click.Argument(["more"], metavar="[FILE]…", nargs=-1, required=False),
+    click.Argument(["more"], metavar="[FILE]…", type=click.Path(), nargs=-1, required=False),
     click.Option(["--prune"], is_flag=True, help="Delete every object that the files do not describe."),
 )
 

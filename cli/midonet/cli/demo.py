@@ -1,8 +1,8 @@
 """`midoctl demo`: starts the demo, which comes with a checkout of the project and not with its packages."""
 
+import importlib.util
 import runpy
 import sys
-from importlib.util import find_spec
 
 import click
 
@@ -21,7 +21,7 @@ __all__ = ["demo"]
 def demo(session: Session, log: str) -> None:
     """Show the main job on real servers of its own, which are gone afterwards."""
     del session
-    if find_spec("midonet.demo") is None:
+    if importlib.util.find_spec("midonet.demo") is None:
         raise NotFound("the demo is not installed: it is part of a checkout of the project, see README.md (make demo)")
     sys.argv = ["midonet.demo", "--log", log]
     try:

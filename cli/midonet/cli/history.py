@@ -1,5 +1,6 @@
 """Ask the log: who changed what, when and why; what became of an object; what differs; whether all bytes are right."""
 
+import gc
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -87,6 +88,7 @@ def log(session: Session, ref: str | None, limit: int | None, *, follow: bool, *
 
 def _follow(session: Session, printer: "_Printer", wanted: _Filter) -> None:
     output.flush()
+    gc.enable()  # this may go on for days
     for item in session.open().follow(printer.head, stopped=lambda: False):
         if isinstance(item, Record):
             printer.note(item)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from midonet.cli.command import Command, command
+from midonet.cli.command import Command, DataOption, command
 from midonet.cli.objects import ID, PLACE, FieldOption, created_fields, field_options, given, ref_argument
 from midonet.cli.session import Session
 from midonet.cli.settings import WRITE
@@ -86,8 +86,8 @@ def _port_unbind(port: str) -> Op:
     return Update("port", port, {"host": None, "interface": None})
 
 
-def _member(name: str, metavar: str, text: str) -> click.Option:
-    return click.Option([f"--{name}"], metavar=metavar, help=text, required=True)
+def _member(name: str, metavar: str, text: str) -> DataOption:
+    return DataOption([f"--{name}"], metavar=metavar, help=text, required=True)
 
 
 @_link(

@@ -51,7 +51,7 @@ _HELP = """Change a virtual network by commands, and ask its history.
 
 Every accepted command becomes one commit on a log. Without a command, midoctl says where the log is and
 what is in it. REF is an id, a name, PARENT/NAME, or the first 8 or more characters of an id. Every option can be
-set as MIDOCTL_OPTION or in ~/.config/midoctl/config.yaml.
+set in the environment (MIDOCTL_DRY_RUN=1), those below and --wait also in ~/.config/midoctl/config.yaml.
 """
 
 _EXAMPLES = """  midoctl bridge create web

@@ -1,30 +1,29 @@
 """The commands that every kind has, generated from its declaration: create, list, show, set, clear, delete."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
 
-from midonet.cli import output
-from midonet.cli.command import Command, Group, command
+from midonet.cli.command import Command, DataOption, Group, command
 from midonet.cli.completion import complete_fields, complete_refs
 from midonet.cli.kinds import KIND_HELP
 from midonet.cli.session import Session, handle, ordered
 from midonet.cli.settings import READ, WRITE
+from midonet.cli.tables import object_card, object_table
 from midonet.cli.text import closest
 from midonet.cli.words import placeholder, value
 from midonet.events import resolve
 from midonet.events.command import Create, Delete, Update
 from midonet.events.errors import InvalidValue, UsageError
-from midonet.events.history import Names, word
 from midonet.events.model import Entity, FieldSpec, Kind, kind_of, plain
 from midonet.events.topology import Topology
 
 __all__ = ["FieldOption", "field_options", "given", "kind_group", "ref_argument"]
 
 
-class FieldOption(click.Option):
+class FieldOption(DataOption):
     """The option of a field, as its declaration says."""
 
     def __init__(self, spec: FieldSpec, *, required: bool = False) -> None:
@@ -71,8 +70,8 @@ def ref_argument(kind: str, name: str = "ref", metavar: str = "REF") -> click.Ar
     return click.Argument([name], metavar=metavar, shell_complete=complete_refs(kind))
 
 
-ID = click.Option(["--id"], metavar="UUID", help="Id of the new object; made if absent.")
-PLACE = click.Option(["--at-index", "index"], metavar="N", help="Place in the chain, from 1 on; absent: the end.")
+ID = DataOption(["--id"], metavar="UUID", help="Id of the new object; made if absent.")
+PLACE = DataOption(["--at-index", "index"], metavar="N", help="Place in the chain, from 1 on; absent: the end.")
 
 
 def kind_group(name: str) -> Group:
@@ -80,36 +79,21 @@ def kind_group(name: str) -> Group:
     from midonet.cli.links import LINKS
 
     kind = kind_of(name)
-    general = _by_name(_makers(kind))
-    links = _by_name(LINKS.get(name, ()))
-    commands = {**general, **links}
+    sections = {"Commands": [make(kind) for make in (_create, _list, _show, _set, _clear, _delete)]}
+    if name in LINKS:
+        sections["Links"] = LINKS[name]
+    commands = {str(one.name): one for section in sections.values() for one in section}
+    derived = ["id", *(field for field, spec in kind.fields.items() if spec.derived)]
     return Group(
         name,
-        sections={
-            title: {n: c.get_short_help_str(90) for n, c in part.items()} for title, part in _sections(general, links)
-        },
+        sections={title: _short_helps(section) for title, section in sections.items()},
         load=lambda verb: commands[verb],
-        help=f"{KIND_HELP[name]}\n\nRead-only fields: {', '.join(_derived(kind))}.",
+        help=f"{KIND_HELP[name]}\n\nRead-only fields: {', '.join(derived)}.",
     )
 
 
-def _by_name(commands: Iterable[Command]) -> dict[str, Command]:
-    return {str(one.name): one for one in commands}
-
-
-def _sections(general: dict[str, Command], links: dict[str, Command]) -> Iterator[tuple[str, dict[str, Command]]]:
-    yield "Commands", general
-    if links:
-        yield "Links", links
-
-
-def _derived(kind: Kind) -> list[str]:
-    return ["id", *(name for name, spec in kind.fields.items() if spec.derived)]
-
-
-def _makers(kind: Kind) -> Iterator[Command]:
-    for make in (_create, _list, _show, _set, _clear, _delete):
-        yield make(kind)
+def _short_helps(commands: Iterable[Command]) -> dict[str, str]:
+    return {str(one.name): one.get_short_help_str(90) for one in commands}
 
 
 def _create(kind: Kind) -> Command:
@@ -157,12 +141,12 @@ def _clear(kind: Kind) -> Command:
     return clear
 
 
-def field_named(kind: Kind, word_: str) -> str:
+def field_named(kind: Kind, word: str) -> str:
     """Return the field that a word names, with hyphens or underscores; `InvalidValue` says which there are."""
-    field = word_.removeprefix("--").replace("-", "_")
+    field = word.removeprefix("--").replace("-", "_")
     if field not in kind.fields:
         hint = closest(field, kind.fields) or f"; it has {', '.join(kind.fields)}"
-        raise InvalidValue(f"a {kind.name} has no field {word_!r}{hint}", field=word_, kind=kind.name)
+        raise InvalidValue(f"a {kind.name} has no field {word!r}{hint}", field=word, kind=kind.name)
     return field
 
 
@@ -185,18 +169,11 @@ def _show(kind: Kind) -> Command:
         session.print(
             ordered(plain(entity)),
             names=lambda: [handle(topology, kind.name, entity.id, entity.name)],
-            text=lambda: output.table([], list(_cells(kind, entity, Names(topology.find)))),
+            text=lambda: object_card(topology, kind, entity),
         )
 
     show.help = f"Show a {kind.name} with all its fields."
     return show
-
-
-def _cells(kind: Kind, entity: Entity, names: Names) -> Iterator[tuple[str, str]]:
-    for name, data in ordered(plain(entity)).items():
-        text = word(kind.fields.get(name), data, names)
-        ref = kind.fields[name].ref if name in kind.fields else None
-        yield name, f"{text} ({data})" if ref is not None and isinstance(data, str) and text != data else text
 
 
 def _list(kind: Kind) -> Command:
@@ -252,44 +229,22 @@ def _passes(present: Any, wanted: Any) -> bool:
 
 
 def sort_key(entity: Any) -> tuple[Any, ...]:
-    """Order by name, numbers in names by value, the nameless last; rules by chain and place."""
+    """Order by name, numbers in names by value; then the nameless by what identifies them; rules by chain and place."""
     if hasattr(entity, "index"):
         return entity.chain, entity.index
-    parts = re.split(r"([0-9]+)", entity.name or "")
-    return entity.name is None, [(int(p), "") if p.isdigit() else (-1, p) for p in parts], entity.id
+    text = entity.name or " ".join(str(getattr(entity, field)) for field in entity.IDENTITY)
+    parts = [(int(digits or -1), other) for other, digits in re.findall(r"([^0-9]+)|([0-9]+)", text)]
+    return entity.name is None, parts, entity.id
 
 
 def _print_list(session: Session, topology: Topology, kind: Kind, found: Sequence[Entity]) -> None:
     session.print(
         [ordered(plain(entity)) for entity in found],
         names=lambda: (handle(topology, kind.name, entity.id, entity.name) for entity in found),
-        text=lambda: _table(topology, kind, found),
+        text=lambda: object_table(topology, kind, found),
     )
     if not found:
         session.note(f"no {kind.name}s")
-
-
-def _table(topology: Topology, kind: Kind, found: Sequence[Entity]) -> str:
-    """Return a table of the fields that say something: those where an object differs from the default."""
-    if not found:
-        return ""
-    names = Names(topology.find)
-    fields = [
-        name
-        for name, spec in kind.fields.items()
-        if name not in ("id", "name", "position")
-        and any(getattr(e, name) not in (None, (), spec.default) for e in found)
-    ]
-    rows = [
-        [e.name or "", e.id, *(_cell(kind.fields[f], data[f], names) for f in fields)]
-        for e in found
-        for data in [plain(e)]
-    ]
-    return output.table(["name", "id", *(field.replace("_", " ") for field in fields)], rows)
-
-
-def _cell(spec: FieldSpec, data: Any, names: Names) -> str:
-    return "" if data is None or data in ([], ()) else word(spec, data, names)
 
 
 def _examples(kind: Kind, verb: str) -> str:

@@ -57,7 +57,9 @@ def records(url: str) -> Iterator[Record]:
         except sqlite3.Error:
             pass  # the real backend says what is wrong
     with closing(open_log(url, create=False)) as log:
-        yield from log.read(last)
+        for record in log.read():  # from the start: a bad commit may have looked well before its successor was seen
+            if record.commit.position > last.position:
+                yield record
 
 
 def _columns(record: Record) -> list[object]:

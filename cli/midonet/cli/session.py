@@ -64,9 +64,11 @@ class Session:
         return Moment(position=tags[text].position, hash=tags[text].hash)
 
     def position_of(self, text: str) -> int:
-        """Return the position that a moment means in this log."""
-        position = 0
-        for record in self.moment_of(text).upto(self.records()):
+        """Return the position that a moment means in this log; whether a number is a position of it is still open."""
+        moment, position = self.moment_of(text), 0
+        if moment.position is not None and moment.hash is None:
+            return moment.position
+        for record in moment.upto(self.records()):
             position = record.commit.position
         return position
 
@@ -100,11 +102,11 @@ class Session:
             fold(topology, record)
         return topology
 
-    def open(self, *, create: bool = False) -> Log:
-        """Open the log itself; `Unavailable` if there is none, unless it shall be made."""
-        if not create and quick.absent(self.url):
+    def open(self) -> Log:
+        """Open the log itself; `Unavailable` if there is none."""
+        if quick.absent(self.url):
             raise Unavailable(f"there is no log at {hide_secrets(self.url)}")
-        log = open_log(self.url, create=create)
+        log = open_log(self.url, create=False)
         self._stack.callback(log.close)
         return log
 

@@ -40,14 +40,14 @@ class Event(Struct, frozen=True, gc=False):
     data: dict[str, Any]
 
 
-class CommandRef(Struct, frozen=True):
+class CommandRef(Struct, frozen=True, gc=False):
     """The command behind a commit: its name and the digest of its canonical form."""
 
     name: str
     digest: Digest
 
 
-class Commit(Struct, frozen=True, kw_only=True):
+class Commit(Struct, frozen=True, kw_only=True, gc=False):
     """All events of one accepted command, with who, when and why."""
 
     v: Literal[1] = 1
@@ -76,7 +76,7 @@ GENESIS = Head()
 """The head of an empty log."""
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, gc=False):
     """An accepted commit together with the raw bytes that the chain protects."""
 
     commit: Commit

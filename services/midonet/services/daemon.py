@@ -26,7 +26,7 @@ from midonet.services.state import State, lines, page, reasons
 
 __all__ = ["Daemon"]
 
-_STOP_SECONDS = 8.0
+_STOP_SECONDS = 7.5
 """What does not end by then is left behind: SIGTERM promises ten seconds."""
 
 

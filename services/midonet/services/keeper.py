@@ -108,7 +108,7 @@ class Keeper:
         return self._thread is not None and self._thread.is_alive()
 
     def status(self) -> ServiceStatus:
-        """Return the status as of at most a second ago."""
+        """Return how the service is now."""
         reason = self._trouble()
         return ServiceStatus(self.name, self._state, reason is None, reason, self._restarts, self._last_error)
 
@@ -124,7 +124,19 @@ class Keeper:
     def _trouble(self) -> str | None:
         if self._state == "starting" and monotonic() - self._since > START_SECONDS:
             return f"has not started within {START_SECONDS:.0f} s"
-        return self._reason if self._state in ("running", "failed") else self._reason or f"is {self._state}"
+        service = self._service
+        if self._state == "running" and service is not None:
+            return self._complaint(service)
+        return self._reason or f"is {self._state}"
+
+    def _complaint(self, service: Service) -> str | None:
+        """Ask the service how it is; a service that cannot even answer has crashed."""
+        try:
+            health = service.health()
+        except BaseException as error:  # noqa: BLE001 - as in _run
+            self._crashed(error)
+            return describe(error)
+        return None if health.ok else health.reason or "is not healthy"
 
     def _enter(self, state: State, reason: str | None = None) -> None:
         self._state, self._since, self._reason = state, monotonic(), reason
@@ -148,7 +160,8 @@ class Keeper:
         self._crash = None
         self._enter("starting")
         cls = self._load()
-        self._await(cls.needs)
+        if not self._await(cls.needs):
+            return
         service = cls(self._context(self._crashed))
         try:
             service.start()
@@ -160,14 +173,17 @@ class Keeper:
             with suppress(Exception):  # it ends either way; what broke it matters more than what broke while it ended
                 service.stop()
 
-    def _await(self, needs: Sequence[str]) -> None:
+    def _await(self, needs: Sequence[str]) -> bool:
+        """Return whether the services that are needed run; if not, there is no more need for this one."""
         for need in needs:
             if need not in self._others:
                 raise Misconfigured(f"needs the service {need}, which is not installed", needs=need)
             self._enter("waiting", f"waits for the service {need}")
-            while not (self._others[need].running.wait(_HEALTH_SECONDS) or self._stopping.is_set()):
-                pass
+            while not self._others[need].running.wait(_HEALTH_SECONDS):
+                if self._stopping.is_set():
+                    return False
         self._enter("starting")
+        return True
 
     def _watch(self, service: Service) -> None:
         self._enter("running")
@@ -176,8 +192,7 @@ class Keeper:
             self._wake.clear()
             if self._crash is not None:
                 raise self._crash
-            health = service.health()
-            self._reason = None if health.ok else health.reason or "is not healthy"
+            self._complaint(service)
             self._wake.wait(_HEALTH_SECONDS)
         self._enter("stopping")
 

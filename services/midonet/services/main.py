@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
+from time import monotonic
 from typing import Any
 
 import click
@@ -33,6 +34,7 @@ _INTERNAL = 1
 _INTERRUPTED = 130
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
+_STOP_SECONDS = 9.0
 _TICK = 0.5
 """Seconds between two looks at how the daemon does."""
 
@@ -102,12 +104,8 @@ def _serve(settings: Settings) -> int:
     http = HttpServer(settings.http, daemon.routes())
     click.echo(http.url)
     daemon.start()
-    try:
-        while signal.sigtimedwait(_STOP, _TICK) is None:
-            daemon.tend()
-    except errors.MidonetError:
-        daemon.stop()
-        raise
+    while signal.sigtimedwait(_STOP, _TICK) is None:
+        daemon.tend()
     return _stop(daemon.stop)
 
 
@@ -115,8 +113,8 @@ def _stop(stop: Callable[[], Any]) -> int:
     """Stop cleanly, or at once when asked for a second time; end the process, whatever threads are left."""
     stopping = Thread(target=stop, daemon=True)
     stopping.start()
-    status = 0
-    while stopping.is_alive() and not status:
+    status, deadline = 0, monotonic() + _STOP_SECONDS
+    while stopping.is_alive() and monotonic() < deadline and not status:
         status = _INTERRUPTED if signal.sigtimedwait(_STOP, _TICK / 10) else 0
     sys.stdout.flush()
     os._exit(status)

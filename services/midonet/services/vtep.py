@@ -32,7 +32,7 @@ class VtepService(Service):
         self._steps: SimpleQueue[Step | None] = SimpleQueue()
         self._hosted: dict[str, Hosted] = {}
         self._stopping = Event()
-        self._attached = False
+        self._begun = False
         self._thread = Thread(target=self._run, name="vteps", daemon=True)
 
     def start(self) -> None:
@@ -42,7 +42,7 @@ class VtepService(Service):
     def stop(self) -> None:
         """Leave every VTEP as it is."""
         self._stopping.set()
-        self._steps.put(None)
+        self._steps.put(None)  # wakes the thread
         if self._thread.is_alive():
             self._thread.join()
         self.context.feed.unsubscribe(self)
@@ -51,8 +51,8 @@ class VtepService(Service):
                 list(pool.map(Hosted.stop, hosted))
 
     def health(self) -> Health:
-        """It works once it has seen the topology."""
-        return Health() if self._attached else Health(ok=False, reason="the log has not been read yet")
+        """It works once it keeps every VTEP that was there when it began."""
+        return Health() if self._begun else Health(ok=False, reason="the log has not been read yet")
 
     def projections(self) -> Sequence[Hosted]:
         """Return one for every VTEP."""
@@ -79,9 +79,10 @@ class VtepService(Service):
         try:
             self.context.feed.caught_up(self._stopping.is_set)
             self.context.feed.subscribe(self)
-            self._attached = True
-            while (step := self._steps.get()) is not None and not self._stopping.is_set():
-                self._carry_out(step)
+            while not self._stopping.is_set():
+                self._begun |= self._steps.empty()
+                if (step := self._steps.get()) is not None:
+                    self._carry_out(step)
         except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
             self.context.crashed(error)
 

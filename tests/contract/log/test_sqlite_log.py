@@ -137,6 +137,28 @@ class TestSqliteLog(LogContract):
             log.append(head, [commit(head)])
         assert [record.raw for record in log.read()] == batch[:3]
 
+    def test_a_removed_file_is_not_made_anew(self, log: Log) -> None:
+        """Its commits would seem to be lost, and those to come would be a second log."""
+        raw = commit(GENESIS)
+        log.append(GENESIS, [raw])
+        head = log.head()
+        for file in file_of(log).parent.iterdir():
+            file.unlink()
+        with pytest.raises(Unavailable, match="cannot be opened"):
+            log.append(head, [commit(head)])
+        assert not file_of(log).exists()
+
+    def test_any_file_name_will_do(self, tmp_path: Path) -> None:
+        """Also one that is no text; an error shows it as well as it can."""
+        name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.db")
+        with closing(open_log(f"sqlite:///{name}")) as log:
+            assert log.append(GENESIS, [commit(GENESIS)]) == 1
+            assert log.find("\udcff") is None
+        Path(name).write_bytes(b"no")
+        with pytest.raises(Misconfigured) as caught:
+            open_log(f"sqlite:///{name}")
+        assert caught.value.message.encode()
+
     @pytest.mark.parametrize("content", [b"not a database, but long enough to be one" * 100, b"x"])
     def test_what_is_no_database_is_refused(self, tmp_path: Path, content: bytes) -> None:
         """And left as it is."""
@@ -206,7 +228,7 @@ class TestSqliteLog(LogContract):
         assert log.append(log.head(), [commit(log.head())]) == 1
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:log.db"])
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:log.db", "sqlite:///a\0b"])
 def test_a_sqlite_log_needs_a_file(url: str) -> None:
     with pytest.raises(UsageError):
         open_log(url)

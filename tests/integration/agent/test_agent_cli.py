@@ -192,6 +192,12 @@ def test_a_bad_invocation_is_one_clear_line(words: tuple[str, ...], said: str) -
     assert said in line
 
 
+def test_without_a_command_it_says_what_there_is() -> None:
+    done = run()
+    assert done.returncode == 2
+    assert done.stderr.startswith("Usage: midonet-agent")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

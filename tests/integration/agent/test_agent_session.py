@@ -1,13 +1,16 @@
 """A session tells of changes before it shows them, and never waits for a server that hangs."""
 
 import socketserver
+import threading
 import time
 from collections.abc import Iterator
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from agents import ViewWriter, running, wait_for
 
+from midonet.agent import session as session_module
 from midonet.agent.session import PATIENCE, Session
 from midonet.events.errors import Unavailable
 from midonet.testbed import ZooKeeper
@@ -99,3 +102,25 @@ def test_what_is_no_zookeeper_does_not_end_the_agent(zookeeper: ZooKeeper, zk_ro
         with running(f"127.0.0.1:{other.server_address[1]},{zookeeper.hosts}", zk_root, host) as agent:
             wait_for(lambda: agent.status.registered)
         other.shutdown()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_client_that_broke_down_is_started_again(
+    zookeeper: ZooKeeper, writer: ViewWriter, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken: list[threading.Thread] = []
+
+    def break_once(connection: Any, buffer: bytes, offset: int) -> None:
+        if not broken:
+            broken.append(threading.current_thread())
+            raise RuntimeError("no such event")
+        read(connection, buffer, offset)
+
+    read = session_module._Connection._read_watch_event  # noqa: SLF001 - the fault has to come from somewhere
+    monkeypatch.setattr(session_module._Connection, "_read_watch_event", break_once)  # noqa: SLF001 - as above
+    writer.switch()
+    with running(zookeeper.hosts, writer.paths.pointer.removesuffix("/nsdb"), host):
+        wait_for(lambda: writer.applied(host) == 0)
+        writer.commit(1, {}, {})
+        wait_for(lambda: writer.applied(host) == 1)
+    assert not broken[0].is_alive()

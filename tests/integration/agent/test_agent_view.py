@@ -1,11 +1,13 @@
 """The agent holds what its host index names, whole at one position, whatever happens to the view."""
 
+import time
 from collections.abc import Callable, Sequence
 from threading import Event
 
 import pytest
 from agents import AgentProcess, ViewWriter, running, wait_for
 
+from midonet.agent.agent import PAUSE
 from midonet.agent.snapshot import Snapshot
 from midonet.events.model import Entity
 from midonet.events.model.devices import Bridge, Port, Router
@@ -49,10 +51,14 @@ def test_a_host_that_is_not_in_the_topology_yet(writer: ViewWriter, start: Start
 
 def test_the_position_advances_though_nothing_of_its_own_changed(writer: ViewWriter, start: Start, host: str) -> None:
     start(host)
+    wait_for(lambda: writer.state(host))
     writer.switch()
+    begin = time.monotonic()
     for position in range(1, 101):
         writer.commit(position, {"bridge/x": [WEB]}, {host: ["bridge/x"]})
     wait_for(lambda: writer.applied(host) == 100)
+    publications = writer.client.exists(writer.paths.host_state(host)).version
+    assert publications <= (time.monotonic() - begin) / PAUSE + 2
 
 
 @pytest.mark.parametrize("ensemble", [False, True], ids=["one", "three"])

@@ -91,17 +91,18 @@ def test_lists_are_repeated_or_have_commas(midoctl: Midoctl) -> None:
 
 def test_lists_are_filtered_sorted_and_paged(midoctl: Midoctl) -> None:
     midoctl.ok("host", "create", "hv1")
-    for number in (10, 9, 2):
-        midoctl.ok("bridge", "create", f"b{number}", "--tenant", "acme" if number > 5 else "other")
+    for number in ("10", "9", "2"):
+        midoctl.ok("bridge", "create", f"b{number}", "--tenant", "other" if number == "2" else "acme")
+    midoctl.ok("bridge", "create", "²", "--tenant", "other")
     midoctl.ok("port", "create", "p", "--bridge", "b2", "--host", "hv1", "--interface", "eth0")
     midoctl.ok("port", "create", "q", "--bridge", "b9")
 
     def names(*words: str) -> list[str]:
         return [found["name"] for found in midoctl.ok(*words)]
 
-    assert names("bridge", "list") == ["b2", "b9", "b10"]
+    assert names("bridge", "list") == ["b2", "b9", "b10", "²"]
     assert names("bridge", "list", "--limit", "2") == ["b2", "b9"]
-    assert names("bridge", "list", "--limit", "2", "--after", "b9") == ["b10"]
+    assert names("bridge", "list", "--limit", "2", "--after", "b9") == ["b10", "²"]
     assert names("bridge", "list", "--filter", "tenant=acme") == ["b9", "b10"]
     assert names("bridge", "list", "--filter", "tenant=acme", "--filter", "name=b9") == ["b9"]
     assert names("port", "list", "--filter", "host=hv1", "--filter", "admin-state-up=true") == ["p"]
@@ -116,7 +117,18 @@ def test_forms_of_output(network: Midoctl) -> None:
     assert network("-o", "name", "bridge", "list").out == "web\n"
     assert network("bridge", "list", "-oname").out == "web\n"
     assert yaml.safe_load(network("bridge", "list", "-o", "yaml").out)[0]["name"] == "web"
-    assert network("bridge", "list").out.splitlines()[0].split() == ["NAME", "ID", "TUNNEL", "KEY"]
+    assert network("bridge", "list").out.splitlines()[0].split() == ["NAME", "ID"]
+    assert network("rule", "list").out.splitlines()[0].split() == [
+        "ID",
+        "OF",
+        "INDEX",
+        "ACTION",
+        "NW",
+        "PROTO",
+        "TP",
+        "DST",
+    ]
+    assert "router edge" in network("port", "list").out
     assert "web" in network("port", "show", "p1").out
     assert network("-o", "name", "bridge", "create", "b").out == "b\n"
     (first,) = network.ok("bridge", "list", "--filter", "name=b")
@@ -369,6 +381,13 @@ def test_options_stand_before_or_after_the_command(midoctl: Midoctl, tmp_path: P
     ):
         assert midoctl(*words).json["object"]["name"] == "a"
     assert [(c["actor"], c["reason"]) for c in commits(midoctl, "--server", other)] == [("bob", "why")] * 3
+
+
+def test_options_of_a_command_may_come_from_the_environment(network: Midoctl) -> None:
+    network.environ |= {"MIDOCTL_LIMIT": "1", "MIDOCTL_DRY_RUN": "1", "MIDOCTL_AT": "1", "MIDOCTL_HOST": "hv1"}
+    assert len(network.ok("port", "list")) == 1
+    assert network.ok("port", "create", "p9", "--bridge", "web")["object"]["host"] is None, "a field is no option"
+    assert network.ok("head")["position"] == 1
 
 
 def test_every_kind_has_its_commands(network: Midoctl) -> None:

@@ -49,6 +49,11 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
         identity.host_id({}, tmp_path)
 
 
+def test_what_is_no_path_is_refused() -> None:
+    with pytest.raises(Misconfigured, match="null"):
+        identity.host_id({}, Path("a\0b"))
+
+
 def test_where_none_can_be_made_that_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Misconfigured, match="Not a directory"):

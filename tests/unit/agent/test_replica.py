@@ -164,6 +164,17 @@ def test_a_bad_document_keeps_its_last_good_state_and_the_others_go_on(
     assert not replica.problems
 
 
+def test_what_a_bad_document_keeps_gives_way_to_what_another_holds(replica: Replica, tree: Tree) -> None:
+    bad = f"{POINTER}/1/models/bridge/x"
+    moved = {"a": ("bridge", "y", "moved"), "b": ("bridge", "x", "B")}
+    tree.commit({**view("1", moved), bad: b"garbage", **checkpoint("1", 2)})
+    catch_up(replica, tree)
+    assert held(replica) == {"a": "moved"}
+    tree.commit({**view("1", moved), **checkpoint("1", 3)})
+    catch_up(replica, tree)
+    assert held(replica) == {"a": "moved", "b": "B"}
+
+
 def test_a_kind_of_a_newer_release_is_passed_over(replica: Replica, tree: Tree) -> None:
     tree.commit({**view("1", {"a": ("bridge", "x", "A"), "b": ("teapot", "y", "B")}), **checkpoint("1", 2)})
     catch_up(replica, tree)

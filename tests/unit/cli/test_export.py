@@ -13,7 +13,7 @@ from midonet.events.errors import MidonetError
 
 
 def random_world(seed: int) -> World:
-    random, world = Random(seed), World()
+    random, world = Random(seed), World()  # noqa: S311 - repeatable, not secret
     for _ in range(120):
         try:
             world.run(*random_command(random, world.topology).ops)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from midonet.cli.command import Group
+from midonet.cli.command import DataOption, Group
 from midonet.cli.kinds import KIND_HELP, OTHER_WORDS
 from midonet.cli.main import root
 from midonet.cli.settings import SETTINGS, Settings
@@ -73,6 +73,13 @@ def test_every_example_is_understood(line: str) -> None:
         _, next_command, words = found.resolve_command(context, [*context._protected_args, *context.args])  # noqa: SLF001 - as click does
         assert next_command is not None
         found, parent = next_command, context
+
+
+def test_every_option_but_the_fields_has_a_variable() -> None:
+    for found in ALL.values():
+        for option in found.params:
+            if isinstance(option, click.Option) and option.name not in SETTINGS:
+                assert (option.envvar is None) == isinstance(option, DataOption), option
 
 
 def test_every_option_of_a_field_is_named_like_the_field() -> None:

@@ -1,6 +1,7 @@
 """What every backend checks in the same way, and how it says that a check failed."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from midonet.events.chain import Skipped, extend
 from midonet.events.commit import MAX_COMMIT_BYTES, Head, Record
@@ -54,15 +55,18 @@ def _check_size(raw: bytes) -> None:
 
 def head_moved(expected: Head, since: Iterable[Record]) -> HeadMoved:
     """Return the error that tells a writer which commits came before its own."""
-    commits = [record.commit for record in since]
-    actual = commits[-1].position
+    commits: list[dict[str, Any]] = []
+    actual = expected.position
+    for record in since:
+        commit = record.commit
+        actual = commit.position
+        if len(commits) < _LISTED:
+            commits.append({"position": actual, "id": commit.id, "actor": commit.actor, "command": commit.command.name})
     return HeadMoved(
         f"the log is at position {actual}, not at {expected.position}",
         expected=expected.position,
         actual=actual,
-        commits=[
-            {"position": c.position, "id": c.id, "actor": c.actor, "command": c.command.name} for c in commits[:_LISTED]
-        ],
+        commits=commits,
     )
 
 

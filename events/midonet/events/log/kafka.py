@@ -36,7 +36,8 @@ __all__ = ["DEFAULT_TOPIC", "KafkaLog", "open_kafka"]
 DEFAULT_TOPIC = "midonet.topology"
 
 _URL = re.compile(r"kafka://(?P<servers>[^/@]+:\d+(,[^/@,]+:\d+)*)(/(?P<topic>[A-Za-z0-9._-]{1,249})?)?")
-_READ_SECONDS = 10.0
+_LAST_PORT = 65_535
+_READ_SECONDS = 5.0
 _ELECTION_SECONDS = 3.0
 _RECORD_OVERHEAD = 100
 
@@ -44,7 +45,7 @@ _RECORD_OVERHEAD = 100
 def open_kafka(url: str, *, create: bool) -> "KafkaLog":
     """Open the log in a Kafka topic; `create` makes the topic if absent."""
     match = _URL.fullmatch(url)
-    if match is None:
+    if match is None or any(int(port) > _LAST_PORT for port in re.findall(r":(\d+)", match["servers"])):
         raise UsageError("the address of a log on Kafka is kafka://HOST:PORT[,HOST:PORT…][/TOPIC]")
     return KafkaLog(Broker(match["servers"]), match["topic"] or DEFAULT_TOPIC, create=create)
 
@@ -97,7 +98,7 @@ class KafkaLog:
 
     def read(self, after: Head = GENESIS) -> Iterator[Record]:
         """Yield the accepted commits after `after`, up to the end as of now."""
-        return self._read(after, self._end())
+        yield from self._read(after, self._end())
 
     def follow(self, after: Head, *, stopped: Callable[[], bool], idle: float = 1.0) -> Iterator[Record | Progress]:
         """Yield as `read` does and go on with what is appended later, until `stopped()`."""
@@ -210,7 +211,11 @@ class KafkaLog:
         self._refuse_known(records)
         accepted = 0
         for chunk in _chunks(records):
-            accepted += self._write(chunk)
+            try:
+                accepted += self._write(chunk)
+            except Misconfigured:
+                if not accepted:
+                    raise
             if self._scan.head.hash != chunk[-1].hash:
                 break
         if not accepted:

@@ -113,13 +113,13 @@ class Broker(Struct, frozen=True):
         """Raise `OSError` if no broker accepts connections: the clients would take long to find out."""
         for server in self.servers.split(","):
             host, _, port = server.rpartition(":")
-            with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), timeout=1):
+            with suppress(OSError, UnicodeError), socket.create_connection((host.strip("[]"), int(port)), timeout=1):
                 return
         raise ConnectionRefusedError("no broker accepts connections")
 
     def failure(self, error: Exception) -> Unavailable:
         """Return an error of kafka-python, or of the network, as ours."""
-        return Unavailable(f"Kafka at {self.servers} does not answer: {error}", servers=self.servers)
+        return Unavailable(f"Kafka at {self.servers} is unavailable: {error}", servers=self.servers)
 
     @contextmanager
     def failures(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """What a reader of the topic remembers: where the chain is, and what it passed over.
 
 Pure bookkeeping: values in, values out, so that every order of records can be tested without a broker.
-Per commit it keeps its offset, its hash and its command id, about 250 bytes; the commits stay in the topic.
+Per commit it keeps its offset, its hash and its command id, about 200 bytes; the commits stay in the topic.
 """
 
 from array import array
@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from midonet.events.chain import Skipped, extend
 from midonet.events.commit import GENESIS, Head, Record
+from midonet.events.errors import Tampered
 from midonet.events.log.checks import tampered
 
 __all__ = ["Scan"]
@@ -100,7 +101,7 @@ class Scan:
         if len(self._passed) > _REMEMBERED:
             self._passed.popitem(last=False)
 
-    def _broken(self, orphan: _Orphan) -> Exception:
+    def _broken(self, orphan: _Orphan) -> Tampered:
         """Name the first position that cannot be trusted: the orphan itself has a successor that vouches for it."""
         following = orphan.head + 1
         if orphan.position > following:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError
+from kafka.errors import NoError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 from msgspec import Struct
 
 from midonet.events.commit import MAX_COMMIT_BYTES
@@ -64,9 +64,11 @@ def prepare_topic(admin: KafkaAdminClient, servers: str, topic: str, *, create: 
 
 def _partitions(admin: KafkaAdminClient, topic: str) -> list[Mapping[str, Any]] | None:
     described = admin.describe_topics([topic])[0]
-    code = described["error_code"]
-    if code == UnknownTopicOrPartitionError.errno:
+    error = for_code(described["error_code"])
+    if error is UnknownTopicOrPartitionError:
         return None
+    if error is not NoError:
+        raise error(topic)
     return list(described["partitions"])
 
 

@@ -95,6 +95,7 @@ class SqlLog:
         if self._fetch("exists"):
             return
         if not create:
+            self.close()
             raise Unavailable(f"there is no log at {self.url}", url=self.url)
         with suppress(Conflict), self._transaction() as cursor:  # several may create it at once
             cursor.execute(*self._sql["create"])
@@ -120,30 +121,38 @@ class SqlLog:
 
     def find(self, command_id: str) -> Record | None:
         """Return the commit of a command id, or None if the log up to its present end has none."""
-        rows = self._fetch("by_id", id=command_id)
+        try:
+            rows = self._fetch("by_id", id=command_id)
+        except UnicodeEncodeError:  # not text, so no commit can have it
+            return None
         return _alone(rows[0]) if rows else None
 
     def read(self, after: Head = GENESIS) -> Iterator[Record]:
         """Yield the accepted commits after `after`, up to the end as of now."""
-        end = self._end_beyond(after)
-        head = after
+        yield from self._read(after, self._end())
+
+    def _read(self, after: Head, end: int) -> Iterator[Record]:
+        head, rows = after, self._beyond(after, end)
         while head.position < end:
-            for row in self._between(head.position, end):
+            for row in rows or self._between(head.position, end):
                 record = self._accept(head, row, trusted=after.position)
                 head = record.head
                 yield record
+            rows = []
 
     def follow(self, after: Head, *, stopped: Callable[[], bool], idle: float = 1.0) -> Iterator[Record | Progress]:
         """Yield as `read` does and go on with what is appended later, until `stopped()`."""
-        head, end, due = after, -1, 0.0
+        head, read, due = after, -1, 0.0
         with self._database.bell() as bell:
+            end = self._end()
             while not stopped():
-                if end != head.position:
-                    for record in self.read(head):
+                if end != read:
+                    for record in self._read(head, end):
                         head, due = record.head, 0.0
                         yield record
                         if stopped():
                             return
+                    read = end
                 if monotonic() >= due:
                     due = monotonic() + idle
                     yield Progress(head)
@@ -156,16 +165,19 @@ class SqlLog:
     def _end(self) -> int:
         return self._fetch("end")[0][0] or 0
 
-    def _end_beyond(self, after: Head) -> int:
-        """Return the present end, having checked that the log still holds what the reader has seen."""
-        end = self._end()
+    def _beyond(self, after: Head, end: int) -> list[Row]:
+        """Return the first rows after `after`, having checked, by one query, that the log holds that as well."""
         if end < after.position:
             raise lost_commits(after, end)
-        if after.position:
-            found = self.head_at(after.position)
-            if not same(found, after):
-                raise diverged(after, found.hash)
-        return end
+        if not after.position:
+            return []
+        known, *rows = self._between(after.position - 1, end)
+        found = _head(known)
+        if found.position != after.position:
+            raise tampered(after.position, f"commit {after.position} is missing, the next is {found.position}")
+        if not same(found, after):
+            raise diverged(after, found.hash)
+        return rows
 
     def _between(self, after: int, end: int) -> list[Row]:
         rows = self._fetch("between", _chunk, after=after, end=end)
@@ -256,13 +268,14 @@ class SqlLog:
     def _transaction(self) -> Iterator[DBAPICursor]:
         with self._failures():
             cursor = self._live(self._begin)
-            try:
+        try:
+            with self._failures():
                 yield cursor
-            except BaseException:
-                self.close()
-                raise
-        with self._failures(committing=True):
-            cursor.execute("COMMIT")
+            with self._failures(committing=True):
+                cursor.execute("COMMIT")
+        except BaseException:
+            self.close()
+            raise
 
     def _begin(self, cursor: DBAPICursor) -> DBAPICursor:
         cursor.execute(self._database.begin)

@@ -3,6 +3,7 @@
 WAL with `synchronous=FULL`: a commit is on the disk when `append` returns; readers never wait for writers.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -49,20 +50,23 @@ _MEANINGS: dict[int, tuple[type[MidonetError], str]] = {
 def open_sqlite(url: str, *, create: bool) -> SqlLog:
     """Open the log in a SQLite file; `create` makes the file and its parent directories if absent."""
     name = url.removeprefix(_SCHEME)
-    if name == url or not name or name == ":memory:":
+    if name == url or name in {"", ":memory:"} or "\0" in name:
         raise UsageError(f"a SQLite log needs a file: {_SCHEME}FILE")
     path = Path(name).absolute()
     if create:
-        _make_parents(path)
+        _make_file(path)
     _refuse_stub(path)
-    return SqlLog(SqliteDatabase(path, create=create), create=create)
+    return SqlLog(SqliteDatabase(path), create=create)
 
 
-def _make_parents(path: Path) -> None:
+def _make_file(path: Path) -> None:
+    """Make an empty file, if there is none; SQLite itself never makes one, lest it replace a log that was removed."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch()
     except OSError as error:
-        raise Unavailable(f"{path} cannot be created: {error.strerror}", file=str(path)) from error
+        raise Unavailable(f"{_shown(path)} cannot be created: {error.strerror}", file=_shown(path)) from error
 
 
 def _refuse_stub(path: Path) -> None:
@@ -72,7 +76,12 @@ def _refuse_stub(path: Path) -> None:
     """
     with suppress(OSError):
         if path.is_file() and 0 < path.stat().st_size < _SMALLEST_DATABASE:
-            raise Misconfigured(f"{path} is not a SQLite database", file=str(path))
+            raise Misconfigured(f"{_shown(path)} is not a SQLite database", file=_shown(path))
+
+
+def _shown(path: Path) -> str:
+    """Return the name as text that can be printed: on Linux it is bytes."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 class SqliteDatabase:
@@ -82,14 +91,14 @@ class SqliteDatabase:
     begin = "BEGIN IMMEDIATE"
     exists = "SELECT 1, '' FROM sqlite_schema WHERE name = 'commits'"
 
-    def __init__(self, path: Path, *, create: bool) -> None:
+    def __init__(self, path: Path) -> None:
         self.url = f"{_SCHEME}{path}"
         self._path = path
+        self._name = _shown(path)
         self._bell = path.resolve().with_name(f"{path.resolve().name}-wal")
         self._opened: object = None
-        mode = "rwc" if create else "rw"
         self.engine = create_engine(
-            URL.create("sqlite", database=path.as_uri(), query={"mode": mode, "uri": "true"}),
+            URL.create("sqlite", database=path.as_uri(), query={"mode": "rw", "uri": "true"}),
             connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
             paramstyle="named",
             poolclass=NullPool,
@@ -102,7 +111,7 @@ class SqliteDatabase:
             mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
             cursor.execute("PRAGMA synchronous = FULL")
         if mode != "wal":
-            raise Misconfigured(f"{self._path} is where no write-ahead log can be", file=str(self._path))
+            raise Misconfigured(f"{self._name} is where no write-ahead log can be", file=self._name)
         self._opened = self._identity()
 
     def _identity(self) -> object:
@@ -122,7 +131,7 @@ class SqliteDatabase:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_INTERNAL) & 0xFF
         unnamed = OutcomeUnknown if committing else Unavailable
         kind, meaning = _MEANINGS.get(code, (unnamed, "cannot be used"))
-        return kind(f"{self._path} {meaning} ({error})", file=str(self._path))
+        return kind(f"{self._name} {meaning} ({error})", file=self._name)
 
     def announce(self, cursor: DBAPICursor) -> None:
         """Do nothing: readers are woken after the commit."""

@@ -25,7 +25,7 @@ from midonet.projections.nsdb import NsdbProjection, differences, expected_view
 from midonet.projections.vtep import VtepProjection, read_checkpoint, read_rows
 from midonet.projections.zookeeper import ViewReader
 
-__all__ = ["acknowledged", "chain", "documents_seen", "raw_records", "rows_seen", "views"]
+__all__ = ["acknowledged", "as_sample", "chain", "documents_seen", "raw_records", "rows_seen", "views"]
 
 
 def raw_records(url: str) -> list[bytes]:
@@ -120,11 +120,12 @@ def rows_seen(records: Iterable[Record], samples: Sequence[Rows]) -> Iterator[st
     for record in records:
         fold(topology, record)
         sample = seen.get(record.commit.position)
-        if sample is not None and sample != _as_sample(topology):
+        if sample is not None and sample != as_sample(topology):
             yield f"OVSDB held other rows at {record.commit.position} than the log says"
 
 
-def _as_sample(topology: Topology) -> Rows:
+def as_sample(topology: Topology) -> Rows:
+    """Return what a look at OVSDB must show when it is at the head of this topology."""
     rows = _rows(_followed(topology)) if topology.all("vtep") else {}
     return Rows(
         position=topology.head.position,

@@ -1,0 +1,238 @@
+"""A service may fail in any way: it is made anew, reported, and takes nobody with it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import ClassVar, cast
+
+import pytest
+
+from midonet.events.errors import Misconfigured, Unavailable
+from midonet.services import keeper as keeping
+from midonet.services.context import Context
+from midonet.services.keeper import Keeper, describe
+from midonet.services.service import Health, Service
+
+
+class Recorder(Service):
+    """Writes down what is done to it."""
+
+    calls: ClassVar[list[str]]
+    trouble: ClassVar[dict[str, BaseException]]
+    reason: ClassVar[str | None]
+
+    def start(self) -> None:
+        """As told."""
+        self._do("start")
+
+    def stop(self) -> None:
+        """As told."""
+        self._do("stop")
+
+    def health(self) -> Health:
+        """As told."""
+        self._do("health")
+        return Health(ok=self.reason is None, reason=self.reason)
+
+    def _do(self, what: str) -> None:
+        if what != "health":
+            self.calls.append(what)
+        if what in self.trouble:
+            raise self.trouble.pop(what)
+
+
+@pytest.fixture(autouse=True)
+def quick_and_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    Recorder.calls, Recorder.trouble, Recorder.reason = [], {}, None
+    monkeypatch.setattr(keeping, "_FIRST_RESTART", 0.02)
+    monkeypatch.setattr(keeping, "_HEALTH_SECONDS", 0.01)
+
+
+def context(crashed: Callable[[BaseException], None]) -> Context:
+    return cast("Context", crashed)  # the services of these tests use nothing else
+
+
+@contextmanager
+def kept(load: Callable[[], type[Service]], others: dict[str, Keeper] | None = None) -> Iterator[Keeper]:
+    keeper = Keeper("test", load, context, others if others is not None else {})
+    keeper.start()
+    yield keeper
+    keeper.stop()
+    assert keeper.join(5)
+    assert keeper.status().state == "stopped"
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = monotonic() + 5
+    while not condition():
+        assert monotonic() < deadline
+        sleep(0.005)
+
+
+def test_a_service_lives_until_it_is_stopped() -> None:
+    with kept(lambda: Recorder) as keeper:
+        assert keeper.running.wait(5)
+        eventually(lambda: keeper.status().healthy)
+        assert keeper.status().state == "running"
+    assert Recorder.calls == ["start", "stop"]
+    assert not keeper.running.is_set()
+
+
+@pytest.mark.parametrize("when", ["start", "health"])
+@pytest.mark.parametrize("error", [Unavailable("it is away"), ValueError("a bug"), SystemExit(3), KeyboardInterrupt()])
+def test_a_crash_is_reported_and_the_service_made_anew(when: str, error: BaseException) -> None:
+    Recorder.trouble[when] = error
+    with kept(lambda: Recorder) as keeper:
+        eventually(lambda: keeper.status().restarts == 1 and keeper.status().healthy)
+        assert keeper.status().last_error == describe(error)
+    assert Recorder.calls == ["start", "stop", "start", "stop"]
+
+
+def test_a_thread_of_the_service_may_report_the_crash() -> None:
+    with kept(lambda: Recorder) as keeper:
+        assert keeper.running.wait(5)
+        crashed = cast("Callable[[BaseException], None]", keeper._service.context)  # type: ignore[union-attr]  # noqa: SLF001
+        crashed(ValueError("a thread died"))
+        eventually(lambda: keeper.status().restarts == 1 and keeper.status().healthy)
+        assert "a thread died" in str(keeper.status().last_error)
+
+
+def test_a_stop_that_fails_does_not_hide_what_came_before() -> None:
+    Recorder.trouble["start"], Recorder.trouble["stop"] = ValueError("first"), ValueError("second")
+    with kept(lambda: Recorder) as keeper:
+        eventually(lambda: keeper.status().restarts == 1)
+        assert "first" in str(keeper.status().last_error)
+
+
+def test_an_addon_that_cannot_be_imported_is_tried_again() -> None:
+    attempts = []
+
+    def load() -> type[Service]:
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise ImportError("no module named nonsense")
+        return Recorder
+
+    with kept(load) as keeper:
+        assert keeper.running.wait(5)
+        assert "nonsense" in str(keeper.status().last_error)
+
+
+def test_what_keeps_crashing_is_tried_less_and_less_often() -> None:
+    begun: list[float] = []
+
+    def load() -> type[Service]:
+        begun.append(monotonic())
+        raise ImportError
+
+    with kept(load) as keeper:
+        eventually(lambda: keeper.status().restarts >= 5)
+        assert keeper.status().state == "failed"
+    pauses = [after - before for before, after in pairwise(begun)]
+    assert pauses[3] > 2 * pauses[0]
+
+
+def test_ill_health_is_no_crash() -> None:
+    with kept(lambda: Recorder) as keeper:
+        eventually(lambda: keeper.status().healthy)
+        Recorder.reason = "the log is away"
+        eventually(lambda: not keeper.status().healthy)
+        assert (keeper.status().state, keeper.status().reason) == ("running", "the log is away")
+        Recorder.reason = None
+        eventually(lambda: keeper.status().healthy)
+    assert Recorder.calls == ["start", "stop"]
+
+
+def test_a_start_that_takes_too_long_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = Event()
+
+    class Slow(Recorder):
+        def start(self) -> None:
+            release.wait(10)
+
+    monkeypatch.setattr(keeping, "START_SECONDS", 0.05)
+    with kept(lambda: Slow) as keeper:
+        eventually(lambda: "has not started within" in str(keeper.status().reason))
+        release.set()
+        eventually(lambda: keeper.status().healthy)
+
+
+def test_a_stop_that_hangs_holds_nobody_up() -> None:
+    release = Event()
+
+    class Stuck(Recorder):
+        def stop(self) -> None:
+            release.wait(10)
+
+    keeper = Keeper("stuck", lambda: Stuck, context, {})
+    keeper.start()
+    assert keeper.running.wait(5)
+    keeper.stop()
+    assert not keeper.join(0.05)
+    release.set()
+    assert keeper.join(5)
+
+
+def test_a_service_waits_for_those_that_it_needs() -> None:
+    class Needy(Recorder):
+        needs = ("first",)
+
+    keepers: dict[str, Keeper] = {}
+    keepers["first"] = first = Keeper("first", lambda: Recorder, context, keepers)
+    with kept(lambda: Needy, keepers) as keeper:
+        eventually(lambda: keeper.status().reason == "waits for the service first")
+        assert keeper.status().state == "waiting"
+        first.start()
+        assert keeper.running.wait(5)
+        first.stop()
+        assert first.join(5)
+
+
+def test_a_need_that_is_not_installed_is_named() -> None:
+    class Needy(Recorder):
+        needs = ("nothing",)
+
+    with kept(lambda: Needy) as keeper:
+        eventually(lambda: keeper.status().restarts > 0)
+        assert keeper.status().last_error == "needs the service nothing, which is not installed"
+
+
+def test_a_service_that_is_stopped_while_it_waits_never_starts() -> None:
+    class Needy(Recorder):
+        needs = ("first",)
+
+    keepers = {"first": Keeper("first", lambda: Recorder, context, {})}
+    with kept(lambda: Needy, keepers) as keeper:
+        eventually(lambda: keeper.status().state == "waiting")
+    assert Recorder.calls == []
+
+
+def test_projections_of_a_broken_addon_break_nobody() -> None:
+    class Broken(Recorder):
+        def projections(self) -> tuple[()]:
+            raise ValueError("a bug")
+
+    with kept(lambda: Broken) as keeper:
+        assert keeper.running.wait(5)
+        assert keeper.projections() == ()
+        eventually(lambda: keeper.status().restarts == 1)
+
+
+def test_an_error_is_described_in_one_line() -> None:
+    assert describe(Misconfigured("the topic may lose commits")) == "the topic may lose commits"
+    with pytest.raises(ValueError, match="invalid literal") as caught:
+        int("what")
+    assert describe(caught.value).startswith(f"ValueError: {caught.value} ({__file__}:")
+    assert describe(ValueError("what")) == "ValueError: what"
+
+
+def test_starting_and_stopping_again_and_again() -> None:
+    keeper = Keeper("test", lambda: Recorder, context, {})
+    for _ in range(5):
+        keeper.start()
+        assert keeper.running.wait(5)
+        Thread(target=keeper.stop).start()
+        eventually(lambda: not keeper.alive)
+    assert Recorder.calls == ["start", "stop"] * 5

@@ -1,0 +1,123 @@
+"""What the daemon says of itself follows from what it knows, and nothing else."""
+
+from typing import Any
+
+import msgspec
+from prometheus_client.parser import text_string_to_metric_families
+
+from midonet.events.commit import Head
+from midonet.services.hosting import Costs, Report
+from midonet.services.keeper import ServiceStatus
+from midonet.services.metrics import Metrics
+from midonet.services.state import State, lines, page, reasons
+
+RUNNING = ServiceStatus("nsdb", "running", healthy=True, reason=None, restarts=0, last_error=None)
+LIVE = Report(
+    name="nsdb",
+    target="127.0.0.1:2181/midonet",
+    state="live",
+    position=12,
+    lag_events=0,
+    lag_seconds=0.0,
+    last_error=None,
+    repairs=0,
+    waiting={},
+    ready=True,
+)
+GOOD = State(
+    log="sqlite:////tmp/log.db",
+    head=Head(12, "a" * 64, "2026-11-22T12:00:00Z"),
+    log_error=None,
+    caught_up=True,
+    services=(RUNNING,),
+    projections=(LIVE,),
+    costs=(Costs(),),
+)
+
+
+def report(**changes: Any) -> Report:
+    return msgspec.structs.replace(LIVE, **changes)
+
+
+def state(*reports: Report, **changes: Any) -> State:
+    return msgspec.structs.replace(GOOD, projections=reports, costs=tuple(Costs() for _ in reports), **changes)
+
+
+def said(before: State, after: State) -> list[tuple[str, str]]:
+    return [(line.message, line.fields["target"]) for line in lines(before, after)]
+
+
+def test_all_well_is_ready() -> None:
+    assert reasons(GOOD) == []
+    assert page(GOOD)["ready"] is True
+
+
+def test_every_trouble_is_a_reason() -> None:
+    failed = ServiceStatus("vtep", "failed", healthy=False, reason="a bug", restarts=1, last_error="a bug")
+    behind = report(state="catching-up", ready=False, lag_events=7, lag_seconds=61.2)
+    away = report(state="stalled", ready=False, last_error="it does not answer", target="127.0.0.1:6632", name="vtep")
+    assert reasons(state(behind, away, services=(failed,), log_error="the disk is full")) == [
+        "log: the disk is full",
+        "service vtep: a bug",
+        "projection nsdb on 127.0.0.1:2181/midonet is catching-up, 7 commits (61 s) behind",
+        "projection vtep on 127.0.0.1:6632 is stalled, it does not answer",
+    ]
+    assert reasons(state(caught_up=False)) == ["log: it is being read, position 12 so far"]
+
+
+def test_the_page_has_what_the_contract_names() -> None:
+    shown = page(GOOD)
+    assert shown["log"] == "sqlite:////tmp/log.db"
+    assert shown["head"] == {"position": 12, "hash": "a" * 64, "time": "2026-11-22T12:00:00Z"}
+    (projection,) = shown["projections"]
+    named = {"name", "target", "state", "position", "lag_events", "lag_seconds", "last_error", "repairs", "waiting"}
+    assert named <= projection.keys()
+
+
+def test_a_change_of_state_is_one_line() -> None:
+    nothing, live, stalled = state(), state(LIVE), state(report(state="stalled", ready=False))
+    target = LIVE.target
+    assert said(nothing, live) == [("projection live", target)]
+    assert said(live, live) == []
+    assert said(live, stalled) == [("projection stalled", target)]
+    assert said(stalled, stalled) == []
+    assert said(stalled, live) == [("projection live", target)]
+
+
+def test_following_the_log_is_no_news() -> None:
+    live, behind = state(LIVE), state(report(state="catching-up"))
+    assert said(live, behind) == []
+    assert said(behind, live) == []
+    starting = state(report(state="catching-up", ready=False))
+    assert said(state(), starting) == []
+    assert said(starting, live) == [("projection live", LIVE.target)]
+
+
+def test_targets_are_told_apart() -> None:
+    one, other = report(target="a"), report(target="b")
+    assert said(state(one), state(one, other)) == [("projection live", "b")]
+    assert said(state(one, other), state(other)) == []
+
+
+def test_metrics_can_be_read_by_prometheus() -> None:
+    costs = Costs()
+    for seconds in (0.0005, 0.003, 99.0):
+        costs.written(seconds)
+    costs.errors = 2
+    odd = report(target='a"b\\c', repairs=3, lag_seconds=1.5)
+    text = Metrics(lambda: msgspec.structs.replace(GOOD, projections=(odd,), costs=(costs,))).render().decode()
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    values = {(s.name, s.labels.get("state") or s.labels.get("le")): s.value for s in samples}
+    assert values["midonet_log_position", None] == 12
+    assert values["midonet_projection_position", None] == 12
+    assert values["midonet_projection_lag_seconds", None] == 1.5
+    assert values["midonet_projection_repairs_total", None] == 3
+    assert values["midonet_projection_errors_total", None] == 2
+    assert values["midonet_projection_writes_total", None] == 3
+    assert values["midonet_projection_state", "live"] == 1
+    assert values["midonet_projection_state", "parked"] == 0
+    assert values["midonet_projection_write_seconds_bucket", "0.005"] == 2
+    assert values["midonet_projection_write_seconds_bucket", "+Inf"] == 3
+    assert values["midonet_projection_write_seconds_sum", None] == 99.0035
+    assert {s.labels["target"] for s in samples if "target" in s.labels} == {'a"b\\c'}
+    assert "process_cpu_seconds_total" in text
