@@ -23,7 +23,7 @@ __all__ = ["main", "root"]
 _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Declare": {
         "apply": ("declare", "Bring the network to what YAML files describe, in one commit."),
-        "plan": ("declare", "Show what apply would do."),
+        "plan": ("plans", "Show what apply would do, and whom it would reach."),
         "export": ("declare", "Print the network as YAML; applying it changes nothing."),
     },
     "History": {
