@@ -258,7 +258,7 @@ def verify(session: Session, start: str | None) -> None:
             if after is GENESIS:
                 fold(topology, record)
             count, last = count + 1, record.head
-            advance()
+            advance(1)
     _report(session, count, last, log_.skipped)
 
 

@@ -36,6 +36,11 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "head": ("history", "Show the end of the log: position, hash, time."),
         "verify": ("history", "Check every byte of the log against its chain of hashes."),
     },
+    "Keep": {
+        "backup": ("transfer", "Write the whole log to one file."),
+        "restore": ("transfer", "Bring a backup into a log that is empty or a beginning of it."),
+        "copy": ("transfer", "Copy the log to another one, byte by byte."),
+    },
     "Views": {
         "projection": ("views", "List the views made from the log and how far they are."),
         "wait": ("views", "Wait until a view shows a position of the log."),
