@@ -1,4 +1,4 @@
-"""Ask the log: who changed what, when and why; what became of an object; what differs; whether all bytes are right."""
+"""Ask the log: who changed what, when and why; what became of an object; what differs between two moments."""
 
 import gc
 from collections import deque
@@ -16,12 +16,12 @@ from midonet.cli.session import Session
 from midonet.cli.settings import READ
 from midonet.cli.text import clean
 from midonet.events.commit import GENESIS, Commit, Event, Head, Record
-from midonet.events.errors import NotFound, UsageError
+from midonet.events.errors import UsageError
 from midonet.events.evolve import fold, invert
 from midonet.events.history import Names, describe, difference
 from midonet.events.topology import Topology
 
-__all__ = ["diff", "head", "history", "log", "verify"]
+__all__ = ["diff", "head", "history", "log"]
 
 _LISTED = 20
 """Events of one commit that a table lists before it only counts them."""
@@ -237,54 +237,3 @@ def _head_at(session: Session) -> Head:
     for record in session.moment.upto(session.records()):
         end = record.head
     return end
-
-
-@command(
-    "verify",
-    click.Option(["--from", "start"], metavar="X", help="Only from this position, time or tag on."),
-    examples="  midoctl verify -o json",
-)
-def verify(session: Session, start: str | None) -> None:
-    """Check every byte of the log against its chain of hashes, and that every event fits; exit 7 if not.
-
-    The error names the first position that cannot be trusted. With --from the commits before are taken on trust.
-    """
-    log_ = session.open()
-    after = _before(session, session.moment_of(start)) if start is not None else GENESIS
-    end, topology = log_.head(), Topology()
-    count, last = 0, after
-    with output.progress("verifying", end.position - after.position) as advance:
-        for record in log_.read(after):
-            if after is GENESIS:
-                fold(topology, record)
-            count, last = count + 1, record.head
-            advance(1)
-    _report(session, count, last, log_.skipped)
-
-
-def _before(session: Session, moment: Moment) -> Head:
-    """Return the head before the first commit since a moment."""
-    end = GENESIS
-    for record in session.records():
-        if moment.starts(record.commit):
-            return end
-        end = record.head
-    raise NotFound(f"there is nothing since {moment.position or moment.time}: the log ends at {end.position}")
-
-
-def _report(session: Session, count: int, last: Head, skipped: int) -> None:
-    value = {
-        "count": count,
-        "position": last.position,
-        "hash": last.hash,
-        "time": last.time or None,
-        "skipped": skipped,
-    }
-    session.print(
-        value,
-        names=lambda: [str(last.position)],
-        text=lambda: (
-            f"commits verified: {count:,}; foreign records skipped: {skipped:,}; "
-            f"the log ends at position {last.position:,}, hash {last.hash}"
-        ),
-    )

@@ -34,9 +34,9 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "tag": ("tags", "Give a position of the log a name."),
         "revert": ("revert", "Take back what one commit did, by a commit of its own."),
         "head": ("history", "Show the end of the log: position, hash, time."),
-        "verify": ("history", "Check every byte of the log against its chain of hashes."),
     },
     "Keep": {
+        "verify": ("verify", "Check every byte of the log against its chain of hashes."),
         "backup": ("transfer", "Write the whole log to one file."),
         "restore": ("transfer", "Bring a backup into a log that is empty or a beginning of it."),
         "copy": ("transfer", "Copy the log to another one, byte by byte."),

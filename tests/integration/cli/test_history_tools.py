@@ -1,5 +1,7 @@
 """The tools on history, on a SQLite log: revert, tags, blame."""
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -138,3 +140,32 @@ def test_blame_speaks_of_moments_and_of_what_was_deleted(bound: Midoctl) -> None
     assert {row["position"] for row in bound.ok("blame", "web/p1", "--at", "1")} == {1}
     assert "tap1" in bound("blame", "web/p1").out
     bound.refused(4, "blame", "nosuch")
+
+
+def rewritten(midoctl: Midoctl, old: str, new: str) -> None:
+    """Replace text in the last commit and in what follows from it: a chain that is whole and tells something else."""
+    with closing(sqlite3.connect(f"{midoctl.environ['XDG_DATA_HOME']}/midoctl/topology.db")) as database, database:
+        position, body = database.execute("SELECT position, body FROM commits ORDER BY position DESC").fetchone()
+        assert old.encode() in body
+        changed = body.replace(old.encode(), new.encode())
+        database.execute("UPDATE commits SET body = ? WHERE position = ?", (changed, position))
+
+
+def test_verify_finds_events_that_tell_another_past(bound: Midoctl) -> None:
+    bound.ok("bridge", "set", "web", "--tenant", "acme")
+    rewritten(bound, '"tenant":[null,"acme"]', '"tenant":["x","acme"]')
+    error = bound.refused(7, "verify")
+    assert (error["details"]["position"], "other old values" in error["message"]) == (3, True)
+    assert bound.ok("bridge", "show", "web")["tenant"] == "acme"
+
+
+def test_verify_finds_a_tag_of_another_commit(bound: Midoctl) -> None:
+    bound.ok("tag", "stable", "1")
+    rewritten(bound, '"position":1,', '"position":2,')
+    assert bound.refused(7, "verify")["details"]["position"] == 3
+    assert bound.refused(7, "port", "list", "--at", "stable")["code"] == "verification-failed"
+
+
+def test_verify_starts_where_it_is_told(bound: Midoctl) -> None:
+    assert [bound.ok("verify", "--from", start)["count"] for start in ("0", "1", "2")] == [2, 2, 1]
+    bound.refused(4, "verify", "--from", "3")
