@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from midonet.events.commit import Commit, Record
+from midonet.events.commit import Commit, Head, Record
 from midonet.events.errors import NotFound, VerificationFailed
 
 __all__ = ["END", "Moment", "parse"]
@@ -38,9 +38,17 @@ class Moment(Struct, frozen=True):
             return commit.position >= self.position
         return self.time is None or commit.time >= self.time
 
-    def upto(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Yield the commits that the log had at this moment; `NotFound` for a position beyond its end."""
-        last = 0
+    def has(self, head: Head) -> bool:
+        """Return whether the log as of this moment has come to this head."""
+        if self.position is None:
+            return self.time is None or head.time <= self.time
+        return head.position < self.position or (head.position == self.position and self.hash in (None, head.hash))
+
+    def upto(self, records: Iterable[Record], last: int = 0) -> Iterator[Record]:
+        """Yield the commits that the log had at this moment, where `last` is the position before the first record.
+
+        Raises `NotFound` for a position beyond the end of the log.
+        """
         for record in records:
             if not self.includes(record.commit):
                 return

@@ -7,21 +7,24 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 from midonet.cli import output, quick
 from midonet.cli.moments import END, Moment, parse
 from midonet.cli.settings import Settings
 from midonet.cli.text import clean, closest, hide_secrets
 from midonet.events.command import Op
-from midonet.events.commit import GENESIS, Head, Record
+from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import NotFound, Unavailable
-from midonet.events.evolve import fold
 from midonet.events.log import Log, open_log
+from midonet.events.log.snapshots import Snapshot, Snapshots
 from midonet.events.tags import TAG, Tag, evolved, is_name
 from midonet.events.topology import Topology
 
 __all__ = ["Session", "handle", "ordered"]
+
+T = TypeVar("T")
 
 
 class Session:
@@ -65,27 +68,36 @@ class Session:
 
     def position_of(self, text: str) -> int:
         """Return the position that a moment means in this log; whether a number is a position of it is still open."""
-        moment, position = self.moment_of(text), 0
+        moment = self.moment_of(text)
         if moment.position is not None and moment.hash is None:
             return moment.position
-        for record in moment.upto(self.records()):
-            position = record.commit.position
-        return position
+
+        def work(snapshot: Snapshot | None) -> int:
+            position = snapshot.head.position if snapshot is not None else 0
+            for record in self._since(snapshot, moment):
+                position = record.commit.position
+            return position
+
+        return self._resume(moment, work)
 
     def tags(self, moment: Moment = END) -> Mapping[str, Tag]:
         """Return the tags by name, as of a moment."""
-        tags: dict[str, Tag | None] = {}
-        for record in moment.upto(self.records()):
-            for event in record.commit.events:
-                if event.key.startswith(f"{TAG}/"):
-                    name, verb = event.key.partition("/")[2], event.type.rpartition(".")[2]
-                    tags[name] = evolved(tags.get(name), verb, event.data)
-        return {name: tag for name, tag in tags.items() if tag is not None}
 
-    def records(self) -> Iterator[Record]:
-        """Yield all commits of the log; none, with a note, if there is no log yet."""
+        def work(snapshot: Snapshot | None) -> Mapping[str, Tag]:
+            tags: dict[str, Tag | None] = dict(snapshot.tags) if snapshot is not None else {}
+            for record in self._since(snapshot, moment):
+                for event in record.commit.events:
+                    if event.key.startswith(f"{TAG}/"):
+                        name, verb = event.key.partition("/")[2], event.type.rpartition(".")[2]
+                        tags[name] = evolved(tags.get(name), verb, event.data)
+            return {name: tag for name, tag in tags.items() if tag is not None}
+
+        return self._resume(moment, work)
+
+    def records(self, after: Head = GENESIS) -> Iterator[Record]:
+        """Yield all commits of the log after `after`; none, with a note, if there is no log yet."""
         if not quick.absent(self.url):
-            return quick.records(self.url)
+            return quick.records(self.url, after)
         if not self._noted:
             self._noted = True
             self.note(f"there is no log at {self.url} yet; the first command that changes something makes it")
@@ -97,10 +109,28 @@ class Session:
 
     def topology(self) -> Topology:
         """Return the topology as of `--at`."""
-        topology = Topology()
-        for record in self.moment.upto(self.records()):
-            fold(topology, record)
-        return topology
+
+        def work(snapshot: Snapshot | None) -> Topology:
+            topology = snapshot.topology() if snapshot is not None else Topology()
+            records = self._since(snapshot, self.moment)
+            return self.snapshots.fold(topology, records)
+
+        return self._resume(self.moment, work)
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """The snapshots of the log in the user's cache; `--no-cache` neither reads nor writes any."""
+        place = quick.place(self.url) or hide_secrets(self.url)
+        folder = f"{self.settings.cache}/midonet/{sha256(place.encode())[:16]}"
+        return Snapshots(None if self.settings.get("no_cache") else Path(folder))
+
+    def _resume(self, moment: Moment, work: Callable[[Snapshot | None], T]) -> T:
+        """Do work that goes through the log up to a moment, from the newest snapshot on."""
+        return work(None) if quick.absent(self.url) else self.snapshots.resume(work, moment.has)
+
+    def _since(self, snapshot: Snapshot | None, moment: Moment) -> Iterator[Record]:
+        after = snapshot.head if snapshot is not None else GENESIS
+        return moment.upto(self.records(after), after.position)
 
     def open(self) -> Log:
         """Open the log itself; `Unavailable` if there is none."""

@@ -6,7 +6,7 @@ from midonet.cli import output
 from midonet.cli.command import command
 from midonet.cli.revert import commit_at
 from midonet.cli.session import Session
-from midonet.cli.settings import READ, WRITE
+from midonet.cli.settings import WRITE
 from midonet.events.command import DropTag, SetTag
 from midonet.events.commit import GENESIS, Head
 from midonet.events.errors import UsageError
@@ -23,7 +23,7 @@ _LIST = "list"
     click.Argument(["moment"], metavar="[X]", required=False),
     click.Option(["--move"], is_flag=True, help="Move a tag that names another position."),
     click.Option(["--delete"], is_flag=True, help="Delete the tag; the commits stay what they are."),
-    shared=(*READ, *WRITE),
+    shared=("at", *WRITE),
     examples="""  midoctl tag before-upgrade -m "ticket 9"
   midoctl tag monday 2026-02-02T00:00:00Z
   midoctl diff before-upgrade

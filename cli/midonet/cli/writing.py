@@ -59,8 +59,8 @@ def attempt(
 ) -> tuple[Result, Topology]:
     """Run a command as the options say; return what became of it, and the topology with it (without it if dry)."""
     with ExitStack() as stack:
-        store = Store(stack.enter_context(closing(_open(session, stack, dry_run=dry_run))))
-        store.refresh()
+        log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
+        store = Store.open(log, session.snapshots)
         before(store)
         return store.execute(command, _context(session.settings, defaults), dry_run=dry_run), store.topology
 

@@ -4,7 +4,7 @@ It changes only through `swap`, which replaces one object and keeps every index 
 back. It holds no truth of its own: fold the log again and it is the same.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -107,6 +107,12 @@ class Topology:
     def put_back(self, notes: Notes) -> None:
         """Make everything but the objects what it was."""
         self.head, self.cursors, self.tags = notes.head, dict(notes.cursors), dict(notes.tags)
+
+    def fill(self, kind: str, entities: Iterable[Entity]) -> None:
+        """Add all objects of a kind to a topology that nobody has looked at yet; numbers are not noted."""
+        members = {entity.id: entity for entity in entities}
+        self._kinds[kind].update(members)
+        self._objects.update(members)
 
     def swap(self, object_id: str, new: Entity | None) -> Entity | None:
         """Replace one object (None: absent) and return what was there; indexes and cursors follow."""

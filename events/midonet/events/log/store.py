@@ -33,6 +33,7 @@ from midonet.events.errors import (
 )
 from midonet.events.evolve import Change, fold
 from midonet.events.log.port import Log
+from midonet.events.log.snapshots import Snapshot, Snapshots
 from midonet.events.model import Entity, kind_of, plain
 from midonet.events.topology import Notes, Topology
 
@@ -77,14 +78,30 @@ def new_command_id() -> str:
 class Store:
     """A topology at (or near) the head of a log, and the only way to write to that log."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, snapshots: Snapshots | None = None) -> None:
         self.log = log
         self.topology = Topology()
+        self._snapshots = snapshots
+
+    @classmethod
+    def open(cls, log: Log, snapshots: Snapshots | None = None) -> "Store":
+        """Return a store at the head of a log, from the newest snapshot that is one of this log."""
+
+        def start(snapshot: Snapshot | None) -> Store:
+            store = cls(log, snapshots)
+            if snapshot is not None:
+                store.topology = snapshot.topology()
+            store.refresh()
+            return store
+
+        return start(None) if snapshots is None else snapshots.resume(start)
 
     def refresh(self) -> Head:
         """Fold what others appended; return the head."""
         for record in self.log.read(self.topology.head):
             fold(self.topology, record)
+            if self._snapshots is not None:
+                self._snapshots.passed(self.topology)
         return self.topology.head
 
     def execute(self, command: Command, context: Context, *, dry_run: bool = False) -> Result:
