@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from kazoo.client import KazooClient
+from kazoo.exceptions import NoNodeError
 
 from midonet.agent.agent import Agent, now
 from midonet.agent.documents import Paths
@@ -96,8 +97,14 @@ class ViewWriter:
 
     def state(self, host: str) -> dict[str, Any] | None:
         """Return what a living host says of itself."""
-        path = self.paths.host_state(host)
-        return json.loads(self.client.get(path)[0]) if self.client.exists(path) else None
+        return self.read(self.paths.host_state(host))
+
+    def read(self, path: str) -> dict[str, Any] | None:
+        """Return the JSON object that a node holds, None if there is no node."""
+        try:
+            return dict(json.loads(self.client.get(path)[0]))
+        except NoNodeError:
+            return None
 
     def applied(self, host: str) -> int:
         """Return the applied position of a host, -1 while it does not live."""

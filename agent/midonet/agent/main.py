@@ -7,7 +7,7 @@ it runs.
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,6 @@ from midonet.events import errors
 from midonet.events.settings import load, read_file, render, spell_out
 
 __all__ = ["command", "main"]
-
-_EXIT_CODES: Mapping[type[errors.MidonetError], int] = {
-    errors.UsageError: 2,
-    errors.Rejected: 3,
-    errors.NotFound: 4,
-    errors.Unavailable: 5,
-    errors.Misconfigured: 5,
-    errors.TimedOut: 6,
-    errors.VerificationFailed: 7,
-}
 
 _JSON = frozenset({"json", "-ojson", "--output=json"})
 """With one of these words on the command line, an error is JSON as well."""
@@ -59,7 +49,7 @@ def _fail(error: errors.MidonetError, words: Sequence[str]) -> int:
         details = {"code": error.code, "message": error.message, "details": error.details}
         line = json.dumps({"error": details}, default=str)
     click.echo(line, err=True)
-    return next((code for kind, code in _EXIT_CODES.items() if isinstance(error, kind)), 1)
+    return error.exit_status
 
 
 def _with_settings(function: Callable[..., None]) -> Callable[..., None]:

@@ -16,7 +16,7 @@ from midonet.cli.settings import FORMS, Settings
 from midonet.cli.text import clean, hide_secrets, shortened
 from midonet.events import errors
 
-__all__ = ["EXIT_CODES", "report"]
+__all__ = ["report"]
 
 INTERNAL = 1
 USAGE = 2
@@ -25,16 +25,6 @@ BROKEN_PIPE = 128 + 13
 
 _LONGEST = 1000
 """Characters of a message; what was typed may be longer than anybody wants to read back."""
-
-EXIT_CODES: Mapping[type[errors.MidonetError], int] = {
-    errors.UsageError: USAGE,
-    errors.Rejected: 3,
-    errors.NotFound: 4,
-    errors.Unavailable: 5,
-    errors.Misconfigured: 5,
-    errors.TimedOut: 6,
-    errors.VerificationFailed: 7,
-}
 
 
 class _Failure(NamedTuple):
@@ -58,8 +48,7 @@ def report(error: BaseException, settings: Settings, argv: Sequence[str]) -> int
 def _explain(error: BaseException) -> _Failure:
     match error:
         case errors.MidonetError():
-            status = next((status for kind, status in EXIT_CODES.items() if isinstance(error, kind)), INTERNAL)
-            return _Failure(status, error.code, error.message, error.details)
+            return _Failure(error.exit_status, error.code, error.message, error.details)
         case click.ClickException():
             return _Failure(USAGE, "usage", _misuse(error), _place(error))
         case KeyboardInterrupt() | click.Abort():

@@ -4,6 +4,7 @@ Only click is loaded before it is known which command is wanted: `midoctl --help
 """
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -16,6 +17,7 @@ from midonet.cli.command import Group, in_paragraphs
 from midonet.cli.guard import report
 from midonet.cli.kinds import KIND_HELP
 from midonet.cli.settings import Settings
+from midonet.cli.text import shortened
 from midonet.events.errors import UsageError
 
 __all__ = ["main", "root"]
@@ -50,6 +52,9 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "demo": ("demo", "Show the main job on real servers of its own."),
     },
 }
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""What Python makes of bytes that are no UTF-8, and what no argument can hold."""
+
 _MODULES = {name: module for section in _COMMANDS.values() for name, (module, _) in section.items()}
 
 _HELP = """Change a virtual network by commands, and ask its history.
@@ -126,8 +131,8 @@ def _run(words: list[str], settings: Settings) -> int:
 
         return shell_complete(root, {"obj": settings}, "midoctl", "_MIDOCTL_COMPLETE", os.environ["_MIDOCTL_COMPLETE"])
     for word in words:
-        if not word.isprintable() and any("\ud800" <= character <= "\udfff" for character in word):
-            raise UsageError(f"{word!r} is not UTF-8 text")
+        if _NO_TEXT.search(word):
+            raise UsageError(f"{shortened(repr(word), 100)} is not UTF-8 text")
     try:
         with root.make_context("midoctl", list(words), obj=settings) as context:  # click eats its arguments
             root.invoke(context)

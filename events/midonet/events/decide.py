@@ -80,8 +80,12 @@ def _update(draft: Draft, op: Update) -> Entity:
     put.refuse_derived(kind, op.fields)
     values = resolve.values(draft.topology, kind, op.fields)
     for field in op.vacant:
-        if getattr(old, field) not in (None, values.get(field)):
-            raise Conflict(f"{label(old)}: {field} is already {getattr(old, field)}", field=field, id=old.id)
+        present = getattr(old, field)
+        if present not in (None, values.get(field)):
+            found = draft.topology.find(present)
+            raise Conflict(
+                f"{label(old)}: {field} is already {label(found) if found else present}", field=field, id=old.id
+            )
     put.refuse_move(kind, old, values)
     draft.change(old, msgspec.structs.replace(old, **values))
     return _now(draft, old)

@@ -1,7 +1,7 @@
 """The one error tree of the project: what went wrong, where, and what to do about it.
 
-Errors carry a machine `code`, a `message` for people and `details` for programs; the command line
-maps their classes to exit codes and the HTTP API to status codes. Nothing here formats for a screen.
+Errors carry a machine `code`, a `message` for people, `details` for programs and the exit status of a program that
+ends with them. Nothing here formats for a screen.
 
     MidonetError
     ├── UsageError                 the invocation itself makes no sense
@@ -53,6 +53,8 @@ class MidonetError(Exception):
     """Root of the tree; `code` is stable for machines, `details` holds the values behind the message."""
 
     code: ClassVar[str] = "error"
+    exit_status: ClassVar[int] = 1
+    """What a program that fails with it tells its caller (contract §2)."""
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
@@ -64,12 +66,14 @@ class UsageError(MidonetError):
     """The invocation itself makes no sense."""
 
     code = "usage"
+    exit_status = 2
 
 
 class Rejected(MidonetError):
     """The command is understood and refused; nothing changed."""
 
     code = "rejected"
+    exit_status = 3
 
 
 class InvalidValue(Rejected):
@@ -118,12 +122,14 @@ class NotFound(MidonetError):
     """Nothing has that id, name or moment."""
 
     code = "not-found"
+    exit_status = 4
 
 
 class Unavailable(MidonetError):
     """The log or a server cannot be reached at the moment; trying again later may help."""
 
     code = "unavailable"
+    exit_status = 5
 
 
 class OutcomeUnknown(Unavailable):
@@ -136,18 +142,21 @@ class Misconfigured(MidonetError):
     """A server is reachable, but set up so that commits could be lost; refused before anything is written."""
 
     code = "misconfigured"
+    exit_status = 5
 
 
 class TimedOut(MidonetError):
     """Waited longer than the caller allowed."""
 
     code = "timed-out"
+    exit_status = 6
 
 
 class VerificationFailed(MidonetError):
     """Stored bytes or views are not what they must be."""
 
     code = "verification-failed"
+    exit_status = 7
 
 
 class Tampered(VerificationFailed):

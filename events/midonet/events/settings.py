@@ -17,7 +17,18 @@ from msgspec import Meta, Struct
 from midonet.events.errors import UsageError
 from midonet.events.model.fields import Format
 
-__all__ = ["HostPort", "Node", "Servers", "Setting", "hidden", "load", "read_file", "render", "spell_out", "split_host_port"]
+__all__ = [
+    "HostPort",
+    "Node",
+    "Servers",
+    "Setting",
+    "hidden",
+    "load",
+    "read_file",
+    "render",
+    "spell_out",
+    "split_host_port",
+]
 
 S = TypeVar("S", bound=Struct)
 

@@ -5,6 +5,7 @@ the rest from working, and no end of it removes anything from a target.
 """
 
 import logging
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from importlib.metadata import entry_points
@@ -20,9 +21,9 @@ from midonet.services.http import Page, Routes, json_page
 from midonet.services.journal import SILENCE, dead_threads, note
 from midonet.services.keeper import Keeper
 from midonet.services.metrics import CONTENT_TYPE, Metrics
+from midonet.services.overview import Overview, lines, page, reasons
 from midonet.services.service import GROUP
 from midonet.services.settings import Settings
-from midonet.services.state import State, lines, page, reasons
 
 __all__ = ["Daemon"]
 
@@ -31,20 +32,20 @@ _STOP_SECONDS = 7.5
 
 
 class Daemon:
-    """Runs from `start` to `stop`; `state` may be asked by any thread."""
+    """Runs from `start` to `stop`; `overview` may be asked by any thread."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._feed = Feed(lambda: open_log(settings.log))
         self._caught_up = Event()
         self._stopping = Event()
-        self._metrics = Metrics(self.state)
+        self._metrics = Metrics(self.overview)
         self._keepers: dict[str, Keeper] = {}
         for entry in entry_points(group=GROUP):
             self._keepers[entry.name] = Keeper(
                 entry.name, entry.load, partial(Context, settings, self._feed), self._keepers
             )
-        self._seen = self.state()
+        self._seen = self.overview()
         self._told = monotonic()
 
     def start(self) -> None:
@@ -75,15 +76,23 @@ class Daemon:
         hopeless = (UsageError,) if self._caught_up.is_set() else (UsageError, Misconfigured, VerificationFailed)
         if isinstance(error, hopeless):
             raise error
-        before, self._seen = self._seen, self.state()
+        try:
+            self._tell()
+        except Exception as bug:  # noqa: BLE001 - a daemon that cannot say how it does can still do it
+            note(logging.ERROR, "no overview", error=repr(bug))
+
+    def _tell(self) -> None:
+        before, self._seen = self._seen, self.overview()
         for line in lines(before, self._seen):
             note(line.level, line.message, **line.fields)
-        self._remind()
+        if (found := reasons(self._seen)) and monotonic() - self._told > SILENCE:
+            self._told = monotonic()
+            note(logging.WARNING, "not ready", reasons="; ".join(found))
 
-    def state(self) -> State:
+    def overview(self) -> Overview:
         """Return how everything is now."""
         hosted = [each for keeper in self._keepers.values() for each in keeper.projections()]
-        return State(
+        return Overview(
             log=hidden(self._settings.log),
             head=self._feed.head,
             log_error=hidden(str(self._feed.error)) if self._feed.error else None,
@@ -99,7 +108,7 @@ class Daemon:
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             "/metrics": lambda: Page(self._metrics.render(), CONTENT_TYPE),
-            "/status": lambda: json_page(page(self.state())),
+            "/status": lambda: json_page(page(self.overview())),
         }
 
     def _healthz(self) -> Page:
@@ -107,18 +116,13 @@ class Daemon:
         return json_page({"alive": not dead, "dead_threads": dead}, _verdict(dead))
 
     def _readyz(self) -> Page:
-        found = reasons(self.state())
+        found = reasons(self.overview())
         return json_page({"ready": not found, "reasons": found}, _verdict(found))
 
     def _await_end(self) -> None:
-        self._feed.caught_up(self._stopping.is_set)
-        if self._feed.error is None:
+        with suppress(VerificationFailed):  # it is shown as the log's error
+            self._feed.caught_up(self._stopping.is_set)
             self._caught_up.set()
-
-    def _remind(self) -> None:
-        if (found := reasons(self._seen)) and monotonic() - self._told > SILENCE:
-            self._told = monotonic()
-            note(logging.WARNING, "not ready", reasons="; ".join(found))
 
 
 def _verdict(troubles: list[str]) -> HTTPStatus:

@@ -82,8 +82,7 @@ class Metered(Generic[K, V]):
 
     def drifted(self) -> bool:
         """As the target's."""
-        with self._counted():
-            return self._target.drifted()
+        return self._target.drifted()
 
     def close(self) -> None:
         """As the target's."""

@@ -7,6 +7,7 @@ them without a limit, and every error ends here as a line in the journal and a r
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from threading import Event, Thread
 from time import monotonic
 from typing import Literal
@@ -28,14 +29,14 @@ START_SECONDS = 15.0
 _HEALTH_SECONDS = 1.0
 _FIRST_RESTART, _LAST_RESTART = 1.0, 60.0
 
-State = Literal["waiting", "starting", "running", "failed", "stopping", "stopped"]
+Stage = Literal["waiting", "starting", "running", "failed", "stopping", "stopped"]
 
 
 class ServiceStatus(Struct, frozen=True):
     """What a keeper knows of its service."""
 
     name: str
-    state: State
+    state: Stage
     """`waiting` for a service that it needs; `failed` until the next attempt."""
     healthy: bool
     reason: str | None
@@ -79,9 +80,10 @@ class Keeper:
         self._crash: BaseException | None = None
         self._thread: Thread | None = None
         self._service: Service | None = None
-        self._state: State = "stopped"
+        self._state: Stage = "stopped"
         self._since = monotonic()
         self._reason: str | None = None
+        self._life = 0
         self._restarts = 0
         self._last_error: str | None = None
 
@@ -138,7 +140,7 @@ class Keeper:
             return describe(error)
         return None if health.ok else health.reason or "is not healthy"
 
-    def _enter(self, state: State, reason: str | None = None) -> None:
+    def _enter(self, state: Stage, reason: str | None = None) -> None:
         self._state, self._since, self._reason = state, monotonic(), reason
         note(logging.DEBUG, f"service {state}", service=self.name, reason=reason)
 
@@ -158,11 +160,12 @@ class Keeper:
     def _live(self) -> None:
         """Run one life of the service, to its end by `stop` or by an exception."""
         self._crash = None
+        self._life += 1
         self._enter("starting")
         cls = self._load()
         if not self._await(cls.needs):
             return
-        service = cls(self._context(self._crashed))
+        service = cls(self._context(partial(self._report, self._life)))
         try:
             service.start()
             self._service = service
@@ -195,6 +198,11 @@ class Keeper:
             self._complaint(service)
             self._wake.wait(_HEALTH_SECONDS)
         self._enter("stopping")
+
+    def _report(self, life: int, error: BaseException) -> None:
+        """Take a crash seriously if it is of the present life: threads of an earlier one may come late."""
+        if life == self._life:
+            self._crashed(error)
 
     def _crashed(self, error: BaseException) -> None:
         self._crash = error

@@ -7,7 +7,7 @@ daemon needs is loaded when it runs.
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Thread
 from time import monotonic
@@ -21,15 +21,6 @@ from midonet.services.settings import Settings
 
 __all__ = ["command", "main"]
 
-EXIT_CODES: Mapping[type[errors.MidonetError], int] = {
-    errors.UsageError: 2,
-    errors.Rejected: 3,
-    errors.NotFound: 4,
-    errors.Unavailable: 5,
-    errors.Misconfigured: 5,
-    errors.TimedOut: 6,
-    errors.VerificationFailed: 7,
-}
 _INTERNAL = 1
 _INTERRUPTED = 130
 
@@ -44,8 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         result = command.main(argv, prog_name="midonet-cluster", standalone_mode=False)
     except errors.MidonetError as error:
-        status = next((status for kind, status in EXIT_CODES.items() if isinstance(error, kind)), _INTERNAL)
-        return _fail(error.message, status)
+        return _fail(error.message, error.exit_status)
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from midonet.projections import status
 from midonet.services.hosting import BUCKETS, Report
 from midonet.services.keeper import ServiceStatus
-from midonet.services.state import State
+from midonet.services.overview import Overview
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
@@ -20,11 +20,11 @@ _WORDS: tuple[str, ...] = get_args(status.State)
 
 
 class Metrics:
-    """Renders the daemon's state, which is asked at every scrape."""
+    """Renders what `look` returns at every scrape."""
 
-    def __init__(self, state: Callable[[], State]) -> None:
+    def __init__(self, look: Callable[[], Overview]) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Collector(state))
+        self._registry.register(_Collector(look))
         PlatformCollector(self._registry)
         ProcessCollector(registry=self._registry)
 
@@ -34,8 +34,8 @@ class Metrics:
 
 
 class _Collector(Collector):
-    def __init__(self, state: Callable[[], State]) -> None:
-        self._state = state
+    def __init__(self, look: Callable[[], Overview]) -> None:
+        self._look = look
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: names are not checked for collisions by scraping before all is there."""
@@ -43,12 +43,12 @@ class _Collector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric of the daemon."""
-        state = self._state()
-        yield GaugeMetricFamily("midonet_log_position", "Position up to which the log is read.", state.head.position)
-        yield GaugeMetricFamily("midonet_log_up", "Whether the log can be followed.", float(state.log_error is None))
-        yield from _services(state.services)
-        yield from _standing(state.projections)
-        yield from _costs(state)
+        now = self._look()
+        yield GaugeMetricFamily("midonet_log_position", "Position up to which the log is read.", now.head.position)
+        yield GaugeMetricFamily("midonet_log_up", "Whether the log can be followed.", float(now.log_error is None))
+        yield from _services(now.services)
+        yield from _standing(now.projections)
+        yield from _costs(now)
 
 
 def _services(services: Sequence[ServiceStatus]) -> Iterator[Metric]:
@@ -82,12 +82,12 @@ def _standing(reports: Sequence[Report]) -> Iterator[Metric]:
     yield states
 
 
-def _costs(state: State) -> Iterator[Metric]:
+def _costs(now: Overview) -> Iterator[Metric]:
     repairs = CounterMetricFamily("midonet_projection_repairs", "Values that others lost or edited.", labels=_LABELS)
     errors = CounterMetricFamily("midonet_projection_errors", "Reads and writes that failed.", labels=_LABELS)
     writes = CounterMetricFamily("midonet_projection_writes", "Transactions that succeeded.", labels=_LABELS)
     seconds = HistogramMetricFamily("midonet_projection_write_seconds", "Duration of writes.", labels=_LABELS)
-    for report, costs in zip(state.projections, state.costs, strict=True):
+    for report, costs in zip(now.projections, now.costs, strict=True):
         labels = [report.name, report.target]
         repairs.add_metric(labels, report.repairs)
         errors.add_metric(labels, costs.errors)

@@ -17,7 +17,8 @@ ME = Context(actor="alice@here", reason="because")
 
 def chain(records: Iterable[bytes]) -> list[dict[str, object]]:
     """Return the commits of a log, by the rule of the contract alone."""
-    head, commits = "0" * 64, []
+    head = "0" * 64
+    commits: list[dict[str, object]] = []
     for raw in records:
         try:
             commit = json.loads(raw)

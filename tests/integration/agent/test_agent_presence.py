@@ -86,7 +86,7 @@ def test_ports_whose_interface_is_up_are_active(
     def active() -> dict[str, Any]:
         folder = writer.paths.port_state("").rstrip("/")
         names = writer.client.get_children(folder) if writer.client.exists(folder) else []
-        return {name: json.loads(writer.client.get(f"{folder}/{name}")[0]) for name in names}
+        return {name: node for name in names if (node := writer.read(f"{folder}/{name}"))}
 
     ports = [vm(host, "tap1", "p1"), vm(host, "tap2", "p2"), vm("another", "tap1", "p3")]
     index = {host: ["bridge/x", "port/x"]}

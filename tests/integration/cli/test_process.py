@@ -110,7 +110,12 @@ def test_a_reader_that_goes_away_is_no_news(network: Midoctl) -> None:
 
 def test_ctrl_c_ends_quietly(network: Midoctl) -> None:
     with subprocess.Popen(
-        [MIDOCTL, "log", "--follow"], env=network.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        # a test run in the background has SIGINT ignored, and so would the program
+        ["env", "--default-signal=INT", MIDOCTL, "log", "--follow"],
+        env=network.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None

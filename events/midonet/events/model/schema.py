@@ -80,6 +80,9 @@ class FieldSpec:
         if self.parts and isinstance(value, dict):
             known = {part.name: part for part in self.parts}
             return {k: known[k]._parse(v) if k in known else v for k, v in value.items()}  # noqa: SLF001 - own class
+        if self.choices and value not in self.choices:
+            msg = f"{_short(value)} is not one of {', '.join(self.choices)}"
+            raise ValueError(msg)
         return self.format.parse(value) if self.format and value is not None else value
 
 

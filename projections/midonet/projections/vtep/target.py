@@ -92,7 +92,8 @@ class VtepTarget:
 
     def waiting(self) -> dict[Key, str]:
         """Return the bindings that could not be written yet, and why in words."""
-        keys = self._session.watch.waiting() if self._session is not None else ()
+        session = self._session  # others may ask while the session is replaced
+        keys = session.watch.waiting() if session is not None else ()
         return {key: f"the switch has no physical port {key[1]} (yet)" for key in keys}
 
     def close(self) -> None:

@@ -14,10 +14,10 @@ from midonet.events.commit import Head
 from midonet.services.hosting import Costs, Report
 from midonet.services.keeper import ServiceStatus
 
-__all__ = ["Line", "State", "lines", "page", "reasons"]
+__all__ = ["Line", "Overview", "lines", "page", "reasons"]
 
 
-class State(Struct, frozen=True, kw_only=True):
+class Overview(Struct, frozen=True, kw_only=True):
     """The daemon at one moment."""
 
     log: str
@@ -41,32 +41,32 @@ class Line(NamedTuple):
     fields: dict[str, Any]
 
 
-def reasons(state: State) -> list[str]:
+def reasons(now: Overview) -> list[str]:
     """Return why the daemon is not ready; nothing if it is."""
-    found = []
-    if state.log_error is not None:
-        found.append(f"log: {state.log_error}")
-    elif not state.caught_up:
-        found.append(f"log: it is being read, position {state.head.position} so far")
-    found += [f"service {service.name}: {service.reason}" for service in state.services if not service.healthy]
-    found += [f"{_label(report)} {_standing(report)}" for report in state.projections if not report.ready]
+    found = [] if now.services else ["no service is installed"]
+    if now.log_error is not None:
+        found.append(f"log: {now.log_error}")
+    elif not now.caught_up:
+        found.append(f"log: it is being read, position {now.head.position} so far")
+    found += [f"service {service.name}: {service.reason}" for service in now.services if not service.healthy]
+    found += [f"{_label(report)} {_standing(report)}" for report in now.projections if not report.ready]
     return found
 
 
-def page(state: State) -> dict[str, Any]:
-    """Return the state as JSON values."""
+def page(now: Overview) -> dict[str, Any]:
+    """Return all of it as JSON values."""
     return {
-        "log": state.log,
-        "log_error": state.log_error,
-        "head": msgspec.to_builtins(state.head),
-        "ready": not reasons(state),
-        "reasons": reasons(state),
-        "services": msgspec.to_builtins(state.services),
-        "projections": msgspec.to_builtins(state.projections),
+        "log": now.log,
+        "log_error": now.log_error,
+        "head": msgspec.to_builtins(now.head),
+        "ready": not reasons(now),
+        "reasons": reasons(now),
+        "services": msgspec.to_builtins(now.services),
+        "projections": msgspec.to_builtins(now.projections),
     }
 
 
-def lines(before: State, after: State) -> Iterator[Line]:
+def lines(before: Overview, after: Overview) -> Iterator[Line]:
     """Yield a line for each projection whose state changed; a moment of lag is no change worth a word."""
     known = {(report.name, report.target): report for report in before.projections}
     for report in after.projections:

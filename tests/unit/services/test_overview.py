@@ -9,7 +9,7 @@ from midonet.events.commit import Head
 from midonet.services.hosting import Costs, Report
 from midonet.services.keeper import ServiceStatus
 from midonet.services.metrics import Metrics
-from midonet.services.state import State, lines, page, reasons
+from midonet.services.overview import Overview, lines, page, reasons
 
 RUNNING = ServiceStatus("nsdb", "running", healthy=True, reason=None, restarts=0, last_error=None)
 LIVE = Report(
@@ -24,7 +24,7 @@ LIVE = Report(
     waiting={},
     ready=True,
 )
-GOOD = State(
+GOOD = Overview(
     log="sqlite:////tmp/log.db",
     head=Head(12, "a" * 64, "2026-11-22T12:00:00Z"),
     log_error=None,
@@ -39,11 +39,11 @@ def report(**changes: Any) -> Report:
     return msgspec.structs.replace(LIVE, **changes)
 
 
-def state(*reports: Report, **changes: Any) -> State:
+def overview(*reports: Report, **changes: Any) -> Overview:
     return msgspec.structs.replace(GOOD, projections=reports, costs=tuple(Costs() for _ in reports), **changes)
 
 
-def said(before: State, after: State) -> list[tuple[str, str]]:
+def said(before: Overview, after: Overview) -> list[tuple[str, str]]:
     return [(line.message, line.fields["target"]) for line in lines(before, after)]
 
 
@@ -56,13 +56,14 @@ def test_every_trouble_is_a_reason() -> None:
     failed = ServiceStatus("vtep", "failed", healthy=False, reason="a bug", restarts=1, last_error="a bug")
     behind = report(state="catching-up", ready=False, lag_events=7, lag_seconds=61.2)
     away = report(state="stalled", ready=False, last_error="it does not answer", target="127.0.0.1:6632", name="vtep")
-    assert reasons(state(behind, away, services=(failed,), log_error="the disk is full")) == [
+    assert reasons(overview(behind, away, services=(failed,), log_error="the disk is full")) == [
         "log: the disk is full",
         "service vtep: a bug",
         "projection nsdb on 127.0.0.1:2181/midonet is catching-up, 7 commits (61 s) behind",
         "projection vtep on 127.0.0.1:6632 is stalled, it does not answer",
     ]
-    assert reasons(state(caught_up=False)) == ["log: it is being read, position 12 so far"]
+    assert reasons(overview(services=())) == ["no service is installed"]
+    assert reasons(overview(caught_up=False)) == ["log: it is being read, position 12 so far"]
 
 
 def test_the_page_has_what_the_contract_names() -> None:
@@ -75,7 +76,7 @@ def test_the_page_has_what_the_contract_names() -> None:
 
 
 def test_a_change_of_state_is_one_line() -> None:
-    nothing, live, stalled = state(), state(LIVE), state(report(state="stalled", ready=False))
+    nothing, live, stalled = overview(), overview(LIVE), overview(report(state="stalled", ready=False))
     target = LIVE.target
     assert said(nothing, live) == [("projection live", target)]
     assert said(live, live) == []
@@ -85,18 +86,18 @@ def test_a_change_of_state_is_one_line() -> None:
 
 
 def test_following_the_log_is_no_news() -> None:
-    live, behind = state(LIVE), state(report(state="catching-up"))
+    live, behind = overview(LIVE), overview(report(state="catching-up"))
     assert said(live, behind) == []
     assert said(behind, live) == []
-    starting = state(report(state="catching-up", ready=False))
-    assert said(state(), starting) == []
+    starting = overview(report(state="catching-up", ready=False))
+    assert said(overview(), starting) == []
     assert said(starting, live) == [("projection live", LIVE.target)]
 
 
 def test_targets_are_told_apart() -> None:
     one, other = report(target="a"), report(target="b")
-    assert said(state(one), state(one, other)) == [("projection live", "b")]
-    assert said(state(one, other), state(other)) == []
+    assert said(overview(one), overview(one, other)) == [("projection live", "b")]
+    assert said(overview(one, other), overview(other)) == []
 
 
 def test_metrics_can_be_read_by_prometheus() -> None:
