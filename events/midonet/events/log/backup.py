@@ -11,6 +11,7 @@ The bytes are those of the log, never encoded anew. A file that was cut, or alte
 
 from array import array
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, Literal, NoReturn
 
@@ -72,13 +73,12 @@ class Backup:
         self._hashes = bytearray()
         try:
             self._file = path.open("rb")
+            with ExitStack() as stack:
+                stack.callback(self.close)
+                self._verify()
+                stack.pop_all()
         except OSError as error:
             raise UsageError(f"{path}: {error.strerror}", file=str(path)) from None
-        try:
-            self._verify()
-        except BaseException:
-            self.close()
-            raise
 
     def close(self) -> None:
         """Close the file."""
