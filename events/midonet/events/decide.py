@@ -151,7 +151,9 @@ def _set_tag(draft: Draft, op: SetTag) -> None:
     if op.position > head.position or (op.position == head.position and op.hash != head.hash):
         raise NotFound(f"there is no such position {op.position}: the log ends at {head.position}", end=head.position)
     if old is not None and old.position != op.position and not op.move:
-        raise Conflict(f"tag {op.name} names position {old.position} already; --move moves it", field="name")
+        raise Conflict(
+            f"tag {op.name} names position {old.position} already; --move moves it", field="name", reason="tag-taken"
+        )
     tags[op.name] = new
 
 

@@ -14,7 +14,7 @@ from midonet.events.command import Revert
 from midonet.events.commit import Event
 from midonet.events.draft import Draft, drafting, label
 from midonet.events.errors import Conflict, MidonetError
-from midonet.events.model import Entity, kind_of, plain
+from midonet.events.model import KINDS, Entity, kind_of, plain
 from midonet.events.tags import TAG, Tag, evolved
 from midonet.events.topology import Topology
 
@@ -33,6 +33,7 @@ def revert(draft: Draft, op: Revert) -> None:
         told = "; ".join(dict.fromkeys(conflict.message.removesuffix(_HINT) for conflict in conflicts))
         raise Conflict(
             f"commit {op.position} cannot be reverted: {told}",
+            reason="cannot-revert",
             position=op.position,
             conflicts=[{"code": found.code, "message": found.message, **found.details} for found in conflicts],
         )
@@ -125,25 +126,31 @@ def _taken(topology: Topology, entity: Entity | None) -> Iterator[Conflict]:
 def _unsettled(draft: Draft) -> Iterator[MidonetError]:
     """Yield what would have to follow of itself, which is more than the inverse: places of rules, numbers, links.
 
-    A reaction leaves alone what is settled. So those of all that was touched, and of what refers to it, are called as
-    if it had just come or gone: what they would change tells.
+    A reaction leaves alone what is settled. So those of all that was touched, of what refers to it, and of what was
+    beside it are called as if these had just come: what they would change tells.
     """
-    for old, new in draft.touched():
+    for entity in _neighbours(draft).values():
         with drafting(draft.topology, "settled?") as trial:
             try:
-                _react(trial, old, new)
+                reactions.react(trial, None, entity)
             except MidonetError as error:
-                yield type(error)(f"{label(new or old)}: {error.message}", **error.details)  # type: ignore[arg-type]  # one of them is there
+                yield type(error)(f"{label(entity)}: {error.message}", **error.details)
             yield from (_follows(trial, event) for event in trial.events())
 
 
-def _react(trial: Draft, old: Entity | None, new: Entity | None) -> None:
-    if new is None:
-        reactions.react(trial, old, None)
-        return
-    reactions.react(trial, None, new)
-    for referrer, _ in trial.topology.referring(new.id):
-        reactions.react(trial, None, referrer)
+def _neighbours(draft: Draft) -> dict[str, Entity]:
+    """Return, by id, what is there of all that was touched or refers to the same things."""
+    found: dict[str, Entity] = {}
+    beside: dict[tuple[str, str, str], None] = {}
+    for old, new in draft.touched():
+        if new is not None:
+            found[new.id] = new
+            found |= {referrer.id: referrer for referrer, _ in draft.topology.referring(new.id)}
+        elif old is not None:
+            beside |= dict.fromkeys((target, old.KIND, field) for field, target in KINDS[old.KIND].targets(old))
+    for target, kind, field in beside:
+        found |= {entity.id: entity for entity in draft.topology.referrers(target, kind, field)}
+    return found
 
 
 def _follows(trial: Draft, event: Event) -> Conflict:

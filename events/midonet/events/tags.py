@@ -44,7 +44,11 @@ def is_name(text: str) -> bool:
 def check_name(text: str) -> str:
     """Return a name of a tag; `InvalidValue` if it can be none."""
     if not is_name(text):
-        raise InvalidValue(f"{text!r} is no name for a tag: a letter, then letters, digits and ._+-", field="name")
+        raise InvalidValue(
+            f"{text!r} is no name for a tag: a letter, then letters, digits and ._+-",
+            field="name",
+            reason="bad-tag-name",
+        )
     return text
 
 

@@ -31,6 +31,7 @@ def world() -> World:
     world.create("bridge", "web")
     world.create("port", "p1", bridge="web")
     world.create("host", "hv1")
+    world.create("tunnel-zone", "underlay", members=[{"host": "hv1", "address": "172.16.0.1"}])
     world.create("chain", "in")
     for action in ("accept", "drop", "reject"):
         world.create("rule", chain="in", action=action)
@@ -94,11 +95,11 @@ def test_what_exists_again_is_not_overwritten(world: World) -> None:
 
 
 def test_what_others_use_by_now_is_not_deleted(world: World) -> None:
-    created = world.run(Create("host", {"name": "hv2"}))
-    world.set("port", "p1", host="hv2", interface="tap1")
+    created = world.run(Create("chain", {"name": "out"}))
+    world.set("bridge", "web", outbound_filter="out")
     (found,) = conflicts(world, created)
     assert found["code"] == "in-use"
-    assert found["referrers"][0]["name"] == "p1"
+    assert found["referrers"][0]["name"] == "web"
 
 
 def test_parts_that_came_later_are_not_deleted(world: World) -> None:
