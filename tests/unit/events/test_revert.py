@@ -109,10 +109,11 @@ def test_parts_that_came_later_are_not_deleted(world: World) -> None:
 
 
 def test_what_it_refers_to_must_be_there(world: World) -> None:
-    world.set("port", "p1", host="hv1", interface="tap1")
-    unbound = world.set("port", "p1", host=None, interface=None)
-    world.delete("host", "hv1")
-    assert "there is no host" in conflicts(world, unbound)[0]["message"]
+    world.create("chain", "out")
+    world.set("bridge", "web", outbound_filter="out")
+    cleared = world.set("bridge", "web", outbound_filter=None)
+    world.delete("chain", "out")
+    assert "there is no chain" in conflicts(world, cleared)[0]["message"]
 
 
 def test_a_number_that_went_to_another_is_not_taken_away(world: World) -> None:
