@@ -242,16 +242,11 @@ plan -f FILE --prune
 export --at 1
 log --since 1 --until 1 --kind port --object p1 --actor alice -n 3
 history p1
-blame web/p1 --at 1
 tag before 1 --move
-tag before --delete
 revert 1 --if-head 1
-apply --plan FILE --dry-run
 restore FILE
-verify --from 1
 diff 0 1
 head --at 1
-verify --from 1
 projection list
 projection status vtep
 wait --for vtep --position 1 --timeout 0
