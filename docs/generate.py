@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from midonet.events.model import KINDS, FieldSpec, Kind, OnDelete
+from midonet.events.reasons import REASONS
 
 __all__ = ["reference"]
 
@@ -11,6 +12,12 @@ _HEAD = """# The model
 Every kind of object, from its declaration (`make docs` writes this page; a test holds it to the truth). Every object
 also has `id`, `kind`, `name` and `position`. A field in *italics* is allocated or derived and cannot be set.
 """
+_REASONS = """## Why a command is refused
+
+The `reason` in the details of an error (`invalid-value`, `conflict`, `in-use`); these words are stable.
+
+| reason | |
+|---|---|"""
 _WORDS = {
     OnDelete.DELETE: "deleted with it",
     OnDelete.CLEAR: "cleared when it is deleted",
@@ -20,7 +27,11 @@ _WORDS = {
 
 def reference() -> str:
     """Return the page."""
-    return "\n".join([_HEAD, *map(_section, KINDS.values())])
+    return "\n".join([_HEAD, *map(_section, KINDS.values()), _REASONS, *map(_reason, REASONS.items()), ""])
+
+
+def _reason(item: tuple[str, str]) -> str:
+    return "| `{}` | {} |".format(*item)
 
 
 def _section(kind: Kind) -> str:

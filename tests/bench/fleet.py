@@ -18,7 +18,7 @@ from midonet.testbed import OvsdbServer, ZooKeeper
 from midonet.testbed.agent import AgentDaemon
 from midonet.testbed.cluster import ClusterDaemon
 
-__all__ = ["Fleet", "design", "vtep"]
+__all__ = ["Fleet", "design"]
 
 _PORTS_PER_BRIDGE = 100
 _HOSTS = 10
@@ -60,7 +60,7 @@ def _host(number: int) -> str:
 
 
 @contextmanager
-def vtep() -> Iterator[OvsdbServer]:
+def _switch() -> Iterator[OvsdbServer]:
     """Run the database of a switch."""
     with OvsdbServer() as ovsdb:
         ovsdb.add_switch("tor", [_PHYSICAL_PORT], tunnel_ip="172.16.1.1")
@@ -68,11 +68,11 @@ def vtep() -> Iterator[OvsdbServer]:
 
 
 class Fleet:
-    """A deployment of so many ports, with witnesses; it has caught up with its log once `settle` returns."""
+    """A deployment of so many ports, with witnesses; it has caught up with its log once `await_views` returns."""
 
     def __init__(self, stack: ExitStack, place: Path, zookeeper: ZooKeeper, ports: int) -> None:
         self.root = f"/fleet-{ports}"
-        self.ovsdb = stack.enter_context(vtep())
+        self.ovsdb = stack.enter_context(_switch())
         self.store = stack.enter_context(opened(sqlite_url(place / f"{ports}.db")))
         run_all(self.store, [Command("apply", [Put(design(ports, self.ovsdb))])])
         self.nodes = stack.enter_context(closing(Nodes(zookeeper.hosts)))

@@ -38,6 +38,7 @@ def _write_log(file: Path, ports: int) -> int:
     """Write the history; return how many bytes a commit has on average."""
     with opened(sqlite_url(file)) as store:
         bridge, host = created(store, "bridge", name="bridge"), created(store, "host", name="host")
+        created(store, "tunnel-zone", name="zone", members=[{"host": host, "address": "172.16.0.1"}])
         done = run_all(store, [create("port", bridge=bridge, name=f"port-{n}") for n in range(ports)])
         ids = [str(result.object["id"]) for result in done if result.object]
         run_all(store, [update("port", port, host=host, interface=f"tap{n}") for n, port in enumerate(ids)])

@@ -98,11 +98,11 @@ class Rows:
 
 
 class BareOvsdb:
-    """The least that can insert a row: one request, one answer (RFC 7047)."""
+    """The least that can insert a row: one request, one answer (RFC 7047), over TCP as a switch is reached."""
 
-    def __init__(self, sock: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(str(sock))
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._socket = socket.create_connection(address)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def transact(self, *operations: dict[str, Any]) -> list[Any]:
         """Run a transaction; return the results."""

@@ -29,18 +29,50 @@ PORTS = ("bridge", "router")
 
 def needed(topology: Topology, host: str) -> set[str]:
     """Return the ids of all objects that the agent of a host has to read (contract §3)."""
-    devices = connected(topology, {device(port) for port in ports(topology) if port.host == host})
-    inside = [port for port in ports(topology) if device(port) in devices]
     zones = [zone for zone in topology.all("tunnel-zone").values() if host in members(zone)]
-    bindings = [binding for binding in topology.all("vtep-binding").values() if binding.bridge in devices]
-    vteps = [topology.get("vtep", binding.vtep) for binding in bindings]
-    owned = [e for kind in ("mac-entry", "arp-entry") for e in topology.all(kind).values() if e.bridge in devices]
-    routes = [route for route in topology.all("route").values() if route.router in devices]
-    chains = jumped(topology, filters([*inside, *(topology.find(one) for one in devices)]))
-    rules = [rule for rule in topology.all("rule").values() if rule.chain in chains]
-    found = {entity.id for entity in [*inside, *zones, *bindings, *vteps, *owned, *routes, *rules]}
-    far = {vtep.tunnel_zone for vtep in vteps if vtep.tunnel_zone}
-    return found | devices | chains | far | {host}.union(*map(members, zones))
+    starts = {device(port) for port in ports(topology) if port.host == host}
+    found = closure(topology, {host, *starts, *(zone.id for zone in zones), *everybodys(topology)})
+    return found.union(*map(members, zones))
+
+
+def everybodys(topology: Topology) -> set[str]:
+    """Return what every agent reads, because any port may be meant."""
+    traces = {trace.id for trace in topology.all("trace-request").values() if trace.port}
+    return traces | {*topology.all("l2-insertion")} | {g.id for g in topology.all("port-group").values() if g.stateful}
+
+
+def closure(topology: Topology, found: set[str]) -> set[str]:
+    wider = found.union(*(beyond(topology, topology.find(one)) for one in found))
+    return found if wider == found else closure(topology, wider)
+
+
+PARTS = {
+    "bridge": ("port", "mac-entry", "arp-entry", "dhcp-subnet", "dhcpv6-subnet", "vtep-binding", "trace-request"),
+    "router": ("port", "route", "bgp-network", "bgp-peer", "trace-request"),
+    "chain": ("rule", "rule-logger"),
+    "load_balancer": ("pool",),
+    "pool": ("pool-member", "vip"),
+    "policy": ("qos-bandwidth-rule", "qos-dscp-rule"),
+}
+USED = (
+    *("inbound_filter", "outbound_filter", "local_redirect_chain", "forward_chain", "jump_chain", "qos_policy"),
+    *("port_group", "in_port_group", "out_port_group", "ip_addr_group_src", "ip_addr_group_dst", "target_port"),
+    *("inbound_chain", "outbound_chain", "load_balancer", "health_monitor", "logging_resource", "tunnel_zone", "vtep"),
+    *("inbound_mirrors", "outbound_mirrors", "post_in_filter_mirrors", "pre_out_filter_mirrors", "to_port", "peer"),
+)
+
+
+def beyond(topology: Topology, entity: Any) -> set[str]:
+    """Return the ids of what one needs of an object: its parts, and what it uses."""
+    field = {"load-balancer": "load_balancer", "qos-policy": "policy"}.get(entity.KIND, entity.KIND)
+    parts = {
+        e.id for kind in PARTS.get(field, ()) for e in topology.all(kind).values() if getattr(e, field) == entity.id
+    }
+    conditions = [*getattr(entity, "conditions", ()), *filter(None, [getattr(entity, "condition", None)])]
+    used = {getattr(one, name, None) for one in (entity, *conditions) for name in USED}
+    several = {i for value in used if isinstance(value, tuple) for i in value}
+    devices = {device(entity)} if entity.KIND == "port" else set()
+    return parts | several | devices | {value for value in used if isinstance(value, str)}
 
 
 def ports(topology: Topology) -> Iterable[Any]:
@@ -55,21 +87,6 @@ def members(zone: Any) -> set[str]:
     return {member.host for member in zone.members}
 
 
-def filters(entities: Iterable[Any]) -> set[str]:
-    return {chain for one in entities for chain in (one.inbound_filter, one.outbound_filter) if chain}
-
-
-def connected(topology: Topology, devices: set[str]) -> set[str]:
-    peers = {port.peer for port in ports(topology) if device(port) in devices and port.peer}
-    wider = devices | {device(topology.find(peer)) for peer in peers}
-    return devices if wider == devices else connected(topology, wider)
-
-
-def jumped(topology: Topology, chains: set[str]) -> set[str]:
-    wider = chains | {r.jump_chain for r in topology.all("rule").values() if r.chain in chains and r.jump_chain}
-    return chains if wider == chains else jumped(topology, wider)
-
-
 # -- commands that make dense little networks
 
 
@@ -79,6 +96,11 @@ def dense_command(rng: Random, topology: Topology) -> Op:
     def some(kind: str) -> str:
         return rng.choice(sorted(topology.all(kind)) or ["nothing"])
 
+    def joined() -> str:
+        return rng.choice(
+            sorted({h for zone in topology.all("tunnel-zone").values() for h in members(zone)}) or ["nothing"]
+        )
+
     def owner() -> dict[str, str]:
         kind = rng.choice(PORTS)
         return {kind: some(kind)}
@@ -86,7 +108,8 @@ def dense_command(rng: Random, topology: Topology) -> Op:
     makers: list[Callable[[], Op]] = [
         lambda: Create(rng.choice(["bridge", "router", "chain", "host"]), {}),
         lambda: Create("port", owner()),
-        lambda: Create("port", {**owner(), "host": some("host"), "interface": f"tap{rng.randrange(9)}"}),
+        lambda: Create("port", {**owner(), "host": joined(), "interface": f"tap{rng.randrange(9)}"}),
+        lambda: Create("port", {**owner(), "host": joined(), "interface": f"eth{rng.randrange(9)}"}),
         lambda: Update("port", some("port"), {"peer": some("port")}, ("peer",)),
         lambda: Update("port", some("port"), {rng.choice(["peer", "inbound_filter"]): None}),
         lambda: Update("port", some("port"), {"host": None, "interface": None}),
@@ -102,8 +125,23 @@ def dense_command(rng: Random, topology: Topology) -> Op:
         lambda: Create("vtep-binding", {"vtep": some("vtep"), "physical_port": "p1", "bridge": some("bridge")}),
         lambda: Create("arp-entry", {"bridge": some("bridge"), "ip": address(), "mac": "02:00:00:00:00:01"}),
         lambda: Delete(kind := rng.choice(kinds), some(kind), cascade=True),
+        lambda: AddItem("tunnel-zone", some("tunnel-zone"), "members", {"host": some("host"), "address": address()}),
+        lambda: Create(rng.choice(["load-balancer", "port-group", "qos-policy", "logging-resource"]), {}),
+        lambda: Create("mirror", {"to_port": some("port"), "conditions": [{"in_port_group": some("port-group")}]}),
+        lambda: Update(kind := rng.choice([*PORTS, "port"]), some(kind), {"inbound_mirrors": [some("mirror")]}),
+        lambda: Update("router", some("router"), {"load_balancer": some("load-balancer")}),
+        lambda: Create("pool", {"load_balancer": some("load-balancer")}),
+        lambda: Create("vip", {"pool": some("pool"), "address": address(), "protocol_port": 80}),
+        lambda: Update(kind := rng.choice(["bridge", "port"]), some(kind), {"qos_policy": some("qos-policy")}),
+        lambda: Create("qos-dscp-rule", {"policy": some("qos-policy"), "dscp_mark": 46}),
+        lambda: Create("trace-request", {(kind := rng.choice([*PORTS, "port"])): some(kind), "condition": {}}),
+        lambda: Update("port-group", some("port-group"), {"stateful": rng.random() < 0.5}),
+        lambda: Create("rule", {"chain": some("chain"), "action": "redirect", "target_port": some("port")}),
+        lambda: Create("rule-logger", {"chain": some("chain"), "logging_resource": some("logging-resource")}),
+        lambda: Create("dhcp-subnet", {"bridge": some("bridge"), "subnet": "10.0.0.0/8"}),
     ]
     kinds = ["bridge", "router", "port", "port", "chain", "rule", "route", "host", "tunnel-zone", "vtep-binding"]
+    kinds += ["load-balancer", "mirror", "port-group", "qos-policy", "trace-request"]
 
     def address() -> str:
         return f"10.0.0.{rng.randrange(1, 250)}"

@@ -1,7 +1,9 @@
 """What must always hold of commands and events, whatever anybody types: replay is live, and every commit inverts."""
 
+from ipaddress import ip_interface
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_commands import random_command
@@ -58,6 +60,7 @@ def sound(topology: Topology) -> None:
             assert topology.get(KINDS[entity.KIND].ref_of[field].kind, target) is not None
         assert not list(topology.sharing(entity))
         entity.check(topology)
+    following(topology)
     keys = [e.tunnel_key for kind in ("bridge", "port") for e in topology.all(kind).values()]
     assert None not in keys
     assert len(keys) == len(set(keys))
@@ -90,6 +93,19 @@ def try_to_revert(topology: Topology, record: Record) -> bool:
         evolve(topology, event, 0)
     assert objects(topology) == before
     return True
+
+
+def following(topology: Topology) -> None:
+    """A LOCAL route for every address of a router port, a VXLAN port for every bound bridge and VTEP, nothing else."""
+    bound = {(binding.bridge, binding.vtep) for binding in topology.all("vtep-binding").values()}
+    assert sorted(bound) == sorted((p.bridge, p.vtep) for p in topology.all("port").values() if p.vtep)
+    addresses = {
+        (port.id, ip_interface(address).ip) for port in topology.all("port").values() for address in port.addresses
+    }
+    local = [(route.port, ip_interface(route.dst).ip) for route in topology.all("route").values() if route.follows]
+    assert sorted(local, key=str) == sorted(addresses, key=str)
+    attached = {(r.load_balancer, r.id) for r in topology.all("router").values() if r.load_balancer}
+    assert attached == {(lb.id, lb.router) for lb in topology.all("load-balancer").values() if lb.router}
 
 
 def run(rng: Random, steps: int) -> int:
@@ -138,3 +154,10 @@ def test_an_earlier_commit_reverts_or_is_refused() -> None:
 def test_a_long_history_holds_as_well() -> None:
     accepted = run(Random(20261122), 1500)  # noqa: S311 - a seed, not a secret
     assert accepted > 500
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(100))
+def test_a_hundred_thousand_commands_hold_as_well(seed: int) -> None:
+    assert run(Random(seed), 1000) > 300  # noqa: S311 - a seed, not a secret

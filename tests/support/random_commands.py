@@ -14,7 +14,19 @@ __all__ = ["random_command"]
 
 _SKIPPED = {"name", "id"}
 _FAULT = 0.03
-_WEIGHTS = {"port": 6, "rule": 4, "mac-entry": 3, "vtep-binding": 3, "route": 2}
+_WEIGHTS = {"port": 12, "rule": 8, "bridge": 4, "router": 4, "host": 4, "mac-entry": 3, "vtep-binding": 6, "route": 3}
+_ROUTER_PORT = ("mac", "addresses", "vni", "tunnel_ip", "off_ramp_vxlan", "remote_peers")
+_RULE_DATA = {
+    "jump": "jump_chain",
+    "snat": "nat_targets",
+    "dnat": "nat_targets",
+    "trace": "trace_request",
+    "redirect": "target_port",
+}
+_FOR_SOME_ACTIONS = {
+    *_RULE_DATA.values(),
+    *("nat_action", "trace_limit", "transform_action", "pop_vlan", "push_vlan", "ingress", "fail_open"),
+}
 
 
 def random_command(rng: Random, topology: Topology) -> Command:
@@ -47,8 +59,61 @@ def _fields(rng: Random, topology: Topology, kind: Kind, share: float = 0.2) -> 
         wanted = spec.required or (rng.random() < share and name not in kind.cls.OWNER)
         if name not in _SKIPPED and name not in fields and wanted:
             fields[name] = _value(rng, topology, spec)
-    if kind.name == "rule" and fields.get("action") in ("snat", "dnat"):
-        fields.setdefault("nat_targets", ["192.0.2.1-192.0.2.9:1024-2048"])
+    if rng.random() < _FAULT:
+        return fields
+    fit = _FITTING.get(kind.name)
+    return _sensible(fit(rng, topology, fields) if fit else fields)
+
+
+def _port(rng: Random, topology: Topology, fields: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is for ports of the other kind of device, and half a binding."""
+    host = fields.pop("host", None)
+    fields.pop("interface", None)
+    unfit = _ROUTER_PORT if "bridge" in fields else ("vlan",)
+    fields = {name: value for name, value in fields.items() if name not in unfit}
+    zones = [member.host for zone in topology.all("tunnel-zone").values() for member in zone.members]
+    if host is None or not zones or "peer" in fields:
+        return fields
+    return {**fields, "host": rng.choice(zones), "interface": f"eth{rng.randrange(50)}"}
+
+
+def _route(rng: Random, topology: Topology, fields: dict[str, Any]) -> dict[str, Any]:
+    """Give a route through a port one of its router, and one that leads nowhere none."""
+    for name in ("port", "gateway"):
+        fields.pop(name, None)
+    if fields.get("next_hop") in ("blackhole", "reject"):
+        return fields
+    return {**fields, **_port_of(rng, topology, fields, "router")}
+
+
+def _mac_entry(rng: Random, topology: Topology, fields: dict[str, Any]) -> dict[str, Any]:
+    return {**fields, **_port_of(rng, topology, fields, "bridge")}
+
+
+def _port_of(rng: Random, topology: Topology, fields: dict[str, Any], owner: str) -> dict[str, str]:
+    ports = sorted(port.id for port in topology.referrers(fields.get(owner) or "", "port", owner))
+    return {"port": rng.choice(ports)} if ports else {}
+
+
+def _rule(rng: Random, topology: Topology, fields: dict[str, Any]) -> dict[str, Any]:
+    """Give a rule the data of its action and no other."""
+    fields = {name: value for name, value in fields.items() if name not in _FOR_SOME_ACTIONS}
+    needed = _RULE_DATA.get(str(fields.get("action")))
+    if needed == "nat_targets":
+        return {**fields, needed: ["192.0.2.1-192.0.2.9:1024-2048"], "fragment_policy": None}
+    return {**fields, needed: _value(rng, topology, KINDS["rule"].fields[needed])} if needed else fields
+
+
+_FITTING = {"mac-entry": _mac_entry, "port": _port, "route": _route, "rule": _rule}
+
+
+def _sensible(fields: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what turns nothing round, and half of what excludes each other."""
+    fields = {name: value for name, value in fields.items() if not name.startswith("inv_") or fields.get(name[4:])}
+    if "tp_src" in fields or "tp_dst" in fields:
+        fields.pop("fragment_policy", None)
+    if "vlan" in fields:
+        fields.pop("no_vlan", None)
     return fields
 
 
@@ -64,7 +129,8 @@ def _one(rng: Random, topology: Topology, spec: FieldSpec) -> Any:
     if spec.ref is not None:
         return _existing(rng, topology, spec.ref.kind)
     if spec.parts:
-        return {part.name: _one(rng, topology, part) for part in spec.parts if part.required}
+        chosen = [part for part in spec.parts if part.required or rng.random() < 1 / len(spec.parts)]
+        return _sensible({part.name: _value(rng, topology, part) for part in chosen})
     if spec.choices:
         return rng.choice(spec.choices)
     if spec.base is bool:
@@ -80,7 +146,12 @@ def _formatted(rng: Random, format_name: str) -> Any:
         "interface": f"eth{small}",
         "mac": f"02:00:00:00:00:{small:02x}",
         "mac-mask": "ff:ff:ff:00:00:00",
+        "id": f"00000000-0000-4000-8000-0000000000{small:02x}",
         "ip": f"10.0.0.{small}",
+        "ipv4": f"10.0.0.{small}",
+        "ipv6": f"2001:db8::{small}",
+        "ipv4-cidr": f"10.{small}.0.0/16",
+        "ipv6-cidr": f"2001:db8:{small}::/64",
         "cidr": f"10.{small}.0.0/16",
         "address/prefix": f"10.0.0.{small}/24",
         "port-range": f"{small}-{small + 5}",
@@ -95,7 +166,7 @@ def _update(rng: Random, topology: Topology) -> Op:
     for owner in kind.cls.OWNER:
         fields.pop(owner, None)
     for name in list(fields):
-        if rng.random() < 0.2:
+        if rng.random() < (0.05 if kind.fields[name].required else 0.2):
             fields[name] = None
     return Update(kind.name, _existing(rng, topology, kind.name) or "nothing", fields)
 
@@ -107,18 +178,26 @@ def _delete(rng: Random, topology: Topology) -> Op:
 
 
 def _member(rng: Random, topology: Topology) -> Op:
-    zone = _existing(rng, topology, "tunnel-zone") or "nothing"
-    host = _existing(rng, topology, "host") or "nothing"
+    kind, field = rng.choice(
+        [("tunnel-zone", "members")] * 3
+        + [("port-group", "ports"), ("ip-addr-group", "addresses"), ("host-group", "hosts"), ("mirror", "conditions")]
+    )
+    ref = _existing(rng, topology, kind) or "nothing"
+    item = _one(rng, topology, KINDS[kind].fields[field])
     if rng.random() < 0.7:
-        return AddItem("tunnel-zone", zone, "members", {"host": host, "address": f"172.16.0.{rng.randrange(250)}"})
-    return RemoveItem("tunnel-zone", zone, "members", {"host": host})
+        return AddItem(kind, ref, field, item)
+    return RemoveItem(kind, ref, field, {"host": item.get("host")} if field == "members" else item)
 
 
 def _link(rng: Random, topology: Topology) -> Op:
     port = _existing(rng, topology, "port") or "nothing"
+    if rng.random() < 0.1:
+        router = _existing(rng, topology, "router") or "nothing"
+        return Update("router", router, {"load_balancer": _existing(rng, topology, "load-balancer")})
     if rng.random() < 0.5:
         return Update("port", port, {"peer": _existing(rng, topology, "port")}, ("peer",))
-    return Update("port", port, {"host": _existing(rng, topology, "host"), "interface": f"tap{rng.randrange(50)}"})
+    host = _existing(rng, topology, "host") if rng.random() < 0.7 else None
+    return Update("port", port, {"host": host, "interface": host and f"tap{rng.randrange(50)}", "peer": None})
 
 
 def _documents(rng: Random, topology: Topology) -> Op:
@@ -126,5 +205,11 @@ def _documents(rng: Random, topology: Topology) -> Op:
     bridge = {"kind": "bridge", "name": f"bridge-{rng.randrange(5)}", "ports": ports}
     rules = [{"action": rng.choice(["accept", "drop"])} for _ in range(rng.randrange(4))]
     chain = {"kind": "chain", "name": f"chain-{rng.randrange(5)}", "rules": rules}
+    gateways = [{"name": f"gw-{number}", "addresses": [f"10.0.{number}.1/24"]} for number in range(rng.randrange(3))]
+    peers = [{"address": "10.0.0.2", "asn": 64513}] if rng.random() < 0.5 else []
+    balancer = f"lb-{rng.randrange(5)}"
+    router = {"kind": "router", "name": f"router-{rng.randrange(5)}", "ports": gateways, "bgp_peers": peers}
+    pool = {"name": "pool", "members": [{"address": "10.0.0.5", "protocol_port": 80}]}
+    attached = {**router, "load_balancer": balancer} if rng.random() < 0.3 else router
     del topology
-    return Put([bridge, chain])
+    return Put([bridge, chain, attached, {"kind": "load-balancer", "name": balancer, "pools": [pool]}])

@@ -41,7 +41,9 @@ def apply(session: Session, files: Sequence[str], more: Sequence[str], plan: str
 
     A file holds a list or several documents of {kind, name, …fields}. References are names or ids, and the order
     does not matter. Parts may be written inside: ports, macs, arps under a bridge, ports and routes under a router,
-    rules (in order) under a chain, bindings under a vtep. Fields that are not mentioned stay as they are.
+    rules (in order) under a chain, bindings under a vtep, members under a pool and so on (docs/model.md says
+    which). Fields that are not mentioned stay as they are; rules without an id are replaced as a whole.
+
     With --plan exactly what the plan shows is done, or nothing if anybody changed anything since.
     """
     if plan is not None:

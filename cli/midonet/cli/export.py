@@ -68,7 +68,8 @@ class _Exporter:
         for part in KINDS.values():
             for owner in part.cls.OWNER:
                 if part.cls.NESTED and part.ref_of[owner].kind == kind.name:
-                    children = sorted(self._topology.referrers(entity.id, part.name, owner), key=sort_key)
+                    mine = self._topology.referrers(entity.id, part.name, owner)
+                    children = sorted((child for child in mine if child.follows is None), key=sort_key)
                     found |= (
                         {part.cls.NESTED: [self.document(part, child, owner) for child in children]} if children else {}
                     )

@@ -211,3 +211,81 @@ def _remove_rule(chain: str, rule: str) -> Op:
     if rule.isascii() and rule.isdigit():
         return _no_part("rule", {"chain": chain, "index": rule})
     return Delete("rule", rule)
+
+
+@_link("port-group", "add-port", _object("port-group"), _object("port"), examples=["uplinks edge/up"])
+def _group_add_port(group: str, port: str) -> Op:
+    """Add a port to a group."""
+    return AddItem("port-group", group, "ports", port)
+
+
+@_link("port-group", "remove-port", _object("port-group"), _object("port"), examples=["uplinks edge/up"])
+def _group_remove_port(group: str, port: str) -> Op:
+    """Remove a port from a group."""
+    return RemoveItem("port-group", group, "ports", port)
+
+
+@_link(
+    "ip-addr-group",
+    "add-address",
+    _object("ip-addr-group"),
+    click.Argument(["address"]),
+    click.Option(["--ports"], metavar="PORT", multiple=True, help="Ports that have the address (repeatable)."),
+    examples=["trusted 10.0.0.5", "trusted 10.0.0.6 --ports web/p1"],
+)
+def _group_add_address(group: str, address: str, ports: Sequence[str]) -> Op:
+    """Add an address to a group."""
+    listed = [port for word in ports for port in word.split(",")]
+    return AddItem("ip-addr-group", group, "addresses", {"address": address, "ports": listed})
+
+
+@_link(
+    "ip-addr-group",
+    "remove-address",
+    _object("ip-addr-group"),
+    click.Argument(["address"]),
+    examples=["trusted 10.0.0.5"],
+)
+def _group_remove_address(group: str, address: str) -> Op:
+    """Remove an address from a group."""
+    return RemoveItem("ip-addr-group", group, "addresses", {"address": address})
+
+
+@_link("host-group", "add-host", _object("host-group"), _object("host"), examples=["rack1 hv1"])
+def _group_add_host(group: str, host: str) -> Op:
+    """Add a host to a group."""
+    return AddItem("host-group", group, "hosts", host)
+
+
+@_link("host-group", "remove-host", _object("host-group"), _object("host"), examples=["rack1 hv1"])
+def _group_remove_host(group: str, host: str) -> Op:
+    """Remove a host from a group."""
+    return RemoveItem("host-group", group, "hosts", host)
+
+
+@_link(
+    "pool",
+    "add-member",
+    _object("pool"),
+    _field("pool-member", "address"),
+    _field("pool-member", "protocol_port"),
+    _field("pool-member", "weight", required=False),
+    ID,
+    examples=["servers --address 10.0.0.5 --protocol-port 8080 --weight 2"],
+)
+def _pool_add(**values: Any) -> Op:
+    """Add a server to a pool."""
+    return _part("pool-member", values)
+
+
+@_link(
+    "pool",
+    "remove-member",
+    _object("pool"),
+    _field("pool-member", "address"),
+    _field("pool-member", "protocol_port"),
+    examples=["servers --address 10.0.0.5 --protocol-port 8080"],
+)
+def _pool_remove(**values: Any) -> Op:
+    """Remove a server from a pool."""
+    return _no_part("pool-member", values)

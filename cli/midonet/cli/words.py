@@ -66,7 +66,8 @@ def _structure(spec: FieldSpec, word: str) -> Any:
     pairs = [pair.partition("=")[::2] for pair in word.split(",")]
     names = [name.strip().replace("-", "_") for name, _ in pairs]
     return {
-        name: _one(parts[name], text) if name in parts else text for name, (_, text) in zip(names, pairs, strict=True)
+        name: value(parts[name], [text]) if name in parts else text
+        for name, (_, text) in zip(names, pairs, strict=True)
     }
 
 
@@ -98,5 +99,5 @@ def placeholder(spec: FieldSpec) -> str:
     if spec.ref is not None:
         return spec.ref.kind.upper()
     if spec.parts:
-        return ",".join(f"{part.name}={placeholder(part)}" for part in spec.parts if part.required)
+        return ",".join(f"{part.name}={placeholder(part)}" for part in spec.parts if part.required) or "PART=VALUE,…"
     return spec.format.name.upper() if spec.format else spec.base.__name__.upper().replace("STR", "TEXT")

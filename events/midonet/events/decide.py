@@ -67,7 +67,7 @@ def _chosen_id(fields: dict[str, Any]) -> str | None:
     try:
         return canonical_id(chosen) if chosen is not None else None
     except ValueError as error:
-        raise InvalidValue(f"id: {error}", field="id") from None
+        raise InvalidValue(f"id: {error}", field="id", reason="bad-id") from None
 
 
 def _may_place(kind: Kind, fields: Mapping[str, Any]) -> bool:
@@ -84,15 +84,20 @@ def _update(draft: Draft, op: Update) -> Entity:
         if present not in (None, values.get(field)):
             found = draft.topology.find(present)
             raise Conflict(
-                f"{label(old)}: {field} is already {label(found) if found else present}", field=field, id=old.id
+                f"{label(old)}: {field} is already {label(found) if found else present}",
+                field=field,
+                id=old.id,
+                reason="occupied",
             )
     put.refuse_move(kind, old, values)
+    put.refuse_follower(old)
     draft.change(old, msgspec.structs.replace(old, **values))
     return _now(draft, old)
 
 
 def _delete(draft: Draft, op: Delete) -> Entity:
     target = resolve.find(draft.topology, op.kind, op.ref) if op.ref is not None else _matching(draft, op)
+    put.refuse_follower(target)
     draft.delete(target, cascade=op.cascade)
     return target  # type: ignore[no-any-return]
 
@@ -140,6 +145,7 @@ def _list_item(draft: Draft, op: AddItem) -> tuple[Any, FieldSpec, tuple[Any, ..
 
 
 def _set_list(draft: Draft, old: Any, spec: FieldSpec, items: tuple[Any, ...]) -> Entity:
+    put.refuse_follower(old)
     draft.change(old, msgspec.structs.replace(old, **{spec.name: items}))
     return _now(draft, old)
 

@@ -37,9 +37,12 @@ class Draft:
         self.topology = topology
         self.planned: dict[tuple[str, str], list[str]] = {}
         """Names of objects that this command will create: (kind, name) → ids."""
+        self.cascading = False
+        """Whether what happens now is part of a deletion with `--cascade`."""
         self._command_id = command_id
         self._ids = 0
         self._before: dict[str, Entity | None] = {}
+        self._restored: set[str] = set()
         self._notes = topology.notes()
 
     def new_id(self) -> str:
@@ -50,7 +53,8 @@ class Draft:
     def create(self, entity: Entity) -> Entity:
         """Add an object, with the numbers that its kind gets at creation."""
         if self.topology.find(entity.id) is not None:
-            raise Conflict(f"id {entity.id} is taken by {label(self.topology.find(entity.id) or entity)}", id=entity.id)
+            taken_by = label(self.topology.find(entity.id) or entity)
+            raise Conflict(f"id {entity.id} is taken by {taken_by}", id=entity.id, reason="id-taken")
         numbers = {
             field: allocate(self.topology, pool) for field, pool in entity.NUMBERS.items() if POOLS[pool].at_creation
         }
@@ -68,22 +72,24 @@ class Draft:
 
     def delete(self, entity: Entity, *, cascade: bool) -> None:
         """Remove an object and do to those that refer to it what their declarations say."""
+        around, self.cascading = self.cascading, cascade
         self._swap(entity.id, None)
         for referrer, field in self.topology.referring(entity.id):
-            self._release(referrer.id, field, entity.id, cascade=cascade)
+            self._release(referrer.id, field, entity.id)
         reactions.react(self, entity, None)
+        self.cascading = around
 
-    def _release(self, referrer_id: str, field: str, target: str, *, cascade: bool) -> None:
+    def _release(self, referrer_id: str, field: str, target: str) -> None:
         referrer = self.topology.find(referrer_id)
         if referrer is None:
             return
         ref = KINDS[referrer.KIND].ref_of[field]
-        action = ref.cascade if cascade and ref.on_delete is OnDelete.REFUSE else ref.on_delete
+        action = ref.cascade if self.cascading and ref.on_delete is OnDelete.REFUSE else ref.on_delete
         left = referrer.without(field, target) if action is OnDelete.CLEAR else None
         if left is not None:
             self.change(referrer, left)
         elif action is not OnDelete.REFUSE:
-            self.delete(referrer, cascade=cascade)
+            self.delete(referrer, cascade=self.cascading)
 
     def _swap(self, object_id: str, new: Entity | None) -> None:
         old = self.topology.swap(object_id, new)
@@ -91,6 +97,7 @@ class Draft:
 
     def restore(self, object_id: str, entity: Entity | None) -> None:
         """Bring an object to a former form (None: absent), numbers included; nothing follows of itself."""
+        self._restored.add(object_id)
         self._swap(object_id, entity)
 
     def settle(self) -> None:
@@ -103,29 +110,32 @@ class Draft:
         for old, new in self.touched():
             try:
                 if new is not None:
-                    self._check(new)
+                    self._check(new if new.id in self._restored else old, new)  # a former state was no step
                 elif old is not None:
                     self._check_released(old)
             except MidonetError as error:
                 yield error
 
-    def _check(self, entity: Entity) -> None:
+    def _check(self, old: Entity | None, entity: Entity) -> None:
         for field, target in KINDS[entity.KIND].targets(entity):
             wanted = KINDS[entity.KIND].ref_of[field].kind
             if self.topology.get(wanted, target) is None and target not in self._before:
                 raise NotFound(
-                    f"{label(entity)}: {field}: there is no {wanted.replace('|', ' or ')} {target}", field=field
+                    f"{label(entity)}: {field}: there is no {wanted.replace('|', ' or ')} {target}",
+                    field=field,
                 )
         for fields, other in self.topology.sharing(entity):
             raise Conflict(
                 f"{label(entity)} has the same {' and '.join(fields)} as {label(self.topology.find(other) or entity)}",
                 fields=list(fields),
                 other=other,
+                reason=entity.UNIQUE[fields],
             )
         try:
             entity.check(self.topology)
+            entity.check_step(old, self.topology)
         except MidonetError as error:
-            raise type(error)(f"{label(entity)}: {error.message}", **error.details, id=entity.id) from None
+            raise type(error)(f"{label(entity)}: {error.message}", **{**error.details, "id": entity.id}) from None
 
     def _check_released(self, gone: Entity) -> None:
         referrers = self.topology.referring(gone.id)
@@ -137,6 +147,7 @@ class Draft:
             f"{label(gone)} is in use by {', '.join(named)}{more}; release it there first, or use --cascade",
             id=gone.id,
             referrers=[{"kind": r.KIND, "id": r.id, "name": r.name, "field": field} for r, field in referrers],
+            reason="in-use",
         )
 
     def touched(self) -> Iterator[tuple[Entity | None, Entity | None]]:

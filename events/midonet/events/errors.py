@@ -77,13 +77,13 @@ class Rejected(MidonetError):
 
 
 class InvalidValue(Rejected):
-    """A value is outside its type, range or format; `details` names the field."""
+    """A value is outside its type, range or format; `details` has the field and the `reason`."""
 
     code = "invalid-value"
 
 
 class Conflict(Rejected):
-    """The command collides with something that exists."""
+    """The command collides with something that exists; `details` has the `reason` (`midonet.events.reasons`)."""
 
     code = "conflict"
 

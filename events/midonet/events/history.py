@@ -159,7 +159,10 @@ def _given(kind: Kind, data: Mapping[str, Any], names: Names) -> list[str]:
 
 
 def _changed(kind: Kind, changed: Mapping[str, Sequence[Any]], names: Names) -> list[str]:
-    return [_change(kind.fields.get(field), field, old, new, names) for field, (old, new) in changed.items()]
+    """Say what changed; what follows of itself is said only where nothing else is."""
+    specs = {field: kind.fields.get(field) for field in changed}
+    chosen = [field for field, spec in specs.items() if spec is None or not spec.derived]
+    return [_change(specs[f], f, changed[f][0], changed[f][1], names) for f in chosen or changed]
 
 
 def _change(spec: FieldSpec | None, field: str, old: Any, new: Any, names: Names) -> str:

@@ -37,4 +37,4 @@ def allocate(topology: Topology, name: str) -> int:
         number = pool.first + (start + offset) % size
         if not topology.is_taken(name, number):
             return number
-    raise Conflict(f"all {size} numbers of the pool {name} are taken", pool=name)
+    raise Conflict(f"all {size} numbers of the pool {name} are taken", pool=name, reason="pool-exhausted")

@@ -2,11 +2,13 @@
 
 Three passes. Plan: every document gets the id of the object that it means, or a new one. Write: fields are resolved
 (references may point at what is only planned) and objects created or changed. Order: rules written under a
-chain take their places. Fields that a document does not mention stay as they are.
+chain take their places. Fields that a document does not mention stay as they are; only a rule that is known by
+nothing but its place is replaced, lest it take over the conditions of another one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -18,7 +20,7 @@ from midonet.events.errors import AmbiguousRef, Conflict, InvalidValue, MidonetE
 from midonet.events.model import KINDS, Entity, Kind, kind_of
 from midonet.events.model.fields import canonical_id
 
-__all__ = ["build", "put", "refuse_derived", "refuse_move"]
+__all__ = ["build", "put", "refuse_derived", "refuse_follower", "refuse_move"]
 
 
 _RANK = dict(zip(KINDS, range(len(KINDS)), strict=True))
@@ -36,6 +38,8 @@ class _Item:
     id: str = ""
     identity: tuple[Any, ...] = ()
     """What makes it this object and no other, if it was not written with an id."""
+    whole: bool = False
+    """Whether what is not mentioned has its default, rather than stays: so for a rule that is known by its place."""
     ordered: list["_Item"] | None = None
     """The rules written under this chain: the whole list, in order."""
 
@@ -78,26 +82,30 @@ class _at:  # noqa: N801 - reads as a phrase
 
 def _flatten(document: Any, where: str, parent: _Item | None = None, kind: str | None = None) -> Iterator[_Item]:
     if not isinstance(document, Mapping) or not all(isinstance(key, str) for key in document):
-        raise InvalidValue(f"{where}: expected a mapping of fields, got {type(document).__name__}", where=where)
+        got = type(document).__name__
+        raise InvalidValue(f"{where}: expected a mapping of fields, got {got}", where=where, reason="bad-document")
     fields = dict(document)
     said = fields.pop("kind", kind)
     if not isinstance(said, str) or said not in KINDS or (kind is not None and said != kind):
         wanted = kind or f"one of {', '.join(KINDS)}"
-        raise InvalidValue(f"{where}: kind is {said!r}; expected {wanted}", where=where, field="kind")
+        raise InvalidValue(
+            f"{where}: kind is {said!r}; expected {wanted}", where=where, field="kind", reason="no-such-kind"
+        )
     item = _Item(where, kind_of(said), fields, parent)
     if parent is not None and parent.ordered is not None and said == "rule":
         parent.ordered.append(item)
-    children = [child for key, part in _nested(item.kind).items() for child in _children(item, key, part)]
+    children = [child for key, part in _nested(item.kind.name).items() for child in _children(item, key, part)]
     yield item
     yield from children
 
 
-def _nested(kind: Kind) -> dict[str, Kind]:
-    """Keys under which parts of this kind are written inside it, e.g. `ports` under a bridge."""
+@cache
+def _nested(kind: str) -> dict[str, Kind]:
+    """Keys under which parts of a kind are written inside it, e.g. `ports` under a bridge."""
     return {
         other.cls.NESTED: other
         for other in KINDS.values()
-        if other.cls.NESTED and any(kind.name == other.ref_of[owner].kind for owner in other.cls.OWNER)
+        if other.cls.NESTED and any(kind == other.ref_of[owner].kind for owner in other.cls.OWNER)
     }
 
 
@@ -106,7 +114,7 @@ def _children(item: _Item, key: str, part: Kind) -> Iterator[_Item]:
         return
     documents = item.fields.pop(key)
     if not isinstance(documents, list):
-        raise InvalidValue(f"{item.where}: {key}: expected a list", where=item.where, field=key)
+        raise InvalidValue(f"{item.where}: {key}: expected a list", where=item.where, field=key, reason="bad-document")
     if part.name == "rule":
         item.ordered = []
     for number, document in enumerate(documents, 1):
@@ -133,7 +141,11 @@ def _adopt(draft: Draft, item: _Item) -> None:
     if item.parent is not None:
         field_name = next(f for f in owners if item.kind.ref_of[f].kind == item.parent.kind.name)
         if item.fields.get(field_name) not in (None, item.parent.id, item.parent.fields.get("name")):
-            raise InvalidValue(f"{field_name} differs from the {item.parent.kind.name} that it is written under")
+            raise InvalidValue(
+                f"{field_name} differs from the {item.parent.kind.name} that it is written under",
+                field=field_name,
+                reason="other-parent",
+            )
         item.fields[field_name] = item.parent.id
     mine = {f: item.fields[f] for f in owners if item.fields.get(f) is not None}
     item.fields.update(resolve.values(draft.topology, item.kind, mine, draft.planned))
@@ -143,10 +155,10 @@ def _checked_id(draft: Draft, kind: Kind, chosen: Any) -> str:
     try:
         object_id = canonical_id(chosen)
     except ValueError as error:
-        raise InvalidValue(f"id: {error}", field="id") from None
+        raise InvalidValue(f"id: {error}", field="id", reason="bad-id") from None
     other = draft.topology.find(object_id)
     if other is not None and kind.name != other.KIND:
-        raise Conflict(f"id {object_id} is taken by {label(other)}", id=object_id)
+        raise Conflict(f"id {object_id} is taken by {label(other)}", id=object_id, reason="id-taken")
     return object_id
 
 
@@ -163,6 +175,7 @@ def _names(item: _Item) -> Iterator[str]:
 def _recognised(draft: Draft, item: _Item) -> str | None:
     """Return the existing object with the document's identity: its place, its name, or its identifying fields."""
     if item.kind.name == "rule" and item.parent is not None:
+        item.whole = True
         return _rule_at(draft, item.parent, item)
     identity = _identity(draft, item)
     item.identity = (item.kind.name, *_owner(item), *identity.values())
@@ -193,10 +206,12 @@ def _identity(draft: Draft, item: _Item) -> dict[str, Any]:
     parts = ("name",) if item.fields.get("name") is not None else item.kind.cls.IDENTITY
     written = {part: item.fields.get(part) for part in parts}
     if not parts or written.get("name", "") is None:
-        raise InvalidValue("it needs a name or an id, so that applying it again finds it", field="name")
+        raise InvalidValue(
+            "it needs a name or an id, so that applying it again finds it", field="name", reason="needs-name"
+        )
     missing = [part for part, value in written.items() if value is None and item.kind.fields[part].required]
     if missing:
-        raise InvalidValue(f"{missing[0]} is missing", field=missing[0])
+        raise InvalidValue(f"{missing[0]} is missing", field=missing[0], reason="missing")
     return resolve.values(draft.topology, item.kind, written, draft.planned)
 
 
@@ -212,7 +227,11 @@ def _refuse_twins(items: list[_Item]) -> None:
     for item in items:
         for key in filter(None, (item.id, item.identity)):
             if key in seen:
-                raise Conflict(f"{seen[key].where} and {item.where} describe the same {item.kind.name}", id=item.id)
+                raise Conflict(
+                    f"{seen[key].where} and {item.where} describe the same {item.kind.name}",
+                    id=item.id,
+                    reason="described-twice",
+                )
             seen[key] = item
 
 
@@ -225,7 +244,11 @@ def _write(draft: Draft, item: _Item) -> None:
         draft.create(build(item.kind, item.id, values))
     else:
         refuse_move(item.kind, old, values)
-        draft.change(old, msgspec.structs.replace(old, **values))
+        defaults = {name: spec.default for name, spec in item.kind.writable.items() if item.whole and not spec.required}
+        new = msgspec.structs.replace(old, **(defaults | values))
+        if new != old:
+            refuse_follower(old)
+        draft.change(old, new)
 
 
 def _without_unchanged_derived(kind: Kind, fields: Mapping[str, Any], old: Entity | None) -> dict[str, Any]:
@@ -248,7 +271,7 @@ def _order(draft: Draft, chain: _Item) -> None:
 
 def _prune(draft: Draft, described: set[str]) -> None:
     for entity in [entity for entity in draft.topology if entity.id not in described]:
-        if draft.topology.find(entity.id) is not None:
+        if draft.topology.find(entity.id) is not None and entity.follows is None:
             draft.delete(entity, cascade=False)
 
 
@@ -256,7 +279,9 @@ def build(kind: Kind, object_id: str, values: Mapping[str, Any]) -> Entity:
     """Return a new object; `InvalidValue` lists the fields that are missing."""
     missing = [name for name, spec in kind.fields.items() if spec.required and name != "id" and name not in values]
     if missing:
-        raise InvalidValue(f"a {kind.name} needs {', '.join(missing)}", field=missing[0], missing=missing)
+        raise InvalidValue(
+            f"a {kind.name} needs {', '.join(missing)}", field=missing[0], missing=missing, reason="missing"
+        )
     return kind.cls(id=object_id, **values)
 
 
@@ -265,11 +290,27 @@ def refuse_derived(kind: Kind, fields: Mapping[str, Any]) -> None:
     for name in fields:
         spec = kind.field(name)
         if spec.derived or name == "id":
-            raise InvalidValue(f"{name} of a {kind.name} is allocated by the system and cannot be set", field=name)
+            raise InvalidValue(
+                f"{name} of a {kind.name} is allocated or derived by the system and cannot be set",
+                field=name,
+                reason="read-only",
+            )
 
 
 def refuse_move(kind: Kind, old: Entity, values: Mapping[str, Any]) -> None:
     """Raise `InvalidValue` if an object would change its parent."""
     for owner in kind.cls.OWNER:
         if owner in values and values[owner] != getattr(old, owner):
-            raise InvalidValue(f"{label(old)} cannot move to another {owner}; delete and create it", field=owner)
+            raise InvalidValue(
+                f"{label(old)} cannot move to another {owner}; delete and create it", field=owner, reason="cannot-move"
+            )
+
+
+def refuse_follower(entity: Entity) -> None:
+    """Raise `Conflict` if the object is made, changed and deleted with another one, never by a command."""
+    if entity.follows is not None:
+        raise Conflict(
+            f"{label(entity)} follows {entity.follows} and cannot be changed or deleted by itself",
+            id=entity.id,
+            reason="follows-another",
+        )

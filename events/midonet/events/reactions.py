@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import msgspec
 
 from midonet.events.errors import InvalidValue
+from midonet.events.model.devices import Port
+from midonet.events.model.routing import Route
 from midonet.events.pools import allocate
 
 if TYPE_CHECKING:
@@ -48,12 +51,75 @@ def _answer_link(draft: Draft, port: Any) -> None:
         draft.change(port, msgspec.structs.replace(port, peer=other.id))
 
 
-def _number_bridge(draft: Draft, old: Any, new: Any) -> None:
-    """The first VTEP binding of a bridge gives it a VNI, which it keeps for life (MidoNet: vxgw sequence)."""
-    del old
-    bridge = draft.topology.get("bridge", new.bridge) if new is not None else None
+def _remember_host(draft: Draft, old: Any, new: Any) -> None:
+    """A port that leaves a host keeps in mind which: flow state is fetched from there (MidoNet: previous_host_id)."""
+    if old is None or new is None or old.host in (None, new.host):
+        return
+    if draft.topology.get("host", old.host) is not None:
+        draft.change(new, msgspec.structs.replace(new, previous_host=old.host))
+
+
+def _follow_addresses(draft: Draft, old: Any, new: Any) -> None:
+    """A router has a LOCAL route for every address of its ports."""
+    if new is None or new.router is None or (old is not None and old.addresses == new.addresses):
+        return
+    wanted = {route.id: route for route in (Route.local(new.router, new.id, address) for address in new.addresses)}
+    present = {route.id: route for route in draft.topology.referrers(new.id, "route", "port") if route.follows}
+    for route in present.values():
+        if route.id not in wanted:
+            draft.delete(route, cascade=False)
+    for route in wanted.values():
+        if route.id not in present:
+            draft.create(route)
+
+
+def _port(draft: Draft, old: Any, new: Any) -> None:
+    for follow in (_link, _remember_host, _follow_addresses):
+        follow(draft, old, draft.topology.get("port", new.id) if new is not None else None)
+
+
+def _attach(draft: Draft, old: Any, new: Any) -> None:
+    """A router that names a load balancer is named by it; the balancer may come later than the router."""
+    before, after = (router.load_balancer if router is not None else None for router in (old, new))
+    if before == after:
+        return
+    left = draft.topology.get("load-balancer", before) if before else None
+    if left is not None and left.router == (old or new).id and new is not None:
+        draft.change(left, msgspec.structs.replace(left, router=None))
+    joined = draft.topology.get("load-balancer", after) if after else None
+    if joined is not None:
+        draft.change(joined, msgspec.structs.replace(joined, router=new.id))
+
+
+def _answer_router(draft: Draft, old: Any, new: Any) -> None:
+    router = next(draft.topology.referrers(new.id, "router", "load_balancer"), None) if old is None else None
+    if router is not None:
+        draft.change(new, msgspec.structs.replace(new, router=router.id))
+
+
+def _follow_bindings(draft: Draft, old: Any, new: Any) -> None:
+    """A bridge has one VXLAN port for every VTEP that it is bound to, and a VNI from the first binding on for life."""
+    for bridge, vtep in dict.fromkeys((one.bridge, one.vtep) for one in (old, new) if one is not None):
+        _number_bridge(draft, bridge)
+        _keep_vxlan_port(draft, bridge, vtep)
+
+
+def _number_bridge(draft: Draft, bridge_id: str) -> None:
+    bridge = draft.topology.get("bridge", bridge_id)
     if bridge is not None and bridge.vni is None:
         draft.change(bridge, msgspec.structs.replace(bridge, vni=allocate(draft.topology, "vni")))
+
+
+def _keep_vxlan_port(draft: Draft, bridge: str, vtep: str) -> None:
+    """The port's id is that of the bridge XOR that of the VTEP, as in MidoNet: whoever knows both knows it."""
+    bindings = draft.topology.referrers(bridge, "vtep-binding", "bridge")
+    wanted = any(binding.vtep == vtep for binding in bindings)
+    port_id = str(UUID(int=UUID(bridge).int ^ UUID(vtep).int))
+    port = draft.topology.get("port", port_id)
+    if wanted and port is None:
+        draft.create(Port(id=port_id, bridge=bridge, vtep=vtep))
+    elif not wanted and port is not None:
+        draft.delete(port, cascade=draft.cascading)
 
 
 def _order_rules(draft: Draft, old: Any, new: Any) -> None:
@@ -69,7 +135,9 @@ def place(draft: Draft, rule: Any, index: int | None) -> None:
     others = [other for other in _rules(draft, rule.chain) if other.id != rule.id]
     index = len(others) + 1 if index is None else index
     if not 1 <= index <= len(others) + 1:
-        raise InvalidValue(f"index {index} is outside of 1 to {len(others) + 1}", field="index")
+        raise InvalidValue(
+            f"index {index} is outside of 1 to {len(others) + 1}", field="index", reason="place-out-of-range"
+        )
     others.insert(index - 1, rule)
     _renumber(draft, others)
 
@@ -85,7 +153,9 @@ def _renumber(draft: Draft, rules: list[Any]) -> None:
 
 
 _REACTIONS: dict[str, Callable[[Draft, Any, Any], None]] = {
-    "port": _link,
-    "vtep-binding": _number_bridge,
+    "port": _port,
+    "router": _attach,
+    "load-balancer": _answer_router,
+    "vtep-binding": _follow_bindings,
     "rule": _order_rules,
 }

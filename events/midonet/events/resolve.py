@@ -29,7 +29,7 @@ def find(topology: Topology, kind: str, ref: str) -> Any:
 def find_id(topology: Topology, kind: str, ref: object, planned: Names = _NO_NAMES) -> str:
     """Return the id that `ref` means, also among objects that are only planned so far."""
     if not isinstance(ref, str) or not ref:
-        raise InvalidValue(f"{ref!r} does not name a {_either(kind)}", kind=kind)
+        raise InvalidValue(f"{ref!r} does not name a {_either(kind)}", kind=kind, reason="bad-reference")
     for search in (_by_id, _by_name, _by_path, _by_prefix):
         found = sorted({i for one in kind.split("|") for i in search(topology, one, ref, planned)})
         if len(found) > 1:
@@ -117,7 +117,7 @@ def partial(topology: Topology, spec: FieldSpec, item: Any) -> Any:
     parts = {part.name: part for part in spec.parts}
     unknown = next((name for name in resolved if name not in parts), None)
     if unknown is not None:
-        raise InvalidValue(f"{spec.name} has no part {unknown}", field=spec.name)
+        raise InvalidValue(f"{spec.name} has no part {unknown}", field=spec.name, reason="no-such-field")
     return {name: parts[name].coerce(value) for name, value in resolved.items()}
 
 
@@ -125,7 +125,7 @@ def _value(topology: Topology, kind: Kind, name: str, value: Any, planned: Names
     spec = kind.field(name)
     if value is None:
         if spec.required:
-            raise InvalidValue(f"{kind.name} cannot be without {name}", field=name)
+            raise InvalidValue(f"a {kind.name} cannot be without {name}", field=name, reason="missing")
         return spec.default
     return spec.coerce(_resolved(topology, spec, value, planned))
 
@@ -141,10 +141,10 @@ def _resolved_item(topology: Topology, spec: FieldSpec, item: Any, planned: Name
     if spec.ref is not None:
         return _target(topology, spec.name, spec.ref.kind, item, planned)
     if spec.parts and isinstance(item, Mapping):
-        refs = {part.name: part for part in spec.parts if part.ref is not None}
+        parts = {part.name: part for part in spec.parts}
         return {
-            key: _resolved_item(topology, refs[key], part, planned) if key in refs else part
-            for key, part in item.items()
+            key: _resolved(topology, parts[key], value, planned) if key in parts and value is not None else value
+            for key, value in item.items()
         }
     return item
 

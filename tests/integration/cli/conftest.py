@@ -103,6 +103,9 @@ def network(midoctl: Midoctl) -> Callable[..., Run]:
 - {kind: router, name: edge, ports: [{name: gw, addresses: [10.0.0.1/24]}]}
 - {kind: chain, name: web-in, rules: [{action: accept, tp_dst: 443, nw_proto: tcp}, {action: drop}]}
 - {kind: tunnel-zone, name: fabric, type: vtep}
+- kind: tunnel-zone
+  name: underlay
+  members: [{host: hv1, address: 172.16.0.1}, {host: hv2, address: 172.16.0.2}]
 - {kind: vtep, name: tor1, management_ip: 192.0.2.10, tunnel_zone: fabric}
 """
     midoctl.ok("apply", "-f", "-", stdin=text.encode())

@@ -50,6 +50,9 @@ def test_one_object_from_creation_to_deletion(midoctl: Midoctl) -> None:
         "admin_state_up": True,
         "inbound_filter": None,
         "outbound_filter": None,
+        "inbound_mirrors": [],
+        "outbound_mirrors": [],
+        "qos_policy": None,
         "tunnel_key": web["tunnel_key"],
         "vni": None,
     }
@@ -91,6 +94,7 @@ def test_lists_are_repeated_or_have_commas(midoctl: Midoctl) -> None:
 
 def test_lists_are_filtered_sorted_and_paged(midoctl: Midoctl) -> None:
     midoctl.ok("host", "create", "hv1")
+    midoctl.ok("tunnel-zone", "create", "underlay", "--members", "host=hv1,address=172.16.0.1")
     for number in ("10", "9", "2"):
         midoctl.ok("bridge", "create", f"b{number}", "--tenant", "other" if number == "2" else "acme")
     midoctl.ok("bridge", "create", "²", "--tenant", "other")
@@ -328,7 +332,7 @@ def test_a_diff_tells_what_differs_between_two_moments(network: Midoctl) -> None
     start = commits(network)[0]["time"]
     assert network.ok("diff", start)["from"] == 1
     assert network.ok("diff", "3")["events"] == []
-    assert network("diff", "0", "1", "-o", "name").out.count("\n") == 13
+    assert network("diff", "0", "1", "-o", "name").out.count("\n") == 15
     assert network.refused(4, "diff", "1", "9")["code"] == "not-found"
 
 

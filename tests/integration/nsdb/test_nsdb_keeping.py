@@ -24,6 +24,7 @@ def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
 def network(projected: Projected, ports: int = 3) -> tuple[str, str]:
     """Make a bridge with ports that are bound to a host; return both ids."""
     host, bridge = projected.create("host"), projected.create("bridge", name="b")
+    projected.create("tunnel-zone", name="z", members=[{"host": host, "address": "172.16.0.1"}])
     bound = [{"bridge": bridge, "host": host, "interface": f"tap{number}"} for number in range(ports)]
     projected.run(*(Create("port", fields) for fields in bound))
     return host, bridge
@@ -61,12 +62,14 @@ def test_the_contract_to_the_letter(projected: Projected) -> None:
     assert read(f"{projected.root}/nsdb") == {"generation": "1"}
     assert read(f"{base}/checkpoint") == {"position": head.position, "hash": head.hash}
     ports = read(f"{base}/models/port/{bridge}")["objects"]
+    (zone,) = projected.store.topology.all("tunnel-zone")
     assert {port["id"] for port in ports.values()} == set(projected.store.topology.all("port"))  # type: ignore[attr-defined]
     index = read(f"{base}/hosts/{host}")
     assert index == {
         "position": head.position,
         "documents": [
-            f"{base}/models/{document}" for document in (f"bridge/{bridge}", f"host/{host}", f"port/{bridge}")
+            f"{base}/models/{document}"
+            for document in (f"bridge/{bridge}", f"host/{host}", f"port/{bridge}", f"tunnel-zone/{zone}")
         ],
     }
     assert projected.differences() == []
@@ -173,16 +176,17 @@ def test_nobody_reads_its_own_writes_as_drift(projected: Projected) -> None:
 
 def test_what_can_never_be_written_is_parked_and_the_rest_goes_on(projected: Projected) -> None:
     keeper = projected.keep()
-    addresses = [f"10.{a}.{b}.{c}/24" for a in range(100, 250) for b in range(100, 250) for c in (101, 102, 103)]
-    router = projected.create("router")
-    monster = projected.create("port", router=router, addresses=addresses)
+    addresses = [
+        {"address": f"10.{a}.{b}.{c}"} for a in range(100, 250) for b in range(100, 250) for c in (101, 102, 103)
+    ]
+    monster = projected.create("ip-addr-group", name="monster", addresses=addresses)
     chain = projected.create("chain")
     projected.settle()
     status = keeper.runner.status()
     assert status.state == "live"
-    assert list(status.parked) == [f"models/port/{router}"]
-    assert projected.differences() == [f"{projected.base}/models/port/{router}"]
-    projected.set("port", monster, addresses=[])
+    assert list(status.parked) == [f"models/ip-addr-group/{monster}"]
+    assert projected.differences() == [f"{projected.base}/models/ip-addr-group/{monster}"]
+    projected.set("ip-addr-group", monster, addresses=[])
     projected.settle()
     assert keeper.runner.status().parked == {}
     assert projected.differences() == []

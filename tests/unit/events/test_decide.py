@@ -18,11 +18,11 @@ def world() -> World:
     world.create("bridge", "web", inbound_filter="filter")
     world.create("router", "edge")
     world.create("host", "hv1")
+    world.create("tunnel-zone", "tz", type="vtep", members=[{"host": "hv1", "address": "172.16.0.1"}])
     world.create("port", "p1", bridge="web")
     world.create("port", "vm", bridge="web", host="hv1", interface="tap0")
     world.create("port", "gw", router="edge", addresses=["10.0.0.1/24"], peer="p1")
     world.create("route", router="edge", dst="10.0.0.0/24", port="gw")
-    world.create("tunnel-zone", "tz", type="vtep", members=[{"host": "hv1", "address": "172.16.0.1"}])
     world.create("vtep", "tor", management_ip="127.0.0.1", tunnel_zone="tz", tunnel_ips=["172.16.0.9"])
     world.create("mac-entry", bridge="web", mac="02:00:00:00:00:AA", port="vm")
     world.create("arp-entry", bridge="web", ip="10.0.0.5", mac="02-00-00-00-00-aa")
@@ -54,7 +54,7 @@ def test_numbers_are_allocated_in_the_commit(world: World) -> None:
     keys = {entity.tunnel_key for kind in ("bridge", "port") for entity in world.topology.all(kind).values()}
     assert len(keys) == 4
     decision = world.run(Create("vtep-binding", {"vtep": "tor", "physical_port": "s1", "vlan": 10, "bridge": "web"}))
-    assert types(decision) == ["bridge.updated", "vtep-binding.created"]
+    assert types(decision) == ["bridge.updated", "port.created", "vtep-binding.created"]
     assert world.get("bridge", "web").vni == 10001
 
 
@@ -79,8 +79,12 @@ def test_deciding_leaves_the_topology_and_is_repeatable(world: World) -> None:
 @pytest.mark.parametrize(
     ("kind", "ref", "events"),
     [
-        ("port", "gw", ["port.deleted", "port.unlinked", "route.deleted"]),
-        ("router", "edge", ["port.deleted", "port.unlinked", "route.deleted", "router.deleted"]),
+        ("port", "gw", ["port.deleted", "port.unlinked", "route.deleted", "route.deleted"]),
+        (
+            "router",
+            "edge",
+            ["port.deleted", "port.unlinked", "route.deleted", "route.deleted", "router.deleted"],
+        ),
         (
             "bridge",
             "web",

@@ -28,6 +28,8 @@ class Told(World):
 def world() -> Told:
     world = Told()
     world.tell(*world.apply({"kind": "host", "name": "hv1"}, {"kind": "host", "name": "hv2"}).events)
+    members = [{"host": "hv1", "address": "172.16.0.1"}, {"host": "hv2", "address": "172.16.0.2"}]
+    world.tell(*world.apply({"kind": "tunnel-zone", "name": "underlay", "members": members}).events)
     world.tell(*world.apply({"kind": "bridge", "name": "web", "ports": [{"name": "p1"}]}).events)
     return world
 

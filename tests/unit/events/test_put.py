@@ -33,7 +33,7 @@ def world() -> World:
 def test_everything_is_there_whatever_the_order(world: World) -> None:
     other = World()
     other.apply(*reversed(SITE))
-    assert len(world.topology) == len(other.topology) == 16
+    assert len(world.topology) == len(other.topology) == 18
     assert world.get("port", "up").peer == world.get("port", "gw").id
     assert world.get("bridge", "web").vni == 10001
 
@@ -57,9 +57,19 @@ def test_rules_under_a_chain_are_the_whole_list_in_order(world: World) -> None:
     assert not world.topology.all("rule")
 
 
+def test_a_rule_at_a_place_takes_over_nothing_of_the_one_that_was_there(world: World) -> None:
+    world.create("chain", "other")
+    world.apply(
+        {"kind": "chain", "name": "fw", "rules": [{"action": "jump", "jump_chain": "other", "nw_proto": "tcp"}]}
+    )
+    world.apply({"kind": "chain", "name": "fw", "rules": [{"action": "drop"}]})
+    (rule,) = world.topology.all("rule").values()
+    assert (rule.action, rule.jump_chain, rule.nw_proto) == ("drop", None, None)
+
+
 def test_prune_deletes_what_is_not_described(world: World) -> None:
     decision = world.apply({"kind": "host", "name": "hv1"}, prune=True)
-    assert len(decision.events) == 15
+    assert len(decision.events) == 17
     assert {entity.KIND for entity in world.topology} == {"host"}
 
 

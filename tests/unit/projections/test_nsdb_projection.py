@@ -20,6 +20,7 @@ def world() -> World:
     router = made.create("router", "r")
     for host in ("h1", "h2"):
         made.create("host", host)
+        made.create("tunnel-zone", f"of-{host}", members=[{"host": host, "address": "172.16.0.1"}])
     for name in ("b1", "b2", "alone"):
         bridge = made.create("bridge", name)
         for number in range(100):
@@ -92,7 +93,8 @@ def test_an_index_names_what_is_behind_links_and_nothing_else(world: World) -> N
     assert {f"bridge/{b1}", f"bridge/{b2}", f"router/{router}", f"port/{router}"} <= set(near)
     assert len([name for name in near if name.startswith(f"port/{b2}-")]) > 10
     assert not [name for name in near if alone in name]
-    assert followed.documents("h2") == [f"host/{world.get('host', 'h2').id}"]
+    h2, zone = world.get("host", "h2"), world.get("tunnel-zone", "of-h2")
+    assert followed.documents("h2") == [f"host/{h2.id}", f"tunnel-zone/{zone.id}"]
 
 
 def test_an_index_that_names_the_same_is_the_same_whenever_it_was_written() -> None:

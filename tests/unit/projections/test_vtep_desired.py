@@ -53,6 +53,7 @@ def scene() -> Scene:
     for host, name in ((LOW, "low"), (HIGH, "high")):
         scene.create("host", name, id=host)
     scene.create("tunnel-zone", "tors", type="vtep", members=[{"host": LOW, "address": "172.31.0.1"}])
+    scene.create("tunnel-zone", "underlay", members=[{"host": HIGH, "address": "172.31.0.2"}])
     scene.create("vtep", "tor", id=VTEP, management_ip="192.0.2.1", tunnel_zone="tors", tunnel_ips=["172.31.9.1"])
     scene.create("bridge", "net")
     scene.create("port", "p1", bridge="net", host="low", interface="tap1")

@@ -1,14 +1,16 @@
 """What every kind of the topology has in common, and the view of the topology that its checks may use."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Protocol, Self
+from functools import cache
+from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
+from midonet.events.errors import InvalidValue
 from midonet.events.model.fields import DERIVED, Name
 
-__all__ = ["Entity", "View"]
+__all__ = ["Entity", "Part", "View", "forget", "list_verb"]
 
 
 class View(Protocol):
@@ -21,10 +23,43 @@ class View(Protocol):
         """Return all objects of a kind by id."""
 
     def referrers(self, object_id: str, kind: str, field: str) -> Iterable[Any]:
-        """Return the objects of `kind` whose `field` refers to the object."""
+        """Return the objects of `kind` whose `field` (`field.part` inside a structure) refers to the object."""
 
 
-class Entity(Struct, frozen=True, kw_only=True, gc=False):
+class Part(Struct, frozen=True, kw_only=True, gc=False):
+    """A structure inside an object, or an object itself: it may hold references, and can forget them."""
+
+    def without(self, field: str, target: str) -> Self | None:
+        """Return it after it forgot its reference to `target`; None if it makes no sense without it."""
+        return forget(self, field, target)
+
+
+_P = TypeVar("_P", bound=Struct)
+
+
+def forget(part: _P, field: str, target: str) -> _P | None:
+    """Return a structure without its reference to `target` in `field` (dotted inside); None if it needs that."""
+    name, _, inner = field.partition(".")
+    left = _left(getattr(part, name), inner, target)
+    if left is None and name in _required(type(part)):
+        return None
+    return msgspec.structs.replace(part, **{name: left})
+
+
+def _left(value: Any, field: str, target: str) -> Any:
+    if isinstance(value, tuple):
+        return tuple(item for one in value if (item := _left(one, field, target)) is not None)
+    if value is None or value == target:
+        return None
+    return value.without(field, target) if field else value
+
+
+@cache
+def _required(cls: type[Struct]) -> frozenset[str]:
+    return frozenset(info.name for info in msgspec.structs.fields(cls) if info.required)
+
+
+class Entity(Part, frozen=True, kw_only=True, gc=False):
     """One object of the topology. A kind is one subclass: its declaration is all that the rest is made from."""
 
     KIND: ClassVar[str] = ""
@@ -32,8 +67,8 @@ class Entity(Struct, frozen=True, kw_only=True, gc=False):
     """Reference fields that name the object's parent (exactly one of them is set)."""
     NESTED: ClassVar[str | None] = None
     """Under which key it may be written inside its parent in YAML, e.g. `ports`."""
-    UNIQUE: ClassVar[tuple[tuple[str, ...], ...]] = ()
-    """Sets of fields whose values no two objects share (only where all of them are set)."""
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {}
+    """Sets of fields whose values no two objects share (only where all are set) → the reason of the refusal."""
     IDENTITY: ClassVar[tuple[str, ...]] = ("name",)
     """Fields by which `apply` recognises an object that is written without an id."""
     NUMBERS: ClassVar[Mapping[str, str]] = {}
@@ -43,6 +78,11 @@ class Entity(Struct, frozen=True, kw_only=True, gc=False):
     name: Annotated[Name | None, Meta(description="Name; need not be unique.")] = None
     position: Annotated[int, DERIVED, Meta(description="Commit that last changed the object.")] = 0
 
+    @property
+    def follows(self) -> str | None:
+        """What the object is made, changed and deleted with, in words; None for what people make themselves."""
+        return None
+
     def derive(self) -> Self:
         """Return the object with what follows from its own other fields (its id included)."""
         return self
@@ -50,16 +90,36 @@ class Entity(Struct, frozen=True, kw_only=True, gc=False):
     def check(self, view: View) -> None:
         """Raise `InvalidValue` or `Conflict` if the object makes no sense, alone or among the others."""
 
-    def without(self, field: str, target: str) -> Self | None:
-        """Return the object after it forgot its reference to `target`; None if it makes no sense without it."""
-        value = getattr(self, field)
-        if not isinstance(value, tuple):
-            return msgspec.structs.replace(self, **{field: None})
-        left = tuple(item for item in value if target not in (item, getattr(item, "host", None)))
-        return msgspec.structs.replace(self, **{field: left})
+    def check_step(self, old: Self | None, view: View) -> None:
+        """Raise if it may not become what it is from what it was (None: it is new), though it may be so."""
+
+    def check_owner(self) -> None:
+        """Raise `InvalidValue` unless exactly one of several possible parents is named."""
+        if sum(getattr(self, field) is not None for field in self.OWNER) != 1:
+            raise InvalidValue(
+                f"a {self.KIND} is on exactly one of {_listed(self.OWNER)}", field=self.OWNER[0], reason="one-owner"
+            )
+
+    def check_named(self) -> None:
+        """Raise `InvalidValue` if it has no name."""
+        if self.name is None:
+            raise InvalidValue(f"a {self.KIND} needs a name", field="name", reason="needs-name")
 
     @staticmethod
     def verb(changed: Mapping[str, tuple[Any, Any]]) -> str:
         """Name the event for these changed fields (old, new): `updated`, or a domain word that says more."""
         del changed
         return "updated"
+
+
+def _listed(names: Iterable[str]) -> str:
+    *others, last = (f"a {name}" for name in names)
+    return f"{', '.join(others)} and {last}"
+
+
+def list_verb(changed: Mapping[str, tuple[Any, Any]], field: str, item: str) -> str:
+    """Return `<item>-added` or `<item>-removed` if nothing but that list grew or shrank, else `updated`."""
+    if set(changed) != {field}:
+        return "updated"
+    old, new = (len(side or ()) for side in changed[field])
+    return f"{item}-added" if new > old else f"{item}-removed" if new < old else "updated"

@@ -1,18 +1,16 @@
-"""Virtual devices: bridges, routers, their ports and routes, and the static entries of bridge tables."""
+"""Virtual devices: bridges, routers and their ports, and the static entries of bridge tables."""
 
 import hashlib
-import ipaddress
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import msgspec
 from msgspec import Meta
 
 from midonet.events.errors import Conflict, InvalidValue
-from midonet.events.model.base import Entity, View
+from midonet.events.model.base import Entity, Part, View
 from midonet.events.model.fields import (
     DERIVED,
-    Cidr,
     Id,
     Interface,
     InterfaceAddress,
@@ -24,11 +22,17 @@ from midonet.events.model.fields import (
     Vlan,
 )
 
-__all__ = ["ArpEntry", "Bridge", "MacEntry", "Port", "Route", "Router"]
+__all__ = ["ArpEntry", "Bridge", "MacEntry", "Port", "RemotePeer", "Router"]
 
 InboundFilter = Annotated[Id | None, Ref("chain"), Meta(description="Chain for packets that enter the device.")]
 OutboundFilter = Annotated[Id | None, Ref("chain"), Meta(description="Chain for packets that leave the device.")]
 AdminState = Annotated[bool, Meta(description="Whether the operator wants it to carry traffic.")]
+QosPolicy = Annotated[
+    Id | None, Ref("qos-policy"), Meta(description="Bandwidth and DSCP marks; a port's goes before its bridge's.")
+]
+_MirrorList = tuple[Annotated[Id, Ref("mirror", OnDelete.CLEAR)], ...]
+InboundMirrors = Annotated[_MirrorList, Meta(description="Mirrors of packets that enter the device.")]
+OutboundMirrors = Annotated[_MirrorList, Meta(description="Mirrors of packets that leave the device.")]
 
 
 class Bridge(Entity, frozen=True, kw_only=True):
@@ -41,6 +45,9 @@ class Bridge(Entity, frozen=True, kw_only=True):
     admin_state_up: AdminState = True
     inbound_filter: InboundFilter = None
     outbound_filter: OutboundFilter = None
+    inbound_mirrors: InboundMirrors = ()
+    outbound_mirrors: OutboundMirrors = ()
+    qos_policy: QosPolicy = None
     tunnel_key: Annotated[int | None, DERIVED, Meta(description="Overlay key of the bridge, 24 bits.")] = None
     vni: Annotated[int | None, DERIVED, Meta(description="VXLAN network id, from the first VTEP binding on.")] = None
 
@@ -49,12 +56,29 @@ class Router(Entity, frozen=True, kw_only=True):
     """Virtual router."""
 
     KIND = "router"
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("load_balancer",): "load-balancer-attached"}
 
     tenant: Tenant | None = None
     admin_state_up: AdminState = True
     inbound_filter: InboundFilter = None
     outbound_filter: OutboundFilter = None
+    local_redirect_chain: Annotated[
+        Id | None, Ref("chain"), Meta(description="Chain for packets to the router's own addresses.")
+    ] = None
+    forward_chain: Annotated[Id | None, Ref("chain"), Meta(description="Chain for packets that are routed.")] = None
+    inbound_mirrors: InboundMirrors = ()
+    outbound_mirrors: OutboundMirrors = ()
+    load_balancer: Annotated[
+        Id | None, Ref("load-balancer", OnDelete.CLEAR), Meta(description="Load balancer that works on it.")
+    ] = None
     asn: Annotated[int, Meta(ge=1, le=4294967295, description="BGP autonomous system number.")] | None = None
+
+
+class RemotePeer(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who is behind a router's VTEP port: the MAC address of an IP address, as configured."""
+
+    mac: Mac
+    ip: IpAddress
 
 
 class Port(Entity, frozen=True, kw_only=True):
@@ -63,7 +87,7 @@ class Port(Entity, frozen=True, kw_only=True):
     KIND = "port"
     OWNER = ("bridge", "router")
     NESTED = "ports"
-    UNIQUE = (("host", "interface"),)
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("host", "interface"): "interface-bound"}
     NUMBERS: ClassVar[Mapping[str, str]] = {"tunnel_key": "tunnel-key"}
 
     bridge: Annotated[Id | None, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge that the port is on.")] = None
@@ -71,13 +95,34 @@ class Port(Entity, frozen=True, kw_only=True):
     admin_state_up: AdminState = True
     host: Annotated[Id | None, Ref("host"), Meta(description="Host that the port is bound to.")] = None
     interface: Annotated[Interface | None, Meta(description="Network interface on that host.")] = None
+    previous_host: Annotated[
+        Id | None, DERIVED, Ref("host", OnDelete.CLEAR), Meta(description="Host that it was bound to before.")
+    ] = None
     peer: Annotated[Id | None, Ref("port", OnDelete.CLEAR), Meta(description="Port at the other end of a link.")] = None
+    vif: Annotated[Id | None, Meta(description="Id of the interface in the system that asked for the port.")] = None
+    vtep: Annotated[
+        Id | None, DERIVED, Ref("vtep", OnDelete.DELETE), Meta(description="VTEP that a VXLAN port stands for.")
+    ] = None
     vlan: Annotated[Vlan | None, Meta(description="VLAN id of a bridge port on a VLAN-aware bridge.")] = None
     inbound_filter: InboundFilter = None
     outbound_filter: OutboundFilter = None
+    inbound_mirrors: InboundMirrors = ()
+    outbound_mirrors: OutboundMirrors = ()
+    post_in_filter_mirrors: Annotated[_MirrorList, Meta(description="Mirrors after the inbound filter.")] = ()
+    pre_out_filter_mirrors: Annotated[_MirrorList, Meta(description="Mirrors before the outbound filter.")] = ()
+    qos_policy: QosPolicy = None
     mac: Annotated[Mac | None, Meta(description="MAC address of a router port; made from the id if absent.")] = None
     addresses: Annotated[tuple[InterfaceAddress, ...], Meta(description="Addresses of a router port, as CIDR.")] = ()
+    vni: Annotated[int, Meta(ge=0, le=0xFFFFFF, description="VXLAN network id of a router's VTEP port.")] | None = None
+    tunnel_ip: Annotated[IpAddress | None, Meta(description="Own tunnel address of a router's VTEP port.")] = None
+    off_ramp_vxlan: Annotated[bool, Meta(description="Whether a router's VTEP port is an off-ramp.")] = False
+    remote_peers: Annotated[tuple[RemotePeer, ...], Meta(description="MAC addresses behind a router's VTEP port.")] = ()
     tunnel_key: Annotated[int | None, DERIVED, Meta(description="Overlay key of the port, 24 bits.")] = None
+
+    @property
+    def follows(self) -> str | None:
+        """A VXLAN port is there as long as its bridge is bound to its VTEP."""
+        return "the bindings of its VTEP" if self.vtep is not None else None
 
     def derive(self) -> Self:
         """Give a router port a stable, locally administered MAC address."""
@@ -94,30 +139,53 @@ class Port(Entity, frozen=True, kw_only=True):
 
     def check(self, view: View) -> None:
         """One device; a whole binding or none; bound or linked; router fields on router ports only."""
-        if (self.bridge is None) == (self.router is None):
-            raise InvalidValue("a port is on exactly one of a bridge and a router", field="bridge")
+        self.check_owner()
         if (self.host is None) != (self.interface is None):
             missing = "host" if self.host is None else "interface"
-            raise InvalidValue(f"a bound port has a host and an interface; {missing} is missing", field=missing)
+            raise InvalidValue(
+                f"a bound port has a host and an interface; {missing} is missing", field=missing, reason="half-bound"
+            )
         if self.host is not None and self.peer is not None:
-            raise Conflict("a port cannot be bound to a host and linked to a peer", field="peer")
+            raise Conflict(
+                "a port cannot be bound to a host and linked to a peer", field="peer", reason="bound-and-linked"
+            )
         self._check_kind()
         self._check_peer(view)
+        for entry in view.referrers(self.id, "mac-entry", "port"):
+            entry.check(view)
+
+    def check_step(self, old: Self | None, view: View) -> None:
+        """A host that a port is bound to must be reachable through a tunnel zone."""
+        if self.host is None or (old is not None and old.host == self.host):
+            return
+        if not any(True for _ in view.referrers(self.host, "tunnel-zone", "members.host")):
+            raise Conflict(
+                f"host {self.host} is in no tunnel zone; add it to one first (tunnel-zone add-member)",
+                field="host",
+                host=self.host,
+                reason="host-in-no-tunnel-zone",
+            )
 
     def _check_kind(self) -> None:
-        if self.bridge is not None and (self.addresses or self.mac is not None):
-            raise InvalidValue("only a router port has addresses or a MAC address", field="addresses")
-        if self.router is not None and self.vlan is not None:
-            raise InvalidValue("only a bridge port has a VLAN id", field="vlan")
+        if self.bridge is not None:
+            for field in ("addresses", "mac", "vni", "tunnel_ip", "off_ramp_vxlan", "remote_peers"):
+                if getattr(self, field) not in (None, (), False):
+                    raise InvalidValue(f"only a router port has {field}", field=field, reason="not-for-bridge-port")
+        elif self.vlan is not None:
+            raise InvalidValue("only a bridge port has a VLAN id", field="vlan", reason="not-for-router-port")
+        if self.vtep is not None and (self.host or self.peer):
+            raise InvalidValue("a VXLAN port is neither bound nor linked", field="vtep", reason="vxlan-port")
 
     def _check_peer(self, view: View) -> None:
         if self.peer is None:
             return
         if self.peer == self.id:
-            raise InvalidValue("a port cannot be linked to itself", field="peer")
+            raise InvalidValue("a port cannot be linked to itself", field="peer", reason="linked-to-itself")
         peer = view.get("port", self.peer)
         if peer is not None and peer.peer != self.id:
-            raise Conflict(f"port {self.peer} is linked to another port", field="peer", peer=self.peer)
+            raise Conflict(
+                f"port {self.peer} is linked to another port", field="peer", peer=self.peer, reason="peer-linked"
+            )
 
     @staticmethod
     def verb(changed: Mapping[str, tuple[Any, Any]]) -> str:
@@ -125,38 +193,9 @@ class Port(Entity, frozen=True, kw_only=True):
         fields = set(changed)
         if fields == {"peer"}:
             return "linked" if changed["peer"][1] else "unlinked"
-        if fields <= {"host", "interface"}:
+        if fields <= {"host", "interface", "previous_host"} and fields != {"previous_host"}:
             return "bound" if changed.get("host", (None, True))[1] else "unbound"
         return "updated"
-
-
-class Route(Entity, frozen=True, kw_only=True):
-    """Route of a router: lower weight wins among equal prefixes."""
-
-    KIND = "route"
-    OWNER = ("router",)
-    NESTED = "routes"
-    IDENTITY = ("src", "dst", "next_hop", "port", "gateway")
-
-    router: Annotated[Id, Ref("router", OnDelete.DELETE), Meta(description="Router that the route is on.")]
-    src: Annotated[Cidr, Meta(description="Source prefix.")] = "0.0.0.0/0"
-    dst: Annotated[Cidr, Meta(description="Destination prefix.")]
-    next_hop: Annotated[Literal["port", "blackhole", "reject", "local"], Meta(description="What to do.")] = "port"
-    port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port of the same router.")] = None
-    gateway: Annotated[IpAddress | None, Meta(description="Next router; absent: the destination itself.")] = None
-    weight: Annotated[int, Meta(ge=0, le=2**31 - 1, description="Lower is preferred.")] = 100
-
-    def check(self, view: View) -> None:
-        """A route through a port needs one of the same router; the others have neither port nor gateway."""
-        if ipaddress.ip_network(self.src).version != ipaddress.ip_network(self.dst).version and self.src != "0.0.0.0/0":
-            raise InvalidValue("src and dst are of different IP versions", field="src")
-        if self.next_hop in ("blackhole", "reject") and (self.port or self.gateway):
-            raise InvalidValue(f"a {self.next_hop} route has neither port nor gateway", field="port")
-        if self.next_hop == "port" and self.port is None:
-            raise InvalidValue("a route with next_hop port needs a port", field="port")
-        port = view.get("port", self.port) if self.port else None
-        if port is not None and port.router != self.router:
-            raise InvalidValue("the port of a route must be on the same router", field="port", port=self.port)
 
 
 class MacEntry(Entity, frozen=True, kw_only=True):
@@ -165,7 +204,7 @@ class MacEntry(Entity, frozen=True, kw_only=True):
     KIND = "mac-entry"
     OWNER = ("bridge",)
     NESTED = "macs"
-    UNIQUE = (("bridge", "mac", "vlan"),)
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("bridge", "mac", "vlan"): "mac-exists"}
     IDENTITY = ("mac", "vlan")
 
     bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge that the entry is on.")]
@@ -174,10 +213,21 @@ class MacEntry(Entity, frozen=True, kw_only=True):
     vlan: Annotated[Vlan, Meta(description="VLAN id; 0 is untagged.")] = 0
 
     def check(self, view: View) -> None:
-        """The port must be on that bridge."""
+        """The port must be on that bridge, and in that VLAN if it is in one."""
         port = view.get("port", self.port)
-        if port is not None and port.bridge != self.bridge:
-            raise InvalidValue("the port of a MAC entry must be on the same bridge", field="port", port=self.port)
+        if port is None:
+            return
+        if port.bridge != self.bridge:
+            raise InvalidValue(
+                "the port of a MAC entry must be on the same bridge",
+                field="port",
+                port=self.port,
+                reason="port-not-on-bridge",
+            )
+        if port.vlan and self.vlan != port.vlan:
+            raise InvalidValue(
+                f"port {port.id} is in VLAN {port.vlan}, not {self.vlan}", field="vlan", reason="vlan-mismatch"
+            )
 
 
 class ArpEntry(Entity, frozen=True, kw_only=True):
@@ -186,7 +236,7 @@ class ArpEntry(Entity, frozen=True, kw_only=True):
     KIND = "arp-entry"
     OWNER = ("bridge",)
     NESTED = "arps"
-    UNIQUE = (("bridge", "ip"),)
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("bridge", "ip"): "ip-exists"}
     IDENTITY = ("ip",)
 
     bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge that the entry is on.")]

@@ -17,6 +17,8 @@ from msgspec import Meta
 __all__ = [
     "DERIVED",
     "Cidr",
+    "Cidr4",
+    "Cidr6",
     "DlType",
     "Flag",
     "Format",
@@ -24,16 +26,21 @@ __all__ = [
     "Id",
     "Interface",
     "InterfaceAddress",
+    "Ip4Address",
+    "Ip6Address",
     "IpAddress",
+    "L4Port",
     "Label",
     "Mac",
     "MacMask",
+    "Malformed",
     "Name",
     "NwProto",
     "OnDelete",
     "PortRange",
     "Ref",
     "Tenant",
+    "Text",
     "Vlan",
     "canonical_id",
 ]
@@ -60,12 +67,32 @@ class Ref:
     cascade: OnDelete = OnDelete.CLEAR
 
 
+class Malformed(ValueError):
+    """A value is not of its format; `reason` says of which, for machines."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How to bring what people write into the canonical form; `parse` raises `ValueError` with what is wrong."""
+    """How to bring what people write into the canonical form; `_parse` raises `ValueError` with what is wrong."""
 
     name: str
-    parse: Callable[[Any], Any]
+    _parse: Callable[[Any], Any]
+
+    @property
+    def reason(self) -> str:
+        """What machines are told of a value that is not of the format."""
+        return f"bad-{self.name.replace('/', '-')}"
+
+    def parse(self, value: Any) -> Any:
+        """Return the canonical form, or raise `Malformed`."""
+        try:
+            return self._parse(value)
+        except ValueError as error:
+            raise Malformed(str(error), self.reason) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +160,19 @@ def _cidr(text: object) -> str:
     except ValueError as error:
         msg = f"{text!r} is not a network in CIDR form such as 10.0.0.0/24 ({error})"
         raise ValueError(msg) from None
+
+
+def _of_version(parse: Callable[[object], str], version: int) -> Callable[[object], str]:
+    """Return a parser that takes addresses (or networks) of one IP version only."""
+
+    def parse_version(text: object) -> str:
+        value = parse(text)
+        if (":" in value) != (version == 6):  # noqa: PLR2004 - IP version
+            msg = f"{value} is not of IP version {version}"
+            raise ValueError(msg)
+        return value
+
+    return parse_version
 
 
 def _interface_address(text: object) -> str:
@@ -213,17 +253,23 @@ _LINE = Format("text", _line)
 Id = Annotated[str, Format("id", canonical_id)]
 Name = Annotated[str, _LINE, Meta(min_length=1, max_length=255)]
 Label = Annotated[str, _LINE, Meta(min_length=1, max_length=255)]
+Text = Annotated[str, _LINE, Meta(max_length=1024)]
 Interface = Annotated[str, Format("interface", _interface), Meta(min_length=1, max_length=15)]
 """Name of a Linux network interface (IFNAMSIZ leaves 15 characters)."""
 Tenant = Annotated[str, _LINE, Meta(min_length=1, max_length=255, description="Tenant that the object belongs to.")]
 Mac = Annotated[str, Format("mac", _mac)]
 MacMask = Annotated[str, Format("mac-mask", _hex_pairs)]
 IpAddress = Annotated[str, Format("ip", _ip)]
+Ip4Address = Annotated[str, Format("ipv4", _of_version(_ip, 4))]
+Ip6Address = Annotated[str, Format("ipv6", _of_version(_ip, 6))]
 Cidr = Annotated[str, Format("cidr", _cidr)]
+Cidr4 = Annotated[str, Format("ipv4-cidr", _of_version(_cidr, 4))]
+Cidr6 = Annotated[str, Format("ipv6-cidr", _of_version(_cidr, 6))]
 InterfaceAddress = Annotated[str, Format("address/prefix", _interface_address)]
 PortRange = Annotated[str, Format("port-range", _port_range)]
 NwProto = Annotated[int, Format("ip-protocol", lambda v: _number(v, _PROTOCOLS, 0, 255, "an IP protocol"))]
 DlType = Annotated[int, Format("ethertype", lambda v: _number(v, _ETHERTYPES, 0x0600, 0xFFFF, "an Ethertype"))]
 Vlan = Annotated[int, Meta(ge=0, le=4095)]
+L4Port = Annotated[int, Meta(ge=0, le=65535)]
 
 FragmentPolicy = Literal["any", "header", "nonheader", "unfragmented"]

@@ -1,36 +1,47 @@
-"""Packet policy: chains of rules, their conditions and their NAT targets (MidoNet's Chain, Rule, Condition)."""
+"""Packet policy: chains of rules, what they do and their NAT targets (MidoNet's Chain and Rule)."""
 
 import ipaddress
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from midonet.events.errors import InvalidValue
-from midonet.events.model.base import Entity, View
-from midonet.events.model.fields import (
-    DERIVED,
-    Cidr,
-    DlType,
-    FragmentPolicy,
-    Id,
-    IpAddress,
-    Mac,
-    MacMask,
-    NwProto,
-    OnDelete,
-    PortRange,
-    Ref,
-    Tenant,
-    Vlan,
-)
+from midonet.events.model.base import Entity, Part, View
+from midonet.events.model.conditions import Conditional, check_condition
+from midonet.events.model.fields import DERIVED, Id, IpAddress, Label, OnDelete, PortRange, Ref, Tenant, Text
 
-__all__ = ["Chain", "NatTarget", "Rule"]
+__all__ = ["Chain", "Metadata", "NatTarget", "Rule", "RuleLogger"]
 
-NAT_ACTIONS = ("snat", "dnat")
+_FORWARD_NAT = ("snat", "dnat")
+_NAT = (*_FORWARD_NAT, "rev-snat", "rev-dnat")
+_TRANSFORM = ("l2-transform", "redirect")
+_BELONGS: Mapping[str, tuple[str, ...]] = {
+    "nat_targets": _FORWARD_NAT,
+    "nat_action": _NAT,
+    "jump_chain": ("jump",),
+    "trace_request": ("trace",),
+    "trace_limit": ("trace",),
+    "target_port": ("redirect",),
+    "transform_action": ("l2-transform",),
+    "pop_vlan": _TRANSFORM,
+    "push_vlan": _TRANSFORM,
+    "ingress": ("redirect",),
+    "fail_open": ("redirect",),
+}
+"""Data of a rule → the actions that it is for."""
+_NEEDED = ("nat_targets", "jump_chain", "trace_request", "target_port")
+"""Data without which its action makes no sense."""
 
 
-class NatTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Metadata(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A note on an object for other programs; nothing here reads it."""
+
+    key: Label
+    value: Text = ""
+
+
+class NatTarget(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A range of addresses and transport ports to translate to; both ends belong to it."""
 
     address_from: IpAddress
@@ -44,6 +55,13 @@ class NatTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         first, _, last = addresses.partition("-")
         return {"address_from": first, "address_to": last or None, "ports": ports or None}
 
+    def check(self) -> None:
+        """Raise `InvalidValue` if the two addresses are no range."""
+        low = ipaddress.ip_address(self.address_from)
+        high = ipaddress.ip_address(self.address_to or self.address_from)
+        if low.version != high.version or int(low) > int(high):
+            raise InvalidValue(f"{low}-{high} is not a range of addresses", field="nat_targets", reason="bad-range")
+
 
 class Chain(Entity, frozen=True, kw_only=True):
     """Ordered list of rules; the first that decides wins."""
@@ -51,13 +69,10 @@ class Chain(Entity, frozen=True, kw_only=True):
     KIND = "chain"
 
     tenant: Tenant | None = None
+    metadata: Annotated[tuple[Metadata, ...], Meta(description="Notes for other programs.")] = ()
 
 
-PortList = tuple[Annotated[Id, Ref("port")], ...]
-Inverted = Annotated[bool, Meta(description="Turn the condition round.")]
-
-
-class Rule(Entity, frozen=True, kw_only=True):
+class Rule(Conditional, frozen=True, kw_only=True):
     """One rule of a chain: all conditions that are set must hold, then the action applies."""
 
     KIND = "rule"
@@ -68,7 +83,21 @@ class Rule(Entity, frozen=True, kw_only=True):
     chain: Annotated[Id, Ref("chain", OnDelete.DELETE), Meta(description="Chain that the rule is in.")]
     index: Annotated[int, DERIVED, Meta(ge=0, description="Place in the chain, from 1 on.")] = 0
     action: Annotated[
-        Literal["accept", "drop", "reject", "return", "continue", "jump", "snat", "dnat", "rev-snat", "rev-dnat"],
+        Literal[
+            "accept",
+            "drop",
+            "reject",
+            "return",
+            "continue",
+            "jump",
+            "snat",
+            "dnat",
+            "rev-snat",
+            "rev-dnat",
+            "trace",
+            "l2-transform",
+            "redirect",
+        ],
         Meta(description="What to do with a packet that matches."),
     ]
     jump_chain: Annotated[
@@ -78,85 +107,68 @@ class Rule(Entity, frozen=True, kw_only=True):
     nat_action: Annotated[
         Literal["accept", "continue", "return"] | None, Meta(description="What follows a translation.")
     ] = None
-
-    conjunction_inv: Annotated[bool, Meta(description="Turn the whole condition round.")] = False
-    match_forward_flow: Annotated[bool, Meta(description="Only the first direction of a flow.")] = False
-    match_return_flow: Annotated[bool, Meta(description="Only the return direction of a flow.")] = False
-    in_ports: Annotated[PortList, Meta(description="Ports where the packet entered.")] = ()
-    inv_in_ports: Inverted = False
-    out_ports: Annotated[PortList, Meta(description="Ports where the packet leaves.")] = ()
-    inv_out_ports: Inverted = False
-    traversed_device: Annotated[Id | None, Ref("bridge|router"), Meta(description="Device that it came through.")] = (
-        None
-    )
-    inv_traversed_device: Inverted = False
-    dl_type: Annotated[DlType | None, Meta(description="Ethertype: number, ipv4, arp or ipv6.")] = None
-    inv_dl_type: Inverted = False
-    dl_src: Annotated[Mac | None, Meta(description="Source MAC address.")] = None
-    dl_src_mask: Annotated[MacMask | None, Meta(description="Which bits of dl_src count.")] = None
-    inv_dl_src: Inverted = False
-    dl_dst: Annotated[MacMask | None, Meta(description="Destination MAC address.")] = None
-    dl_dst_mask: Annotated[MacMask | None, Meta(description="Which bits of dl_dst count.")] = None
-    inv_dl_dst: Inverted = False
-    no_vlan: Annotated[bool, Meta(description="Only packets without a VLAN tag.")] = False
-    vlan: Annotated[Vlan | None, Meta(description="VLAN id of the packet.")] = None
-    nw_tos: Annotated[int, Meta(ge=0, le=255, description="IP type of service.")] | None = None
-    inv_nw_tos: Inverted = False
-    nw_proto: Annotated[NwProto | None, Meta(description="IP protocol: number or name.")] = None
-    inv_nw_proto: Inverted = False
-    nw_src: Annotated[Cidr | None, Meta(description="Source prefix.")] = None
-    inv_nw_src: Inverted = False
-    nw_dst: Annotated[Cidr | None, Meta(description="Destination prefix.")] = None
-    inv_nw_dst: Inverted = False
-    match_nw_dst_rewritten: Annotated[bool, Meta(description="Only packets whose destination was translated.")] = False
-    tp_src: Annotated[PortRange | None, Meta(description="Source transport port or range.")] = None
-    inv_tp_src: Inverted = False
-    tp_dst: Annotated[PortRange | None, Meta(description="Destination transport port or range.")] = None
-    inv_tp_dst: Inverted = False
-    icmp_data_src: Annotated[Cidr | None, Meta(description="Source inside an ICMP error.")] = None
-    inv_icmp_data_src: Inverted = False
-    icmp_data_dst: Annotated[Cidr | None, Meta(description="Destination inside an ICMP error.")] = None
-    inv_icmp_data_dst: Inverted = False
-    fragment_policy: Annotated[FragmentPolicy | None, Meta(description="Which IP fragments match.")] = None
-
-    def without(self, field: str, target: str) -> Self | None:
-        """A condition that loses its last port is always true when inverted, and never otherwise."""
-        rule = super().without(field, target)
-        if rule is None or _is_set(getattr(rule, field)):
-            return rule
-        inversion = f"inv_{field}"
-        return msgspec.structs.replace(rule, **{inversion: False}) if getattr(rule, inversion, False) else None
+    trace_request: Annotated[
+        Id | None, Ref("trace-request", OnDelete.DELETE), Meta(description="Request that the trace is for (trace).")
+    ] = None
+    trace_limit: Annotated[int, Meta(ge=0, description="Packets to trace; absent: the request's.")] | None = None
+    target_port: Annotated[
+        Id | None, Ref("port", OnDelete.REFUSE, OnDelete.DELETE), Meta(description="Port to send to (redirect).")
+    ] = None
+    transform_action: Annotated[
+        Literal["accept", "continue", "return"] | None, Meta(description="What follows a change of VLAN tags.")
+    ] = None
+    pop_vlan: Annotated[bool, Meta(description="Take the VLAN tag off (l2-transform, redirect).")] = False
+    push_vlan: (
+        Annotated[int, Meta(ge=0, le=65535, description="VLAN tag to put on (l2-transform, redirect).")] | None
+    ) = None
+    ingress: Annotated[bool, Meta(description="Let it enter at the target port, not leave there (redirect).")] = False
+    fail_open: Annotated[bool, Meta(description="Go on if the target port is down (redirect).")] = False
+    fip_port: Annotated[
+        Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port with the floating IP that the rule is for.")
+    ] = None
+    metadata: Annotated[tuple[Metadata, ...], Meta(description="Notes for other programs.")] = ()
 
     def check(self, view: View) -> None:
-        """Action and its data belong together; layer-4 conditions need a fragment policy that has them."""
+        """Action and its data belong together; NAT over port ranges needs whole packets."""
         del view
-        for field in self.__struct_fields__:
-            if field.startswith("inv_") and getattr(self, field) and not _is_set(getattr(self, field[4:])):
-                raise InvalidValue(f"{field} turns {field[4:]} round, which is not set", field=field)
-        if (self.action == "jump") != (self.jump_chain is not None):
-            raise InvalidValue("jump_chain belongs to the action jump, which needs it", field="jump_chain")
+        check_condition(self)
+        self._check_data()
         if self.jump_chain == self.chain:
-            raise InvalidValue("a rule cannot jump to its own chain", field="jump_chain")
-        if (self.action in NAT_ACTIONS) != bool(self.nat_targets):
-            raise InvalidValue("nat_targets belong to the actions snat and dnat, which need them", field="nat_targets")
-        if self.nat_action is not None and self.action not in (*NAT_ACTIONS, "rev-snat", "rev-dnat"):
-            raise InvalidValue("nat_action belongs to the NAT actions", field="nat_action")
+            raise InvalidValue("a rule cannot jump to its own chain", field="jump_chain", reason="jumps-to-itself")
         for target in self.nat_targets:
-            _check_range(target)
-        layer4 = self.tp_src is not None or self.tp_dst is not None
-        if layer4 and self.fragment_policy in ("any", "nonheader"):
-            raise InvalidValue("tp_src and tp_dst need fragment_policy header or unfragmented", field="fragment_policy")
-        if self.no_vlan and self.vlan is not None:
-            raise InvalidValue("no_vlan and vlan exclude each other", field="vlan")
+            target.check()
+        if self.fragment_policy not in (None, "unfragmented") and self._rewrites_ports():
+            raise InvalidValue(
+                "translating to several addresses or to ports needs fragment_policy unfragmented",
+                field="fragment_policy",
+                reason="fragment-policy",
+            )
+
+    def _check_data(self) -> None:
+        for field, actions in _BELONGS.items():
+            given = getattr(self, field) not in (None, (), False)
+            if given and self.action not in actions:
+                listed = " or ".join(actions)
+                raise InvalidValue(f"{field} belongs to the action {listed}", field=field, reason="not-for-this-action")
+            if field in _NEEDED and not given and self.action in actions:
+                raise InvalidValue(f"the action {self.action} needs {field}", field=field, reason="needed-by-action")
+
+    def _rewrites_ports(self) -> bool:
+        several = len(self.nat_targets) > 1
+        return several or any(target.ports or target.address_to for target in self.nat_targets)
 
 
-def _is_set(value: object) -> bool:
-    return value is not None and value != ()
+class RuleLogger(Entity, frozen=True, kw_only=True):
+    """Writes what a chain decides to a logging resource."""
 
+    KIND = "rule-logger"
+    OWNER = ("chain",)
+    NESTED = "loggers"
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("chain", "logging_resource", "event"): "logger-exists"}
+    IDENTITY = ("logging_resource", "event")
 
-def _check_range(target: NatTarget) -> None:
-    if target.address_to is None:
-        return
-    low, high = ipaddress.ip_address(target.address_from), ipaddress.ip_address(target.address_to)
-    if low.version != high.version or int(low) > int(high):
-        raise InvalidValue(f"{low}-{high} is not a range of addresses", field="nat_targets")
+    chain: Annotated[Id, Ref("chain", OnDelete.DELETE), Meta(description="Chain whose decisions are logged.")]
+    logging_resource: Annotated[
+        Id, Ref("logging-resource", OnDelete.DELETE), Meta(description="Where the log is written to.")
+    ]
+    event: Annotated[Literal["accept", "drop", "all"], Meta(description="Which decisions are logged.")] = "all"

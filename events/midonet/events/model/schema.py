@@ -6,7 +6,7 @@ knows a kind by name. A new kind is one class in this package, named in `KINDS`.
 
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -16,10 +16,19 @@ from msgspec import Meta, Struct
 
 from midonet.events.errors import InvalidValue, NotFound
 from midonet.events.model.base import Entity
-from midonet.events.model.devices import ArpEntry, Bridge, MacEntry, Port, Route, Router
+from midonet.events.model.conditions import Conditional
+from midonet.events.model.devices import ArpEntry, Bridge, MacEntry, Port, Router
+from midonet.events.model.dhcp import DhcpSubnet, Dhcpv6Subnet
 from midonet.events.model.fields import DERIVED, Flag, Format, Ref
-from midonet.events.model.policy import Chain, Rule
+from midonet.events.model.groups import HostGroup, IpAddrGroup, PortGroup
+from midonet.events.model.loadbalancer import HealthMonitor, LoadBalancer, Pool, PoolMember, Vip
+from midonet.events.model.policy import Chain, Rule, RuleLogger
+from midonet.events.model.qos import QosBandwidthRule, QosDscpRule, QosPolicy
+from midonet.events.model.routing import BgpNetwork, BgpPeer, Route
+from midonet.events.model.services import L2Insertion, ServiceContainer, ServiceContainerGroup
+from midonet.events.model.tenancy import Tenant
 from midonet.events.model.underlay import Host, TunnelZone, Vtep, VtepBinding
+from midonet.events.model.watching import LoggingResource, Mirror, TraceRequest
 
 __all__ = ["KINDS", "FieldSpec", "Kind", "kind_of", "plain"]
 
@@ -55,9 +64,12 @@ class FieldSpec:
         try:
             return msgspec.convert({"value": self._parse(value)}, self._holder).value
         except msgspec.ValidationError as error:
-            raise InvalidValue(f"{self.name}: {_plain_words(error)}", field=self.name, value=_short(value)) from None
+            raise self._bad(value, _plain_words(error), "bad-value") from None
         except ValueError as error:
-            raise InvalidValue(f"{self.name}: {error}", field=self.name, value=_short(value)) from None
+            raise self._bad(value, str(error), getattr(error, "reason", "bad-value")) from None
+
+    def _bad(self, value: Any, trouble: str, reason: str) -> InvalidValue:
+        return InvalidValue(f"{self.name}: {trouble}", field=self.name, value=_short(value), reason=reason)
 
     @cached_property
     def _holder(self) -> Any:
@@ -110,34 +122,26 @@ class Kind:
         return frozenset(name for name, spec in self.fields.items() if spec.many or spec.parts)
 
     @cached_property
-    def refs(self) -> tuple[tuple[str, str | None, bool, Ref], ...]:
-        """Where the kind refers to others: (field, part of a nested structure or None, is a list, reference)."""
-        found: list[tuple[str, str | None, bool, Ref]] = []
-        for spec in self.fields.values():
-            if spec.ref is not None:
-                found.append((spec.name, None, spec.many, spec.ref))
-            found.extend((spec.name, part.name, spec.many, part.ref) for part in spec.parts if part.ref is not None)
-        return tuple(found)
-
-    @cached_property
     def ref_of(self) -> dict[str, Ref]:
-        """The reference that each referring field declares."""
-        return {field: ref for field, _, _, ref in self.refs}
+        """Every reference that the kind declares, by field; by `field.part` inside a structure."""
+        return {".".join(path): ref for path, ref in _references(self.fields.values())}
 
     @cached_property
     def _plain_refs(self) -> tuple[str, ...]:
-        return tuple(field for field, part, many, _ in self.refs if part is None and not many)
+        return tuple(name for name in self.ref_of if name in self.fields and not self.fields[name].many)
 
     @cached_property
-    def _listed_refs(self) -> tuple[tuple[str, str | None], ...]:
-        return tuple((field, part) for field, part, many, _ in self.refs if many)
+    def _other_refs(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        """References in lists and structures: (name, field, parts inside)."""
+        others = (name for name in self.ref_of if name not in self._plain_refs)
+        return tuple((name, *_split(name)) for name in others)
 
     def targets(self, entity: Entity) -> list[tuple[str, str]]:
-        """Return (field, id) of every reference that the object holds, nested ones included, each once."""
+        """Return (name as in `ref_of`, id) of every reference that the object holds, each once."""
         found = [(field, value) for field in self._plain_refs if (value := getattr(entity, field)) is not None]
-        for field, part in self._listed_refs:
-            items = getattr(entity, field)
-            found += dict.fromkeys((field, item if part is None else getattr(item, part)) for item in items)
+        for name, field, parts in self._other_refs:
+            if value := getattr(entity, field):
+                found += dict.fromkeys((name, target) for target in _ids(value, parts))
         return found
 
     def field(self, name: str) -> FieldSpec:
@@ -145,8 +149,33 @@ class Kind:
         spec = self.fields.get(name)
         if spec is None:
             known = ", ".join(self.writable)
-            raise InvalidValue(f"a {self.name} has no field {name}; it has {known}", field=name, kind=self.name)
+            raise InvalidValue(
+                f"a {self.name} has no field {name}; it has {known}", field=name, kind=self.name, reason="no-such-field"
+            )
         return spec
+
+
+def _references(specs: Iterable[FieldSpec]) -> Iterator[tuple[tuple[str, ...], Ref]]:
+    for spec in specs:
+        if spec.ref is not None:
+            yield (spec.name,), spec.ref
+        for path, ref in _references(spec.parts):
+            yield (spec.name, *path), ref
+
+
+def _split(name: str) -> tuple[str, tuple[str, ...]]:
+    field, *parts = name.split(".")
+    return field, tuple(parts)
+
+
+def _ids(value: Any, parts: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _ids(item, parts)
+    elif parts and value is not None:
+        yield from _ids(getattr(value, parts[0]), parts[1:])
+    elif value is not None:
+        yield value
 
 
 def plain(entity: Entity) -> dict[str, Any]:
@@ -175,7 +204,17 @@ def _plain_words(error: msgspec.ValidationError) -> str:
 
 
 def _compile_kind(cls: type[Entity]) -> Kind:
-    return Kind(cls.KIND, cls, {spec.name: spec for spec in _compile_fields(cls)})
+    specs = sorted(_compile_fields(cls), key=lambda spec: spec.name in _terms(cls))
+    return Kind(cls.KIND, cls, {spec.name: spec for spec in specs})
+
+
+def _terms(cls: type[Entity]) -> set[str]:
+    """Return the fields of what a packet must be like; what an object is comes before these many."""
+    return (
+        set(Conditional.__struct_fields__).difference(Entity.__struct_fields__)
+        if issubclass(cls, Conditional)
+        else set()
+    )
 
 
 def _compile_fields(cls: type[Struct]) -> Iterator[FieldSpec]:
@@ -219,8 +258,42 @@ def _unwrap(annotation: Any, marks: list[Any]) -> tuple[Any, bool]:
     return annotation, False
 
 
-KINDS: dict[str, Kind] = {
-    cls.KIND: _compile_kind(cls)
-    for cls in (Bridge, Router, Port, Route, Chain, Rule, Host, TunnelZone, Vtep, VtepBinding, MacEntry, ArpEntry)
-}
+_CLASSES: tuple[type[Entity], ...] = (
+    Tenant,
+    Bridge,
+    Router,
+    Vtep,
+    VtepBinding,  # before all that may refer to the VXLAN port that it brings
+    Port,
+    Route,
+    BgpNetwork,
+    BgpPeer,
+    DhcpSubnet,
+    Dhcpv6Subnet,
+    Chain,
+    Rule,
+    PortGroup,
+    IpAddrGroup,
+    QosPolicy,
+    QosBandwidthRule,
+    QosDscpRule,
+    Mirror,
+    TraceRequest,
+    LoggingResource,
+    RuleLogger,
+    LoadBalancer,
+    HealthMonitor,
+    Pool,
+    PoolMember,
+    Vip,
+    L2Insertion,
+    Host,
+    HostGroup,
+    TunnelZone,
+    ServiceContainerGroup,
+    ServiceContainer,
+    MacEntry,
+    ArpEntry,
+)
+KINDS: dict[str, Kind] = {cls.KIND: _compile_kind(cls) for cls in _CLASSES}
 """Every kind by name, parents before their parts."""

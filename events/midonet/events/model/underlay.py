@@ -1,12 +1,12 @@
 """The physical side: hosts, tunnel zones between them, hardware VTEPs and what is bound to their ports."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from midonet.events.errors import Conflict, InvalidValue
-from midonet.events.model.base import Entity, View
+from midonet.events.model.base import Entity, Part, View, list_verb
 from midonet.events.model.fields import Id, IpAddress, Label, OnDelete, Ref, Vlan
 
 __all__ = ["Host", "Member", "TunnelZone", "Vtep", "VtepBinding"]
@@ -20,9 +20,18 @@ class Host(Entity, frozen=True, kw_only=True):
     flooding_proxy_weight: Annotated[
         int, Meta(ge=0, le=65535, description="Chance to be the flooding proxy of a zone; 0 is never.")
     ] = 1
+    container_weight: Annotated[
+        int, Meta(ge=0, le=2**31 - 1, description="Chance to get a service container; 0 is never.")
+    ] = 1
+    container_limit: Annotated[
+        int, Meta(ge=-1, le=2**31 - 1, description="Most service containers that it should get; -1 is no limit.")
+    ] = -1
+    enforce_container_limit: Annotated[
+        bool, Meta(description="Whether the limit holds even if all hosts reach it.")
+    ] = False
 
 
-class Member(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Member(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A host's underlay address in a tunnel zone."""
 
     host: Annotated[Id, Ref("host", OnDelete.CLEAR)]
@@ -33,7 +42,7 @@ class TunnelZone(Entity, frozen=True, kw_only=True):
     """Hosts that reach each other through tunnels, each with its underlay address."""
 
     KIND = "tunnel-zone"
-    UNIQUE = (("name",),)
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("name",): "tunnel-zone-exists"}
 
     type: Annotated[
         Literal["vxlan", "gre", "vtep"], Meta(description="Overlay between hosts, or towards hardware VTEPs.")
@@ -42,13 +51,13 @@ class TunnelZone(Entity, frozen=True, kw_only=True):
 
     def check(self, view: View) -> None:
         """Named; a host is a member once, an address belongs to one host; VTEPs need the type vtep."""
-        if self.name is None:
-            raise InvalidValue("a tunnel zone needs a name", field="name")
+        self.check_named()
         for part in ("host", "address"):
             seen: set[str] = set()
             for value in (getattr(member, part) for member in self.members):
                 if value in seen:
-                    raise Conflict(f"{part} {value} is in the zone twice", field="members", **{part: value})
+                    details = {part: value, "reason": "in-tunnel-zone"}
+                    raise Conflict(f"{part} {value} is in the zone twice", field="members", **details)
                 seen.add(value)
         for vtep in view.referrers(self.id, "vtep", "tunnel_zone"):
             vtep.check(view)
@@ -56,17 +65,14 @@ class TunnelZone(Entity, frozen=True, kw_only=True):
     @staticmethod
     def verb(changed: Mapping[str, tuple[Any, Any]]) -> str:
         """Membership has words of its own."""
-        if set(changed) != {"members"}:
-            return "updated"
-        old, new = (len(side or ()) for side in changed["members"])
-        return "member-added" if new > old else "member-removed" if new < old else "updated"
+        return list_verb(changed, "members", "member")
 
 
 class Vtep(Entity, frozen=True, kw_only=True):
     """Hardware VTEP switch, managed through its OVSDB `hardware_vtep` database."""
 
     KIND = "vtep"
-    UNIQUE = (("management_ip", "management_port"),)
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("management_ip", "management_port"): "vtep-exists"}
 
     management_ip: Annotated[IpAddress, Meta(description="Address of its OVSDB server.")]
     management_port: Annotated[int, Meta(ge=1, le=65535, description="TCP port of its OVSDB server.")] = 6632
@@ -83,10 +89,18 @@ class Vtep(Entity, frozen=True, kw_only=True):
         if zone is None:
             return
         if zone.type != "vtep":
-            raise InvalidValue(f"tunnel zone {zone.name} is of type {zone.type}, not vtep", field="tunnel_zone")
-        shared = {member.address for member in zone.members} & set(self.tunnel_ips)
+            raise InvalidValue(
+                f"tunnel zone {zone.name} is of type {zone.type}, not vtep",
+                field="tunnel_zone",
+                reason="not-a-vtep-tunnel-zone",
+            )
+        shared = {member.address for member in zone.members} & {self.management_ip, *self.tunnel_ips}
         if shared:
-            raise Conflict(f"{min(shared)} is the address of a host in zone {zone.name}", field="tunnel_ips")
+            raise Conflict(
+                f"{min(shared)} is the address of a host in zone {zone.name}",
+                field="management_ip" if self.management_ip in shared else "tunnel_ips",
+                reason="vtep-has-host-ip",
+            )
 
 
 class VtepBinding(Entity, frozen=True, kw_only=True):
@@ -95,7 +109,7 @@ class VtepBinding(Entity, frozen=True, kw_only=True):
     KIND = "vtep-binding"
     OWNER = ("vtep",)
     NESTED = "bindings"
-    UNIQUE = (("vtep", "physical_port", "vlan"),)
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("vtep", "physical_port", "vlan"): "vtep-port-vlan-bound"}
     IDENTITY = ("physical_port", "vlan")
 
     vtep: Annotated[Id, Ref("vtep", OnDelete.REFUSE, OnDelete.DELETE), Meta(description="The switch.")]

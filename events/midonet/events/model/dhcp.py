@@ -1,0 +1,104 @@
+"""What bridges serve by DHCP (RFC 2131) and, stored only, by DHCPv6."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from midonet.events.errors import Conflict, InvalidValue
+from midonet.events.model.base import Entity, Part, View
+from midonet.events.model.fields import Cidr4, Cidr6, Id, Ip4Address, Ip6Address, Label, Mac, OnDelete, Ref, Text
+
+__all__ = ["DhcpHost", "DhcpOption", "DhcpRoute", "DhcpSubnet", "Dhcpv6Host", "Dhcpv6Subnet"]
+
+
+class DhcpRoute(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A classless static route that clients are told (option 121, RFC 3442)."""
+
+    destination: Cidr4
+    gateway: Ip4Address
+
+
+class DhcpOption(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A further option for one client, by name or number."""
+
+    name: Label
+    value: Text
+
+
+class DhcpHost(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A client with the address that it gets."""
+
+    mac: Mac
+    address: Ip4Address
+    name: Label | None = None
+    options: tuple[DhcpOption, ...] = ()
+
+
+def _refuse_twice(values: Iterable[str], what: str) -> None:
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            raise Conflict(f"there are two hosts with the {what} {value}", field="hosts", reason="dhcp-host-exists")
+        seen.add(value)
+
+
+class DhcpSubnet(Entity, frozen=True, kw_only=True):
+    """IPv4 subnet whose clients on a bridge are served by DHCP."""
+
+    KIND = "dhcp-subnet"
+    OWNER = ("bridge",)
+    NESTED = "dhcp_subnets"
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("bridge", "subnet"): "dhcp-subnet-exists"}
+    IDENTITY = ("subnet",)
+
+    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge on which it is served.")]
+    subnet: Annotated[Cidr4, Meta(description="Prefix of the addresses.")]
+    enabled: Annotated[bool, Meta(description="Whether clients are answered.")] = True
+    server_address: Annotated[Ip4Address | None, Meta(description="Address that the DHCP server answers from.")] = None
+    gateway: Annotated[Ip4Address | None, Meta(description="Default gateway (option 3).")] = None
+    dns_servers: Annotated[tuple[Ip4Address, ...], Meta(description="Name servers (option 6).")] = ()
+    interface_mtu: Annotated[int, Meta(ge=0, le=65535, description="MTU of the clients (option 26).")] | None = None
+    routes: Annotated[tuple[DhcpRoute, ...], Meta(description="Classless static routes (option 121).")] = ()
+    hosts: Annotated[tuple[DhcpHost, ...], Meta(description="Clients with the addresses that they get.")] = ()
+    router_port: Annotated[
+        Id | None, Ref("port", OnDelete.CLEAR), Meta(description="Router port that is the gateway.")
+    ] = None
+
+    def check(self, view: View) -> None:
+        """A client and an address are there once; the gateway's port is a router's."""
+        _refuse_twice((host.mac for host in self.hosts), "MAC address")
+        _refuse_twice((host.address for host in self.hosts), "address")
+        port = view.get("port", self.router_port) if self.router_port else None
+        if port is not None and port.router is None:
+            raise InvalidValue(
+                "router_port must be a port of a router", field="router_port", reason="not-a-router-port"
+            )
+
+
+class Dhcpv6Host(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A DHCPv6 client with the address that it gets."""
+
+    client_id: Label
+    address: Ip6Address
+    name: Label | None = None
+
+
+class Dhcpv6Subnet(Entity, frozen=True, kw_only=True):
+    """IPv6 subnet with the clients of a bridge; kept for others, nothing here serves it."""
+
+    KIND = "dhcpv6-subnet"
+    OWNER = ("bridge",)
+    NESTED = "dhcpv6_subnets"
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("bridge", "subnet"): "dhcp-subnet-exists"}
+    IDENTITY = ("subnet",)
+
+    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge on which it is served.")]
+    subnet: Annotated[Cidr6, Meta(description="Prefix of the addresses.")]
+    hosts: Annotated[tuple[Dhcpv6Host, ...], Meta(description="Clients with the addresses that they get.")] = ()
+
+    def check(self, view: View) -> None:
+        """A client and an address are there once."""
+        del view
+        _refuse_twice((host.client_id for host in self.hosts), "client id")
+        _refuse_twice((host.address for host in self.hosts), "address")

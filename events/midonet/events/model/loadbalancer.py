@@ -1,0 +1,108 @@
+"""Layer-4 load balancing on routers: load balancers, pools of members, virtual addresses and health monitors.
+
+Which members are healthy is no intent but a fact, and not in here.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from midonet.events.errors import Conflict
+from midonet.events.model.base import Entity, View
+from midonet.events.model.devices import AdminState
+from midonet.events.model.fields import DERIVED, Id, IpAddress, L4Port, OnDelete, Ref
+
+__all__ = ["HealthMonitor", "LoadBalancer", "Pool", "PoolMember", "Vip"]
+
+SessionPersistence = Annotated[
+    Literal["source-ip"] | None, Meta(description="Keep a client at one member; absent: do not. A pool's goes first.")
+]
+Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
+class HealthMonitor(Entity, frozen=True, kw_only=True):
+    """How it is found out which members of a pool are alive."""
+
+    KIND = "health-monitor"
+
+    admin_state_up: AdminState = True
+    type: Annotated[Literal["tcp"], Meta(description="How members are probed.")] = "tcp"
+    delay: Annotated[Count, Meta(description="Seconds between probes.")]
+    timeout: Annotated[Count, Meta(description="Seconds until a probe has failed.")]
+    max_retries: Annotated[Count, Meta(description="Failed probes until a member counts as dead.")]
+
+
+class LoadBalancer(Entity, frozen=True, kw_only=True):
+    """Load balancer; it works on the router that names it."""
+
+    KIND = "load-balancer"
+
+    admin_state_up: AdminState = True
+    router: Annotated[
+        Id | None, DERIVED, Ref("router"), Meta(description="Router that it works on; set it there (load_balancer).")
+    ] = None
+    service_container: Annotated[
+        Id | None, Ref("service-container"), Meta(description="Container that does its work, if one does.")
+    ] = None
+
+
+class Pool(Entity, frozen=True, kw_only=True):
+    """Members that share the load of their virtual addresses."""
+
+    KIND = "pool"
+    OWNER = ("load_balancer",)
+    NESTED = "pools"
+
+    load_balancer: Annotated[
+        Id, Ref("load-balancer", OnDelete.DELETE), Meta(description="Load balancer that it belongs to.")
+    ]
+    admin_state_up: AdminState = True
+    health_monitor: Annotated[
+        Id | None, Ref("health-monitor", OnDelete.CLEAR), Meta(description="How its members are probed.")
+    ] = None
+    protocol: Annotated[Literal["tcp"], Meta(description="Protocol that is balanced.")] = "tcp"
+    lb_method: Annotated[Literal["round-robin"], Meta(description="How a member is chosen.")] = "round-robin"
+    session_persistence: SessionPersistence = None
+
+
+class PoolMember(Entity, frozen=True, kw_only=True):
+    """Server behind a load balancer."""
+
+    KIND = "pool-member"
+    OWNER = ("pool",)
+    NESTED = "members"
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("pool", "address", "protocol_port"): "pool-member-exists"}
+    IDENTITY = ("address", "protocol_port")
+
+    pool: Annotated[Id, Ref("pool", OnDelete.DELETE), Meta(description="Pool that it belongs to.")]
+    admin_state_up: AdminState = True
+    address: Annotated[IpAddress, Meta(description="Address of the server.")]
+    protocol_port: Annotated[L4Port, Meta(description="Port of the server.")]
+    weight: Annotated[Count, Meta(description="Its share, relative to those of the other members.")] = 1
+
+
+class Vip(Entity, frozen=True, kw_only=True):
+    """Virtual address and port; what goes there is balanced over the members of the pool."""
+
+    KIND = "vip"
+    OWNER = ("pool",)
+    NESTED = "vips"
+    IDENTITY = ("address", "protocol_port")
+
+    pool: Annotated[Id, Ref("pool", OnDelete.DELETE), Meta(description="Pool that serves it.")]
+    admin_state_up: AdminState = True
+    address: Annotated[IpAddress, Meta(description="Virtual address.")]
+    protocol_port: Annotated[L4Port, Meta(description="Virtual port.")]
+    session_persistence: SessionPersistence = None
+    gateway_port: Annotated[
+        Id | None, Ref("port"), Meta(description="Port from which the address is reached from outside.")
+    ] = None
+
+    def check(self, view: View) -> None:
+        """An address and port is there once on a load balancer: packets are matched by it alone."""
+        pool = view.get("pool", self.pool)
+        pools = view.referrers(pool.load_balancer, "pool", "load_balancer") if pool is not None else ()
+        for other in (vip for one in pools for vip in view.referrers(one.id, "vip", "pool")):
+            if other.id != self.id and (other.address, other.protocol_port) == (self.address, self.protocol_port):
+                raise Conflict(f"vip {other.id} has the same address and port", other=other.id, reason="vip-exists")

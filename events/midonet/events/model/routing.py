@@ -1,0 +1,139 @@
+"""How routers route: their routes, what they announce by BGP and to whom."""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
+from uuid import UUID, uuid5
+
+from msgspec import Meta
+
+from midonet.events.errors import Conflict, InvalidValue
+from midonet.events.model.base import Entity, View
+from midonet.events.model.fields import Cidr, Id, IpAddress, Label, OnDelete, Ref, Text
+
+__all__ = ["BgpNetwork", "BgpPeer", "Route"]
+
+_NAMESPACE = UUID("6d69646f-6e65-5274-8000-6c6f63616c00")
+_ANY = {4: "0.0.0.0/0", 6: "::/0"}
+
+
+class Route(Entity, frozen=True, kw_only=True):
+    """Route of a router: lower weight wins among equal prefixes."""
+
+    KIND = "route"
+    OWNER = ("router",)
+    NESTED = "routes"
+    IDENTITY = ("src", "dst", "next_hop", "port", "gateway")
+
+    router: Annotated[Id, Ref("router", OnDelete.DELETE), Meta(description="Router that the route is on.")]
+    src: Annotated[Cidr, Meta(description="Source prefix.")] = "0.0.0.0/0"
+    dst: Annotated[Cidr, Meta(description="Destination prefix.")]
+    next_hop: Annotated[Literal["port", "blackhole", "reject", "local"], Meta(description="What to do.")] = "port"
+    port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port of the same router.")] = None
+    gateway: Annotated[IpAddress | None, Meta(description="Next router; absent: the destination itself.")] = None
+    weight: Annotated[int, Meta(ge=0, le=2**31 - 1, description="Lower is preferred.")] = 100
+    attributes: Annotated[Text | None, Meta(description="Free text; routing does not look at it.")] = None
+    gateway_dhcp: Annotated[
+        Id | None, Ref("dhcp-subnet", OnDelete.DELETE), Meta(description="DHCP subnet whose gateway it leads to.")
+    ] = None
+
+    @classmethod
+    def local(cls, router: str, port: str, address: str) -> "Route":
+        """Return the route by which a router takes packets to one of its port's addresses as its own.
+
+        Its id follows from the port and the address, so that it is the same whenever it is made again.
+        """
+        dst = _host_prefix(address)
+        return cls(
+            id=_local_id(port, dst),
+            router=router,
+            src=_ANY[6 if ":" in dst else 4],
+            dst=dst,
+            next_hop="local",
+            port=port,
+            weight=0,
+        )
+
+    @property
+    def follows(self) -> str | None:
+        """A LOCAL route is there as long as its port has the address."""
+        mine = self.next_hop == "local" and self.port is not None and self.id == _local_id(self.port, self.dst)
+        return "the addresses of its port" if mine else None
+
+    def check(self, view: View) -> None:
+        """A route through a port needs one of the same router; the others have neither port nor gateway."""
+        if ipaddress.ip_network(self.src).version != ipaddress.ip_network(self.dst).version and self.src != _ANY[4]:
+            raise InvalidValue("src and dst are of different IP versions", field="src", reason="ip-versions-differ")
+        if self.next_hop in ("blackhole", "reject") and (self.port or self.gateway):
+            raise InvalidValue(
+                f"a {self.next_hop} route has neither port nor gateway", field="port", reason="not-for-this-next-hop"
+            )
+        if self.next_hop == "port" and self.port is None:
+            raise InvalidValue("a route with next_hop port needs a port", field="port", reason="needs-port")
+        port = view.get("port", self.port) if self.port else None
+        if port is not None and port.router != self.router:
+            raise InvalidValue(
+                "the port of a route must be on the same router",
+                field="port",
+                port=self.port,
+                reason="port-not-on-router",
+            )
+
+    def check_step(self, old: Self | None, view: View) -> None:
+        """The LOCAL routes of a port's addresses, and only these, come with the port."""
+        port = view.get("port", self.port) if self.port and self.next_hop == "local" else None
+        if old is not None or port is None:
+            return
+        if (self.follows is None) == (self.dst in map(_host_prefix, port.addresses)):
+            raise Conflict(
+                f"the local routes to the addresses of port {port.id} come and go with them",
+                port=port.id,
+                reason="follows-another",
+            )
+
+
+def _host_prefix(address: str) -> str:
+    ip = ipaddress.ip_interface(address).ip
+    return f"{ip}/{ip.max_prefixlen}"
+
+
+def _local_id(port: str, dst: str) -> str:
+    return str(uuid5(_NAMESPACE, f"{port}/{dst}"))
+
+
+class BgpNetwork(Entity, frozen=True, kw_only=True):
+    """Prefix that a router announces by BGP."""
+
+    KIND = "bgp-network"
+    OWNER = ("router",)
+    NESTED = "bgp_networks"
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("router", "subnet"): "bgp-network-exists"}
+    IDENTITY = ("subnet",)
+
+    router: Annotated[Id, Ref("router", OnDelete.DELETE), Meta(description="Router that announces it.")]
+    subnet: Annotated[Cidr, Meta(description="Prefix.")]
+
+
+Seconds = Annotated[int, Meta(ge=5, le=3600)]
+
+
+class BgpPeer(Entity, frozen=True, kw_only=True):
+    """BGP neighbour of a router."""
+
+    KIND = "bgp-peer"
+    OWNER = ("router",)
+    NESTED = "bgp_peers"
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("router", "address"): "bgp-peer-exists"}
+    IDENTITY = ("address",)
+
+    router: Annotated[Id, Ref("router", OnDelete.DELETE), Meta(description="Router whose neighbour it is.")]
+    asn: Annotated[int, Meta(ge=1, le=4294967295, description="Autonomous system number of the neighbour.")]
+    address: Annotated[IpAddress, Meta(description="Address of the neighbour.")]
+    keep_alive: Annotated[Seconds | None, Meta(description="Seconds between keep-alive messages.")] = None
+    hold_time: Annotated[
+        Annotated[int, Meta(ge=5, le=7200)] | None, Meta(description="Seconds of silence until it counts as gone.")
+    ] = None
+    connect_retry: Annotated[Seconds | None, Meta(description="Seconds between attempts to connect.")] = None
+    password_ref: Annotated[
+        Label | None, Meta(description="Name of the secret with the TCP MD5 password; never the password itself.")
+    ] = None

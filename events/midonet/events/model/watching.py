@@ -1,0 +1,56 @@
+"""Looking at traffic: mirrors copy it, trace requests follow it, logging resources take what rule loggers write."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from midonet.events.model.base import Entity, View
+from midonet.events.model.conditions import Condition, check_condition
+from midonet.events.model.fields import Id, OnDelete, Ref
+
+__all__ = ["LoggingResource", "Mirror", "TraceRequest"]
+
+
+class Mirror(Entity, frozen=True, kw_only=True):
+    """Copies packets to a port; the devices and ports that it copies from name it."""
+
+    KIND = "mirror"
+
+    to_port: Annotated[Id, Ref("port", OnDelete.DELETE), Meta(description="Port that gets the copies.")]
+    conditions: Annotated[tuple[Condition, ...], Meta(description="Copied is what meets one of them.")] = ()
+
+    def check(self, view: View) -> None:
+        """Every condition must make sense."""
+        del view
+        for condition in self.conditions:
+            check_condition(condition)
+
+
+class TraceRequest(Entity, frozen=True, kw_only=True):
+    """Wish to follow packets through the network, from one bridge, router or port on."""
+
+    KIND = "trace-request"
+    OWNER = ("bridge", "router", "port")
+    NESTED = "trace_requests"
+
+    bridge: Annotated[Id | None, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge where it starts.")] = None
+    router: Annotated[Id | None, Ref("router", OnDelete.DELETE), Meta(description="Router where it starts.")] = None
+    port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port where it starts.")] = None
+    condition: Annotated[Condition, Meta(description="Which packets are followed.")]
+    enabled: Annotated[bool, Meta(description="Whether it is under way.")] = False
+    limit: Annotated[int, Meta(ge=1, le=2**63 - 1, description="Packets to follow; absent: all.")] | None = None
+
+    def check(self, view: View) -> None:
+        """Exactly one place where it starts."""
+        del view
+        self.check_owner()
+        check_condition(self.condition)
+
+
+class LoggingResource(Entity, frozen=True, kw_only=True):
+    """Where rule loggers write to."""
+
+    KIND = "logging-resource"
+
+    type: Annotated[Literal["file"], Meta(description="What it is.")] = "file"
+    enabled: Annotated[bool, Meta(description="Whether anything is written.")] = True

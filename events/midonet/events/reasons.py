@@ -1,0 +1,93 @@
+"""Why a command is refused, for machines: the `reason` in the details of every `InvalidValue`, `Conflict` and `InUse`.
+
+These words are stable; the messages for people are not. A test holds the list to what the code raises.
+"""
+
+from collections.abc import Mapping
+
+from midonet.events.model import KINDS, FieldSpec
+
+__all__ = ["REASONS"]
+
+_WORDS: Mapping[str, str] = {
+    "bad-document": "A document or a list of parts is not of the expected shape.",
+    "bad-range": "The two ends are no range of addresses.",
+    "bad-reference": "A reference is no text.",
+    "bad-value": "A value is outside its type, its range or its choices.",
+    "bad-tag-name": "A tag cannot be called so.",
+    "bound-and-linked": "A port cannot be bound to a host and linked to a peer.",
+    "cannot-revert": "Something stands against taking the commit back; `conflicts` lists it.",
+    "cannot-move": "An object cannot change its parent.",
+    "described-twice": "Two documents describe the same object.",
+    "dhcp-host-exists": "The subnet has a host with that MAC address, client id or address.",
+    "follows-another": "The object is made, changed and deleted with another one only (LOCAL route, VXLAN port).",
+    "fragment-policy": "The fragment policy does not go with layer-4 terms or with that translation.",
+    "half-bound": "A binding is a host and an interface.",
+    "host-in-group": "The host is in the group already.",
+    "host-in-no-tunnel-zone": "A port is bound only to a host that is in a tunnel zone.",
+    "id-taken": "Another object has that id.",
+    "in-tunnel-zone": "The host or the address is in the tunnel zone already.",
+    "in-use": "Others refer to the object; `--cascade` releases or deletes them.",
+    "inverts-nothing": "An `inv_…` turns round what is not set.",
+    "ip-in-group": "The address is in the group already.",
+    "ip-versions-differ": "Source and destination are of different IP versions.",
+    "jumps-to-itself": "A rule cannot jump to its own chain.",
+    "linked-to-itself": "A port cannot be linked to itself.",
+    "missing": "A required field has no value.",
+    "needed-by-action": "The action of the rule needs that field.",
+    "needs-name": "The object needs a name (or, in a document, an id).",
+    "needs-port": "A route with next_hop port needs a port.",
+    "no-such-field": "The kind has no such field, or the structure no such part.",
+    "no-such-kind": "A document names no kind, or another one than its place allows.",
+    "not-a-bridge-port": "The port must be one of a bridge.",
+    "not-a-router-port": "The port must be one of a router.",
+    "not-a-vtep-tunnel-zone": "The tunnel zone of a VTEP must be of type vtep.",
+    "not-for-bridge-port": "Only a router port has that field.",
+    "not-for-router-port": "Only a bridge port has that field.",
+    "not-for-this-action": "The field belongs to other actions of rules.",
+    "not-for-this-next-hop": "Such a route has neither port nor gateway.",
+    "occupied": "The port is bound or linked elsewhere.",
+    "one-owner": "The object is on exactly one of several kinds of parents.",
+    "other-parent": "A part names another parent than the one that it is written under.",
+    "peer-linked": "The peer is linked to another port.",
+    "place-out-of-range": "The place is outside of the chain.",
+    "pool-exhausted": "All numbers of the pool are taken.",
+    "port-in-group": "The port is in the group already.",
+    "port-not-on-bridge": "The port is not on that bridge.",
+    "port-not-on-router": "The port is not on that router.",
+    "read-only": "The field is allocated or derived by the system.",
+    "same-port": "A port cannot be its own service function.",
+    "tag-taken": "The tag names another position.",
+    "vip-exists": "The load balancer has that virtual address and port.",
+    "vlan-and-no-vlan": "A packet cannot be in a VLAN and in none.",
+    "vlan-mismatch": "The port is in another VLAN.",
+    "vtep-has-host-ip": "The address of the VTEP is one of a host in its tunnel zone.",
+    "vxlan-port": "A VXLAN port is neither bound nor linked.",
+}
+
+
+def _formats(specs: Mapping[str, FieldSpec]) -> Mapping[str, str]:
+    """Return a reason for every format of a field, or of a part inside one."""
+    found: dict[str, str] = {}
+    for spec in specs.values():
+        if spec.format is not None:
+            found[spec.format.reason] = f"A value is not of the form {spec.format.name}."
+        found |= _formats({part.name: part for part in spec.parts})
+    return found
+
+
+REASONS: Mapping[str, str] = dict(
+    sorted(
+        {
+            **_WORDS,
+            **{reason: text for kind in KINDS.values() for reason, text in _formats(kind.fields).items()},
+            "bad-id": "A value is no UUID.",
+            **{
+                reason: f"Another {kind.name} has the same {' and '.join(fields)}."
+                for kind in KINDS.values()
+                for fields, reason in kind.cls.UNIQUE.items()
+            },
+        }.items()
+    )
+)
+"""Reason → what is wrong, in one sentence."""
