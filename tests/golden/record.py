@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 from world import World
 
-from midonet.events.command import AddItem, Command, Create, Delete, Op, RemoveItem, Update
+from midonet.events.command import AddItem, Command, Create, Delete, DropTag, Op, RemoveItem, SetTag, Update
+from midonet.events.commit import Head
 from midonet.events.decide import decide
 from midonet.events.evolve import evolve
 from midonet.events.model import plain
@@ -143,6 +144,9 @@ SCENARIO: list[Op] = [
     Delete("chain", "fw-renamed", cascade=True),
     Delete("router", "edge-renamed"),
     Delete("bridge", "web"),
+    SetTag("before-upgrade", 3, "a" * 64, "2026-01-31T12:00:00.000000Z"),
+    SetTag("before-upgrade", 5, "b" * 64, "2026-01-31T13:00:00.000000Z", move=True),
+    DropTag("before-upgrade"),
 ]
 """Commands whose events are of every type that this release writes."""
 
@@ -150,6 +154,7 @@ SCENARIO: list[Op] = [
 def record() -> list[str]:
     """Run the scenario; write the golden files that are missing; return every event type with its version."""
     world, seen = World(), {}
+    world.topology.head = Head(100)
     for number, op in enumerate(SCENARIO, 1):
         for event in decide(world.topology, Command("golden", [op]), f"golden-{number}").events:
             event = msgspec.json.decode(msgspec.json.encode(event), type=type(event))  # noqa: PLW2901 - as read

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from random_commands import random_command
 
 from midonet.events.chain import extend
+from midonet.events.command import Command, Revert
 from midonet.events.commit import CommandRef, Commit, Record, canonical
 from midonet.events.decide import decide
-from midonet.events.errors import NotFound, Rejected
+from midonet.events.errors import Conflict, NotFound, Rejected
 from midonet.events.evolve import evolve, fold, invert
 from midonet.events.model import KINDS
 from midonet.events.topology import Topology
@@ -68,6 +69,32 @@ def sound(topology: Topology) -> None:
         assert places == list(range(1, len(places) + 1))
 
 
+def revert(topology: Topology, record: Record) -> None:
+    """Decide the revert of a commit and let its events happen."""
+    op = Revert(record.commit.position, invert(record.commit.events))
+    for event in decide(topology, Command("revert", [op]), "revert").events:
+        evolve(topology, event, 0)
+
+
+def try_to_revert(topology: Topology, record: Record) -> bool:
+    """Revert some earlier commit and the revert again; what is refused must leave no trace."""
+    before = objects(topology)
+    op = Revert(record.commit.position, invert(record.commit.events))
+    try:
+        events = decide(topology, Command("revert", [op]), "revert").events
+    except Conflict:
+        assert objects(topology) == before
+        return False
+    assert {event.key for event in events} == {event.key for event in record.commit.events}
+    for event in events:
+        evolve(topology, event, 0)
+    sound(topology)
+    for event in invert(events):
+        evolve(topology, event, 0)
+    assert objects(topology) == before
+    return True
+
+
 def following(topology: Topology) -> None:
     """A LOCAL route for every address of a router port, a VXLAN port for every bound bridge and VTEP, nothing else."""
     bound = {(binding.bridge, binding.vtep) for binding in topology.all("vtep-binding").values()}
@@ -93,8 +120,7 @@ def run(rng: Random, steps: int) -> int:
         records.append(record)
         sound(live)
         after = objects(live)
-        for event in invert(record.commit.events):
-            evolve(live, event, 0)
+        revert(live, record)
         assert objects(live) == before
         for event in record.commit.events:
             evolve(live, event, record.commit.position)
@@ -111,6 +137,18 @@ def run(rng: Random, steps: int) -> int:
 @given(st.randoms(use_true_random=False), st.integers(5, 40))
 def test_replay_is_live_and_every_commit_inverts(rng: Random, steps: int) -> None:
     run(rng, steps)
+
+
+def test_an_earlier_commit_reverts_or_is_refused() -> None:
+    live, records, reverted = Topology(), [], 0
+    rng = Random(7)  # noqa: S311 - a seed, not a secret
+    for number in range(400):
+        record = committed(live, rng, number)
+        if record is not None:
+            fold(live, record)
+            records.append(record)
+            reverted += try_to_revert(live, rng.choice(records[-30:]))
+    assert 20 < reverted < len(records) - 20
 
 
 def test_a_long_history_holds_as_well() -> None:

@@ -1,4 +1,4 @@
-"""Ask the log: who changed what, when and why; what became of an object; what differs; whether all bytes are right."""
+"""Ask the log: who changed what, when and why; what became of an object; what differs between two moments."""
 
 import gc
 from collections import deque
@@ -11,17 +11,17 @@ from midonet.cli import output
 from midonet.cli.command import command
 from midonet.cli.completion import complete_any
 from midonet.cli.kinds import KIND_HELP
-from midonet.cli.moments import END, Moment, parse
+from midonet.cli.moments import END, Moment
 from midonet.cli.session import Session
 from midonet.cli.settings import READ
 from midonet.cli.text import clean
 from midonet.events.commit import GENESIS, Commit, Event, Head, Record
-from midonet.events.errors import NotFound, UsageError
+from midonet.events.errors import UsageError
 from midonet.events.evolve import fold, invert
 from midonet.events.history import Names, describe, difference
 from midonet.events.topology import Topology
 
-__all__ = ["diff", "head", "history", "log", "verify"]
+__all__ = ["diff", "head", "history", "log"]
 
 _LISTED = 20
 """Events of one commit that a table lists before it only counts them."""
@@ -55,9 +55,11 @@ def _fits(wanted: str, actor: str) -> bool:
 
 @command(
     "log",
-    click.Option(["--since"], metavar="X", help="From this position or time on."),
-    click.Option(["--until"], metavar="X", help="Up to this position or time."),
-    click.Option(["--kind"], type=click.Choice(list(KIND_HELP)), metavar="KIND", help="Only what is about this kind."),
+    click.Option(["--since"], metavar="X", help="From this position, time or tag on."),
+    click.Option(["--until"], metavar="X", help="Up to this position, time or tag."),
+    click.Option(
+        ["--kind"], type=click.Choice([*KIND_HELP, "tag"]), metavar="KIND", help="Only what is about this kind."
+    ),
     click.Option(["--object", "ref"], metavar="REF", help="Only what is about this object, deleted ones included."),
     click.Option(["--actor"], metavar="A", help="Only what this actor did (user@host, or user)."),
     click.Option(["-n", "--limit"], type=click.IntRange(min=1), metavar="N", help="Only the last N."),
@@ -74,7 +76,7 @@ def log(session: Session, ref: str | None, limit: int | None, *, follow: bool, *
         raise UsageError("--follow has no end: leave out --until and --at")
     upto = session.moment
     key = _all_names(upto.upto(session.records())).find(ref) if ref is not None else None
-    moments = {name: parse(where[name] or "") for name in ("since", "until") if where[name] is not None}
+    moments = {name: session.moment_of(where[name] or "") for name in ("since", "until") if where[name] is not None}
     wanted = _Filter(kind=where["kind"], key=key, actor=where["actor"], **moments)
     printer = _Printer(session.form)
     shown = (record for record in printer.noting(upto.upto(session.records())) if wanted.shows(record.commit))
@@ -198,8 +200,8 @@ def _entry(commit: Commit, event: Event) -> dict[str, object]:
 )
 def diff(session: Session, start: str, end: str | None) -> None:
     """Show what differs between two moments, one line per object; TO is the end of the log if absent."""
-    one = _position(session, parse(start))
-    other = _position(session, parse(end) if end is not None else END)
+    one = session.position_of(start)
+    other = session.position_of(end) if end is not None else session.head().position
     first, last = sorted((one, other))
     topology, names = Topology(), Names()
     changes = []
@@ -216,18 +218,6 @@ def diff(session: Session, start: str, end: str | None) -> None:
     )
     if not events:
         session.note(f"nothing differs between positions {one} and {other}")
-
-
-def _position(session: Session, moment: Moment) -> int:
-    """Return the position that a moment means in this log; whether there is such a position is still open."""
-    if moment.position is not None:
-        return moment.position
-    if moment == END:
-        return session.head().position
-    position = 0
-    for record in moment.upto(session.records()):
-        position = record.commit.position
-    return position
 
 
 @command("head", shared=READ, examples="  midoctl head -o json")
@@ -247,54 +237,3 @@ def _head_at(session: Session) -> Head:
     for record in session.moment.upto(session.records()):
         end = record.head
     return end
-
-
-@command(
-    "verify",
-    click.Option(["--from", "start"], metavar="X", help="Only from this position or time on."),
-    examples="  midoctl verify -o json",
-)
-def verify(session: Session, start: str | None) -> None:
-    """Check every byte of the log against its chain of hashes, and that every event fits; exit 7 if not.
-
-    The error names the first position that cannot be trusted. With --from the commits before are taken on trust.
-    """
-    log_ = session.open()
-    after = _before(session, parse(start)) if start is not None else GENESIS
-    end, topology = log_.head(), Topology()
-    count, last = 0, after
-    with output.progress("verifying", end.position - after.position) as advance:
-        for record in log_.read(after):
-            if after is GENESIS:
-                fold(topology, record)
-            count, last = count + 1, record.head
-            advance()
-    _report(session, count, last, log_.skipped)
-
-
-def _before(session: Session, moment: Moment) -> Head:
-    """Return the head before the first commit since a moment."""
-    end = GENESIS
-    for record in session.records():
-        if moment.starts(record.commit):
-            return end
-        end = record.head
-    raise NotFound(f"there is nothing since {moment.position or moment.time}: the log ends at {end.position}")
-
-
-def _report(session: Session, count: int, last: Head, skipped: int) -> None:
-    value = {
-        "count": count,
-        "position": last.position,
-        "hash": last.hash,
-        "time": last.time or None,
-        "skipped": skipped,
-    }
-    session.print(
-        value,
-        names=lambda: [str(last.position)],
-        text=lambda: (
-            f"commits verified: {count:,}; foreign records skipped: {skipped:,}; "
-            f"the log ends at position {last.position:,}, hash {last.hash}"
-        ),
-    )

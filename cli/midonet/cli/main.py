@@ -25,15 +25,23 @@ __all__ = ["main", "root"]
 _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Declare": {
         "apply": ("declare", "Bring the network to what YAML files describe, in one commit."),
-        "plan": ("declare", "Show what apply would do."),
+        "plan": ("plans", "Show what apply would do, and whom it would reach."),
         "export": ("declare", "Print the network as YAML; applying it changes nothing."),
     },
     "History": {
         "log": ("history", "Show who changed what, when and why."),
         "history": ("history", "Show what became of one object."),
+        "blame": ("blame", "Show who wrote each field of an object last."),
         "diff": ("history", "Show what differs between two moments."),
+        "tag": ("tags", "Give a position of the log a name."),
+        "revert": ("revert", "Take back what one commit did, by a commit of its own."),
         "head": ("history", "Show the end of the log: position, hash, time."),
-        "verify": ("history", "Check every byte of the log against its chain of hashes."),
+    },
+    "Keep": {
+        "verify": ("verify", "Check every byte of the log against its chain of hashes."),
+        "backup": ("transfer", "Write the whole log to one file."),
+        "restore": ("transfer", "Bring a backup into a log that is empty or a beginning of it."),
+        "copy": ("transfer", "Copy the log to another one, byte by byte."),
     },
     "Views": {
         "projection": ("views", "List the views made from the log and how far they are."),

@@ -1,6 +1,7 @@
 """Moments of a log: what people write for one, and where in a stream of commits it is.
 
-A moment is a position or an RFC 3339 time; a time means the last commit that is not later. 0 is the empty log.
+A moment is a position, an RFC 3339 time or a tag; a time means the last commit that is not later. 0 is the empty log.
+A tag is a position with the hash that the commit there must have.
 """
 
 import re
@@ -9,8 +10,8 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from midonet.events.commit import Commit, Record
-from midonet.events.errors import NotFound
+from midonet.events.commit import Commit, Head, Record
+from midonet.events.errors import NotFound, VerificationFailed
 
 __all__ = ["END", "Moment", "parse"]
 
@@ -22,6 +23,8 @@ class Moment(Struct, frozen=True):
 
     position: int | None = None
     time: str | None = None
+    hash: str | None = None
+    """Of the commit at the position, if it is known."""
 
     def includes(self, commit: Commit) -> bool:
         """Return whether the commit belongs to the log as of this moment."""
@@ -35,13 +38,23 @@ class Moment(Struct, frozen=True):
             return commit.position >= self.position
         return self.time is None or commit.time >= self.time
 
-    def upto(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Yield the commits that the log had at this moment; `NotFound` for a position beyond its end."""
-        last = 0
+    def has(self, head: Head) -> bool:
+        """Return whether the log as of this moment has come to this head."""
+        if self.position is None:
+            return self.time is None or head.time <= self.time
+        return head.position < self.position or (head.position == self.position and self.hash in (None, head.hash))
+
+    def upto(self, records: Iterable[Record], last: int = 0) -> Iterator[Record]:
+        """Yield the commits that the log had at this moment, where `last` is the position before the first record.
+
+        Raises `NotFound` for a position beyond the end of the log.
+        """
         for record in records:
             if not self.includes(record.commit):
                 return
             last = record.commit.position
+            if self.hash not in (None, record.hash) and last == self.position:
+                raise VerificationFailed(f"commit {last} is not the one that was tagged", position=last)
             yield record
         if self.position is not None and self.position > last:
             raise NotFound(f"there is no position {self.position}: the log ends at {last}", end=last)
@@ -61,4 +74,4 @@ def parse(text: str) -> Moment:
             raise NotFound(f"{text!r} has no time zone; write {time.isoformat()}Z", moment=text)
         return Moment(time=time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"))
     except (ValueError, OverflowError):
-        raise NotFound(f"{text!r} is neither a position nor an RFC 3339 time", moment=text) from None
+        raise NotFound(f"{text!r} is neither a position nor an RFC 3339 time nor a tag", moment=text) from None

@@ -138,17 +138,17 @@ def strong(text: str) -> str:
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show on a terminal how far long work is; the caller calls the function that it gets at every step."""
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how far long work is; the caller tells the function that it gets how many steps are done."""
     if total < _LONG or sys.stderr is None or not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda _: None
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(what, total=total)
-        yield lambda: shown.advance(task)
+        yield lambda steps: shown.advance(task, steps)
 
 
 @contextmanager

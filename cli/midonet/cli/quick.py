@@ -13,10 +13,11 @@ from midonet.events.chain import extend
 from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.log import open_log
 
-__all__ = ["absent", "head", "records"]
+__all__ = ["absent", "head", "place", "records"]
 
 _SCHEME = "sqlite:///"
-_ALL = "SELECT position, id, time, actor, CAST(body AS BLOB) FROM commits ORDER BY position"
+_AFTER = "SELECT position, id, time, actor, CAST(body AS BLOB) FROM commits WHERE position > ? ORDER BY position"
+_AT = "SELECT CAST(body AS BLOB) FROM commits WHERE position = ?"
 _LAST = "SELECT position, time, CAST(body AS BLOB) FROM commits ORDER BY position DESC LIMIT 1"
 
 
@@ -24,6 +25,12 @@ def absent(url: str) -> bool:
     """Return whether the URL names a SQLite file that nobody has made yet."""
     path = _path(url)
     return path is not None and not path.exists()
+
+
+def place(url: str) -> str | None:
+    """Return the whole path of a SQLite log."""
+    path = _path(url)
+    return str(path) if path is not None else None
 
 
 def head(url: str) -> Head:
@@ -40,13 +47,14 @@ def head(url: str) -> Head:
         return log.head()
 
 
-def records(url: str) -> Iterator[Record]:
-    """Yield every accepted commit up to the end as of now; errors as of `Log.read`."""
-    last, path = GENESIS, _path(url)
+def records(url: str, after: Head = GENESIS) -> Iterator[Record]:
+    """Yield every accepted commit after `after` up to the end as of now; errors as of `Log.read`."""
+    last, path = after, _path(url)
     if path is not None:
         try:
             with closing(_connect(path)) as database:
-                for *columns, raw in database.execute(_ALL):
+                rows = database.execute(_AFTER, (after.position,)) if _holds(database, after) else [(b"",)]
+                for *columns, raw in rows:
                     record = extend(last, raw)
                     if not isinstance(record, Record) or columns != _columns(record):
                         break
@@ -57,9 +65,17 @@ def records(url: str) -> Iterator[Record]:
         except sqlite3.Error:
             pass  # the real backend says what is wrong
     with closing(open_log(url, create=False)) as log:
-        for record in log.read():  # from the start: a bad commit may have looked well before its successor was seen
+        for record in log.read(
+            after
+        ):  # from the start: a bad commit may have looked well before its successor was seen
             if record.commit.position > last.position:
                 yield record
+
+
+def _holds(database: sqlite3.Connection, head: Head) -> bool:
+    """Return whether the log has a commit where a reader has seen it."""
+    row = database.execute(_AT, (head.position,)).fetchone() if head.position else None
+    return head.position == 0 or (row is not None and sha256(row[0]) == head.hash)
 
 
 def _columns(record: Record) -> list[object]:

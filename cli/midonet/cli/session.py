@@ -6,20 +6,25 @@ Reads never create a log and never need to write to it. What only a write needs 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any, Self
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 from midonet.cli import output, quick
 from midonet.cli.moments import END, Moment, parse
 from midonet.cli.settings import Settings
-from midonet.cli.text import clean, hide_secrets
+from midonet.cli.text import clean, closest, hide_secrets
 from midonet.events.command import Op
-from midonet.events.commit import GENESIS, Head, Record
-from midonet.events.errors import Unavailable
-from midonet.events.evolve import fold
+from midonet.events.commit import GENESIS, Head, Record, sha256
+from midonet.events.errors import NotFound, Unavailable
 from midonet.events.log import Log, open_log
+from midonet.events.log.snapshots import Snapshot, Snapshots
+from midonet.events.tags import TAG, Tag, evolved, is_name
 from midonet.events.topology import Topology
 
 __all__ = ["Session", "handle", "ordered"]
+
+T = TypeVar("T")
 
 
 class Session:
@@ -46,16 +51,53 @@ class Session:
         """The address of the log as it was given; it may hold a password."""
         return str(self.settings.get("server"))
 
-    @property
+    @cached_property
     def moment(self) -> Moment:
         """The moment that a read is about (`--at`)."""
         text = self.settings.get("at")
-        return parse(text) if text is not None else END
+        return self.moment_of(text) if text is not None else END
 
-    def records(self) -> Iterator[Record]:
-        """Yield all commits of the log; none, with a note, if there is no log yet."""
+    def moment_of(self, text: str) -> Moment:
+        """Return the moment that a text means: a position, a time or a tag; `NotFound` if it means none."""
+        if not is_name(text):
+            return parse(text)
+        tags = self.tags()
+        if text not in tags:
+            raise NotFound(f"there is no tag {text!r}{closest(text, tags)}", tag=text)
+        return Moment(position=tags[text].position, hash=tags[text].hash)
+
+    def position_of(self, text: str) -> int:
+        """Return the position that a moment means in this log; whether a number is a position of it is still open."""
+        moment = self.moment_of(text)
+        if moment.position is not None and moment.hash is None:
+            return moment.position
+
+        def work(snapshot: Snapshot | None) -> int:
+            position = snapshot.head.position if snapshot is not None else 0
+            for record in self._since(snapshot, moment):
+                position = record.commit.position
+            return position
+
+        return self._resume(moment, work)
+
+    def tags(self, moment: Moment = END) -> Mapping[str, Tag]:
+        """Return the tags by name, as of a moment."""
+
+        def work(snapshot: Snapshot | None) -> Mapping[str, Tag]:
+            tags: dict[str, Tag | None] = dict(snapshot.tags) if snapshot is not None else {}
+            for record in self._since(snapshot, moment):
+                for event in record.commit.events:
+                    if event.key.startswith(f"{TAG}/"):
+                        name, verb = event.key.partition("/")[2], event.type.rpartition(".")[2]
+                        tags[name] = evolved(tags.get(name), verb, event.data)
+            return {name: tag for name, tag in tags.items() if tag is not None}
+
+        return self._resume(moment, work)
+
+    def records(self, after: Head = GENESIS) -> Iterator[Record]:
+        """Yield all commits of the log after `after`; none, with a note, if there is no log yet."""
         if not quick.absent(self.url):
-            return quick.records(self.url)
+            return quick.records(self.url, after)
         if not self._noted:
             self._noted = True
             self.note(f"there is no log at {self.url} yet; the first command that changes something makes it")
@@ -67,10 +109,28 @@ class Session:
 
     def topology(self) -> Topology:
         """Return the topology as of `--at`."""
-        topology = Topology()
-        for record in self.moment.upto(self.records()):
-            fold(topology, record)
-        return topology
+
+        def work(snapshot: Snapshot | None) -> Topology:
+            topology = snapshot.topology() if snapshot is not None else Topology()
+            records = self._since(snapshot, self.moment)
+            return self.snapshots.fold(topology, records)
+
+        return self._resume(self.moment, work)
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """The snapshots of the log in the user's cache; `--no-cache` neither reads nor writes any."""
+        place = quick.place(self.url) or hide_secrets(self.url)
+        folder = f"{self.settings.cache}/midonet/{sha256(place.encode())[:16]}"
+        return Snapshots(None if self.settings.get("no_cache") else Path(folder))
+
+    def _resume(self, moment: Moment, work: Callable[[Snapshot | None], T]) -> T:
+        """Do work that goes through the log up to a moment, from the newest snapshot on."""
+        return work(None) if quick.absent(self.url) else self.snapshots.resume(work, moment.has)
+
+    def _since(self, snapshot: Snapshot | None, moment: Moment) -> Iterator[Record]:
+        after = snapshot.head if snapshot is not None else GENESIS
+        return moment.upto(self.records(after), after.position)
 
     def open(self) -> Log:
         """Open the log itself; `Unavailable` if there is none."""

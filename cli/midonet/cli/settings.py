@@ -116,7 +116,8 @@ SETTINGS: Mapping[str, Setting] = {
     "zookeeper": Setting(("--zookeeper",), "HOSTS", "ZooKeeper servers with the views, HOST:PORT[,…]."),
     "root": Setting(("--root",), "PATH", "ZooKeeper path of the views.", _zookeeper_root, lambda _: "/midonet"),
     "cluster": Setting(("--cluster",), "URL", "HTTP address of a midonet-cluster, for its status."),
-    "at": Setting(("--at",), "X", "As of a position or an RFC 3339 time."),
+    "at": Setting(("--at",), "X", "As of a position, an RFC 3339 time or a tag."),
+    "no_cache": Setting(("--no-cache",), "", "Use no snapshots of the log.", _flag, lambda _: False),
     "dry_run": Setting(("--dry-run",), "", "Show what would happen; write nothing.", _flag, lambda _: False),
     "if_head": Setting(("--if-head",), "N", "Refuse unless the log is at position N.", _position),
     "command_id": Setting(("--command-id",), "ID", "Id of the command: running it again never does it twice.", _line),
@@ -131,8 +132,8 @@ SETTINGS: Mapping[str, Setting] = {
 }
 EVERYWHERE = ("server", "output", "actor", "reason", "config", "zookeeper", "root", "cluster")
 """Shared options of every command."""
-READ = ("at",)
-WRITE = ("dry_run", "if_head", "command_id", "wait")
+READ = ("at", "no_cache")
+WRITE = ("dry_run", "if_head", "command_id", "wait", "no_cache")
 
 
 class Settings:
@@ -143,6 +144,11 @@ class Settings:
         self._given: dict[str, str] = {}
         self._values: dict[str, Any] = {}
         self._file: dict[str, str] | None = None
+
+    @property
+    def cache(self) -> str:
+        """The user's folder for what can be made anew at any time."""
+        return _home(self.environ, "XDG_CACHE_HOME", ".cache")
 
     def give(self, name: str, text: str) -> None:
         """Take a value from the command line."""

@@ -1,8 +1,9 @@
 """The one way to write: run a command on the log, print what became of it, wait for the views that were asked for."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from midonet.cli import output, quick
 from midonet.cli.session import Session, handle, ordered
@@ -14,27 +15,54 @@ from midonet.events.log import Log, open_log
 from midonet.events.log.store import Context, Result, Store
 from midonet.events.topology import Topology
 
-__all__ = ["LISTED", "write"]
+__all__ = ["LISTED", "attempt", "told", "value_of", "write"]
 
 LISTED = 40
 """Changes that a write lists in words before it only counts them."""
 
 
-def write(session: Session, name: str, ops: Sequence[Op], *, listed: int | None = LISTED) -> None:
-    """Run a command made of `ops`; the options say who, why, on which head, and whether only to try it out."""
+def write(
+    session: Session,
+    name: str,
+    ops: Sequence[Op],
+    *,
+    listed: int | None = LISTED,
+    before: Callable[[Store], None] = lambda _: None,
+    **defaults: str | None,
+) -> None:
+    """Run a command made of `ops`; the options say who, why, on which head, and whether only to try it out.
+
+    `before` may look at the store and object; `defaults` are fields of `Context` where the options say nothing.
+    """
     wait = _waiter(session.settings)
     dry_run: bool = session.settings.get("dry_run")
-    with ExitStack() as stack:
-        log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
-        store = Store(log)
-        store.refresh()
-        result = store.execute(Command(name, list(ops)), _context(session.settings), dry_run=dry_run)
-    _print(session, result, store.topology, listed)
+    result, topology = attempt(session, Command(name, list(ops)), before, dry_run=dry_run, **defaults)
+    session.print(
+        value_of(result),
+        names=lambda: _affected(result, topology),
+        text=lambda: "\n".join(told(result, topology, listed)),
+    )
     if dry_run:
         session.note(f"dry run: nothing was written; the log is at position {result.position}")
     elif wait is not None:
         output.flush()
-        wait(result.position, store.topology)
+        wait(result.position, topology)
+
+
+def attempt(
+    session: Session,
+    command: Command,
+    before: Callable[[Store], None] = lambda _: None,
+    *,
+    dry_run: bool,
+    **defaults: str | None,
+) -> tuple[Result, Topology]:
+    """Run a command as the options say; return what became of it, and the topology with it (without it if dry)."""
+    with ExitStack() as stack:
+        log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
+        store = Store.open(log, session.snapshots)
+        before(store)
+        return store.execute(command, _context(session.settings, defaults), dry_run=dry_run), store.topology
 
 
 def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:
@@ -45,15 +73,10 @@ def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:
     return open_log(session.url, create=not dry_run)
 
 
-def _context(settings: Settings) -> Context:
-    get = settings.get
-    return Context(
-        actor=get("actor"),
-        channel="cli",
-        reason=get("reason"),
-        command_id=get("command_id"),
-        if_head=get("if_head"),
-    )
+def _context(settings: Settings, defaults: Mapping[str, str | None]) -> Context:
+    given = {name: settings.get(name) for name in ("actor", "reason", "command_id", "if_head")}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return Context(channel="cli", **{**defaults, **chosen})
 
 
 def _waiter(settings: Settings) -> Callable[[int, Topology], None] | None:
@@ -64,18 +87,14 @@ def _waiter(settings: Settings) -> Callable[[int, Topology], None] | None:
     return waiter(settings)
 
 
-def _print(session: Session, result: Result, topology: Topology, listed: int | None) -> None:
-    value = {
+def value_of(result: Result) -> dict[str, Any]:
+    """Return what a write prints as JSON (contract §2)."""
+    return {
         "position": result.position,
         "id": result.id,
         "events": result.events,
         "object": ordered(result.object) if result.object is not None else None,
     }
-    session.print(
-        value,
-        names=lambda: _affected(result, topology),
-        text=lambda: "\n".join(_told(result, topology, listed)),
-    )
 
 
 def _affected(result: Result, topology: Topology) -> Iterator[str]:
@@ -86,7 +105,7 @@ def _affected(result: Result, topology: Topology) -> Iterator[str]:
         yield from dict.fromkeys(event.key for event in result.events)
 
 
-def _told(result: Result, topology: Topology, listed: int | None) -> Iterator[str]:
+def told(result: Result, topology: Topology, listed: int | None) -> Iterator[str]:
     """Yield the changes of a command in words."""
     names = Names(topology.find)
     for event in result.events:

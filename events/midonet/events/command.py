@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from midonet.events.commit import canonical, sha256
+from midonet.events.commit import Event, canonical, sha256
 
-__all__ = ["AddItem", "Command", "Create", "Delete", "Op", "Put", "RemoveItem", "Update"]
+__all__ = ["AddItem", "Command", "Create", "Delete", "DropTag", "Op", "Put", "RemoveItem", "Revert", "SetTag", "Update"]
 
 
 class Create(Struct, frozen=True, tag="create", tag_field="op"):
@@ -64,7 +64,33 @@ class Put(Struct, frozen=True, tag="put", tag_field="op"):
     """Delete every object that no document describes."""
 
 
-Op = Create | Update | Delete | AddItem | RemoveItem | Put
+class Revert(Struct, frozen=True, tag="revert", tag_field="op"):
+    """Take back what a commit did. Deciding reads no log, so the inverse events (`evolve.invert`) travel along."""
+
+    position: int
+    events: list[Event]
+
+
+class SetTag(Struct, frozen=True, tag="set-tag", tag_field="op"):
+    """Give a position a name, with the hash and time of the commit there. Refused if another position has it already.
+
+    Unless it is to `move`.
+    """
+
+    name: str
+    position: int
+    hash: str
+    time: str
+    move: bool = False
+
+
+class DropTag(Struct, frozen=True, tag="drop-tag", tag_field="op"):
+    """Delete a tag; the position that it names stays what it is."""
+
+    name: str
+
+
+Op = Create | Update | Delete | AddItem | RemoveItem | Put | Revert | SetTag | DropTag
 
 
 class Command(Struct, frozen=True):

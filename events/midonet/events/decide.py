@@ -10,13 +10,26 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from midonet.events import put, resolve
-from midonet.events.command import AddItem, Command, Create, Delete, Op, Put, RemoveItem, Update
+from midonet.events import put, resolve, revert
+from midonet.events.command import (
+    AddItem,
+    Command,
+    Create,
+    Delete,
+    DropTag,
+    Op,
+    Put,
+    RemoveItem,
+    Revert,
+    SetTag,
+    Update,
+)
 from midonet.events.commit import Event
 from midonet.events.draft import Draft, drafting, label
 from midonet.events.errors import Conflict, InvalidValue, NotFound
 from midonet.events.model import Entity, FieldSpec, Kind, kind_of
 from midonet.events.model.fields import canonical_id
+from midonet.events.tags import Tag, check_name
 from midonet.events.topology import Topology
 
 __all__ = ["Decision", "decide"]
@@ -137,6 +150,24 @@ def _set_list(draft: Draft, old: Any, spec: FieldSpec, items: tuple[Any, ...]) -
     return _now(draft, old)
 
 
+def _set_tag(draft: Draft, op: SetTag) -> None:
+    tags, head = draft.topology.tags, draft.topology.head
+    new = Tag(check_name(op.name), op.position, op.hash, op.time)
+    old = tags.get(op.name)
+    if op.position > head.position or (op.position == head.position and op.hash != head.hash):
+        raise NotFound(f"there is no such position {op.position}: the log ends at {head.position}", end=head.position)
+    if old is not None and old.position != op.position and not op.move:
+        raise Conflict(
+            f"tag {op.name} names position {old.position} already; --move moves it", field="name", reason="tag-taken"
+        )
+    tags[op.name] = new
+
+
+def _drop_tag(draft: Draft, op: DropTag) -> None:
+    if draft.topology.tags.pop(op.name, None) is None:
+        raise NotFound(f"there is no tag {op.name!r}", tag=op.name)
+
+
 def _now(draft: Draft, entity: Entity) -> Entity:
     return draft.topology.find(entity.id) or entity
 
@@ -148,4 +179,7 @@ _OPS: Mapping[type[Op], Callable[[Draft, Any], Entity | None]] = {
     AddItem: _add_item,
     RemoveItem: _remove_item,
     Put: put.put,
+    Revert: revert.revert,
+    SetTag: _set_tag,
+    DropTag: _drop_tag,
 }

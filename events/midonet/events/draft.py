@@ -16,6 +16,7 @@ from midonet.events.commit import Event
 from midonet.events.errors import Conflict, InUse, MidonetError, NotFound
 from midonet.events.model import KINDS, Entity, OnDelete
 from midonet.events.pools import POOLS, allocate
+from midonet.events.tags import tag_event
 from midonet.events.topology import Topology
 
 __all__ = ["Draft", "drafting", "label"]
@@ -41,7 +42,8 @@ class Draft:
         self._command_id = command_id
         self._ids = 0
         self._before: dict[str, Entity | None] = {}
-        self._cursors = dict(topology.cursors)
+        self._restored: set[str] = set()
+        self._notes = topology.notes()
 
     def new_id(self) -> str:
         """Return the next object id: the same command decided again gives the same ids."""
@@ -93,14 +95,26 @@ class Draft:
         old = self.topology.swap(object_id, new)
         self._before.setdefault(object_id, old)
 
+    def restore(self, object_id: str, entity: Entity | None) -> None:
+        """Bring an object to a former form (None: absent), numbers included; nothing follows of itself."""
+        self._restored.add(object_id)
+        self._swap(object_id, entity)
+
     def settle(self) -> None:
         """Check everything that was touched; raise the first trouble, named by its object."""
-        for object_id, old in self._before.items():
-            new = self.topology.find(object_id)
-            if new is not None:
-                self._check(old, new)
-            elif old is not None:
-                self._check_released(old)
+        for trouble in self.troubles():
+            raise trouble
+
+    def troubles(self) -> Iterator[MidonetError]:
+        """Yield what is wrong with what was touched, each named by its object."""
+        for old, new in self.touched():
+            try:
+                if new is not None:
+                    self._check(new if new.id in self._restored else old, new)  # a former state was no step
+                elif old is not None:
+                    self._check_released(old)
+            except MidonetError as error:
+                yield error
 
     def _check(self, old: Entity | None, entity: Entity) -> None:
         for field, target in KINDS[entity.KIND].targets(entity):
@@ -136,9 +150,20 @@ class Draft:
             reason="in-use",
         )
 
+    def touched(self) -> Iterator[tuple[Entity | None, Entity | None]]:
+        """Yield what was touched: as it was before the draft, and as it is now."""
+        for object_id, old in list(self._before.items()):
+            yield old, self.topology.find(object_id)
+
     def events(self) -> list[Event]:
         """Return what the draft comes to, one event per object, in the order in which they were first touched."""
-        return [event for object_id, old in self._before.items() if (event := self._event(object_id, old))]
+        found = [self._event(object_id, old) for object_id, old in self._before.items()]
+        return [event for event in (*found, *self._tag_events()) if event is not None]
+
+    def _tag_events(self) -> Iterator[Event | None]:
+        """Yield what became of tags; the few that there are hold no other mark of being touched."""
+        old, new = self._notes.tags, self.topology.tags
+        yield from (tag_event(name, old.get(name), new.get(name)) for name in {**old, **new})
 
     def _event(self, object_id: str, old: Entity | None) -> Event | None:
         new = self.topology.find(object_id)
@@ -150,8 +175,7 @@ class Draft:
         """Leave the topology exactly as it was."""
         for object_id, old in reversed(self._before.items()):
             self.topology.swap(object_id, old)
-        self.topology.cursors.clear()
-        self.topology.cursors.update(self._cursors)
+        self.topology.put_back(self._notes)
 
 
 @contextmanager

@@ -9,10 +9,12 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from midonet.events.commit import Event, Record
 from midonet.events.errors import VerificationFailed
 from midonet.events.model import KINDS, Entity, plain
+from midonet.events.tags import TAG, evolved
 from midonet.events.topology import Topology
 
 __all__ = ["EVENT_VERSION", "Change", "created", "deleted", "evolve", "fold", "invert", "updated"]
@@ -35,11 +37,11 @@ class Change(Struct, frozen=True):
 
 
 def fold(topology: Topology, record: Record) -> list[Change]:
-    """Apply one accepted commit as a whole and move the topology's head to it."""
+    """Apply one accepted commit as a whole and move the topology's head to it; return what became of objects."""
     position = record.commit.position
     changes = [evolve(topology, event, position) for event in record.commit.events]
     topology.head = record.head
-    return changes
+    return [change for change in changes if change.kind != TAG]
 
 
 def evolve(topology: Topology, event: Event, position: int) -> Change:
@@ -47,6 +49,8 @@ def evolve(topology: Topology, event: Event, position: int) -> Change:
     kind_name, _, object_id = event.key.partition("/")
     verb = event.type.rpartition(".")[2]
     data = _current(event)
+    if kind_name == TAG and event.v <= EVENT_VERSION:
+        return _evolve_tag(topology, event, data, position)
     if kind_name not in KINDS or event.v > EVENT_VERSION:
         raise _misfit(event, position, "is of a kind or version that this release does not know; upgrade it")
     old = topology.get(kind_name, object_id)
@@ -59,6 +63,21 @@ def evolve(topology: Topology, event: Event, position: int) -> Change:
         raise _misfit(event, position, f"has data that does not fit: {error}") from None
     topology.swap(object_id, new)
     return Change(kind_name, object_id, old, new)
+
+
+def _evolve_tag(topology: Topology, event: Event, data: dict[str, Any], position: int) -> Change:
+    name, verb = event.key.partition("/")[2], event.type.rpartition(".")[2]
+    old = topology.tags.get(name)
+    if (old is None) != (verb == "created"):
+        raise _misfit(event, position, "exists already" if old is not None else "does not exist")
+    try:
+        new = evolved(old, verb, data)
+    except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
+        raise _misfit(event, position, f"has data that does not fit: {error}") from None
+    topology.tags.pop(name, None)
+    if new is not None:
+        topology.tags[name] = new
+    return Change(TAG, name, old, new)
 
 
 def _current(event: Event) -> dict[str, Any]:
@@ -77,7 +96,7 @@ def _created(kind: str, old: Any, data: dict[str, Any], position: int) -> Entity
 def _changed(kind: str, old: Entity, data: dict[str, Any], position: int) -> Entity:
     values = {field: pair[1] for field, pair in data["changed"].items()}
     if KINDS[kind].structured.isdisjoint(values):
-        return msgspec.structs.replace(old, position=position, **values)
+        return replace(old, position=position, **values)
     return msgspec.convert({**msgspec.to_builtins(old), **values, "position": position}, KINDS[kind].cls)
 
 
@@ -117,18 +136,18 @@ def updated(old: Entity, new: Entity) -> Event | None:
 
 
 def invert(events: Sequence[Event]) -> list[Event]:
-    """Return the events that take these back, last first."""
-    return [_inverse(event) for event in reversed(events)]
+    """Return the events that take these back, last first, in the form of the present version."""
+    return [_inverse(replace(event, v=EVENT_VERSION, data=_current(event))) for event in reversed(events)]
 
 
 def _inverse(event: Event) -> Event:
     kind, _, verb = event.type.rpartition(".")
     if verb in ("created", "deleted"):
         opposite = "deleted" if verb == "created" else "created"
-        return msgspec.structs.replace(event, type=f"{kind}.{opposite}")
+        return replace(event, type=f"{kind}.{opposite}")
     turned = {field: (new, old) for field, (old, new) in event.data["changed"].items()}
-    word = KINDS[kind].cls.verb(turned)
-    return msgspec.structs.replace(event, type=f"{kind}.{word}", data={"changed": _lists(turned)})
+    word = KINDS[kind].cls.verb(turned) if kind in KINDS else verb
+    return replace(event, type=f"{kind}.{word}", data={"changed": _lists(turned)})
 
 
 def _lists(changed: Mapping[str, Iterable[Any]]) -> dict[str, list[Any]]:

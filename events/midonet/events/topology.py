@@ -4,15 +4,24 @@ It changes only through `swap`, which replaces one object and keeps every index 
 back. It holds no truth of its own: fold the log again and it is the same.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from midonet.events.commit import GENESIS, Head
 from midonet.events.indexes import Indexes, unique_key
 from midonet.events.model import KINDS, Entity
+from midonet.events.tags import Tag
 
-__all__ = ["Topology"]
+__all__ = ["Notes", "Topology"]
+
+
+class Notes(NamedTuple):
+    """What a topology holds besides objects, to put it back."""
+
+    head: Head
+    cursors: dict[str, int]
+    tags: dict[str, Tag]
 
 
 class Topology:
@@ -22,6 +31,8 @@ class Topology:
         self.head: Head = GENESIS
         self.cursors: dict[str, int] = {}
         """Per pool the number that was handed out last: numbers come back as late as possible."""
+        self.tags: dict[str, Tag] = {}
+        """Positions that have names."""
         self._objects: dict[str, Entity] = {}
         self._kinds: dict[str, dict[str, Entity]] = {kind: {} for kind in KINDS}
 
@@ -38,8 +49,10 @@ class Topology:
         return iter(self._objects.values())
 
     def __eq__(self, other: object) -> bool:
-        """Two topologies are equal if they hold the same objects at the same position."""
-        return isinstance(other, Topology) and (self.head, self._objects) == (other.head, other._objects)
+        """Two topologies are equal if they hold the same objects and tags at the same position."""
+        return isinstance(other, Topology) and (
+            (self.head, self.tags, self._objects) == (other.head, other.tags, other._objects)
+        )
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
@@ -82,6 +95,24 @@ class Topology:
     def is_taken(self, pool: str, number: int) -> bool:
         """Return whether an object holds that number of the pool."""
         return (pool, number) in self._indexes.numbers
+
+    def holders(self, pool: str, number: int) -> list[Entity]:
+        """Return the objects that hold that number of the pool: one at most, unless a draft is under way."""
+        return [self._objects[object_id] for object_id in self._indexes.numbers.get((pool, number), ())]
+
+    def notes(self) -> Notes:
+        """Return a copy of all that is no object."""
+        return Notes(self.head, dict(self.cursors), dict(self.tags))
+
+    def put_back(self, notes: Notes) -> None:
+        """Make everything but the objects what it was."""
+        self.head, self.cursors, self.tags = notes.head, dict(notes.cursors), dict(notes.tags)
+
+    def fill(self, kind: str, entities: Iterable[Entity]) -> None:
+        """Add all objects of a kind to a topology that nobody has looked at yet; numbers are not noted."""
+        members = {entity.id: entity for entity in entities}
+        self._kinds[kind].update(members)
+        self._objects.update(members)
 
     def swap(self, object_id: str, new: Entity | None) -> Entity | None:
         """Replace one object (None: absent) and return what was there; indexes and cursors follow."""

@@ -242,9 +242,11 @@ plan -f FILE --prune
 export --at 1
 log --since 1 --until 1 --kind port --object p1 --actor alice -n 3
 history p1
+tag before 1 --move
+revert 1 --if-head 1
+restore FILE
 diff 0 1
 head --at 1
-verify --from 1
 projection list
 projection status vtep
 wait --for vtep --position 1 --timeout 0

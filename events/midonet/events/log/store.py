@@ -33,8 +33,9 @@ from midonet.events.errors import (
 )
 from midonet.events.evolve import Change, fold
 from midonet.events.log.port import Log
+from midonet.events.log.snapshots import Snapshot, Snapshots
 from midonet.events.model import Entity, kind_of, plain
-from midonet.events.topology import Topology
+from midonet.events.topology import Notes, Topology
 
 __all__ = ["Context", "Result", "Store", "new_command_id"]
 
@@ -77,14 +78,30 @@ def new_command_id() -> str:
 class Store:
     """A topology at (or near) the head of a log, and the only way to write to that log."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, snapshots: Snapshots | None = None) -> None:
         self.log = log
         self.topology = Topology()
+        self._snapshots = snapshots
+
+    @classmethod
+    def open(cls, log: Log, snapshots: Snapshots | None = None) -> "Store":
+        """Return a store at the head of a log, from the newest snapshot that is one of this log."""
+
+        def start(snapshot: Snapshot | None) -> Store:
+            store = cls(log, snapshots)
+            if snapshot is not None:
+                store.topology = snapshot.topology()
+            store.refresh()
+            return store
+
+        return start(None) if snapshots is None else snapshots.resume(start)
 
     def refresh(self) -> Head:
         """Fold what others appended; return the head."""
         for record in self.log.read(self.topology.head):
             fold(self.topology, record)
+            if self._snapshots is not None:
+                self._snapshots.passed(self.topology)
         return self.topology.head
 
     def execute(self, command: Command, context: Context, *, dry_run: bool = False) -> Result:
@@ -281,24 +298,22 @@ class _Trial:
         self.raws: list[bytes] = []
         self.size = 0
         self._topology = topology
-        self._undo: list[tuple[Head, dict[str, int], list[Change]]] = []
-        self._before = (topology.head, dict(topology.cursors))
+        self._undo: list[tuple[Notes, list[Change]]] = []
+        self._before = topology.notes()
 
     def add(self, raw: bytes, changes: list[Change]) -> None:
         """Note a commit that was just folded."""
         self.raws.append(raw)
         self.size += len(raw)
-        self._undo.append((*self._before, changes))
-        self._before = (self._topology.head, dict(self._topology.cursors))
+        self._undo.append((self._before, changes))
+        self._before = self._topology.notes()
 
     def take_back(self, accepted: int) -> None:
         """Leave the topology as it was after the first `accepted` commits."""
-        for head, cursors, changes in reversed(self._undo[accepted:]):
+        for notes, changes in reversed(self._undo[accepted:]):
             for change in reversed(changes):
                 self._topology.swap(change.id, change.old)
-            self._topology.head = head
-            self._topology.cursors.clear()
-            self._topology.cursors.update(cursors)
+            self._topology.put_back(notes)
 
 
 _NOTHING = Decision([], None)

@@ -1,0 +1,45 @@
+"""`midoctl revert`: take back what one commit did, by a commit of its own."""
+
+import click
+
+from midonet.cli.command import command
+from midonet.cli.session import Session
+from midonet.cli.settings import WRITE
+from midonet.events.command import Revert
+from midonet.events.commit import Record
+from midonet.events.errors import NotFound
+from midonet.events.evolve import invert
+from midonet.events.log import Log
+
+__all__ = ["commit_at", "revert"]
+
+
+@command(
+    "revert",
+    click.Argument(["position"], type=click.IntRange(min=1), metavar="POSITION"),
+    shared=WRITE,
+    examples="""  midoctl revert 12 --dry-run
+  midoctl revert 12 -m "ticket 8: the wrong port" --wait agents""",
+)
+def revert(session: Session, position: int) -> None:
+    """Take back what one commit did, exactly and as a whole; the history keeps both.
+
+    What was deleted comes back with its id and numbers. Refused, with everything that stands against it, if a field was
+    changed since, an object is in use by now, or a name or number went to somebody else.
+    """
+    commit = commit_at(session.open(), position).commit
+    session.write(
+        "revert",
+        [Revert(position, invert(commit.events))],
+        listed=None,
+        reason=f"revert of position {position}",
+        causation=commit.id,
+    )
+
+
+def commit_at(log: Log, position: int) -> Record:
+    """Return the commit at a position; `NotFound` beyond the end of the log."""
+    log.head_at(position)
+    for record in log.read(log.head_at(position - 1)):
+        return record
+    raise NotFound(f"there is no position {position}", position=position)

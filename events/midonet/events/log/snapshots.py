@@ -1,0 +1,203 @@
+"""Snapshots: what a log comes to at some positions, kept in a folder of the user's cache so that reading starts there.
+
+They are disposable and never trusted: a snapshot counts only if this release declares and folds the model exactly as
+the one that wrote it, if its bytes are whole, and if the log still has that commit at that position. Anything else is
+thrown away and folded anew; a folder that cannot be used costs time and nothing else. There are no migrations.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from midonet.events.commit import Head, Record, canonical, sha256
+from midonet.events.errors import Diverged, LostCommits
+from midonet.events.evolve import EVENT_VERSION, fold
+from midonet.events.model import KINDS, FieldSpec
+from midonet.events.tags import Tag
+from midonet.events.topology import Topology
+
+__all__ = ["EVERY", "Snapshot", "Snapshots", "Unusable", "fingerprint"]
+
+T = TypeVar("T")
+
+EVERY = 5_000
+"""Commits between two snapshots."""
+FOLD_VERSION = 1
+"""Raise it when folding the same events comes to something else than before."""
+
+_KEPT = 128
+"""Snapshots of one log; of more, every other one goes."""
+_MAX_HEADER = 4 * 1024 * 1024
+_SUFFIX = ".snapshot"
+
+
+class _Header(Struct, frozen=True):
+    schema: str
+    digest: str
+    head: Head
+    cursors: dict[str, int]
+    tags: dict[str, Tag]
+    parts: dict[str, int]
+    """Kind → bytes of its objects; they follow in this order."""
+
+
+@cache
+def fingerprint() -> str:
+    """Return what tells this release's model and fold from any other's."""
+    declared = {name: [_declared(spec) for spec in kind.fields.values()] for name, kind in KINDS.items()}
+    return sha256(canonical([FOLD_VERSION, EVENT_VERSION, msgspec.__version__, declared]))
+
+
+def _declared(spec: FieldSpec) -> list[Any]:
+    base = spec.base.__name__ if isinstance(spec.base, type) else str(spec.base)
+    kind = spec.ref.kind if spec.ref is not None else spec.format.name if spec.format is not None else None
+    return [spec.name, base, spec.many, str(spec.default), kind, [_declared(part) for part in spec.parts]]
+
+
+class Unusable(Exception):
+    """A snapshot's file is not what was written."""
+
+
+class Snapshot:
+    """One snapshot whose file is there and of this release; its objects are read when they are asked for."""
+
+    def __init__(self, path: Path, header: _Header, start: int) -> None:
+        self.head = header.head
+        self.tags: Mapping[str, Tag] = header.tags
+        self._path = path
+        self._header = header
+        self._start = start
+
+    def topology(self) -> Topology:
+        """Return the topology at this position; `Unusable` if the file is not what was written."""
+        try:
+            raw = self._path.read_bytes()[self._start :]
+        except OSError as error:
+            raise Unusable from error
+        if sha256(raw) != self._header.digest:
+            raise Unusable
+        try:
+            return self._decoded(memoryview(raw))
+        except (KeyError, msgspec.MsgspecError) as error:
+            raise Unusable from error
+
+    def _decoded(self, body: memoryview) -> Topology:
+        topology, offset = Topology(), 0
+        for kind, size in self._header.parts.items():
+            objects: Any = list[KINDS[kind].cls]  # type: ignore[misc]  # a type that only running tells
+            topology.fill(kind, msgspec.msgpack.decode(body[offset : offset + size], type=objects))
+            offset += size
+        topology.head, topology.tags = self.head, dict(self.tags)
+        topology.cursors = dict(self._header.cursors)
+        return topology
+
+    def discard(self) -> None:
+        """Remove the file."""
+        with suppress(OSError):
+            self._path.unlink()
+
+
+class Snapshots:
+    """The snapshots of one log; without a folder there are none."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def usable(self, wanted: Callable[[Head], bool]) -> Iterator[Snapshot]:
+        """Yield snapshots at positions that are wanted, the newest first; whether the log has them is to be seen."""
+        for path in self._paths():
+            snapshot = self._open(path)
+            if snapshot is not None and wanted(snapshot.head):
+                yield snapshot
+
+    def resume(self, work: Callable[[Snapshot | None], T], wanted: Callable[[Head], bool] = lambda _: True) -> T:
+        """Return what `work` makes of the newest snapshot at a wanted position, or of None if there is no good one.
+
+        A snapshot with which it finds the log to have other commits, or too few, is not of this log and discarded.
+        """
+        for snapshot in self.usable(wanted):
+            try:
+                return work(snapshot)
+            except (Unusable, Diverged, LostCommits):
+                snapshot.discard()
+        return work(None)
+
+    def fold(self, topology: Topology, records: Iterable[Record]) -> Topology:
+        """Fold records, and keep a snapshot now and then."""
+        for record in records:
+            fold(topology, record)
+            self.passed(topology)
+        return topology
+
+    def passed(self, topology: Topology) -> None:
+        """Keep a snapshot if it is time for one."""
+        if self._folder is not None and topology.head.position % EVERY == 0:
+            with suppress(OSError):
+                self._keep(topology, self._folder)
+
+    def _paths(self) -> list[Path]:
+        try:
+            paths = list(self._folder.iterdir()) if self._folder is not None else []
+        except OSError:
+            return []
+        found = [path for path in paths if path.suffix == _SUFFIX and path.stem.isdecimal()]
+        return sorted(found, key=lambda path: int(path.stem), reverse=True)
+
+    def _open(self, path: Path) -> Snapshot | None:
+        """Return a snapshot of this release; remove any other."""
+        try:
+            with path.open("rb") as file:
+                header = msgspec.json.decode(file.readline(_MAX_HEADER), type=_Header)
+                start = file.tell()
+        except OSError:
+            return None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            header = None
+        if header is not None and header.schema == fingerprint() and path.stem == str(header.head.position):
+            return Snapshot(path, header, start)
+        with suppress(OSError):
+            path.unlink()
+        return None
+
+    def _keep(self, topology: Topology, folder: Path) -> None:
+        path = folder / f"{topology.head.position}{_SUFFIX}"
+        if path.exists():
+            return
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        parts = {
+            kind: msgspec.msgpack.encode(list(topology.all(kind).values())) for kind in KINDS if topology.all(kind)
+        }
+        body = b"".join(parts.values())
+        sizes = {kind: len(raw) for kind, raw in parts.items()}
+        header = _Header(fingerprint(), sha256(body), topology.head, topology.cursors, topology.tags, sizes)
+        _write(path, msgspec.json.encode(header) + b"\n" + body)
+        self._thin_out()
+
+    def _thin_out(self) -> None:
+        """Keep the newest, and of the others, if there are too many, those furthest apart."""
+        others = self._paths()[1:]
+        stride = EVERY
+        while len(others) >= _KEPT:
+            stride *= 2
+            for path in others:
+                if int(path.stem) % stride:
+                    path.unlink(missing_ok=True)
+            others = [path for path in others if not int(path.stem) % stride]
+
+
+def _write(path: Path, raw: bytes) -> None:
+    """Write a file that has its name only when it is whole; a power cut may still spoil it, which its digest tells."""
+    with NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        try:
+            file.write(raw)
+            file.close()
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise

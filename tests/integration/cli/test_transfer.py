@@ -1,0 +1,57 @@
+"""`backup`, `restore` and `copy` as a user runs them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Midoctl = Any
+"""The fixture of `conftest.py`, which cannot be imported."""
+
+
+@pytest.fixture
+def backup(network: Midoctl, tmp_path: Path) -> str:
+    """The file of a backup of the small network, at position 2."""
+    network.ok("host", "create", "hv3")
+    path = f"{tmp_path}/a.backup"
+    done = network.ok("backup", path)
+    assert done == {"position": 2, "hash": network.ok("head")["hash"], "count": 2, "file": path}
+    return path
+
+
+def test_a_backup_is_restored(network: Midoctl, backup: str, tmp_path: Path) -> None:
+    other = f"sqlite:///{tmp_path}/new/other.db"
+    done = network.ok("--server", other, "restore", backup)
+    assert (done["count"], done["hash"]) == (2, network.ok("head")["hash"])
+    assert network.ok("--server", other, "verify")["hash"] == done["hash"]
+    assert network.ok("--server", other, "restore", backup)["count"] == 0
+    assert "commits restored: 0" in network("--server", other, "restore", backup).out
+
+
+def test_a_restore_continues_what_is_a_beginning_and_nothing_else(
+    network: Midoctl, backup: str, tmp_path: Path
+) -> None:
+    other = f"sqlite:///{tmp_path}/other.db"
+    network.ok("copy", "--to", other)
+    network.ok("host", "create", "hv4")
+    assert network.ok("copy", "--to", other)["count"] == 1
+    error = network.refused(3, "restore", backup)
+    assert error["details"] == {"source": 2, "target": 3, "common": 2}
+    network.ok("--server", f"{other}2", "host", "create", "alone")
+    assert network.refused(3, "--server", f"{other}2", "restore", backup)["details"]["common"] == 0
+
+
+def test_a_damaged_backup_makes_no_log(midoctl: Midoctl, network: Midoctl, backup: str, tmp_path: Path) -> None:
+    Path(backup).write_bytes(Path(backup).read_bytes()[:-3])
+    network.refused(7, "--server", f"sqlite:///{tmp_path}/other.db", "restore", backup)
+    assert not (tmp_path / "other.db").exists()
+    midoctl.refused(2, "restore", f"{tmp_path}/none")
+
+
+def test_a_backup_has_its_name_when_it_is_whole(network: Midoctl, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    network.refused(5, "--server", f"sqlite:///{tmp_path}/none.db", "backup", f"{folder}/a")
+    assert list(folder.iterdir()) == []
+    network.refused(2, "backup", f"{tmp_path}/nowhere/a")
+    network.refused(5, "copy", "--to", f"sqlite:///{tmp_path}/backups")
