@@ -1,5 +1,6 @@
 """The generated pages of the documentation are those that the code would write today."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -9,3 +10,10 @@ DOCS = Path(__file__).parents[2] / "docs"
 def test_the_reference_of_the_model_is_current() -> None:
     generator = runpy.run_path(str(DOCS / "generate.py"))
     assert (DOCS / "model.md").read_text() == generator["reference"](), "run `make docs`"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [page for page in DOCS.parent.glob("**/*.md") if ".venv" not in page.parts]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
