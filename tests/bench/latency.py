@@ -66,7 +66,8 @@ class _Deployment:
         fleet.await_views()
         self._bridge = fleet.id_of("bridge", "bridge-0")
         self._documents = fleet.documents("port", self._bridge)
-        self._ports = list(self._documents)
+        topology = fleet.store.topology
+        self._ports = [port for port in self._documents if topology.get("port", port).host is not None]
 
     def bind(self, number: int) -> None:
         """Bind a port to another interface of its host."""
