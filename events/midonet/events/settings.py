@@ -166,6 +166,15 @@ Node = Annotated[str, Format("path", _node)]
 """Absolute path of a ZooKeeper node, without a slash at its end."""
 
 
+def _formats(annotation: Any) -> Iterator[Format]:
+    """Yield the formats that a type is marked with, also inside of `… | None`."""
+    for part in get_args(annotation):
+        if isinstance(part, Format):
+            yield part
+        elif get_origin(part) is not Literal:
+            yield from _formats(part)
+
+
 def _in_file(known: Mapping[str, Setting], file: Mapping[str, Any]) -> dict[str, _Given]:
     for key in file:
         if key not in known:
@@ -198,7 +207,7 @@ def _typed(setting: Setting, given: _Given) -> Any:
 
 
 def _parser(annotation: Any) -> Callable[[Any], Any]:
-    formats = [mark.parse for mark in get_args(annotation) if isinstance(mark, Format)]
+    formats = [mark.parse for mark in _formats(annotation)]
     return formats[0] if formats else lambda value: value
 
 
