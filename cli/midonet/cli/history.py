@@ -8,7 +8,7 @@ import click
 from msgspec import Struct
 
 from midonet.cli import output
-from midonet.cli.command import command
+from midonet.cli.command import REF, command
 from midonet.cli.completion import complete_any
 from midonet.cli.kinds import KIND_HELP
 from midonet.cli.moments import END, Moment
@@ -60,7 +60,9 @@ def _fits(wanted: str, actor: str) -> bool:
     click.Option(
         ["--kind"], type=click.Choice([*KIND_HELP, "tag"]), metavar="KIND", help="Only what is about this kind."
     ),
-    click.Option(["--object", "ref"], metavar="REF", help="Only what is about this object, deleted ones included."),
+    click.Option(
+        ["--object", "ref"], type=REF, metavar="REF", help="Only what is about this object, deleted ones included."
+    ),
     click.Option(["--actor"], metavar="A", help="Only what this actor did (user@host, or user)."),
     click.Option(["-n", "--limit"], type=click.IntRange(min=1), metavar="N", help="Only the last N."),
     click.Option(["--follow"], is_flag=True, help="Go on with what comes."),
@@ -150,7 +152,7 @@ def _all_names(records: Iterable[Record]) -> Names:
     return names
 
 
-_OBJECT = click.Argument(["ref"], metavar="REF", shell_complete=complete_any)
+_OBJECT = click.Argument(["ref"], type=REF, metavar="REF", shell_complete=complete_any)
 
 
 @command(

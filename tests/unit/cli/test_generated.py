@@ -9,7 +9,7 @@ import pytest
 from midonet.cli.command import DataOption, Group
 from midonet.cli.kinds import KIND_HELP, OTHER_WORDS
 from midonet.cli.main import root
-from midonet.cli.settings import SETTINGS, Settings
+from midonet.cli.settings import EVERYWHERE, READ, SETTINGS, WRITE, Settings
 from midonet.events.model import KINDS
 
 
@@ -30,9 +30,10 @@ def test_the_kinds_are_those_of_the_model() -> None:
 
 
 def test_no_field_hides_a_shared_option() -> None:
-    taken = {*SETTINGS, "help", "version", "cascade", "id", "index", "ref"}
+    taken = {*SETTINGS.keys() - {"tenant"}, "help", "version", "cascade", "id", "index", "ref"}
     for kind in KINDS.values():
         assert taken.isdisjoint(set(kind.writable))
+    assert not set(EVERYWHERE + READ + WRITE) & {"tenant"}, "only `list` has it besides the fields of that name"
 
 
 def test_other_words_lead_somewhere() -> None:
