@@ -13,7 +13,7 @@ from midonet.cli.output import write
 from midonet.cli.settings import EVERYWHERE, SETTINGS, Settings, shared_option
 from midonet.cli.text import closest
 
-__all__ = ["REF", "Command", "DataOption", "Group", "RefType", "command", "in_paragraphs"]
+__all__ = ["REF", "Command", "DataOption", "Group", "OneOf", "RefType", "command", "in_paragraphs"]
 
 _TRUTH = ("true", "false", "yes", "no", "on", "off", "1", "0")
 
@@ -49,6 +49,16 @@ class RefType(click.ParamType):
 
 
 REF = RefType()
+
+
+class OneOf(click.Choice[str]):
+    """One of many words; a wrong one is told which was probably meant."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return the message for a word that is none of them."""
+        del ctx
+        hint = closest(str(value), self.choices) or f"; there are {', '.join(self.choices)}"
+        return f"{value!r} is none of them{hint}"
 
 
 class Command(click.Command):

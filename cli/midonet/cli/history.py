@@ -8,7 +8,7 @@ import click
 from msgspec import Struct
 
 from midonet.cli import output
-from midonet.cli.command import REF, command
+from midonet.cli.command import REF, OneOf, command
 from midonet.cli.completion import complete_any
 from midonet.cli.kinds import KIND_HELP
 from midonet.cli.moments import END, Moment
@@ -57,9 +57,7 @@ def _fits(wanted: str, actor: str) -> bool:
     "log",
     click.Option(["--since"], metavar="X", help="From this position, time or tag on."),
     click.Option(["--until"], metavar="X", help="Up to this position, time or tag."),
-    click.Option(
-        ["--kind"], type=click.Choice([*KIND_HELP, "tag"]), metavar="KIND", help="Only what is about this kind."
-    ),
+    click.Option(["--kind"], type=OneOf([*KIND_HELP, "tag"]), metavar="KIND", help="Only what is about this kind."),
     click.Option(
         ["--object", "ref"], type=REF, metavar="REF", help="Only what is about this object, deleted ones included."
     ),

@@ -48,6 +48,7 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "wait": ("views", "Wait until a view shows a position of the log."),
     },
     "More": {
+        "describe": ("describe", "Show what a kind is: fields, values, references, what deleting one does."),
         "shell": ("shell", "Run commands one after the other, typed or from a file, on one open log."),
         "completion": ("completion", "Print the completion script of a shell."),
         "demo": ("demo", "Show the main job on real servers of its own."),

@@ -78,10 +78,11 @@ PLACE = DataOption(["--at-index", "index"], metavar="N", help="Place in the chai
 
 def kind_group(name: str) -> Group:
     """Return the group of all commands on one kind."""
+    from midonet.cli.describe import describe_kind
     from midonet.cli.links import LINKS
 
     kind = kind_of(name)
-    sections = {"Commands": [make(kind) for make in (_create, _list, _show, _set, _clear, _delete)]}
+    sections = {"Commands": [make(kind) for make in (_create, _list, _show, _set, _clear, _delete, describe_kind)]}
     if name in LINKS:
         sections["Links"] = LINKS[name]
     commands = {str(one.name): one for section in sections.values() for one in section}

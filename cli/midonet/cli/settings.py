@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import click
 
 from midonet.events.errors import UsageError
+from midonet.events.guess import closest
 
 if TYPE_CHECKING:
     from midonet.cli.kept import Kept
@@ -30,7 +31,7 @@ _MAX_DIGITS = 18
 
 def _form(text: str) -> str:
     if text not in FORMS:
-        raise ValueError(f"{text!r} is none of {', '.join(FORMS)}")
+        raise ValueError(f"{text!r} is none of {', '.join(FORMS)}{closest(text, FORMS)}")
     return text
 
 

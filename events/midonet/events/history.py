@@ -11,6 +11,7 @@ from midonet.events import tags
 from midonet.events.commit import Commit, Event
 from midonet.events.errors import AmbiguousRef, NotFound
 from midonet.events.evolve import Change, created, deleted, updated
+from midonet.events.guess import closest
 from midonet.events.model import KINDS, Entity, FieldSpec, Kind, plain
 
 __all__ = ["Names", "describe", "difference", "word"]
@@ -80,7 +81,8 @@ class Names:
                 raise self._ambiguous(ref, alive)
             if alive:
                 return "/".join(alive[0])
-        raise NotFound(f"nothing is or was called {ref!r}", ref=ref)
+        names = {data["name"]: None for _, _, data in known if data.get("name")}
+        raise NotFound(f"nothing is or was called {ref!r}{closest(wanted, names)}", ref=ref)
 
     @staticmethod
     def _is_id(ref: str, object_id: str, *_: Any) -> bool:
