@@ -8,7 +8,7 @@ from typing import Any
 
 from midonet.events.errors import AmbiguousRef, InvalidValue, NotFound
 from midonet.events.guess import closest
-from midonet.events.model import KINDS, Entity, FieldSpec, Kind
+from midonet.events.model import KINDS, FieldSpec, Kind
 from midonet.events.model.fields import canonical_id
 from midonet.events.topology import Topology
 
