@@ -54,6 +54,12 @@ def test_every_command_says_what_it_is_for(path: tuple[str, ...]) -> None:
             assert option.help, f"{option.name} of {' '.join(path)}"
 
 
+@pytest.mark.parametrize("path", [path for path in ALL if not isinstance(ALL[path], Group)], ids=" ".join)
+def test_every_command_has_an_example_of_itself(path: tuple[str, ...]) -> None:
+    lines = (ALL[path].epilog or "").splitlines()
+    assert any(line.startswith("  ") and " ".join(path) in line for line in lines)
+
+
 def examples() -> Iterator[str]:
     for found in [root, *ALL.values()]:
         for line in (found.epilog or "").splitlines():
