@@ -14,7 +14,7 @@ from midonet.events.errors import InvalidValue
 
 __all__ = ["ProjectionControl", "ServiceControl", "check_key", "check_word"]
 
-_WORD = re.compile(r"[^\W\d][\w.+-]{0,254}")
+_WORD = re.compile(r"\w[\w.+-]{0,254}")
 _MAX_KEY = 1_000
 _MAX_SKIPPED = 1_000
 
@@ -48,7 +48,9 @@ class ProjectionControl(Struct, frozen=True):
         if key in self.skipped:
             return self
         if len(self.skipped) == _MAX_SKIPPED:
-            raise InvalidValue(f"projection {self.name} skips {_MAX_SKIPPED} keys already", field="key", reason="too-many-keys")
+            raise InvalidValue(
+                f"projection {self.name} skips {_MAX_SKIPPED} keys already", field="key", reason="too-many-keys"
+            )
         return replace(self, skipped=(*self.skipped, key))
 
     def retrying(self, key: str | None) -> "ProjectionControl":
@@ -84,7 +86,7 @@ def check_word(text: str, what: str) -> str:
     """Return a name of a projection, service or node; `InvalidValue` if it can be none."""
     if _WORD.fullmatch(text) is None:
         raise InvalidValue(
-            f"{text[:80]!r} is no name for a {what}: a letter, then letters, digits and ._+-",
+            f"{text[:80]!r} is no name for a {what}: letters, digits and ._+-",
             field=what,
             reason="bad-name",
         )
