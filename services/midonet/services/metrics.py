@@ -13,6 +13,7 @@ from midonet.projections.repairs import Kind
 from midonet.services.hosting import BUCKETS, Report
 from midonet.services.keeper import ServiceStatus
 from midonet.services.overview import Overview
+from midonet.services.service import Gauge
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
@@ -50,6 +51,7 @@ class _Collector(Collector):
         yield from _services(now.services)
         yield from _standing(now.projections)
         yield from _costs(now)
+        yield from _own(now.gauges)
 
 
 def _services(services: Sequence[ServiceStatus]) -> Iterator[Metric]:
@@ -103,3 +105,13 @@ def _costs(now: Overview) -> Iterator[Metric]:
         writes.add_metric(labels, costs.writes)
         seconds.add_metric(labels, list(zip(bounds, accumulate(costs.buckets), strict=True)), costs.seconds)
     yield from (repairs, errors, writes, seconds)
+
+
+def _own(gauges: Sequence[Gauge]) -> Iterator[Metric]:
+    """Yield the services' own figures, each metric once."""
+    families: dict[str, GaugeMetricFamily] = {}
+    for gauge in gauges:
+        if gauge.metric not in families:
+            families[gauge.metric] = GaugeMetricFamily(gauge.metric, gauge.help, labels=list(gauge.labels))
+        families[gauge.metric].add_metric(list(gauge.labels.values()), gauge.value)
+    yield from families.values()
