@@ -42,6 +42,7 @@ __all__ = [
     "Tenant",
     "Text",
     "Vlan",
+    "VlanTag",
     "canonical_id",
 ]
 
@@ -270,6 +271,8 @@ PortRange = Annotated[str, Format("port-range", _port_range)]
 NwProto = Annotated[int, Format("ip-protocol", lambda v: _number(v, _PROTOCOLS, 0, 255, "an IP protocol"))]
 DlType = Annotated[int, Format("ethertype", lambda v: _number(v, _ETHERTYPES, 0x0600, 0xFFFF, "an Ethertype"))]
 Vlan = Annotated[int, Meta(ge=0, le=4095)]
+VlanTag = Annotated[int, Meta(ge=0, le=65535)]
+"""Tag control information of IEEE 802.1Q: the VLAN id, plus 8192 times the priority."""
 L4Port = Annotated[int, Meta(ge=0, le=65535)]
 
 FragmentPolicy = Literal["any", "header", "nonheader", "unfragmented"]
