@@ -42,6 +42,9 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="Name of this node, for `midoctl service enable --node`.",
         ),
     ] = gethostname()
+    container_grace: Annotated[
+        float, Meta(ge=0, le=_DAY, description="Seconds that a host may be away before its service containers move.")
+    ] = 15.0
     max_lag: Annotated[
         float, Meta(ge=0.1, le=_DAY, description="Seconds that a view may be behind the log while the daemon is ready.")
     ] = 30.0
