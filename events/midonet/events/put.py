@@ -264,6 +264,7 @@ def _order(draft: Draft, chain: _Item) -> None:
     written = [item.id for item in chain.ordered or ()]
     for rule in list(draft.topology.referrers(chain.id, "rule", "chain")):
         if rule.id not in written:
+            refuse_follower(rule)
             draft.delete(rule, cascade=False)
     for index, rule_id in enumerate(written, 1):
         reactions.place(draft, draft.topology.get("rule", rule_id), index)

@@ -42,6 +42,7 @@ __all__ = [
     "Tenant",
     "Text",
     "Vlan",
+    "VlanTag",
     "canonical_id",
 ]
 
@@ -287,6 +288,8 @@ DlType = Annotated[
     ),
 ]
 Vlan = Annotated[int, Meta(ge=0, le=4095)]
+VlanTag = Annotated[int, Meta(ge=0, le=65535)]
+"""Tag control information of IEEE 802.1Q: the VLAN id, plus 8192 times the priority."""
 L4Port = Annotated[int, Meta(ge=0, le=65535)]
 
 FragmentPolicy = Literal["any", "header", "nonheader", "unfragmented"]
