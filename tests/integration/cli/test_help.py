@@ -1,4 +1,4 @@
-"""Help that is true: every example of a kind does what it says, on one log."""
+"""Help that is true: every example of a kind does what it says, on one log; and tables of all of them fit."""
 
 import re
 import shlex
@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from midonet.cli.examples import examples
 from midonet.cli.kinds import KIND_HELP
 from midonet.cli.links import LINKS
 from midonet.cli.topics import TOPICS
+from midonet.events.model import KINDS
 
 Midoctl = Any
 """The fixture of `conftest.py`, which cannot be imported."""
@@ -127,3 +129,22 @@ def test_man_pages_say_what_the_help_says(midoctl: Midoctl, tmp_path: Path) -> N
     ):
         assert word in bridge
     assert midoctl.refused(2, "man", "/proc/nowhere")["code"] == "usage"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_every_table_fits_the_terminal(everything: Midoctl, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    everything.ok("tag", "a-tag-with-a-rather-long-name-" + "x" * 50, "-m", "why " * 20)
+    everything.environ |= {"COLUMNS": str(width), "TERM": "xterm-256color"}
+    monkeypatch.setattr("midonet.cli.output.on_terminal", lambda: True)
+    shown = [[kind, "list"] for kind in KIND_HELP]
+    for kind in KIND_HELP:
+        first = everything(kind, "list", "-o", "name").out.splitlines()[0]
+        shown += [[kind, "show", first], ["blame", first], [kind, "list", "--fields", ",".join(KINDS[kind].fields)]]
+    shown += [["describe", kind] for kind in KIND_HELP if width > 40]
+    for words in [*shown, [], ["head"], ["tag", "list"], ["projection", "list"], ["projection", "status"]]:
+        done = everything(*words)
+        assert done.status == 0, done.err
+        assert done.out
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", done.out).splitlines()
+        assert max(map(cell_len, lines)) <= width, f"{words}: {done.out}"
