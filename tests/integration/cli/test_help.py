@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
+from midonet.cli import dhcp_links  # noqa: F401 - it adds its commands
 from midonet.cli.examples import examples
 from midonet.cli.kinds import KIND_HELP
 from midonet.cli.links import LINKS
