@@ -23,6 +23,8 @@ from midonet.cli.text import clean, hide_secrets
 __all__ = ["converse", "log_name"]
 
 _INTERRUPTED = 130
+_HINT = 60
+"""Characters of the help beside a completion."""
 
 
 def converse(lines: Lines) -> int:
@@ -115,8 +117,12 @@ class _Completer(Completer):
         if words[:1] == ["midoctl"]:
             words.pop(0)
         for item in self._items(words, incomplete):
+            end = "" if item.value.endswith(("=", "/")) else " "
             yield Completion(
-                shlex.quote(item.value), start - len(text), display=item.value, display_meta=(item.help or "")[:60]
+                shlex.quote(item.value) + end,
+                start - len(text),
+                display=item.value,
+                display_meta=(item.help or "")[:_HINT],
             )
 
     def _items(self, words: list[str], incomplete: str) -> Iterable[CompletionItem]:
