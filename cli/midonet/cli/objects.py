@@ -12,7 +12,7 @@ from midonet.cli.kinds import KIND_HELP
 from midonet.cli.selecting import field_named, fields_named, select
 from midonet.cli.session import Session, handle, ordered
 from midonet.cli.settings import READ, WRITE
-from midonet.cli.tables import object_card, object_table
+from midonet.cli.tables import field_values, object_card, object_table
 from midonet.cli.tenancy import belongs, has_tenant
 from midonet.cli.words import placeholder, value
 from midonet.events import resolve
@@ -78,6 +78,7 @@ PLACE = DataOption(["--at-index", "index"], metavar="N", help="Place in the chai
 
 def kind_group(name: str) -> Group:
     """Return the group of all commands on one kind."""
+    from midonet.cli import dhcp_links  # noqa: F401 - it adds its commands
     from midonet.cli.describe import describe_kind
     from midonet.cli.links import LINKS
 
@@ -158,17 +159,24 @@ def _delete(kind: Kind) -> Command:
 
 
 def _show(kind: Kind) -> Command:
-    @command("show", ref_argument(kind.name), shared=READ, examples=_examples(kind, "show"))
-    def show(session: Session, ref: str) -> None:
+    fields = click.Argument(
+        ["fields"], metavar="[FIELD]…", nargs=-1, shell_complete=complete_fields(kind.name, derived=True)
+    )
+
+    @command("show", ref_argument(kind.name), fields, shared=READ, examples=_examples(kind, "show"))
+    def show(session: Session, ref: str, fields: Sequence[str]) -> None:
+        chosen = fields_named(kind, fields)
         topology = session.topology()
         entity = resolve.find(topology, kind.name, ref)
         session.print(
-            ordered(plain(entity)),
+            _chosen(ordered(plain(entity)), chosen),
             names=lambda: [handle(topology, kind.name, entity.id, entity.name)],
-            text=lambda: object_card(topology, kind, entity),
+            text=lambda: (
+                field_values(topology, kind, entity, chosen) if chosen else object_card(topology, kind, entity)
+            ),
         )
 
-    show.help = f"Show a {kind.name} with all its fields."
+    show.help = f"Show a {kind.name} with all its fields, or the bare values of some."
     return show
 
 

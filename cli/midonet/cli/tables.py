@@ -5,11 +5,12 @@ from typing import Any
 
 from midonet.cli import output
 from midonet.cli.session import ordered
+from midonet.cli.text import clean
 from midonet.events.history import Names, word
 from midonet.events.model import Entity, Kind, plain
 from midonet.events.topology import Topology
 
-__all__ = ["object_card", "object_table"]
+__all__ = ["field_values", "object_card", "object_table"]
 
 _SHORT_ID = 8
 """Characters of an id that a terminal shows; they are enough to name the object again."""
@@ -28,6 +29,11 @@ def _lines(kind: Kind, entity: Entity, names: Names) -> Iterator[tuple[str, str]
         text = word(spec, data, names)
         named = spec is not None and spec.ref is not None and isinstance(data, str) and text != data
         yield name, f"{text} ({_shown_id(data)})" if named else text
+
+
+def field_values(topology: Topology, kind: Kind, entity: Entity, fields: Sequence[str]) -> str:
+    """Return the bare values of some fields, one per line; nothing where there is none."""
+    return "\n".join(map(clean, _Chosen(kind, fields, Names(topology.find)).row(entity)))
 
 
 def object_table(

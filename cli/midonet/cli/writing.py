@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from midonet.cli import output, quick
+from midonet.cli.kinds import KIND_HELP
 from midonet.cli.session import Session, handle, ordered
 from midonet.cli.settings import Settings
 from midonet.cli.text import clean
@@ -118,7 +119,8 @@ def told(result: Result, topology: Topology, listed: int | None) -> Iterator[str
     for event in result.events:
         names.note(event)
     for event in result.events[:listed]:
-        created = f" (id {event.key.partition('/')[2]})" if event.type.endswith(".created") else ""
+        kind, _, object_id = event.key.partition("/")
+        created = f" (id {object_id})" if event.type.endswith(".created") and kind in KIND_HELP else ""
         yield clean(describe(event, names)) + created
     if listed is not None and len(result.events) > listed:
         yield f"and {len(result.events) - listed:,} changes more (-o json shows all)"
