@@ -9,6 +9,7 @@ import click
 from midonet.cli.command import Command, DataOption, Group, command
 from midonet.cli.completion import complete_fields, complete_refs
 from midonet.cli.kinds import KIND_HELP
+from midonet.cli.reported import Seen
 from midonet.cli.session import Session, handle, ordered
 from midonet.cli.settings import READ, WRITE
 from midonet.cli.tables import object_card, object_table
@@ -80,6 +81,10 @@ def kind_group(name: str) -> Group:
 
     kind = kind_of(name)
     sections = {"Commands": [make(kind) for make in (_create, _list, _show, _set, _clear, _delete)]}
+    if name == "host":
+        from midonet.cli.hosts import interfaces
+
+        sections["Facts"] = [interfaces]
     if name in LINKS:
         sections["Links"] = LINKS[name]
     commands = {str(one.name): one for section in sections.values() for one in section}
@@ -165,11 +170,12 @@ def _show(kind: Kind) -> Command:
     @command("show", ref_argument(kind.name), shared=READ, examples=_examples(kind, "show"))
     def show(session: Session, ref: str) -> None:
         topology = session.topology()
+        seen = Seen(session, topology, kind, ref)
         entity = resolve.find(topology, kind.name, ref)
         session.print(
-            ordered(plain(entity)),
+            ordered(plain(entity)) | seen.value(entity.id),
             names=lambda: [handle(topology, kind.name, entity.id, entity.name)],
-            text=lambda: object_card(topology, kind, entity),
+            text=lambda: object_card(topology, kind, entity, seen.lines(entity.id)),
         )
 
     show.help = f"Show a {kind.name} with all its fields."
@@ -192,11 +198,12 @@ def _list(kind: Kind) -> Command:
     )
     def list_(session: Session, filters: Sequence[str], limit: int | None, after: str | None) -> None:
         topology = session.topology()
+        seen = Seen(session, topology, kind)
         found = select(topology, kind, filters)
         if after is not None:
             last = sort_key(resolve.find(topology, kind.name, after))
             found = [entity for entity in found if sort_key(entity) > last]
-        _print_list(session, topology, kind, found[:limit])
+        _print_list(session, topology, kind, found[:limit], seen)
 
     list_.help = f"List {kind.name}s, by name."
     return list_
@@ -237,11 +244,11 @@ def sort_key(entity: Any) -> tuple[Any, ...]:
     return entity.name is None, parts, entity.id
 
 
-def _print_list(session: Session, topology: Topology, kind: Kind, found: Sequence[Entity]) -> None:
+def _print_list(session: Session, topology: Topology, kind: Kind, found: Sequence[Entity], seen: Seen) -> None:
     session.print(
-        [ordered(plain(entity)) for entity in found],
+        [ordered(plain(entity)) | seen.value(entity.id) for entity in found],
         names=lambda: (handle(topology, kind.name, entity.id, entity.name) for entity in found),
-        text=lambda: object_table(topology, kind, found),
+        text=lambda: object_table(topology, kind, found, seen),
     )
     if not found:
         session.note(f"no {kind.name}s")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from midonet.cli import output
+from midonet.cli.reported import Seen
 from midonet.cli.session import ordered
 from midonet.events.history import Names, word
 from midonet.events.model import Entity, Kind, plain
@@ -17,9 +18,9 @@ _OWN_COLUMN = 1 / 3
 """Share of the objects that must have a value for the field to get a column."""
 
 
-def object_card(topology: Topology, kind: Kind, entity: Entity) -> str:
-    """Return every field of an object, references with name and id."""
-    return output.table([], list(_lines(kind, entity, Names(topology.find))))
+def object_card(topology: Topology, kind: Kind, entity: Entity, reported: Sequence[tuple[str, str]] = ()) -> str:
+    """Return every field of an object, references with name and id; then what is reported of it."""
+    return output.table([], [*_lines(kind, entity, Names(topology.find)), *reported])
 
 
 def _lines(kind: Kind, entity: Entity, names: Names) -> Iterator[tuple[str, str]]:
@@ -30,12 +31,13 @@ def _lines(kind: Kind, entity: Entity, names: Names) -> Iterator[tuple[str, str]
         yield name, f"{text} ({data})" if named else text
 
 
-def object_table(topology: Topology, kind: Kind, found: Sequence[Entity]) -> str:
-    """Return one line for each object; fields that few of them have share the last column."""
+def object_table(topology: Topology, kind: Kind, found: Sequence[Entity], seen: Seen) -> str:
+    """Return one line for each object; fields that few of them have share a column, what is reported comes last."""
     if not found:
         return ""
     table = _Table(kind, found, Names(topology.find))
-    return output.table(table.headers, [table.row(entity) for entity in found])
+    headers = [*table.headers, *(name.replace("_", " ") for name in seen.headers)]
+    return output.table(headers, [table.row(entity) + seen.cells(entity.id) for entity in found])
 
 
 class _Table:

@@ -62,7 +62,15 @@ def attempt(
         log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
         store = Store.open(log, session.snapshots)
         before(store)
+        _take_precautions(session, command, store)
         return store.execute(command, _context(session.settings, defaults), dry_run=dry_run), store.topology
+
+
+def _take_precautions(session: Session, command: Command, store: Store) -> None:
+    if session.settings.get("zookeeper"):
+        from midonet.cli.precautions import take
+
+        take(session, command, store.topology)
 
 
 def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:
