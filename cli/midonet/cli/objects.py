@@ -177,6 +177,7 @@ def _show(kind: Kind) -> Command:
             names=lambda: [handle(topology, kind.name, entity.id, entity.name)],
             text=lambda: object_card(topology, kind, entity, seen.lines(entity.id)),
         )
+        seen.hint()
 
     show.help = f"Show a {kind.name} with all its fields."
     return show
@@ -204,6 +205,7 @@ def _list(kind: Kind) -> Command:
             last = sort_key(resolve.find(topology, kind.name, after))
             found = [entity for entity in found if sort_key(entity) > last]
         _print_list(session, topology, kind, found[:limit], seen)
+        seen.hint()
 
     list_.help = f"List {kind.name}s, by name."
     return list_

@@ -49,22 +49,30 @@ class Seen:
     """Columns that it adds to a table."""
 
     def __init__(self, session: Session, topology: Topology, kind: Kind, ref: str | None = None) -> None:
+        self._session = session
         self._kind = kind.name
+        self._lacking: str | None = None
+        """Why nothing is known, where that is worth a word."""
         self._facts: dict[str, dict[str, Any]] = {}
         self._known = False
         if kind.name not in _REPORTED or session.form == "name" or session.settings.get("at") is not None:
             return
         if not session.settings.get("zookeeper"):
             if kind.name in _EXPECTED:
-                session.note(f"give --zookeeper to see what {kind.name}s report")
+                self._lacking = f"give --zookeeper to see what {kind.name}s report"
             return
         try:
             one = None if ref is None or kind.name == "route" else resolve.find_id(topology, kind.name, ref)
             self._look(session, topology, one)
         except Unavailable as error:
-            session.note(f"what {kind.name}s report cannot be seen: {error.message}")
+            self._lacking = f"what {kind.name}s report cannot be seen: {error.message}"
         except NotFound:
             return  # told by the caller
+
+    def hint(self) -> None:
+        """Say after all else why nothing is reported, if that may surprise."""
+        if self._lacking is not None:
+            self._session.note(self._lacking)
 
     def value(self, object_id: str) -> dict[str, Any]:
         """Return what JSON output has besides the object."""
