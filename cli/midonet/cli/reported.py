@@ -50,7 +50,7 @@ class Seen:
 
     def __init__(self, session: Session, topology: Topology, kind: Kind, ref: str | None = None) -> None:
         self._session = session
-        self._kind = kind.name
+        self.topology, self.kind = topology, kind
         self._lacking: str | None = None
         """Why nothing is known, where that is worth a word."""
         self._facts: dict[str, dict[str, Any]] = {}
@@ -90,21 +90,21 @@ class Seen:
         return [(name, _word(value)) for name, value in shown.items() if value not in (None, [], ())]
 
     def _of(self, object_id: str) -> dict[str, Any] | None:
-        absent = _ABSENT.get(self._kind) if self._known else None
+        absent = _ABSENT.get(self.kind.name) if self._known else None
         return self._facts.get(object_id, absent)
 
     def _look(self, session: Session, topology: Topology, object_id: str | None) -> None:
         from midonet.projections.facts import FACTS, LearnedRoutes
 
         with reader(session) as facts:
-            if self._kind == "route":
+            if self.kind.name == "route":
                 self._learn(session, topology, facts.all(LearnedRoutes))
             else:
-                found = _read(facts, FACTS[self._kind], object_id)
-                self._facts = {one: _plain(self._kind, fact) for one, fact in found.items()}
-                if self._kind == "host":
+                found = _read(facts, FACTS[self.kind.name], object_id)
+                self._facts = {one: _plain(self.kind.name, fact) for one, fact in found.items()}
+                if self.kind.name == "host":
                     self._add_last_seen(facts, object_id)
-        self.headers = _COLUMNS[self._kind] if self._facts or self._kind in _ABSENT else ()
+        self.headers = _COLUMNS[self.kind.name] if self._facts or self.kind.name in _ABSENT else ()
         self._known = True
 
     def _add_last_seen(self, facts: "FactsReader", object_id: str | None) -> None:

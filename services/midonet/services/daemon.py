@@ -106,6 +106,8 @@ class Daemon:
             services=tuple(keeper.status() for keeper in self._keepers.values()),
             projections=tuple(each.report(self._settings.max_lag) for each in hosted),
             costs=tuple(each.costs for each in hosted),
+            details={keeper.name: keeper.details() for keeper in self._keepers.values()},
+            gauges=tuple(gauge for keeper in self._keepers.values() for gauge in keeper.gauges()),
         )
 
     def routes(self) -> Routes:
