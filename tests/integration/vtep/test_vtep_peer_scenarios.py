@@ -3,13 +3,13 @@
 | case of `tests/ovn-controller-vtep.at` | its twin |
 |---|---|
 | chassis: a switch is known with its tunnel address, which may change | `test_a_switch_is_known_by_what_it_says` |
-| chassis: logical switches follow bindings, port by port | `test_a_logical_switch_lives_as_long_as_its_last_binding` |
+| chassis: logical switches follow bindings | `test_a_logical_switch_lives_as_long_as_its_last_binding` |
 | chassis: what somebody deleted is added back | `test_vtep_drift_kinds.py`, all of it |
-| binding 1: two logical switches on one port; a second claim is refused | `test_a_vlan_of_a_port_belongs_to_one_bridge` |
+| binding 1: two logical switches on one port | `test_a_vlan_of_a_port_belongs_to_one_bridge` |
 | binding 1: physical ports vanish | `test_bindings_wait_for_ports_and_are_back_with_them` |
-| binding 2: another physical switch in the database uses a logical switch | `test_another_physical_switch_of_the_database_is_left_alone` |
-| vtep-lswitch: tunnel key, second physical switch, no binding any more | `test_the_tunnel_key_is_there_while_a_binding_is` |
-| vtep-macs 1: stations come, get addresses, move and go; one locator each | `test_stations_come_move_and_go` |
+| binding 2: another physical switch uses a logical switch | `test_another_physical_switch_is_left_alone` |
+| vtep-lswitch: tunnel key, second switch, no binding any more | `test_the_tunnel_key_is_there_while_a_binding_is` |
+| vtep-macs 1: stations come, get addresses, move and go | `test_stations_come_move_and_go` |
 | vtep-macs 1: a station on a bridge that the switch has no part of | `test_a_station_of_another_bridge_is_not_told` |
 | vtep-macs 2: one MAC twice on a bridge | `test_a_mac_is_once_on_a_bridge_and_may_be_on_two` |
 | vtep-Mcast_Macs_Remote: one row, as many locators as hosts | `test_one_row_for_the_unknown_follows_the_hosts` |
@@ -94,7 +94,7 @@ def test_bindings_wait_for_ports_and_are_back_with_them(kept: Site, switch: Vtep
     wait_until(lambda: switch.bindings() == f"0000 {name}")
 
 
-def test_another_physical_switch_of_the_database_is_left_alone(kept: Site, switch: VtepSwitch) -> None:
+def test_another_physical_switch_is_left_alone(kept: Site, switch: VtepSwitch) -> None:
     name = kept.switch_of("net")
     switch.vtep_ctl("add-ps", "void", "--", "add-port", "void", "p0", "--", "bind-ls", "void", "p0", "100", name)
     kept.create("mac-entry", bridge="net", mac=mac(1), port="p1")
