@@ -90,6 +90,10 @@ def kind_group(name: str) -> Group:
         sections["Facts"] = [interfaces]
     if name in LINKS:
         sections["Links"] = LINKS[name]
+    if name == "vtep":
+        from midonet.cli.vteps import status
+
+        sections["State"] = [status]
     commands = {str(one.name): one for section in sections.values() for one in section}
     derived = ["id", *(field for field, spec in kind.fields.items() if spec.derived)]
     return Group(
