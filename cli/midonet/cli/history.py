@@ -27,6 +27,10 @@ _LISTED = 20
 """Events of one commit that a table lists before it only counts them."""
 
 
+_NOTES = ("tag", "projection", "service")
+"""Kinds of notes, as `midonet.events.notes.NOTES`, which is only loaded where it is needed."""
+
+
 class _Filter(Struct, frozen=True):
     """Which commits `log` shows."""
 
@@ -58,7 +62,10 @@ def _fits(wanted: str, actor: str) -> bool:
     click.Option(["--since"], metavar="X", help="From this position, time or tag on."),
     click.Option(["--until"], metavar="X", help="Up to this position, time or tag."),
     click.Option(
-        ["--kind"], type=click.Choice([*KIND_HELP, "tag"]), metavar="KIND", help="Only what is about this kind."
+        ["--kind"],
+        type=click.Choice([*KIND_HELP, *_NOTES]),
+        metavar="KIND",
+        help="Only what is about this kind.",
     ),
     click.Option(["--object", "ref"], metavar="REF", help="Only what is about this object, deleted ones included."),
     click.Option(["--actor"], metavar="A", help="Only what this actor did (user@host, or user)."),

@@ -19,7 +19,8 @@ from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import NotFound, Unavailable
 from midonet.events.log import Log, open_log
 from midonet.events.log.snapshots import Snapshot, Snapshots
-from midonet.events.tags import TAG, Tag, evolved, is_name
+from midonet.events.notes import Note, evolved, is_note
+from midonet.events.tags import Tag, is_name
 from midonet.events.topology import Topology
 
 __all__ = ["Session", "handle", "ordered"]
@@ -82,15 +83,19 @@ class Session:
 
     def tags(self, moment: Moment = END) -> Mapping[str, Tag]:
         """Return the tags by name, as of a moment."""
+        return {note.name: note for note in self.noted(moment).values() if isinstance(note, Tag)}
 
-        def work(snapshot: Snapshot | None) -> Mapping[str, Tag]:
-            tags: dict[str, Tag | None] = dict(snapshot.tags) if snapshot is not None else {}
+    def noted(self, moment: Moment = END) -> Mapping[str, Note]:
+        """Return the notes on the log by their keys, as of a moment."""
+
+        def work(snapshot: Snapshot | None) -> Mapping[str, Note]:
+            noted: dict[str, Note | None] = dict(snapshot.noted) if snapshot is not None else {}
             for record in self._since(snapshot, moment):
                 for event in record.commit.events:
-                    if event.key.startswith(f"{TAG}/"):
-                        name, verb = event.key.partition("/")[2], event.type.rpartition(".")[2]
-                        tags[name] = evolved(tags.get(name), verb, event.data)
-            return {name: tag for name, tag in tags.items() if tag is not None}
+                    if is_note(event.key):
+                        verb = event.type.rpartition(".")[2]
+                        noted[event.key] = evolved(event.key, noted.get(event.key), verb, event.data)
+            return {key: note for key, note in noted.items() if note is not None}
 
         return self._resume(moment, work)
 

@@ -15,8 +15,8 @@ from midonet.events import evolve, reactions
 from midonet.events.commit import Event
 from midonet.events.errors import Conflict, InUse, MidonetError, NotFound
 from midonet.events.model import KINDS, Entity, OnDelete
+from midonet.events.notes import note_event
 from midonet.events.pools import POOLS, allocate
-from midonet.events.tags import tag_event
 from midonet.events.topology import Topology
 
 __all__ = ["Draft", "drafting", "label"]
@@ -158,12 +158,12 @@ class Draft:
     def events(self) -> list[Event]:
         """Return what the draft comes to, one event per object, in the order in which they were first touched."""
         found = [self._event(object_id, old) for object_id, old in self._before.items()]
-        return [event for event in (*found, *self._tag_events()) if event is not None]
+        return [event for event in (*found, *self._note_events()) if event is not None]
 
-    def _tag_events(self) -> Iterator[Event | None]:
-        """Yield what became of tags; the few that there are hold no other mark of being touched."""
-        old, new = self._notes.tags, self.topology.tags
-        yield from (tag_event(name, old.get(name), new.get(name)) for name in {**old, **new})
+    def _note_events(self) -> Iterator[Event | None]:
+        """Yield what became of notes; the few that there are hold no other mark of being touched."""
+        old, new = self._notes.noted, self.topology.noted
+        yield from (note_event(key, old.get(key), new.get(key)) for key in {**old, **new})
 
     def _event(self, object_id: str, old: Entity | None) -> Event | None:
         new = self.topology.find(object_id)

@@ -7,7 +7,7 @@ deleted long ago. It explains and never decides; nothing here may be needed to f
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from midonet.events import tags
+from midonet.events import notes
 from midonet.events.commit import Commit, Event
 from midonet.events.errors import AmbiguousRef, NotFound
 from midonet.events.evolve import Change, created, deleted, updated
@@ -136,8 +136,8 @@ def describe(event: Event, names: Names) -> str:
     kind_name, _, object_id = event.key.partition("/")
     verb = event.type.rpartition(".")[2]
     kind = KINDS.get(kind_name)
-    if kind_name == tags.TAG:
-        return tags.describe(event)
+    if kind_name in notes.NOTES:
+        return notes.describe(event)
     if kind is None:
         return f"{event.key} {verb}"
     label = names.label(object_id)

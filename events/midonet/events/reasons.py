@@ -11,6 +11,8 @@ __all__ = ["REASONS"]
 
 _WORDS: Mapping[str, str] = {
     "bad-document": "A document or a list of parts is not of the expected shape.",
+    "bad-key": "A key of a view is one line of text.",
+    "bad-name": "A projection, service or node cannot be called so.",
     "bad-range": "The two ends are no range of addresses.",
     "bad-reference": "A reference is no text.",
     "bad-value": "A value is outside its type, its range or its choices.",
@@ -58,6 +60,7 @@ _WORDS: Mapping[str, str] = {
     "read-only": "The field is allocated or derived by the system.",
     "same-port": "A port cannot be its own service function.",
     "tag-taken": "The tag names another position.",
+    "too-many-keys": "A projection skips as many keys as it may.",
     "vip-exists": "The load balancer has that virtual address and port.",
     "vlan-and-no-vlan": "A packet cannot be in a VLAN and in none.",
     "vlan-mismatch": "The port is in another VLAN.",
