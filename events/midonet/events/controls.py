@@ -48,7 +48,9 @@ class ProjectionControl(Struct, frozen=True):
         if key in self.skipped:
             return self
         if len(self.skipped) == _MAX_SKIPPED:
-            raise InvalidValue(f"projection {self.name} skips {_MAX_SKIPPED} keys already", field="key", reason="too-many-keys")
+            raise InvalidValue(
+                f"projection {self.name} skips {_MAX_SKIPPED} keys already", field="key", reason="too-many-keys"
+            )
         return replace(self, skipped=(*self.skipped, key))
 
     def retrying(self, key: str | None) -> "ProjectionControl":

@@ -14,10 +14,11 @@ from time import monotonic
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from midonet.events import errors
 from midonet.events.settings import hidden, load, read_file, render, spell_out
-from midonet.services.settings import Settings
+from midonet.services.settings import Settings, node_name
 
 __all__ = ["command", "main"]
 
@@ -77,6 +78,7 @@ def run(*, config: str | None, print_config: bool, **flags: str | None) -> int:
     config = config or os.environ.get("MIDONET_CONFIG")
     file = read_file(Path(config)) if config else None
     settings = load(Settings, flags=flags, environ=os.environ, file=file)
+    settings = replace(settings, node=node_name(settings))
     if print_config:
         click.echo(render(settings), nl=False)
         return 0
@@ -93,7 +95,7 @@ def _serve(settings: Settings) -> int:
     daemon = Daemon(settings)
     http = HttpServer(settings.http, daemon.routes())
     click.echo(http.url)
-    daemon.start()
+    daemon.start(http.url)
     while signal.sigtimedwait(_STOP, _TICK) is None:
         daemon.tend()
     return _stop(daemon.stop)

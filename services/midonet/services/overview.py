@@ -20,6 +20,10 @@ __all__ = ["Line", "Overview", "lines", "page", "reasons"]
 class Overview(Struct, frozen=True, kw_only=True):
     """The daemon at one moment."""
 
+    node: str
+    """Its name in the cluster."""
+    node_error: str | None
+    """Who else has that name, if so."""
     log: str
     """Its URL, without a password."""
     head: Head
@@ -48,6 +52,7 @@ def reasons(now: Overview) -> list[str]:
         found.append(f"log: {now.log_error}")
     elif not now.caught_up:
         found.append(f"log: it is being read, position {now.head.position} so far")
+    found += [f"node: {now.node_error}"] if now.node_error is not None else []
     found += [f"service {service.name}: {service.reason}" for service in now.services if not service.healthy]
     found += [f"{_label(report)} {_standing(report)}" for report in now.projections if not report.ready]
     return found
@@ -56,6 +61,7 @@ def reasons(now: Overview) -> list[str]:
 def page(now: Overview) -> dict[str, Any]:
     """Return all of it as JSON values."""
     return {
+        "node": now.node,
         "log": now.log,
         "log_error": now.log_error,
         "head": msgspec.to_builtins(now.head),
