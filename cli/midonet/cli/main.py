@@ -47,6 +47,10 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "projection": ("views", "List the views made from the log and how far they are."),
         "wait": ("views", "Wait until a view shows a position of the log."),
     },
+    "Cluster": {
+        "cluster": ("cluster", "Show the nodes of the cluster and what each of them does."),
+        "service": ("services", "List services, and let them run or not."),
+    },
     "More": {
         "completion": ("completion", "Print the completion script of a shell."),
         "demo": ("demo", "Show the main job on real servers of its own."),

@@ -30,6 +30,8 @@ __all__ = ["Daemon"]
 _STOP_SECONDS = 7.5
 """What does not end by then is left behind: SIGTERM promises ten seconds."""
 
+_ASK_SECONDS = 2.0
+
 
 class Daemon:
     """Runs from `start` to `stop`; `overview` may be asked by any thread."""
@@ -124,8 +126,10 @@ class Daemon:
         }
 
     def _cluster(self) -> Page:
+        client = self._coordination.client
         try:
-            return json_page({"nodes": nodes(self._coordination)})
+            client.connect(_ASK_SECONDS)
+            return json_page({"nodes": nodes(client, self._settings.root)})
         except Unavailable as error:
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, error.message)
 

@@ -20,7 +20,8 @@ from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
 from msgspec import Struct
 
 from midonet.events.commit import canonical
-from midonet.events.errors import MidonetError, Unavailable
+from midonet.events.errors import MidonetError
+from midonet.projections.zookeeper.client import Client
 from midonet.services.coordination import Coordination
 from midonet.services.journal import note
 
@@ -140,11 +141,9 @@ def _decode(data: bytes) -> dict[str, Any]:
         return {}
 
 
-def nodes(coordination: Coordination) -> list[dict[str, Any]]:
-    """Return what all nodes say of themselves, by name; `Unavailable` without ZooKeeper."""
-    client, base = coordination.client, f"{coordination.root}/state/nodes"
-    if coordination.session is None:
-        raise Unavailable(f"ZooKeeper at {client.servers} does not answer", servers=client.servers)
+def nodes(client: Client, root: str) -> list[dict[str, Any]]:
+    """Return what all nodes say of themselves, by name; the client is connected. `Unavailable` without ZooKeeper."""
+    base = f"{root}/state/nodes"
     with client.failures():
         try:
             names = client.result(client.get_children_async(base))
