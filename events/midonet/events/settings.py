@@ -25,6 +25,7 @@ __all__ = [
     "Setting",
     "hidden",
     "load",
+    "parse_servers",
     "read_file",
     "render",
     "spell_out",
@@ -162,7 +163,8 @@ def _host_port(text: Any) -> str:
     return str(text).strip()
 
 
-def _servers(text: Any) -> str:
+def parse_servers(text: Any) -> str:
+    """Return `HOST:PORT,…` without spaces; `ValueError` says what is wrong."""
     return ",".join(_host_port(server) for server in str(text).split(","))
 
 
@@ -190,7 +192,7 @@ def _services(value: Any) -> dict[str, dict[str, Any]]:
 HostPort = Annotated[str, Format("host:port", _host_port)]
 """An address to listen on or to connect to."""
 
-Servers = Annotated[str, Format("servers", _servers)]
+Servers = Annotated[str, Format("servers", parse_servers)]
 """Addresses of equal servers, `HOST:PORT[,HOST:PORT…]`."""
 
 Services = Annotated[dict[str, dict[str, Any]], Format("services", _services)]

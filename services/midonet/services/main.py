@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from midonet.events import errors
 from midonet.events.settings import hidden, load, read_file, render, spell_out
-from midonet.services.settings import Settings, node_name
+from midonet.services.settings import Settings, effective
 
 __all__ = ["command", "main"]
 
@@ -78,11 +78,11 @@ def run(*, config: str | None, print_config: bool, **flags: str | None) -> int:
     config = config or os.environ.get("MIDONET_CONFIG")
     file = read_file(Path(config)) if config else None
     settings = load(Settings, flags=flags, environ=os.environ, file=file)
-    settings = replace(settings, node=node_name(settings))
+    in_use = effective(settings)
     if print_config:
-        click.echo(render(settings), nl=False)
+        click.echo(render(replace(settings, node=in_use.node)), nl=False)
         return 0
-    return _serve(settings)
+    return _serve(in_use)
 
 
 def _serve(settings: Settings) -> int:
