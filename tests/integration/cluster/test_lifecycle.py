@@ -83,6 +83,10 @@ def test_the_effective_settings_are_printed_and_are_a_configuration_file(tmp_pat
         "max_lag": 7.0,
         "node": "n1",
         "services": {"nsdb": {}},
+        "zookeeper_members": "127.0.0.1:2181:2888:3888",
+        "zookeeper_member": None,
+        "zookeeper_data": None,
+        "zookeeper_jars": None,
     }
     assert done.stderr == ""
 
