@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from midonet.cli import output, quick
 from midonet.cli.moments import END, Moment, parse
@@ -22,6 +22,9 @@ from midonet.events.log.snapshots import Snapshot, Snapshots
 from midonet.events.notes import Note, evolved, is_note
 from midonet.events.tags import Tag, is_name
 from midonet.events.topology import Topology
+
+if TYPE_CHECKING:
+    from midonet.events.log.store import Store
 
 __all__ = ["Session", "handle", "ordered"]
 
@@ -110,10 +113,14 @@ class Session:
 
     def head(self) -> Head:
         """Return the end of the log."""
+        if (store := self.kept()) is not None:
+            return store.topology.head
         return GENESIS if quick.absent(self.url) else quick.head(self.url)
 
     def topology(self) -> Topology:
-        """Return the topology as of `--at`."""
+        """Return the topology as of `--at`, only to be read."""
+        if self.moment == END and (store := self.kept()) is not None:
+            return store.topology
 
         def work(snapshot: Snapshot | None) -> Topology:
             topology = snapshot.topology() if snapshot is not None else Topology()
@@ -136,6 +143,11 @@ class Session:
     def _since(self, snapshot: Snapshot | None, moment: Moment) -> Iterator[Record]:
         after = snapshot.head if snapshot is not None else GENESIS
         return moment.upto(self.records(after), after.position)
+
+    def kept(self, *, create: bool = False) -> "Store | None":
+        """Return the store that a shell keeps open, at the head of the log; None outside of one or without a log."""
+        kept = self.settings.kept
+        return kept.store(self.url, self.snapshots, create=create) if kept is not None else None
 
     def open(self) -> Log:
         """Open the log itself; `Unavailable` if there is none."""

@@ -14,7 +14,7 @@ from midonet.events.errors import InvalidValue
 
 __all__ = ["ProjectionControl", "ServiceControl", "check_key", "check_word"]
 
-_WORD = re.compile(r"[^\W\d][\w.+-]{0,254}")
+_WORD = re.compile(r"\w[\w.+-]{0,254}")
 _MAX_KEY = 1_000
 _MAX_SKIPPED = 1_000
 
@@ -86,7 +86,7 @@ def check_word(text: str, what: str) -> str:
     """Return a name of a projection, service or node; `InvalidValue` if it can be none."""
     if _WORD.fullmatch(text) is None:
         raise InvalidValue(
-            f"{text[:80]!r} is no name for a {what}: a letter, then letters, digits and ._+-",
+            f"{text[:80]!r} is no name for a {what}: letters, digits and ._+-",
             field=what,
             reason="bad-name",
         )

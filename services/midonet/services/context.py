@@ -5,6 +5,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
 
+from midonet.events.command import Command
+from midonet.events.log import store
+from midonet.events.log.store import Result
 from midonet.events.settings import typed
 from midonet.projections.feed import Feed
 from midonet.projections.zookeeper import Client
@@ -13,6 +16,7 @@ from midonet.services.journal import note
 from midonet.services.meters import Meters
 from midonet.services.ownership import Leadership, Ownership
 from midonet.services.settings import Settings
+from midonet.services.writer import Writer, actor
 
 __all__ = ["Context"]
 
@@ -31,6 +35,8 @@ class Context(NamedTuple):
     """The service's own name."""
     node: str
     """Who this node is among those of the cluster."""
+    writer: Writer
+    """Writes commands to the log; `execute` does it in the service's name."""
     coordination: Coordination
     meters: Meters
     """Counters and gauges of the service, which `/metrics` shows."""
@@ -53,6 +59,15 @@ class Context(NamedTuple):
     def ownership(self, gained: Callable[[Lease], None], lost: Callable[[Lease], None]) -> Ownership:
         """Return a share in the service's items, to be started and stopped: each is held by one node."""
         return Ownership(self.coordination, self.name, gained, lost, self.crashed)
+
+    def execute(self, command: Command, reason: str | None = None, *, command_id: str | None = None) -> Result:
+        """Run a command on the log, in the name of the service, and wait until it is durable.
+
+        With a command id that follows from what is decided, several daemons that decide the same do it once. The feed
+        may take a moment to get there: `feed.reach(result.position, …)`. Raises as `Store.execute`.
+        """
+        context = store.Context(actor=actor(), channel=f"service:{self.name}", reason=reason, command_id=command_id)
+        return self.writer.execute(command, context)
 
     def note(self, level: int, message: str, **fields: Any) -> None:
         """Write one line into the daemon's journal, as `journal.note`."""

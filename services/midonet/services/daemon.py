@@ -24,6 +24,7 @@ from midonet.services.overview import Overview, lines, page, reasons
 from midonet.services.presence import Presence, nodes, this_process
 from midonet.services.roster import Roster
 from midonet.services.settings import Settings, node_name
+from midonet.services.writer import Writer
 
 __all__ = ["Daemon"]
 
@@ -40,11 +41,12 @@ class Daemon:
         self._settings = settings
         self._url = ""
         self._feed = Feed(lambda: open_log(settings.log))
+        self._writer = Writer(lambda: open_log(settings.log))
         self._caught_up = Event()
         self._stopping = Event()
         self._coordination = Coordination(settings.zookeeper, settings.root, node_name(settings))
         self._presence = Presence(self._coordination, self._card)
-        self._roster = Roster(settings, self._feed, self._coordination, self._caught_up)
+        self._roster = Roster(settings, self._feed, self._writer, self._coordination, self._caught_up)
         self._metrics = Metrics(self.overview, self._roster.meters)
         self._seen = self.overview()
         self._told = monotonic()
@@ -70,6 +72,7 @@ class Daemon:
             if not keeper.join(max(0.0, deadline - monotonic())):
                 note(logging.WARNING, "service did not stop in time", service=keeper.name)
         self._feed.stop()
+        self._writer.close()
         self._presence.stop()
         self._coordination.close()
 
@@ -113,6 +116,8 @@ class Daemon:
             services=tuple(keeper.status() for keeper in keepers),
             projections=tuple(each.report(self._settings.max_lag) for each in hosted),
             costs=tuple(each.costs for each in hosted),
+            details={keeper.name: keeper.details() for keeper in keepers},
+            gauges=tuple(gauge for keeper in keepers for gauge in keeper.gauges()),
         )
 
     def routes(self) -> Routes:

@@ -25,6 +25,7 @@ from midonet.services.keeper import Hold, Keeper
 from midonet.services.meters import Meters
 from midonet.services.service import GROUP, Service
 from midonet.services.settings import Settings
+from midonet.services.writer import Writer
 
 __all__ = ["Roster"]
 
@@ -39,11 +40,14 @@ class _Nothing(Struct):
 class Roster:
     """All services and their keepers; `caught_up` tells that the log has been read once."""
 
-    def __init__(self, settings: Settings, feed: Feed, coordination: Coordination, caught_up: Event) -> None:
+    def __init__(
+        self, settings: Settings, feed: Feed, writer: Writer, coordination: Coordination, caught_up: Event
+    ) -> None:
         self.keepers: dict[str, Keeper] = {}
         self.meters: dict[str, Meters] = {}
         self._settings = settings
         self._feed = feed
+        self._writer = writer
         self._coordination = coordination
         self._caught_up = caught_up
         self._notes: Mapping[str, Note] = {}
@@ -86,6 +90,7 @@ class Roster:
             crashed=crashed,
             name=name,
             node=self._coordination.node,
+            writer=self._writer,
             coordination=self._coordination,
             meters=self.meters[name],
         )

@@ -59,7 +59,7 @@ def test_a_control_is_reverted_unless_it_changed_since() -> None:
         world.run(Revert(1, invert(paused.events)))
 
 
-@pytest.mark.parametrize("op", [Pause(""), Pause("a b"), Skip("nsdb", ""), Skip("nsdb", "a\nb"), Enable("x", "1")])
+@pytest.mark.parametrize("op", [Pause(""), Pause("a b"), Skip("nsdb", ""), Skip("nsdb", "a\nb"), Enable("x", "-1")])
 def test_nonsense_is_refused(op: Op) -> None:
     with pytest.raises(InvalidValue):
         World().run(op)
