@@ -46,6 +46,8 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Views": {
         "projection": ("views", "List the views made from the log and how far they are."),
         "wait": ("views", "Wait until a view shows a position of the log."),
+        "replay": ("rebuilding", "Make a view as of a moment, in a place of its own."),
+        "service": ("services", "List the services of the cluster; enable and disable them."),
     },
     "More": {
         "completion": ("completion", "Print the completion script of a shell."),

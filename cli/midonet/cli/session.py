@@ -112,15 +112,16 @@ class Session:
         """Return the end of the log."""
         return GENESIS if quick.absent(self.url) else quick.head(self.url)
 
-    def topology(self) -> Topology:
-        """Return the topology as of `--at`."""
+    def topology(self, moment: Moment | None = None) -> Topology:
+        """Return the topology as of a moment, `--at` if none is given."""
+        until = self.moment if moment is None else moment
 
         def work(snapshot: Snapshot | None) -> Topology:
             topology = snapshot.topology() if snapshot is not None else Topology()
-            records = self._since(snapshot, self.moment)
+            records = self._since(snapshot, until)
             return self.snapshots.fold(topology, records)
 
-        return self._resume(self.moment, work)
+        return self._resume(until, work)
 
     @cached_property
     def snapshots(self) -> Snapshots:

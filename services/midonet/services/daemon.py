@@ -5,27 +5,35 @@ the rest from working, and no end of it removes anything from a target.
 """
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from importlib.metadata import entry_points
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from time import monotonic
 
 from midonet.events.errors import Misconfigured, UsageError, VerificationFailed
 from midonet.events.log import open_log
+from midonet.events.notes import runs
 from midonet.events.settings import hidden
 from midonet.projections.feed import Feed
+from midonet.projections.zookeeper.ledger import Ledger
 from midonet.services.context import Context
+from midonet.services.hosting import Hosted
 from midonet.services.http import Page, Routes, json_page
 from midonet.services.journal import SILENCE, dead_threads, note
 from midonet.services.keeper import Keeper
 from midonet.services.metrics import CONTENT_TYPE, Metrics
 from midonet.services.overview import Overview, lines, page, reasons
+from midonet.services.repairs import RepairsKeeper
 from midonet.services.service import GROUP
 from midonet.services.settings import Settings
 
 __all__ = ["Daemon"]
+
+_SHOWN = 20
+"""Repairs of each target that the status shows; the ledger has more."""
 
 _STOP_SECONDS = 7.5
 """What does not end by then is left behind: SIGTERM promises ten seconds."""
@@ -38,6 +46,8 @@ class Daemon:
         self._settings = settings
         self._feed = Feed(lambda: open_log(settings.log))
         self._caught_up = Event()
+        self._begun = Event()
+        self._obeying = Lock()
         self._stopping = Event()
         self._metrics = Metrics(self.overview)
         self._keepers: dict[str, Keeper] = {}
@@ -45,15 +55,15 @@ class Daemon:
             self._keepers[entry.name] = Keeper(
                 entry.name, entry.load, partial(Context, settings, self._feed), self._keepers
             )
+        self._repairs = RepairsKeeper(self._hosted, lambda: Ledger(settings.zookeeper, settings.root))
         self._seen = self.overview()
         self._told = monotonic()
 
     def start(self) -> None:
         """Follow the log and start the services; returns at once."""
         self._feed.start()
-        Thread(target=self._await_end, name="first-reading", daemon=True).start()
-        for keeper in self._keepers.values():
-            keeper.start()
+        Thread(target=self._begin, name="first-reading", daemon=True).start()
+        self._repairs.start()
 
     def stop(self) -> None:
         """End all services, at the same time, then the feed; give up on those that take too long."""
@@ -64,6 +74,7 @@ class Daemon:
         for keeper in self._keepers.values():
             if not keeper.join(max(0.0, deadline - monotonic())):
                 note(logging.WARNING, "service did not stop in time", service=keeper.name)
+        self._repairs.stop(max(0.0, deadline - monotonic()))
         self._feed.stop()
 
     def tend(self) -> None:
@@ -77,6 +88,7 @@ class Daemon:
         if isinstance(error, hopeless):
             raise error
         try:
+            self._obey()
             self._tell()
         except Exception as bug:  # noqa: BLE001 - a daemon that cannot say how it does can still do it
             note(logging.ERROR, "no overview", error=repr(bug))
@@ -91,7 +103,7 @@ class Daemon:
 
     def overview(self) -> Overview:
         """Return how everything is now."""
-        hosted = [each for keeper in self._keepers.values() for each in keeper.projections()]
+        hosted = self._hosted()
         return Overview(
             log=hidden(self._settings.log),
             head=self._feed.head,
@@ -100,7 +112,11 @@ class Daemon:
             services=tuple(keeper.status() for keeper in self._keepers.values()),
             projections=tuple(each.report(self._settings.max_lag) for each in hosted),
             costs=tuple(each.costs for each in hosted),
+            drift=tuple(repair for each in hosted for repair in each.repairs.newest(_SHOWN)),
         )
+
+    def _hosted(self) -> list[Hosted]:
+        return [each for keeper in self._keepers.values() for each in keeper.projections()]
 
     def routes(self) -> Routes:
         """Return the pages that are served over HTTP."""
@@ -119,10 +135,24 @@ class Daemon:
         found = reasons(self.overview())
         return json_page({"ready": not found, "reasons": found}, _verdict(found))
 
-    def _await_end(self) -> None:
+    def _begin(self) -> None:
+        """Start the services once the log says which ones; all of them if it cannot be read now."""
+        self._await_end(lambda: self._stopping.is_set() or self._feed.error is not None)
+        self._begun.set()
+        self._obey()
+        self._await_end(self._stopping.is_set)
+
+    def _await_end(self, enough: Callable[[], bool]) -> None:
         with suppress(VerificationFailed):  # it is shown as the log's error
-            self._feed.caught_up(self._stopping.is_set)
-            self._caught_up.set()
+            self._feed.caught_up(enough)
+            if not enough():
+                self._caught_up.set()
+
+    def _obey(self) -> None:
+        """Start and stop services as operators want it of this node."""
+        with self._obeying:
+            for keeper in self._keepers.values() if self._begun.is_set() and not self._stopping.is_set() else ():
+                keeper.let_run(runs(self._feed.noted, keeper.name, self._settings.node))
 
 
 def _verdict(troubles: list[str]) -> HTTPStatus:

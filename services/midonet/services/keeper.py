@@ -29,7 +29,7 @@ START_SECONDS = 15.0
 _HEALTH_SECONDS = 1.0
 _FIRST_RESTART, _LAST_RESTART = 1.0, 60.0
 
-Stage = Literal["waiting", "starting", "running", "failed", "stopping", "stopped"]
+Stage = Literal["waiting", "starting", "running", "failed", "stopping", "stopped", "disabled"]
 
 
 class ServiceStatus(Struct, frozen=True):
@@ -39,10 +39,10 @@ class ServiceStatus(Struct, frozen=True):
     state: Stage
     """`waiting` for a service that it needs; `failed` until the next attempt."""
     healthy: bool
-    reason: str | None
+    reason: str | None = None
     """Why it is not healthy."""
-    restarts: int
-    last_error: str | None
+    restarts: int = 0
+    last_error: str | None = None
 
 
 def describe(error: BaseException) -> str:
@@ -84,11 +84,13 @@ class Keeper:
         self._since = monotonic()
         self._reason: str | None = None
         self._life = 0
+        self._enabled = True
         self._restarts = 0
         self._last_error: str | None = None
 
     def start(self) -> None:
         """Begin to keep the service running."""
+        self._enabled = True
         self._stopping.clear()
         self._thread = Thread(target=self._run, name=f"service-{self.name}", daemon=True)
         self._thread.start()
@@ -97,6 +99,15 @@ class Keeper:
         """Ask the service to end; `join` waits for it."""
         self._stopping.set()
         self._wake.set()
+
+    def let_run(self, wanted: bool) -> None:  # noqa: FBT001 - it is what it is about
+        """Start or stop the service if it is not as operators want it; returns at once."""
+        if wanted and not self.alive:
+            self.start()
+        elif not wanted and self._enabled:
+            note(logging.INFO, "service is disabled", service=self.name)
+            self._enabled = False
+            self.stop()
 
     def join(self, seconds: float) -> bool:
         """Return whether the service ended within so many seconds."""
@@ -111,6 +122,10 @@ class Keeper:
 
     def status(self) -> ServiceStatus:
         """Return how the service is now."""
+        if not self._enabled and not self.alive:
+            return ServiceStatus(
+                self.name, "disabled", healthy=True, reason=None, restarts=self._restarts, last_error=self._last_error
+            )
         reason = self._trouble()
         return ServiceStatus(self.name, self._state, reason is None, reason, self._restarts, self._last_error)
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from midonet.events.commit import Head
+from midonet.projections.repairs import Repair
 from midonet.services.hosting import Costs, Report
 from midonet.services.keeper import ServiceStatus
 
@@ -31,6 +32,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     projections: tuple[Report, ...]
     costs: tuple[Costs, ...]
     """What each of the projections has cost, in the same order."""
+    drift: tuple[Repair, ...] = ()
+    """What others did to the targets lately, and was put right."""
 
 
 class Line(NamedTuple):
@@ -63,6 +66,7 @@ def page(now: Overview) -> dict[str, Any]:
         "reasons": reasons(now),
         "services": msgspec.to_builtins(now.services),
         "projections": msgspec.to_builtins(now.projections),
+        "drift": msgspec.to_builtins(now.drift),
     }
 
 

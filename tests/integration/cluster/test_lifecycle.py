@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import pytest
@@ -80,6 +81,8 @@ def test_the_effective_settings_are_printed_and_are_a_configuration_file(tmp_pat
         "http": "127.0.0.1:8181",
         "log_level": "debug",
         "reconcile_interval": 30.0,
+        "takeover_grace": 0.3,
+        "node": gethostname(),
         "max_lag": 7.0,
     }
     assert done.stderr == ""
