@@ -21,6 +21,7 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    inspect,
     make_url,
     select,
     update,
@@ -54,6 +55,9 @@ CHECKPOINTS = Table(
     Column("hash", Text, nullable=False),
     Column("replay", Text),  # what a replay made it of; kept by no daemon
 )
+
+_LOG = "commits"
+"""The table of a log (contract §1)."""
 
 _MAX_BYTES = 512 * 1024 * 1024
 """Of one value; PostgreSQL takes a gigabyte."""
@@ -126,8 +130,13 @@ class SqlTarget:
         self._checkpoint = checkpoint
 
     def replay(self) -> str | None:
-        """Return what a replay noted of this view, None if there is no view, or if it is a live one."""
+        """Return what a replay noted of this view, None if there is no view, or if it is a live one.
+
+        Raises `UsageError` for a database that holds a log: what is made of a log does not belong into it.
+        """
         with self._transaction() as connection:
+            if inspect(connection).has_table(_LOG):
+                raise UsageError(f"{self._url} holds a log; choose a database of its own for a view")
             _METADATA.create_all(connection)
             note: str | None = connection.execute(select(CHECKPOINTS.c.replay).where(self._here)).scalar()
             return note
