@@ -13,6 +13,7 @@ from midonet.events.command import Command, Op
 from midonet.events.history import Names, describe
 from midonet.events.log import Log, open_log
 from midonet.events.log.store import Context, Result, Store
+from midonet.events.notes import is_note
 from midonet.events.topology import Topology
 
 __all__ = ["LISTED", "attempt", "told", "value_of", "write"]
@@ -118,7 +119,8 @@ def told(result: Result, topology: Topology, listed: int | None) -> Iterator[str
     for event in result.events:
         names.note(event)
     for event in result.events[:listed]:
-        created = f" (id {event.key.partition('/')[2]})" if event.type.endswith(".created") else ""
+        has_id = event.type.endswith(".created") and not is_note(event.key)
+        created = f" (id {event.key.partition('/')[2]})" if has_id else ""
         yield clean(describe(event, names)) + created
     if listed is not None and len(result.events) > listed:
         yield f"and {len(result.events) - listed:,} changes more (-o json shows all)"

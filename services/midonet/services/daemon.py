@@ -15,18 +15,24 @@ from midonet.events.errors import Misconfigured, Unavailable, UsageError, Verifi
 from midonet.events.log import open_log
 from midonet.events.settings import hidden
 from midonet.projections.feed import Feed
+from midonet.projections.zookeeper.ledger import Ledger
 from midonet.services.card import card
 from midonet.services.coordination import Coordination
+from midonet.services.hosting import Hosted
 from midonet.services.http import Page, Routes, json_page, problem
 from midonet.services.journal import SILENCE, dead_threads, note
 from midonet.services.metrics import CONTENT_TYPE, Metrics
 from midonet.services.overview import Overview, lines, page, reasons
 from midonet.services.presence import Presence, nodes, this_process
+from midonet.services.repairs import RepairsKeeper
 from midonet.services.roster import Roster
 from midonet.services.settings import Settings, node_name
 from midonet.services.writer import Writer
 
 __all__ = ["Daemon"]
+
+_SHOWN = 20
+"""Repairs of each target that the status shows; the ledger has more."""
 
 _STOP_SECONDS = 7.5
 """What does not end by then is left behind: SIGTERM promises ten seconds."""
@@ -48,6 +54,7 @@ class Daemon:
         self._presence = Presence(self._coordination, self._card)
         self._roster = Roster(settings, self._feed, self._writer, self._coordination, self._caught_up)
         self._metrics = Metrics(self.overview, self._roster.meters)
+        self._repairs = RepairsKeeper(self._hosted, lambda: Ledger(settings.zookeeper, settings.root))
         self._seen = self.overview()
         self._told = monotonic()
 
@@ -60,6 +67,7 @@ class Daemon:
         Thread(target=self._await_end, name="first-reading", daemon=True).start()
         for keeper in self._roster.keepers.values():
             keeper.start()
+        self._repairs.start()
 
     def stop(self) -> None:
         """End all services, at the same time, then the feed; give up on those that take too long."""
@@ -71,6 +79,7 @@ class Daemon:
         for keeper in keepers:
             if not keeper.join(max(0.0, deadline - monotonic())):
                 note(logging.WARNING, "service did not stop in time", service=keeper.name)
+        self._repairs.stop(max(0.0, deadline - monotonic()))
         self._feed.stop()
         self._writer.close()
         self._presence.stop()
@@ -104,8 +113,7 @@ class Daemon:
 
     def overview(self) -> Overview:
         """Return how everything is now."""
-        keepers = list(self._roster.keepers.values())
-        hosted = [each for keeper in keepers for each in keeper.projections()]
+        keepers, hosted = list(self._roster.keepers.values()), self._hosted()
         return Overview(
             node=self._coordination.node,
             node_error=self._presence.trouble,
@@ -118,7 +126,11 @@ class Daemon:
             costs=tuple(each.costs for each in hosted),
             details={keeper.name: keeper.details() for keeper in keepers},
             gauges=tuple(gauge for keeper in keepers for gauge in keeper.gauges()),
+            drift=tuple(repair for each in hosted for repair in each.repairs.newest(_SHOWN)),
         )
+
+    def _hosted(self) -> list[Hosted]:
+        return [each for keeper in list(self._roster.keepers.values()) for each in keeper.projections()]
 
     def routes(self) -> Routes:
         """Return the pages that are served over HTTP."""

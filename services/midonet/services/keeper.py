@@ -48,10 +48,10 @@ class ServiceStatus(Struct, frozen=True):
     """`waiting` for the log or a service that it needs; `failed` until the next attempt; `disabled` by somebody."""
     healthy: bool
     """Whether it does its work, or has none to do: it is disabled."""
-    reason: str | None
+    reason: str | None = None
     """Why it is not healthy, or disabled."""
-    restarts: int
-    last_error: str | None
+    restarts: int = 0
+    last_error: str | None = None
 
 
 def describe(error: BaseException) -> str:

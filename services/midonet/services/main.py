@@ -96,9 +96,18 @@ def _serve(settings: Settings) -> int:
     http = HttpServer(settings.http, daemon.routes())
     click.echo(http.url)
     daemon.start(http.url)
-    while signal.sigtimedwait(_STOP, _TICK) is None:
+    while not _asked(_TICK):
         daemon.tend()
     return _stop(daemon.stop)
+
+
+def _asked(seconds: float) -> bool:
+    """Wait so long for a signal that asks to end; return whether one came.
+
+    After SIGSTOP and SIGCONT CPython returns what nobody sent, where the time was over meanwhile.
+    """
+    info = signal.sigtimedwait(_STOP, seconds)
+    return info is not None and info.si_signo in _STOP
 
 
 def _stop(stop: Callable[[], Any]) -> int:
@@ -107,7 +116,7 @@ def _stop(stop: Callable[[], Any]) -> int:
     stopping.start()
     status, deadline = 0, monotonic() + _STOP_SECONDS
     while stopping.is_alive() and monotonic() < deadline and not status:
-        status = _INTERRUPTED if signal.sigtimedwait(_STOP, _TICK / 10) else 0
+        status = _INTERRUPTED if _asked(_TICK / 10) else 0
     sys.stdout.flush()
     os._exit(status)
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from midonet.events.commit import Head
+from midonet.projections.repairs import Repair
 from midonet.services.hosting import Costs, Report
 from midonet.services.keeper import ServiceStatus
 from midonet.services.service import Gauge
@@ -40,6 +41,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     """What services have to say of themselves, by name."""
     gauges: tuple[Gauge, ...] = ()
     """Figures of the services."""
+    drift: tuple[Repair, ...] = ()
+    """What others did to the targets lately, and was put right."""
 
 
 class Line(NamedTuple):
@@ -75,6 +78,7 @@ def page(now: Overview) -> dict[str, Any]:
         "services": msgspec.to_builtins(now.services),
         "projections": msgspec.to_builtins(now.projections),
         "details": {name: dict(details) for name, details in now.details.items() if details},
+        "drift": msgspec.to_builtins(now.drift),
     }
 
 

@@ -14,8 +14,8 @@ from time import monotonic
 
 from msgspec import Struct
 
-from midonet.events.errors import UsageError, VerificationFailed
-from midonet.events.notes import Note, runs
+from midonet.events.errors import UsageError
+from midonet.events.notes import runs
 from midonet.events.settings import typed
 from midonet.projections.feed import Feed
 from midonet.services.context import Context
@@ -50,7 +50,6 @@ class Roster:
         self._writer = writer
         self._coordination = coordination
         self._caught_up = caught_up
-        self._notes: Mapping[str, Note] = {}
         self._looked = monotonic()
         found = {entry.name: entry for entry in entry_points(group=GROUP)}
         _check(settings, found)
@@ -58,12 +57,7 @@ class Roster:
             self._add(entry)
 
     def tend(self) -> list[Keeper]:
-        """Take note of what operators want; return the keepers of services that were found just now."""
-        try:
-            with self._feed.reading() as topology:
-                self._notes = dict(topology.noted)
-        except VerificationFailed:  # what was wanted last holds on
-            pass
+        """Return the keepers of services that were found just now."""
         if monotonic() - self._looked < _LOOK_SECONDS:
             return []
         self._looked = monotonic()
@@ -101,7 +95,7 @@ class Roster:
             return Hold("disabled", reason)
         if not self._caught_up.is_set():
             return None if cls.early else Hold("waiting", "waits for the log to be read")
-        if not runs(self._notes, name, self._coordination.node):
+        if not runs(self._feed.noted, name, self._coordination.node):
             return Hold("disabled", f"disabled by a command: `midoctl service enable {name}` lets it run")
         return None
 

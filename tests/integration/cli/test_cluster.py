@@ -51,7 +51,7 @@ def test_the_nodes_their_services_and_what_they_lack(midoctl: Midoctl, start: Ca
 
     rows = {row["name"]: row for row in midoctl.ok("service", "list")}
     assert rows["vtep"]["enabled"] is True
-    assert rows["vtep"]["on_nodes"] == {"n2": False}
+    assert rows["vtep"]["nodes"] == {"n2": "disabled"}
     assert rows["vtep"]["states"] == {"n1": "running", "n2": "disabled"}
     assert "n2: disabled" in midoctl("service", "list").out
     assert "service vtep on node n2: disabled" in midoctl("log").out
@@ -60,10 +60,10 @@ def test_the_nodes_their_services_and_what_they_lack(midoctl: Midoctl, start: Ca
 
 
 def test_a_service_that_is_not_installed_here_is_told(midoctl: Midoctl) -> None:
-    run = midoctl("service", "disable", "vtpe")
-    assert run.status == 0
-    assert "no service 'vtpe' is installed here; did you mean vtep?" in run.err
-    midoctl.refused(3, "service", "disable", "no such thing")
+    assert "--unknown" in midoctl.refused(4, "service", "disable", "vtpe")["message"]
+    assert midoctl.ok("service", "disable", "elsewhere", "--unknown")["position"] == 1
+    assert "elsewhere" in midoctl("service", "list").out
+    midoctl.refused(3, "service", "disable", "no such thing", "--unknown")
     assert midoctl.ok("service", "enable", "vtep")["events"] == []
 
 
