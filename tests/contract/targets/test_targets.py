@@ -21,7 +21,16 @@ _ORDERS = 3
 _ATTEMPTS = 40
 _BYTES = (40, 150, 400, 900, 1_800, 4_000)
 
+_QUICK = ("one goes while another comes", "a port moves")
+
 EACH = pytest.mark.parametrize("name", SCENARIOS)
+SOME = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in _QUICK else [pytest.mark.nightly]) for name in SCENARIOS]
+)
+"""All scenarios at night, some in between."""
+
+WIRED = pytest.mark.parametrize("place", ["zookeeper", "ovsdb"], indirect=True)
+"""Places behind a wire that can be cut."""
 
 
 class CrashError(BaseException):
@@ -109,7 +118,7 @@ def run(place: Place, name: str, play: Callable[[Bringer, Steps], None], count: 
     assert place.foreign() == foreign
 
 
-@EACH
+@SOME
 def test_step_by_step(place: Place, name: str) -> None:
     def play(bringer: Bringer, order: Steps) -> None:
         for step in order:
@@ -129,7 +138,7 @@ def test_all_at_once(place: Place, name: str) -> None:
     run(place, name, play)
 
 
-@EACH
+@SOME
 def test_in_many_small_transactions(place: Place, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zookeeper_batches, "_MAX_OPERATIONS", 2)
     small = {"batch": 2} if "Switch" in type(place).__name__ else {}
@@ -142,7 +151,7 @@ def test_in_many_small_transactions(place: Place, name: str, monkeypatch: pytest
     run(place, name, play)
 
 
-@EACH
+@SOME
 def test_twice(place: Place, name: str) -> None:
     def play(bringer: Bringer, order: Steps) -> None:
         bringer.bring_in_the_end()
@@ -181,7 +190,7 @@ class Crashing:
         return counted
 
 
-@EACH
+@SOME
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_crash_at_any_operation(place: Place, name: str, *, after: bool) -> None:
     def play(bringer: Bringer, order: Steps) -> None:
@@ -202,9 +211,8 @@ def test_a_crash_at_any_operation(place: Place, name: str, *, after: bool) -> No
 
 
 def cut_somewhere(place: Place, name: str, sizes: Sequence[int]) -> None:
-    if place.proxy is None:
-        pytest.skip("there is no wire")
     proxy = place.proxy
+    assert proxy is not None
 
     def play(bringer: Bringer, order: Steps) -> None:
         for number, step in enumerate(order):
@@ -217,12 +225,14 @@ def cut_somewhere(place: Place, name: str, sizes: Sequence[int]) -> None:
     run(place, name, play, count=1)
 
 
-@pytest.mark.parametrize("name", ["one goes while another comes", "many at once"])
+@WIRED
+@pytest.mark.parametrize("name", ["one goes while another comes", "all of it goes"])
 def test_the_wire_is_cut_in_the_middle(place: Place, name: str) -> None:
     cut_somewhere(place, name, _BYTES)
 
 
 @pytest.mark.nightly
+@WIRED
 @EACH
 def test_the_wire_is_cut_at_any_byte(place: Place, name: str) -> None:
     for size in range(1, 1_200, 67):
