@@ -150,6 +150,8 @@ def test_a_person_at_the_prompt(typist: pexpect.spawn, network: Midoctl) -> None
     say(typist, "", "@1", "db", "@2", "web")
     say(typist, "bridge set @1 --tenant acme", "bridge db: tenant none → acme", " 3>")
     say(typist, "bridge set @3 --tenant acme", "the last list has 2 entries")
+    network.ok("bridge", "create", "elsewhere")
+    say(typist, "bridge list", "@2", "elsewhere", " 4>")
     say(typist, "sett acme", "[acme]>")
     say(typist, "bridge list", "@1", "only bridges of tenant")
     say(typist, "bridge show @2", "the last list has 1 entries")
