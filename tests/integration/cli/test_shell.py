@@ -78,6 +78,8 @@ def test_lines_on_the_command_line(midoctl: Midoctl, tmp_path: Path) -> None:
     assert (run.status, run.out.splitlines()[-1]) == (0, "web")
     assert midoctl.refused(2, "shell", "-e", "head", "-f", "x")["code"] == "usage"
     assert midoctl.refused(2, "shell", "-f", str(tmp_path / "none"))["code"] == "usage"
+    for place in (str(tmp_path), "/proc/self/mem", "/dev/zero"):
+        assert midoctl.refused(2, "shell", "-f", place)["code"] == "usage"
     assert midoctl("shell", "-e", "bridge list extra").err.startswith("midoctl: -e:1: ")
 
 
