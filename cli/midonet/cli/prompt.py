@@ -20,7 +20,7 @@ from midonet.cli.session import Session
 from midonet.cli.settings import Settings
 from midonet.cli.text import clean, hide_secrets
 
-__all__ = ["converse", "log_name"]
+__all__ = ["converse", "last_word", "log_name"]
 
 _INTERRUPTED = 130
 _HINT = 60
@@ -112,7 +112,7 @@ class _Completer(Completer):
         del complete_event
         text = document.text_before_cursor
         words = split_arg_string(text)
-        start = _last_word(text)
+        start = last_word(text)
         incomplete = words.pop() if text[start:] and words else ""
         if words[:1] == ["midoctl"]:
             words.pop(0)
@@ -148,7 +148,7 @@ def _tenants(settings: Settings) -> list[str]:
         return []
 
 
-def _last_word(text: str) -> int:
+def last_word(text: str) -> int:
     """Return where the word begins at whose end the cursor is; quotes hold words together."""
     start, quote, escaped = 0, "", False
     for place, character in enumerate(text):
