@@ -111,7 +111,7 @@ class Lines:
             failed += [status] if status else []
             if failed and (status > _SIGNALLED or not keep_going):
                 break
-        if len(failed) > 1:
+        if len(failed) > 1 and self.settings.get("output") == "table":
             output.note(f"midoctl: {len(failed):,} lines failed")
         return failed[0] if failed else 0
 

@@ -49,6 +49,8 @@ def test_the_first_line_that_fails_ends_it(midoctl: Midoctl) -> None:
         "2 lines failed",
     ]
     assert midoctl.ok("head")["position"] == 3
+    run = midoctl("-o", "json", "shell", "--keep-going", stdin=text)
+    assert [json.loads(line)["error"]["code"] for line in run.err.splitlines()] == ["not-found", "usage"]
     run = midoctl("-o", "json", "shell", stdin=text)
     assert json.loads(run.err)["error"]["details"]["line"] == "stdin:3"
 
