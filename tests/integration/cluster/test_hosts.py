@@ -117,7 +117,7 @@ def test_nobody_is_dead_while_zookeeper_is_away(scene: Make, start: Start) -> No
             daemon = stage.daemon()
             eventually(partial(registered, stage, host), PATIENT)
             server.kill()
-            eventually(lambda: daemon.has_logged("hosts are unknown for now"), PATIENT)
+            eventually(lambda: daemon.has_logged("cannot act for now"), PATIENT)
             assert not daemon.has_logged("host is dead")
             server.start()
             eventually(
