@@ -140,7 +140,7 @@ def test_it_is_the_same_on_a_kafka_log(scene: Make, start: Start, kafka: Kafka, 
 
     def bound() -> bool:
         stage.store.refresh()
-        return stage.store.topology.get("port", port).host == host
+        return bool(stage.store.topology.get("port", port).host == host)
 
     eventually(bound, PATIENT)
     assert [commit.channel for commit in commits(stage)].count("service:containers") == 1
