@@ -142,6 +142,8 @@ def test_learned_routes_are_listed_and_marked(agent: Agent, site: Midoctl) -> No
     assert "LEARNED" in site("route", "list").out
     assert len(site.ok("route", "list", "--at", "1")) == 1
     assert "198.51" not in site("export").out
+    shell = site("shell", stdin=b"route list\nbridge create more\nroute list\nexport\n")
+    assert (shell.status, shell.out.count("198.51")) == (0, 2), "learned routes are never a part of the topology"
 
 
 def test_status_of_pools_members_and_containers(agent: Agent, site: Midoctl) -> None:
