@@ -75,6 +75,8 @@ def test_a_living_agent_gets_its_host_and_keeps_it(stage: Scene, start: Start) -
     eventually(partial(registered, stage, second), PATIENT)
     assert hosts(stage)[first].name == "renamed"
     assert daemon.has_logged("host is registered")
+    eventually(lambda: daemon.status()["details"]["hosts"].keys() == {first, second}, PATIENT)
+    assert "midonet_hosts_alive 2.0\n" in daemon.get("/metrics")[1]
 
 
 def test_a_killed_agent_is_told_dead_within_its_session(stage: Scene, start: Start, zk_root: str) -> None:
