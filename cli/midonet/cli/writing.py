@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from midonet.cli import output, quick
+from midonet.cli.kinds import KIND_HELP
 from midonet.cli.session import Session, handle, ordered
 from midonet.cli.settings import Settings
 from midonet.cli.text import clean
@@ -59,10 +60,26 @@ def attempt(
 ) -> tuple[Result, Topology]:
     """Run a command as the options say; return what became of it, and the topology with it (without it if dry)."""
     with ExitStack() as stack:
-        log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
-        store = Store.open(log, session.snapshots)
+        store = _store(session, stack, dry_run=dry_run)
         before(store)
+        _take_precautions(session, command, store)
         return store.execute(command, _context(session.settings, defaults), dry_run=dry_run), store.topology
+
+
+def _take_precautions(session: Session, command: Command, store: Store) -> None:
+    if session.settings.get("zookeeper"):
+        from midonet.cli.precautions import take
+
+        store.refresh()
+        take(session, command, store.topology)
+
+
+def _store(session: Session, stack: ExitStack, *, dry_run: bool) -> Store:
+    kept = session.kept(create=not dry_run)
+    if kept is not None:
+        return kept
+    log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
+    return Store.open(log, session.snapshots)
 
 
 def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:
@@ -111,7 +128,8 @@ def told(result: Result, topology: Topology, listed: int | None) -> Iterator[str
     for event in result.events:
         names.note(event)
     for event in result.events[:listed]:
-        created = f" (id {event.key.partition('/')[2]})" if event.type.endswith(".created") else ""
+        kind, _, object_id = event.key.partition("/")
+        created = f" (id {object_id})" if event.type.endswith(".created") and kind in KIND_HELP else ""
         yield clean(describe(event, names)) + created
     if listed is not None and len(result.events) > listed:
         yield f"and {len(result.events) - listed:,} changes more (-o json shows all)"

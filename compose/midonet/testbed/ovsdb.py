@@ -6,7 +6,7 @@ from typing import Literal
 
 from midonet.testbed.server import LOOPBACK, Server, accepts, run
 
-__all__ = ["OvsdbServer", "Schema"]
+__all__ = ["OvsdbServer", "Schema", "schema_file"]
 
 Schema = Literal["hardware_vtep", "Open_vSwitch", "OVN_Northbound", "OVN_Southbound"]
 
@@ -25,6 +25,11 @@ _ROOTS: dict[Schema, str] = {
 }
 
 
+def schema_file(schema: Schema) -> Path:
+    """Return where Open vSwitch keeps a schema."""
+    return _SCHEMAS / _FILES[schema]
+
+
 class OvsdbServer(Server):
     """One ovsdb-server with one database, on TCP and on a Unix socket.
 
@@ -40,6 +45,7 @@ class OvsdbServer(Server):
         self.port = self.lease_port(host)
         self.sock = self.directory / "db.sock"
         self._database = self.directory / "db"
+        self._control = self.directory / "ctl"
 
     @property
     def tcp(self) -> tuple[str, int]:
@@ -48,7 +54,7 @@ class OvsdbServer(Server):
 
     def prepare(self) -> None:
         """Create the database with its root row, as a switch that was just unpacked has it."""
-        run("ovsdb-tool", "create", self._database, _SCHEMAS / _FILES[self.schema])
+        run("ovsdb-tool", "create", self._database, schema_file(self.schema))
         insert = f'["{self.schema}", {{"op": "insert", "table": "{_ROOTS[self.schema]}", "row": {{}}}}]'
         run("ovsdb-tool", "transact", self._database, insert)
 
@@ -59,7 +65,7 @@ class OvsdbServer(Server):
             self._database,
             f"--remote=punix:{self.sock}",
             f"--remote=ptcp:{self.port}:{self.host}",
-            f"--unixctl={self.directory / 'ctl'}",
+            f"--unixctl={self._control}",
             "--no-chdir",
             "-vsyslog:off",
         ]

@@ -83,7 +83,9 @@ class Vtep(Entity, frozen=True, kw_only=True):
     ] = None
     tunnel_ips: Annotated[
         tuple[IpAddress, ...],
-        Meta(description="Its own tunnel addresses, the preferred one first; what the switch says where there is none."),
+        Meta(
+            description="Its own tunnel addresses, the preferred one first; what the switch says where there is none."
+        ),
     ] = ()
     replication: Annotated[
         Literal["service-node", "source-node"],

@@ -91,6 +91,10 @@ class VtepTarget:
             self._transact(client, claim)
         return watch.load()
 
+    def peek(self) -> Checkpoint:
+        """Return the checkpoint as the connection knows it, position 0 if there is none."""
+        return self._connected().watch.checkpoint() or Checkpoint()
+
     def write(self, delta: Mapping[Key, Value | None], checkpoint: Checkpoint) -> None:
         """Write values (None: remove) and the checkpoint; a large delta in several transactions, checkpoint last.
 

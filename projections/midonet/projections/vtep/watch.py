@@ -59,6 +59,11 @@ class Watch:
         if heard is not None:
             self._hear(heard)
 
+    def checkpoint(self) -> Checkpoint | None:
+        """Return the checkpoint that is there."""
+        with self._lock:
+            return self._actual.checkpoint
+
     def claim(self) -> list[Operation]:
         """Return the operations that give the database a checkpoint, if it has none."""
         with self._lock:
