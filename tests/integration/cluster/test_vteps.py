@@ -105,7 +105,7 @@ def connected(daemon: ClusterDaemon) -> bool:
 def test_stations_behind_one_switch_are_reached_directly_from_the_other(rack: Rack) -> None:
     first, second = rack.switch(), rack.switch()
     one, two = rack.place(first, "172.31.9.1"), rack.place(second, "172.31.9.2")
-    rack.daemon()
+    daemon = rack.daemon()
     rack.vtep_settles(one, first)
     rack.vtep_settles(two, second)
     learn(first, rack.name, "00:11:22:AA:BB:CC", "172.31.9.1", "10.0.0.7")
@@ -122,6 +122,7 @@ def test_stations_behind_one_switch_are_reached_directly_from_the_other(rack: Ra
     learn(first, rack.name, mac(2), "172.31.9.1")
     eventually(lambda: mac(2) in rack.macs(second))
     assert rack.macs(second)[mac(1)] == ("172.31.0.1", ""), "the operator's word goes first"
+    assert [each["repairs"] for each in daemon.status()["projections"]] == [0, 0, 0], "news is no drift"
 
 
 def test_what_was_learned_outlives_every_daemon_and_a_switch_that_is_away(rack: Rack) -> None:

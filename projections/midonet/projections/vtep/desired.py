@@ -99,6 +99,26 @@ class VtepProjection:
                 value = self._watched.get(address)
         return value
 
+    def origin(self, key: Key) -> int | None:
+        """Return the commit that last changed what a key's value is made of; None if no object says anything of it."""
+        return max((entity.position for entity in self._sources(key)), default=None)
+
+    def _sources(self, key: Key) -> Iterator[Entity]:
+        get = self._topology.get
+        match key:
+            case ("switch", name):
+                found = [get("bridge", bridge_id(name))]
+            case ("binding", port, vlan):
+                found = [get("vtep-binding", one) for one in self._bindings.get((port, vlan), ())]
+            case ("ucast", name, mac):
+                bound = self._bridges.get(bridge_id(name))
+                entries = [get("mac-entry", one) for one in bound.macs.get(mac, ())] if bound is not None else []
+                found = [*entries, *(get("port", entry.port) for entry in entries)]
+            case _:
+                vtep = get("vtep", self._vtep)
+                found = [vtep, get("tunnel-zone", vtep.tunnel_zone) if vtep and vtep.tunnel_zone else None]
+        yield from (entity for entity in found if entity is not None)
+
     # -- values
 
     def _switch(self, bridge: str) -> int | None:
