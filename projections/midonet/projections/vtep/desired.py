@@ -14,7 +14,7 @@ from midonet.events.model.underlay import Host, TunnelZone, Vtep, VtepBinding
 from midonet.events.topology import Topology
 from midonet.projections.vtep.bound import Bound, forget, note
 from midonet.projections.vtep.learned import Held, Learned, News, Place, Station
-from midonet.projections.vtep.names import SOURCE_NODE, UNKNOWN_DST, Key, Value, bridge_id, switch_name
+from midonet.projections.vtep.names import SOURCE_NODE, UNKNOWN_DST, Key, Value, bridge_id, is_locator, switch_name
 from midonet.projections.vtep.stations import choose
 from midonet.projections.vtep.underlay import own_addresses, underlay
 
@@ -158,7 +158,7 @@ class VtepProjection:
             return None
         own = self._addresses_of(chosen.vtep)
         address = own[0] if own and chosen.address not in own else chosen.address
-        return address, bound.ip(mac) or chosen.ip
+        return (address, bound.ip(mac) or chosen.ip) if is_locator(address) else None
 
     def _strangers(self, bound: Bound, held: Held) -> Iterator[Station]:
         """Yield the station that a row was written for by somebody who could read a VTEP that we cannot."""
