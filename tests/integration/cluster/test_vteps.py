@@ -206,6 +206,35 @@ def test_the_state_of_a_switch_is_published_and_shown(rack: Rack) -> None:
     eventually(lambda: state(rack, vtep).get("faults", "absent") == [], 30)
 
 
+def test_a_host_that_dies_floods_no_more_until_it_is_back(rack: Rack) -> None:
+    switch, second = rack.switch(), rack.create("host", name="hv2", flooding_proxy_weight=9)
+    members = [{"host": rack.host, "address": "172.31.0.1"}, {"host": second, "address": "172.31.0.2"}]
+    rack.set("tunnel-zone", rack.zone, members=members)
+    vtep = rack.place(switch, "172.31.9.1")
+    daemon = rack.daemon()
+    rack.vtep_settles(vtep, switch)
+
+    def proxy() -> Any:
+        return read_rows(*switch.tcp)["mcast", rack.name, "unknown-dst"]
+
+    with kazoo(rack) as agents:
+        for host in (rack.host, second):
+            agents.create(f"{rack.root}/state/hosts/{host}", b"{}", ephemeral=True, makepath=True)
+        time.sleep(1)
+        assert proxy() == ("172.31.0.2",)
+        agents.delete(f"{rack.root}/state/hosts/{second}")
+        eventually(lambda: proxy() == ("172.31.0.1",))
+        before = switch.table("Mcast_Macs_Remote")
+        daemon.kill()
+        daemon.start()
+        eventually(lambda: connected(daemon))
+        time.sleep(1)
+        assert switch.table("Mcast_Macs_Remote") == before, "who is dead is known to the next daemon as well"
+        agents.create(f"{rack.root}/state/hosts/{second}", b"{}", ephemeral=True)
+        eventually(lambda: proxy() == ("172.31.0.2",))
+    assert [each["repairs"] for each in daemon.status()["projections"]] == [0, 0]
+
+
 def test_what_is_no_vtep_is_named_so_and_met_again_when_it_is_one(rack: Rack) -> None:
     with OvsdbServer("Open_vSwitch") as other:
         vtep = rack.create("vtep", management_ip=other.host, management_port=other.port)

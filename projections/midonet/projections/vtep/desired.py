@@ -18,10 +18,13 @@ from midonet.projections.vtep.names import SOURCE_NODE, UNKNOWN_DST, Key, Value,
 from midonet.projections.vtep.stations import choose
 from midonet.projections.vtep.underlay import own_addresses, underlay
 
-__all__ = ["HEARD", "TOUCHED", "VtepProjection"]
+__all__ = ["HEARD", "HOSTS", "TOUCHED", "VtepProjection"]
 
 HEARD = "vtep-heard"
 """Kind of a change that tells what a switch reported: `id` is the VTEP, `new` the `News`."""
+
+HOSTS = "vtep-hosts"
+"""Kind of a change that tells that other hosts are dead than before."""
 
 TOUCHED = "vtep-touched"
 """Kind of a change that only names keys, in `new`, which are to be looked at again."""
@@ -50,6 +53,7 @@ class VtepProjection:
             "tunnel-zone": self._zone_changed,
             "vtep": self._vtep_changed,
             "vtep-binding": self._binding_changed,
+            HOSTS: lambda *_: self._underlay_changed(),
             TOUCHED: lambda _, keys: keys,
         }
         self.attach(Topology())

@@ -14,11 +14,12 @@ import msgspec
 
 from midonet.events.evolve import Change
 from midonet.events.topology import Topology
-from midonet.projections.vtep import HEARD, Fleet, Heard, Learned, News, Step
+from midonet.projections.vtep import HEARD, HOSTS, Fleet, Heard, Learned, News, Step
 from midonet.services.context import Context
 from midonet.services.hosting import Hosted
 from midonet.services.journal import note
 from midonet.services.service import Gauge, Health, Service
+from midonet.services.vtep.hosts import DeadHosts
 from midonet.services.vtep.kept import Kept, VtepState, address
 from midonet.services.vtep.publisher import Publisher
 from midonet.services.vtep.retired import Cleaner
@@ -27,6 +28,10 @@ __all__ = ["VtepService"]
 
 _TICK = 0.5
 """Seconds between two looks at what waits for others."""
+
+_HOSTS_SECONDS = 1.0
+"""Seconds for which ZooKeeper may say which hosts are dead before the first switch is kept: else those would be elected
+once more."""
 
 
 class VtepService(Service):
@@ -43,6 +48,7 @@ class VtepService(Service):
         self._begun = False
         self._cleaner = Cleaner(context.feed, context.settings.log)
         self._publisher = Publisher(context.settings.zookeeper, context.settings.root, self._states)
+        self._hosts = DeadHosts(context.settings.zookeeper, context.settings.root, self._bury)
         self._threads = [
             Thread(target=self._run, name="vteps", daemon=True),
             Thread(target=self._listen, name="vteps-learned", daemon=True),
@@ -54,6 +60,7 @@ class VtepService(Service):
             thread.start()
         self._cleaner.start()
         self._publisher.start()
+        self._hosts.start()
 
     def stop(self) -> None:
         """Leave every VTEP as it is."""
@@ -64,7 +71,8 @@ class VtepService(Service):
             if thread.is_alive():
                 thread.join()
         self.context.feed.unsubscribe(self)
-        ends = [*(hosted.stop for hosted in self.projections()), self._cleaner.stop, self._publisher.stop]
+        others = [self._cleaner.stop, self._publisher.stop, self._hosts.stop]
+        ends = [*(hosted.stop for hosted in self.projections()), *others]
         with ThreadPoolExecutor(len(ends)) as pool:
             list(pool.map(lambda end: end(), ends))
 
@@ -119,6 +127,7 @@ class VtepService(Service):
     def _run(self) -> None:
         try:
             self.context.feed.caught_up(self._stopping.is_set)
+            self._hosts.looked.wait(_HOSTS_SECONDS)
             self.context.feed.subscribe(self)
             while not self._stopping.is_set():
                 self._begun |= self._steps.empty()
@@ -143,6 +152,14 @@ class VtepService(Service):
         kept = Kept(self.context.feed, self._learned, step, interval, lambda *said: self._sayings.put(said))
         self._hosted[step.vtep] = kept
         kept.start()
+
+    # -- the thread that looks at the hosts
+
+    def _bury(self, dead: frozenset[str]) -> None:
+        with self.context.feed.reading():
+            self._learned.dead = dead
+            for kept in list(self._hosted.values()):
+                kept.note(Change(HOSTS, kept.vtep, None, dead))
 
     # -- the thread that listens to the switches
 
