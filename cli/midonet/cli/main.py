@@ -46,6 +46,11 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Views": {
         "projection": ("views", "List the views made from the log and how far they are."),
         "wait": ("views", "Wait until a view shows a position of the log."),
+        "replay": ("rebuilding", "Make a view as of a moment, in a place of its own."),
+    },
+    "Cluster": {
+        "cluster": ("cluster", "Show the nodes of the cluster and what each of them does."),
+        "service": ("services", "List services, and let them run or not."),
     },
     "More": {
         "describe": ("describe", "Show what a kind is: fields, values, references, what deleting one does."),

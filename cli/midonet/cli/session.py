@@ -121,17 +121,18 @@ class Session:
             return store.topology.head
         return GENESIS if quick.absent(self.url) else quick.head(self.url)
 
-    def topology(self) -> Topology:
-        """Return the topology as of `--at`, only to be read."""
-        if self.moment == END and (store := self.kept()) is not None:
+    def topology(self, moment: Moment | None = None) -> Topology:
+        """Return the topology as of a moment, `--at` if none is given, only to be read."""
+        until = self.moment if moment is None else moment
+        if until == END and (store := self.kept()) is not None:
             return store.topology
 
         def work(snapshot: Snapshot | None) -> Topology:
             topology = snapshot.topology() if snapshot is not None else Topology()
-            records = self._since(snapshot, self.moment)
+            records = self._since(snapshot, until)
             return self.snapshots.fold(topology, records)
 
-        return self._resume(self.moment, work)
+        return self._resume(until, work)
 
     @cached_property
     def snapshots(self) -> Snapshots:

@@ -6,7 +6,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from midonet.cli import output, quick
-from midonet.cli.kinds import KIND_HELP
 from midonet.cli.session import Session, handle, ordered
 from midonet.cli.settings import Settings
 from midonet.cli.text import clean
@@ -14,6 +13,7 @@ from midonet.events.command import Command, Op
 from midonet.events.history import Names, describe
 from midonet.events.log import Log, open_log
 from midonet.events.log.store import Context, Result, Store
+from midonet.events.notes import is_note
 from midonet.events.topology import Topology
 
 __all__ = ["LISTED", "attempt", "told", "value_of", "write"]
@@ -128,8 +128,8 @@ def told(result: Result, topology: Topology, listed: int | None) -> Iterator[str
     for event in result.events:
         names.note(event)
     for event in result.events[:listed]:
-        kind, _, object_id = event.key.partition("/")
-        created = f" (id {object_id})" if event.type.endswith(".created") and kind in KIND_HELP else ""
+        has_id = event.type.endswith(".created") and not is_note(event.key)
+        created = f" (id {event.key.partition('/')[2]})" if has_id else ""
         yield clean(describe(event, names)) + created
     if listed is not None and len(result.events) > listed:
         yield f"and {len(result.events) - listed:,} changes more (-o json shows all)"
