@@ -4,7 +4,7 @@ Every VTEP has a runner of its own: one that cannot be reached delays no other.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -18,7 +18,8 @@ from midonet.projections.vtep import HEARD, HOSTS, Fleet, Heard, Learned, News, 
 from midonet.services.context import Context
 from midonet.services.hosting import Hosted
 from midonet.services.journal import note
-from midonet.services.service import Gauge, Health, Service
+from midonet.services.service import Health, Service
+from midonet.services.vtep.figures import Figures
 from midonet.services.vtep.hosts import DeadHosts
 from midonet.services.vtep.kept import Kept, VtepState, address
 from midonet.services.vtep.publisher import Publisher
@@ -46,6 +47,7 @@ class VtepService(Service):
         self._hosted: dict[str, Kept] = {}
         self._stopping = Event()
         self._begun = False
+        self._figures = Figures(context.meters)
         self._cleaner = Cleaner(context.feed, context.settings.log)
         self._publisher = Publisher(context.settings.zookeeper, context.settings.root, self._states)
         self._hosts = DeadHosts(context.settings.zookeeper, context.settings.root, self._bury)
@@ -88,21 +90,6 @@ class VtepService(Service):
         """Return what is known of the switches, and of those that are to be cleared."""
         states = sorted(self._states().values(), key=lambda state: state.address)
         return {"vteps": msgspec.to_builtins(states), "retired": self._cleaner.waiting()}
-
-    def gauges(self) -> Iterator[Gauge]:
-        """Yield what can be counted of the switches."""
-        for state in self._states().values():
-            labels = {"vtep": state.id, "target": state.address}
-            connected = state.connection == "connected"
-            yield Gauge("midonet_vtep_connected", "Whether the switch is connected.", float(connected), labels)
-            if connected:
-                faults = [*(state.faults or ()), *(fault for port in state.ports for fault in port.faults or ())]
-                up = sum(session.state == "up" for session in state.bfd)
-                yield Gauge("midonet_vtep_local_macs", "Stations behind its ports.", state.local_macs or 0, labels)
-                yield Gauge("midonet_vtep_faults", "Faults that the switch tells.", len(faults), labels)
-                yield Gauge("midonet_vtep_tunnels", "Tunnels of the switch.", len(state.bfd), labels)
-                yield Gauge("midonet_vtep_tunnels_up", "Tunnels that BFD finds up.", up, labels)
-        yield Gauge("midonet_vtep_retired", "Deleted VTEPs that may keep their rows.", len(self._cleaner.waiting()), {})
 
     def _states(self) -> dict[str, VtepState]:
         return {kept.vtep: kept.state() for kept in list(self._hosted.values())}
@@ -169,6 +156,7 @@ class VtepService(Service):
                 self._hear()
                 for kept in list(self._hosted.values()):
                     kept.retry_refused()
+                self._figures.show(self._states().values(), len(self._cleaner.waiting()))
         except Exception as error:  # noqa: BLE001 - as in _run
             self.context.crashed(error)
 
