@@ -21,6 +21,7 @@ from kazoo.protocol.serialization import Watch
 from kazoo.protocol.states import EVENT_TYPE_MAP, WatchedEvent
 
 from midonet.events.errors import Unavailable
+from midonet.projections.zookeeper.handler import Handler
 from midonet.projections.zookeeper.requests import AddWatch, MultiRead, NodeRead
 
 __all__ = ["Client"]
@@ -40,7 +41,7 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
     """A client of the servers `hosts` (`HOST:PORT,…`); `session_timeout` in seconds."""
 
     def __init__(self, hosts: str, session_timeout: float = 6.0) -> None:
-        super().__init__(hosts, timeout=session_timeout, connection_retry=_RECONNECT, logger=_quiet)
+        super().__init__(hosts, session_timeout, handler=Handler(), connection_retry=_RECONNECT, logger=_quiet)
         self.servers = hosts
         self.patience = session_timeout + 2.0
         """Seconds after which a call that was not answered is given up."""
