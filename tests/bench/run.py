@@ -8,6 +8,7 @@ from statistics import median
 
 import msgspec
 from bulk import bulk
+from commanders import commanders
 from commands import batched, single
 from figures import Row, spread
 from kafka_log import single_on_kafka
@@ -15,16 +16,21 @@ from latency import latency
 from replay import replay
 from rich.console import Console
 from rich.table import Table
+from vtep_peer import vtep, vtep_drift, vtep_sync
 
 Bench = Callable[..., Iterator[Row]]
 
 BENCHES: Mapping[str, Bench] = {
     "single": single,
     "batched": batched,
+    "commanders": commanders,
     "replay": replay,
     "kafka": single_on_kafka,
     "latency": latency,
     "apply": bulk,
+    "vtep": vtep,
+    "vtep-sync": vtep_sync,
+    "vtep-drift": vtep_drift,
 }
 
 

@@ -16,11 +16,11 @@ from midonet.cli import output
 from midonet.cli.command import Group, in_paragraphs
 from midonet.cli.guard import report
 from midonet.cli.kinds import KIND_HELP
-from midonet.cli.settings import Settings
+from midonet.cli.settings import Settings, shared_option
 from midonet.cli.text import shortened
 from midonet.events.errors import UsageError
 
-__all__ = ["main", "root"]
+__all__ = ["main", "root", "run"]
 
 _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Declare": {
@@ -47,9 +47,16 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "projection": ("views", "List the views made from the log and how far they are."),
         "wait": ("views", "Wait until a view shows a position of the log."),
         "replay": ("rebuilding", "Make a view as of a moment, in a place of its own."),
-        "service": ("services", "List the services of the cluster; enable and disable them."),
+    },
+    "Cluster": {
+        "cluster": ("cluster", "Show the nodes of the cluster and what each of them does."),
+        "service": ("services", "List services, and let them run or not."),
     },
     "More": {
+        "describe": ("describe", "Show what a kind is: fields, values, references, what deleting one does."),
+        "shell": ("shell", "Run commands one after the other, typed or from a file, on one open log."),
+        "help": ("helping", "Show the help of a command, or a topic: refs, moments, filters and more."),
+        "man": ("man", "Write the man pages of all commands."),
         "completion": ("completion", "Print the completion script of a shell."),
         "demo": ("demo", "Show the main job on real servers of its own."),
     },
@@ -78,7 +85,8 @@ def _load(name: str) -> click.Command:
         from midonet.cli.objects import kind_group
 
         return kind_group(name)
-    found: click.Command = getattr(import_module(f"midonet.cli.{_MODULES[name]}"), name.replace("-", "_"))
+    module = import_module(f"midonet.cli.{_MODULES[name]}")
+    found: click.Command = getattr(module, {"help": "help_"}.get(name, name))
     return found
 
 
@@ -103,9 +111,10 @@ root = Group(
     },
     load=_load,
     params=[
+        shared_option("tenant"),
         click.Option(
             ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version."
-        )
+        ),
     ],
     callback=click.pass_context(_overview),
     invoke_without_command=True,
@@ -117,13 +126,16 @@ root = Group(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; return the exit code (contract §2)."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    settings = Settings(os.environ)
+    return run(list(sys.argv[1:] if argv is None else argv), Settings(os.environ))
+
+
+def run(words: list[str], settings: Settings, where: str | None = None) -> int:
+    """Run one command line with settings of its own; `where` it was read is said with an error."""
     try:
         status = _run(words, settings)
         output.flush()
     except BaseException as error:  # noqa: BLE001 - whatever it is, a person gets one clear line
-        return report(error, settings, words)
+        return report(error, settings, words, where)
     return status
 
 

@@ -1,17 +1,18 @@
 """`midoctl service`: which services there are, and whether they are to run; the daemons obey within a second."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from midonet.cli import output
+from midonet.cli.cluster import told
 from midonet.cli.command import Command, Group, command
 from midonet.cli.session import Session
 from midonet.cli.settings import WRITE
 from midonet.events.command import Enable
 from midonet.events.controls import ServiceControl
-from midonet.events.errors import NotFound
+from midonet.events.errors import NotFound, Unavailable
 from midonet.events.notes import Note, runs
 
 __all__ = ["service"]
@@ -25,48 +26,54 @@ def _installed() -> list[str]:
     return sorted({entry.name for entry in entry_points(group=_GROUP)})
 
 
-@command(
-    "list", shared=("at",), examples="  midoctl service list\n  midoctl service list --cluster http://127.0.0.1:8181"
-)
+@command("list", shared=("at",), examples="  midoctl service list\n  midoctl service list --zookeeper 127.0.0.1:2181")
 def _list(session: Session) -> None:
     """List the services that are installed here or spoken of on the log, and whether they are to run.
 
-    With --cluster also how they do on that node.
+    With --zookeeper or --cluster also how they do on every node.
     """
     noted = session.noted(session.moment)
-    url = session.settings.get("cluster")
-    doing = {str(each["name"]): each for each in _told(url)} if url else {}
+    states = _states(session)
     spoken_of = {note.name for note in noted.values() if isinstance(note, ServiceControl)}
-    rows = [_row(name, noted, doing) for name in sorted({*_installed(), *spoken_of, *doing})]
-    columns = ["name", "enabled", "nodes", *(["state", "reason"] if url else [])]
+    rows = [_row(name, noted, states.get(name, {})) for name in sorted({*_installed(), *spoken_of, *states})]
+    columns = ["name", "enabled", "nodes", *(["states"] if states else [])]
     session.print(
         rows,
         names=lambda: [str(row["name"]) for row in rows],
-        text=lambda: output.table(columns, [[_cell(row.get(column)) for column in columns] for row in rows]),
+        text=lambda: output.table(columns, [[_cell(row[column]) for column in columns] for row in rows]),
     )
 
 
-def _row(name: str, noted: Mapping[str, Note], doing: Mapping[str, Any]) -> dict[str, Any]:
+def _states(session: Session) -> Mapping[str, Mapping[str, str]]:
+    """Return the state of each service by node, if an option says where to ask and somebody answers."""
+    if not (session.settings.get("cluster") or session.settings.get("zookeeper")):
+        return {}
+    try:
+        nodes = told(session.settings)
+    except Unavailable as error:
+        session.note(f"states are not known: {error.message}")
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    for node in nodes:
+        for name, service in (node.get("services") or {}).items():
+            found.setdefault(name, {})[node["node"]] = service["state"]
+    return found
+
+
+def _row(name: str, noted: Mapping[str, Note], states: Mapping[str, str]) -> dict[str, Any]:
     controls = (note for note in noted.values() if isinstance(note, ServiceControl) and note.name == name)
-    nodes = {note.node: note.enabled for note in controls if note.node is not None}
-    state = {field: doing[name].get(field) for field in ("state", "reason")} if name in doing else {}
-    return {"name": name, "enabled": runs(noted, name), "nodes": nodes, **state}
+    nodes = {note.node: _word(note.enabled) for note in controls if note.node is not None}
+    return {"name": name, "enabled": runs(noted, name), "nodes": nodes, "states": dict(states)}
+
+
+def _word(enabled: bool) -> str:  # noqa: FBT001 - one value
+    return "enabled" if enabled else "disabled"
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{node}: {'enabled' if enabled else 'disabled'}" for node, enabled in value.items())
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _told(url: str) -> Iterable[Mapping[str, Any]]:
-    from midonet.cli.http import get_json
-
-    status = get_json(f"{url.rstrip('/')}/status")
-    services = status.get("services") if isinstance(status, dict) else None
-    if not isinstance(services, list) or not all(isinstance(each, dict) and "name" in each for each in services):
-        raise NotFound("what answers there is no midonet-cluster: it tells no services")
-    return services
+        return ", ".join(f"{node}: {word}" for node, word in sorted(value.items()))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _switch(verb: str, text: str, *, enabled: bool) -> Command:

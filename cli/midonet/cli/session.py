@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from midonet.cli import output, quick
 from midonet.cli.moments import END, Moment, parse
@@ -22,6 +22,9 @@ from midonet.events.log.snapshots import Snapshot, Snapshots
 from midonet.events.notes import Note, evolved, is_note
 from midonet.events.tags import Tag, is_name
 from midonet.events.topology import Topology
+
+if TYPE_CHECKING:
+    from midonet.events.log.store import Store
 
 __all__ = ["Session", "handle", "ordered"]
 
@@ -44,6 +47,10 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def at_end(self, work: Callable[..., Any], *arguments: Any) -> None:
+        """Call a function when the command is over, however it ends."""
+        self._stack.callback(work, *arguments)
 
     # Reading
 
@@ -110,11 +117,15 @@ class Session:
 
     def head(self) -> Head:
         """Return the end of the log."""
+        if (store := self.kept()) is not None:
+            return store.topology.head
         return GENESIS if quick.absent(self.url) else quick.head(self.url)
 
     def topology(self, moment: Moment | None = None) -> Topology:
-        """Return the topology as of a moment, `--at` if none is given."""
+        """Return the topology as of a moment, `--at` if none is given, only to be read."""
         until = self.moment if moment is None else moment
+        if until == END and (store := self.kept()) is not None:
+            return store.topology
 
         def work(snapshot: Snapshot | None) -> Topology:
             topology = snapshot.topology() if snapshot is not None else Topology()
@@ -137,6 +148,11 @@ class Session:
     def _since(self, snapshot: Snapshot | None, moment: Moment) -> Iterator[Record]:
         after = snapshot.head if snapshot is not None else GENESIS
         return moment.upto(self.records(after), after.position)
+
+    def kept(self, *, create: bool = False) -> "Store | None":
+        """Return the store that a shell keeps open, at the head of the log; None outside of one or without a log."""
+        kept = self.settings.kept
+        return kept.store(self.url, self.snapshots, create=create) if kept is not None else None
 
     def open(self) -> Log:
         """Open the log itself; `Unavailable` if there is none."""

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from midonet.cli import output
+from midonet.cli.reported import Seen
 from midonet.cli.session import ordered
+from midonet.cli.text import clean
 from midonet.events.history import Names, word
 from midonet.events.model import Entity, Kind, plain
 from midonet.events.topology import Topology
 
-__all__ = ["object_card", "object_table"]
+__all__ = ["field_values", "object_card", "object_table"]
 
 _SHORT_ID = 8
 """Characters of an id that a terminal shows; they are enough to name the object again."""
@@ -17,9 +19,9 @@ _OWN_COLUMN = 1 / 3
 """Share of the objects that must have a value for the field to get a column."""
 
 
-def object_card(topology: Topology, kind: Kind, entity: Entity) -> str:
-    """Return every field of an object, references with name and id."""
-    return output.table([], list(_lines(kind, entity, Names(topology.find))))
+def object_card(topology: Topology, kind: Kind, entity: Entity, reported: Sequence[tuple[str, str]] = ()) -> str:
+    """Return every field of an object, references with name and id; then what is reported of it."""
+    return output.table([], [*_lines(kind, entity, Names(topology.find)), *reported])
 
 
 def _lines(kind: Kind, entity: Entity, names: Names) -> Iterator[tuple[str, str]]:
@@ -27,15 +29,52 @@ def _lines(kind: Kind, entity: Entity, names: Names) -> Iterator[tuple[str, str]
         spec = kind.fields.get(name)
         text = word(spec, data, names)
         named = spec is not None and spec.ref is not None and isinstance(data, str) and text != data
-        yield name, f"{text} ({data})" if named else text
+        yield name, f"{text} ({_shown_id(data)})" if named else text
 
 
-def object_table(topology: Topology, kind: Kind, found: Sequence[Entity]) -> str:
-    """Return one line for each object; fields that few of them have share the last column."""
+def field_values(topology: Topology, kind: Kind, entity: Entity, fields: Sequence[str]) -> str:
+    """Return the bare values of some fields, one per line; nothing where there is none."""
+    return "\n".join(map(clean, _Chosen(kind, fields, Names(topology.find)).row(entity)))
+
+
+def object_table(seen: Seen, found: Sequence[Entity], fields: Sequence[str] = (), *, numbered: bool = False) -> str:
+    """Return one line for each object, with these fields or else those that tell them apart.
+
+    Fields that few of them have share a column, and what is reported comes last unless fields were chosen; `numbered`
+    adds what a shell calls them, `@1` and so on.
+    """
     if not found:
         return ""
-    table = _Table(kind, found, Names(topology.find))
-    return output.table(table.headers, [table.row(entity) for entity in found])
+    names = Names(seen.topology.find)
+    table = _Chosen(seen.kind, fields, names) if fields else _Table(seen.kind, found, names)
+    places = [[f"@{place}"] if numbered else [] for place in range(1, len(found) + 1)]
+    reported = () if fields else seen.headers
+    headers = [*(["@"] if numbered else []), *table.headers, *(name.replace("_", " ") for name in reported)]
+    cells = [seen.cells(entity.id) if reported else [] for entity in found]
+    rows = [place + table.row(entity) + last for place, entity, last in zip(places, found, cells, strict=True)]
+    return output.table(headers, rows, keep=2 + numbered)
+
+
+class _Chosen:
+    """Just the fields that somebody wants to see."""
+
+    def __init__(self, kind: Kind, fields: Sequence[str], names: Names) -> None:
+        self._kind = kind
+        self._fields = fields
+        self._names = names
+
+    @property
+    def headers(self) -> list[str]:
+        """What the columns are called."""
+        return [field.replace("_", " ") for field in self._fields]
+
+    def row(self, entity: Entity) -> list[str]:
+        """Return the cells of an object."""
+        data = plain(entity)
+        return [self._cell(field, data[field]) for field in self._fields]
+
+    def _cell(self, field: str, value: Any) -> str:
+        return "" if value in (None, [], ()) else word(self._kind.fields.get(field), value, self._names)
 
 
 class _Table:
@@ -64,7 +103,14 @@ class _Table:
         place = [str(data["index"])] if "index" in self._kind.fields else []
         said = [f"{name} {self._cell(name, data)}" for name in self._rest if _says(self._kind, name, entity)]
         rest = [", ".join(said)] if self._rest else []
-        return [*first, _shown_id(entity), *owner, *place, *(self._cell(name, data) for name in self._columns), *rest]
+        return [
+            *first,
+            _shown_id(entity.id),
+            *owner,
+            *place,
+            *(self._cell(name, data) for name in self._columns),
+            *rest,
+        ]
 
     def _owner(self, data: dict[str, Any]) -> str:
         several = len(self._kind.cls.OWNER) > 1
@@ -86,5 +132,5 @@ def _says(kind: Kind, name: str, entity: Entity) -> bool:
     return getattr(entity, name) not in (None, (), kind.fields[name].default)
 
 
-def _shown_id(entity: Entity) -> str:
-    return entity.id[:_SHORT_ID] if output.on_terminal() else entity.id
+def _shown_id(object_id: str) -> str:
+    return object_id[:_SHORT_ID] if output.on_terminal() else object_id

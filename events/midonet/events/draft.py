@@ -119,11 +119,14 @@ class Draft:
     def _check(self, old: Entity | None, entity: Entity) -> None:
         for field, target in KINDS[entity.KIND].targets(entity):
             wanted = KINDS[entity.KIND].ref_of[field].kind
-            if self.topology.get(wanted, target) is None and target not in self._before:
+            found = self.topology.get(wanted, target)
+            if found is None and target not in self._before:
                 raise NotFound(
                     f"{label(entity)}: {field}: there is no {wanted.replace('|', ' or ')} {target}",
                     field=field,
                 )
+            if found is not None and found.EXCLUSIVE:
+                _refuse_stranger(entity, field, found)
         for fields, other in self.topology.sharing(entity):
             raise Conflict(
                 f"{label(entity)} has the same {' and '.join(fields)} as {label(self.topology.find(other) or entity)}",
@@ -176,6 +179,18 @@ class Draft:
         for object_id, old in reversed(self._before.items()):
             self.topology.swap(object_id, old)
         self.topology.put_back(self._notes)
+
+
+def _refuse_stranger(entity: Entity, field: str, target: Entity) -> None:
+    """Raise `Conflict` if a field that people set refers to what is there for another object only."""
+    spec = KINDS[entity.KIND].fields[field.partition(".")[0]]
+    if target.follows is not None and entity.follows is None and not spec.derived:
+        raise Conflict(
+            f"{label(entity)}: {field}: {label(target)} follows {target.follows} and is for nothing else",
+            field=field,
+            other=target.id,
+            reason="follows-another",
+        )
 
 
 @contextmanager

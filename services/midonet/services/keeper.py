@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from threading import Event, Thread
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -19,9 +19,9 @@ from midonet.projections.backoff import Backoff
 from midonet.services.context import Context
 from midonet.services.hosting import Hosted
 from midonet.services.journal import note
-from midonet.services.service import Service
+from midonet.services.service import Gauge, Service
 
-__all__ = ["START_SECONDS", "Keeper", "ServiceStatus", "describe"]
+__all__ = ["START_SECONDS", "Hold", "Keeper", "ServiceStatus", "Stage", "describe"]
 
 START_SECONDS = 15.0
 """A service that has not started by then counts as failed, though it may still come."""
@@ -29,7 +29,15 @@ START_SECONDS = 15.0
 _HEALTH_SECONDS = 1.0
 _FIRST_RESTART, _LAST_RESTART = 1.0, 60.0
 
-Stage = Literal["waiting", "starting", "running", "failed", "stopping", "stopped", "disabled"]
+T = TypeVar("T")
+Stage = Literal["waiting", "starting", "running", "failed", "disabled", "stopping", "stopped"]
+
+
+class Hold(NamedTuple):
+    """Why a service is not to run at the moment."""
+
+    state: Stage
+    reason: str
 
 
 class ServiceStatus(Struct, frozen=True):
@@ -37,10 +45,11 @@ class ServiceStatus(Struct, frozen=True):
 
     name: str
     state: Stage
-    """`waiting` for a service that it needs; `failed` until the next attempt."""
+    """`waiting` for the log or a service that it needs; `failed` until the next attempt; `disabled` by somebody."""
     healthy: bool
+    """Whether it does its work, or has none to do: it is disabled."""
     reason: str | None = None
-    """Why it is not healthy."""
+    """Why it is not healthy, or disabled."""
     restarts: int = 0
     last_error: str | None = None
 
@@ -60,7 +69,7 @@ class Keeper:
     """One service and the thread that looks after it.
 
     `load` returns its class, `context` makes its context from the function that reports a crash, `others` are all
-    keepers by name, for the services that it needs.
+    keepers by name, for the services that it needs; `held` says why it is not to run now, if so.
     """
 
     def __init__(
@@ -69,12 +78,14 @@ class Keeper:
         load: Callable[[], type[Service]],
         context: Callable[[Callable[[BaseException], None]], Context],
         others: Mapping[str, "Keeper"],
+        held: Callable[[type[Service]], Hold | None] = lambda _: None,
     ) -> None:
         self.name = name
         self.running = Event()
         self._load = load
         self._context = context
         self._others = others
+        self._held = held
         self._stopping = Event()
         self._wake = Event()
         self._crash: BaseException | None = None
@@ -84,13 +95,11 @@ class Keeper:
         self._since = monotonic()
         self._reason: str | None = None
         self._life = 0
-        self._enabled = True
         self._restarts = 0
         self._last_error: str | None = None
 
     def start(self) -> None:
         """Begin to keep the service running."""
-        self._enabled = True
         self._stopping.clear()
         self._thread = Thread(target=self._run, name=f"service-{self.name}", daemon=True)
         self._thread.start()
@@ -99,15 +108,6 @@ class Keeper:
         """Ask the service to end; `join` waits for it."""
         self._stopping.set()
         self._wake.set()
-
-    def let_run(self, wanted: bool) -> None:  # noqa: FBT001 - it is what it is about
-        """Start or stop the service if it is not as operators want it; returns at once."""
-        if wanted and not self.alive:
-            self.start()
-        elif not wanted and self._enabled:
-            note(logging.INFO, "service is disabled", service=self.name)
-            self._enabled = False
-            self.stop()
 
     def join(self, seconds: float) -> bool:
         """Return whether the service ended within so many seconds."""
@@ -122,21 +122,31 @@ class Keeper:
 
     def status(self) -> ServiceStatus:
         """Return how the service is now."""
-        if not self._enabled and not self.alive:
-            return ServiceStatus(
-                self.name, "disabled", healthy=True, reason=None, restarts=self._restarts, last_error=self._last_error
-            )
         reason = self._trouble()
-        return ServiceStatus(self.name, self._state, reason is None, reason, self._restarts, self._last_error)
+        healthy = reason is None or self._state == "disabled"
+        return ServiceStatus(self.name, self._state, healthy, reason, self._restarts, self._last_error)
 
     def projections(self) -> Sequence[Hosted]:
         """Return the projections that the service keeps, if it runs."""
         service = self._service
+        return self._told(service.projections, ()) if service is not None else ()
+
+    def details(self) -> Mapping[str, Any]:
+        """Return what the service has to say of itself, if it runs."""
+        service = self._service
+        return self._told(service.details, {}) if service is not None else {}
+
+    def gauges(self) -> Sequence[Gauge]:
+        """Return the service's own figures, if it runs."""
+        service = self._service
+        return self._told(lambda: tuple(service.gauges()), ()) if service is not None else ()
+
+    def _told(self, ask: Callable[[], T], nothing: T) -> T:
         try:
-            return service.projections() if service is not None else ()
+            return ask()
         except Exception as error:  # noqa: BLE001 - an add-on's fault is its own
             self._crashed(error)
-            return ()
+            return nothing
 
     def _trouble(self) -> str | None:
         if self._state == "starting" and monotonic() - self._since > START_SECONDS:
@@ -178,18 +188,27 @@ class Keeper:
         self._life += 1
         self._enter("starting")
         cls = self._load()
-        if not self._await(cls.needs):
+        if not (self._await_turn(cls) and self._await(cls.needs)):
             return
         service = cls(self._context(partial(self._report, self._life)))
         try:
             service.start()
             self._service = service
-            self._watch(service)
+            self._watch(cls, service)
         finally:
             self._service = None
             self.running.clear()
             with suppress(Exception):  # it ends either way; what broke it matters more than what broke while it ended
                 service.stop()
+
+    def _await_turn(self, cls: type[Service]) -> bool:
+        """Return whether it is to run; if not, the daemon ends."""
+        while (hold := self._held(cls)) is not None and not self._stopping.is_set():
+            if (hold.state, hold.reason) != (self._state, self._reason):
+                self._enter(*hold)
+            self._wake.wait(_HEALTH_SECONDS)
+            self._wake.clear()
+        return not self._stopping.is_set()
 
     def _await(self, needs: Sequence[str]) -> bool:
         """Return whether the services that are needed run; if not, there is no more need for this one."""
@@ -203,10 +222,10 @@ class Keeper:
         self._enter("starting")
         return True
 
-    def _watch(self, service: Service) -> None:
+    def _watch(self, cls: type[Service], service: Service) -> None:
         self._enter("running")
         self.running.set()
-        while not self._stopping.is_set():
+        while not (self._stopping.is_set() or self._held(cls)):
             self._wake.clear()
             if self._crash is not None:
                 raise self._crash

@@ -14,10 +14,11 @@ from time import monotonic
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from midonet.events import errors
 from midonet.events.settings import hidden, load, read_file, render, spell_out
-from midonet.services.settings import Settings
+from midonet.services.settings import Settings, effective
 
 __all__ = ["command", "main"]
 
@@ -80,10 +81,11 @@ def run(*, config: str | None, print_config: bool, **flags: str | None) -> int:
     config = config or os.environ.get("MIDONET_CONFIG")
     file = read_file(Path(config)) if config else None
     settings = load(Settings, flags=flags, environ=os.environ, file=file)
+    in_use = effective(settings)
     if print_config:
-        click.echo(render(settings), nl=False)
+        click.echo(render(replace(settings, node=in_use.node)), nl=False)
         return 0
-    return _serve(settings)
+    return _serve(in_use)
 
 
 def _serve(settings: Settings) -> int:
@@ -97,7 +99,7 @@ def _serve(settings: Settings) -> int:
     daemon = Daemon(settings)
     http = HttpServer(settings.http, daemon.routes())
     click.echo(http.url)
-    daemon.start()
+    daemon.start(http.url)
     while not _asked(_TICK):
         daemon.tend()
     return _stop(daemon.stop)

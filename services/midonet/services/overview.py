@@ -4,7 +4,7 @@ Pure: everything here is a function of immutable values.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,6 +14,7 @@ from midonet.events.commit import Head
 from midonet.projections.repairs import Repair
 from midonet.services.hosting import Costs, Report
 from midonet.services.keeper import ServiceStatus
+from midonet.services.service import Gauge
 
 __all__ = ["Line", "Overview", "lines", "page", "reasons"]
 
@@ -21,6 +22,10 @@ __all__ = ["Line", "Overview", "lines", "page", "reasons"]
 class Overview(Struct, frozen=True, kw_only=True):
     """The daemon at one moment."""
 
+    node: str
+    """Its name in the cluster."""
+    node_error: str | None
+    """Who else has that name, if so."""
     log: str
     """Its URL, without a password."""
     head: Head
@@ -32,6 +37,10 @@ class Overview(Struct, frozen=True, kw_only=True):
     projections: tuple[Report, ...]
     costs: tuple[Costs, ...]
     """What each of the projections has cost, in the same order."""
+    details: Mapping[str, Mapping[str, Any]] = {}
+    """What services have to say of themselves, by name."""
+    gauges: tuple[Gauge, ...] = ()
+    """Figures of the services."""
     drift: tuple[Repair, ...] = ()
     """What others did to the targets lately, and was put right."""
 
@@ -51,6 +60,7 @@ def reasons(now: Overview) -> list[str]:
         found.append(f"log: {now.log_error}")
     elif not now.caught_up:
         found.append(f"log: it is being read, position {now.head.position} so far")
+    found += [f"node: {now.node_error}"] if now.node_error is not None else []
     found += [f"service {service.name}: {service.reason}" for service in now.services if not service.healthy]
     found += [f"{_label(report)} {_standing(report)}" for report in now.projections if not report.ready]
     return found
@@ -59,6 +69,7 @@ def reasons(now: Overview) -> list[str]:
 def page(now: Overview) -> dict[str, Any]:
     """Return all of it as JSON values."""
     return {
+        "node": now.node,
         "log": now.log,
         "log_error": now.log_error,
         "head": msgspec.to_builtins(now.head),
@@ -66,6 +77,7 @@ def page(now: Overview) -> dict[str, Any]:
         "reasons": reasons(now),
         "services": msgspec.to_builtins(now.services),
         "projections": msgspec.to_builtins(now.projections),
+        "details": {name: dict(details) for name, details in now.details.items() if details},
         "drift": msgspec.to_builtins(now.drift),
     }
 
