@@ -149,20 +149,6 @@ def test_what_operators_want_holds_at_once_and_after_a_restart(midoctl: Midoctl,
     midoctl.ok("verify")
 
 
-def test_services_are_disabled_by_the_log(midoctl: Midoctl, stage: Stage) -> None:
-    midoctl.ok("service", "disable", "vtep")
-    until(lambda: stage.state("vtep") == "none")
-    assert stage.daemon.get("/readyz")[0] == 200, "it is as it shall be"
-    assert stage.switch.vtep_ctl("list-ls").split(), "no row is lost"
-    stage.daemon.restart()
-    midoctl.ok("bridge", "create", "b", "--wait", "nsdb=20")
-    rows = {row["name"]: row for row in midoctl.ok("service", "list", "--cluster", stage.daemon.url)}
-    assert (rows["vtep"]["enabled"], rows["vtep"]["state"], rows["nsdb"]["state"]) == (False, "disabled", "running")
-    midoctl.ok("service", "enable", "vtep", "--node", "n1", "--wait", "vtep=20")
-    assert [row["nodes"] for row in midoctl.ok("service", "list") if row["name"] == "vtep"] == [{"n1": True}]
-    assert midoctl.refused(4, "service", "disable", "vpet")["code"] == "not-found"
-
-
 def test_the_past_is_materialised_anywhere_but_over_what_is_live(
     midoctl: Midoctl, stage: Stage, zookeeper: ZooKeeper, tmp_path: Path
 ) -> None:
