@@ -17,6 +17,7 @@ from memory import memory
 from replay import replay
 from rich.console import Console
 from rich.table import Table
+from views import view_writes, views
 from vtep_peer import vtep, vtep_drift, vtep_sync
 
 Bench = Callable[..., Iterator[Row]]
@@ -30,6 +31,8 @@ BENCHES: Mapping[str, Bench] = {
     "kafka": single_on_kafka,
     "latency": latency,
     "apply": bulk,
+    "views": views,
+    "view-writes": view_writes,
     "vtep": vtep,
     "vtep-sync": vtep_sync,
     "vtep-drift": vtep_drift,
