@@ -106,12 +106,12 @@ class Embedded:
 
 
 def _gathered(items: Iterable[Record | Progress], over: Callable[[], bool]) -> Iterator[list[bytes]]:
-    """Yield the records that come together: up to the end of the log, or as many as are written at once."""
+    """Yield the records that come together: up to the end of the log (perhaps none), or as many as fit in one batch."""
     raws: list[bytes] = []
     for item in items:
         if isinstance(item, Record):
             raws.append(item.raw)
-        if raws and (isinstance(item, Progress) or len(raws) == BATCH):
+        if isinstance(item, Progress) or len(raws) == BATCH:
             yield raws
             raws = []
         if over():
