@@ -55,6 +55,8 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "More": {
         "describe": ("describe", "Show what a kind is: fields, values, references, what deleting one does."),
         "shell": ("shell", "Run commands one after the other, typed or from a file, on one open log."),
+        "help": ("helping", "Show the help of a command, or a topic: refs, moments, filters and more."),
+        "man": ("man", "Write the man pages of all commands."),
         "completion": ("completion", "Print the completion script of a shell."),
         "demo": ("demo", "Show the main job on real servers of its own."),
     },
@@ -83,7 +85,8 @@ def _load(name: str) -> click.Command:
         from midonet.cli.objects import kind_group
 
         return kind_group(name)
-    found: click.Command = getattr(import_module(f"midonet.cli.{_MODULES[name]}"), name.replace("-", "_"))
+    module = import_module(f"midonet.cli.{_MODULES[name]}")
+    found: click.Command = getattr(module, {"help": "help_"}.get(name, name))
     return found
 
 

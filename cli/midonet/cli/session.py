@@ -48,6 +48,10 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def at_end(self, work: Callable[..., Any], *arguments: Any) -> None:
+        """Call a function when the command is over, however it ends."""
+        self._stack.callback(work, *arguments)
+
     # Reading
 
     @property

@@ -123,18 +123,18 @@ def _ask(position: Callable[[], int]) -> Found:
 
 
 def servers(settings: Settings) -> str:
-    """Return where ZooKeeper is; `UsageError` if nobody said so, or nonsense."""
-    servers = settings.get("zookeeper")
-    if not servers:
-        raise UsageError("where are the views? give --zookeeper HOST:PORT or MIDOCTL_ZOOKEEPER", option="zookeeper")
+    """Return the ZooKeeper servers; `UsageError` if they are not given, or written wrongly."""
+    found = settings.get("zookeeper")
+    if not found:
+        raise UsageError("where is ZooKeeper? give --zookeeper HOST:PORT or MIDOCTL_ZOOKEEPER", option="zookeeper")
     from midonet.events.settings import split_host_port
 
     try:
-        for server in servers.split(","):
+        for server in found.split(","):
             split_host_port(server)
     except ValueError as error:
         raise UsageError(f"--zookeeper: {error}", option="zookeeper") from None
-    return str(servers)
+    return str(found)
 
 
 VIEWS: Mapping[str, View] = {

@@ -62,7 +62,16 @@ def attempt(
     with ExitStack() as stack:
         store = _store(session, stack, dry_run=dry_run)
         before(store)
+        _take_precautions(session, command, store)
         return store.execute(command, _context(session.settings, defaults), dry_run=dry_run), store.topology
+
+
+def _take_precautions(session: Session, command: Command, store: Store) -> None:
+    if session.settings.get("zookeeper"):
+        from midonet.cli.precautions import take
+
+        store.refresh()
+        take(session, command, store.topology)
 
 
 def _store(session: Session, stack: ExitStack, *, dry_run: bool) -> Store:
