@@ -28,6 +28,7 @@ lint: setup ## style, form and the arrows between the packages
 	@$(PYTHON_BIN)/ruff check
 	@$(PYTHON_BIN)/ruff format --check
 	@$(PYTHON_BIN)/yamllint --strict .
+	@$(PYTHON_BIN)/hadolint compose/cluster/Dockerfile
 	@$(PYTHON_BIN)/lint-imports
 
 fmt: setup ## put the code into its one form
