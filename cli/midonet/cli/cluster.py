@@ -102,16 +102,16 @@ def _services(rows: list[dict[str, Any]]) -> str:
 
 
 def _of_node(node: Mapping[str, Any]) -> Iterator[list[str]]:
-    owns = _part(node, "owns")
+    owns, owned = _part(node, "owns"), _part(node, "owned")
     for name, service in _part(node, "services").items():
         trouble = service.get("reason") or service.get("last_error") or ""
         state, restarts = str(service.get("state")), str(service.get("restarts", 0))
-        yield [name, str(node["node"]), state, restarts, _items(owns.get(name, {})), str(trouble)]
+        yield [name, str(node["node"]), state, restarts, _items(owns.get(name, {}), owned.get(name, 0)), str(trouble)]
 
 
-def _items(owned: Mapping[str, int]) -> str:
-    shown = ", ".join(sorted(owned)[:_SHOWN])
-    return f"{shown} and {len(owned) - _SHOWN} more" if len(owned) > _SHOWN else shown
+def _items(owns: Mapping[str, int], owned: int) -> str:
+    shown = ", ".join(sorted(owns)[:_SHOWN])
+    return f"{shown} and {owned - _SHOWN} more" if owned > _SHOWN else shown
 
 
 def _part(node: Mapping[str, Any], name: str) -> Mapping[str, Any]:
