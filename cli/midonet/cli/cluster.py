@@ -82,7 +82,7 @@ def _nodes(rows: list[dict[str, Any]]) -> str:
             str(node.get("http") or ""),
             str(node.get("position", "")),
             str(node["lag_events"] if node["alive"] else ""),
-            ", ".join(f"{name} {_behind(view)}" for name, view in _part(node, "projections").items()),
+            "; ".join(f"{name} {_behind(view)}" for name, view in _part(node, "projections").items()),
             _first(node.get("reasons")) if node["alive"] else f"gone since {node['gone'] or 'a moment ago'}",
         ]
         for node in rows
@@ -93,7 +93,8 @@ def _nodes(rows: list[dict[str, Any]]) -> str:
 def _behind(view: Mapping[str, Any]) -> str:
     targets, live = view.get("targets", 0), view.get("live", 0)
     counted = f"{live}/{targets} " if targets != 1 else ""
-    return f"{counted}live" if live == targets else f"{counted}{view.get('lag_events', '?')} behind"
+    state = "live" if live == targets else f"{view.get('lag_events', '?')} behind"
+    return f"{counted}{state}" + (", writes" if view.get("writing") else "")
 
 
 def _services(rows: list[dict[str, Any]]) -> str:

@@ -59,6 +59,7 @@ def _together(reports: Sequence[Report]) -> dict[str, Any]:
     return {
         "targets": len(reports),
         "live": sum(report.state == "live" for report in reports),
+        "writing": sum(report.role == "writing" for report in reports),
         "position": min(report.position for report in reports),
         "lag_events": max(report.lag_events for report in reports),
         "lag_seconds": int(max(report.lag_seconds for report in reports)),

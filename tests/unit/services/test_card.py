@@ -49,6 +49,7 @@ def test_many_targets_are_one_line_that_tells_the_worst() -> None:
     assert {**told["vtep"], "last_error": None} == {
         "targets": 41,
         "live": 40,
+        "writing": 41,
         "position": 7,
         "lag_events": 5,
         "lag_seconds": 61,
