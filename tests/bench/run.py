@@ -13,6 +13,7 @@ from commands import batched, single
 from figures import Row, spread
 from kafka_log import single_on_kafka
 from latency import latency
+from memory import memory
 from replay import replay
 from rich.console import Console
 from rich.table import Table
@@ -26,6 +27,7 @@ BENCHES: Mapping[str, Bench] = {
     "batched": batched,
     "commanders": commanders,
     "replay": replay,
+    "memory": memory,
     "kafka": single_on_kafka,
     "latency": latency,
     "apply": bulk,

@@ -89,10 +89,8 @@ def test_a_killed_rebuild_is_continued_by_the_next_one(midoctl: Midoctl, stage: 
     ports = "\n".join(f"- {{kind: bridge, name: b{number}}}" for number in range(3_000))
     midoctl.ok("apply", "-f", "-", stdin=ports.encode())
     midoctl.ok("wait", "--for", "nsdb")
-    command = [MIDOCTL, "projection", "rebuild", "nsdb"]
-    with subprocess.Popen(
-        command, env=midoctl.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
+    command = [str(MIDOCTL), "projection", "rebuild", "nsdb"]
+    with subprocess.Popen(command, env=midoctl.environ, stdout=subprocess.DEVNULL) as process:
         until(lambda: stage.hands.exists(f"{stage.root}/nsdb/2") is not None)
         process.kill()
     assert stage.generation() == "1"
