@@ -269,7 +269,7 @@ class Runner(Generic[K, V]):
         before, self._strange = None if self._renewed else self._checkpoint, set()
         edited = not self._holds(found, trusted=before is None or bool(strange))
         rival = before is not None and not edited and found.position > before.position and found != self._tried
-        if before is not None and not rival:
+        if before is not None and not rival and not self._standby:  # who stood by knows old values only
             self._strange = strange
         if before is not None and (edited or found.position < before.position):
             self._recorder.checkpoint(found, before)
