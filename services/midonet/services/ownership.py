@@ -36,6 +36,14 @@ class _Holder(msgspec.Struct, frozen=True):
     version: int
 
 
+def _holder(data: bytes) -> _Holder:
+    """Return who holds an item; somebody else, if what stands there is not ours."""
+    try:
+        return msgspec.json.decode(data, type=_Holder)
+    except msgspec.DecodeError:
+        return _Holder("", -1)
+
+
 class Ownership:
     """This node's part in a service whose items are spread over the nodes that run it.
 
@@ -179,7 +187,7 @@ class Ownership:
     def _holders(self) -> dict[str, _Holder]:
         paths = {f"{self._path(item)}/holder": item for item in self._items | self._leases.keys()}
         found = self._client.read_many(list(paths))
-        return {paths[path]: msgspec.json.decode(data, type=_Holder) for path, data in found.items()}
+        return {paths[path]: _holder(data) for path, data in found.items()}
 
     def _without_leftovers(self, holders: Mapping[str, _Holder], session: int) -> dict[str, _Holder]:
         """Remove what our session still holds, though we gave it up while the connection was away."""
