@@ -17,7 +17,7 @@ from midonet.events.model import KINDS, Entity, plain
 from midonet.events.tags import TAG, evolved
 from midonet.events.topology import Topology
 
-__all__ = ["EVENT_VERSION", "Change", "created", "deleted", "evolve", "fold", "invert", "updated"]
+__all__ = ["EVENT_VERSION", "Change", "created", "current", "deleted", "evolve", "fold", "invert", "updated"]
 
 EVENT_VERSION = 1
 
@@ -48,7 +48,7 @@ def evolve(topology: Topology, event: Event, position: int) -> Change:
     """Apply one event; `VerificationFailed` if it does not fit the topology or is of an unknown kind or version."""
     kind_name, _, object_id = event.key.partition("/")
     verb = event.type.rpartition(".")[2]
-    data = _current(event)
+    data = current(event)
     if kind_name == TAG and event.v <= EVENT_VERSION:
         return _evolve_tag(topology, event, data, position)
     if kind_name not in KINDS or event.v > EVENT_VERSION:
@@ -80,7 +80,8 @@ def _evolve_tag(topology: Topology, event: Event, data: dict[str, Any], position
     return Change(TAG, name, old, new)
 
 
-def _current(event: Event) -> dict[str, Any]:
+def current(event: Event) -> dict[str, Any]:
+    """Return an event's data as the present version writes it."""
     data, version = event.data, event.v
     while (event.type, version) in UPCASTERS:
         data = UPCASTERS[event.type, version](data)
@@ -137,7 +138,7 @@ def updated(old: Entity, new: Entity) -> Event | None:
 
 def invert(events: Sequence[Event]) -> list[Event]:
     """Return the events that take these back, last first, in the form of the present version."""
-    return [_inverse(replace(event, v=EVENT_VERSION, data=_current(event))) for event in reversed(events)]
+    return [_inverse(replace(event, v=EVENT_VERSION, data=current(event))) for event in reversed(events)]
 
 
 def _inverse(event: Event) -> Event:

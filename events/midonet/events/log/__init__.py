@@ -4,6 +4,6 @@ Importing this package loads no database or Kafka library; `open_log` loads the 
 """
 
 from midonet.events.log.address import open_log
-from midonet.events.log.port import Log, Progress
+from midonet.events.log.port import Bookmark, Log, Progress
 
-__all__ = ["Log", "Progress", "open_log"]
+__all__ = ["Bookmark", "Log", "Progress", "open_log"]

@@ -18,6 +18,7 @@ from msgspec import Struct
 from midonet.events.commit import Head, Record, canonical, sha256
 from midonet.events.errors import Diverged, LostCommits
 from midonet.events.evolve import EVENT_VERSION, fold
+from midonet.events.log.port import Bookmark
 from midonet.events.model import KINDS, FieldSpec
 from midonet.events.tags import Tag
 from midonet.events.topology import Topology
@@ -25,6 +26,8 @@ from midonet.events.topology import Topology
 __all__ = ["EVERY", "Snapshot", "Snapshots", "Unusable", "fingerprint"]
 
 T = TypeVar("T")
+Place = Callable[[int], int | None]
+"""Tells where the backend of a log keeps a commit, as `Log.place`."""
 
 EVERY = 5_000
 """Commits between two snapshots."""
@@ -37,6 +40,10 @@ _MAX_HEADER = 4 * 1024 * 1024
 _SUFFIX = ".snapshot"
 
 
+def _nowhere(_: int) -> None:
+    """Know no place."""
+
+
 class _Header(Struct, frozen=True):
     schema: str
     digest: str
@@ -45,6 +52,8 @@ class _Header(Struct, frozen=True):
     tags: dict[str, Tag]
     parts: dict[str, int]
     """Kind → bytes of its objects; they follow in this order."""
+    place: int | None = None
+    """Where the backend keeps the commit at the head."""
 
 
 @cache
@@ -73,6 +82,11 @@ class Snapshot:
         self._path = path
         self._header = header
         self._start = start
+
+    @property
+    def bookmark(self) -> Bookmark:
+        """Where in the log it starts."""
+        return Bookmark(self.head.position, self.head.hash, self._header.place)
 
     def topology(self) -> Topology:
         """Return the topology at this position; `Unusable` if the file is not what was written."""
@@ -128,18 +142,18 @@ class Snapshots:
                 snapshot.discard()
         return work(None)
 
-    def fold(self, topology: Topology, records: Iterable[Record]) -> Topology:
-        """Fold records, and keep a snapshot now and then."""
+    def fold(self, topology: Topology, records: Iterable[Record], place: Place = _nowhere) -> Topology:
+        """Fold records, and keep a snapshot now and then; `place` is the log's."""
         for record in records:
             fold(topology, record)
-            self.passed(topology)
+            self.passed(topology, place)
         return topology
 
-    def passed(self, topology: Topology) -> None:
+    def passed(self, topology: Topology, place: Place = _nowhere) -> None:
         """Keep a snapshot if it is time for one."""
         if self._folder is not None and topology.head.position % EVERY == 0:
             with suppress(OSError):
-                self._keep(topology, self._folder)
+                self._keep(topology, self._folder, place(topology.head.position))
 
     def _paths(self) -> list[Path]:
         try:
@@ -165,7 +179,7 @@ class Snapshots:
             path.unlink()
         return None
 
-    def _keep(self, topology: Topology, folder: Path) -> None:
+    def _keep(self, topology: Topology, folder: Path, place: int | None) -> None:
         path = folder / f"{topology.head.position}{_SUFFIX}"
         if path.exists():
             return
@@ -175,7 +189,7 @@ class Snapshots:
         }
         body = b"".join(parts.values())
         sizes = {kind: len(raw) for kind, raw in parts.items()}
-        header = _Header(fingerprint(), sha256(body), topology.head, topology.cursors, topology.tags, sizes)
+        header = _Header(fingerprint(), sha256(body), topology.head, topology.cursors, topology.tags, sizes, place)
         _write(path, msgspec.json.encode(header) + b"\n" + body)
         self._thin_out()
 

@@ -1,0 +1,27 @@
+"""What objects were called at one position of the past, for history in words."""
+
+from typing import Any
+
+from midonet.events.history import Names
+from midonet.events.model import KINDS, Kind
+from midonet.projections.history.past import Past
+
+__all__ = ["NamesAt"]
+
+
+class NamesAt(Names):
+    """Answers as `Names` that noted every commit up to a position."""
+
+    def __init__(self, past: Past, position: int) -> None:
+        super().__init__()
+        self._past = past
+        self._position = position
+
+    def meant(self, ref: str) -> list[str]:
+        """Return the keys of what `ref` may mean."""
+        return self._past.meant(ref, self._position, KINDS)
+
+    def look_up(self, object_id: str) -> tuple[Kind, dict[str, Any]] | None:
+        """Return an object's kind and the fields that make its name."""
+        state = self._past.label(object_id, self._position)
+        return (KINDS[state.kind], state.data) if state is not None else None
