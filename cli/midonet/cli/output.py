@@ -7,7 +7,7 @@ Loads what it needs late: `--help` prints through here too.
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -19,16 +19,11 @@ __all__ = [
     "json_text",
     "note",
     "on_terminal",
-    "progress",
     "strong",
     "table",
-    "working",
     "write",
     "yaml_text",
 ]
-
-_LONG = 5_000
-"""Steps from which on a progress bar is worth its time."""
 
 
 class OutputLost(OSError):
@@ -135,29 +130,3 @@ def _rich(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def strong(text: str) -> str:
     """Return text that stands out on a terminal, unless the user wants no colour (https://no-color.org)."""
     return f"\x1b[1m{text}\x1b[0m" if on_terminal() and not os.environ.get("NO_COLOR") else text
-
-
-@contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how far long work is; the caller tells the function that it gets how many steps are done."""
-    if total < _LONG or sys.stderr is None or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(what, total=total)
-        yield lambda steps: shown.advance(task, steps)
-
-
-@contextmanager
-def working(what: str, *, long: bool) -> Iterator[None]:
-    """Show on a terminal that long work goes on."""
-    if not long or sys.stderr is None or not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(clean(what)):
-        yield

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from midonet.cli import output
 from midonet.cli.command import command
 from midonet.cli.files import writing_whole
+from midonet.cli.progress import progress
 from midonet.cli.session import Session
 from midonet.events.commit import Head
 from midonet.events.log import Log, open_log
@@ -28,7 +28,7 @@ def backup(session: Session, path: str) -> None:
     The file gets its name when it is complete and on the disk; while it is written, the log may go on.
     """
     log = session.open()
-    with writing_whole(path) as file, output.progress("backing up", log.head().position) as step:
+    with writing_whole(path) as file, progress("backing up", log.head().position) as step:
         end = write_backup(log, file, step)
     _print(session, end, end.position, "commits backed up", file=path)
 
@@ -69,7 +69,7 @@ def copy(session: Session, url: str) -> None:
 
 
 def _copy(source: Source, target: Log, what: str) -> int:
-    with output.progress(what, source.head().position - target.head().position) as step:
+    with progress(what, source.head().position - target.head().position) as step:
         return copy_log(source, target, step)
 
 

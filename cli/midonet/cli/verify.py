@@ -2,9 +2,9 @@
 
 import click
 
-from midonet.cli import output
 from midonet.cli.command import command
 from midonet.cli.moments import Moment
+from midonet.cli.progress import progress
 from midonet.cli.session import Session
 from midonet.events.audit import audit
 from midonet.events.commit import GENESIS, Head, Record
@@ -31,13 +31,13 @@ def verify(session: Session, start: str | None) -> None:
     after = _before(session, log, session.moment_of(start)) if start is not None else GENESIS
     topology = Topology() if after is GENESIS else None
     count, last = 0, after
-    with output.progress("verifying", log.head().position - after.position) as advance:
+    with progress("verifying", log.head().position - after.position) as step:
         for record in log.read(after):
             if topology is not None:
                 audit(topology, record)
             _check_tags(log, record)
             count, last = count + 1, record.head
-            advance(1)
+            step(1)
     _report(session, count, last, log.skipped)
 
 
