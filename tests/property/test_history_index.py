@@ -180,6 +180,8 @@ def same_moments(past: Past, records: Sequence[Record]) -> None:
         assert past.position_at(time) == next(later, len(records))
         since = (record.commit.position - 1 for record in records if record.commit.time >= time)
         assert past.position_at(time, before=True) == next(since, len(records))
+        until = (record.commit.position for record in reversed(records) if record.commit.time <= time)
+        assert past.last_until(time) == next(until, 0)
 
 
 @given(st.integers(min_value=0, max_value=2**64))

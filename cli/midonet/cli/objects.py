@@ -164,7 +164,7 @@ def _delete(kind: Kind) -> Command:
 def _show(kind: Kind) -> Command:
     @command("show", ref_argument(kind.name), shared=READ, examples=_examples(kind, "show"))
     def show(session: Session, ref: str) -> None:
-        topology = session.topology()
+        topology = session.about(kind.name, ref)
         entity = resolve.find(topology, kind.name, ref)
         session.print(
             ordered(plain(entity)),

@@ -48,15 +48,12 @@ class Database(Protocol):
     def writing(self) -> AbstractContextManager[None]:
         """Change all or nothing."""
 
-    def reading(self) -> AbstractContextManager[None]:
-        """See one moment of the database."""
-
     def close(self) -> None:
         """Release the connection."""
 
 
 class SqliteFile:
-    """An index in a file; unless it may be written, the file must be there."""
+    """An index in a file; if it is only to be read, the file must be there, and stays at one moment."""
 
     dialect = SQLITE
 
@@ -68,6 +65,8 @@ class SqliteFile:
             )
         if write:
             self._prepare()
+        else:
+            self.run("BEGIN")
 
     def _prepare(self) -> None:
         """A crash may lose the last rows, never spoil the others: that is what a cache needs."""
@@ -98,18 +97,7 @@ class SqliteFile:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Change all or nothing."""
-        with self._between("BEGIN IMMEDIATE"):
-            yield
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """See one moment of the database."""
-        with self._between("BEGIN"):
-            yield
-
-    @contextmanager
-    def _between(self, begin: str) -> Iterator[None]:
-        self.run(begin)
+        self.run("BEGIN IMMEDIATE")
         try:
             yield
             self.run("COMMIT")

@@ -16,7 +16,8 @@ from midonet.projections.history.schema import INSERTS, SCHEMA, create, drop
 
 __all__ = ["Checkpoint", "Index", "Overtaken", "Query", "State"]
 
-_CHECKPOINT = "SELECT schema, position, hash, time, latest, place FROM history_checkpoint"
+_SCHEMA = "SELECT schema FROM history_checkpoint"
+_CHECKPOINT = "SELECT position, hash, time, latest, place FROM history_checkpoint"
 _BEGIN = (
     "INSERT INTO history_checkpoint (only_one, schema, position, hash, time, latest)"
     " VALUES (1, :schema, 0, :hash, '', '') ON CONFLICT DO NOTHING"
@@ -25,6 +26,7 @@ _MOVE = (
     "UPDATE history_checkpoint SET position = :position, hash = :hash, time = :time, latest = :latest, place = :place"
     " WHERE position = :old_position AND hash = :old_hash AND schema = :schema"
 )
+_LATE = "SELECT COALESCE(MAX(position), 0) FROM history_commits WHERE time < latest AND time <= :time"
 _WORD = "SELECT number FROM history_words WHERE text = :text"
 _LARGEST = "SELECT COALESCE(MAX(number), 0) FROM {table}"
 _COMMIT = "SELECT position, hash, time, latest, place FROM history_commits WHERE position = :position"
@@ -100,19 +102,15 @@ class Index:
 
     def checkpoint(self) -> Checkpoint | None:
         """Return up to where the index goes; None if it is none of this release."""
-        rows = self.database.rows(_CHECKPOINT)
-        if not rows or rows[0][0] != SCHEMA:
+        there = self.database.rows(self.database.dialect.exists)
+        if not there or self.database.rows(_SCHEMA) != [(SCHEMA,)]:
             return None
-        _, position, digest, time, latest, place = rows[0]
+        position, digest, time, latest, place = self.database.rows(_CHECKPOINT)[0]
         return Checkpoint(Head(position, digest, time), latest, place)
 
     def prepare(self) -> Checkpoint:
         """Make the tables if need be, anew if they are another release's; return the checkpoint."""
-        try:
-            found = self.checkpoint()
-        except Unusable:  # no tables yet
-            found = None
-        return found or self.clear()
+        return self.checkpoint() or self.clear()
 
     def clear(self) -> Checkpoint:
         """Start over with nothing, unless somebody else just did."""
@@ -151,6 +149,10 @@ class Index:
             raise Unusable(f"the index lacks commit {position}")
         _, digest, time, latest, place = rows[0]
         return Bookmark(position, bytes(digest).hex(), place), time, latest
+
+    def late(self, time: str) -> int:
+        """Return the last of the commits that are not later than a time, though one before them is."""
+        return int(self.database.rows(_LATE, time=time)[0][0])
 
     def largest(self, table: str) -> int:
         """Return the largest number of a table."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from midonet.events.commit import Event
 from midonet.events.history import Names
 from midonet.events.model import KINDS, Kind
 from midonet.projections.history.past import Past
@@ -20,6 +21,11 @@ class NamesAt(Names):
     def meant(self, ref: str) -> list[str]:
         """Return the keys of what `ref` may mean."""
         return self._past.meant(ref, self._position, KINDS)
+
+    def note(self, event: Event) -> None:
+        """Remember what an event behind the position says about names."""
+        self.label(event.key.partition("/")[2])
+        super().note(event)
 
     def look_up(self, object_id: str) -> tuple[Kind, dict[str, Any]] | None:
         """Return an object's kind and the fields that make its name."""

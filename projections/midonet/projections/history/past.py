@@ -37,6 +37,10 @@ class Past:
         self._recall = recall
         self._seen: dict[tuple[str, int], State | None] = {}
 
+    def close(self) -> None:
+        """Release the index."""
+        self._index.database.close()
+
     # Commits
 
     @property
@@ -71,6 +75,11 @@ class Past:
             latest = self._latest(middle)
             low, high = (low, middle) if latest > time or (before and latest == time) else (middle, high)
         return low
+
+    def last_until(self, time: str) -> int:
+        """Return the position of the last commit that is not later than a time."""
+        later = (record.commit.position for record in reversed(self._tail) if record.commit.time <= time)
+        return max(self.position_at(time), self._index.late(time), next(later, 0))
 
     def _latest(self, position: int) -> str:
         return self._times[position - self._base - 1] if position > self._base else self._index.commit(position)[2]
@@ -134,7 +143,7 @@ class Past:
         """
         prefix, _, rest = ref.partition("/")
         only, wanted = ({prefix}, rest) if prefix in kinds and rest else (None, ref)
-        for search in (self._by_id, self._by_name, self._by_path, self._by_prefix):
+        for search in (self._by_id, self.named, self._by_path, self._by_prefix):
             found = {i: state for i in search(wanted, upto) if (state := self.label(i, upto)) is not None}
             fits = {i: state for i, state in found.items() if only is None or state.kind in only}
             alive = {i: state for i, state in fits.items() if not state.gone} or fits
@@ -146,7 +155,8 @@ class Past:
         del upto
         return [ref.lower()]
 
-    def _by_name(self, ref: str, upto: int, owner: str | None = None) -> list[str]:
+    def named(self, ref: str, upto: int, owner: str | None = None) -> list[str]:
+        """Return the ids of what had a name as of a position, and was a part of `owner`, if one is given."""
         ids = dict.fromkeys([*(row[2] for row in self._index.named(ref, owner)), *self._later.states])
         return [
             i
@@ -159,12 +169,12 @@ class Past:
 
     def _called(self, path: str, upto: int) -> list[str]:
         """Return the ids of the objects that are written so: by name, behind the names of what they are a part of."""
-        found = [i for i in self._by_name(path, upto) if (state := self.label(i, upto)) and not state.owner]
+        found = [i for i in self.named(path, upto) if (state := self.label(i, upto)) and not state.owner]
         for place, character in enumerate(path):
             if character == "/" and path[place + 1 :]:
                 parent = path[:place]
                 for owner in [*self._called(parent, upto), *self._nameless(parent, upto)]:
-                    found += self._by_name(path[place + 1 :], upto, owner)
+                    found += self.named(path[place + 1 :], upto, owner)
         return list(dict.fromkeys(found))
 
     def _nameless(self, object_id: str, upto: int) -> list[str]:
@@ -173,6 +183,10 @@ class Past:
 
     def _by_prefix(self, ref: str, upto: int) -> list[str]:
         del upto
+        return self.beginning(ref)
+
+    def beginning(self, ref: str) -> list[str]:
+        """Return the ids that begin so, of whatever there ever was; none for too short a beginning."""
         prefix = ref.lower()
         if len(ref) < _MIN_PREFIX:
             return []

@@ -23,15 +23,19 @@ class Dialect(NamedTuple):
     blob: str
     keyed: str
     """Ends a table that is looked up by nothing but its primary key."""
-    locked: str
-    """Ends a query whose row nobody else may write before the transaction ends."""
+    exists: str
+    """A query with a row iff there is an index."""
 
 
-SQLITE = Dialect("INTEGER", "TEXT", "BLOB", " WITHOUT ROWID", "")
-POSTGRESQL = Dialect("BIGINT", 'TEXT COLLATE "C"', "BYTEA", "", " FOR UPDATE")
+SQLITE = Dialect(
+    "INTEGER", "TEXT", "BLOB", " WITHOUT ROWID", "SELECT 1 FROM sqlite_schema WHERE name = 'history_checkpoint'"
+)
+POSTGRESQL = Dialect(
+    "BIGINT", 'TEXT COLLATE "C"', "BYTEA", "", "SELECT 1 WHERE to_regclass('history_checkpoint') IS NOT NULL"
+)
 
 TABLES: Mapping[str, str] = {
-    # One row: up to where the index goes, and the largest number and time so far.
+    # One row: up to where the index goes. Whatever else may change, `schema` says what it is.
     "history_checkpoint": (
         "(only_one {integer} PRIMARY KEY CHECK (only_one = 1), schema {text} NOT NULL, position {integer} NOT NULL,"
         " hash {text} NOT NULL, time {text} NOT NULL, latest {text} NOT NULL, place {integer})"
@@ -55,6 +59,8 @@ TABLES: Mapping[str, str] = {
 }
 _INDEXES: Mapping[str, str] = {
     "history_commits_actor": "history_commits (actor, position)",
+    # Whoever writes a log keeps times in order; for those of others these are the exceptions.
+    "history_commits_late": "history_commits (position) WHERE time < latest",
     "history_versions_name": "history_versions (name, owner)",
 }
 INSERTS: Mapping[str, str] = {
