@@ -123,9 +123,13 @@ def _read(session: Session, printer: "_Printer", wanted: _Wanted) -> str | None:
     """Print what reading the whole log finds; return the key of the object that is wanted."""
     upto = session.moment
     key = _all_names(upto.upto(session.records())).find(wanted.ref) if wanted.ref is not None else None
-    shown = (record for record in printer.noting(upto.upto(session.records())) if wanted.shows(record.commit, key))
-    for record in deque(shown, wanted.limit) if wanted.limit else shown:
-        printer.print(record, printer.names)
+    first = 0
+    if wanted.limit is not None:  # names are those of the time: so nothing is noted before it is printed
+        found = (r.commit.position for r in upto.upto(session.records()) if wanted.shows(r.commit, key))
+        first = next(iter(deque(found, wanted.limit)), 0)
+    for record in printer.noting(upto.upto(session.records())):
+        if record.commit.position >= first and wanted.shows(record.commit, key):
+            printer.print(record, printer.names)
     return key
 
 

@@ -16,7 +16,7 @@ from midonet.cli.progress import progress
 from midonet.cli.text import hide_secrets
 from midonet.events.commit import Record
 from midonet.events.errors import Diverged, LostCommits, VerificationFailed
-from midonet.projections.history.database import Damaged, Database, SqliteFile, Unusable
+from midonet.projections.history.database import Damaged, Database, SqliteFile, Unusable, open_database
 from midonet.projections.history.index import Checkpoint, Index, Overtaken
 from midonet.projections.history.past import Past
 
@@ -153,14 +153,7 @@ def _bring_up_to_date(source: Source, index: Index) -> None:
 
 
 def _shared(source: Source, url: str) -> Past:
-    path = quick.place(url)
-    if path is not None:
-        database: Database = SqliteFile(path, write=False)
-    else:
-        from midonet.projections.history.server import Server
-
-        database = Server(url, write=False)
-    past = _at_hand(source, database, _LONGEST_TAIL)
+    past = _at_hand(source, open_database(url, write=False), _LONGEST_TAIL)
     if past is None:
         raise Unusable("it is another release's, or far behind")
     return past

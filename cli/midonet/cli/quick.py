@@ -9,11 +9,10 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from typing import Any
-from urllib.parse import quote
 
 from midonet.events.chain import extend, parse
 from midonet.events.commit import GENESIS, Head, Record, sha256
-from midonet.events.log import Bookmark, Log, open_log
+from midonet.events.log import Bookmark, Log, file_uri, open_log
 
 __all__ = ["Reading", "absent", "place"]
 
@@ -132,7 +131,7 @@ class Reading:
 
     def _connection(self) -> sqlite3.Connection:
         if self._database is None:
-            self._database = sqlite3.connect(f"file:{quote(self._path or '')}?mode=ro", uri=True, isolation_level=None)
+            self._database = sqlite3.connect(file_uri(self._path or "", "ro"), uri=True, isolation_level=None)
         return self._database
 
 

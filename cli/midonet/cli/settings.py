@@ -125,15 +125,15 @@ SETTINGS: Mapping[str, Setting] = {
     "wait": Setting(
         ("--wait",),
         "PROJECTION[=SECONDS]",
-        "Wait until nsdb, vtep or agents show the change (repeatable).",
+        "Wait until nsdb, vtep, history or agents show the change (repeatable).",
         default=lambda _: (),
         many=True,
-        choices=("nsdb", "vtep", "agents"),
+        choices=("nsdb", "vtep", "history", "agents"),
     ),
 }
-EVERYWHERE = ("server", "output", "actor", "reason", "config", "zookeeper", "root", "cluster")
+EVERYWHERE = ("server", "output", "actor", "reason", "config", "zookeeper", "root", "cluster", "history")
 """Shared options of every command."""
-READ = ("at", "no_cache", "history")
+READ = ("at", "no_cache")
 WRITE = ("dry_run", "if_head", "command_id", "wait", "no_cache")
 
 

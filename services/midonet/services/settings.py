@@ -20,6 +20,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     http: Annotated[HostPort, Meta(description="Where health and metrics are served; port 0 is any free one.")] = (
         "127.0.0.1:8181"
     )
+    history: Annotated[
+        str | None,
+        Meta(description="Index for questions about the past, sqlite:///FILE or postgresql+psycopg://…; off if unset."),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="What is worth a line on standard error.")
     ] = "info"

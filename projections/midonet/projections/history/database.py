@@ -3,17 +3,19 @@
 `midonet.projections.history.server` is the other implementation, on SQLAlchemy.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Protocol
-from urllib.parse import quote
 
+from midonet.events.log import file_uri
 from midonet.projections.history.schema import SQLITE, Dialect
 
-__all__ = ["Damaged", "Database", "Row", "SqliteFile", "Unusable"]
+__all__ = ["Damaged", "Database", "Row", "SqliteFile", "Unusable", "open_database"]
 
 Row = tuple[Any, ...]
+_SQLITE = "sqlite:///"
 _BUSY_SECONDS = 10.0
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _PAGES = -64 * 1024
@@ -52,6 +54,18 @@ class Database(Protocol):
         """Release the connection."""
 
 
+def open_database(url: str, *, write: bool) -> Database:
+    """Open the database of an index; `UsageError` for what is no address of one."""
+    path = url.removeprefix(_SQLITE)
+    if path in (url, ""):
+        from midonet.projections.history.server import Server
+
+        return Server(url, write=write)
+    if write:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)  # noqa: PTH100, PTH103, PTH120 - pathlib takes 3 ms
+    return SqliteFile(path, write=write)
+
+
 class SqliteFile:
     """An index in a file; if it is only to be read, the file must be there, and stays at one moment."""
 
@@ -59,10 +73,8 @@ class SqliteFile:
 
     def __init__(self, path: str, *, write: bool) -> None:
         with _failures():
-            mode = "rwc" if write else "ro"
-            self._connection = sqlite3.connect(
-                f"file:{quote(path)}?mode={mode}", uri=True, isolation_level=None, timeout=_BUSY_SECONDS
-            )
+            uri = file_uri(path, "rwc" if write else "ro")
+            self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
         if write:
             self._prepare()
         else:
