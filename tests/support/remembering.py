@@ -48,7 +48,7 @@ class Midoctl:
             patch.setattr("sys.stdout", out)
             patch.setattr("sys.stderr", err)
             status = main(["-o", form, *words])
-            output, error = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
+            output, error = (stream.buffer.getvalue().decode() for stream in (out, err))
             return status, output, error
 
     def ok(self, *words: str) -> Any:

@@ -50,8 +50,8 @@ class Server:
     def each(self, sql: str, **values: Any) -> Iterator[Row]:
         """Yield the rows of a query as they are asked for."""
         options = {"stream_results": True, "yield_per": _FETCHED}
-        with _failures():
-            yield from map(tuple, self._connection.execute(text(sql), values, execution_options=options))
+        with _failures(), self._connection.execute(text(sql), values, execution_options=options) as found:
+            yield from map(tuple, found)
 
     def run(self, sql: str, **values: Any) -> int:
         """Carry out a statement; return how many rows it changed."""
