@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
-from midonet.cli.objects import sort_key
+from midonet.cli.selecting import sort_key
 from midonet.events.model import KINDS, Entity, FieldSpec, Kind, plain
 from midonet.events.model.fields import canonical_id
 from midonet.events.topology import Topology
@@ -23,6 +23,7 @@ def documents(topology: Topology) -> list[dict[str, Any]]:
         for kind in KINDS.values()
         if not kind.cls.OWNER
         for entity in sorted(topology.all(kind.name).values(), key=sort_key)
+        if entity.follows is None
     ]
 
 

@@ -94,10 +94,18 @@ def yaml_text(value: Any) -> str:
     return text.rstrip("\n").removesuffix("\n...")
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table; no headers: two columns, names and values."""
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, keep: int = 1) -> str:
+    """Return a table; no headers: two columns, names and values.
+
+    On a terminal it is as wide as that: columns are cut, and left out from the right if that is not enough, but
+    for the first `keep`; the last line says which.
+    """
     cleaned = [[clean(cell) for cell in row] for row in rows]
-    return _rich(headers, cleaned) if on_terminal() else _plain(headers, cleaned)
+    if not on_terminal():
+        return _plain(headers, cleaned)
+    from midonet.cli import grid
+
+    return grid.listed(headers, cleaned, keep) if headers else grid.card(cleaned)
 
 
 def _plain(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -106,25 +114,6 @@ def _plain(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
-
-
-def _rich(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    from io import StringIO
-
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table(box=box.SIMPLE_HEAD if headers else None, show_header=bool(headers), pad_edge=False)
-    for place, header in enumerate(headers or ("", "")):
-        grid.add_column(header, style="bold" if place == 0 else None, overflow="fold")
-    for row in rows:
-        grid.add_row(*map(Text, row))
-    console = Console(file=StringIO(), width=Console().width, force_terminal=True, legacy_windows=False)
-    console.print(grid)
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO from above
-    return text.rstrip("\n")
 
 
 def strong(text: str) -> str:

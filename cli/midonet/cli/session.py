@@ -17,12 +17,14 @@ from midonet.cli.text import clean, closest, hide_secrets
 from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import NotFound, Unavailable
 from midonet.events.log import Log, open_log
-from midonet.events.tags import TAG, Tag, evolved, is_name
+from midonet.events.tags import Tag, is_name
 
 if TYPE_CHECKING:
     from midonet.cli.past import Source
     from midonet.events.command import Op
     from midonet.events.log.snapshots import Snapshot, Snapshots
+    from midonet.events.log.store import Store
+    from midonet.events.notes import Note
     from midonet.events.topology import Topology
     from midonet.projections.history.past import Past
 
@@ -93,17 +95,20 @@ class Session:
 
     def tags(self, moment: Moment = END) -> Mapping[str, Tag]:
         """Return the tags by name, as of a moment."""
+        return {note.name: note for note in self.noted(moment).values() if isinstance(note, Tag)}
 
-        def work(snapshot: "Snapshot | None") -> Mapping[str, Tag]:
-            tags: dict[str, Tag | None] = dict(snapshot.tags) if snapshot is not None else {}
-            for record in self._since(snapshot, moment):
-                for event in record.commit.events:
-                    if event.key.startswith(f"{TAG}/"):
-                        name, verb = event.key.partition("/")[2], event.type.rpartition(".")[2]
-                        tags[name] = evolved(tags.get(name), verb, event.data)
-            return {name: tag for name, tag in tags.items() if tag is not None}
+    def noted(self, moment: Moment = END) -> "Mapping[str, Note]":
+        """Return the notes on the log by their keys, as of a moment."""
 
-        return self._resume(moment, work)
+        def work(snapshot: "Snapshot | None") -> "Mapping[str, Note]":
+            return _noted(snapshot.noted if snapshot is not None else {}, self._since(snapshot, moment))
+
+        def answer(past: "Past") -> "Mapping[str, Note]":
+            from midonet.events.notes import NOTES
+
+            return _noted({}, past.about_kinds(tuple(NOTES), moment.position_in(past)))
+
+        return self.ask(answer, lambda: self._resume(moment, work))
 
     @cached_property
     def log(self) -> quick.Reading:
@@ -123,15 +128,19 @@ class Session:
 
     def head(self) -> Head:
         """Return the end of the log."""
+        if (store := self.kept()) is not None:
+            return store.topology.head
         if quick.absent(self.url):
             return GENESIS
         return self.log.head() if self.log.by_key else self.head_at(END)
 
     def topology(self, moment: Moment | None = None) -> "Topology":
-        """Return the topology as of a moment, else as of `--at`."""
+        """Return the topology as of a moment, else as of `--at`, only to be read."""
         from midonet.events.topology import Topology
 
         asof = self.moment if moment is None else moment
+        if asof == END and (store := self.kept()) is not None:
+            return store.topology
 
         def work(snapshot: "Snapshot | None") -> Topology:
             topology = snapshot.topology() if snapshot is not None else Topology()
@@ -149,6 +158,8 @@ class Session:
 
             return excerpt(past, self.moment.position_in(past), kind, ref)
 
+        if self.moment == END and (store := self.kept()) is not None:
+            return store.topology
         return self.ask(answer, lambda: None) or self.topology()
 
     @property
@@ -209,6 +220,11 @@ class Session:
 
         return Source(self.log, self._cache, self.settings.get("history"), self.note)
 
+    def kept(self, *, create: bool = False) -> "Store | None":
+        """Return the store that a shell keeps open, at the head of the log; None outside of one or without a log."""
+        kept = self.settings.kept
+        return kept.store(self.url, self.snapshots, create=create) if kept is not None else None
+
     def open(self) -> Log:
         """Open the log itself; `Unavailable` if there is none."""
         if quick.absent(self.url):
@@ -250,6 +266,18 @@ class Session:
         for line in lines:
             if line:
                 output.write(line)
+
+
+def _noted(before: "Mapping[str, Note]", records: Iterable[Record]) -> "Mapping[str, Note]":
+    from midonet.events.notes import evolved, is_note
+
+    noted: dict[str, Note | None] = dict(before)
+    for record in records:
+        for event in record.commit.events:
+            if is_note(event.key):
+                verb = event.type.rpartition(".")[2]
+                noted[event.key] = evolved(event.key, noted.get(event.key), verb, event.data)
+    return {key: note for key, note in noted.items() if note is not None}
 
 
 def handle(topology: "Topology", kind: str, object_id: str, name: str | None) -> str:

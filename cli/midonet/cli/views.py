@@ -91,9 +91,10 @@ def _cell(value: Any) -> str:
 
 
 def _seen(session: Session, name: str | None) -> list[dict[str, Any]]:
-    """Return what the targets say."""
+    """Return what the targets say; an index that nobody keeps is not worth a word."""
     topology = session.topology()
-    return [{"name": one, **row} for one in ([name] if name else VIEWS) for row in _look(session, topology, one)]
+    names = [name] if name else [one for one in VIEWS if one != "history" or session.settings.get("history")]
+    return [{"name": one, **row} for one in names for row in _look(session, topology, one)]
 
 
 def _look(session: Session, topology: Topology, name: str) -> list[dict[str, Any]]:

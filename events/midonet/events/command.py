@@ -10,7 +10,23 @@ from msgspec import Struct
 
 from midonet.events.commit import Event, canonical, sha256
 
-__all__ = ["AddItem", "Command", "Create", "Delete", "DropTag", "Op", "Put", "RemoveItem", "Revert", "SetTag", "Update"]
+__all__ = [
+    "AddItem",
+    "Command",
+    "Create",
+    "Delete",
+    "DropTag",
+    "Enable",
+    "Op",
+    "Pause",
+    "Put",
+    "RemoveItem",
+    "Retry",
+    "Revert",
+    "SetTag",
+    "Skip",
+    "Update",
+]
 
 
 class Create(Struct, frozen=True, tag="create", tag_field="op"):
@@ -90,7 +106,36 @@ class DropTag(Struct, frozen=True, tag="drop-tag", tag_field="op"):
     name: str
 
 
-Op = Create | Update | Delete | AddItem | RemoveItem | Put | Revert | SetTag | DropTag
+class Pause(Struct, frozen=True, tag="pause", tag_field="op"):
+    """Let a projection write nothing to its targets, or (`paused` false) go on."""
+
+    projection: str
+    paused: bool = True
+
+
+class Skip(Struct, frozen=True, tag="skip", tag_field="op"):
+    """Let a projection leave a key as it is in its targets, until somebody wants another try."""
+
+    projection: str
+    key: str
+
+
+class Retry(Struct, frozen=True, tag="retry", tag_field="op"):
+    """Let a projection try again what is parked or skipped: one key, or all of them."""
+
+    projection: str
+    key: str | None = None
+
+
+class Enable(Struct, frozen=True, tag="enable", tag_field="op"):
+    """Let a service run or not: on one node, or on all that have no word of their own."""
+
+    service: str
+    node: str | None = None
+    enabled: bool = True
+
+
+Op = Create | Update | Delete | AddItem | RemoveItem | Put | Revert | SetTag | DropTag | Pause | Skip | Retry | Enable
 
 
 class Command(Struct, frozen=True):

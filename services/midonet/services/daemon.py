@@ -24,6 +24,7 @@ from midonet.services.metrics import CONTENT_TYPE, Metrics
 from midonet.services.overview import Overview, lines, page, reasons
 from midonet.services.service import GROUP
 from midonet.services.settings import Settings
+from midonet.services.writer import Writer
 
 __all__ = ["Daemon"]
 
@@ -37,13 +38,17 @@ class Daemon:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._feed = Feed(lambda: open_log(settings.log))
+        self._writer = Writer(lambda: open_log(settings.log))
         self._caught_up = Event()
         self._stopping = Event()
         self._metrics = Metrics(self.overview)
         self._keepers: dict[str, Keeper] = {}
         for entry in entry_points(group=GROUP):
             self._keepers[entry.name] = Keeper(
-                entry.name, entry.load, partial(Context, settings, self._feed), self._keepers
+                entry.name,
+                entry.load,
+                partial(Context, settings, self._feed, name=entry.name, writer=self._writer),
+                self._keepers,
             )
         self._seen = self.overview()
         self._told = monotonic()
@@ -65,6 +70,7 @@ class Daemon:
             if not keeper.join(max(0.0, deadline - monotonic())):
                 note(logging.WARNING, "service did not stop in time", service=keeper.name)
         self._feed.stop()
+        self._writer.close()
 
     def tend(self) -> None:
         """Write what has changed into the journal; raise what makes it pointless to go on.
@@ -100,6 +106,8 @@ class Daemon:
             services=tuple(keeper.status() for keeper in self._keepers.values()),
             projections=tuple(each.report(self._settings.max_lag) for each in hosted),
             costs=tuple(each.costs for each in hosted),
+            details={keeper.name: keeper.details() for keeper in self._keepers.values()},
+            gauges=tuple(gauge for keeper in self._keepers.values() for gauge in keeper.gauges()),
         )
 
     def routes(self) -> Routes:

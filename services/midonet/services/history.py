@@ -61,11 +61,17 @@ class _Indexing(Hosted):
     def report(self, max_lag: float) -> Report:
         """Return how it stands, also in the middle of a long write."""
         report = super().report(max_lag)
-        position = self._index.position
-        if report.state != "stalled" or position <= report.position or report.last_error is not None:
+        if report.state != "stalled" or not self._index.writing:
             return report
-        lag = max(0, self._feed.head.position - position)
-        return replace(report, state="catching-up", position=position, lag_events=lag, lag_seconds=self._age(position))
+        position = self._index.position
+        return replace(
+            report,
+            state="catching-up",
+            position=position,
+            lag_events=max(0, self._feed.head.position - position),
+            lag_seconds=self._age(position),
+            last_error=None,
+        )
 
     def _age(self, position: int) -> float:
         """Return how many seconds ago the first commit was made that the index lacks, as far as that is known."""

@@ -35,8 +35,10 @@ def shown(steps: int, total: str) -> str:
     )
     assert done.stdout == b"done\n", "what is printed is data alone"
     os.write(terminal, b".")
+    text = ""
+    while not text.endswith("."):
+        text += os.read(controller, 100_000).decode()
     os.close(terminal)
-    text = os.read(controller, 100_000).decode()
     os.close(controller)
     return text
 

@@ -32,6 +32,7 @@ _LARGEST = "SELECT COALESCE(MAX(number), 0) FROM {table}"
 _COMMIT = "SELECT position, hash, time, latest, place FROM history_commits WHERE position = :position"
 _NUMBER = "SELECT number FROM history_objects WHERE id = :id AND kind = :kind"
 _OF_ID = "SELECT number, kind, id FROM history_objects WHERE id = :id"
+_IDS = "SELECT id FROM history_objects ORDER BY number"
 _OF_PREFIX = "SELECT number, kind, id FROM history_objects WHERE id >= :low AND id < :high ORDER BY number"
 _NAMED = (
     "SELECT DISTINCT o.number, o.kind, o.id FROM history_versions v JOIN history_objects o ON o.number = v.object"
@@ -178,6 +179,10 @@ class Index:
         """Return number, kind and id of whatever has an id that begins so."""
         return self.database.rows(_OF_PREFIX, low=prefix, high=prefix + _LAST)
 
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of all objects that there ever were, in the order in which they came."""
+        return (row[0] for row in self.database.each(_IDS))
+
     def named(self, name: str, owner: str | None = None) -> list[Row]:
         """Return number, kind and id of whatever once had that name (and was a part of `owner`, if given)."""
         if owner is None:
@@ -196,7 +201,7 @@ class Index:
         """Return the positions of the commits that touched an object."""
         return [position for (position,) in self.database.rows(_TOUCHES, number=number, after=after, upto=upto)]
 
-    def select(self, query: Query, *, newest_first: bool) -> Iterator[int]:
+    def select(self, query: Query, *, newest_first: bool = False) -> Iterator[int]:
         """Yield the positions of the commits that are wanted."""
         sql, values = _select(query)
         order = "DESC" if newest_first else "ASC"

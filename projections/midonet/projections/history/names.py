@@ -1,5 +1,6 @@
 """What objects were called at one position of the past, for history in words."""
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from midonet.events.commit import Event
@@ -21,6 +22,10 @@ class NamesAt(Names):
     def meant(self, ref: str) -> list[str]:
         """Return the keys of what `ref` may mean."""
         return self._past.meant(ref, self._position, KINDS)
+
+    def names(self, kinds: Collection[str]) -> Iterable[str]:
+        """Return what objects of some kinds were called."""
+        return self._past.names(self._position, kinds)
 
     def note(self, event: Event) -> None:
         """Remember what an event behind the position says about names."""

@@ -100,6 +100,13 @@ class Past:
         positions = chain(reversed(later), indexed) if newest_first else chain(indexed, later)
         return map(self.record, positions)
 
+    def about_kinds(self, kinds: Collection[str], upto: int) -> Iterator[Record]:
+        """Yield the commits on some kinds, in order, and those of the tail."""
+        found = {
+            position for kind in kinds for position in self._index.select(Query(1, min(upto, self._base), kind=kind))
+        }
+        return map(self.record, chain(sorted(found), range(self._base + 1, upto + 1)))
+
     def touching(self, key: str, upto: int, after: int = 0) -> list[int]:
         """Return the positions of the commits that touched an object."""
         number = self._number(key)
@@ -192,6 +199,15 @@ class Past:
             return []
         later = [i for i in self._later.states if i.startswith(prefix)]
         return list(dict.fromkeys([*(row[2] for row in self._index.of_prefix(prefix)), *later]))
+
+    def names(self, upto: int, kinds: Collection[str]) -> Iterator[str]:
+        """Yield what objects of some kinds were called as of a position, each name once."""
+        told = set()
+        for object_id in chain(self._index.ids(), self._later.states):
+            state = self.label(object_id, upto)
+            if state is not None and state.name and state.kind in kinds and state.name not in told:
+                told.add(state.name)
+                yield state.name
 
     # What objects were
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 __all__ = ["INSERTS", "POSTGRESQL", "SCHEMA", "SQLITE", "TABLES", "Dialect", "create", "drop"]
 
-SCHEMA = "1-2f9eb27c"
+SCHEMA = "1-8fb0d8b2"
 """Of tables and of what is in them: an index with another one is made anew. The second part is the digest of what the
 model says about names (`entries.labels_digest`); a test compares them, so that reading need not load the model."""
 

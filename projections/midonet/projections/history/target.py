@@ -58,6 +58,8 @@ class HistoryTarget:
         self._stopped = False
         self.position = 0
         """Up to where the index is known to go; it also moves while a long write goes on."""
+        self.writing = False
+        """Whether a write goes on."""
 
     def stop(self) -> None:
         """Let a write that goes on end soon; called by any thread."""
@@ -81,6 +83,14 @@ class HistoryTarget:
         self._writer = writer
         return self._reached(writer), {}
 
+    def peek(self) -> Checkpoint:
+        """Return up to where the index goes now."""
+        with self._failures():
+            _, index = self._connect()
+            found = index.checkpoint()
+        self.position = found.head.position if found is not None else 0
+        return Checkpoint(found.head.position, found.head.hash) if found is not None else Checkpoint()
+
     def write(self, delta: Mapping[str, str | None], checkpoint: Checkpoint) -> None:
         """Index the commits up to a checkpoint, in transactions of some; what was done stays, whatever happens."""
         del delta
@@ -88,7 +98,7 @@ class HistoryTarget:
         if writer is None or self._log is None:
             raise Fenced("the index has to be read first")
         missing = checkpoint.position - writer.checkpoint.head.position
-        with self._failures():
+        with self._failures(), self._busy():
             records = islice(self._log.read(writer.checkpoint.head), max(0, missing))
             for batch in _batches(records):
                 writer.write(batch, self._log.place)
@@ -111,6 +121,14 @@ class HistoryTarget:
         head = writer.checkpoint.head if writer.checkpoint.head.position else GENESIS
         self.position = head.position
         return Checkpoint(head.position, head.hash)
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        self.writing = True
+        try:
+            yield
+        finally:
+            self.writing = False
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
