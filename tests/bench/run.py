@@ -16,6 +16,7 @@ from latency import latency
 from replay import replay
 from rich.console import Console
 from rich.table import Table
+from vtep_peer import vtep, vtep_drift, vtep_sync
 
 Bench = Callable[..., Iterator[Row]]
 
@@ -27,6 +28,9 @@ BENCHES: Mapping[str, Bench] = {
     "kafka": single_on_kafka,
     "latency": latency,
     "apply": bulk,
+    "vtep": vtep,
+    "vtep-sync": vtep_sync,
+    "vtep-drift": vtep_drift,
 }
 
 

@@ -50,6 +50,10 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def at_end(self, work: Callable[..., Any], *arguments: Any) -> None:
+        """Call a function when the command is over, however it ends."""
+        self._stack.callback(work, *arguments)
+
     # Reading
 
     @property
@@ -138,17 +142,17 @@ class Session:
         """Return the topology as of a moment, else as of `--at`, only to be read."""
         from midonet.events.topology import Topology
 
-        asof = self.moment if moment is None else moment
-        if asof == END and (store := self.kept()) is not None:
+        until = self.moment if moment is None else moment
+        if until == END and (store := self.kept()) is not None:
             return store.topology
 
         def work(snapshot: "Snapshot | None") -> Topology:
             topology = snapshot.topology() if snapshot is not None else Topology()
-            records = self._since(snapshot, asof)
+            records = self._since(snapshot, until)
             shown = tracked(records, "reading the log", self.log.length(topology.head.position))
             return self.snapshots.fold(topology, shown, self.log.place)
 
-        return self._resume(asof, work)
+        return self._resume(until, work)
 
     def about(self, kind: str, ref: str) -> "Topology":
         """Return as much of the topology as of `--at` as it takes to find an object and to say what it is."""

@@ -16,7 +16,7 @@ from midonet.cli.text import closest, hide_secrets
 from midonet.events.errors import Misconfigured, TimedOut, Unavailable, UsageError
 from midonet.events.topology import Topology
 
-__all__ = ["VIEWS", "Found", "Look", "View", "await_views", "view", "waiter"]
+__all__ = ["VIEWS", "Found", "Look", "View", "await_views", "kept", "servers", "view", "waiter"]
 
 if TYPE_CHECKING:
     from midonet.projections.zookeeper.client import Client
@@ -52,7 +52,7 @@ def _nsdb(settings: Settings, topology: Topology) -> Iterator[Look]:
     from midonet.projections.zookeeper.reader import ViewReader
 
     root = settings.get("root")
-    with ViewReader(_servers(settings), root) as reader:
+    with ViewReader(servers(settings), root) as reader:
         yield lambda: {f"{root}/nsdb": _ask(lambda: reader.checkpoint().position)}
 
 
@@ -60,7 +60,7 @@ def _nsdb(settings: Settings, topology: Topology) -> Iterator[Look]:
 def _agents(settings: Settings, topology: Topology) -> Iterator[Look]:
     from midonet.projections.zookeeper.client import Client
 
-    client, path = Client(_servers(settings)), f"{settings.get('root')}/state/hosts"
+    client, path = Client(servers(settings)), f"{settings.get('root')}/state/hosts"
     try:
         yield lambda: {_host(topology, host): found for host, found in _hosts(client, path).items()}
     finally:
@@ -143,18 +143,19 @@ def _ask(position: Callable[[], int]) -> Found:
         return Found(None, error.message)
 
 
-def _servers(settings: Settings) -> str:
-    servers = settings.get("zookeeper")
-    if not servers:
-        raise UsageError("where are the views? give --zookeeper HOST:PORT or MIDOCTL_ZOOKEEPER", option="zookeeper")
+def servers(settings: Settings) -> str:
+    """Return the ZooKeeper servers; `UsageError` if they are not given, or written wrongly."""
+    found = settings.get("zookeeper")
+    if not found:
+        raise UsageError("where is ZooKeeper? give --zookeeper HOST:PORT or MIDOCTL_ZOOKEEPER", option="zookeeper")
     from midonet.events.settings import split_host_port
 
     try:
-        for server in servers.split(","):
+        for server in found.split(","):
             split_host_port(server)
     except ValueError as error:
         raise UsageError(f"--zookeeper: {error}", option="zookeeper") from None
-    return str(servers)
+    return str(found)
 
 
 VIEWS: Mapping[str, View] = {
@@ -163,6 +164,11 @@ VIEWS: Mapping[str, View] = {
     "history": View("index of the log for questions about the past", _index),
     "agents": View("what the agents of the hosts hold", _agents),
 }
+
+
+def kept(settings: Settings) -> list[str]:
+    """Return the views that somebody may keep: an index of the history is only kept where it is given."""
+    return [name for name in VIEWS if name != "history" or settings.get("history")]
 
 
 def view(name: str) -> View:
@@ -191,7 +197,7 @@ def waiter(settings: Settings) -> Callable[[int, Topology], None]:
         view(name)
         wanted[name] = seconds(text) if equals else _SECONDS
     if set(wanted) - {"vtep", "history"}:
-        _servers(settings)
+        servers(settings)
 
     def wait(position: int, topology: Topology) -> None:
         try:
