@@ -13,6 +13,7 @@ from commands import batched, single
 from figures import Row, spread
 from kafka_log import single_on_kafka
 from latency import latency
+from long_past import as_of, history, memory, show
 from replay import replay
 from rich.console import Console
 from rich.table import Table
@@ -28,6 +29,10 @@ BENCHES: Mapping[str, Bench] = {
     "kafka": single_on_kafka,
     "latency": latency,
     "apply": bulk,
+    "history": history,
+    "as-of": as_of,
+    "show": show,
+    "memory": memory,
     "vtep": vtep,
     "vtep-sync": vtep_sync,
     "vtep-drift": vtep_drift,
