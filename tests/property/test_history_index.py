@@ -10,18 +10,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_commands import random_command
 
+from midonet.cli.session import handle
+from midonet.cli.tables import object_card
 from midonet.events.chain import extend
 from midonet.events.command import Command
 from midonet.events.commit import CommandRef, Commit, Head, Record, canonical
 from midonet.events.decide import decide
-from midonet.events.errors import NotFound, Rejected
+from midonet.events.errors import MidonetError, NotFound, Rejected
 from midonet.events.evolve import fold
 from midonet.events.history import Names, describe
 from midonet.events.log.port import Bookmark
 from midonet.events.model import KINDS
+from midonet.events.resolve import find
 from midonet.events.topology import Topology
 from midonet.projections.history import entries
 from midonet.projections.history.database import SqliteFile
+from midonet.projections.history.excerpt import excerpt
 from midonet.projections.history.index import Index, Query
 from midonet.projections.history.names import NamesAt
 from midonet.projections.history.past import Past
@@ -184,6 +188,26 @@ def same_moments(past: Past, records: Sequence[Record]) -> None:
         assert past.last_until(time) == next(until, 0)
 
 
+def same_excerpts(past: Past, records: Sequence[Record], rng: Random) -> None:
+    """A part of the topology is enough to find an object and to show it, wherever the whole one finds one."""
+    upto = rng.randrange(len(records) + 1)
+    scan = Scan(records, upto)
+    whole = scan.topology()
+    for ref in [*references(records, scan, rng), *(e.name for e in whole if e.name)][:80]:
+        for kind in ("port", "bridge", "rule", "vtep-binding", rng.choice(list(KINDS))):
+            part = excerpt(past, upto, kind, ref)
+            try:
+                there = find(whole, kind, ref)
+            except MidonetError:
+                assert part is None
+                continue
+            assert part is not None
+            assert find(part, kind, ref) == there
+            assert part.head == whole.head
+            assert handle(part, kind, there.id, there.name) == handle(whole, kind, there.id, there.name)
+            assert object_card(part, KINDS[kind], there) == object_card(whole, KINDS[kind], there)
+
+
 @given(st.integers(min_value=0, max_value=2**64))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_index_answers_as_a_scan_of_the_log(seed: int) -> None:
@@ -198,6 +222,7 @@ def test_the_index_answers_as_a_scan_of_the_log(seed: int) -> None:
             for _ in range(4):
                 same_choice(past, records, rng)
             same_moments(past, records)
+            same_excerpts(past, records, rng)
     finally:
         entries._SPACING = spacing  # noqa: SLF001 - as above
 

@@ -124,13 +124,12 @@ class KafkaLog:
 
     def resume(self, bookmark: Bookmark) -> bool:
         """Let the scan begin behind a commit, if it is where it was."""
-        if self._scan.next_offset:
-            known = self._scan.base.position <= bookmark.position <= self._scan.head.position
-            return known and self._scan.hash_at(bookmark.position) == bookmark.hash
+        if self._scan.base.position <= bookmark.position <= self._scan.head.position:
+            return self._scan.hash_at(bookmark.position) == bookmark.hash
         record = self.recall(bookmark)
         if record is None or bookmark.place is None:
             return False
-        self._scan = Scan(record.head, bookmark.place)
+        self._scan, self._recent = Scan(record.head, bookmark.place), []
         return True
 
     def _reach_back(self, position: int) -> None:
