@@ -1,6 +1,6 @@
 """The service `history`: keeps an index of the log, so that questions about the past need not read it all.
 
-It does nothing unless the setting `history` says where. `midoctl --history` with the same address uses it.
+It is left out unless the setting `history` says where. `midoctl --history` with the same address uses the index.
 """
 
 import time
@@ -17,31 +17,34 @@ from midonet.projections.history.target import HistoryProjection, HistoryTarget
 from midonet.services.context import Context
 from midonet.services.hosting import Hosted, Report
 from midonet.services.service import Service
+from midonet.services.settings import Settings
 
 __all__ = ["HistoryService"]
 
 
 class HistoryService(Service):
-    """One runner, if there is an index to keep."""
+    """One runner."""
+
+    @classmethod
+    def unset(cls, settings: Settings) -> str | None:
+        """Return that nobody said where the index is to be."""
+        return None if settings.history else "no index is kept: `--history URL` says where"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        url = context.settings.history
-        self._hosted = _Indexing(context, url) if url is not None else None
+        self._hosted = _Indexing(context, str(context.settings.history))
 
     def start(self) -> None:
         """Begin to keep the index."""
-        if self._hosted is not None:
-            self._hosted.start()
+        self._hosted.start()
 
     def stop(self) -> None:
         """Leave the index as it is."""
-        if self._hosted is not None:
-            self._hosted.stop()
+        self._hosted.stop()
 
     def projections(self) -> Sequence[Hosted]:
-        """Return the index, if there is one."""
-        return (self._hosted,) if self._hosted is not None else ()
+        """Return the index."""
+        return (self._hosted,)
 
 
 class _Indexing(Hosted):
@@ -50,8 +53,14 @@ class _Indexing(Hosted):
     def __init__(self, context: Context, url: str) -> None:
         self._feed: Feed = context.feed
         self._index = HistoryTarget(lambda: open_log(context.settings.log), lambda: open_database(url, write=True))
-        interval = context.settings.reconcile_interval
-        super().__init__(context.feed, HistoryProjection(), self._index, hidden(url), reconcile_interval=interval)
+        super().__init__(
+            context.feed,
+            HistoryProjection(),
+            self._index,
+            hidden(url),
+            reconcile_interval=context.settings.reconcile_interval,
+            grace=context.settings.takeover_grace,
+        )
 
     def stop(self) -> None:
         """Leave the index as it is."""

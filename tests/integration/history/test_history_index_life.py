@@ -72,6 +72,20 @@ def test_what_was_indexed_stays_when_the_process_dies(url: str, midoctl: Make, h
     assert position(run.index) == 300
 
 
+def test_what_an_answer_does_not_need_is_not_loaded(url: str, midoctl: Make) -> None:
+    run = midoctl(url)
+    ref = next(iter(grow(url, 60).topology)).id
+    run("log", "-n", "1")
+    script = "import sys; from midonet.cli.main import main; main(sys.argv[1:]); print(*sys.modules)"
+    environ = {**run.environ, "PYTHONPATH": ":".join(sys.path)}
+    for form, unwanted in (("json", {"sqlalchemy", "midonet.events.model"}), ("table", {"sqlalchemy"})):
+        command = [sys.executable, "-c", script, "-o", form, "history", ref]
+        done = subprocess.run(command, env=environ, check=True, capture_output=True, text=True)
+        loaded = done.stdout.splitlines()[-1].split()
+        assert "midonet.projections.history.past" in loaded
+        assert not unwanted & set(loaded)
+
+
 def test_two_processes_index_one_log(url: str, midoctl: Make) -> None:
     run = midoctl(url)
     grow(url, 200)
