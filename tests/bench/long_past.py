@@ -20,7 +20,7 @@ from long_log import PORTS_PER_BRIDGE, port_name, write_long_log
 from midonet.projections.ovsdb import Client
 from midonet.testbed import OvsdbServer
 
-__all__ = ["as_of", "history", "memory", "show"]
+__all__ = ["as_of", "history", "show"]
 
 Midoctl = Callable[..., None]
 
@@ -29,18 +29,6 @@ _PORTS = 10_000
 _RECORDS = 10_000
 _AIM = 0.075
 """Seconds that one object's history may take on an idle machine of the common kind."""
-_RESIDENT = """
-import sys
-from contextlib import closing
-from midonet.events.log import open_log
-from midonet.events.log.store import Store
-def resident():
-    return int(open("/proc/self/statm").read().split()[1]) * 4096
-with closing(open_log(sys.argv[1])) as log:
-    before = resident()
-    store = Store.open(log)
-    print(len(store.topology), resident() - before)
-"""
 
 
 def history(*, quick: bool) -> Iterator[Row]:
@@ -106,22 +94,6 @@ def show(*, quick: bool) -> Iterator[Row]:
         ratios=found.slower(),
         goal=Goal("≤", 1.2),
         note="whole processes; ovn-nbctl asks an ovsdb-server, midoctl reads a file",
-    )
-
-
-def memory(*, quick: bool) -> Iterator[Row]:
-    """How much a process grows by that holds a whole topology."""
-    ports = 10_000 if quick else 99_000
-    with directory() as place:
-        file = place / "log.db"
-        write_long_log(file, ports=ports, commits=0)
-        command = [sys.executable, "-c", _RESIDENT, sqlite_url(file)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-    objects, size = map(int, done.stdout.split())
-    yield Row(
-        name=f"memory of a topology of {objects:,} objects",
-        ours=f"{size / 2**20:,.0f} MiB",
-        note=f"{size / objects:,.0f} bytes an object",
     )
 
 

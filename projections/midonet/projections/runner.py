@@ -76,6 +76,7 @@ class Runner(Generic[K, V]):
         self._standby = False
         self._stirred = 0.0
         self._strange: set[K] = set()
+        self._news: set[K] = set()
         self._standing = Standing(projection.name)
         self._backoff = Backoff()
         self._wake = threading.Event()
@@ -162,6 +163,17 @@ class Runner(Generic[K, V]):
         except Exception:
             logger.exception("%s: starts over, having failed to take note of a commit", self.name)
             self._attached = False
+
+    def note(self, *changes: Change) -> None:
+        """Take note of what no commit says, such as what the network reports; called by any thread.
+
+        What has to be written for that puts nothing right that others did.
+        """
+        with self._feed.reading():
+            keys = set(self._projection.apply(changes))
+            self._tracker.touch(keys)
+            self._news |= keys
+        self.wake()
 
     def wake(self) -> None:
         """Go and look; called by any thread."""
@@ -308,7 +320,7 @@ class Runner(Generic[K, V]):
                 self.attach(topology)
             delta = self._tracker.delta()
             checkpoint = Checkpoint(topology.head.position, topology.head.hash)
-            repairs = list(self._foreign(delta, checkpoint))
+            repairs, news = list(self._foreign(delta, checkpoint)), self._news.copy()
         if delta or checkpoint != self._checkpoint:
             self._tried = checkpoint
             try:
@@ -320,13 +332,14 @@ class Runner(Generic[K, V]):
             self._checkpoint = checkpoint
             self._strange.clear()
             self._recorder.record(repairs)
+        self._news -= news
         self._standing.succeeded(checkpoint.position)
         self._backoff.reset()
 
     def _foreign(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> Iterator[Repair]:
         """Yield what of a delta puts right what others did: what differs though no commit came, or was found so."""
         for key, expected in delta.items():
-            if checkpoint == self._checkpoint or key in self._strange:
+            if key in self._strange or (checkpoint == self._checkpoint and key not in self._news):
                 position = self._origin(key) or checkpoint.position
                 yield self._recorder.repair(key, self._tracker.actual(key), expected, position)
 

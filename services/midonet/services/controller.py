@@ -121,5 +121,5 @@ class Controller(Service):
 
     def _report(self, trouble: str | None) -> None:
         if trouble is not None and self._trouble is None:
-            note(logging.WARNING, "hosts are unknown for now", service=self.context.name, reason=trouble)
+            note(logging.WARNING, "cannot act for now", service=self.context.name, reason=trouble)
         self._trouble = trouble

@@ -5,8 +5,9 @@ It never removes or renames a host: an agent that is away may come back, and wha
 
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from midonet.events.evolve import Change
 from midonet.projections.facts import HostState, LastSeen
@@ -15,6 +16,7 @@ from midonet.services.context import Context
 from midonet.services.controller import Controller
 from midonet.services.journal import note
 from midonet.services.registration import clashes, registrations
+from midonet.services.service import Gauge
 
 __all__ = ["HostsService"]
 
@@ -28,6 +30,15 @@ class HostsService(Controller):
         super().__init__(context)
         self._alive: Mapping[str, HostState] | None = None
         self._deleted: deque[str] = deque()
+
+    def details(self) -> Mapping[str, Any]:
+        """Return which hosts live, by id; nothing before that is known."""
+        return {host: {"hostname": state.hostname} for host, state in sorted((self._alive or {}).items())}
+
+    def gauges(self) -> Iterable[Gauge]:
+        """Return how many hosts live; nothing before that is known."""
+        if self._alive is not None:
+            yield Gauge("midonet_hosts_alive", "Hosts whose agents are alive.", len(self._alive), {})
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Take note of the changes of one commit."""

@@ -27,6 +27,9 @@ _INTERRUPTED = 130
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
 _STOP_SECONDS = 9.0
+_SWITCH = 0.001
+"""Seconds that a thread that computes may keep one waiting that has a message to pass on; Python's default is 5 ms."""
+
 _TICK = 0.5
 """Seconds between two looks at how the daemon does."""
 
@@ -90,6 +93,7 @@ def _serve(settings: Settings) -> int:
     from midonet.services.daemon import Daemon
     from midonet.services.http import HttpServer
 
+    sys.setswitchinterval(_SWITCH)
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # they are waited for below; every thread inherits this
     journal.set_up(settings.log_level)
     daemon = Daemon(settings)

@@ -252,7 +252,17 @@ projection status vtep
 wait --for vtep --position 1 --timeout 0
 completion bash
 bridge create new --if-head 1 --command-id c1 -m why --actor me
-bridge list --limit 3 --after web --at 1""".splitlines()
+bridge list --limit 3 --after web --at 1
+bridge list --filter tenant!=x --filter name~w* --filter position>0 --sort -name --fields name,tenant --tenant acme
+tunnel-zone list --filter members.host=hv1 --all-tenants
+port show p1 mac name
+restore FILE --until 1
+verify --from 1 --has 1:0000000000000000000000000000000000000000000000000000000000000000
+describe bridge
+help port bind
+help moments
+shell -f FILE
+shell -e head -e history""".splitlines()
 
 OF_A_KIND = {kind: list(templates(kind)) for kind in KINDS}
 OTHERS = [line.split() for line in LINES]
