@@ -47,6 +47,7 @@ def history(*, quick: bool) -> Iterator[Row]:
         ours=latency(found.ours),
         peer=duration(_AIM),
         ratios=[sample.wall / _AIM for sample in found.ours],
+        cpu_ratios=[sample.cpu / _AIM for sample in found.ours],
         goal=Goal("≤", 1),
         note="the whole process, from its start to its end",
     )
@@ -55,6 +56,7 @@ def history(*, quick: bool) -> Iterator[Row]:
         ours=latency(found.ours),
         peer=latency(found.peer),
         ratios=found.slower(),
+        cpu_ratios=found.slower_cpu(),
     )
 
 
@@ -73,6 +75,7 @@ def as_of(*, quick: bool) -> Iterator[Row]:
         ours=latency(found.ours),
         peer=latency(found.peer),
         ratios=found.slower(),
+        cpu_ratios=found.slower_cpu(),
         goal=Goal("≤", 2),
     )
 
@@ -92,6 +95,7 @@ def show(*, quick: bool) -> Iterator[Row]:
         ours=latency(found.ours),
         peer=latency(found.peer),
         ratios=found.slower(),
+        cpu_ratios=found.slower_cpu(),
         goal=Goal("≤", 1.2),
         note="whole processes; ovn-nbctl asks an ovsdb-server, midoctl reads a file",
     )
