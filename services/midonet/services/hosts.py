@@ -5,7 +5,7 @@ It never removes or renames a host: an agent that is away may come back, and wha
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,6 @@ from midonet.services.context import Context
 from midonet.services.controller import Controller
 from midonet.services.journal import note
 from midonet.services.registration import clashes, registrations
-from midonet.services.service import Gauge
 
 __all__ = ["HostsService"]
 
@@ -34,11 +33,6 @@ class HostsService(Controller):
     def details(self) -> Mapping[str, Any]:
         """Return which hosts live, by id; nothing before that is known."""
         return {host: {"hostname": state.hostname} for host, state in sorted((self._alive or {}).items())}
-
-    def gauges(self) -> Iterable[Gauge]:
-        """Return how many hosts live; nothing before that is known."""
-        if self._alive is not None:
-            yield Gauge("midonet_hosts_alive", "Hosts whose agents are alive.", len(self._alive), {})
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Take note of the changes of one commit."""
@@ -68,6 +62,7 @@ class HostsService(Controller):
             note(logging.WARNING, "host is dead", host=host, name=self._name(host), hostname=before[host].hostname)
             living.note_seen(host, LastSeen(hostname=before[host].hostname, time=_now()))
         self._alive = hosts
+        self.context.meters.gauge("alive", "Hosts whose agents are alive.").set(len(hosts))
 
     def _name(self, host: str) -> str | None:
         with self.context.feed.reading() as topology:
