@@ -108,6 +108,7 @@ def _look_up(session: Session, past: "Past", printer: "_Printer", wanted: _Wante
     for record in reversed(list(islice(shown, limit))) if limit is not None else shown:
         printer.print(record, lambda record: _names_at(past, record.commit.position))
     printer.go_on(past.head, lambda: _names_at(past, past.head.position))
+    past.release()  # `--follow` may take days
     return key
 
 

@@ -50,6 +50,9 @@ class Database(Protocol):
     def writing(self) -> AbstractContextManager[None]:
         """Change all or nothing."""
 
+    def release(self) -> None:
+        """Stay no longer at the moment of the first query: others can tidy up behind it."""
+
     def close(self) -> None:
         """Release the connection."""
 
@@ -117,6 +120,11 @@ class SqliteFile:
             if self._connection.in_transaction:
                 with suppress(Unusable):
                     self.run("ROLLBACK")
+
+    def release(self) -> None:
+        """Stay no longer at the moment of the first query."""
+        if self._connection.in_transaction:
+            self.run("COMMIT")
 
     def close(self) -> None:
         """Release the file."""

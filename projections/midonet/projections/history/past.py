@@ -37,6 +37,10 @@ class Past:
         self._recall = recall
         self._seen: dict[tuple[str, int], State | None] = {}
 
+    def release(self) -> None:
+        """Go on with names alone, for a long time: an index that is made anew meanwhile knows fewer of them."""
+        self._index.database.release()
+
     def close(self) -> None:
         """Release the index."""
         self._index.database.close()

@@ -77,6 +77,10 @@ class Server:
                 with suppress(Unusable):
                     self.run("ROLLBACK")
 
+    def release(self) -> None:
+        """Stay no longer at the moment of the first query."""
+        self.run("COMMIT")
+
     def close(self) -> None:
         """Disconnect."""
         with suppress(SQLAlchemyError):
