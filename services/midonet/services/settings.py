@@ -29,6 +29,13 @@ def _members(text: Any) -> str:
     return parse_members(str(text))
 
 
+def _index(text: Any) -> str:
+    if not str(text).startswith(("sqlite:///", "postgresql+psycopg://")) or str(text) == "sqlite:///":
+        raise ValueError("the address of a history index is sqlite:///FILE or postgresql+psycopg://…")
+    return str(text)
+
+
+HistoryIndex = Annotated[str, Format("index", _index)]
 ZooKeeperServers = Annotated[str, Format("servers", _zookeeper)]
 Members = Annotated[str, Format("members", _members)]
 
@@ -45,7 +52,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         f"127.0.0.1:{_PORT}"
     )
     history: Annotated[
-        str | None,
+        HistoryIndex | None,
         Meta(description="Index for questions about the past, sqlite:///FILE or postgresql+psycopg://…; off if unset."),
     ] = None
     log_level: Annotated[
