@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -14,6 +16,7 @@ from kazoo.client import KazooClient
 from midonet.testbed import OvsdbServer, ZooKeeper
 from midonet.testbed.cluster import ClusterDaemon
 
+MIDOCTL = Path(sys.executable).with_name("midoctl")
 Midoctl = Any
 """The fixture of `conftest.py`, which cannot be imported."""
 
@@ -80,6 +83,25 @@ def test_a_rebuild_switches_and_there_is_a_way_back(midoctl: Midoctl, stage: Sta
     midoctl.ok("bridge", "create", "and on", "--wait", "nsdb=20")
     assert midoctl("projection", "rebuild", "nsdb").out.startswith(f"{stage.root}/nsdb is at position 5, generation 3")
     assert sorted(stage.hands.get_children(f"{stage.root}/nsdb")) == ["1", "3"]
+
+
+def test_a_killed_rebuild_is_continued_by_the_next_one(midoctl: Midoctl, stage: Stage) -> None:
+    ports = "\n".join(f"- {{kind: bridge, name: b{number}}}" for number in range(3_000))
+    midoctl.ok("apply", "-f", "-", stdin=ports.encode())
+    midoctl.ok("wait", "--for", "nsdb")
+    command = [str(MIDOCTL), "projection", "rebuild", "nsdb"]
+    with subprocess.Popen(command, env=midoctl.environ, stdout=subprocess.DEVNULL) as process:
+        until(lambda: stage.hands.exists(f"{stage.root}/nsdb/2") is not None)
+        process.kill()
+    assert stage.generation() == "1"
+    midoctl.ok("bridge", "create", "meanwhile", "--wait", "nsdb=20")
+    refused = midoctl("-o", "json", "projection", "rebuild", "nsdb")
+    assert refused.status in (0, 3)
+    if refused.status:
+        assert "is at work" in refused.error["message"], "until the session of the dead one is over"
+        until(lambda: midoctl("-o", "json", "projection", "rebuild", "nsdb").status == 0, 30)
+    assert stage.generation() == "2"
+    assert midoctl("projection", "rebuild", "nsdb", "--dry-run").status == 0
 
 
 def test_a_comparison_alone_ends_with_7_if_something_differs(midoctl: Midoctl, stage: Stage) -> None:

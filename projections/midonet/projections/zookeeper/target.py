@@ -24,7 +24,7 @@ from kazoo.security import OPEN_ACL_UNSAFE
 
 from midonet.events.commit import canonical
 from midonet.events.errors import Unavailable
-from midonet.projections.nsdb.view import LIVE, view_base
+from midonet.projections.nsdb.view import FORMAT, LIVE, view_base
 from midonet.projections.port import Checkpoint, Fenced, Mended, Unfit
 from midonet.projections.zookeeper.batches import Write, batches, in_order
 from midonet.projections.zookeeper.client import Client
@@ -35,6 +35,7 @@ from midonet.projections.zookeeper.requests import Operation
 __all__ = ["ZooKeeperTarget"]
 
 _CHECKPOINT = "checkpoint"
+_FORMAT = "format"
 _ANY = -1
 _CONNECT_SECONDS = 3.0
 _GUARDED = b"(its access control list was changed)"
@@ -72,6 +73,10 @@ class ZooKeeperTarget:
         self._version = 0
         self._prefix = 0
         self._expected: dict[str, int] = {}
+        self._format: bytes | None = None
+        self._known = False
+        """Whether the generation was seen in the present format before: what is not so now, somebody did."""
+        self._renewed = False
         self._touched = False
         self._pointed = False
 
@@ -101,6 +106,11 @@ class ZooKeeperTarget:
     def mended(self) -> list[Mended]:
         """Return what was done to the pointer and to permissions since the last call, and was put right."""
         found, self._mended[:] = list(self._mended), []
+        return found
+
+    def renewed(self) -> bool:
+        """Return whether the last `load` found another generation, or documents of another release."""
+        found, self._renewed = self._renewed, False
         return found
 
     def close(self) -> None:
@@ -139,6 +149,7 @@ class ZooKeeperTarget:
             self._pointed = False
             live = self._pointer.settle(self._generation)
         if live != self._generation:
+            self._renewed, self._known = True, False
             self._client.tree_watchers.pop(self.base, None)
             self._generation = live
             self._base = view_base(self._root, live)
@@ -150,6 +161,9 @@ class ZooKeeperTarget:
         self._prefix = len(self.base) + 1
         client.watch_tree(self.base, self._seen)
         checkpoint = self._read_checkpoint()
+        self._format = client.read_many([self._path(_FORMAT)]).get(self._path(_FORMAT))
+        self._known |= self._format == FORMAT
+        self._renewed |= not self._known
         listings = [(directory, client.get_children_async(self._path(directory))) for directory in DIRECTORIES]
         keys = [f"{directory}/{name}" for directory, names in listings for name in client.result(names)]
         ours = {self._path(key): key for key in keys if is_document(key)}
@@ -210,11 +224,17 @@ class ZooKeeperTarget:
         """Send one transaction, which ends with the check of the checkpoint or with moving it."""
         operations = [operation for key, value in batch for operation in self._operations(key, value)]
         path = self._path(_CHECKPOINT)
+        if self._format != FORMAT and checkpoint is not None:
+            operations.insert(0, self._format_operation())
         if checkpoint is None:
             operations.append(CheckVersion(path, self._version))
         else:
             operations.append(SetData(path, canonical(checkpoint), self._version))
         return self._client.transact(operations)
+
+    def _format_operation(self) -> Operation:
+        path = self._path(_FORMAT)
+        return Create(path, FORMAT, OPEN_ACL_UNSAFE, 0) if self._format is None else SetData(path, FORMAT, _ANY)
 
     def _operations(self, key: str, value: bytes | None) -> Iterator[Operation]:
         path = self._path(key)
@@ -228,9 +248,12 @@ class ZooKeeperTarget:
     def _confirm(self, batch: Sequence[Write], results: Sequence[Any]) -> None:
         """Take note of a transaction that went through; raise what made the server refuse it."""
         keys = [key for key, value in batch for _ in range(2 if key in self._guarded and value is not None else 1)]
-        for key, result in zip([*keys, _CHECKPOINT], results, strict=True):
+        formats = [_FORMAT] * (len(results) - len(keys) - 1)
+        for key, result in zip([*formats, *keys, _CHECKPOINT], results, strict=True):
             if isinstance(result, KazooException) and not isinstance(result, RolledBackError | RuntimeInconsistency):
                 raise self._refusal(key, result)
+        if formats:
+            self._format, self._known = FORMAT, True
         self._guarded.difference_update(keys)
         self._present.update(key for key, value in batch if value is not None)
         self._present.difference_update(key for key, value in batch if value is None)
