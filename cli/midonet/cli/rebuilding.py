@@ -66,6 +66,8 @@ def rebuild(session: Session, name: str, *, rollback: bool, discard: bool) -> No
     else:
         reports = [_generation(session, rollback=rollback, discard=discard)]
     session.print(reports, names=lambda: [each.target for each in reports], text=lambda: "\n".join(_told(reports)))
+    if not reports:
+        session.note("there is no VTEP")
     wrong = [each for each in reports if each.differences]
     if wrong and session.settings.get("dry_run"):
         output.flush()
