@@ -132,9 +132,10 @@ def _told_of(url: str, what: str) -> list[Mapping[str, Any]]:
   midoctl projection drift nsdb -o json""",
 )
 def _drift(session: Session, name: str | None, limit: int | None) -> None:
-    """Show what others did to the views and was put right: when, what was found, and the commit that says otherwise.
+    """Show what others did to the views and was put right.
 
-    Read from ZooKeeper, where it outlives every daemon; with --cluster what that daemon put right lately.
+    When, what was found, what was expected, and the commit that says so, with who wrote it. Read from ZooKeeper, where
+    it outlives every daemon; with --cluster what that daemon put right lately.
     """
     wanted = [name] if name is not None else [view for view in VIEWS if view != "agents"]
     url = session.settings.get("cluster")
@@ -200,13 +201,14 @@ def _control(name: str, text: str, op: Callable[[str], Op], examples: str) -> Co
 
 _pause = _control(
     "pause",
-    "Let a view stay as it is, on every node, until `resume`: an audited command, in effect within a second.",
+    "Let a view stay as it is until `resume`.\n\n"
+    "A command on the log, as all others: it is in effect on every node within a second, and after restarts.",
     Pause,
     """  midoctl projection pause vtep -m "firmware upgrade of tor1" """,
 )
 _resume = _control(
     "resume",
-    "Let a view go on that was paused: everything that happened meanwhile is written.",
+    "Let a view go on that was paused.\n\nEverything that happened meanwhile is written.",
     lambda name: Pause(name, paused=False),
     "  midoctl projection resume vtep",
 )
@@ -220,7 +222,11 @@ _resume = _control(
     examples="  midoctl projection skip nsdb models/bridge/6f3f3e0a-7b55-4c7e-9d7b-0a9b7f0d1a01",
 )
 def _skip(session: Session, projection: str, key: str) -> None:
-    """Leave one KEY of a view as it is in the targets, whatever the log says, until `retry`; the others go on."""
+    """Leave one KEY of a view as it is until `retry`.
+
+    Whatever the log says of it; the other keys go on. `projection status --cluster URL -o json` and `projection drift`
+    tell how keys are called.
+    """
     session.write("projection.skip", [Skip(projection, key)])
 
 
