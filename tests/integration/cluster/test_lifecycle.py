@@ -78,6 +78,7 @@ def test_the_effective_settings_are_printed_and_are_a_configuration_file(tmp_pat
         "zookeeper": "a:1,b:2",
         "root": "/env",
         "http": "127.0.0.1:8181",
+        "history": None,
         "log_level": "debug",
         "reconcile_interval": 30.0,
         "takeover_grace": 0.3,
