@@ -11,7 +11,6 @@ from midonet.cli import output
 from midonet.cli.command import command
 from midonet.cli.completion import complete_any
 from midonet.cli.kinds import KIND_HELP
-from midonet.cli.moments import END, Moment
 from midonet.cli.session import Session
 from midonet.cli.settings import READ
 from midonet.cli.text import clean
@@ -19,6 +18,7 @@ from midonet.events.commit import GENESIS, Commit, Event, Head, Record
 from midonet.events.errors import UsageError
 from midonet.events.evolve import fold, invert
 from midonet.events.history import Names, describe, difference
+from midonet.events.moments import END, Moment
 from midonet.events.topology import Topology
 
 __all__ = ["diff", "head", "history", "log"]

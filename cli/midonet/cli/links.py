@@ -12,7 +12,8 @@ from midonet.cli.command import Command, DataOption, command
 from midonet.cli.objects import ID, PLACE, FieldOption, created_fields, field_options, given, ref_argument
 from midonet.cli.session import Session
 from midonet.cli.settings import WRITE
-from midonet.events.command import AddItem, Create, Delete, Op, RemoveItem, Update
+from midonet.events import links
+from midonet.events.command import Delete, Op
 from midonet.events.model import kind_of
 
 __all__ = ["LINKS"]
@@ -47,24 +48,28 @@ def _object(kind: str, metavar: str | None = None) -> click.Argument:
     return ref_argument(kind, metavar.lower(), metavar)
 
 
-def _part(kind: str, values: dict[str, Any]) -> Create:
-    return Create(kind, created_fields(kind_of(kind), values))
+def _made(kind: str, verb: str, ref: str, **values: Any) -> Op:
+    return links.LINKS[kind][verb].make(ref, values)
 
 
-def _no_part(kind: str, values: dict[str, Any]) -> Delete:
-    return Delete(kind, where=given(kind_of(kind), values))
+def _part(kind: str, verb: str, part: str, ref: str, values: dict[str, Any]) -> Op:
+    return _made(kind, verb, ref, **created_fields(kind_of(part), values))
+
+
+def _no_part(kind: str, verb: str, part: str, ref: str, values: dict[str, Any]) -> Op:
+    return _made(kind, verb, ref, **given(kind_of(part), values))
 
 
 @_link("port", "link", _object("port", "A"), _object("port", "B"), examples=["edge/down web/up"])
 def _port_link(a: str, b: str) -> Op:
     """Link two ports, e.g. one of a bridge and one of a router; refused if one is linked elsewhere."""
-    return Update("port", a, {"peer": b}, vacant=("peer",))
+    return _made("port", "link", a, peer=b)
 
 
 @_link("port", "unlink", _object("port", "A"), examples=["web/up"])
 def _port_unlink(a: str) -> Op:
     """Unlink a port and its peer."""
-    return Update("port", a, {"peer": None})
+    return _made("port", "unlink", a)
 
 
 @_link(
@@ -77,13 +82,13 @@ def _port_unlink(a: str) -> Op:
 )
 def _port_bind(port: str, host: str, interface: str) -> Op:
     """Bind a port to an interface of a host; refused if it is bound elsewhere."""
-    return Update("port", port, {"host": host, "interface": interface}, vacant=("host", "interface"))
+    return _made("port", "bind", port, host=host, interface=interface)
 
 
 @_link("port", "unbind", _object("port"), examples=["web/p1"])
 def _port_unbind(port: str) -> Op:
     """Release a port from its host."""
-    return Update("port", port, {"host": None, "interface": None})
+    return _made("port", "unbind", port)
 
 
 def _member(name: str, metavar: str, text: str) -> DataOption:
@@ -100,7 +105,7 @@ def _member(name: str, metavar: str, text: str) -> DataOption:
 )
 def _zone_add(zone: str, host: str, address: str) -> Op:
     """Add a host to a tunnel zone."""
-    return AddItem("tunnel-zone", zone, "members", {"host": host, "address": address})
+    return _made("tunnel-zone", "add-member", zone, host=host, address=address)
 
 
 @_link(
@@ -112,7 +117,7 @@ def _zone_add(zone: str, host: str, address: str) -> Op:
 )
 def _zone_remove(zone: str, host: str) -> Op:
     """Remove a host from a tunnel zone."""
-    return RemoveItem("tunnel-zone", zone, "members", {"host": host})
+    return _made("tunnel-zone", "remove-member", zone, host=host)
 
 
 @_link(
@@ -125,9 +130,9 @@ def _zone_remove(zone: str, host: str) -> Op:
     ID,
     examples=["tor1 --physical-port eth1 --vlan 100 --bridge web"],
 )
-def _vtep_bind(**values: Any) -> Op:
+def _vtep_bind(vtep: str, **values: Any) -> Op:
     """Make a VLAN of a VTEP's port a part of a bridge."""
-    return _part("vtep-binding", values)
+    return _part("vtep", "bind", "vtep-binding", vtep, values)
 
 
 @_link(
@@ -138,9 +143,9 @@ def _vtep_bind(**values: Any) -> Op:
     _field("vtep-binding", "vlan", required=False),
     examples=["tor1 --physical-port eth1 --vlan 100"],
 )
-def _vtep_unbind(*, vlan: str | None, **values: Any) -> Op:
+def _vtep_unbind(vtep: str, **values: Any) -> Op:
     """Release a VLAN of a VTEP's port from its bridge."""
-    return _no_part("vtep-binding", values | {"vlan": vlan or "0"})
+    return _no_part("vtep", "unbind", "vtep-binding", vtep, values)
 
 
 @_link(
@@ -153,9 +158,9 @@ def _vtep_unbind(*, vlan: str | None, **values: Any) -> Op:
     ID,
     examples=["web 02:00:00:00:00:01 --port web/p1"],
 )
-def _add_mac(**values: Any) -> Op:
+def _add_mac(bridge: str, **values: Any) -> Op:
     """Add a static entry to a bridge's MAC table."""
-    return _part("mac-entry", values)
+    return _part("bridge", "add-mac", "mac-entry", bridge, values)
 
 
 @_link(
@@ -166,9 +171,9 @@ def _add_mac(**values: Any) -> Op:
     _field("mac-entry", "vlan", required=False),
     examples=["web 02:00:00:00:00:01"],
 )
-def _remove_mac(*, vlan: str | None, **values: Any) -> Op:
+def _remove_mac(bridge: str, **values: Any) -> Op:
     """Remove a static entry from a bridge's MAC table."""
-    return _no_part("mac-entry", values | {"vlan": vlan or "0"})
+    return _no_part("bridge", "remove-mac", "mac-entry", bridge, values)
 
 
 @_link(
@@ -180,15 +185,15 @@ def _remove_mac(*, vlan: str | None, **values: Any) -> Op:
     ID,
     examples=["web 10.0.0.9 02:00:00:00:00:01"],
 )
-def _add_arp(**values: Any) -> Op:
+def _add_arp(bridge: str, **values: Any) -> Op:
     """Add a static entry to a bridge's ARP table."""
-    return _part("arp-entry", values)
+    return _part("bridge", "add-arp", "arp-entry", bridge, values)
 
 
 @_link("bridge", "remove-arp", _object("bridge"), click.Argument(["ip"]), examples=["web 10.0.0.9"])
-def _remove_arp(**values: Any) -> Op:
+def _remove_arp(bridge: str, **values: Any) -> Op:
     """Remove a static entry from a bridge's ARP table."""
-    return _no_part("arp-entry", values)
+    return _no_part("bridge", "remove-arp", "arp-entry", bridge, values)
 
 
 @_link(
@@ -200,29 +205,29 @@ def _remove_arp(**values: Any) -> Op:
     ID,
     examples=["web-in --action accept --nw-proto tcp --tp-dst 443", "web-in --at-index 1 --action drop"],
 )
-def _add_rule(**values: Any) -> Op:
+def _add_rule(chain: str, **values: Any) -> Op:
     """Add a rule to a chain, at the end or at a place."""
-    return _part("rule", values)
+    return _part("chain", "add-rule", "rule", chain, values)
 
 
 @_link("chain", "remove-rule", _object("chain"), click.Argument(["rule"], metavar="INDEX|REF"), examples=["web-in 2"])
 def _remove_rule(chain: str, rule: str) -> Op:
     """Remove a rule from a chain, by its place or by id or name."""
     if rule.isascii() and rule.isdigit():
-        return _no_part("rule", {"chain": chain, "index": rule})
+        return _no_part("chain", "remove-rule", "rule", chain, {"index": rule})
     return Delete("rule", rule)
 
 
 @_link("port-group", "add-port", _object("port-group"), _object("port"), examples=["uplinks edge/up"])
 def _group_add_port(group: str, port: str) -> Op:
     """Add a port to a group."""
-    return AddItem("port-group", group, "ports", port)
+    return _made("port-group", "add-port", group, port=port)
 
 
 @_link("port-group", "remove-port", _object("port-group"), _object("port"), examples=["uplinks edge/up"])
 def _group_remove_port(group: str, port: str) -> Op:
     """Remove a port from a group."""
-    return RemoveItem("port-group", group, "ports", port)
+    return _made("port-group", "remove-port", group, port=port)
 
 
 @_link(
@@ -236,7 +241,7 @@ def _group_remove_port(group: str, port: str) -> Op:
 def _group_add_address(group: str, address: str, ports: Sequence[str]) -> Op:
     """Add an address to a group."""
     listed = [port for word in ports for port in word.split(",")]
-    return AddItem("ip-addr-group", group, "addresses", {"address": address, "ports": listed})
+    return _made("ip-addr-group", "add-address", group, address=address, ports=listed)
 
 
 @_link(
@@ -248,19 +253,19 @@ def _group_add_address(group: str, address: str, ports: Sequence[str]) -> Op:
 )
 def _group_remove_address(group: str, address: str) -> Op:
     """Remove an address from a group."""
-    return RemoveItem("ip-addr-group", group, "addresses", {"address": address})
+    return _made("ip-addr-group", "remove-address", group, address=address)
 
 
 @_link("host-group", "add-host", _object("host-group"), _object("host"), examples=["rack1 hv1"])
 def _group_add_host(group: str, host: str) -> Op:
     """Add a host to a group."""
-    return AddItem("host-group", group, "hosts", host)
+    return _made("host-group", "add-host", group, host=host)
 
 
 @_link("host-group", "remove-host", _object("host-group"), _object("host"), examples=["rack1 hv1"])
 def _group_remove_host(group: str, host: str) -> Op:
     """Remove a host from a group."""
-    return RemoveItem("host-group", group, "hosts", host)
+    return _made("host-group", "remove-host", group, host=host)
 
 
 @_link(
@@ -273,9 +278,9 @@ def _group_remove_host(group: str, host: str) -> Op:
     ID,
     examples=["servers --address 10.0.0.5 --protocol-port 8080 --weight 2"],
 )
-def _pool_add(**values: Any) -> Op:
+def _pool_add(pool: str, **values: Any) -> Op:
     """Add a server to a pool."""
-    return _part("pool-member", values)
+    return _part("pool", "add-member", "pool-member", pool, values)
 
 
 @_link(
@@ -286,6 +291,6 @@ def _pool_add(**values: Any) -> Op:
     _field("pool-member", "protocol_port"),
     examples=["servers --address 10.0.0.5 --protocol-port 8080"],
 )
-def _pool_remove(**values: Any) -> Op:
+def _pool_remove(pool: str, **values: Any) -> Op:
     """Remove a server from a pool."""
-    return _no_part("pool-member", values)
+    return _no_part("pool", "remove-member", "pool-member", pool, values)

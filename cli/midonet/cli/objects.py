@@ -1,6 +1,5 @@
 """The commands that every kind has, generated from its declaration: create, list, show, set, clear, delete."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,12 +12,14 @@ from midonet.cli.session import Session, handle, ordered
 from midonet.cli.settings import READ, WRITE
 from midonet.cli.tables import object_card, object_table
 from midonet.cli.text import closest
-from midonet.cli.words import placeholder, value
+from midonet.cli.words import placeholder
 from midonet.events import resolve
 from midonet.events.command import Create, Delete, Update
 from midonet.events.errors import InvalidValue, UsageError
 from midonet.events.model import Entity, FieldSpec, Kind, kind_of, plain
+from midonet.events.selection import select, sort_key
 from midonet.events.topology import Topology
+from midonet.events.words import value
 
 __all__ = ["FieldOption", "field_options", "given", "kind_group", "ref_argument"]
 
@@ -192,7 +193,7 @@ def _list(kind: Kind) -> Command:
     )
     def list_(session: Session, filters: Sequence[str], limit: int | None, after: str | None) -> None:
         topology = session.topology()
-        found = select(topology, kind, filters)
+        found = select(topology, kind, [_condition(kind, text) for text in filters])
         if after is not None:
             last = sort_key(resolve.find(topology, kind.name, after))
             found = [entity for entity in found if sort_key(entity) > last]
@@ -202,39 +203,11 @@ def _list(kind: Kind) -> Command:
     return list_
 
 
-def select(topology: Topology, kind: Kind, filters: Iterable[str]) -> list[Any]:
-    """Return the objects of a kind that pass all filters (`field=value`), sorted."""
-    wanted = [_condition(topology, kind, text) for text in filters]
-    return sorted(
-        (e for e in topology.all(kind.name).values() if all(_passes(getattr(e, f), v) for f, v in wanted)), key=sort_key
-    )
-
-
-def _condition(topology: Topology, kind: Kind, text: str) -> tuple[str, Any]:
+def _condition(kind: Kind, text: str) -> tuple[str, str]:
     name, equals, wanted = text.partition("=")
     if not equals:
         raise UsageError(f"--filter {text!r} is not of the form FIELD=VALUE")
-    field = field_named(kind, name)
-    if not wanted:
-        return field, None
-    return field, resolve.values(topology, kind, {field: value(kind.fields[field], [wanted])})[field]
-
-
-def _passes(present: Any, wanted: Any) -> bool:
-    if wanted is None:
-        return present in (None, ())
-    if isinstance(wanted, tuple):
-        return all(item in present for item in wanted)
-    return bool(present == wanted)
-
-
-def sort_key(entity: Any) -> tuple[Any, ...]:
-    """Order by name, numbers in names by value; then the nameless by what identifies them; rules by chain and place."""
-    if hasattr(entity, "index"):
-        return entity.chain, entity.index
-    text = entity.name or " ".join(str(getattr(entity, field)) for field in entity.IDENTITY)
-    parts = [(int(digits or -1), other) for other, digits in re.findall(r"([^0-9]+)|([0-9]+)", text)]
-    return entity.name is None, parts, entity.id
+    return field_named(kind, name), wanted
 
 
 def _print_list(session: Session, topology: Topology, kind: Kind, found: Sequence[Entity]) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from midonet.cli import output, quick
-from midonet.cli.moments import END, Moment, parse
 from midonet.cli.settings import Settings
 from midonet.cli.text import clean, closest, hide_secrets
 from midonet.events.command import Op
@@ -19,6 +18,7 @@ from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import NotFound, Unavailable
 from midonet.events.log import Log, open_log
 from midonet.events.log.snapshots import Snapshot, Snapshots
+from midonet.events.moments import END, Moment, parse
 from midonet.events.tags import TAG, Tag, evolved, is_name
 from midonet.events.topology import Topology
 

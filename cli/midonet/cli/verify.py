@@ -4,12 +4,12 @@ import click
 
 from midonet.cli import output
 from midonet.cli.command import command
-from midonet.cli.moments import Moment
 from midonet.cli.session import Session
 from midonet.events.audit import audit
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.errors import NotFound, VerificationFailed
 from midonet.events.log import Log
+from midonet.events.moments import Moment
 from midonet.events.tags import TAG
 from midonet.events.topology import Topology
 
