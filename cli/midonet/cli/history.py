@@ -3,9 +3,9 @@
 import gc
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import click
-from msgspec import Struct
 
 from midonet.cli import output
 from midonet.cli.command import command
@@ -14,43 +14,16 @@ from midonet.cli.kinds import KIND_HELP
 from midonet.cli.session import Session
 from midonet.cli.settings import READ
 from midonet.cli.text import clean
-from midonet.events.commit import GENESIS, Commit, Event, Head, Record
+from midonet.events.commit import GENESIS, Commit, Head, Record
 from midonet.events.errors import UsageError
-from midonet.events.evolve import fold, invert
-from midonet.events.history import Names, describe, difference
+from midonet.events.history import Names, describe
 from midonet.events.moments import END, Moment
-from midonet.events.topology import Topology
+from midonet.events.queries import Filter, differing, entry, names_of
 
 __all__ = ["diff", "head", "history", "log"]
 
 _LISTED = 20
 """Events of one commit that a table lists before it only counts them."""
-
-
-class _Filter(Struct, frozen=True):
-    """Which commits `log` shows."""
-
-    since: Moment = END
-    until: Moment = END
-    kind: str | None = None
-    key: str | None = None
-    actor: str | None = None
-
-    def shows(self, commit: Commit) -> bool:
-        """Return whether a commit passes."""
-        return (
-            self.since.starts(commit)
-            and self.until.includes(commit)
-            and (self.actor is None or _fits(self.actor, commit.actor))
-            and any(self._about(event.key) for event in commit.events)
-        )
-
-    def _about(self, key: str) -> bool:
-        return self.key in (None, key) and (self.kind is None or key.startswith(f"{self.kind}/"))
-
-
-def _fits(wanted: str, actor: str) -> bool:
-    return wanted in (actor, actor.partition("@")[0])
 
 
 @command(
@@ -75,9 +48,9 @@ def log(session: Session, ref: str | None, limit: int | None, *, follow: bool, *
     if follow and (where["until"] is not None or session.moment != END):
         raise UsageError("--follow has no end: leave out --until and --at")
     upto = session.moment
-    key = _all_names(upto.upto(session.records())).find(ref) if ref is not None else None
+    key = names_of(upto.upto(session.records())).find(ref) if ref is not None else None
     moments = {name: session.moment_of(where[name] or "") for name in ("since", "until") if where[name] is not None}
-    wanted = _Filter(kind=where["kind"], key=key, actor=where["actor"], **moments)
+    wanted = Filter(kind=where["kind"], key=key, actor=where["actor"], **moments)
     printer = _Printer(session.form)
     shown = (record for record in printer.noting(upto.upto(session.records())) if wanted.shows(record.commit))
     for record in deque(shown, limit) if limit else shown:
@@ -86,7 +59,7 @@ def log(session: Session, ref: str | None, limit: int | None, *, follow: bool, *
         _follow(session, printer, wanted)
 
 
-def _follow(session: Session, printer: "_Printer", wanted: _Filter) -> None:
+def _follow(session: Session, printer: "_Printer", wanted: Filter) -> None:
     output.flush()
     gc.enable()  # this may go on for days
     for item in session.open().follow(printer.head, stopped=lambda: False):
@@ -143,13 +116,6 @@ def _heading(commit: Commit) -> str:
     return f"{output.strong(str(commit.position))}  {clean(text)}"
 
 
-def _all_names(records: Iterable[Record]) -> Names:
-    names = Names()
-    for record in records:
-        names.note_all(record.commit)
-    return names
-
-
 _OBJECT = click.Argument(["ref"], metavar="REF", shell_complete=complete_any)
 
 
@@ -165,30 +131,17 @@ def history(session: Session, ref: str) -> None:
 
     REF may be KIND/REF where a bridge and a router, say, have the same name.
     """
-    key = _all_names(session.moment.upto(session.records())).find(ref)
+    key = names_of(session.moment.upto(session.records())).find(ref)
     names = Names()
-    entries: list[dict[str, object]] = []
+    entries: list[dict[str, Any]] = []
     lines: list[str] = []
     for record in session.moment.upto(session.records()):
         names.note_all(record.commit)
         for event in record.commit.events:
             if event.key == key:
-                entries.append(_entry(record.commit, event))
+                entries.append(entry(record.commit, event))
                 lines.append(f"{_heading(record.commit)}\n    {clean(describe(event, names))}")
-    session.print(entries, names=lambda: (str(entry["position"]) for entry in entries), text=lambda: "\n".join(lines))
-
-
-def _entry(commit: Commit, event: Event) -> dict[str, object]:
-    return {
-        "position": commit.position,
-        "time": commit.time,
-        "actor": commit.actor,
-        "channel": commit.channel,
-        "reason": commit.reason,
-        "id": commit.id,
-        "command": commit.command.name,
-        "event": event,
-    }
+    session.print(entries, names=lambda: (str(one["position"]) for one in entries), text=lambda: "\n".join(lines))
 
 
 @command(
@@ -202,15 +155,8 @@ def diff(session: Session, start: str, end: str | None) -> None:
     """Show what differs between two moments, one line per object; TO is the end of the log if absent."""
     one = session.position_of(start)
     other = session.position_of(end) if end is not None else session.head().position
-    first, last = sorted((one, other))
-    topology, names = Topology(), Names()
-    changes = []
-    for record in Moment(position=last).upto(session.records()):
-        found = fold(topology, record)
-        changes += found if record.commit.position > first else []
-        names.note_all(record.commit)
-    events = difference(changes)
-    events = events if one <= other else invert(events)
+    names = Names()
+    events = differing(_noting(names, Moment(position=max(one, other)).upto(session.records())), one, other)
     session.print(
         {"from": one, "to": other, "events": events},
         names=lambda: (event.key for event in events),
@@ -218,6 +164,12 @@ def diff(session: Session, start: str, end: str | None) -> None:
     )
     if not events:
         session.note(f"nothing differs between positions {one} and {other}")
+
+
+def _noting(names: Names, records: Iterable[Record]) -> Iterator[Record]:
+    for record in records:
+        names.note_all(record.commit)
+        yield record
 
 
 @command("head", shared=READ, examples="  midoctl head -o json")

@@ -25,7 +25,7 @@ from midonet.events.decide import decide
 from midonet.events.errors import Conflict, HeadMoved, InvalidValue
 from midonet.events.log.store import Result, Store
 from midonet.events.topology import Topology
-from midonet.projections.impact import impact
+from midonet.projections.impact import impact, named
 
 __all__ = ["carry_out", "plan"]
 
@@ -83,16 +83,9 @@ def _plan(session: Session, wanted: Command, result: Result, topology: Topology)
         id=result.id,
         command=wanted,
         events=result.events,
-        hosts=_named("host", found.hosts, topology, result.events),
-        vteps=_named("vtep", found.vteps, topology, result.events),
+        hosts=named("host", found.hosts, topology, result.events),
+        vteps=named("vtep", found.vteps, topology, result.events),
     )
-
-
-def _named(kind: str, ids: Sequence[str], topology: Topology, events: Sequence[Event]) -> list[dict[str, str | None]]:
-    """Return ids with names, also of what the plan would create."""
-    new = {event.key: event.data.get("name") for event in events if event.type == f"{kind}.created"}
-    present = {object_id: topology.get(kind, object_id) for object_id in ids}
-    return [{"id": i, "name": one.name if one is not None else new.get(f"{kind}/{i}")} for i, one in present.items()]
 
 
 def _reached(made: Plan) -> Iterator[str]:

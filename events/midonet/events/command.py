@@ -10,7 +10,20 @@ from msgspec import Struct
 
 from midonet.events.commit import Event, canonical, sha256
 
-__all__ = ["AddItem", "Command", "Create", "Delete", "DropTag", "Op", "Put", "RemoveItem", "Revert", "SetTag", "Update"]
+__all__ = [
+    "AddItem",
+    "Command",
+    "Create",
+    "Delete",
+    "DropTag",
+    "Expect",
+    "Op",
+    "Put",
+    "RemoveItem",
+    "Revert",
+    "SetTag",
+    "Update",
+]
 
 
 class Create(Struct, frozen=True, tag="create", tag_field="op"):
@@ -90,7 +103,15 @@ class DropTag(Struct, frozen=True, tag="drop-tag", tag_field="op"):
     name: str
 
 
-Op = Create | Update | Delete | AddItem | RemoveItem | Put | Revert | SetTag | DropTag
+class Expect(Struct, frozen=True, tag="expect", tag_field="op"):
+    """Refuse the whole command unless that position was the last one to change the object."""
+
+    kind: str
+    ref: str
+    position: int
+
+
+Op = Create | Update | Delete | AddItem | RemoveItem | Put | Revert | SetTag | DropTag | Expect
 
 
 class Command(Struct, frozen=True):

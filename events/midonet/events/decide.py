@@ -17,6 +17,7 @@ from midonet.events.command import (
     Create,
     Delete,
     DropTag,
+    Expect,
     Op,
     Put,
     RemoveItem,
@@ -26,7 +27,7 @@ from midonet.events.command import (
 )
 from midonet.events.commit import Event
 from midonet.events.draft import Draft, drafting, label
-from midonet.events.errors import Conflict, InvalidValue, NotFound
+from midonet.events.errors import Conflict, InvalidValue, NotFound, ObjectChanged
 from midonet.events.model import Entity, FieldSpec, Kind, kind_of
 from midonet.events.model.fields import canonical_id
 from midonet.events.tags import Tag, check_name
@@ -168,6 +169,18 @@ def _drop_tag(draft: Draft, op: DropTag) -> None:
         raise NotFound(f"there is no tag {op.name!r}", tag=op.name)
 
 
+def _expect(draft: Draft, op: Expect) -> Entity:
+    found: Entity = resolve.find(draft.topology, op.kind, op.ref)
+    if found.position != op.position:
+        raise ObjectChanged(
+            f"{label(found)} was last changed by position {found.position}, not by {op.position} as demanded",
+            id=found.id,
+            expected=op.position,
+            actual=found.position,
+        )
+    return found
+
+
 def _now(draft: Draft, entity: Entity) -> Entity:
     return draft.topology.find(entity.id) or entity
 
@@ -182,4 +195,5 @@ _OPS: Mapping[type[Op], Callable[[Draft, Any], Entity | None]] = {
     Revert: revert.revert,
     SetTag: _set_tag,
     DropTag: _drop_tag,
+    Expect: _expect,
 }

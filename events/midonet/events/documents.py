@@ -68,7 +68,11 @@ def objects(file: str, documents: Sequence[Any]) -> list[Located]:
         found += document if isinstance(document, list) else [document]
     for place, item in enumerate(found, 1):
         if not isinstance(item, Located):
-            raise InvalidValue(f"{file}: object {place} is no mapping of fields but {type(item).__name__}", file=file)
+            raise InvalidValue(
+                f"{file}: object {place} is no mapping of fields but {type(item).__name__}",
+                file=file,
+                reason="bad-document",
+            )
     return found
 
 
@@ -106,7 +110,7 @@ def _decode(file: str, raw: bytes) -> str:
 
 
 def _bad(file: str, line: int, trouble: str) -> InvalidValue:
-    return InvalidValue(f"{file}:{line}: {trouble}", file=file, line=line)
+    return InvalidValue(f"{file}:{line}: {trouble}", file=file, line=line, reason="bad-yaml")
 
 
 class _Open:

@@ -46,14 +46,18 @@ def _one(spec: FieldSpec, word: Any) -> Any:
 
 def _truth(spec: FieldSpec, word: str) -> bool:
     if word.lower() not in _TRUTH:
-        raise InvalidValue(f"{spec.name}: {word!r} is neither true nor false", field=spec.name, value=word)
+        raise InvalidValue(
+            f"{spec.name}: {word!r} is neither true nor false", field=spec.name, value=word, reason="bad-value"
+        )
     return _TRUTH[word.lower()]
 
 
 def _integer(spec: FieldSpec, word: str) -> int:
     digits = word.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS):
-        raise InvalidValue(f"{spec.name}: {word[:80]!r} is not a whole number", field=spec.name, value=word[:80])
+        raise InvalidValue(
+            f"{spec.name}: {word[:80]!r} is not a whole number", field=spec.name, value=word[:80], reason="bad-value"
+        )
     return int(word)
 
 
@@ -77,7 +81,9 @@ def _json(spec: FieldSpec, word: str) -> Any:
     try:
         return json.loads(word, parse_constant=_refuse, parse_int=_small)
     except (ValueError, RecursionError) as error:
-        raise InvalidValue(f"{spec.name}: not JSON: {error}", field=spec.name, value=word[:80]) from None
+        raise InvalidValue(
+            f"{spec.name}: not JSON: {error}", field=spec.name, value=word[:80], reason="bad-value"
+        ) from None
 
 
 def _refuse(text: str) -> None:
