@@ -1,7 +1,7 @@
 """Which objects of a kind pass filters, and the one order in which lists show them. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from midonet.events import resolve
@@ -9,19 +9,29 @@ from midonet.events.model import Kind
 from midonet.events.topology import Topology
 from midonet.events.words import value
 
-__all__ = ["select", "sort_key"]
+__all__ = ["Conditions", "conditions", "passing", "select", "sort_key"]
+
+Conditions = Sequence[tuple[str, Any]]
+"""Fields and the values that they must have."""
 
 
 def select(topology: Topology, kind: Kind, filters: Iterable[tuple[str, str]]) -> list[Any]:
-    """Return the objects of a kind whose fields have these values (in words; empty: none), sorted.
+    """Return the objects of a kind that pass filters, sorted; raises as `conditions`."""
+    return sorted(passing(topology.all(kind.name).values(), conditions(topology, kind, filters)), key=sort_key)
+
+
+def conditions(topology: Topology, kind: Kind, filters: Iterable[tuple[str, str]]) -> Conditions:
+    """Return what fields must be, said in words (empty: without a value), with references resolved.
 
     Raises `InvalidValue` for a field that the kind has not, or a value that the field cannot have; `NotFound` and
     `AmbiguousRef` for references.
     """
-    wanted = [(field, _wanted(topology, kind, field, text)) for field, text in filters]
-    return sorted(
-        (e for e in topology.all(kind.name).values() if all(_passes(getattr(e, f), v) for f, v in wanted)), key=sort_key
-    )
+    return [(field, _wanted(topology, kind, field, text)) for field, text in filters]
+
+
+def passing(entities: Iterable[Any], wanted: Conditions) -> Iterator[Any]:
+    """Yield the objects whose fields are as wanted."""
+    return (e for e in entities if all(_passes(getattr(e, field), value) for field, value in wanted))
 
 
 def _wanted(topology: Topology, kind: Kind, field: str, text: str) -> Any:

@@ -5,8 +5,8 @@ the rest from working, and no end of it removes anything from a target.
 """
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from http import HTTPStatus
 from importlib.metadata import entry_points
 from threading import Event, Thread
@@ -17,7 +17,7 @@ from midonet.events.log import open_log
 from midonet.events.settings import hidden
 from midonet.projections.feed import Feed
 from midonet.services.context import Context
-from midonet.services.http import Page, Routes, json_page
+from midonet.services.http import HttpServer, Page, Routes, Tls, json_page
 from midonet.services.journal import SILENCE, dead_threads, note
 from midonet.services.keeper import Keeper
 from midonet.services.metrics import CONTENT_TYPE, Metrics
@@ -42,11 +42,14 @@ class Daemon:
         self._metrics = Metrics(self.overview)
         self._keepers: dict[str, Keeper] = {}
         for entry in entry_points(group=GROUP):
-            self._keepers[entry.name] = Keeper(
-                entry.name, entry.load, partial(Context, settings, self._feed), self._keepers
-            )
+            self._keepers[entry.name] = Keeper(entry.name, entry.load, self._context, self._keepers)
         self._seen = self.overview()
         self._told = monotonic()
+        tls = Tls(settings.http_cert, settings.http_key) if settings.http_cert is not None else None
+        self.http = HttpServer(settings.http, self.routes(), tls)
+
+    def _context(self, crashed: Callable[[BaseException], None]) -> Context:
+        return Context(self._settings, self._feed, crashed, self.http, lambda: page(self.overview()))
 
     def start(self) -> None:
         """Follow the log and start the services; returns at once."""

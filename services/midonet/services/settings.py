@@ -17,9 +17,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     log: Annotated[str, Meta(description="URL of the log, as for `midoctl --server`.")]
     zookeeper: Annotated[Servers, Meta(description="ZooKeeper servers, HOST:PORT[,HOST:PORT…].")]
     root: Annotated[Node, Meta(description="ZooKeeper path of the views.")] = "/midonet"
-    http: Annotated[HostPort, Meta(description="Where health and metrics are served; port 0 is any free one.")] = (
-        "127.0.0.1:8181"
-    )
+    http: Annotated[
+        HostPort, Meta(description="Where the API, health and metrics are served; port 0 is any free one.")
+    ] = "127.0.0.1:8181"
+    http_cert: Annotated[
+        str | None, Meta(description="PEM file with the certificate (chain): with it, the port speaks https only.")
+    ] = None
+    http_key: Annotated[
+        str | None, Meta(description="PEM file with the certificate's private key, if it is in another file.")
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="What is worth a line on standard error.")
     ] = "info"

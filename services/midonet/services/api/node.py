@@ -1,0 +1,80 @@
+"""What the operations work with on one node: the feed's topology, the log, the past, and the writer.
+
+Reads of now hold the feed's lock only to pick up objects, which never change; what takes longer is done outside.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from midonet.events.commit import Head
+from midonet.events.errors import NotFound
+from midonet.events.log import open_log
+from midonet.events.log.store import Store
+from midonet.events.moments import END, Moment, parse
+from midonet.events.tags import is_name
+from midonet.events.topology import Topology
+from midonet.projections.feed import Feed
+from midonet.services.api.call import Call
+from midonet.services.api.freshness import Freshness
+from midonet.services.api.logs import Logs
+from midonet.services.api.parameters import AT
+from midonet.services.api.past import Past, snapshots_of
+from midonet.services.api.writer import Writer
+from midonet.services.context import Context
+from midonet.services.http import Routes
+
+__all__ = ["Node"]
+
+
+class Node:
+    """One API node, from `start` to `stop`."""
+
+    def __init__(self, context: Context) -> None:
+        url = context.settings.log
+        self.feed: Feed = context.feed
+        self.status: Callable[[], Mapping[str, Any]] = context.status
+        self.pages: Routes = context.http.routes
+        self.snapshots = snapshots_of(url)
+        self.logs = Logs(lambda: open_log(url))
+        self.past = Past(self.logs, self.snapshots)
+        self.freshness = Freshness(self.feed, self.logs, context.crashed)
+        self.writer = Writer(lambda: Store.open(open_log(url), self.snapshots))
+
+    def start(self) -> None:
+        """Begin to work."""
+        self.freshness.start()
+
+    def stop(self) -> None:
+        """End all threads and release the log."""
+        self.writer.stop()
+        self.freshness.stop()
+        self.logs.close()
+
+    def moment(self, text: str | None) -> Moment:
+        """Return the moment that a text means: a position, a time or a tag; `NotFound` if it means none."""
+        if text is None:
+            return END
+        if not is_name(text):
+            return parse(text)
+        with self.feed.reading() as topology:
+            tag = topology.tags.get(text)
+        if tag is None:
+            raise NotFound(f"there is no tag {text!r}", tag=text)
+        return Moment(position=tag.position, hash=tag.hash)
+
+    @contextmanager
+    def reading(self, call: Call) -> Iterator[Topology]:
+        """Hold the topology still that a request asks for (`?at=`), as briefly as can be."""
+        moment = self.moment(call.get(AT))
+        with self.feed.reading() as topology:
+            if _is_now(moment, topology.head):
+                yield topology
+                return
+        yield self.past.topology(moment)
+
+
+def _is_now(moment: Moment, head: Head) -> bool:
+    if moment.position is not None:
+        return moment.position == head.position and moment.hash in (None, head.hash)
+    return moment.time is None or moment.time >= head.time
