@@ -5,9 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unlucky import UnluckyLog
 
 from midonet.events.command import Command, Create, Delete, Put, Update
-from midonet.events.errors import CommandIdReused, HeadMoved, InUse, NotFound, OutcomeUnknown, TooLarge
+from midonet.events.errors import (
+    CommandIdReused,
+    Conflict,
+    HeadMoved,
+    InUse,
+    InvalidValue,
+    MidonetError,
+    NotFound,
+    OutcomeUnknown,
+    TooLarge,
+    Unavailable,
+)
 from midonet.events.log.address import open_log
 from midonet.events.log.store import Context, Result, Store, new_command_id
 
@@ -132,37 +144,11 @@ def test_command_ids_are_ordered_by_time() -> None:
     assert [part[:13] for part in ids] == sorted(part[:13] for part in ids)
 
 
-class Unlucky:
-    """A real log whose answers get lost: writes may have arrived, may arrive late, or never."""
-
-    def __init__(self, log: Any, fates: list[str]) -> None:
-        self._log = log
-        self._fates = fates
-        self._late: tuple[Any, Any] | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._log, name)
-
-    def append(self, head: Any, batch: Any) -> int:
-        """Append as fate has it, and lose the answer."""
-        if self._late is not None:
-            (late_head, late_batch), self._late = self._late, None
-            self._log.append(late_head, late_batch)
-        fate = self._fates.pop(0) if self._fates else "fine"
-        if fate == "late":
-            self._late = (head, batch)
-        if fate in ("arrived", "fine"):
-            self._log.append(head, batch)
-        if fate != "fine":
-            raise OutcomeUnknown("the line went dead")
-        return len(batch)
-
-
 @pytest.mark.parametrize("fates", [["arrived"], ["late"], ["lost"], ["late", "arrived"], ["lost", "late", "lost"]])
 def test_a_lost_answer_never_does_anything_twice(open_store: Callable[[], Store], fates: list[str]) -> None:
     for run in ("one", "many"):
         store = open_store()
-        store.log = Unlucky(store.log, list(fates))
+        store.log = UnluckyLog(store.log, fates)
         commands = [(bridge(f"{run}-{n}"), ME) for n in range(5)]
         if run == "one":
             results: list[Any] = [store.execute(command, context) for command, context in commands]
@@ -172,3 +158,63 @@ def test_a_lost_answer_never_does_anything_twice(open_store: Callable[[], Store]
         replay = replayed(open_store)
         assert replay.topology == store.topology
         assert sum(b.name.startswith(run) for b in replay.topology.all("bridge").values()) == 5
+
+
+def test_a_log_that_fails_one_fails_all_and_nothing_stays_of_them(open_store: Callable[[], Store]) -> None:
+    store = open_store()
+    store.execute(bridge("before"), ME)
+    store.log = UnluckyLog(store.log, [Unavailable("the disk is full")])
+    outcomes = list(store.execute_many([(bridge(f"b{n}"), ME) for n in range(5)]))
+    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 5
+    assert store.topology == replayed(open_store).topology
+    assert len({id(outcome) for outcome in outcomes}) == 5
+    assert store.execute(bridge("after"), ME).position == 2
+
+
+def test_what_is_not_known_is_said_to_each_with_its_own_id(open_store: Callable[[], Store]) -> None:
+    store = open_store()
+    log: Any = UnluckyLog(store.log, ["arrived"])
+    log.find = away
+    store.log = log
+    contexts = [ME, Context(actor="me", command_id="mine"), ME]
+    outcomes = list(store.execute_many([(bridge(f"b{n}"), context) for n, context in enumerate(contexts)]))
+    ids = [outcome.details["command_id"] for outcome in outcomes if isinstance(outcome, OutcomeUnknown)]
+    assert len(set(ids)) == 3
+    assert ids[1] == "mine"
+    assert [record.commit.id for record in open_store().log.read()] == ids
+
+
+def away(command_id: str) -> None:
+    raise Unavailable(f"nobody there to ask for {command_id}")
+
+
+def test_a_command_that_the_log_refuses_is_found_out(open_store: Callable[[], Store]) -> None:
+    store = open_store()
+    refusal = InvalidValue("no NUL, please")
+    store.log = UnluckyLog(store.log, [refusal, "fine", refusal, "fine"])
+    outcomes = list(store.execute_many([(bridge(f"b{n}"), ME) for n in range(3)]))
+    assert [type(outcome) for outcome in outcomes] == [Result, InvalidValue, Result]
+    assert store.topology == replayed(open_store).topology
+
+
+def test_demanded_heads_hold_among_many(open_store: Callable[[], Store]) -> None:
+    store = open_store()
+    demands = [0, 1, 1, None, 3]
+    commands = [(bridge(f"b{n}"), Context(actor="me", if_head=head)) for n, head in enumerate(demands)]
+    outcomes = list(store.execute_many(commands))
+    assert [type(outcome) for outcome in outcomes] == [Result, Result, HeadMoved, Result, Result]
+
+
+def test_too_large_a_commit_stops_no_other(open_store: Callable[[], Store]) -> None:
+    documents = [{"kind": "bridge", "name": f"{n}-{'x' * 200}", "tenant": "y" * 255} for n in range(26_000)]
+    commands = [(bridge("a"), ME), (Command("apply", [Put(documents)]), ME), (bridge("b"), ME)]
+    outcomes = list(open_store().execute_many(commands))
+    assert [type(outcome) for outcome in outcomes] == [Result, TooLarge, Result]
+
+
+def test_who_always_loses_is_told_in_the_end(open_store: Callable[[], Store]) -> None:
+    store = open_store()
+    store.log = UnluckyLog(store.log, [HeadMoved("somebody was faster")] * 1_000)
+    outcomes: list[Result | MidonetError] = list(store.execute_many([(bridge(f"b{n}"), ME) for n in range(3)]))
+    assert [type(outcome) for outcome in outcomes] == [Conflict] * 3
+    assert store.topology == replayed(open_store).topology

@@ -5,19 +5,13 @@ broken connection it looks for the command id. Safety rests on the chain alone, 
 An instance belongs to one thread, like its log.
 """
 
-import os
-import time as clock
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
-
-import msgspec
-from msgspec import Struct
 
 from midonet.events.chain import extend
 from midonet.events.command import Command
-from midonet.events.commit import MAX_COMMIT_BYTES, CommandRef, Commit, Event, Head, Record, canonical
+from midonet.events.commit import MAX_COMMIT_BYTES, CommandRef, Commit, Head, Record, canonical
 from midonet.events.decide import Decision, decide
 from midonet.events.errors import (
     CommandIdReused,
@@ -34,45 +28,16 @@ from midonet.events.errors import (
 from midonet.events.evolve import Change, fold
 from midonet.events.log.port import Log
 from midonet.events.log.snapshots import Snapshot, Snapshots
+from midonet.events.log.wish import Context, Result, Trial, Wish, new_command_id
 from midonet.events.model import Entity, kind_of, plain
-from midonet.events.topology import Notes, Topology
+from midonet.events.topology import Topology
 
-__all__ = ["Context", "Result", "Store", "new_command_id"]
+__all__ = ["Context", "Result", "Store", "Wish", "new_command_id"]
 
 _ATTEMPTS = 200
 """Races that one command may lose before it gives up; each loss means that somebody else got on."""
 _BATCH = 500
 _BATCH_BYTES = 4 * 1024 * 1024
-
-
-class Context(Struct, frozen=True, kw_only=True):
-    """Who wants something, through what, and why; and how careful the store has to be."""
-
-    actor: str
-    channel: str = "cli"
-    reason: str | None = None
-    correlation: str | None = None
-    causation: str | None = None
-    command_id: str | None = None
-    if_head: int | None = None
-    """Refuse unless the log is at exactly this position."""
-
-
-class Result(Struct, frozen=True):
-    """What became of a command; no events: everything was already as wished, and no commit was written."""
-
-    position: int
-    id: str
-    events: list[Event]
-    object: dict[str, Any] | None
-
-
-def new_command_id() -> str:
-    """Return a UUIDv7 (RFC 9562): ordered by time, so that a log's ids are."""
-    milliseconds = clock.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10), "big")
-    value = milliseconds << 80 | 7 << 76 | (random >> 68 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1
-    return str(UUID(int=value))
 
 
 class Store:
@@ -111,38 +76,51 @@ class Store:
         `context.if_head`, `CommandIdReused`, `TooLarge`, and `OutcomeUnknown` or `Unavailable` with the command
         id to try again with.
         """
-        command_id = context.command_id or new_command_id()
-        fresh = context.command_id is None
-        unknown = False
-        for _ in range(_ATTEMPTS):
-            try:
-                if not fresh and (done := self._already(command, command_id)) is not None:
-                    return done
-                return self._attempt(command, command_id, context, dry_run=dry_run)
-            except HeadMoved:
-                if context.if_head is not None:
-                    raise
-                self.refresh()
-            except OutcomeUnknown:
-                fresh, unknown = False, True
-            except Unavailable as error:
-                if unknown:
-                    raise _unknown(command_id, error) from None
-                raise
-        raise Conflict(f"lost {_ATTEMPTS} races against other writers; try again", command_id=command_id)
+        wish = Wish(command, context, dry_run=dry_run)
+        try:
+            return self._careful(wish)
+        except Unavailable as error:
+            raise wish.failure(error) from error
 
     def execute_many(self, commands: Sequence[tuple[Command, Context]]) -> Iterator[Result | MidonetError]:
-        """Run many commands, each one commit, and yield what became of each, in order, once it is durable.
+        """Run many commands, each one commit, as `run` does."""
+        return self.run([Wish(command, context) for command, context in commands])
 
-        Commits go in batches: few fsyncs on SQL, pipelined on Kafka. A rejected command does not stop the others.
+    def run(self, wishes: Sequence[Wish]) -> Iterator[Result | MidonetError]:
+        """Run many commands, each one commit, and yield what became of each, in order, once it is certain.
+
+        That is what `execute` would return or raise. Commits go in batches: few fsyncs on SQL, pipelined on Kafka.
+        A refused command does not stop the others; what the log does to one it does to all that wait behind it.
         """
-        waiting = [_Wish(command, context) for command, context in commands]
+        waiting = list(wishes)
         while waiting:
-            outcomes = self._batch(waiting)
+            outcomes = self._some(waiting)
             del waiting[: len(outcomes)]
             yield from outcomes
 
-    def _already(self, command: Command, command_id: str) -> Result | None:
+    def _careful(self, wish: Wish) -> Result:
+        for _ in range(_ATTEMPTS):
+            if wish.may_be_done and (done := self._already(wish)) is not None:
+                return done
+            try:
+                return self._attempt(wish)
+            except HeadMoved:
+                if wish.context.if_head is not None and not self._came_late(wish):
+                    raise
+                self.refresh()
+            except (Rejected, NotFound):
+                if not self._came_late(wish):
+                    raise
+            except OutcomeUnknown:
+                wish.unknown = True
+        raise _lost(wish)
+
+    def _came_late(self, wish: Wish) -> bool:
+        """Tell whether the log has by now what was written with unknown outcome."""
+        return wish.unknown and self.log.find(wish.id) is not None
+
+    def _already(self, wish: Wish) -> Result | None:
+        command, command_id = wish.command, wish.id
         record = self.log.find(command_id)
         if record is None:
             return None
@@ -168,36 +146,38 @@ class Store:
             return plain(entity)
         return {**event.data, "kind": kind_of(kind).name, "position": commit.position}
 
-    def _attempt(self, command: Command, command_id: str, context: Context, *, dry_run: bool) -> Result:
-        decision = self._decide(command, command_id, context)
-        if dry_run or not decision.events:
-            return Result(self.topology.head.position, command_id, decision.events, _shown(decision.object))
-        raw = self._encode(command, command_id, context, decision)
+    def _attempt(self, wish: Wish) -> Result:
+        decision = self._decide(wish)
+        if wish.dry_run or not decision.events:
+            return Result(self.topology.head.position, wish.id, decision.events, _shown(decision.object))
+        raw = self._encode(wish, decision)
         self.log.append(self.topology.head, [raw])
         return self._result(self._fold(raw)[0], decision)
 
-    def _decide(self, command: Command, command_id: str, context: Context) -> Decision:
+    def _decide(self, wish: Wish) -> Decision:
         """Decide where we are; a refusal only counts at the true head, and so does having nothing to do."""
-        if context.if_head is None and (decision := self._hopeful(command, command_id)).events:
+        wanted = wish.context.if_head
+        if wanted is None and (decision := self._hopeful(wish)).events:
             return decision
         head = self.refresh()
-        if context.if_head not in (None, head.position):
-            raise _moved(context.if_head, head)
-        return decide(self.topology, command, command_id)
+        if wanted not in (None, head.position):
+            raise _moved(wanted, head)
+        return decide(self.topology, wish.command, wish.id)
 
-    def _hopeful(self, command: Command, command_id: str) -> Decision:
+    def _hopeful(self, wish: Wish) -> Decision:
         try:
-            return decide(self.topology, command, command_id)
+            return decide(self.topology, wish.command, wish.id)
         except (Rejected, NotFound):
             return _NOTHING
 
-    def _encode(self, command: Command, command_id: str, context: Context, decision: Decision) -> bytes:
+    def _encode(self, wish: Wish, decision: Decision) -> bytes:
+        command, context = wish.command, wish.context
         head = self.topology.head
         raw = canonical(
             Commit(
                 position=head.position + 1,
                 prev=head.hash,
-                id=command_id,
+                id=wish.id,
                 command=CommandRef(command.name, command.digest),
                 time=max(_now(), head.time),
                 actor=context.actor,
@@ -229,91 +209,71 @@ class Store:
         current = self.topology.find(entity.id) if entity is not None else None
         return Result(record.commit.position, record.commit.id, record.commit.events, _shown(current or entity))
 
-    def _batch(self, waiting: Sequence["_Wish"]) -> list[Result | MidonetError]:
-        """Try the first commands as one pipelined append; return the outcomes that are certain."""
-        trial = _Trial(self.topology)
+    def _some(self, waiting: Sequence[Wish]) -> list[Result | MidonetError]:
+        """Return what became of the first commands; nothing yet is possible; of all, if the log fails."""
+        try:
+            return self._batch(waiting)
+        except MidonetError as error:
+            return [wish.failure(error) for wish in waiting]
+
+    def _batch(self, waiting: Sequence[Wish]) -> list[Result | MidonetError]:
+        """Try the first commands as one pipelined append, all less often the more races they lost."""
+        tried = waiting[: max(1, _BATCH >> waiting[0].losses)]
         outcomes: list[Result | MidonetError] = []
-        for wish in waiting[:_BATCH]:
+        try:
+            with Trial(self.topology) as trial:
+                outcomes += self._folded(trial, tried)
+                if trial.raws:
+                    trial.accepted = self.log.append(trial.start, trial.raws)
+        except HeadMoved:
+            return self._behind(tried)
+        except OutcomeUnknown:  # it may still arrive: each looks for itself
+            for wish in tried[: len(trial.raws)]:
+                wish.unknown = wish.alone = True
+            return []
+        except Rejected:
+            self._set_apart(tried[: len(trial.raws)])
+            return []
+        return outcomes[: trial.accepted] or [self._single(waiting[0])]
+
+    def _folded(self, trial: Trial, wishes: Sequence[Wish]) -> Iterator[Result]:
+        """Decide and fold one command after the other, up to one that needs more care."""
+        for wish in wishes:
             raw, decision = self._tentative(wish)
             if not raw or trial.size + len(raw) > _BATCH_BYTES:
-                break
+                return
             record, changes = self._fold(raw)
             trial.add(raw, changes)
-            outcomes.append(self._result(record, decision))
-        if not trial.raws:
-            return [self._single(waiting[0])]
-        return outcomes[: self._append(trial, waiting)]
+            yield self._result(record, decision)
 
-    def _tentative(self, wish: "_Wish") -> tuple[bytes, Decision]:
-        """Return the commit that a command comes to here and now; no bytes if it needs the careful `execute`."""
+    def _tentative(self, wish: Wish) -> tuple[bytes, Decision]:
+        """Return the commit that a command comes to here and now; no bytes if it has to be run alone."""
+        if wish.alone or wish.context.if_head not in (None, self.topology.head.position):
+            return b"", _NOTHING
         try:
-            decision = _NOTHING if wish.careful else decide(self.topology, wish.command, wish.id)
-            raw = self._encode(wish.command, wish.id, wish.context, decision) if decision.events else b""
+            decision = decide(self.topology, wish.command, wish.id)
+            return self._encode(wish, decision) if decision.events else b"", decision
         except (Rejected, NotFound):
             return b"", _NOTHING
-        return raw, decision
 
-    def _single(self, wish: "_Wish") -> Result | MidonetError:
-        context = msgspec.structs.replace(wish.context, command_id=wish.id) if wish.careful else wish.context
+    def _single(self, wish: Wish) -> Result | MidonetError:
         try:
-            return self.execute(wish.command, context)
+            return self._careful(wish)
         except (Rejected, NotFound) as error:
             return error
 
-    def _append(self, trial: "_Trial", waiting: Sequence["_Wish"]) -> int:
-        """Append what was tried; take back what was not accepted; return how many commits were.
+    def _behind(self, wishes: Sequence[Wish]) -> list[Result | MidonetError]:
+        """Read what other writers appended; a command that lost too many races has lost."""
+        for wish in wishes:
+            wish.losses += 1
+        self.refresh()
+        return [_lost(wishes[0])] if wishes[0].losses >= _ATTEMPTS else []
 
-        What was sent with unknown outcome may still arrive: those commands keep their ids and look for them first.
-        """
-        try:
-            accepted = self.log.append(trial.start, trial.raws)
-            trial.take_back(accepted)
-        except HeadMoved:
-            trial.take_back(0)
-            self.refresh()
-            return 0
-        except OutcomeUnknown:
-            trial.take_back(0)
-            for wish in waiting[: len(trial.raws)]:
-                wish.careful = True
-            return 0
-        return accepted
-
-
-class _Wish:
-    """One of many commands, with the id that it keeps however often it is tried."""
-
-    def __init__(self, command: Command, context: Context) -> None:
-        self.command = command
-        self.context = context
-        self.id = context.command_id or new_command_id()
-        self.careful = context.command_id is not None or context.if_head is not None
-
-
-class _Trial:
-    """Commits that are folded but not yet on the log, and how to take them back."""
-
-    def __init__(self, topology: Topology) -> None:
-        self.start = topology.head
-        self.raws: list[bytes] = []
-        self.size = 0
-        self._topology = topology
-        self._undo: list[tuple[Notes, list[Change]]] = []
-        self._before = topology.notes()
-
-    def add(self, raw: bytes, changes: list[Change]) -> None:
-        """Note a commit that was just folded."""
-        self.raws.append(raw)
-        self.size += len(raw)
-        self._undo.append((self._before, changes))
-        self._before = self._topology.notes()
-
-    def take_back(self, accepted: int) -> None:
-        """Leave the topology as it was after the first `accepted` commits."""
-        for notes, changes in reversed(self._undo[accepted:]):
-            for change in reversed(changes):
-                self._topology.swap(change.id, change.old)
-            self._topology.put_back(notes)
+    def _set_apart(self, wishes: Sequence[Wish]) -> None:
+        """The log refused commits together: let those run alone that it has already, or else each one."""
+        known = [wish for wish in wishes if wish.may_be_done and self.log.find(wish.id) is not None]
+        for wish in known or wishes:
+            wish.alone = True
 
 
 _NOTHING = Decision([], None)
@@ -335,9 +295,5 @@ def _moved(wanted: int | None, head: Head) -> HeadMoved:
     )
 
 
-def _unknown(command_id: str, error: Unavailable) -> OutcomeUnknown:
-    return OutcomeUnknown(
-        f"the log broke off while the command was being written ({error.message}); it may or may not be done: "
-        f"run it again with --command-id {command_id}, which never does it twice",
-        command_id=command_id,
-    )
+def _lost(wish: Wish) -> Conflict:
+    return Conflict(f"lost {_ATTEMPTS} races against other writers; try again", command_id=wish.id)

@@ -1,0 +1,151 @@
+"""Group commit: any number of threads submit commands, and one thread runs all that are waiting together.
+
+A durable commit is an fsync, or a round trip to Kafka; a hundred commands that wait at the same time share a few. Each
+stays a commit of its own, and everybody gets what `Store.execute` would have given: nothing is decided here.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import closing
+from threading import Condition, Lock, Thread
+from types import TracebackType
+from typing import Self
+
+from midonet.events.command import Command
+from midonet.events.errors import MidonetError, Unavailable
+from midonet.events.log.store import Context, Result, Store, Wish
+
+__all__ = ["CAPACITY", "CombiningWriter"]
+
+CAPACITY = 10_000
+"""Commands that may wait at the same time; at some thousand a second that is a matter of seconds."""
+
+
+class _Submission:
+    """A command and the promise of its result."""
+
+    __slots__ = ("promise", "wish")
+
+    def __init__(self, wish: Wish) -> None:
+        self.wish = wish
+        self.promise: Future[Result] = Future()
+
+    def settle(self, outcome: Result | BaseException) -> None:
+        """Let whoever waits go on."""
+        if isinstance(outcome, Result):
+            self.promise.set_result(outcome)
+        else:
+            self.promise.set_exception(outcome)
+
+
+class CombiningWriter:
+    """One writer for many commanders; use it in a `with` statement, or call `start` and in the end `stop`.
+
+    `open_store` is called in the writer's own thread, to which the store and its log belong.
+    """
+
+    def __init__(self, open_store: Callable[[], Store], *, capacity: int = CAPACITY) -> None:
+        self._open_store = open_store
+        self._capacity = capacity
+        self._opened: Future[None] = Future()
+        self._changed = Condition(Lock())
+        self._queue: deque[_Submission] = deque()
+        self._running: list[_Submission] = []
+        self._ended: str | None = "has not been started"
+        self._thread = Thread(target=self._live, name="combining-writer", daemon=True)
+
+    def start(self) -> None:
+        """Start, and return when the store is open; raises what opening it raises."""
+        self._thread.start()
+        self._opened.result()
+
+    def stop(self) -> None:
+        """Refuse what comes from now on, and return when everything that was accepted is answered."""
+        self._refuse_more("was stopped")
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def submit(self, command: Command, context: Context, *, dry_run: bool = False) -> Future[Result]:
+        """Let a command wait for its turn; the future gives what `Store.execute` would return or raise.
+
+        Raises `Unavailable` if too many are waiting or the writer does not run: nothing was done. A future that is
+        cancelled before its turn is never run. `OutcomeUnknown` if the writer breaks down on the way.
+        """
+        submission = _Submission(Wish(command, context, dry_run=dry_run))
+        with self._changed:
+            if self._ended is not None:
+                raise _refused(self._ended)
+            if len(self._queue) >= self._capacity:
+                raise Unavailable(f"{self._capacity:,} commands are waiting already; try again", waiting=self._capacity)
+            self._queue.append(submission)
+            self._changed.notify()
+        return submission.promise
+
+    def execute(self, command: Command, context: Context, *, dry_run: bool = False) -> Result:
+        """Submit a command and wait for what becomes of it; as `Store.execute` and `submit`."""
+        return self.submit(command, context, dry_run=dry_run).result()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # The writer's thread
+
+    def _live(self) -> None:
+        try:
+            store = self._open_store()
+        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that starts us
+            self._opened.set_exception(error)
+            return
+        self._ended = None
+        self._opened.set_result(None)
+        with closing(store.log):
+            try:
+                self._serve(store)
+            except BaseException as fault:  # noqa: BLE001 - whoever waits is told
+                self._break_down(fault)
+
+    def _serve(self, store: Store) -> None:
+        while taken := self._take():
+            self._running = [one for one in taken if one.promise.set_running_or_notify_cancel()]
+            outcomes = store.run([submission.wish for submission in self._running])
+            for submission, outcome in zip(self._running, outcomes, strict=True):
+                submission.settle(outcome)
+
+    def _take(self) -> Sequence[_Submission]:
+        """Wait for commands and take all that are there; none once the writer is stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._ended)
+            taken, self._queue = self._queue, deque()
+        return taken
+
+    def _refuse_more(self, why: str) -> None:
+        with self._changed:
+            self._ended = self._ended or why
+            self._changed.notify()
+
+    def _break_down(self, fault: BaseException) -> None:
+        """Answer everybody: a command whose turn had come may be on the log, one that was waiting is not."""
+        trouble = f"broke down: {type(fault).__name__}: {fault}"
+        self._refuse_more(trouble)
+        for submission in self._running:
+            if not submission.promise.done():
+                submission.settle(_caused(submission.wish.broken_off(f"the writer {trouble}"), fault))
+        for submission in self._take():
+            if submission.promise.set_running_or_notify_cancel():
+                submission.settle(_caused(_refused(trouble), fault))
+
+
+def _refused(why: str) -> Unavailable:
+    return Unavailable(f"the writer {why}; nothing was done")
+
+
+def _caused(error: MidonetError, cause: BaseException) -> MidonetError:
+    error.__cause__ = cause
+    return error

@@ -1,0 +1,171 @@
+"""The combining writer where things go wrong: a full queue, a stop, a log that fails, a writer that breaks down."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from unlucky import Fate, UnluckyLog
+
+from midonet.events.command import Command, Create
+from midonet.events.errors import OutcomeUnknown, Unavailable
+from midonet.events.log.address import open_log
+from midonet.events.log.combining import CombiningWriter
+from midonet.events.log.store import Context, Result, Store
+
+ME = Context(actor="me@here")
+PATIENCE = 30.0
+
+
+def bridge(name: str) -> Command:
+    return Command("bridge.create", [Create("bridge", {"name": name})])
+
+
+def names(store: Store) -> set[str]:
+    store.refresh()
+    return {each.name for each in store.topology.all("bridge").values()}
+
+
+class Held:
+    """A log that lets an append begin only when it is released."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self.begun, self.released = Event(), Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def append(self, *arguments: Any) -> int:
+        """Wait, then append."""
+        self.begun.set()
+        assert self.released.wait(PATIENCE)
+        return int(self._log.append(*arguments))
+
+
+Opener = Callable[..., Store]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Opener:
+    """Open a store on the one log of the test, which `around` may wrap."""
+
+    def open_store(around: Callable[[Any], Any] = lambda log: log) -> Store:
+        return Store(around(open_log(f"sqlite:///{tmp_path}/log.db")))
+
+    return open_store
+
+
+@contextmanager
+def held(opened: Opener, fates: list[Fate], **settings: Any) -> Iterator[tuple[CombiningWriter, Held, Future[Result]]]:
+    """Start a writer that is in the middle of an append for a first command; let it go on at the end."""
+    locks: list[Held] = []
+
+    def around(log: Any) -> Any:
+        locks.append(Held(UnluckyLog(log, fates)))
+        return locks[0]
+
+    with CombiningWriter(lambda: opened(around), **settings) as writer:
+        first = writer.submit(bridge("first"), ME)
+        assert locks[0].begun.wait(PATIENCE)
+        try:
+            yield writer, locks[0], first
+        finally:
+            locks[0].released.set()
+
+
+def test_what_waits_goes_together(opened: Opener) -> None:
+    with held(opened, []) as (writer, lock, first):
+        others = [writer.submit(bridge(f"b{n}"), ME) for n in range(100)]
+        lock.released.set()
+        assert [future.result(PATIENCE).position for future in (first, *others)] == list(range(1, 102))
+
+
+def test_a_full_queue_refuses_and_does_nothing(opened: Opener) -> None:
+    with held(opened, [], capacity=2) as (writer, lock, _):
+        waiting = [writer.submit(bridge(f"b{n}"), ME) for n in range(2)]
+        with pytest.raises(Unavailable, match="2 commands are waiting already; try again"):
+            writer.submit(bridge("too many"), ME)
+        lock.released.set()
+        assert [future.result(PATIENCE).position for future in waiting] == [2, 3]
+        assert writer.execute(bridge("later"), ME).position == 4
+    assert "too many" not in names(opened())
+
+
+def test_a_command_that_is_cancelled_in_time_is_never_run(opened: Opener) -> None:
+    with held(opened, []) as (writer, _, first):
+        second = writer.submit(bridge("second"), ME)
+        assert not first.cancel()
+        assert second.cancel()
+    assert names(opened()) == {"first"}
+
+
+def test_stopping_answers_all_that_was_accepted(opened: Opener) -> None:
+    with held(opened, []) as (writer, _, first):
+        others = [writer.submit(bridge(f"b{n}"), ME) for n in range(10)]
+    assert all(future.done() for future in (first, *others))
+    assert len(names(opened())) == 11
+    with pytest.raises(Unavailable, match="the writer was stopped; nothing was done"):
+        writer.submit(bridge("late"), ME)
+    writer.stop()
+
+
+def test_a_writer_that_was_not_started_refuses(opened: Opener) -> None:
+    writer = CombiningWriter(opened)
+    with pytest.raises(Unavailable, match="has not been started"):
+        writer.submit(bridge("early"), ME)
+    writer.stop()
+
+
+def test_a_log_that_cannot_be_opened_fails_the_start(tmp_path: Path) -> None:
+    absent = f"sqlite:///{tmp_path}/absent.db"
+    writer = CombiningWriter(lambda: Store(open_log(absent, create=False)))
+    with pytest.raises(Unavailable, match="cannot be opened"):
+        writer.start()
+    with pytest.raises(Unavailable, match="has not been started"):
+        writer.submit(bridge("early"), ME)
+
+
+def test_a_log_that_fails_is_no_end(opened: Opener) -> None:
+    with held(opened, [Unavailable("no space"), Unavailable("no space")]) as (writer, lock, first):
+        others = [writer.submit(bridge(f"b{n}"), ME) for n in range(5)]
+        lock.released.set()
+        assert {type(future.exception(PATIENCE)) for future in (first, *others)} == {Unavailable}
+        assert writer.execute(bridge("after"), ME).position == 1
+    assert names(opened()) == {"after"}
+
+
+@pytest.mark.parametrize("fate", ["arrived", "late", "lost"])
+def test_an_answer_that_is_lost_is_looked_for(opened: Opener, fate: str) -> None:
+    with held(opened, ["fine", fate]) as (writer, lock, first):
+        others = [writer.submit(bridge(f"b{n}"), ME) for n in range(10)]
+        lock.released.set()
+        positions = [future.result(PATIENCE).position for future in (first, *others)]
+    assert sorted(positions) == list(range(1, 12))
+    assert len(names(opened())) == 11
+
+
+def test_a_writer_that_breaks_down_answers_everybody(opened: Opener) -> None:
+    with held(opened, ["fine", SystemExit("gone")]) as (writer, lock, first):
+        others = [writer.submit(bridge(f"b{n}"), ME) for n in range(3)]
+        lock.released.set()
+        assert first.result(PATIENCE).position == 1
+        lost = [future.exception(PATIENCE) for future in others]
+        assert {type(error) for error in lost} == {OutcomeUnknown}
+        assert len({error.details["command_id"] for error in lost if isinstance(error, OutcomeUnknown)}) == 3
+        with pytest.raises(Unavailable, match="broke down: SystemExit: gone; nothing was done"):
+            writer.execute(bridge("late"), ME)
+    assert names(opened()) == {"first"}
+
+
+def test_a_writer_that_breaks_down_has_not_begun_with_those_that_wait(opened: Opener) -> None:
+    with held(opened, [RuntimeError("a fault")]) as (writer, lock, first):
+        other = writer.submit(bridge("other"), ME)
+        lock.released.set()
+        assert isinstance(first.exception(PATIENCE), OutcomeUnknown)
+        error = other.exception(PATIENCE)
+        assert type(error) is Unavailable
+        assert isinstance(error.__cause__, RuntimeError)
