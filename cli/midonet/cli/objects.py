@@ -8,7 +8,7 @@ import click
 from midonet.cli.command import Command, DataOption, Group, command
 from midonet.cli.completion import complete_fields, complete_refs
 from midonet.cli.kinds import KIND_HELP
-from midonet.cli.session import Session, handle, ordered
+from midonet.cli.session import Session, handle
 from midonet.cli.settings import READ, WRITE
 from midonet.cli.tables import object_card, object_table
 from midonet.cli.text import closest
@@ -16,7 +16,7 @@ from midonet.cli.words import placeholder
 from midonet.events import resolve
 from midonet.events.command import Create, Delete, Update
 from midonet.events.errors import InvalidValue, UsageError
-from midonet.events.model import Entity, FieldSpec, Kind, kind_of, plain
+from midonet.events.model import Entity, FieldSpec, Kind, kind_of, ordered, plain
 from midonet.events.selection import select, sort_key
 from midonet.events.topology import Topology
 from midonet.events.words import value

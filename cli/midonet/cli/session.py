@@ -22,7 +22,7 @@ from midonet.events.moments import END, Moment, parse
 from midonet.events.tags import TAG, Tag, evolved, is_name
 from midonet.events.topology import Topology
 
-__all__ = ["Session", "handle", "ordered"]
+__all__ = ["Session", "handle"]
 
 T = TypeVar("T")
 
@@ -179,8 +179,3 @@ def handle(topology: Topology, kind: str, object_id: str, name: str | None) -> s
     """Return the name of an object if it alone of its kind has it, else the id: what a script may use as REF."""
     alone = name is not None and all(other.id == object_id for other in topology.named(kind, name))
     return clean(name) if name is not None and alone else object_id
-
-
-def ordered(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object with what every kind has in front."""
-    return {**{name: data[name] for name in ("id", "kind", "name", "position")}, **data}

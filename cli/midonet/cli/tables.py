@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from midonet.cli import output
-from midonet.cli.session import ordered
 from midonet.events.history import Names, word
-from midonet.events.model import Entity, Kind, plain
+from midonet.events.model import Entity, Kind, ordered, plain
 from midonet.events.topology import Topology
 
 __all__ = ["object_card", "object_table"]

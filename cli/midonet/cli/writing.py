@@ -3,19 +3,19 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from midonet.cli import output, quick
-from midonet.cli.session import Session, handle, ordered
+from midonet.cli.session import Session, handle
 from midonet.cli.settings import Settings
 from midonet.cli.text import clean
 from midonet.events.command import Command, Op
 from midonet.events.history import Names, describe
 from midonet.events.log import Log, open_log
+from midonet.events.log.results import value_of
 from midonet.events.log.store import Context, Result, Store
 from midonet.events.topology import Topology
 
-__all__ = ["LISTED", "attempt", "told", "value_of", "write"]
+__all__ = ["LISTED", "attempt", "told", "write"]
 
 LISTED = 40
 """Changes that a write lists in words before it only counts them."""
@@ -85,16 +85,6 @@ def _waiter(settings: Settings) -> Callable[[int, Topology], None] | None:
     from midonet.cli.waiting import waiter
 
     return waiter(settings)
-
-
-def value_of(result: Result) -> dict[str, Any]:
-    """Return what a write prints as JSON (contract §2)."""
-    return {
-        "position": result.position,
-        "id": result.id,
-        "events": result.events,
-        "object": ordered(result.object) if result.object is not None else None,
-    }
 
 
 def _affected(result: Result, topology: Topology) -> Iterator[str]:

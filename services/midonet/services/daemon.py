@@ -31,6 +31,17 @@ _STOP_SECONDS = 7.5
 """What does not end by then is left behind: SIGTERM promises ten seconds."""
 
 
+_AWAY = {
+    "code": "unavailable",
+    "detail": "the API is not served at the moment; /readyz says why",
+    "details": {},
+    "status": HTTPStatus.SERVICE_UNAVAILABLE,
+    "title": HTTPStatus.SERVICE_UNAVAILABLE.phrase,
+    "type": "urn:midonet:error:unavailable",
+}
+"""What is answered in the API's place until it has borrowed the port."""
+
+
 class Daemon:
     """Runs from `start` to `stop`; `overview` may be asked by any thread."""
 
@@ -112,6 +123,7 @@ class Daemon:
             "/readyz": self._readyz,
             "/metrics": lambda: Page(self._metrics.render(), CONTENT_TYPE),
             "/status": lambda: json_page(page(self.overview())),
+            "/v1/": lambda: json_page(_AWAY, HTTPStatus.SERVICE_UNAVAILABLE),
         }
 
     def _healthz(self) -> Page:

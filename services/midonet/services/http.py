@@ -24,6 +24,8 @@ __all__ = ["HttpServer", "Page", "Routes", "Tls", "json_page"]
 _CLIENT_SECONDS = 10
 """A client that says nothing for so long is let go."""
 
+_MAX_BODY = 1024 * 1024
+
 
 class Page(NamedTuple):
     """What a route answers."""
@@ -34,6 +36,7 @@ class Page(NamedTuple):
 
 
 Routes = Mapping[str, Callable[[], Page]]
+"""Path → page. A path that ends with a slash stands for all that is below it, whatever the method."""
 
 
 class Tls(NamedTuple):
@@ -143,6 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the page."""
+        self._read_body()
         page = self._page()
         self.send_response(page.status)
         self.send_header("Content-Type", page.content_type)
@@ -152,11 +156,21 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(page.body)
 
-    do_HEAD = do_GET  # noqa: N815 - as do_GET
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - as do_GET
+
+    def _read_body(self) -> None:
+        """Read what was sent, of which nothing is used: an answer may be lost if it crosses what nobody reads."""
+        size = self.headers.get("Content-Length", "")
+        if size.isascii() and size.isdigit():
+            self.rfile.read(min(int(size), _MAX_BODY))
 
     def _page(self) -> Page:
         path = self.path.partition("?")[0]
-        route = self.server.routes.get(path)
+        routes = self.server.routes
+        below = next((key for key in routes if key.endswith("/") and f"{path}/".startswith(key)), path)
+        route = routes.get(below)
+        if route is not None and below == path and self.command not in ("GET", "HEAD"):
+            return _problem(HTTPStatus.METHOD_NOT_ALLOWED, f"{self.command} is not offered here; there is GET")
         if route is None:
             return _problem(HTTPStatus.NOT_FOUND, f"there is no {path}; there are {', '.join(self.server.routes)}")
         try:

@@ -5,14 +5,14 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from midonet.events.errors import InvalidValue, TooLarge, UsageError
 from midonet.services.api.caller import Caller, authenticate
 from midonet.services.api.operations import Operation
 from midonet.services.api.parameters import Parameter
 
-__all__ = ["MAX_BODY", "Call", "read_call"]
+__all__ = ["MAX_BODY", "Call", "bare_call", "read_call"]
 
 T = TypeVar("T")
 
@@ -22,11 +22,11 @@ MAX_BODY = 64 * 1024 * 1024
 class Call:
     """One request."""
 
-    def __init__(self, operation: Operation, values: Mapping[str, Any], caller: Caller, body: bytes, kind: str) -> None:
+    def __init__(self, operation: Operation, values: Mapping[str, Any], caller: Caller) -> None:
         self.operation = operation
         self.caller = caller
-        self.body = body
-        self.content_type = kind
+        self.body = b""
+        self.content_type = ""
         self.query = ""
         self.accept = ""
         self._values = values
@@ -46,18 +46,25 @@ class Call:
 
 async def read_call(operation: Operation, request: Request, path: Mapping[str, str]) -> Call:
     """Read a request; raises `UsageError`, `InvalidValue` or `TooLarge` with what is wrong with it."""
-    values = {**_in_query(operation, request), **_in_headers(operation, request), **_in_path(operation, path)}
+    call = bare_call(operation, request, path)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await _read_body(operation, request)
     if operation.body is not None and body and content_type not in operation.body.content:
         allowed = ", ".join(operation.body.content)
         raise UsageError(f"a body of {content_type or 'no'} type is not understood; send {allowed}", allowed=allowed)
-    call = Call(operation, values, authenticate(request), body, content_type)
+    call.body, call.content_type = body, content_type
+    return call
+
+
+def bare_call(operation: Operation, request: HTTPConnection, path: Mapping[str, str]) -> Call:
+    """Read a request that has no body; raises as `read_call`."""
+    values = {**_in_query(operation, request), **_in_headers(operation, request), **_in_path(operation, path)}
+    call = Call(operation, values, authenticate(request))
     call.query, call.accept = request.url.query, request.headers.get("accept", "")
     return call
 
 
-def _in_query(operation: Operation, request: Request) -> dict[str, Any]:
+def _in_query(operation: Operation, request: HTTPConnection) -> dict[str, Any]:
     declared = {one.name: one for one in operation.parameters if one.place == "query"}
     given: dict[str, list[str]] = {}
     try:
@@ -72,7 +79,7 @@ def _in_query(operation: Operation, request: Request) -> dict[str, Any]:
     return {name: one.read(given.get(name, [])) for name, one in declared.items()}
 
 
-def _in_headers(operation: Operation, request: Request) -> dict[str, Any]:
+def _in_headers(operation: Operation, request: HTTPConnection) -> dict[str, Any]:
     declared = {one.name.lower(): one for one in operation.parameters if one.place == "header"}
     given: dict[str, list[str]] = {}
     for name, raw in request.headers.raw:

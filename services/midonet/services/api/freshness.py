@@ -7,7 +7,7 @@ feed is then at least where the log was when the question was asked.
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 
 from midonet.events.errors import MidonetError, Unavailable
 from midonet.events.log import Log
@@ -26,7 +26,7 @@ class Freshness:
         self._crashed = crashed
         self._changed = Condition()
         self._waiting: list[Future[None]] = []
-        self._stopped = False
+        self._stopped = Event()
         self._thread = Thread(target=self._run, name="api-freshness", daemon=True)
 
     def start(self) -> None:
@@ -36,7 +36,7 @@ class Freshness:
     def stop(self) -> None:
         """Turn down whoever still waits."""
         with self._changed:
-            self._stopped = True
+            self._stopped.set()
             self._changed.notify()
         if self._thread.is_alive():
             self._thread.join()
@@ -45,8 +45,8 @@ class Freshness:
         """Return a promise that the feed has read what the log holds now; it fails as the log does."""
         promise: Future[None] = Future()
         with self._changed:
-            if self._stopped:
-                promise.set_exception(Unavailable("the API is being stopped; ask another node"))
+            if self._stopped.is_set():
+                promise.set_exception(_stopping())
                 return promise
             self._waiting.append(promise)
             self._changed.notify()
@@ -54,26 +54,28 @@ class Freshness:
 
     def _run(self) -> None:
         try:
-            while not self._stopped:
+            while not self._stopped.is_set():
                 with suppress(MidonetError), self._logs.lend() as log:
                     self._serve(log)
         except Exception as error:  # noqa: BLE001 - the service is made anew
             self._crashed(error)
 
     def _serve(self, log: Log) -> None:
-        while not self._stopped:
+        while not self._stopped.is_set():
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._stopped)
+                self._changed.wait_for(lambda: self._waiting or self._stopped.is_set())
                 waiting, self._waiting = self._waiting, []
             try:
                 self._await(log.head().position)
             except MidonetError as error:
                 _settle(waiting, error)
                 raise
-            _settle(waiting, Unavailable("the API is being stopped; ask another node") if self._stopped else None)
+            _settle(
+                waiting, Unavailable("the API is being stopped; ask another node") if self._stopped.is_set() else None
+            )
 
     def _await(self, position: int) -> None:
-        if self._feed.head.position < position and not self._feed.reach(position, lambda: self._stopped):
+        if self._feed.head.position < position and not self._feed.reach(position, self._stopped.is_set):
             raise Unavailable(f"this node has not read the log up to position {position}; ask again")
 
 
@@ -84,3 +86,7 @@ def _settle(waiting: list[Future[None]], error: MidonetError | None) -> None:
                 promise.set_result(None)
             else:
                 promise.set_exception(type(error)(error.message, **error.details))
+
+
+def _stopping() -> Unavailable:
+    return Unavailable("the API is being stopped; ask another node")

@@ -3,6 +3,7 @@
 Reads of now hold the feed's lock only to pick up objects, which never change; what takes longer is done outside.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -15,16 +16,20 @@ from midonet.events.moments import END, Moment, parse
 from midonet.events.tags import is_name
 from midonet.events.topology import Topology
 from midonet.projections.feed import Feed
+from midonet.services.api.apart import Apart
 from midonet.services.api.call import Call
 from midonet.services.api.freshness import Freshness
 from midonet.services.api.logs import Logs
 from midonet.services.api.parameters import AT
 from midonet.services.api.past import Past, snapshots_of
+from midonet.services.api.watch.hub import Hub
 from midonet.services.api.writer import Writer
 from midonet.services.context import Context
 from midonet.services.http import Routes
 
 __all__ = ["Node"]
+
+_READERS = 4
 
 
 class Node:
@@ -34,22 +39,34 @@ class Node:
         url = context.settings.log
         self.feed: Feed = context.feed
         self.status: Callable[[], Mapping[str, Any]] = context.status
-        self.pages: Routes = context.http.routes
+        self.pages: Routes = {path: page for path, page in context.http.routes.items() if not path.endswith("/")}
         self.snapshots = snapshots_of(url)
         self.logs = Logs(lambda: open_log(url))
         self.past = Past(self.logs, self.snapshots)
+        self.apart = Apart(self.logs, self.snapshots)
         self.freshness = Freshness(self.feed, self.logs, context.crashed)
         self.writer = Writer(lambda: Store.open(open_log(url), self.snapshots))
 
+        self.readers = asyncio.Semaphore(_READERS)
+        """For watchers that read the log, so that these leave it to others as well."""
+        self.hub: Hub
+
     def start(self) -> None:
-        """Begin to work."""
+        """Begin to work; called in the event loop that serves."""
         self.freshness.start()
+        self.hub = Hub(self.feed)
+        self.hub.start()
 
     def stop(self) -> None:
         """End all threads and release the log."""
         self.writer.stop()
         self.freshness.stop()
         self.logs.close()
+
+    def head_at(self, position: int) -> Head:
+        """Return the head as it was at a position; `NotFound` beyond the end."""
+        with self.logs.lend() as log:
+            return log.head_at(position)
 
     def moment(self, text: str | None) -> Moment:
         """Return the moment that a text means: a position, a time or a tag; `NotFound` if it means none."""
@@ -62,6 +79,16 @@ class Node:
         if tag is None:
             raise NotFound(f"there is no tag {text!r}", tag=text)
         return Moment(position=tag.position, hash=tag.hash)
+
+    @contextmanager
+    def looking(self, call: Call) -> Iterator[Topology]:
+        """As `reading`, for what takes long: nobody waits for it."""
+        moment = self.moment(call.get(AT))
+        if not _is_now(moment, self.feed.head):
+            yield self.past.topology(moment)
+            return
+        with self.apart.store() as store:
+            yield store.topology
 
     @contextmanager
     def reading(self, call: Call) -> Iterator[Topology]:

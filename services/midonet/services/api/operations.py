@@ -3,20 +3,14 @@
 Routes and the OpenAPI document come from the same list, so neither can say what the other does not.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from midonet.events.commit import canonical
 from midonet.services.api.parameters import Parameter
-
-if TYPE_CHECKING:
-    from starlette.responses import Response
-
-    from midonet.services.api.call import Call
-    from midonet.services.api.node import Node
 
 __all__ = ["Answer", "Body", "Operation", "Reply", "json_answer"]
 
@@ -72,4 +66,6 @@ class Operation(Struct, frozen=True, kw_only=True):
 
 def json_answer(value: Any, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> Answer:
     """Return a value as an answer; headers are named in the manner of Python."""
-    return Answer(canonical(value), status, JSON, {name.replace("_", "-"): text for name, text in headers.items()})
+    return Answer(
+        msgspec.json.encode(value), status, JSON, {name.replace("_", "-"): text for name, text in headers.items()}
+    )

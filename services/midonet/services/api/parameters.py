@@ -36,6 +36,7 @@ __all__ = [
     "WAIT",
     "WRITE",
     "Parameter",
+    "flag",
     "path",
 ]
 
@@ -137,13 +138,16 @@ def _trace(text: str) -> str | None:
     return found[1] if found and found[1] != "0" * 32 else None
 
 
-def path(name: str, text: str, parse: Callable[[str], Any] = str, **schema: Any) -> Parameter:
+def flag(name: str, text: str) -> Parameter:
+    """Return a parameter that is true or false, false if it is not there."""
+    return Parameter(name=name, help=text, schema={"type": "boolean"}, parse=_truth, default=False)
+
+
+def path(name: str, text: str) -> Parameter:
     """Return a parameter that is a part of the path."""
-    shape = {"type": "string", "minLength": 1, **schema}
-    return Parameter(name=name, place="path", help=text, schema=shape, parse=parse, required=True)
+    return Parameter(name=name, place="path", help=text, schema={"type": "string", "minLength": 1}, required=True)
 
 
-_BOOLEAN = {"type": "boolean"}
 _POSITION = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
 _TEXT = {"type": "string", "minLength": 1, "maxLength": _MAX_LINE}
 _HEADER = {"type": "string", "minLength": 1, "maxLength": _MAX_LINE, "pattern": r"^[!-~]([ -~]*[!-~])?$"}
@@ -154,13 +158,7 @@ def _position(text: str) -> int:
 
 
 AT = Parameter(name="at", help="As of a position, an RFC 3339 time or a tag.", schema={"type": "string"})
-STALE = Parameter(
-    name="stale",
-    help="Answer at once from what this node has read so far, without asking the log whether there is more.",
-    schema=_BOOLEAN,
-    parse=_truth,
-    default=False,
-)
+STALE = flag("stale", "Answer at once from what this node has read so far; do not ask the log whether there is more.")
 POSITION = Parameter(name="position", help="Position of the log.", schema=_POSITION, parse=_position)
 FILTER = Parameter(
     name="filter",
@@ -186,16 +184,8 @@ LIMIT = Parameter(
     default=_DEFAULT_LIMIT,
 )
 CURSOR = Parameter(name="cursor", help="Where a page begins, as the header Link says.", schema={"type": "string"})
-CASCADE = Parameter(
-    name="cascade",
-    help="Release what refers to the object, or delete it as well.",
-    schema=_BOOLEAN,
-    parse=_truth,
-    default=False,
-)
-DRY_RUN = Parameter(
-    name="dry_run", help="Show what would happen; write nothing.", schema=_BOOLEAN, parse=_truth, default=False
-)
+CASCADE = flag("cascade", "Release what refers to the object, or delete it as well.")
+DRY_RUN = flag("dry_run", "Show what would happen; write nothing.")
 WAIT = Parameter(
     name="wait",
     help="PROJECTION=SECONDS: answer when that projection shows the change; 504 if it does not in time.",

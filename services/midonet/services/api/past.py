@@ -48,6 +48,10 @@ class Past:
                 self._kept.popitem(last=False)
             return found
 
+    def own(self, moment: Moment) -> Topology:
+        """Return a topology as of a moment that nobody else has: it may be read on."""
+        return self._folded(moment)
+
     def _folded(self, moment: Moment) -> Topology:
         with self._logs.lend() as log:
             return self._snapshots.resume(lambda snapshot: self._from(snapshot, log, moment), moment.has)

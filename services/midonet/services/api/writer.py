@@ -1,4 +1,4 @@
-"""The one writer of a node: commands of all clients wait in one queue, and those that wait together are written together.
+"""The one writer of a node: commands of all clients wait in one queue, and what waits together is written together.
 
 Nothing is decided here. A writer that broke down is made anew by the next command; a log that cannot be reached is an
 error of that command and of no other thing.
