@@ -8,6 +8,8 @@ wanted=(
   "vtep-ctl openvswitch-vtep"
   "/usr/share/openvswitch/vtep.ovsschema openvswitch-vtep"
   "/usr/lib/postgresql/*/bin/initdb postgresql"
+  "ovn-nbctl ovn-central"
+  "ovn-controller-vtep ovn-controller-vtep"
   "kcat kcat"
   "sqlite3 sqlite3"
   "ip iproute2"

@@ -8,6 +8,7 @@ from statistics import median
 
 import msgspec
 from bulk import bulk
+from commanders import commanders
 from commands import batched, single
 from figures import Row, spread
 from kafka_log import single_on_kafka
@@ -21,6 +22,7 @@ Bench = Callable[..., Iterator[Row]]
 BENCHES: Mapping[str, Bench] = {
     "single": single,
     "batched": batched,
+    "commanders": commanders,
     "replay": replay,
     "kafka": single_on_kafka,
     "latency": latency,

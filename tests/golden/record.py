@@ -10,7 +10,21 @@ from typing import Any
 import msgspec
 from world import World
 
-from midonet.events.command import AddItem, Command, Create, Delete, DropTag, Op, RemoveItem, SetTag, Update
+from midonet.events.command import (
+    AddItem,
+    Command,
+    Create,
+    Delete,
+    DropTag,
+    Enable,
+    Op,
+    Pause,
+    RemoveItem,
+    Retry,
+    SetTag,
+    Skip,
+    Update,
+)
 from midonet.events.commit import Head
 from midonet.events.decide import decide
 from midonet.events.evolve import evolve
@@ -147,6 +161,16 @@ SCENARIO: list[Op] = [
     SetTag("before-upgrade", 3, "a" * 64, "2026-01-31T12:00:00.000000Z"),
     SetTag("before-upgrade", 5, "b" * 64, "2026-01-31T13:00:00.000000Z", move=True),
     DropTag("before-upgrade"),
+    Pause("nsdb"),
+    Skip("nsdb", "models/bridge/3d8b3b0e-6ec9-4d3b-a8a0-6cde8d4a0c11"),
+    Retry("nsdb"),
+    Pause("vtep"),
+    Pause("vtep", paused=False),
+    Enable("vtep", enabled=False),
+    Enable("vtep", "node1"),
+    Enable("vtep"),
+    Enable("vtep", "node1", enabled=False),
+    Enable("vtep", "node1"),
 ]
 """Commands whose events are of every type that this release writes."""
 

@@ -45,7 +45,7 @@ def differing(one: dict[str, object], other: dict[str, object]) -> set[str]:
 def test_an_impact_is_what_differs() -> None:
     rng, topology = Random(11), Topology()  # noqa: S311 - a seed, not a secret
     reached = 0
-    for number in range(500):
+    for number in range(1_000):
         command: Command = random_command(rng, topology)
         try:
             events = decide(topology, command, str(number)).events

@@ -55,6 +55,7 @@ PARTS = {
     "policy": ("qos-bandwidth-rule", "qos-dscp-rule"),
 }
 USED = (
+    *("l2insertion_infilter", "l2insertion_outfilter"),
     *("inbound_filter", "outbound_filter", "local_redirect_chain", "forward_chain", "jump_chain", "qos_policy"),
     *("port_group", "in_port_group", "out_port_group", "ip_addr_group_src", "ip_addr_group_dst", "target_port"),
     *("inbound_chain", "outbound_chain", "load_balancer", "health_monitor", "logging_resource", "tunnel_zone", "vtep"),

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from random_commands import random_command
 
 from midonet.events.chain import extend
@@ -14,6 +15,7 @@ from midonet.events.commit import CommandRef, Commit, Record, canonical
 from midonet.events.decide import decide
 from midonet.events.errors import Conflict, NotFound, Rejected
 from midonet.events.evolve import evolve, fold, invert
+from midonet.events.insertions import redirects
 from midonet.events.model import KINDS
 from midonet.events.topology import Topology
 
@@ -96,7 +98,7 @@ def try_to_revert(topology: Topology, record: Record) -> bool:
 
 
 def following(topology: Topology) -> None:
-    """A LOCAL route for every address of a router port, a VXLAN port for every bound bridge and VTEP, nothing else."""
+    """LOCAL routes for addresses of router ports, VXLAN ports for bindings, chains for insertions, nothing else."""
     bound = {(binding.bridge, binding.vtep) for binding in topology.all("vtep-binding").values()}
     assert sorted(bound) == sorted((p.bridge, p.vtep) for p in topology.all("port").values() if p.vtep)
     addresses = {
@@ -104,6 +106,14 @@ def following(topology: Topology) -> None:
     }
     local = [(route.port, ip_interface(route.dst).ip) for route in topology.all("route").values() if route.follows]
     assert sorted(local, key=str) == sorted(addresses, key=str)
+    for port in topology.all("port"):
+        wanted = redirects(topology, port)
+        assert {chain.id for chain, _ in wanted} == {c.id for c in topology.referrers(port, "chain", "port")}
+        for chain, rules in wanted:
+            present = sorted(topology.referrers(chain.id, "rule", "chain"), key=lambda rule: rule.index)
+            assert [replace(rule, index=0, position=0) for rule in present] == rules
+        ends = (topology.all("port")[port].l2insertion_infilter, topology.all("port")[port].l2insertion_outfilter)
+        assert [end for end in ends if end] == [chain.id for chain, _ in wanted]
     attached = {(r.load_balancer, r.id) for r in topology.all("router").values() if r.load_balancer}
     assert attached == {(lb.id, lb.router) for lb in topology.all("load-balancer").values() if lb.router}
 

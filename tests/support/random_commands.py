@@ -15,6 +15,7 @@ __all__ = ["random_command"]
 _SKIPPED = {"name", "id"}
 _FAULT = 0.03
 _WEIGHTS = {"port": 12, "rule": 8, "bridge": 4, "router": 4, "host": 4, "mac-entry": 3, "vtep-binding": 6, "route": 3}
+_WEIGHTS |= {"l2-insertion": 5, "service-container": 3, "service-container-group": 2}
 _ROUTER_PORT = ("mac", "addresses", "vni", "tunnel_ip", "off_ramp_vxlan", "remote_peers")
 _RULE_DATA = {
     "jump": "jump_chain",
@@ -104,7 +105,16 @@ def _rule(rng: Random, topology: Topology, fields: dict[str, Any]) -> dict[str, 
     return {**fields, needed: _value(rng, topology, KINDS["rule"].fields[needed])} if needed else fields
 
 
-_FITTING = {"mac-entry": _mac_entry, "port": _port, "route": _route, "rule": _rule}
+def _insertion(rng: Random, topology: Topology, fields: dict[str, Any]) -> dict[str, Any]:
+    """Let half of the ports serve and the others be protected."""
+    ports = sorted(port.id for port in topology.all("port").values() if port.bridge)
+    if len(ports) < 2 or not {"port", "srv_port"} & fields.keys():
+        return fields
+    half = len(ports) // 2
+    return {**fields, "port": rng.choice(ports[:half]), "srv_port": rng.choice(ports[half:])}
+
+
+_FITTING = {"l2-insertion": _insertion, "mac-entry": _mac_entry, "port": _port, "route": _route, "rule": _rule}
 
 
 def _sensible(fields: dict[str, Any]) -> dict[str, Any]:

@@ -18,13 +18,18 @@ from midonet.agent.replica import Replica
 from midonet.agent.session import Session
 from midonet.agent.snapshot import Snapshot
 from midonet.agent.status import Process, Status, lines
+from midonet.events.commit import canonical
 from midonet.events.errors import Unavailable
 from midonet.events.model.devices import Port
+from midonet.projections.facts import Fact, Interface
 
 __all__ = ["Agent", "now"]
 
 TICK = 1.0
-"""Seconds between two looks at the interfaces, and between two attempts at what failed or is taken."""
+"""Seconds between two looks at the interfaces of our ports, and between two attempts at what failed or is taken."""
+
+SCAN = 5.0
+"""Seconds between two looks at all interfaces of the machine."""
 
 PAUSE = 0.05
 """Seconds between two publications while positions fly by."""
@@ -68,6 +73,9 @@ class Agent:
         self._reads = 0
         self._bound: tuple[Port, ...] = ()
         self._states: Mapping[str, State] = {}
+        self._machine: tuple[Interface, ...] = ()
+        self._told_of: dict[str, bytes] = {}
+        """The nodes of what other parts of the agent report."""
         self._port_nodes: dict[str, bytes] = {}
         """The nodes of the ports whose interfaces are up."""
         self._active: frozenset[str] = frozenset()
@@ -75,8 +83,15 @@ class Agent:
         self._published: Mapping[str, bytes] | None = None
         """The nodes that are as they should be, None where that is in doubt."""
         self._rival: str | None = None
-        self._next_look = self._next_publication = self._next_verification = 0.0
+        self._next_look = self._next_scan = self._next_publication = self._next_verification = 0.0
         self.status = Status(process=process, since=process.started)
+
+    def tell(self, kind: type[Fact], object_id: str, fact: Fact | None) -> None:
+        """Report a fact of an object from now on (None: no longer), while this host is registered. By any thread."""
+        path = self._paths.state(kind, object_id)
+        others = {other: data for other, data in self._told_of.items() if other != path}
+        self._told_of = others | ({path: canonical(fact)} if fact is not None else {})
+        self._wake.set()
 
     def run(self) -> None:
         """Work until `stop`, then end the session, and with it the ephemeral nodes."""
@@ -164,6 +179,9 @@ class Agent:
         """See how the interfaces of our ports do."""
         self._states = self._interfaces.states(port.interface for port in self._bound if port.interface)
         self._next_look = monotonic() + TICK
+        if self._next_look > self._next_scan:
+            self._machine = self._interfaces.all()
+            self._next_scan = self._next_look + SCAN - TICK
         self._select()
 
     def _select(self) -> None:
@@ -174,8 +192,8 @@ class Agent:
     def _desired(self) -> dict[str, bytes]:
         """Return the nodes that there should be; ports only once the host is ours."""
         position = self._replica.snapshot.position if self._replica.snapshot else 0
-        nodes = {self._host_path: host_node(self._process, position)}
-        return nodes | self._port_nodes if self._presence.holds(self._host_path) else nodes
+        nodes = {self._host_path: host_node(self._process, position, self._machine)}
+        return nodes | self._port_nodes | self._told_of if self._presence.holds(self._host_path) else nodes
 
     def _publish(self) -> None:
         time = monotonic()

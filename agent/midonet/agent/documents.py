@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from midonet.events.model import KINDS, Entity
+from midonet.projections.facts import ActivePort, Fact, HostState, node_of
 
 __all__ = [
     "Checkpoint",
@@ -71,7 +72,7 @@ class Paths:
 
     def __init__(self, root: str) -> None:
         self.pointer = f"{root}/nsdb"
-        self._state = f"{root}/state"
+        self._root = root
 
     def checkpoint(self, generation: str) -> str:
         """Return the path of a generation's checkpoint."""
@@ -87,11 +88,15 @@ class Paths:
 
     def host_state(self, host: str) -> str:
         """Return the path of the ephemeral node of a living host."""
-        return f"{self._state}/hosts/{host}"
+        return self.state(HostState, host)
 
     def port_state(self, port: str) -> str:
         """Return the path of the ephemeral node of an active port."""
-        return f"{self._state}/ports/{port}"
+        return self.state(ActivePort, port)
+
+    def state(self, fact: type[Fact], object_id: str) -> str:
+        """Return the path of the ephemeral node of a fact."""
+        return node_of(self._root, fact, object_id)
 
 
 def read_pointer(raw: bytes) -> str:

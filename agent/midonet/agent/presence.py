@@ -3,21 +3,22 @@
 Never takes a node away from another session: who finds the place taken waits until it is free, be the other a second
 agent with the same identity or the session of a killed process that has yet to time out.
 
-`<root>/state/hosts/<host-id>` holds `{"hostname", "pid", "version", "started", "position"}`: the machine and process,
-the release, the time of its start (RFC 3339), and the position up to which the agent holds its part of the topology,
-0 before the first. An agent without changes of its own advances with the checkpoint all the same, so that whoever
-waits for a position only has to compare. `<root>/state/ports/<port-id>` holds `{"host", "interface"}`.
+What they hold is declared in `midonet.projections.facts`. The position of a host is the one up to which the agent holds
+its part of the topology, 0 before the first. An agent without changes of its own advances with the checkpoint all the
+same, so that whoever waits for a position only has to compare.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from midonet.agent.interfaces import outward
 from midonet.agent.session import Session
 from midonet.agent.status import Process
 from midonet.events.commit import canonical
 from midonet.events.model.devices import Port
+from midonet.projections.facts import ActivePort, HostState, Interface
 
 __all__ = ["Presence", "host_node", "port_node", "rival"]
 
@@ -79,22 +80,24 @@ class Presence:
         return None
 
 
-def host_node(process: Process, position: int) -> bytes:
+def host_node(process: Process, position: int, interfaces: Sequence[Interface]) -> bytes:
     """Return what the node of a living host holds."""
     return canonical(
-        {
-            "hostname": process.hostname,
-            "pid": process.pid,
-            "version": process.version,
-            "started": process.started,
-            "position": position,
-        }
+        HostState(
+            hostname=process.hostname,
+            pid=process.pid,
+            version=process.version,
+            started=process.started,
+            position=position,
+            interfaces=tuple(interfaces),
+            addresses=outward(interfaces),
+        )
     )
 
 
 def port_node(port: Port) -> bytes:
     """Return what the node of an active port holds."""
-    return canonical({"host": port.host, "interface": port.interface})
+    return canonical(ActivePort(host=port.host, interface=port.interface))
 
 
 class _Holder(msgspec.Struct):

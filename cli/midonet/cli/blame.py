@@ -3,7 +3,7 @@
 import click
 
 from midonet.cli import output
-from midonet.cli.command import command
+from midonet.cli.command import REF, command
 from midonet.cli.completion import complete_any
 from midonet.cli.session import Session
 from midonet.cli.settings import READ
@@ -17,7 +17,7 @@ __all__ = ["blame"]
 
 @command(
     "blame",
-    click.Argument(["ref"], metavar="REF", shell_complete=complete_any),
+    click.Argument(["ref"], type=REF, metavar="REF", shell_complete=complete_any),
     shared=READ,
     examples="""  midoctl blame web/p1
   midoctl blame bridge/web --at 12 -o json | jq '.[] | select(.field == "tenant")'""",

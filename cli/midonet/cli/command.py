@@ -13,7 +13,7 @@ from midonet.cli.output import write
 from midonet.cli.settings import EVERYWHERE, SETTINGS, Settings, shared_option
 from midonet.cli.text import closest
 
-__all__ = ["Command", "DataOption", "Group", "command", "in_paragraphs"]
+__all__ = ["REF", "Command", "DataOption", "Group", "OneOf", "RefType", "command", "in_paragraphs"]
 
 _TRUTH = ("true", "false", "yes", "no", "on", "off", "1", "0")
 
@@ -23,6 +23,42 @@ class DataOption(click.Option):
 
     is_switch = False
     """Whether it is a yes/no option that may stand alone."""
+
+
+class RefType(click.ParamType):
+    """What names an object; in a shell, `@2` is the second of the last list."""
+
+    name = "ref"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the reference, or several of them with commas, with ids instead of places."""
+        kept = ctx.obj.kept if ctx is not None else None
+        if kept is None or not kept.numbered or not isinstance(value, str) or "@" not in value:
+            return value
+        return ",".join(self._listed(word, kept.listed, param, ctx) for word in value.split(","))
+
+    def _listed(
+        self, word: str, listed: Sequence[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        place = word[1:]
+        if not word.startswith("@") or not (place.isascii() and place.isdigit()):
+            return word
+        if not 0 < int(place) <= len(listed):
+            self.fail(f"there is no {word}: the last list has {len(listed)} entries", param, ctx)
+        return listed[int(place) - 1]
+
+
+REF = RefType()
+
+
+class OneOf(click.Choice[str]):
+    """One of many words; a wrong one is told which was probably meant."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return the message for a word that is none of them."""
+        del ctx
+        hint = closest(str(value), self.choices) or f"; there are {', '.join(self.choices)}"
+        return f"{value!r} is none of them{hint}"
 
 
 class Command(click.Command):

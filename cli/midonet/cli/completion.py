@@ -15,6 +15,8 @@ from midonet.cli.command import command
 __all__ = ["complete_any", "complete_fields", "complete_refs", "completion"]
 
 _OFFERED = 200
+_HEX = 4
+"""Characters of an id from which on ids are offered."""
 _SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -55,27 +57,36 @@ def complete_any(context: click.Context, parameter: click.Parameter, incomplete:
 
 
 def _refs(context: click.Context, kinds: str, incomplete: str) -> Iterator[str]:
+    """Yield names; `parent/name` where a name alone is not enough or a slash is there; ids that begin so."""
     from midonet.cli.quick import absent
     from midonet.cli.session import Session, handle
+    from midonet.events.history import Names
 
     with Session(context.obj) as session:
         if absent(session.url):
             return
         topology = session.topology()
+    names = Names(topology.find)
     for kind in kinds.split("|"):
         for entity in topology.all(kind).values():
             word = handle(topology, kind, entity.id, entity.name)
+            if "/" in incomplete or (word == entity.id and entity.name is not None):
+                word = names.short(entity.id)
             if word.startswith(incomplete):
                 yield word
+            elif len(incomplete) >= _HEX and entity.id.startswith(incomplete.lower()):
+                yield entity.id
 
 
-def complete_fields(kind: str) -> Completer:
-    """Return a completer of the fields of a kind."""
+def complete_fields(kind: str, *, derived: bool = False, end: str = "") -> Completer:
+    """Return a completer of the fields of a kind that can be set (or of all), each with an `end`."""
 
     def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from midonet.events.model import KINDS
 
-        fields = (name.replace("_", "-") for name in KINDS[kind].writable)
-        return [CompletionItem(field) for field in fields if field.startswith(incomplete.replace("_", "-"))]
+        done, comma, last = incomplete.rpartition(",")
+        known = KINDS[kind].fields if derived else KINDS[kind].writable
+        fields = (name.replace("_", "-") for name in known)
+        return [CompletionItem(f"{done}{comma}{f}{end}") for f in fields if f.startswith(last.replace("_", "-"))]
 
     return complete

@@ -31,7 +31,7 @@ def read(path: str) -> bytes:
 
 def _read_input() -> bytes:
     if sys.stdin is None:
-        raise ValueError("standard input is closed")
+        raise ValueError("standard input is closed, or a shell reads its commands there")
     return sys.stdin.buffer.read(MAX_BYTES + 1)
 
 

@@ -84,11 +84,41 @@ _SET: Mapping[str, tuple[str, str]] = {
     "service-container": ("CONTAINER", "--name vpn1"),
 }
 _CLEAR: Mapping[str, str] = {
+    "tenant": "acme description",
     "bridge": "web inbound-filter tenant",
     "router": "edge asn",
-    "port": "web/p1 vlan",
-    "rule": "RULE tp-dst",
     "vtep": "tor1 tunnel-zone",
+    "vtep-binding": "BINDING vlan",
+    "port": "web/p1 vlan",
+    "route": "ROUTE gateway",
+    "bgp-network": "NETWORK name",
+    "bgp-peer": "PEER hold-time",
+    "dhcp-subnet": "SUBNET interface-mtu",
+    "dhcpv6-subnet": "SUBNET hosts",
+    "chain": "web-in tenant",
+    "rule": "RULE tp-dst",
+    "port-group": "uplinks stateful",
+    "ip-addr-group": "trusted addresses",
+    "qos-policy": "gold description",
+    "qos-bandwidth-rule": "RULE max-burst-kb",
+    "qos-dscp-rule": "RULE name",
+    "mirror": "tap conditions",
+    "trace-request": "why limit",
+    "logging-resource": "file enabled",
+    "rule-logger": "LOGGER event",
+    "load-balancer": "lb admin-state-up",
+    "health-monitor": "probe admin-state-up",
+    "pool": "servers health-monitor",
+    "pool-member": "MEMBER weight",
+    "vip": "VIP gateway-port",
+    "l2-insertion": "INSERTION vlan",
+    "host": "hv1 flooding-proxy-weight",
+    "host-group": "rack1 hosts",
+    "tunnel-zone": "underlay members",
+    "service-container-group": "vpns host-group",
+    "service-container": "CONTAINER configuration",
+    "mac-entry": "ENTRY vlan",
+    "arp-entry": "ENTRY name",
 }
 
 
@@ -98,10 +128,13 @@ def examples(kind: str, verb: str) -> str:
     field = change.split()[0].removeprefix("--no-").removeprefix("--")
     lines: dict[str, tuple[str, ...]] = {
         "create": _CREATE.get(kind, ()),
-        "list": (f"midoctl {kind} list -o json", f"midoctl {kind} list --filter {field}= --at 2026-01-31T12:00:00Z"),
+        "list": (
+            f"midoctl {kind} list --sort -position --fields name,{field} --limit 10",
+            f"midoctl {kind} list --filter {field}!= --at 2026-01-31T12:00:00Z -o json",
+        ),
         "show": (f"midoctl {kind} show {ref} --at 12",),
         "set": (f'midoctl {kind} set {ref} {change} -m "ticket 7"',),
-        "clear": (f"midoctl {kind} clear {_CLEAR[kind]}",) if kind in _CLEAR else (),
+        "clear": (f"midoctl {kind} clear {_CLEAR.get(kind, 'REF FIELD')}",),
         "delete": (f"midoctl {kind} delete {ref} --dry-run",),
     }
     return "\n".join(f"  {line}" for line in lines[verb])

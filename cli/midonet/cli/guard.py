@@ -34,11 +34,13 @@ class _Failure(NamedTuple):
     details: Mapping[str, Any] = {}
 
 
-def report(error: BaseException, settings: Settings, argv: Sequence[str]) -> int:
-    """Say on standard error what went wrong; return the exit code."""
+def report(error: BaseException, settings: Settings, argv: Sequence[str], where: str | None = None) -> int:
+    """Say on standard error what went wrong, and where the command was read; return the exit code."""
     if settings.environ.get("MIDOCTL_DEBUG", "") not in ("", "0"):
         _print_traceback(error)
     failure = _explain(error)
+    if where is not None:
+        failure = failure._replace(message=f"{where}: {failure.message}", details={**failure.details, "line": where})
     failure = failure._replace(message=shortened(clean(hide_secrets(failure.message)), _LONGEST))
     if failure.status != BROKEN_PIPE:  # `midoctl log | head` is no failure worth a word
         _say(_line(failure, as_json=_form(settings, argv) == "json"))

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from midonet.cli import output
-from midonet.cli.command import command
+from midonet.cli.command import REF, OneOf, command
 from midonet.cli.completion import complete_any
 from midonet.cli.kinds import KIND_HELP
 from midonet.cli.session import Session
@@ -26,14 +26,18 @@ _LISTED = 20
 """Events of one commit that a table lists before it only counts them."""
 
 
+_NOTES = ("tag", "projection", "service")
+"""Kinds of notes, as `midonet.events.notes.NOTES`, which is only loaded where it is needed."""
+
+
 @command(
     "log",
     click.Option(["--since"], metavar="X", help="From this position, time or tag on."),
     click.Option(["--until"], metavar="X", help="Up to this position, time or tag."),
+    click.Option(["--kind"], type=OneOf([*KIND_HELP, *_NOTES]), metavar="KIND", help="Only what is about this kind."),
     click.Option(
-        ["--kind"], type=click.Choice([*KIND_HELP, "tag"]), metavar="KIND", help="Only what is about this kind."
+        ["--object", "ref"], type=REF, metavar="REF", help="Only what is about this object, deleted ones included."
     ),
-    click.Option(["--object", "ref"], metavar="REF", help="Only what is about this object, deleted ones included."),
     click.Option(["--actor"], metavar="A", help="Only what this actor did (user@host, or user)."),
     click.Option(["-n", "--limit"], type=click.IntRange(min=1), metavar="N", help="Only the last N."),
     click.Option(["--follow"], is_flag=True, help="Go on with what comes."),
@@ -116,7 +120,7 @@ def _heading(commit: Commit) -> str:
     return f"{output.strong(str(commit.position))}  {clean(text)}"
 
 
-_OBJECT = click.Argument(["ref"], metavar="REF", shell_complete=complete_any)
+_OBJECT = click.Argument(["ref"], type=REF, metavar="REF", shell_complete=complete_any)
 
 
 @command(

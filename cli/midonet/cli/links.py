@@ -236,7 +236,7 @@ def _group_remove_port(group: str, port: str) -> Op:
     _object("ip-addr-group"),
     click.Argument(["address"]),
     click.Option(["--ports"], metavar="PORT", multiple=True, help="Ports that have the address (repeatable)."),
-    examples=["trusted 10.0.0.5", "trusted 10.0.0.6 --ports web/p1"],
+    examples=["trusted 10.0.0.5", "trusted 10.0.0.7 --ports web/p1"],
 )
 def _group_add_address(group: str, address: str, ports: Sequence[str]) -> Op:
     """Add an address to a group."""

@@ -16,11 +16,11 @@ from midonet.cli import output
 from midonet.cli.command import Group, in_paragraphs
 from midonet.cli.guard import report
 from midonet.cli.kinds import KIND_HELP
-from midonet.cli.settings import Settings
+from midonet.cli.settings import Settings, shared_option
 from midonet.cli.text import shortened
 from midonet.events.errors import UsageError
 
-__all__ = ["main", "root"]
+__all__ = ["main", "root", "run"]
 
 _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Declare": {
@@ -48,6 +48,8 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "wait": ("views", "Wait until a view shows a position of the log."),
     },
     "More": {
+        "describe": ("describe", "Show what a kind is: fields, values, references, what deleting one does."),
+        "shell": ("shell", "Run commands one after the other, typed or from a file, on one open log."),
         "completion": ("completion", "Print the completion script of a shell."),
         "demo": ("demo", "Show the main job on real servers of its own."),
     },
@@ -101,9 +103,10 @@ root = Group(
     },
     load=_load,
     params=[
+        shared_option("tenant"),
         click.Option(
             ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version."
-        )
+        ),
     ],
     callback=click.pass_context(_overview),
     invoke_without_command=True,
@@ -115,13 +118,16 @@ root = Group(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; return the exit code (contract §2)."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    settings = Settings(os.environ)
+    return run(list(sys.argv[1:] if argv is None else argv), Settings(os.environ))
+
+
+def run(words: list[str], settings: Settings, where: str | None = None) -> int:
+    """Run one command line with settings of its own; `where` it was read is said with an error."""
     try:
         status = _run(words, settings)
         output.flush()
     except BaseException as error:  # noqa: BLE001 - whatever it is, a person gets one clear line
-        return report(error, settings, words)
+        return report(error, settings, words, where)
     return status
 
 

@@ -1,23 +1,24 @@
 """The commands that every kind has, generated from its declaration: create, list, show, set, clear, delete."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import click
 
-from midonet.cli.command import Command, DataOption, Group, command
+from midonet.cli.command import REF, Command, DataOption, Group, command
 from midonet.cli.completion import complete_fields, complete_refs
 from midonet.cli.kinds import KIND_HELP
 from midonet.cli.session import Session, handle
 from midonet.cli.settings import READ, WRITE
 from midonet.cli.tables import object_card, object_table
-from midonet.cli.text import closest
+from midonet.cli.tenancy import belongs, has_tenant
 from midonet.cli.words import placeholder
 from midonet.events import resolve
 from midonet.events.command import Create, Delete, Update
-from midonet.events.errors import InvalidValue, UsageError
+from midonet.events.errors import UsageError
 from midonet.events.model import Entity, FieldSpec, Kind, kind_of, ordered, plain
-from midonet.events.selection import select, sort_key
+from midonet.events.selection import field_named, fields_named, select
 from midonet.events.topology import Topology
 from midonet.events.words import value
 
@@ -34,6 +35,7 @@ class FieldOption(DataOption):
             metavar=placeholder(spec),
             help=_help(spec),
             multiple=spec.many,
+            type=REF if spec.ref is not None else None,
             shell_complete=_complete(spec),
         )
         self.is_switch = spec.base is bool
@@ -68,7 +70,7 @@ def given(kind: Kind, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def ref_argument(kind: str, name: str = "ref", metavar: str = "REF") -> click.Argument:
     """Return the argument that names an object of a kind."""
-    return click.Argument([name], metavar=metavar, shell_complete=complete_refs(kind))
+    return click.Argument([name], type=REF, metavar=metavar, shell_complete=complete_refs(kind))
 
 
 ID = DataOption(["--id"], metavar="UUID", help="Id of the new object; made if absent.")
@@ -77,10 +79,11 @@ PLACE = DataOption(["--at-index", "index"], metavar="N", help="Place in the chai
 
 def kind_group(name: str) -> Group:
     """Return the group of all commands on one kind."""
+    from midonet.cli.describe import describe_kind
     from midonet.cli.links import LINKS
 
     kind = kind_of(name)
-    sections = {"Commands": [make(kind) for make in (_create, _list, _show, _set, _clear, _delete)]}
+    sections = {"Commands": [make(kind) for make in (_create, _list, _show, _set, _clear, _delete, describe_kind)]}
     if name in LINKS:
         sections["Links"] = LINKS[name]
     commands = {str(one.name): one for section in sections.values() for one in section}
@@ -104,7 +107,9 @@ def _create(kind: Kind) -> Command:
 
     @command("create", name, *options, *place, ID, shared=WRITE, examples=_examples(kind, "create"))
     def create(session: Session, **values: Any) -> None:
-        session.write(f"{kind.name}.create", [Create(kind.name, created_fields(kind, values))])
+        tenant = session.settings.get("tenant") if "tenant" in kind.writable else None
+        fields = {"tenant": tenant} if tenant is not None else {}
+        session.write(f"{kind.name}.create", [Create(kind.name, fields | created_fields(kind, values))])
 
     create.help = f"Create a {kind.name}."
     return create
@@ -142,15 +147,6 @@ def _clear(kind: Kind) -> Command:
     return clear
 
 
-def field_named(kind: Kind, word: str) -> str:
-    """Return the field that a word names, with hyphens or underscores; `InvalidValue` says which there are."""
-    field = word.removeprefix("--").replace("-", "_")
-    if field not in kind.fields:
-        hint = closest(field, kind.fields) or f"; it has {', '.join(kind.fields)}"
-        raise InvalidValue(f"a {kind.name} has no field {word!r}{hint}", field=word, kind=kind.name)
-    return field
-
-
 def _delete(kind: Kind) -> Command:
     cascade = click.Option(["--cascade"], is_flag=True, help="Release what refers to it, or delete it as well.")
 
@@ -177,47 +173,70 @@ def _show(kind: Kind) -> Command:
     return show
 
 
+_LIST = (
+    click.Option(
+        ["--filter", "filters"],
+        metavar="FIELD=VALUE",
+        multiple=True,
+        help="Only where this holds; also !=, <, <=, >, >=, and ~ for a pattern; no VALUE: none is set (repeatable).",
+    ),
+    click.Option(["--sort"], metavar="FIELD", help="In the order of a field; -FIELD: the other way round."),
+    click.Option(["--fields"], metavar="FIELD,…", multiple=True, help="Show these fields only (repeatable)."),
+    click.Option(["--limit"], type=click.IntRange(min=1), metavar="N", help="No more than N."),
+    click.Option(["--after"], type=REF, metavar="REF", help="Only what comes after REF in the list."),
+)
+_ALL_TENANTS = click.Option(["--all-tenants"], is_flag=True, help="Whatever tenant is chosen.")
+
+
 def _list(kind: Kind) -> Command:
+    owned = has_tenant(kind)
+
     @command(
         "list",
-        click.Option(
-            ["--filter", "filters"],
-            metavar="FIELD=VALUE",
-            multiple=True,
-            help="Only where the field has that value; FIELD= where it has none (repeatable).",
-        ),
-        click.Option(["--limit"], type=click.IntRange(min=1), metavar="N", help="No more than N."),
-        click.Option(["--after"], metavar="REF", help="Only what comes after REF in the list."),
-        shared=READ,
+        *(_with_fields(option, kind) for option in _LIST),
+        *([_ALL_TENANTS] if owned else []),
+        shared=[*READ, *(["tenant"] if owned else [])],
         examples=_examples(kind, "list"),
     )
-    def list_(session: Session, filters: Sequence[str], limit: int | None, after: str | None) -> None:
+    def list_(session: Session, filters: Sequence[str], limit: int | None, after: str | None, **how: Any) -> None:
         topology = session.topology()
-        found = select(topology, kind, [_condition(kind, text) for text in filters])
-        if after is not None:
-            last = sort_key(resolve.find(topology, kind.name, after))
-            found = [entity for entity in found if sort_key(entity) > last]
-        _print_list(session, topology, kind, found[:limit])
+        tenant = session.settings.get("tenant") if owned and not how["all_tenants"] else None
+        found = select(topology, kind, filters, sort=how["sort"], after=after)
+        if tenant is not None:
+            found = [entity for entity in found if belongs(topology, entity, tenant)]
+        _print_list(session, topology, kind, found[:limit], fields_named(kind, how["fields"]))
+        if not found or tenant is not None:
+            whose = f" of tenant {tenant} (--all-tenants shows the others)" if tenant is not None else ""
+            session.note(f"{'no' if not found else 'only'} {kind.name}s{whose}")
 
     list_.help = f"List {kind.name}s, by name."
     return list_
 
 
-def _condition(kind: Kind, text: str) -> tuple[str, str]:
-    name, equals, wanted = text.partition("=")
-    if not equals:
-        raise UsageError(f"--filter {text!r} is not of the form FIELD=VALUE")
-    return field_named(kind, name), wanted
+def _with_fields(option: click.Option, kind: Kind) -> click.Option:
+    """Return an option of `list` that completes the fields of a kind where it takes some."""
+    option = copy(option)
+    if option.name in ("filters", "sort", "fields"):
+        option._custom_shell_complete = complete_fields(kind.name, derived=True, end="=" * (option.name == "filters"))  # noqa: SLF001 - as its constructor does
+    return option
 
 
-def _print_list(session: Session, topology: Topology, kind: Kind, found: Sequence[Entity]) -> None:
+def _print_list(
+    session: Session, topology: Topology, kind: Kind, found: Sequence[Entity], fields: Sequence[str]
+) -> None:
+    kept = session.settings.kept
+    numbered = kept is not None and kept.numbered and session.form == "table"
+    if kept is not None and numbered:
+        kept.listed = [entity.id for entity in found]
     session.print(
-        [ordered(plain(entity)) for entity in found],
+        [_chosen(ordered(plain(entity)), fields) for entity in found],
         names=lambda: (handle(topology, kind.name, entity.id, entity.name) for entity in found),
-        text=lambda: object_table(topology, kind, found),
+        text=lambda: object_table(topology, kind, found, fields, numbered=numbered),
     )
-    if not found:
-        session.note(f"no {kind.name}s")
+
+
+def _chosen(data: dict[str, Any], fields: Sequence[str]) -> dict[str, Any]:
+    return {field: data[field] for field in fields} if fields else data
 
 
 def _examples(kind: Kind, verb: str) -> str:

@@ -7,7 +7,7 @@ Loads what it needs late: `--help` prints through here too.
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -19,16 +19,11 @@ __all__ = [
     "json_text",
     "note",
     "on_terminal",
-    "progress",
     "strong",
     "table",
-    "working",
     "write",
     "yaml_text",
 ]
-
-_LONG = 5_000
-"""Steps from which on a progress bar is worth its time."""
 
 
 class OutputLost(OSError):
@@ -99,10 +94,18 @@ def yaml_text(value: Any) -> str:
     return text.rstrip("\n").removesuffix("\n...")
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table; no headers: two columns, names and values."""
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, keep: int = 1) -> str:
+    """Return a table; no headers: two columns, names and values.
+
+    On a terminal it is as wide as that: columns are cut, and left out from the right if that is not enough, but
+    for the first `keep`; the last line says which.
+    """
     cleaned = [[clean(cell) for cell in row] for row in rows]
-    return _rich(headers, cleaned) if on_terminal() else _plain(headers, cleaned)
+    if not on_terminal():
+        return _plain(headers, cleaned)
+    from midonet.cli import grid
+
+    return grid.listed(headers, cleaned, keep) if headers else grid.card(cleaned)
 
 
 def _plain(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -113,51 +116,6 @@ def _plain(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _rich(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    from io import StringIO
-
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table(box=box.SIMPLE_HEAD if headers else None, show_header=bool(headers), pad_edge=False)
-    for place, header in enumerate(headers or ("", "")):
-        grid.add_column(header, style="bold" if place == 0 else None, overflow="fold")
-    for row in rows:
-        grid.add_row(*map(Text, row))
-    console = Console(file=StringIO(), width=Console().width, force_terminal=True, legacy_windows=False)
-    console.print(grid)
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO from above
-    return text.rstrip("\n")
-
-
 def strong(text: str) -> str:
     """Return text that stands out on a terminal, unless the user wants no colour (https://no-color.org)."""
     return f"\x1b[1m{text}\x1b[0m" if on_terminal() and not os.environ.get("NO_COLOR") else text
-
-
-@contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how far long work is; the caller tells the function that it gets how many steps are done."""
-    if total < _LONG or sys.stderr is None or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(what, total=total)
-        yield lambda steps: shown.advance(task, steps)
-
-
-@contextmanager
-def working(what: str, *, long: bool) -> Iterator[None]:
-    """Show on a terminal that long work goes on."""
-    if not long or sys.stderr is None or not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(clean(what)):
-        yield

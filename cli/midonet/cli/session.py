@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from midonet.cli import output, quick
 from midonet.cli.settings import Settings
@@ -19,8 +19,12 @@ from midonet.events.errors import NotFound, Unavailable
 from midonet.events.log import Log, open_log
 from midonet.events.log.snapshots import Snapshot, Snapshots
 from midonet.events.moments import END, Moment, parse
-from midonet.events.tags import TAG, Tag, evolved, is_name
+from midonet.events.notes import Note, evolved, is_note
+from midonet.events.tags import Tag, is_name
 from midonet.events.topology import Topology
+
+if TYPE_CHECKING:
+    from midonet.events.log.store import Store
 
 __all__ = ["Session", "handle"]
 
@@ -82,15 +86,19 @@ class Session:
 
     def tags(self, moment: Moment = END) -> Mapping[str, Tag]:
         """Return the tags by name, as of a moment."""
+        return {note.name: note for note in self.noted(moment).values() if isinstance(note, Tag)}
 
-        def work(snapshot: Snapshot | None) -> Mapping[str, Tag]:
-            tags: dict[str, Tag | None] = dict(snapshot.tags) if snapshot is not None else {}
+    def noted(self, moment: Moment = END) -> Mapping[str, Note]:
+        """Return the notes on the log by their keys, as of a moment."""
+
+        def work(snapshot: Snapshot | None) -> Mapping[str, Note]:
+            noted: dict[str, Note | None] = dict(snapshot.noted) if snapshot is not None else {}
             for record in self._since(snapshot, moment):
                 for event in record.commit.events:
-                    if event.key.startswith(f"{TAG}/"):
-                        name, verb = event.key.partition("/")[2], event.type.rpartition(".")[2]
-                        tags[name] = evolved(tags.get(name), verb, event.data)
-            return {name: tag for name, tag in tags.items() if tag is not None}
+                    if is_note(event.key):
+                        verb = event.type.rpartition(".")[2]
+                        noted[event.key] = evolved(event.key, noted.get(event.key), verb, event.data)
+            return {key: note for key, note in noted.items() if note is not None}
 
         return self._resume(moment, work)
 
@@ -105,10 +113,14 @@ class Session:
 
     def head(self) -> Head:
         """Return the end of the log."""
+        if (store := self.kept()) is not None:
+            return store.topology.head
         return GENESIS if quick.absent(self.url) else quick.head(self.url)
 
     def topology(self) -> Topology:
-        """Return the topology as of `--at`."""
+        """Return the topology as of `--at`, only to be read."""
+        if self.moment == END and (store := self.kept()) is not None:
+            return store.topology
 
         def work(snapshot: Snapshot | None) -> Topology:
             topology = snapshot.topology() if snapshot is not None else Topology()
@@ -131,6 +143,11 @@ class Session:
     def _since(self, snapshot: Snapshot | None, moment: Moment) -> Iterator[Record]:
         after = snapshot.head if snapshot is not None else GENESIS
         return moment.upto(self.records(after), after.position)
+
+    def kept(self, *, create: bool = False) -> "Store | None":
+        """Return the store that a shell keeps open, at the head of the log; None outside of one or without a log."""
+        kept = self.settings.kept
+        return kept.store(self.url, self.snapshots, create=create) if kept is not None else None
 
     def open(self) -> Log:
         """Open the log itself; `Unavailable` if there is none."""

@@ -6,11 +6,16 @@ after the command; the last one counts. Nothing is read before a command asks fo
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from copy import copy
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import click
 
 from midonet.events.errors import UsageError
+from midonet.events.guess import closest
+
+if TYPE_CHECKING:
+    from midonet.cli.kept import Kept
 
 __all__ = ["EVERYWHERE", "FORMS", "READ", "SETTINGS", "WRITE", "Setting", "Settings", "shared_option"]
 
@@ -26,7 +31,7 @@ _MAX_DIGITS = 18
 
 def _form(text: str) -> str:
     if text not in FORMS:
-        raise ValueError(f"{text!r} is none of {', '.join(FORMS)}")
+        raise ValueError(f"{text!r} is none of {', '.join(FORMS)}{closest(text, FORMS)}")
     return text
 
 
@@ -38,6 +43,10 @@ def _line(text: str, limit: int = _MAX_LINE) -> str:
 
 def _reason(text: str) -> str | None:
     return _line(text, _MAX_REASON) if text else None
+
+
+def _tenant(text: str) -> str | None:
+    return _line(text) if text else None
 
 
 def _flag(text: str) -> bool:
@@ -112,6 +121,7 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "actor": Setting(("--actor",), "WHO", "Who acts, for the history. Default: user@host.", _line, _default_actor),
     "reason": Setting(("-m", "--reason"), "TEXT", "Why, for the history.", _reason),
+    "tenant": Setting(("--tenant",), "TENANT", "Whose objects lists show and create makes.", _tenant),
     "config": Setting(("--config",), "FILE", "Configuration file (YAML).", default=_default_config),
     "zookeeper": Setting(("--zookeeper",), "HOSTS", "ZooKeeper servers with the views, HOST:PORT[,…]."),
     "root": Setting(("--root",), "PATH", "ZooKeeper path of the views.", _zookeeper_root, lambda _: "/midonet"),
@@ -141,6 +151,8 @@ class Settings:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
+        self.kept: Kept | None = None
+        """What a shell keeps from command to command."""
         self._given: dict[str, str] = {}
         self._values: dict[str, Any] = {}
         self._file: dict[str, str] | None = None
@@ -150,9 +162,21 @@ class Settings:
         """The user's folder for what can be made anew at any time."""
         return _home(self.environ, "XDG_CACHE_HOME", ".cache")
 
+    @property
+    def state(self) -> str:
+        """The user's folder for what a program remembers."""
+        return _home(self.environ, "XDG_STATE_HOME", ".local/state")
+
+    def derived(self) -> Self:
+        """Return settings for one more command: those of the command line hold as long as it says nothing else."""
+        other = copy(self)
+        other._given, other._values = dict(self._given), {}  # noqa: SLF001 - own class
+        return other
+
     def give(self, name: str, text: str) -> None:
-        """Take a value from the command line."""
+        """Take a value from the command line; it hides all others, an empty one as well."""
         self._given[name] = text
+        self._values.pop(name, None)
 
     def get(self, name: str) -> Any:
         """Return the value of an option; `UsageError` says which place holds a wrong one."""

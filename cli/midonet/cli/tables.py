@@ -26,15 +26,46 @@ def _lines(kind: Kind, entity: Entity, names: Names) -> Iterator[tuple[str, str]
         spec = kind.fields.get(name)
         text = word(spec, data, names)
         named = spec is not None and spec.ref is not None and isinstance(data, str) and text != data
-        yield name, f"{text} ({data})" if named else text
+        yield name, f"{text} ({_shown_id(data)})" if named else text
 
 
-def object_table(topology: Topology, kind: Kind, found: Sequence[Entity]) -> str:
-    """Return one line for each object; fields that few of them have share the last column."""
+def object_table(
+    topology: Topology, kind: Kind, found: Sequence[Entity], fields: Sequence[str] = (), *, numbered: bool = False
+) -> str:
+    """Return one line for each object, with these fields or else those that tell them apart.
+
+    Fields that few of them have share the last column; `numbered` adds what a shell calls them, `@1` and so on.
+    """
     if not found:
         return ""
-    table = _Table(kind, found, Names(topology.find))
-    return output.table(table.headers, [table.row(entity) for entity in found])
+    table = _Chosen(kind, fields, Names(topology.find)) if fields else _Table(kind, found, Names(topology.find))
+    places = [[f"@{place}"] if numbered else [] for place in range(1, len(found) + 1)]
+    headers = [*(["@"] if numbered else []), *table.headers]
+    return output.table(
+        headers, [place + table.row(entity) for place, entity in zip(places, found, strict=True)], keep=2 + numbered
+    )
+
+
+class _Chosen:
+    """Just the fields that somebody wants to see."""
+
+    def __init__(self, kind: Kind, fields: Sequence[str], names: Names) -> None:
+        self._kind = kind
+        self._fields = fields
+        self._names = names
+
+    @property
+    def headers(self) -> list[str]:
+        """What the columns are called."""
+        return [field.replace("_", " ") for field in self._fields]
+
+    def row(self, entity: Entity) -> list[str]:
+        """Return the cells of an object."""
+        data = plain(entity)
+        return [self._cell(field, data[field]) for field in self._fields]
+
+    def _cell(self, field: str, value: Any) -> str:
+        return "" if value in (None, [], ()) else word(self._kind.fields.get(field), value, self._names)
 
 
 class _Table:
@@ -63,7 +94,14 @@ class _Table:
         place = [str(data["index"])] if "index" in self._kind.fields else []
         said = [f"{name} {self._cell(name, data)}" for name in self._rest if _says(self._kind, name, entity)]
         rest = [", ".join(said)] if self._rest else []
-        return [*first, _shown_id(entity), *owner, *place, *(self._cell(name, data) for name in self._columns), *rest]
+        return [
+            *first,
+            _shown_id(entity.id),
+            *owner,
+            *place,
+            *(self._cell(name, data) for name in self._columns),
+            *rest,
+        ]
 
     def _owner(self, data: dict[str, Any]) -> str:
         several = len(self._kind.cls.OWNER) > 1
@@ -85,5 +123,5 @@ def _says(kind: Kind, name: str, entity: Entity) -> bool:
     return getattr(entity, name) not in (None, (), kind.fields[name].default)
 
 
-def _shown_id(entity: Entity) -> str:
-    return entity.id[:_SHORT_ID] if output.on_terminal() else entity.id
+def _shown_id(object_id: str) -> str:
+    return object_id[:_SHORT_ID] if output.on_terminal() else object_id

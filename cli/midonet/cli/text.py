@@ -4,7 +4,8 @@ Everything that a person sees and that somebody else may have written goes throu
 """
 
 import re
-from collections.abc import Iterable
+
+from midonet.events.guess import closest
 
 __all__ = ["clean", "closest", "hide_secrets", "shortened"]
 
@@ -12,8 +13,6 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206
 _BLANKS = {"\n": " ", "\t": " ", "\r": ""}
 _PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):[^\s]*@")
 _PARAMETER = re.compile(r"([?&][^\s=&]*(?:password|secret|token)[^\s=&]*=)[^\s&]+", re.IGNORECASE)
-_GUESSED = 50
-"""Characters of a word that a guess looks at."""
 
 
 def clean(text: str) -> str:
@@ -33,11 +32,3 @@ def hide_secrets(text: str) -> str:
 def shortened(text: str, limit: int) -> str:
     """Return text of at most so many characters; the middle of a longer one is left out."""
     return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-(limit // 2) + 1 :]}"
-
-
-def closest(wanted: str, known: Iterable[str]) -> str:
-    """Return a hint such as `; did you mean port?`, or nothing."""
-    from difflib import get_close_matches
-
-    matches = get_close_matches(wanted[:_GUESSED].lower(), list(known), n=3)
-    return f"; did you mean {' or '.join(matches)}?" if matches else ""

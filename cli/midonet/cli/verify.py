@@ -2,8 +2,8 @@
 
 import click
 
-from midonet.cli import output
 from midonet.cli.command import command
+from midonet.cli.progress import progress
 from midonet.cli.session import Session
 from midonet.events.commit import GENESIS
 from midonet.events.log.verification import before, verified
@@ -24,7 +24,7 @@ def verify(session: Session, start: str | None) -> None:
     """
     log = session.open()
     after = before(log, session.moment_of(start)) if start is not None else GENESIS
-    with output.progress("verifying", log.head().position - after.position) as advance:
+    with progress("verifying", log.head().position - after.position) as advance:
         found = verified(log, after, advance)
     session.print(
         found,

@@ -59,10 +59,17 @@ def attempt(
 ) -> tuple[Result, Topology]:
     """Run a command as the options say; return what became of it, and the topology with it (without it if dry)."""
     with ExitStack() as stack:
-        log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
-        store = Store.open(log, session.snapshots)
+        store = _store(session, stack, dry_run=dry_run)
         before(store)
         return store.execute(command, _context(session.settings, defaults), dry_run=dry_run), store.topology
+
+
+def _store(session: Session, stack: ExitStack, *, dry_run: bool) -> Store:
+    kept = session.kept(create=not dry_run)
+    if kept is not None:
+        return kept
+    log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
+    return Store.open(log, session.snapshots)
 
 
 def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:

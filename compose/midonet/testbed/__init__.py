@@ -11,6 +11,7 @@ The product never imports this package.
 
 from midonet.testbed.kafka import Kafka, KafkaCluster
 from midonet.testbed.ovsdb import OvsdbServer, Schema
+from midonet.testbed.ovsdb_cluster import OvsdbCluster
 from midonet.testbed.postgres import Postgres
 from midonet.testbed.server import Server
 from midonet.testbed.zookeeper import ZooKeeper, ZooKeeperEnsemble
@@ -18,6 +19,7 @@ from midonet.testbed.zookeeper import ZooKeeper, ZooKeeperEnsemble
 __all__ = [
     "Kafka",
     "KafkaCluster",
+    "OvsdbCluster",
     "OvsdbServer",
     "Postgres",
     "Schema",

@@ -6,13 +6,18 @@ from typing import Literal
 
 from midonet.testbed.server import LOOPBACK, Server, accepts, run
 
-__all__ = ["OvsdbServer", "Schema"]
+__all__ = ["OvsdbServer", "Schema", "schema_file"]
 
 Schema = Literal["hardware_vtep", "Open_vSwitch"]
 
 _SCHEMAS = Path("/usr/share/openvswitch")
 _FILES: dict[Schema, str] = {"hardware_vtep": "vtep.ovsschema", "Open_vSwitch": "vswitch.ovsschema"}
 _ROOTS: dict[Schema, str] = {"hardware_vtep": "Global", "Open_vSwitch": "Open_vSwitch"}
+
+
+def schema_file(schema: Schema) -> Path:
+    """Return where Open vSwitch keeps a schema."""
+    return _SCHEMAS / _FILES[schema]
 
 
 class OvsdbServer(Server):
@@ -30,6 +35,7 @@ class OvsdbServer(Server):
         self.port = self.lease_port(host)
         self.sock = self.directory / "db.sock"
         self._database = self.directory / "db"
+        self._control = self.directory / "ctl"
 
     @property
     def tcp(self) -> tuple[str, int]:
@@ -38,7 +44,7 @@ class OvsdbServer(Server):
 
     def prepare(self) -> None:
         """Create the database with its root row, as a switch that was just unpacked has it."""
-        run("ovsdb-tool", "create", self._database, _SCHEMAS / _FILES[self.schema])
+        run("ovsdb-tool", "create", self._database, schema_file(self.schema))
         insert = f'["{self.schema}", {{"op": "insert", "table": "{_ROOTS[self.schema]}", "row": {{}}}}]'
         run("ovsdb-tool", "transact", self._database, insert)
 
@@ -49,7 +55,7 @@ class OvsdbServer(Server):
             self._database,
             f"--remote=punix:{self.sock}",
             f"--remote=ptcp:{self.port}:{self.host}",
-            f"--unixctl={self.directory / 'ctl'}",
+            f"--unixctl={self._control}",
             "--no-chdir",
             "-vsyslog:off",
         ]

@@ -12,6 +12,7 @@ from midonet.events.commit import Event, Record
 from midonet.events.errors import VerificationFailed
 from midonet.events.evolve import evolve
 from midonet.events.model import KINDS, Entity
+from midonet.events.notes import Note
 from midonet.events.topology import Topology
 
 __all__ = ["audit"]
@@ -22,7 +23,7 @@ def audit(topology: Topology, record: Record) -> None:
     position = record.commit.position
     for event in record.commit.events:
         kind, _, object_id = event.key.partition("/")
-        before = topology.find(object_id) if kind in KINDS else None
+        before = topology.find(object_id) if kind in KINDS else topology.noted.get(event.key)
         evolve(topology, event, position)
         if before is not None and not _tells(event, before):
             raise VerificationFailed(
@@ -34,8 +35,8 @@ def audit(topology: Topology, record: Record) -> None:
     topology.head = record.head
 
 
-def _tells(event: Event, before: Entity) -> bool:
-    """Return whether the old values in an event are those of the object before it."""
+def _tells(event: Event, before: Entity | Note) -> bool:
+    """Return whether the old values in an event are those of the object or note before it."""
     data: dict[str, Any] = event.data
     old = {field: pair[0] for field, pair in data["changed"].items()} if "changed" in data else data
     try:

@@ -16,12 +16,16 @@ __all__ = [
     "Create",
     "Delete",
     "DropTag",
+    "Enable",
     "Expect",
     "Op",
+    "Pause",
     "Put",
     "RemoveItem",
+    "Retry",
     "Revert",
     "SetTag",
+    "Skip",
     "Update",
 ]
 
@@ -111,7 +115,51 @@ class Expect(Struct, frozen=True, tag="expect", tag_field="op"):
     position: int
 
 
-Op = Create | Update | Delete | AddItem | RemoveItem | Put | Revert | SetTag | DropTag | Expect
+class Pause(Struct, frozen=True, tag="pause", tag_field="op"):
+    """Let a projection write nothing to its targets, or (`paused` false) go on."""
+
+    projection: str
+    paused: bool = True
+
+
+class Skip(Struct, frozen=True, tag="skip", tag_field="op"):
+    """Let a projection leave a key as it is in its targets, until somebody wants another try."""
+
+    projection: str
+    key: str
+
+
+class Retry(Struct, frozen=True, tag="retry", tag_field="op"):
+    """Let a projection try again what is parked or skipped: one key, or all of them."""
+
+    projection: str
+    key: str | None = None
+
+
+class Enable(Struct, frozen=True, tag="enable", tag_field="op"):
+    """Let a service run or not: on one node, or on all that have no word of their own."""
+
+    service: str
+    node: str | None = None
+    enabled: bool = True
+
+
+Op = (
+    Create
+    | Update
+    | Delete
+    | AddItem
+    | RemoveItem
+    | Put
+    | Revert
+    | SetTag
+    | DropTag
+    | Pause
+    | Skip
+    | Retry
+    | Enable
+    | Expect
+)
 
 
 class Command(Struct, frozen=True):

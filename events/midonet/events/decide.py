@@ -17,20 +17,26 @@ from midonet.events.command import (
     Create,
     Delete,
     DropTag,
+    Enable,
     Expect,
     Op,
+    Pause,
     Put,
     RemoveItem,
+    Retry,
     Revert,
     SetTag,
+    Skip,
     Update,
 )
 from midonet.events.commit import Event
+from midonet.events.controls import ProjectionControl, ServiceControl, check_key, check_word
 from midonet.events.draft import Draft, drafting, label
 from midonet.events.errors import Conflict, InvalidValue, NotFound, ObjectChanged
 from midonet.events.model import Entity, FieldSpec, Kind, kind_of
 from midonet.events.model.fields import canonical_id
-from midonet.events.tags import Tag, check_name
+from midonet.events.notes import Note, control_of, runs
+from midonet.events.tags import TAG, Tag, check_name
 from midonet.events.topology import Topology
 
 __all__ = ["Decision", "decide"]
@@ -152,20 +158,20 @@ def _set_list(draft: Draft, old: Any, spec: FieldSpec, items: tuple[Any, ...]) -
 
 
 def _set_tag(draft: Draft, op: SetTag) -> None:
-    tags, head = draft.topology.tags, draft.topology.head
+    head = draft.topology.head
     new = Tag(check_name(op.name), op.position, op.hash, op.time)
-    old = tags.get(op.name)
+    old = draft.topology.tags.get(op.name)
     if op.position > head.position or (op.position == head.position and op.hash != head.hash):
         raise NotFound(f"there is no such position {op.position}: the log ends at {head.position}", end=head.position)
     if old is not None and old.position != op.position and not op.move:
         raise Conflict(
             f"tag {op.name} names position {old.position} already; --move moves it", field="name", reason="tag-taken"
         )
-    tags[op.name] = new
+    draft.topology.noted[new.key] = new
 
 
 def _drop_tag(draft: Draft, op: DropTag) -> None:
-    if draft.topology.tags.pop(op.name, None) is None:
+    if draft.topology.noted.pop(f"{TAG}/{op.name}", None) is None:
         raise NotFound(f"there is no tag {op.name!r}", tag=op.name)
 
 
@@ -179,6 +185,39 @@ def _expect(draft: Draft, op: Expect) -> Entity:
             actual=found.position,
         )
     return found
+
+
+def _pause(draft: Draft, op: Pause) -> None:
+    _control(draft, msgspec.structs.replace(_controlled(draft, op.projection), paused=op.paused))
+
+
+def _skip(draft: Draft, op: Skip) -> None:
+    _control(draft, _controlled(draft, op.projection).skipping(check_key(op.key)))
+
+
+def _retry(draft: Draft, op: Retry) -> None:
+    _control(draft, _controlled(draft, op.projection).retrying(op.key))
+
+
+def _controlled(draft: Draft, projection: str) -> ProjectionControl:
+    return control_of(draft.topology.noted, check_word(projection, "projection"))
+
+
+def _control(draft: Draft, new: ProjectionControl) -> None:
+    _note(draft, new, unless=new.plain)
+
+
+def _enable(draft: Draft, op: Enable) -> None:
+    """Say whether a service runs; nothing has to be said that holds anyway."""
+    service, node = check_word(op.service, "service"), op.node and check_word(op.node, "node")
+    anyway = runs(draft.topology.noted, service) if node else True
+    _note(draft, ServiceControl(service, node, op.enabled), unless=op.enabled == anyway)
+
+
+def _note(draft: Draft, new: Note, *, unless: bool) -> None:
+    draft.topology.noted.pop(new.key, None)
+    if not unless:
+        draft.topology.noted[new.key] = new
 
 
 def _now(draft: Draft, entity: Entity) -> Entity:
@@ -196,4 +235,8 @@ _OPS: Mapping[type[Op], Callable[[Draft, Any], Entity | None]] = {
     SetTag: _set_tag,
     DropTag: _drop_tag,
     Expect: _expect,
+    Pause: _pause,
+    Skip: _skip,
+    Retry: _retry,
+    Enable: _enable,
 }

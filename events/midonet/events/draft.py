@@ -15,8 +15,8 @@ from midonet.events import evolve, reactions
 from midonet.events.commit import Event
 from midonet.events.errors import Conflict, InUse, MidonetError, NotFound
 from midonet.events.model import KINDS, Entity, OnDelete
+from midonet.events.notes import note_event
 from midonet.events.pools import POOLS, allocate
-from midonet.events.tags import tag_event
 from midonet.events.topology import Topology
 
 __all__ = ["Draft", "drafting", "label"]
@@ -119,11 +119,14 @@ class Draft:
     def _check(self, old: Entity | None, entity: Entity) -> None:
         for field, target in KINDS[entity.KIND].targets(entity):
             wanted = KINDS[entity.KIND].ref_of[field].kind
-            if self.topology.get(wanted, target) is None and target not in self._before:
+            found = self.topology.get(wanted, target)
+            if found is None and target not in self._before:
                 raise NotFound(
                     f"{label(entity)}: {field}: there is no {wanted.replace('|', ' or ')} {target}",
                     field=field,
                 )
+            if found is not None and found.EXCLUSIVE:
+                _refuse_stranger(entity, field, found)
         for fields, other in self.topology.sharing(entity):
             raise Conflict(
                 f"{label(entity)} has the same {' and '.join(fields)} as {label(self.topology.find(other) or entity)}",
@@ -158,12 +161,12 @@ class Draft:
     def events(self) -> list[Event]:
         """Return what the draft comes to, one event per object, in the order in which they were first touched."""
         found = [self._event(object_id, old) for object_id, old in self._before.items()]
-        return [event for event in (*found, *self._tag_events()) if event is not None]
+        return [event for event in (*found, *self._note_events()) if event is not None]
 
-    def _tag_events(self) -> Iterator[Event | None]:
-        """Yield what became of tags; the few that there are hold no other mark of being touched."""
-        old, new = self._notes.tags, self.topology.tags
-        yield from (tag_event(name, old.get(name), new.get(name)) for name in {**old, **new})
+    def _note_events(self) -> Iterator[Event | None]:
+        """Yield what became of notes; the few that there are hold no other mark of being touched."""
+        old, new = self._notes.noted, self.topology.noted
+        yield from (note_event(key, old.get(key), new.get(key)) for key in {**old, **new})
 
     def _event(self, object_id: str, old: Entity | None) -> Event | None:
         new = self.topology.find(object_id)
@@ -176,6 +179,18 @@ class Draft:
         for object_id, old in reversed(self._before.items()):
             self.topology.swap(object_id, old)
         self.topology.put_back(self._notes)
+
+
+def _refuse_stranger(entity: Entity, field: str, target: Entity) -> None:
+    """Raise `Conflict` if a field that people set refers to what is there for another object only."""
+    spec = KINDS[entity.KIND].fields[field.partition(".")[0]]
+    if target.follows is not None and entity.follows is None and not spec.derived:
+        raise Conflict(
+            f"{label(entity)}: {field}: {label(target)} follows {target.follows} and is for nothing else",
+            field=field,
+            other=target.id,
+            reason="follows-another",
+        )
 
 
 @contextmanager

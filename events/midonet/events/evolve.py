@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from midonet.events.commit import Event, Record
 from midonet.events.errors import VerificationFailed
 from midonet.events.model import KINDS, Entity, plain
-from midonet.events.tags import TAG, evolved
+from midonet.events.notes import NOTES, evolved
 from midonet.events.topology import Topology
 
 __all__ = ["EVENT_VERSION", "Change", "created", "deleted", "evolve", "fold", "invert", "updated"]
@@ -41,7 +41,7 @@ def fold(topology: Topology, record: Record) -> list[Change]:
     position = record.commit.position
     changes = [evolve(topology, event, position) for event in record.commit.events]
     topology.head = record.head
-    return [change for change in changes if change.kind != TAG]
+    return [change for change in changes if change.kind not in NOTES]
 
 
 def evolve(topology: Topology, event: Event, position: int) -> Change:
@@ -49,8 +49,8 @@ def evolve(topology: Topology, event: Event, position: int) -> Change:
     kind_name, _, object_id = event.key.partition("/")
     verb = event.type.rpartition(".")[2]
     data = _current(event)
-    if kind_name == TAG and event.v <= EVENT_VERSION:
-        return _evolve_tag(topology, event, data, position)
+    if kind_name in NOTES and event.v <= EVENT_VERSION:
+        return _evolve_note(topology, event, data, position)
     if kind_name not in KINDS or event.v > EVENT_VERSION:
         raise _misfit(event, position, "is of a kind or version that this release does not know; upgrade it")
     old = topology.get(kind_name, object_id)
@@ -65,19 +65,20 @@ def evolve(topology: Topology, event: Event, position: int) -> Change:
     return Change(kind_name, object_id, old, new)
 
 
-def _evolve_tag(topology: Topology, event: Event, data: dict[str, Any], position: int) -> Change:
-    name, verb = event.key.partition("/")[2], event.type.rpartition(".")[2]
-    old = topology.tags.get(name)
+def _evolve_note(topology: Topology, event: Event, data: dict[str, Any], position: int) -> Change:
+    kind, _, name = event.key.partition("/")
+    old = topology.noted.get(event.key)
+    verb = event.type.rpartition(".")[2]
     if (old is None) != (verb == "created"):
         raise _misfit(event, position, "exists already" if old is not None else "does not exist")
     try:
-        new = evolved(old, verb, data)
+        new = evolved(event.key, old, verb, data)
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
         raise _misfit(event, position, f"has data that does not fit: {error}") from None
-    topology.tags.pop(name, None)
+    topology.noted.pop(event.key, None)
     if new is not None:
-        topology.tags[name] = new
-    return Change(TAG, name, old, new)
+        topology.noted[event.key] = new
+    return Change(kind, name, old, new)
 
 
 def _current(event: Event) -> dict[str, Any]:

@@ -23,6 +23,7 @@ def documents(topology: Topology) -> list[dict[str, Any]]:
         for kind in KINDS.values()
         if not kind.cls.OWNER
         for entity in sorted(topology.all(kind.name).values(), key=sort_key)
+        if entity.follows is None
     ]
 
 

@@ -7,10 +7,11 @@ deleted long ago. It explains and never decides; nothing here may be needed to f
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from midonet.events import tags
+from midonet.events import notes
 from midonet.events.commit import Commit, Event
 from midonet.events.errors import AmbiguousRef, NotFound
 from midonet.events.evolve import Change, created, deleted, updated
+from midonet.events.guess import closest
 from midonet.events.model import KINDS, Entity, FieldSpec, Kind, plain
 
 __all__ = ["Names", "describe", "difference", "word"]
@@ -80,7 +81,8 @@ class Names:
                 raise self._ambiguous(ref, alive)
             if alive:
                 return "/".join(alive[0])
-        raise NotFound(f"nothing is or was called {ref!r}", ref=ref)
+        names = {data["name"]: None for _, _, data in known if data.get("name")}
+        raise NotFound(f"nothing is or was called {ref!r}{closest(wanted, names)}", ref=ref)
 
     @staticmethod
     def _is_id(ref: str, object_id: str, *_: Any) -> bool:
@@ -136,15 +138,16 @@ def describe(event: Event, names: Names) -> str:
     kind_name, _, object_id = event.key.partition("/")
     verb = event.type.rpartition(".")[2]
     kind = KINDS.get(kind_name)
-    if kind_name == tags.TAG:
-        return tags.describe(event)
+    if kind_name in notes.NOTES:
+        return notes.describe(event)
     if kind is None:
         return f"{event.key} {verb}"
     label = names.label(object_id)
     if verb == "deleted":
         return f"{label} deleted"
     said = _given(kind, event.data, names) if verb == "created" else _changed(kind, event.data["changed"], names)
-    subject = label if verb == "updated" else f"{label} {verb}"
+    plain_verb = verb == "updated" or verb.endswith(("-added", "-removed"))  # the list says so itself
+    subject = label if plain_verb else f"{label} {verb}"
     return f"{subject}: {', '.join(said)}" if said else subject
 
 
@@ -180,11 +183,25 @@ def word(spec: FieldSpec | None, value: Any, names: Names) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(word(spec, item, names) for item in value)
     if isinstance(value, Mapping):
-        parts = {part.name: part for part in spec.parts} if spec else {}
-        return " ".join(word(parts.get(key), item, names) for key, item in value.items() if item is not None)
+        return _structure(spec.parts if spec is not None else (), value, names)
     if isinstance(value, bool):
         return str(value).lower()
-    return names.short(value) if spec is not None and spec.ref is not None else str(value)
+    if spec is not None and spec.ref is not None:
+        return names.short(value)
+    return spec.format.show(value) if spec is not None and spec.format is not None else str(value)
+
+
+def _structure(parts: Sequence[FieldSpec], value: Mapping[str, Any], names: Names) -> str:
+    """Say a structure in the order of its declaration; parts that it may lack with their names, if they are there."""
+    known = {part.name: part for part in parts}
+    order = [*(name for name in known if name in value), *(name for name in value if name not in known)]
+    said = []
+    for name in order:
+        part, item = known.get(name), value[name]
+        if item not in (*_NOTHING, part.default if part is not None and not part.required else None):
+            text = word(part, item, names)
+            said.append(text if part is not None and part.required else f"{name} {text}")
+    return " ".join(said)
 
 
 def difference(changes: Iterable[Change]) -> list[Event]:

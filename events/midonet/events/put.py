@@ -17,6 +17,7 @@ from midonet.events import reactions, resolve
 from midonet.events.command import Put
 from midonet.events.draft import Draft, label
 from midonet.events.errors import AmbiguousRef, Conflict, InvalidValue, MidonetError
+from midonet.events.guess import closest
 from midonet.events.model import KINDS, Entity, Kind, kind_of
 from midonet.events.model.fields import canonical_id
 
@@ -87,10 +88,9 @@ def _flatten(document: Any, where: str, parent: _Item | None = None, kind: str |
     fields = dict(document)
     said = fields.pop("kind", kind)
     if not isinstance(said, str) or said not in KINDS or (kind is not None and said != kind):
-        wanted = kind or f"one of {', '.join(KINDS)}"
-        raise InvalidValue(
-            f"{where}: kind is {said!r}; expected {wanted}", where=where, field="kind", reason="no-such-kind"
-        )
+        guess = closest(str(said), [kind] if kind is not None else KINDS)
+        hint = guess or f"; expected {kind or 'one of ' + ', '.join(KINDS)}"
+        raise InvalidValue(f"{where}: kind is {said!r}{hint}", where=where, field="kind", reason="no-such-kind")
     item = _Item(where, kind_of(said), fields, parent)
     if parent is not None and parent.ordered is not None and said == "rule":
         parent.ordered.append(item)
@@ -264,6 +264,7 @@ def _order(draft: Draft, chain: _Item) -> None:
     written = [item.id for item in chain.ordered or ()]
     for rule in list(draft.topology.referrers(chain.id, "rule", "chain")):
         if rule.id not in written:
+            refuse_follower(rule)
             draft.delete(rule, cascade=False)
     for index, rule_id in enumerate(written, 1):
         reactions.place(draft, draft.topology.get("rule", rule_id), index)

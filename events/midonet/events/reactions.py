@@ -12,8 +12,11 @@ from uuid import UUID
 import msgspec
 
 from midonet.events.errors import InvalidValue
+from midonet.events.insertions import redirects
 from midonet.events.model.devices import Port
+from midonet.events.model.policy import Chain, Rule
 from midonet.events.model.routing import Route
+from midonet.events.model.services import container_interface
 from midonet.events.pools import allocate
 
 if TYPE_CHECKING:
@@ -122,6 +125,50 @@ def _keep_vxlan_port(draft: Draft, bridge: str, vtep: str) -> None:
         draft.delete(port, cascade=draft.cascading)
 
 
+def _follow_insertions(draft: Draft, old: Any, new: Any) -> None:
+    """Both ports of an insertion have chains that carry it out."""
+    for port in dict.fromkeys(port for one in (old, new) if one is not None for port in (one.port, one.srv_port)):
+        _keep_redirects(draft, port)
+
+
+def _keep_redirects(draft: Draft, port_id: str) -> None:
+    wanted = redirects(draft.topology, port_id)
+    port = draft.topology.get("port", port_id)
+    if port is not None:
+        inbound, outbound = (*(chain.id for chain, _ in wanted), None, None)[:2]
+        draft.change(port, msgspec.structs.replace(port, l2insertion_infilter=inbound, l2insertion_outfilter=outbound))
+    for chain in list(draft.topology.referrers(port_id, "chain", "port")):
+        if all(chain.id != kept.id for kept, _ in wanted):
+            draft.delete(chain, cascade=draft.cascading)
+    for chain, rules in wanted:
+        _keep_chain(draft, chain, rules)
+
+
+def _keep_chain(draft: Draft, chain: Chain, rules: list[Rule]) -> None:
+    if draft.topology.get("chain", chain.id) is None:
+        draft.create(chain)
+    ids = {rule.id for rule in rules}
+    for rule in [rule for rule in _rules(draft, chain.id) if rule.id not in ids]:
+        draft.delete(rule, cascade=draft.cascading)
+    for rule in rules:
+        present = draft.topology.get("rule", rule.id)
+        if present is None:
+            draft.create(rule)
+        else:
+            draft.change(present, msgspec.structs.replace(rule, index=present.index, position=present.position))
+    for index, rule in enumerate(rules, 1):
+        place(draft, draft.topology.get("rule", rule.id), index)
+
+
+def _release_container(draft: Draft, old: Any, new: Any) -> None:
+    """A port that was bound for a container only is released when the container goes."""
+    port = draft.topology.get("port", old.port) if old is not None and old.port else None
+    if port is None or (new is not None and new.port == old.port):
+        return
+    if port.interface == container_interface(port.id):
+        draft.change(port, msgspec.structs.replace(port, host=None, interface=None))
+
+
 def _order_rules(draft: Draft, old: Any, new: Any) -> None:
     """Places of rules stay 1, 2, 3 … when one comes or goes."""
     if old is None:
@@ -157,5 +204,7 @@ _REACTIONS: dict[str, Callable[[Draft, Any, Any], None]] = {
     "router": _attach,
     "load-balancer": _answer_router,
     "vtep-binding": _follow_bindings,
+    "l2-insertion": _follow_insertions,
+    "service-container": _release_container,
     "rule": _order_rules,
 }

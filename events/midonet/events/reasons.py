@@ -11,6 +11,8 @@ __all__ = ["REASONS"]
 
 _WORDS: Mapping[str, str] = {
     "bad-document": "A document or a list of parts is not of the expected shape.",
+    "bad-key": "A key of a view is one line of text.",
+    "bad-name": "A projection, service or node cannot be called so.",
     "bad-range": "The two ends are no range of addresses.",
     "bad-reference": "A reference is no text.",
     "bad-value": "A value is outside its type, its range or its choices.",
@@ -21,7 +23,7 @@ _WORDS: Mapping[str, str] = {
     "cannot-move": "An object cannot change its parent.",
     "described-twice": "Two documents describe the same object.",
     "dhcp-host-exists": "The subnet has a host with that MAC address, client id or address.",
-    "follows-another": "The object is made, changed and deleted with another one only (LOCAL route, VXLAN port).",
+    "follows-another": "The object comes, changes and goes with another one only (LOCAL route, VXLAN port, redirect).",
     "fragment-policy": "The fragment policy does not go with layer-4 terms or with that translation.",
     "half-bound": "A binding is a host and an interface.",
     "host-in-group": "The host is in the group already.",
@@ -48,6 +50,7 @@ _WORDS: Mapping[str, str] = {
     "not-for-this-action": "The field belongs to other actions of rules.",
     "not-for-this-next-hop": "Such a route has neither port nor gateway.",
     "occupied": "The port is bound or linked elsewhere.",
+    "protected-and-serving": "A port is protected by insertions or serves them, not both.",
     "one-owner": "The object is on exactly one of several kinds of parents.",
     "other-parent": "A part names another parent than the one that it is written under.",
     "peer-linked": "The peer is linked to another port.",
@@ -59,6 +62,7 @@ _WORDS: Mapping[str, str] = {
     "read-only": "The field is allocated or derived by the system.",
     "same-port": "A port cannot be its own service function.",
     "tag-taken": "The tag names another position.",
+    "too-many-keys": "A projection skips as many keys as it may.",
     "vip-exists": "The load balancer has that virtual address and port.",
     "vlan-and-no-vlan": "A packet cannot be in a VLAN and in none.",
     "vlan-mismatch": "The port is in another VLAN.",

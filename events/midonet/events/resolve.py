@@ -3,12 +3,12 @@
 Also turns the fields of a command into canonical, typed values, references resolved.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from midonet.events.errors import AmbiguousRef, InvalidValue, NotFound
-from midonet.events.model import KINDS, Entity, FieldSpec, Kind
+from midonet.events.guess import closest
+from midonet.events.model import KINDS, FieldSpec, Kind
 from midonet.events.model.fields import canonical_id
 from midonet.events.topology import Topology
 
@@ -78,7 +78,7 @@ def _either(kind: str) -> str:
 
 
 def _ambiguous(topology: Topology, kind: str, ref: str, found: Sequence[str]) -> AmbiguousRef:
-    candidates = [_candidate(topology.find(object_id), object_id) for object_id in found]
+    candidates = [_candidate(topology, object_id) for object_id in found]
     listed = ", ".join(f"{c['id']} ({c['parent']})" if c["parent"] else str(c["id"]) for c in candidates[:_LISTED])
     return AmbiguousRef(
         f"{ref!r} fits {len(found)} objects of kind {_either(kind)}: {listed}; use an id or PARENT/NAME",
@@ -87,18 +87,19 @@ def _ambiguous(topology: Topology, kind: str, ref: str, found: Sequence[str]) ->
     )
 
 
-def _candidate(entity: Entity | None, object_id: str) -> dict[str, str | None]:
+def _candidate(topology: Topology, object_id: str) -> dict[str, str | None]:
+    entity = topology.find(object_id)
     if entity is None:
         return {"id": object_id, "kind": None, "name": None, "parent": None}
-    owner = next((f"{f} {getattr(entity, f)}" for f in entity.OWNER if getattr(entity, f)), None)
-    return {"id": object_id, "kind": entity.KIND, "name": entity.name, "parent": owner}
+    field = next((field for field in entity.OWNER if getattr(entity, field)), None)
+    owner = topology.find(getattr(entity, field)) if field is not None else None
+    parent = f"{field} {owner.name or owner.id}" if owner is not None else None
+    return {"id": object_id, "kind": entity.KIND, "name": entity.name, "parent": parent}
 
 
 def _missing(topology: Topology, kind: str, ref: str) -> NotFound:
     names = {entity.name for one in kind.split("|") for entity in topology.all(one).values() if entity.name}
-    close = difflib.get_close_matches(ref, names, n=3) if len(names) <= 10_000 else []  # noqa: PLR2004 - keep it quick
-    hint = f"; did you mean {' or '.join(close)}?" if close else ""
-    return NotFound(f"there is no {_either(kind)} {ref!r}{hint}", kind=kind, ref=ref)
+    return NotFound(f"there is no {_either(kind)} {ref!r}{closest(ref, names)}", kind=kind, ref=ref)
 
 
 def values(topology: Topology, kind: Kind, fields: Mapping[str, Any], planned: Names = _NO_NAMES) -> dict[str, Any]:

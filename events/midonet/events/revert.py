@@ -15,7 +15,7 @@ from midonet.events.commit import Event
 from midonet.events.draft import Draft, drafting, label
 from midonet.events.errors import Conflict, MidonetError
 from midonet.events.model import KINDS, Entity, kind_of, plain
-from midonet.events.tags import TAG, Tag, evolved
+from midonet.events.notes import Note, evolved, is_note
 from midonet.events.topology import Topology
 
 __all__ = ["revert"]
@@ -42,8 +42,8 @@ def revert(draft: Draft, op: Revert) -> None:
 def _take_back(draft: Draft, event: Event) -> Iterator[MidonetError]:
     """Let one inverse event happen, or yield why it cannot."""
     kind_name, _, object_id = event.key.partition("/")
-    if kind_name == TAG:
-        yield from _tag_back(draft.topology.tags, object_id, event)
+    if is_note(event.key):
+        yield from _note_back(draft.topology.noted, event)
         return
     kind = kind_of(kind_name)
     now = draft.topology.find(object_id)
@@ -63,17 +63,17 @@ def _take_back(draft: Draft, event: Event) -> Iterator[MidonetError]:
     yield from conflicts
 
 
-def _tag_back(tags: dict[str, Tag], name: str, event: Event) -> Iterator[Conflict]:
-    verb, now = event.type.rpartition(".")[2], tags.pop(name, None)
+def _note_back(noted: dict[str, Note], event: Event) -> Iterator[Conflict]:
+    verb, now = event.type.rpartition(".")[2], noted.pop(event.key, None)
     changed = event.data.get("changed", {})
     left = {field: pair[0] for field, pair in changed.items()} if changed else event.data if verb == "deleted" else {}
     found = {} if now is None else msgspec.to_builtins(now)
     if bool(found) != bool(left) or any(found.get(field) != value for field, value in left.items()):
-        yield Conflict(f"tag {name} is no longer as the commit left it", tag=name)
+        yield Conflict(f"{event.key.replace('/', ' ')} is no longer as the commit left it", key=event.key)
         return
-    then = evolved(now, verb, event.data)
+    then = evolved(event.key, now, verb, event.data)
     if then is not None:
-        tags[name] = then
+        noted[event.key] = then
 
 
 def _with(now: Entity, changed: Mapping[str, Sequence[Any]], side: int) -> Entity:

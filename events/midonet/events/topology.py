@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from midonet.events.commit import GENESIS, Head
 from midonet.events.indexes import Indexes, unique_key
 from midonet.events.model import KINDS, Entity
+from midonet.events.notes import Note
 from midonet.events.tags import Tag
 
 __all__ = ["Notes", "Topology"]
@@ -21,7 +22,7 @@ class Notes(NamedTuple):
 
     head: Head
     cursors: dict[str, int]
-    tags: dict[str, Tag]
+    noted: dict[str, Note]
 
 
 class Topology:
@@ -31,8 +32,8 @@ class Topology:
         self.head: Head = GENESIS
         self.cursors: dict[str, int] = {}
         """Per pool the number that was handed out last: numbers come back as late as possible."""
-        self.tags: dict[str, Tag] = {}
-        """Positions that have names."""
+        self.noted: dict[str, Note] = {}
+        """Notes on the log, by their keys: tags, and controls of projections and services."""
         self._objects: dict[str, Entity] = {}
         self._kinds: dict[str, dict[str, Entity]] = {kind: {} for kind in KINDS}
 
@@ -49,9 +50,9 @@ class Topology:
         return iter(self._objects.values())
 
     def __eq__(self, other: object) -> bool:
-        """Two topologies are equal if they hold the same objects and tags at the same position."""
+        """Two topologies are equal if they hold the same objects and notes at the same position."""
         return isinstance(other, Topology) and (
-            (self.head, self.tags, self._objects) == (other.head, other.tags, other._objects)
+            (self.head, self.noted, self._objects) == (other.head, other.noted, other._objects)
         )
 
     __hash__ = None  # type: ignore[assignment]  # it changes
@@ -100,13 +101,18 @@ class Topology:
         """Return the objects that hold that number of the pool: one at most, unless a draft is under way."""
         return [self._objects[object_id] for object_id in self._indexes.numbers.get((pool, number), ())]
 
+    @property
+    def tags(self) -> Mapping[str, Tag]:
+        """The tags by name."""
+        return {note.name: note for note in self.noted.values() if isinstance(note, Tag)}
+
     def notes(self) -> Notes:
         """Return a copy of all that is no object."""
-        return Notes(self.head, dict(self.cursors), dict(self.tags))
+        return Notes(self.head, dict(self.cursors), dict(self.noted))
 
     def put_back(self, notes: Notes) -> None:
         """Make everything but the objects what it was."""
-        self.head, self.cursors, self.tags = notes.head, dict(notes.cursors), dict(notes.tags)
+        self.head, self.cursors, self.noted = notes.head, dict(notes.cursors), dict(notes.noted)
 
     def fill(self, kind: str, entities: Iterable[Entity]) -> None:
         """Add all objects of a kind to a topology that nobody has looked at yet; numbers are not noted."""

@@ -7,14 +7,16 @@ delays the feed or another target. The feed never writes anything.
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Protocol
 
 from midonet.events.commit import GENESIS, Head, Record
+from midonet.events.controls import ProjectionControl
 from midonet.events.errors import MidonetError, VerificationFailed
 from midonet.events.evolve import Change, fold
 from midonet.events.log.port import Log, Progress
+from midonet.events.notes import Note, control_of
 from midonet.events.topology import Topology
 from midonet.projections.backoff import Backoff
 
@@ -24,6 +26,10 @@ logger = logging.getLogger(__name__)
 
 _REMEMBERED = 4096
 """Recent heads that are kept at hand, so that neither lag nor lineage needs the log."""
+
+
+_SOON = 0.1
+"""Seconds within which a commit that somebody else has seen comes, if all is well."""
 
 
 class Follower(Protocol):
@@ -74,6 +80,15 @@ class Feed:
         """The commit up to which the topology is folded."""
         return self._recent[-1]
 
+    @property
+    def noted(self) -> Mapping[str, Note]:
+        """The notes on the log by their keys, as of the head or a moment before."""
+        return self._topology.noted
+
+    def control(self, projection: str) -> ProjectionControl:
+        """Return what operators want of a projection."""
+        return control_of(self._topology.noted, projection)
+
     @contextmanager
     def reading(self) -> Iterator[Topology]:
         """Hold the topology still at one position; `VerificationFailed` if a commit could not be folded."""
@@ -110,16 +125,31 @@ class Feed:
     def reach(self, position: int, stopped: Callable[[], bool]) -> bool:
         """Wait until the topology is at `position`, or `stopped`; return False if the log ends before it.
 
-        The end counts once it was seen twice from now on: the first time may have been looked up before the call.
+        That is looked up by itself when it does not come at once. Otherwise the end counts once it was seen twice from
+        now on: the first time may have been before the call.
         """
         with self._moved:
             enough = self._progress + 2
+            if self.head.position < position and not stopped():
+                self._moved.wait(_SOON)
+                self._check()
+        if self.head.position < position and not stopped() and self._ends_before(position):
+            return False
+        with self._moved:
             while self.head.position < position and not stopped():
                 if self._progress >= enough:
                     return False
                 self._moved.wait(self._idle)
                 self._check()
             return True
+
+    def _ends_before(self, position: int) -> bool:
+        """Return whether the log is known to end before a position."""
+        try:
+            with closing(self._open_log()) as log:
+                return log.head().position < position
+        except MidonetError:
+            return False
 
     def caught_up(self, stopped: Callable[[], bool]) -> None:
         """Wait until the end of the log was seen once."""

@@ -13,7 +13,7 @@ from midonet.events.commit import Event
 from midonet.events.evolve import Change, evolve
 from midonet.events.model import Entity
 from midonet.events.model.underlay import Vtep
-from midonet.events.tags import TAG
+from midonet.events.notes import NOTES
 from midonet.events.topology import Topology
 from midonet.projections.nsdb.graph import Graph
 from midonet.projections.nsdb.needs import agent, leads, pack
@@ -59,10 +59,10 @@ def _as_if(topology: Topology, events: Iterable[Event]) -> Iterator[list[Change]
     notes, changes = topology.notes(), list[Change]()
     try:
         changes += (evolve(topology, event, notes.head.position + 1) for event in events)
-        yield [change for change in changes if change.kind != TAG]
+        yield [change for change in changes if change.kind not in NOTES]
     finally:
         for change in reversed(changes):
-            if change.kind != TAG:
+            if change.kind not in NOTES:
                 topology.swap(change.id, change.old)
         topology.put_back(notes)
 

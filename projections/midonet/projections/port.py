@@ -12,7 +12,7 @@ from msgspec import Struct
 from midonet.events.evolve import Change
 from midonet.events.topology import Topology
 
-__all__ = ["Checkpoint", "Fenced", "Projection", "Target", "Unfit"]
+__all__ = ["Checkpoint", "Fenced", "Mended", "Projection", "Target", "Unfit", "key_text"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -41,6 +41,19 @@ class Unfit(Exception):
         self.key = key
 
 
+class Mended(Struct, frozen=True):
+    """What others did to a target beside its values, and was put right: to a checkpoint, a pointer, a permission."""
+
+    key: str
+    found: Any
+    expected: Any
+
+
+def key_text(key: Any) -> str:
+    """Return a key in words, as operators see it and name it."""
+    return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+
 class Projection(Protocol[K, V_co]):
     """Desired state as a pure function of the topology, kept up to date change by change.
 
@@ -66,8 +79,11 @@ class Projection(Protocol[K, V_co]):
 class Target(Protocol[K, V]):
     """A place outside that holds a view and its checkpoint, and changes both in one transaction.
 
-    `load` and `write` raise `Unavailable` when it cannot be reached or the outcome is unknown (the caller loads
+    `load`, `peek` and `write` raise `Unavailable` when it cannot be reached or the outcome is unknown (the caller loads
     again, for ever); `write` also raises `Fenced` and `Unfit`. All but `wake` are called by one thread.
+
+    A target may also have `waiting()`, what it cannot take yet, and `mended()`, what else than values `load` and
+    `write` put right since the last call.
     """
 
     def on_change(self, wake: Callable[[], None]) -> None:
@@ -78,6 +94,9 @@ class Target(Protocol[K, V]):
 
     def load(self) -> tuple[Checkpoint, Mapping[K, V]]:
         """Connect if needed; return the checkpoint (position 0 if there is none) and all that is ours there."""
+
+    def peek(self) -> Checkpoint:
+        """Return the checkpoint as it is now, and nothing else, at a small cost; raises as `load`."""
 
     def write(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> None:
         """Write values (None: remove) and the checkpoint, in one transaction wherever the target's limits allow.

@@ -2,51 +2,63 @@
 
 One thread per runner. It takes over where the target's checkpoint says, never writes from a position behind it,
 never from a log that does not contain it, and never gives up. What was lost or edited by others is repaired when
-it is found. Errors are a state to show, not a reason to end.
+it is found, and recorded. Errors are a state to show, not a reason to end.
+
+Any number of processes may keep the same target. One writes; the others stand by: they fold and write nothing, and one
+of them takes over when the target stays behind the log and nobody moves it.
 """
 
 import logging
 import operator
+import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from midonet.events.controls import ProjectionControl
 from midonet.events.errors import Diverged, LostCommits, VerificationFailed
 from midonet.events.evolve import Change
 from midonet.events.topology import Topology
 from midonet.projections.backoff import Backoff
 from midonet.projections.feed import Feed
-from midonet.projections.port import Checkpoint, Fenced, Projection, Target, Unfit
+from midonet.projections.port import Checkpoint, Fenced, Mended, Projection, Target, Unfit, key_text
+from midonet.projections.recording import Recorder
+from midonet.projections.repairs import Repair, Repairs
 from midonet.projections.status import Standing, State, Status, moving_state
 from midonet.projections.tracker import Tracker
 
-__all__ = ["Runner"]
+__all__ = ["GRACE", "Runner"]
 
 logger = logging.getLogger(__name__)
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-_GRACE = 0.3
-"""Seconds that another writer, where one is at work, may take before this one writes in its stead."""
+GRACE = 0.3
+"""Seconds that a target may stay behind, with nobody moving it, before one that stands by takes over."""
+
+_PATIENCE = 20
+"""Graces after which one takes over although somebody moves something in the target."""
 
 
 class Runner(Generic[K, V]):
-    """Keeps `target` equal to `projection` as the feed moves.
+    """Keeps `target`, called `where`, equal to `projection` as the feed moves.
 
     `reconcile_interval`: seconds after which the target is read again though nobody seems to have touched it.
-    `same`: as for `Tracker`.
+    `grace`: seconds, see `GRACE`. `same`: as for `Tracker`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the options have defaults
         self,
         feed: Feed,
         projection: Projection[K, V],
         target: Target[K, V],
         *,
+        where: str = "",
         reconcile_interval: float = 30.0,
+        grace: float = GRACE,
         same: Callable[[V, V], bool] = operator.eq,
     ) -> None:
         self.name = projection.name
@@ -54,19 +66,22 @@ class Runner(Generic[K, V]):
         self._projection = projection
         self._target = target
         self._interval = reconcile_interval
+        self._grace = grace
         self._tracker = Tracker(projection, same)
-        self._checkpoint = Checkpoint()
-        self._tried = 0
+        self._recorder = Recorder(self._family, where)
+        self._control = ProjectionControl(self._family)
+        self._checkpoint: Checkpoint | None = None
+        self._tried: Checkpoint | None = None
         self._attached = False
-        self._rival = False
-        self._repairs = 0
+        self._standby = False
+        self._stirred = 0.0
+        self._strange: set[K] = set()
         self._standing = Standing(projection.name)
-        self._paused = False
         self._backoff = Backoff()
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-        target.on_change(self.wake)
+        target.on_change(self._stir)
 
     # -- for whoever runs it
 
@@ -81,47 +96,53 @@ class Runner(Generic[K, V]):
         if self._thread.is_alive():
             self._thread.join()
 
-    def pause(self) -> None:
-        """Write nothing until `resume`."""
-        self._paused = True
-        self.wake()
-
-    def resume(self) -> None:
-        """Go on after `pause`: read the target again and bring it up to date."""
-        self._paused = False
-        self.wake()
-
     def status(self) -> Status:
         """Return how the target stands, without asking it."""
-        head, position = self._feed.head.position, self._checkpoint.position
+        head, position = self._feed.head.position, self._position
         lag = max(0, head - position)
         lag_seconds = _age(self._feed.next_after(position).time) if lag else 0.0
         error = self._standing.error or self._feed.error
+        state = self._state(error, lag_seconds)
+        quiet = f"behind, and nothing was written for {self._standing.quiet_seconds:.0f} s"
         return Status(
             name=self.name,
-            state=self._state(error, lag_seconds),
+            state=state,
+            role="standby" if self._standby else "writing",
             position=position,
             head=head,
             lag_events=lag,
             lag_seconds=lag_seconds,
-            error=str(error) if error else None,
-            repairs=self._repairs,
-            parked={str(key): reason for key, reason in self._tracker.parked.copy().items()},
+            error=str(error) if error else quiet if state == "stalled" else None,
+            parked={key_text(key): reason for key, reason in self._tracker.parked.copy().items()},
         )
 
+    @property
+    def repairs(self) -> Repairs:
+        """What others did to the target and was put right."""
+        return self._recorder.repairs
+
+    @property
+    def _position(self) -> int:
+        return self._checkpoint.position if self._checkpoint is not None else 0
+
+    @property
+    def _family(self) -> str:
+        """What operators call all projections of this kind."""
+        return self.name.partition("/")[0]
+
     def _state(self, error: Exception | None, lag_seconds: float) -> State:
-        if self._paused:
+        if self._feed.control(self._family).paused:
             return "paused"
         if isinstance(error, VerificationFailed):
             return "parked"
         return moving_state(
             in_step=self._standing.in_step,
-            empty=self._checkpoint.position == 0,
+            empty=self._position == 0,
             lag_seconds=lag_seconds,
             quiet_seconds=self._standing.quiet_seconds,
         )
 
-    # -- for the feed
+    # -- for the feed and the target
 
     def attach(self, topology: Topology) -> None:
         """Start over from a whole topology."""
@@ -141,6 +162,11 @@ class Runner(Generic[K, V]):
         """Go and look; called by any thread."""
         self._wake.set()
 
+    def _stir(self) -> None:
+        """Note that something moved in the target; called by any thread."""
+        self._stirred = time.monotonic()
+        self.wake()
+
     # -- the thread
 
     def _run(self) -> None:
@@ -158,38 +184,96 @@ class Runner(Generic[K, V]):
         self._target.close()
 
     def _keep_equal(self) -> None:
-        """Read the target and keep it equal until it has to be read again."""
-        if self._rival:
-            self._stopped.wait(_GRACE)
-        if not self._idle():
-            self._load()
-        due = time.monotonic() + self._interval
-        while not (self._idle() or self._target.drifted()) and (left := due - time.monotonic()) > 0:
-            if not self._gave_way():
-                self._flush()
-                self._wake.wait(left)
-        if self._paused:
+        """Read the target and keep it equal until it has to be read again, or somebody else does."""
+        while self._paused() and not self._stopped.is_set():
             self._wake.wait()
             self._wake.clear()
+        looks_only = self._standby and not self._left_behind()
+        if not self._idle():
+            self._load()
+        if looks_only:
+            self._standby = self._standby or not self._amiss()
+        due = time.monotonic() + self._interval
+        while not (self._standby or self._idle() or self._target.drifted()) and (left := due - time.monotonic()) > 0:
+            self._flush()
+            self._wake.wait(left)
 
     def _idle(self) -> bool:
-        return self._paused or self._stopped.is_set()
+        return self._stopped.is_set() or self._paused()
 
-    def _gave_way(self) -> bool:
-        """Let another writer, where one is at work, write what there is; return whether it did."""
-        if self._rival and self._feed.head.position != self._checkpoint.position:
-            self._stopped.wait(_GRACE)
-            self._rival = self._target.drifted()
-        return self._rival and self._target.drifted()
+    def _paused(self) -> bool:
+        """Take note of what operators want; return whether they want nothing to be written."""
+        wanted, before = self._feed.control(self._family), self._control
+        self._control = wanted
+        if (wanted.skipped, wanted.retried) != (before.skipped, before.retried):
+            with self._feed.reading():
+                self._tracker.retry(wanted.skipped)
+        return wanted.paused
+
+    def _left_behind(self) -> bool:
+        """Write nothing as long as somebody else does; return whether nobody does, or it is time for a look at all."""
+        due = time.monotonic() + self._interval * random.uniform(1.0, 1.5)  # noqa: S311 - keeps nodes out of step
+        while not self._idle() and (left := due - time.monotonic()) > 0:
+            self._wake.wait(left)
+            self._wake.clear()
+            if self._feed.head.position > self._position and self._abandoned():
+                logger.info("%s: takes over at %d", self.name, self._position)
+                return True
+        return False
+
+    def _abandoned(self) -> bool:
+        """Give the writer its time; return whether it did not use it."""
+        head = self._feed.head.position
+        for _ in range(_PATIENCE):
+            begun = time.monotonic()
+            self._stopped.wait(self._grace * random.uniform(1.0, 1.3))  # noqa: S311 - as above
+            self._checkpoint = self._target.peek()
+            if self._position >= head or self._stopped.is_set():
+                self._standing.succeeded(self._position)
+                return False
+            if self._stirred < begun:
+                return True
+        return True
+
+    def _amiss(self) -> bool:
+        """Whether a view that somebody else keeps lacks something at its own position."""
+        with self._feed.reading() as topology:
+            return bool(self._tracker.delta()) and topology.head.position == self._position
 
     def _load(self) -> None:
-        checkpoint, actual = self._target.load()
-        self._check(checkpoint)
+        """Read all of the target, and find out what others did to it: another writer, or anybody else."""
+        found, actual = self._target.load()
         with self._feed.reading():
-            self._tracker.reconcile(actual)
-        if 0 < self._tried < checkpoint.position:
-            self._rival = True
-        self._checkpoint, self._tried = checkpoint, checkpoint.position
+            strange = self._tracker.reconcile(actual)
+            self._tracker.retry(self._control.skipped)
+        before, self._strange = self._checkpoint, set()
+        edited = not self._holds(found, trusted=before is None or bool(strange))
+        rival = before is not None and not edited and found.position > before.position and found != self._tried
+        if before is not None and not rival:
+            self._strange = strange
+        if before is not None and (edited or found.position < before.position):
+            self._recorder.checkpoint(found, before)
+        self._checkpoint, self._standby = found, rival
+        self._recorder.mended(self._mended(), self._position)
+        if rival:
+            self._standing.succeeded(self._position)
+
+    def _holds(self, checkpoint: Checkpoint, *, trusted: bool) -> bool:
+        """Whether the log holds a checkpoint; if not, and it is to be `trusted`, that is for people to resolve.
+
+        It is not, where nothing else in the target differs from what this process left there: somebody edited it.
+        """
+        try:
+            self._check(checkpoint)
+        except (LostCommits, Diverged):
+            if trusted or self._feed.error is not None:
+                raise
+            return False
+        return True
+
+    def _mended(self) -> Sequence[Mended]:
+        ask = getattr(self._target, "mended", None)
+        return ask() if ask is not None else ()
 
     def _check(self, checkpoint: Checkpoint) -> None:
         """Wait until the feed is where the target is; raise if the log does not hold the target's checkpoint."""
@@ -219,24 +303,31 @@ class Runner(Generic[K, V]):
                 self.attach(topology)
             delta = self._tracker.delta()
             checkpoint = Checkpoint(topology.head.position, topology.head.hash)
+            repairs = list(self._foreign(delta, checkpoint))
         if delta or checkpoint != self._checkpoint:
-            self._tried = checkpoint.position
+            self._tried = checkpoint
             try:
                 self._target.write(delta, checkpoint)
             except Unfit as unfit:
                 self._park(unfit)
                 return
-            self._written(set(delta) if checkpoint == self._checkpoint else set())
+            self._tracker.written()
             self._checkpoint = checkpoint
-        self._standing.succeeded(self._checkpoint.position)
+            self._strange.clear()
+            self._recorder.record(repairs)
+        self._standing.succeeded(checkpoint.position)
         self._backoff.reset()
 
-    def _written(self, repaired: set[K]) -> None:
-        """Note success; what differed at the very position of the checkpoint was somebody else's doing."""
-        self._tracker.written()
-        if repaired:
-            self._repairs += len(repaired)
-            logger.warning("%s: repaired %s", self.name, _listed(repaired))
+    def _foreign(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> Iterator[Repair]:
+        """Yield what of a delta puts right what others did: what differs though no commit came, or was found so."""
+        for key, expected in delta.items():
+            if checkpoint == self._checkpoint or key in self._strange:
+                position = self._origin(key) or checkpoint.position
+                yield self._recorder.repair(key, self._tracker.actual(key), expected, position)
+
+    def _origin(self, key: K) -> int | None:
+        ask = getattr(self._projection, "origin", None)
+        return ask(key) if ask is not None else None
 
     def _park(self, unfit: Unfit) -> None:
         logger.error("%s: parked %s", self.name, unfit)
@@ -248,15 +339,10 @@ class Runner(Generic[K, V]):
         """Note what went wrong and wait; for the log's commits longer than for a server."""
         self._standing.failed(error)
         if isinstance(error, Fenced):
-            self._tried = self._checkpoint.position
+            self._tried = None
         self._stopped.wait(self._interval if isinstance(error, VerificationFailed) else self._backoff.next())
 
 
 def _age(moment: str) -> float:
     """Return the seconds since an RFC 3339 time; clocks may differ, time does not run backwards."""
     return max(0.0, time.time() - datetime.fromisoformat(moment).timestamp()) if moment else 0.0
-
-
-def _listed(keys: set[K], most: int = 5) -> str:
-    names = sorted(map(str, keys))
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -9,11 +9,13 @@ from msgspec import Struct
 from midonet.events.errors import MidonetError
 from midonet.projections.port import Fenced
 
-__all__ = ["Standing", "State", "Status", "moving_state"]
+__all__ = ["Role", "Standing", "State", "Status", "moving_state"]
 
 logger = logging.getLogger(__name__)
 
 State = Literal["live", "catching-up", "rebuilding", "paused", "parked", "stalled"]
+
+Role = Literal["writing", "standby"]
 
 _FRESH = 1.0
 """Seconds that a live view may lag."""
@@ -27,6 +29,8 @@ class Status(Struct, frozen=True, kw_only=True):
 
     name: str
     state: State
+    role: Role
+    """Whether this process writes, or holds the view ready and leaves it to another one that does."""
     position: int
     """The commit up to which the target is known to contain everything."""
     head: int
@@ -36,11 +40,9 @@ class Status(Struct, frozen=True, kw_only=True):
     lag_seconds: float
     """Age of the oldest of them."""
     error: str | None
-    """What went wrong last, until it is over."""
-    repairs: int
-    """How many values were lost in the target or edited there by others, and put right."""
+    """What went wrong last, until it is over; why it does not move, if it does not."""
     parked: dict[str, str]
-    """Keys that the target can never hold as they are, with the reason."""
+    """Keys that are left out, with the reason."""
 
 
 def moving_state(*, in_step: bool, empty: bool, lag_seconds: float, quiet_seconds: float) -> State:

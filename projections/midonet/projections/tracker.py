@@ -5,15 +5,17 @@ melt into one delta. Pure: no clock, no I/O, no lock (whoever shares one between
 """
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Generic, TypeVar
 
-from midonet.projections.port import Projection
+from midonet.projections.port import Projection, key_text
 
 __all__ = ["Tracker"]
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+_SKIPPED = "skipped by an operator: it stays as it is until somebody wants another try"
 
 
 class Tracker(Generic[K, V]):
@@ -28,8 +30,12 @@ class Tracker(Generic[K, V]):
         self._actual: dict[K, V] = {}
         self._pending: set[K] = set()
         self._writing: dict[K, V | None] = {}
+        self._skipped: frozenset[str] = frozenset()
         self.parked: dict[K, str] = {}
-        """Keys whose present value the target can never hold, with the reason; they wait for another value."""
+        """Keys that are left out, with the reason: the target can never hold their present value, or they are skipped.
+
+        They wait for another value.
+        """
 
     def touch(self, keys: Iterable[K]) -> None:
         """Note that the desired values of these keys may have changed."""
@@ -41,28 +47,41 @@ class Tracker(Generic[K, V]):
         """Note that any desired value may have changed: the projection was attached anew."""
         self.touch([*self._projection.keys(), *self._actual])
 
-    def reconcile(self, actual: Mapping[K, V]) -> None:
+    def reconcile(self, actual: Mapping[K, V]) -> set[K]:
         """Take what was found in the target as the truth: what is not as it was left becomes pending again.
 
-        So does a delta that was not confirmed by `written`: nobody knows how much of it arrived.
+        So does a delta that was not confirmed by `written`: nobody knows how much of it arrived. Returns the keys
+        that are not as they were left, for all that is known.
         """
         before, self._actual = self._actual, dict(actual)
-        self._pending.update(key for key, value in self._actual.items() if before.get(key) != value)
-        self._pending.update(before.keys() - self._actual.keys())
+        found = {key for key, value in self._actual.items() if before.get(key) != value}
+        found.update(before.keys() - self._actual.keys())
+        self._pending |= found
+        found.difference_update(self._writing)
         self._take_back()
+        return found
 
     def delta(self) -> dict[K, V | None]:
         """Return desired values (None: remove) of pending keys that differ from the actual ones.
 
-        It is under way until `written` confirms it; `reconcile` and `park` take it back.
+        It is under way until `written` confirms it; `reconcile` and `park` take it back. A key whose value cannot be
+        made is parked.
         """
         self._take_back()
         for key in self._pending:
-            desired, actual = self._projection.render(key), self._actual.get(key)
-            if key not in self.parked and not self._equal(actual, desired):
+            try:
+                desired = self._projection.render(key)
+            except Exception as error:  # noqa: BLE001 - one value that cannot be made must not hold up the others
+                self.parked[key] = f"its value cannot be made: {error!r}"
+                continue
+            if not self._equal(self._actual.get(key), desired) and not self._left_out(key):
                 self._writing[key] = desired
         self._pending.clear()
         return self._writing
+
+    def actual(self, key: K) -> V | None:
+        """Return what is known to be in the target."""
+        return self._actual.get(key)
 
     def written(self) -> None:
         """Note that the target took the delta."""
@@ -77,6 +96,16 @@ class Tracker(Generic[K, V]):
         """Leave a key out, whatever is in the target, until its desired value changes."""
         self.parked[key] = reason
         self._take_back()
+
+    def retry(self, skipped: Collection[str]) -> None:
+        """Try again what is parked, but for the keys (in words) that are to be skipped."""
+        self._skipped = frozenset(skipped)
+        self.touch(list(self.parked))
+
+    def _left_out(self, key: K) -> bool:
+        if self._skipped and key_text(key) in self._skipped:
+            self.parked[key] = _SKIPPED
+        return key in self.parked
 
     def _take_back(self) -> None:
         self._pending.update(self._writing)

@@ -7,6 +7,7 @@ the rest from working, and no end of it removes anything from a target.
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from importlib.metadata import entry_points
 from threading import Event, Thread
@@ -24,6 +25,7 @@ from midonet.services.metrics import CONTENT_TYPE, Metrics
 from midonet.services.overview import Overview, lines, page, reasons
 from midonet.services.service import GROUP
 from midonet.services.settings import Settings
+from midonet.services.writer import Writer
 
 __all__ = ["Daemon"]
 
@@ -48,19 +50,30 @@ class Daemon:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._feed = Feed(lambda: open_log(settings.log))
+        self._writer = Writer(lambda: open_log(settings.log))
         self._caught_up = Event()
         self._stopping = Event()
         self._metrics = Metrics(self.overview)
         self._keepers: dict[str, Keeper] = {}
         for entry in entry_points(group=GROUP):
-            self._keepers[entry.name] = Keeper(entry.name, entry.load, self._context, self._keepers)
+            self._keepers[entry.name] = Keeper(
+                entry.name, entry.load, partial(self._context, entry.name), self._keepers
+            )
         self._seen = self.overview()
         self._told = monotonic()
         tls = Tls(settings.http_cert, settings.http_key) if settings.http_cert is not None else None
         self.http = HttpServer(settings.http, self.routes(), tls)
 
-    def _context(self, crashed: Callable[[BaseException], None]) -> Context:
-        return Context(self._settings, self._feed, crashed, self.http, lambda: page(self.overview()))
+    def _context(self, name: str, crashed: Callable[[BaseException], None]) -> Context:
+        return Context(
+            settings=self._settings,
+            feed=self._feed,
+            crashed=crashed,
+            http=self.http,
+            status=lambda: page(self.overview()),
+            name=name,
+            writer=self._writer,
+        )
 
     def start(self) -> None:
         """Follow the log and start the services; returns at once."""
@@ -79,6 +92,7 @@ class Daemon:
             if not keeper.join(max(0.0, deadline - monotonic())):
                 note(logging.WARNING, "service did not stop in time", service=keeper.name)
         self._feed.stop()
+        self._writer.close()
 
     def tend(self) -> None:
         """Write what has changed into the journal; raise what makes it pointless to go on.
@@ -114,6 +128,8 @@ class Daemon:
             services=tuple(keeper.status() for keeper in self._keepers.values()),
             projections=tuple(each.report(self._settings.max_lag) for each in hosted),
             costs=tuple(each.costs for each in hosted),
+            details={keeper.name: keeper.details() for keeper in self._keepers.values()},
+            gauges=tuple(gauge for keeper in self._keepers.values() for gauge in keeper.gauges()),
         )
 
     def routes(self) -> Routes:

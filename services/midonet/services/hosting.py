@@ -1,6 +1,6 @@
 """A projection that a service keeps on a target: its runner, what its target costs, and how both are reported."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, Generic, TypeVar
@@ -8,9 +8,10 @@ from typing import Any, Generic, TypeVar
 from msgspec import Struct
 
 from midonet.projections.feed import Feed
-from midonet.projections.port import Checkpoint, Fenced, Projection, Target
+from midonet.projections.port import Checkpoint, Fenced, Mended, Projection, Target, key_text
+from midonet.projections.repairs import Repairs
 from midonet.projections.runner import Runner
-from midonet.projections.status import State
+from midonet.projections.status import Role, State
 
 __all__ = ["BUCKETS", "Costs", "Hosted", "Metered", "Report"]
 
@@ -30,11 +31,16 @@ class Report(Struct, frozen=True, kw_only=True):
     name: str
     target: str
     state: State
+    role: Role
+    """`writing`, or `standby` while another daemon writes."""
     position: int
     lag_events: int
     lag_seconds: float
     last_error: str | None
     repairs: int
+    """How many values others lost, added or edited, and were put right."""
+    repaired: dict[str, int]
+    """The same by kind: `missing`, `extra`, `different`."""
     waiting: dict[str, str]
     """What the target cannot take yet, or never as it is, with the reason."""
     ready: bool
@@ -73,6 +79,11 @@ class Metered(Generic[K, V]):
         with self._counted():
             return self._target.load()
 
+    def peek(self) -> Checkpoint:
+        """As the target's."""
+        with self._counted():
+            return self._target.peek()
+
     def write(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> None:
         """As the target's."""
         begun = perf_counter()
@@ -92,6 +103,11 @@ class Metered(Generic[K, V]):
         """What the target cannot take yet, with the reason; nothing where it knows no waiting."""
         ask = getattr(self._target, "waiting", None)
         return ask() if ask is not None else {}
+
+    def mended(self) -> Sequence[Mended]:
+        """What else than values the target put right; nothing where it knows no such thing."""
+        ask = getattr(self._target, "mended", None)
+        return ask() if ask is not None else ()
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -116,13 +132,18 @@ class Hosted:
         self.name = projection.name.partition("/")[0]
         self.target = where
         self._metered = Metered(target)
-        self._runner = Runner(feed, projection, self._metered, **options)
+        self._runner = Runner(feed, projection, self._metered, where=where, **options)
         self._was_live = False
 
     @property
     def costs(self) -> Costs:
         """What the target has cost so far."""
         return self._metered.costs
+
+    @property
+    def repairs(self) -> Repairs:
+        """What others did to the target and was put right."""
+        return self._runner.repairs
 
     def start(self) -> None:
         """Begin to keep the target equal to the projection."""
@@ -136,16 +157,18 @@ class Hosted:
         """Return how it stands; `max_lag` is how many seconds behind a ready view may be."""
         status = self._runner.status()
         self._was_live |= status.state == "live"
-        waiting = {str(key): reason for key, reason in self._metered.waiting().items()}
+        waiting = {key_text(key): reason for key, reason in self._metered.waiting().items()}
         return Report(
             name=self.name,
             target=self.target,
             state=status.state,
+            role=status.role,
             position=status.position,
             lag_events=status.lag_events,
             lag_seconds=round(status.lag_seconds, 3),
             last_error=status.error,
-            repairs=status.repairs,
+            repairs=len(self.repairs),
+            repaired=dict(self.repairs.counts),
             waiting=waiting | status.parked,
             ready=self._was_live and status.state in _BEHIND and status.lag_seconds <= max_lag,
         )

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from threading import Event, Thread
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 
@@ -19,7 +19,7 @@ from midonet.projections.backoff import Backoff
 from midonet.services.context import Context
 from midonet.services.hosting import Hosted
 from midonet.services.journal import note
-from midonet.services.service import Service
+from midonet.services.service import Gauge, Service
 
 __all__ = ["START_SECONDS", "Keeper", "ServiceStatus", "describe"]
 
@@ -29,6 +29,7 @@ START_SECONDS = 15.0
 _HEALTH_SECONDS = 1.0
 _FIRST_RESTART, _LAST_RESTART = 1.0, 60.0
 
+T = TypeVar("T")
 Stage = Literal["waiting", "starting", "running", "failed", "stopping", "stopped"]
 
 
@@ -117,11 +118,24 @@ class Keeper:
     def projections(self) -> Sequence[Hosted]:
         """Return the projections that the service keeps, if it runs."""
         service = self._service
+        return self._told(service.projections, ()) if service is not None else ()
+
+    def details(self) -> Mapping[str, Any]:
+        """Return what the service has to say of itself, if it runs."""
+        service = self._service
+        return self._told(service.details, {}) if service is not None else {}
+
+    def gauges(self) -> Sequence[Gauge]:
+        """Return the service's own figures, if it runs."""
+        service = self._service
+        return self._told(lambda: tuple(service.gauges()), ()) if service is not None else ()
+
+    def _told(self, ask: Callable[[], T], nothing: T) -> T:
         try:
-            return service.projections() if service is not None else ()
+            return ask()
         except Exception as error:  # noqa: BLE001 - an add-on's fault is its own
             self._crashed(error)
-            return ()
+            return nothing
 
     def _trouble(self) -> str | None:
         if self._state == "starting" and monotonic() - self._since > START_SECONDS:

@@ -9,9 +9,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from midonet.projections import status
+from midonet.projections.repairs import Kind
 from midonet.services.hosting import BUCKETS, Report
 from midonet.services.keeper import ServiceStatus
 from midonet.services.overview import Overview
+from midonet.services.service import Gauge
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
@@ -49,6 +51,7 @@ class _Collector(Collector):
         yield from _services(now.services)
         yield from _standing(now.projections)
         yield from _costs(now)
+        yield from _own(now.gauges)
 
 
 def _services(services: Sequence[ServiceStatus]) -> Iterator[Metric]:
@@ -80,18 +83,35 @@ def _standing(reports: Sequence[Report]) -> Iterator[Metric]:
         for each in _WORDS:
             states.add_metric([report.name, report.target, each], float(report.state == each))
     yield states
+    writing = GaugeMetricFamily("midonet_projection_writing", "Whether this daemon writes it.", labels=_LABELS)
+    for report in reports:
+        writing.add_metric([report.name, report.target], float(report.role == "writing"))
+    yield writing
 
 
 def _costs(now: Overview) -> Iterator[Metric]:
-    repairs = CounterMetricFamily("midonet_projection_repairs", "Values that others lost or edited.", labels=_LABELS)
+    repairs = CounterMetricFamily(
+        "midonet_projection_repairs", "Values that others lost, added or edited.", labels=[*_LABELS, "kind"]
+    )
     errors = CounterMetricFamily("midonet_projection_errors", "Reads and writes that failed.", labels=_LABELS)
     writes = CounterMetricFamily("midonet_projection_writes", "Transactions that succeeded.", labels=_LABELS)
     seconds = HistogramMetricFamily("midonet_projection_write_seconds", "Duration of writes.", labels=_LABELS)
     for report, costs in zip(now.projections, now.costs, strict=True):
         labels = [report.name, report.target]
-        repairs.add_metric(labels, report.repairs)
+        for kind in get_args(Kind):
+            repairs.add_metric([*labels, kind], report.repaired.get(kind, 0))
         errors.add_metric(labels, costs.errors)
         bounds = [*map(str, BUCKETS), "+Inf"]
         writes.add_metric(labels, costs.writes)
         seconds.add_metric(labels, list(zip(bounds, accumulate(costs.buckets), strict=True)), costs.seconds)
     yield from (repairs, errors, writes, seconds)
+
+
+def _own(gauges: Sequence[Gauge]) -> Iterator[Metric]:
+    """Yield the services' own figures, each metric once."""
+    families: dict[str, GaugeMetricFamily] = {}
+    for gauge in gauges:
+        if gauge.metric not in families:
+            families[gauge.metric] = GaugeMetricFamily(gauge.metric, gauge.help, labels=list(gauge.labels))
+        families[gauge.metric].add_metric(list(gauge.labels.values()), gauge.value)
+    yield from families.values()

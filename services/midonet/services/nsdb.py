@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from midonet.projections.nsdb import NsdbProjection, same_document, view_base
+from midonet.projections.nsdb import NsdbProjection, same_document
 from midonet.projections.zookeeper import ZooKeeperTarget
 from midonet.services.context import Context
 from midonet.services.hosting import Hosted
@@ -17,12 +17,14 @@ class NsdbService(Service):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         settings = context.settings
+        target = ZooKeeperTarget(settings.zookeeper, settings.root)
         self._hosted = Hosted(
             context.feed,
-            NsdbProjection(view_base(settings.root)),
-            ZooKeeperTarget(settings.zookeeper, settings.root),
+            NsdbProjection(lambda: target.base),
+            target,
             settings.zookeeper + settings.root,
             reconcile_interval=settings.reconcile_interval,
+            grace=settings.takeover_grace,
             same=same_document,
         )
 

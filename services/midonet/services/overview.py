@@ -4,7 +4,7 @@ Pure: everything here is a function of immutable values.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,6 +13,7 @@ from msgspec import Struct
 from midonet.events.commit import Head
 from midonet.services.hosting import Costs, Report
 from midonet.services.keeper import ServiceStatus
+from midonet.services.service import Gauge
 
 __all__ = ["Line", "Overview", "lines", "page", "reasons"]
 
@@ -31,6 +32,10 @@ class Overview(Struct, frozen=True, kw_only=True):
     projections: tuple[Report, ...]
     costs: tuple[Costs, ...]
     """What each of the projections has cost, in the same order."""
+    details: Mapping[str, Mapping[str, Any]] = {}
+    """What services have to say of themselves, by name."""
+    gauges: tuple[Gauge, ...] = ()
+    """Figures of the services."""
 
 
 class Line(NamedTuple):
@@ -63,6 +68,7 @@ def page(now: Overview) -> dict[str, Any]:
         "reasons": reasons(now),
         "services": msgspec.to_builtins(now.services),
         "projections": msgspec.to_builtins(now.projections),
+        "details": {name: dict(details) for name, details in now.details.items() if details},
     }
 
 

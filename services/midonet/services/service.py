@@ -10,15 +10,15 @@ any moment. It is called by one thread of its own; `health` and `projections` al
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
 from midonet.services.context import Context
 from midonet.services.hosting import Hosted
 
-__all__ = ["GROUP", "Health", "Service"]
+__all__ = ["GROUP", "Gauge", "Health", "Service"]
 
 GROUP = "midonet.services"
 """The entry points of services: the name of each is the name of the service."""
@@ -29,6 +29,15 @@ class Health(Struct, frozen=True):
 
     ok: bool = True
     reason: str | None = None
+
+
+class Gauge(Struct, frozen=True):
+    """A figure for Prometheus: its metric, what that is in words, its value, and labels that tell it from others."""
+
+    metric: str
+    help: str
+    value: float
+    labels: dict[str, str]
 
 
 class Service(ABC):
@@ -54,4 +63,12 @@ class Service(ABC):
 
     def projections(self) -> Sequence[Hosted]:
         """Return the projections that it keeps at the moment."""
+        return ()
+
+    def details(self) -> Mapping[str, Any]:
+        """Return what else it has to say of itself, as JSON values: `/status` shows it under the service's name."""
+        return {}
+
+    def gauges(self) -> Iterable[Gauge]:
+        """Return its own figures for `/metrics`; all of one metric have the same labels."""
         return ()

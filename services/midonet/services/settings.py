@@ -1,5 +1,6 @@
 """What an operator may set on the cluster daemon: options, variables and keys all follow from the declaration."""
 
+from socket import gethostname
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -32,6 +33,24 @@ class Settings(Struct, frozen=True, kw_only=True):
     reconcile_interval: Annotated[
         float, Meta(ge=0.1, le=_DAY, description="Seconds after which a view is read again though nobody touched it.")
     ] = 30.0
+    takeover_grace: Annotated[
+        float,
+        Meta(
+            ge=0.05,
+            le=60,
+            description="Seconds that a view may stay behind before a daemon that stands by writes it.",
+        ),
+    ] = 0.3
+    node: Annotated[
+        str,
+        Meta(
+            pattern=r"^\w[\w.+-]{0,254}$",
+            description="Name of this node, for `midoctl service enable --node`.",
+        ),
+    ] = gethostname()
+    container_grace: Annotated[
+        float, Meta(ge=0, le=_DAY, description="Seconds that a host may be away before its service containers move.")
+    ] = 15.0
     max_lag: Annotated[
         float, Meta(ge=0.1, le=_DAY, description="Seconds that a view may be behind the log while the daemon is ready.")
     ] = 30.0

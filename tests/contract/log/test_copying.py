@@ -9,10 +9,10 @@ import pytest
 from commits import chain, commit, head_of
 
 from midonet.events.commit import GENESIS, Head
-from midonet.events.errors import Conflict, HeadMoved, UsageError, VerificationFailed
+from midonet.events.errors import Conflict, HeadMoved, NotFound, UsageError, VerificationFailed
 from midonet.events.log import Log, open_log
 from midonet.events.log.backup import Backup, write_backup
-from midonet.events.log.copying import copy
+from midonet.events.log.copying import Beginning, copy
 from midonet.testbed import Kafka, Postgres
 
 COUNT = 1203
@@ -74,6 +74,20 @@ def test_a_backup_is_restored_anywhere(make: Make, tmp_path: Path, backend: str)
             other = make(target)
             assert copy(backup, other) == COUNT
             assert other.head().hash == one.head().hash
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgres", "kafka"])
+def test_a_beginning_of_a_log_is_copied(make: Make, backend: str) -> None:
+    one, other = filled(make(backend)), make("sqlite")
+    early = Beginning(one, one.head_at(7))
+    assert copy(early, other) == 7
+    assert other.head().hash == one.head_at(7).hash
+    assert copy(Beginning(one, one.head_at(9)), other) == 2
+    with pytest.raises(Conflict):
+        copy(early, other)
+    with pytest.raises(NotFound):
+        early.head_at(8)
+    assert list(early.read(one.head_at(8))) == []
 
 
 def test_an_interrupted_copy_goes_on(make: Make) -> None:

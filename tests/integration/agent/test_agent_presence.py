@@ -13,6 +13,8 @@ from agents import AgentProcess, ViewWriter, running, wait_for
 from midonet.agent import agent as agent_module
 from midonet.agent.interfaces import Sysfs
 from midonet.events.model.devices import Bridge, Port
+from midonet.projections.facts import HostState, LearnedRoute, LearnedRoutes, MemberStatus
+from midonet.projections.facts.reader import FactsReader
 from midonet.testbed import ZooKeeper
 
 Start = Callable[..., AgentProcess]
@@ -27,7 +29,11 @@ def vm(host: str, interface: str, port: str = "p1") -> Port:
 def test_registers_while_it_lives(writer: ViewWriter, start: Start, host: str) -> None:
     agent = start(host)
     state: dict[str, Any] = wait_for(lambda: writer.state(host) or {})
-    assert state.keys() == {"hostname", "pid", "version", "started", "position"}
+    assert state.keys() == {"hostname", "pid", "version", "started", "position", "interfaces", "addresses"}
+    (loopback,) = (interface for interface in state["interfaces"] if interface["name"] == "lo")
+    assert loopback["up"]
+    assert "127.0.0.1" in loopback["addresses"]
+    assert "127.0.0.1" not in state["addresses"]
     assert (state["pid"], state["position"]) == (agent.process.pid, 0)
     path = writer.paths.host_state(host)
     assert writer.client.get(path)[1].ephemeralOwner
@@ -123,3 +129,20 @@ def test_a_port_that_another_host_still_holds_is_awaited(
         writer.client.delete(path)
         wait_for(lambda: agent.status.active == {"p1"})
         assert json.loads(writer.client.get(path)[0]) == {"host": host, "interface": "lo"}
+
+
+def test_what_other_parts_of_the_agent_report_is_there_while_it_lives(
+    zookeeper: ZooKeeper, zk_root: str, host: str
+) -> None:
+    learned = LearnedRoutes(host=host, routes=(LearnedRoute(dst="198.51.100.0/24", gateway="192.0.2.1"),))
+    with FactsReader(zookeeper.hosts, zk_root) as facts, running(zookeeper.hosts, zk_root, host) as agent:
+        assert facts.all(LearnedRoutes) == {}
+        agent.tell(LearnedRoutes, "p1", learned)
+        agent.tell(MemberStatus, "m1", MemberStatus(host=host, status="active"))
+        wait_for(lambda: facts.all(LearnedRoutes) == {"p1": learned})
+        wait_for(lambda: facts.some(MemberStatus, ["m1", "m2"]).keys() == {"m1"})
+        agent.tell(LearnedRoutes, "p1", None)
+        wait_for(lambda: facts.all(LearnedRoutes) == {})
+    with FactsReader(zookeeper.hosts, zk_root) as facts:
+        assert facts.all(MemberStatus) == {}
+        assert facts.all(HostState) == {}

@@ -55,3 +55,34 @@ def test_a_backup_has_its_name_when_it_is_whole(network: Midoctl, tmp_path: Path
     assert list(folder.iterdir()) == []
     network.refused(2, "backup", f"{tmp_path}/nowhere/a")
     network.refused(5, "copy", "--to", f"sqlite:///{tmp_path}/backups")
+
+
+@pytest.mark.parametrize("until", ["2", "early", "TIME"])
+def test_a_log_is_put_back_to_a_moment(network: Midoctl, tmp_path: Path, until: str) -> None:
+    network.ok("bridge", "create", "db")
+    then = network.ok("head")
+    network.ok("tag", "early")
+    network.ok("bridge", "delete", "web", "--cascade")
+    path, moment = f"{tmp_path}/a.backup", then["time"] if until == "TIME" else until
+    network.ok("backup", path)
+    network.ok("backup", "--until", moment, f"{path}-early")
+    places = {name: f"sqlite:///{tmp_path}/{name}.db" for name in ("restored", "copied", "early")}
+    network.ok("--server", places["restored"], "restore", path, "--until", moment)
+    network.ok("--server", places["early"], "restore", f"{path}-early")
+    network.ok("copy", "--to", places["copied"], "--until", moment)
+    for place in places.values():
+        assert network.ok("--server", place, "head") == then
+        assert len(network.ok("--server", place, "bridge", "list")) == 2
+    assert network.ok("--server", places["restored"], "restore", path)["count"] == 2, "and forward again"
+    error = network.refused(3, "--server", places["restored"], "restore", path, "--until", moment)
+    assert error["code"] == "conflict", "what was written since is never taken away"
+
+
+@pytest.mark.parametrize("until", ["9", "nothing", "yesterday!"])
+def test_a_moment_that_a_backup_does_not_have_makes_no_log(
+    network: Midoctl, backup: str, tmp_path: Path, until: str
+) -> None:
+    network.refused(4, "--server", f"sqlite:///{tmp_path}/other.db", "restore", backup, "--until", until)
+    assert not (tmp_path / "other.db").exists()
+    network.refused(4, "backup", f"{tmp_path}/b", "--until", until)
+    assert not (tmp_path / "b").exists()

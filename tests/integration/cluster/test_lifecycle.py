@@ -80,6 +80,7 @@ def test_the_effective_settings_are_printed_and_are_a_configuration_file(tmp_pat
         "http": "127.0.0.1:8181",
         "log_level": "debug",
         "reconcile_interval": 30.0,
+        "container_grace": 15.0,
         "max_lag": 7.0,
     }
     assert done.stderr == ""

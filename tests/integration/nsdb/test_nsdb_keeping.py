@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 from projected import Projected
 
-from midonet.events.command import Create, Delete
+from midonet.events.command import Create, Delete, Pause
 from midonet.events.errors import TimedOut
 from midonet.projections.port import Checkpoint
 from midonet.projections.zookeeper import ViewReader, ZooKeeperTarget
@@ -137,7 +137,8 @@ def test_lost_edited_and_stale_nodes_are_repaired_at_once_and_foreign_ones_stay(
     zookeeper.create(f"{base}/hosts/{bridge}", b"stale")
     until(lambda: not projected.differences())
     assert [zookeeper.get(path)[0] for path in foreign] == [b"mine"] * 4
-    until(lambda: keeper.runner.status().repairs == 4)
+    until(lambda: len(keeper.runner.repairs) == 4)
+    assert keeper.runner.repairs.counts == {"missing": 1, "different": 2, "extra": 1}
     assert keeper.runner.status().state == "live"
 
 
@@ -208,13 +209,13 @@ def test_pausing(projected: Projected) -> None:
     network(projected)
     keeper = projected.keep()
     projected.settle()
-    keeper.runner.pause()
+    projected.run(Pause("nsdb"))
     until(lambda: keeper.runner.status().state == "paused")
     projected.create("host")
-    until(lambda: keeper.runner.status().lag_events == 1)
+    until(lambda: keeper.runner.status().lag_events == 2)
     time.sleep(0.1)
-    assert keeper.runner.status().position == projected.store.topology.head.position - 1
-    keeper.runner.resume()
+    assert keeper.runner.status().position == projected.store.topology.head.position - 2
+    projected.run(Pause("nsdb", paused=False))
     projected.settle()
     assert projected.differences() == []
 

@@ -21,6 +21,7 @@ from midonet.events.errors import Unavailable
 from midonet.testbed import (
     Kafka,
     KafkaCluster,
+    OvsdbCluster,
     OvsdbServer,
     Postgres,
     Server,
@@ -201,6 +202,19 @@ def test_an_open_vswitch_database_has_its_root_row(ovsdb: Callable[..., OvsdbSer
     server = ovsdb("Open_vSwitch")
     rows = run("ovs-vsctl", f"--db=unix:{server.sock}", "--columns=bridges", "list", "Open_vSwitch")
     assert rows.strip() == "bridges             : []"
+
+
+def test_an_ovsdb_cluster_goes_on_without_its_leader() -> None:
+    with OvsdbCluster() as cluster:
+        old = cluster.leader()
+        old.add_switch("tor1", [], tunnel_ip="192.0.2.1")
+        old.kill()
+        new = cluster.leader()
+        assert new is not old
+        new.add_switch("tor2", [], tunnel_ip="192.0.2.2")
+        old.restart()
+        assert len(cluster.urls.split(",")) == 3
+        assert run("vtep-ctl", f"--db={cluster.urls}", "--timeout=20", "list-ps").split() == ["tor1", "tor2"]
 
 
 def test_every_test_has_a_database_of_its_own(postgres: Postgres, postgres_url: str) -> None:

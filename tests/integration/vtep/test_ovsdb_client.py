@@ -174,7 +174,7 @@ def test_what_speaks_something_else_is_unavailable(connect: Connect, greeting: b
 
 def test_a_killed_server_is_noticed_at_once(switch: VtepSwitch, connect: Connect) -> None:
     lost = threading.Event()
-    client = connect(on_lost=lost.set)
+    client = connect(on_lost=lambda _: lost.set())
     switch.kill()
     assert lost.wait(5)
     with pytest.raises(Unavailable, match=r"closed the connection|reset"):
@@ -183,7 +183,7 @@ def test_a_killed_server_is_noticed_at_once(switch: VtepSwitch, connect: Connect
 
 def test_a_frozen_server_is_noticed_within_ten_seconds(switch: VtepSwitch, connect: Connect) -> None:
     lost = threading.Event()
-    client = connect(on_lost=lost.set)
+    client = connect(on_lost=lambda _: lost.set())
     client.echo()
     switch.freeze()
     started = time.monotonic()
@@ -212,7 +212,7 @@ def test_a_call_ends_after_its_timeout(switch: VtepSwitch, connect: Connect) -> 
 
 def test_a_closed_client_says_so_and_tells_nobody(connect: Connect) -> None:
     lost = threading.Event()
-    client = connect(on_lost=lost.set)
+    client = connect(on_lost=lambda _: lost.set())
     client.close()
     client.close()
     with pytest.raises(Unavailable, match="closed"):

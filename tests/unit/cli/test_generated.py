@@ -9,7 +9,7 @@ import pytest
 from midonet.cli.command import DataOption, Group
 from midonet.cli.kinds import KIND_HELP, OTHER_WORDS
 from midonet.cli.main import root
-from midonet.cli.settings import SETTINGS, Settings
+from midonet.cli.settings import EVERYWHERE, READ, SETTINGS, WRITE, Settings
 from midonet.events.model import KINDS
 
 
@@ -30,9 +30,10 @@ def test_the_kinds_are_those_of_the_model() -> None:
 
 
 def test_no_field_hides_a_shared_option() -> None:
-    taken = {*SETTINGS, "help", "version", "cascade", "id", "index", "ref"}
+    taken = {*SETTINGS.keys() - {"tenant"}, "help", "version", "cascade", "id", "index", "ref"}
     for kind in KINDS.values():
         assert taken.isdisjoint(set(kind.writable))
+    assert not set(EVERYWHERE + READ + WRITE) & {"tenant"}, "only `list` has it besides the fields of that name"
 
 
 def test_other_words_lead_somewhere() -> None:
@@ -51,6 +52,12 @@ def test_every_command_says_what_it_is_for(path: tuple[str, ...]) -> None:
     for option in found.params:
         if isinstance(option, click.Option):
             assert option.help, f"{option.name} of {' '.join(path)}"
+
+
+@pytest.mark.parametrize("path", [path for path in ALL if not isinstance(ALL[path], Group)], ids=" ".join)
+def test_every_command_has_an_example_of_itself(path: tuple[str, ...]) -> None:
+    lines = (ALL[path].epilog or "").splitlines()
+    assert any(line.startswith("  ") and " ".join(path) in line for line in lines)
 
 
 def examples() -> Iterator[str]:

@@ -122,6 +122,8 @@ ROWS = [
     Row("redirect", "port/srv", "rule/redirect", "target_port", GONE, UNCHECKED),
     Row("vxlan port", "vtep/tor", "port/", "vtep", GONE),
     Row("previous host", "host/hv2", "port/vm", "previous_host", CLEARED),
+    Row("insertion chains", "port/vm", "chain/", "port", GONE),
+    Row("insertion rules", "l2-insertion/ids", "rule/", "insertion", GONE),
     Row("mac entry", "port/vm", "mac-entry/mac", "port", GONE),
     Row("mac entry", "bridge/web", "mac-entry/mac", "bridge", GONE),
     Row("arp entry", "bridge/web", "arp-entry/arp", "bridge", GONE),
@@ -206,6 +208,7 @@ def test_every_reference_of_every_kind_has_its_row() -> None:
     declared = {(name, field) for name, kind in KINDS.items() for field in kind.ref_of}
     alike = {"in_ports", "out_ports", "port_group", "in_port_group", "out_port_group", "traversed_device"}
     alike |= {"ip_addr_group_src", "ip_addr_group_dst", "outbound_chain"}
+    alike |= {"l2insertion_infilter", "l2insertion_outfilter", "srv_rule_in", "srv_rule_out"}  # never deleted alone
     assert rows <= declared
     assert {(kind, field) for kind, field in declared - rows if field.rpartition(".")[2] not in alike} == set()
 

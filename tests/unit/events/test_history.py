@@ -139,3 +139,28 @@ def test_there_and_back_is_no_difference(world: Told) -> None:
     for entity in world.topology:
         topology.swap(entity.id, entity)
     assert difference([evolve(topology, event, 2) for event in events]) == []
+
+
+def test_structures_are_told_in_the_words_of_their_declaration(world: Told) -> None:
+    member = {"host": "hv1", "address": "172.16.0.9"}
+    events = world.set("tunnel-zone", "underlay", members=[member]).events
+    assert [event.type for event in events] == ["tunnel-zone.member-removed"]
+    as_read = Event(
+        events[0].type, 1, events[0].key, {"changed": {"members": [[], [dict(sorted(member.items()))]]}}
+    )  # in the bytes of a commit, keys are sorted
+    assert world.tell(as_read) == ["tunnel-zone underlay: members + hv1 172.16.0.9"]
+    assert world.tell(*events)[0].startswith("tunnel-zone underlay: members + hv1 172.16.0.9 - hv1 172.16.0.1")
+    condition = {"nw_proto": "tcp", "tp_dst": 443, "in_ports": ["p1"]}
+    made = world.apply({"kind": "mirror", "name": "tap", "to_port": "p1", "conditions": [condition]}).events
+    assert world.tell(*made) == [
+        "mirror tap created: to_port web/p1, conditions in_ports web/p1 nw_proto tcp tp_dst 443"
+    ]
+
+
+def test_numbers_that_have_names_are_told_by_them(world: Told) -> None:
+    rules = [{"action": "accept", "dl_type": "arp"}, {"action": "drop", "dl_type": 0x88CC, "nw_proto": 254}]
+    told = world.tell(*world.apply({"kind": "chain", "name": "c", "rules": rules}).events)
+    assert told[1:] == [
+        "rule 1 of chain c created: action accept, dl_type arp",
+        "rule 2 of chain c created: action drop, dl_type 0x88cc, nw_proto 254",
+    ]

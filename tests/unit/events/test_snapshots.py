@@ -67,7 +67,7 @@ def test_a_snapshot_is_the_topology_at_its_position(log: Log, folder: Path) -> N
         assert snapshot.topology() == replayed
         assert snapshot.topology().cursors == replayed.cursors
     again = opened(log, folder)
-    assert (again, again.cursors, again.tags) == (true, true.cursors, true.tags)
+    assert (again, again.cursors, again.noted) == (true, true.cursors, true.noted)
 
 
 def test_only_the_tail_is_read(log: Log, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

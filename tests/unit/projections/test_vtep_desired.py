@@ -195,3 +195,90 @@ def test_a_deleted_host_is_neither_locator_nor_proxy(scene: Scene) -> None:
     add_mac(scene, "02:00:00:00:00:01")
     scene.delete("host", "low", cascade=True)
     assert scene.of("ucast") == scene.of("mcast") == {}
+
+
+# -- more than one VTEP, and who copies broadcast
+
+OTHER = "0a000000-0000-0000-0000-000000000002"
+
+
+def add_other(scene: Scene, **fields: Any) -> str:
+    """Add a second VTEP with the bridge bound to it; return the id of its VXLAN port."""
+    fields = {"tunnel_zone": "tors", "tunnel_ips": ["172.31.9.2", "172.31.9.3"], **fields}
+    scene.create("vtep", "tor2", id=OTHER, management_ip="192.0.2.2", **fields)
+    scene.create("vtep-binding", vtep="tor2", physical_port="swp1", vlan=0, bridge="net")
+    return vxlan_port(scene, OTHER)
+
+
+def vxlan_port(scene: Scene, vtep: str) -> str:
+    """Return the id of the bridge's port that stands for a VTEP."""
+    (port,) = (port.id for port in scene.topology.all("port").values() if port.vtep == vtep)
+    return str(port)
+
+
+def test_a_static_mac_behind_another_vtep_points_to_its_first_tunnel_address(scene: Scene) -> None:
+    add_mac(scene, "02:00:00:00:00:01", add_other(scene))
+    assert scene.of("ucast") == {(switch(scene), "02:00:00:00:00:01"): ("172.31.9.2", "")}
+    scene.set("vtep", "tor2", tunnel_ips=["2001:db8::9", "172.31.9.3"])
+    assert scene.of("ucast") == {(switch(scene), "02:00:00:00:00:01"): ("172.31.9.3", "")}
+    scene.set("vtep", "tor2", tunnel_ips=[])
+    assert scene.of("ucast") == {}
+
+
+def test_a_static_mac_behind_the_vtep_itself_is_its_own_business(scene: Scene) -> None:
+    add_mac(scene, "02:00:00:00:00:01", vxlan_port(scene, VTEP))
+    assert scene.of("ucast") == {}
+
+
+def test_two_tunnel_zones_are_two_sets_of_addresses_and_two_proxies(scene: Scene) -> None:
+    add_mac(scene, "02:00:00:00:00:01")
+    members = [{"host": LOW, "address": "172.32.0.1"}, {"host": HIGH, "address": "172.32.0.2"}]
+    scene.create("tunnel-zone", "others", type="vtep", members=members)
+    add_other(scene, tunnel_zone="others")
+    scene.set("host", "high", flooding_proxy_weight=9)
+    other = VtepProjection(OTHER)
+    other.attach(scene.topology)
+    assert other.render(("ucast", switch(scene), "02:00:00:00:00:01")) == ("172.32.0.1", "")
+    assert other.render(("mcast", switch(scene), "unknown-dst")) == ("172.32.0.2",)
+    assert scene.of("mcast") == {(switch(scene), "unknown-dst"): ("172.31.0.1",)}
+
+
+def test_the_flooding_proxy_stays_when_another_host_of_its_weight_joins(scene: Scene) -> None:
+    scene.run(RemoveItem("tunnel-zone", "tors", "members", {"host": LOW}))
+    join(scene, HIGH, "172.31.0.2")
+    join(scene, LOW, "172.31.0.1")
+    assert scene.of("mcast") == {(switch(scene), "unknown-dst"): ("172.31.0.2",)}
+
+
+def test_a_switch_that_copies_itself_floods_to_hosts_and_to_the_other_vteps(scene: Scene) -> None:
+    key = (switch(scene), "unknown-dst")
+    scene.set("vtep", "tor", replication="source-node")
+    assert scene.of("replication") == {(switch(scene),): "source_node"}
+    assert scene.of("mcast") == {key: ("172.31.0.1",)}
+    join(scene, HIGH, "172.31.0.2")
+    add_other(scene)
+    assert scene.of("mcast") == {key: ("172.31.0.1", "172.31.0.2", "172.31.9.2")}
+    scene.set("host", "low", flooding_proxy_weight=0)
+    scene.set("host", "high", flooding_proxy_weight=0)
+    assert scene.of("mcast")[key] == ("172.31.0.1", "172.31.0.2", "172.31.9.2"), "both have a port on the bridge"
+    scene.set("port", "p2", host=None, interface=None)
+    assert scene.of("mcast") == {key: ("172.31.0.1", "172.31.9.2")}
+    scene.delete("port", "p1")
+    assert scene.of("mcast") == {key: ("172.31.9.2",)}
+    scene.delete("vtep", "tor2", cascade=True)
+    assert scene.of("mcast") == {}
+    scene.set("vtep", "tor", replication="service-node")
+    assert scene.of("replication") == {}
+
+
+def test_bfd_watches_the_hosts_and_the_vteps_that_share_a_bridge(scene: Scene) -> None:
+    assert scene.of("bfd") == {}
+    scene.set("vtep", "tor", bfd=True)
+    assert scene.of("bfd") == {("172.31.0.1",): "172.31.9.1"}
+    add_other(scene)
+    assert scene.of("bfd") == {("172.31.0.1",): "172.31.9.1", ("172.31.9.2",): "172.31.9.1"}
+    scene.set("vtep", "tor", tunnel_ips=["172.31.9.8", "172.31.9.1"])
+    assert scene.of("bfd") == {("172.31.0.1",): "172.31.9.8", ("172.31.9.2",): "172.31.9.8"}
+    for binding in [one for one in scene.topology.all("vtep-binding").values() if one.vtep == VTEP]:
+        scene.delete("vtep-binding", binding.id)
+    assert scene.of("bfd") == {}

@@ -30,25 +30,45 @@ KIND_OF = {cls.__name__.lower()[0]: cls.KIND for cls in (Host, Vtep, Bridge, Por
 def expected(topology: Topology, vtep: Vtep) -> dict[Key, Value]:
     """The rules of the contract once more, by looking at everything each time."""
     rows: dict[Key, Value] = {}
-    zone = topology.all("tunnel-zone").get(vtep.tunnel_zone or "")
-    addresses = {member.host: member.address for member in zone.members} if zone else {}
-    hosts = [host for host in topology.all("host").values() if host.id in addresses and host.flooding_proxy_weight]
-    hosts.sort(key=lambda host: (-host.flooding_proxy_weight, host.id))
-    for binding in topology.all("vtep-binding").values():
+    bindings = topology.all("vtep-binding").values()
+    addresses = _addresses(topology, vtep)
+    weights = {host: topology.all("host")[host].flooding_proxy_weight for host in addresses}
+    proxies = sorted((host for host in addresses if weights[host]), key=lambda host: -weights[host])
+    for binding in bindings:
         if binding.vtep != vtep.id:
             continue
-        name = f"mn-{binding.bridge}"
+        bridge, name = binding.bridge, f"mn-{binding.bridge}"
+        others = {other.vtep for other in bindings if other.bridge == bridge and other.vtep != vtep.id}
+        others_at = {ip for other in others if (ip := _other(topology, vtep, other)) is not None}
         rows["binding", binding.physical_port, binding.vlan] = name
-        rows["switch", name] = topology.all("bridge")[binding.bridge].vni
-        if hosts:
-            rows["mcast", name, "unknown-dst"] = (addresses[hosts[0].id],)
+        rows["switch", name] = topology.all("bridge")[bridge].vni
+        flood = {addresses[host] for host in proxies[:1]}
+        if vtep.replication == "source-node":
+            rows["replication", name] = "source_node"
+            homes = {port.host for port in topology.all("port").values() if port.bridge == bridge}
+            flood = others_at | {ip for host, ip in addresses.items() if weights[host] or host in homes}
+        if flood:
+            rows["mcast", name, "unknown-dst"] = tuple(sorted(flood))
+        if vtep.bfd and vtep.tunnel_ips:
+            rows.update({("bfd", ip): vtep.tunnel_ips[0] for ip in (*addresses.values(), *others_at)})
         for entry in topology.all("mac-entry").values():
-            host = topology.all("port")[entry.port].host
-            if entry.bridge == binding.bridge and entry.vlan == 0 and host in addresses:
+            port = topology.all("port")[entry.port]
+            where = _other(topology, vtep, port.vtep) if port.vtep else addresses.get(port.host)
+            if entry.bridge == bridge and entry.vlan == 0 and where is not None:
                 ips = [arp.ip for arp in topology.all("arp-entry").values() if _is_of(arp, entry)]
                 lowest = min(ips, key=lambda ip: tuple(map(int, ip.split("."))), default="")
-                rows["ucast", name, entry.mac] = (addresses[host], lowest)
+                rows["ucast", name, entry.mac] = (where, lowest)
     return rows
+
+
+def _addresses(topology: Topology, vtep: Vtep) -> dict[str, str]:
+    zone = topology.all("tunnel-zone").get(vtep.tunnel_zone or "")
+    return {member.host: member.address for member in zone.members} if zone else {}
+
+
+def _other(topology: Topology, vtep: Vtep, other: str) -> str | None:
+    found = topology.all("vtep")[other].tunnel_ips
+    return found[0] if found and other != vtep.id else None
 
 
 def _is_of(arp: ArpEntry, entry: MacEntry) -> bool:
@@ -104,11 +124,19 @@ def _candidates(rng: Random) -> Iterator[Entity]:
         chosen = [Member(host=host, address=f"172.{rng.randrange(2)}{number}.0.{host[1]}") for host in hosts]
         yield TunnelZone(id=zone, name=zone, type="vtep", members=tuple(rng.sample(chosen, rng.randrange(4))))
     for vtep in ("v1", "v2"):
-        yield Vtep(id=vtep, management_ip=vtep, tunnel_zone=rng.choice(["z1", "z2", None]))
+        yield Vtep(
+            id=vtep,
+            management_ip=vtep,
+            tunnel_zone=rng.choice(["z1", "z2", None]),
+            tunnel_ips=rng.choice([(), (f"172.31.9.{vtep[1]}",), (f"172.31.8.{vtep[1]}", f"172.31.9.{vtep[1]}")]),
+            replication=rng.choice(["service-node", "source-node"]),
+            bfd=rng.random() < 0.5,
+        )
     for bridge in ("b1", "b2"):
         yield Bridge(id=bridge, vni=rng.randrange(10001, 10004))
     for port in ("p1", "p2", "p3"):
         yield Port(id=port, bridge=rng.choice(["b1", "b2"]), host=rng.choice([*hosts, None]), interface=port)
+    yield Port(id="px", bridge=rng.choice(["b1", "b2"]), vtep=rng.choice(["v1", "v2"]))
     for number in range(4):
         yield from _entries(rng, number, rng.choice(["b1", "b2"]))
 
@@ -116,7 +144,7 @@ def _candidates(rng: Random) -> Iterator[Entity]:
 def _entries(rng: Random, number: int, bridge: str) -> Iterator[Entity]:
     vtep, port = rng.choice(["v1", "v2"]), rng.choice(["swp1", "swp2"])
     yield VtepBinding(id=f"k{number}", vtep=vtep, physical_port=port, vlan=rng.randrange(2), bridge=bridge)
-    mac, behind = rng.choice(MACS), rng.choice(["p1", "p2", "p3"])
+    mac, behind = rng.choice(MACS), rng.choice(["p1", "p2", "p3", "px"])
     yield MacEntry(id=f"m{number}", bridge=bridge, mac=mac, vlan=int(rng.random() < 0.2), port=behind)
     yield ArpEntry(id=f"a{number}", bridge=bridge, ip=rng.choice(IPS), mac=rng.choice(MACS))
 

@@ -16,11 +16,13 @@ LIVE = Report(
     name="nsdb",
     target="127.0.0.1:2181/midonet",
     state="live",
+    role="writing",
     position=12,
     lag_events=0,
     lag_seconds=0.0,
     last_error=None,
     repairs=0,
+    repaired={},
     waiting={},
     ready=True,
 )
@@ -105,14 +107,17 @@ def test_metrics_can_be_read_by_prometheus() -> None:
     for seconds in (0.0005, 0.003, 99.0):
         costs.written(seconds)
     costs.errors = 2
-    odd = report(target='a"b\\c', repairs=3, lag_seconds=1.5)
+    odd = report(target='a"b\\c', repairs=3, repaired={"missing": 2, "different": 1}, lag_seconds=1.5)
     text = Metrics(lambda: msgspec.structs.replace(GOOD, projections=(odd,), costs=(costs,))).render().decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    values = {(s.name, s.labels.get("state") or s.labels.get("le")): s.value for s in samples}
+    values = {
+        (s.name, next((s.labels[n] for n in ("state", "le", "kind") if n in s.labels), None)): s.value for s in samples
+    }
     assert values["midonet_log_position", None] == 12
     assert values["midonet_projection_position", None] == 12
     assert values["midonet_projection_lag_seconds", None] == 1.5
-    assert values["midonet_projection_repairs_total", None] == 3
+    assert values["midonet_projection_repairs_total", "missing"] == 2
+    assert values["midonet_projection_repairs_total", "extra"] == 0
     assert values["midonet_projection_errors_total", None] == 2
     assert values["midonet_projection_writes_total", None] == 3
     assert values["midonet_projection_state", "live"] == 1

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from midonet.events.commit import GENESIS, Head, Record
-from midonet.events.errors import Conflict, VerificationFailed
+from midonet.events.errors import Conflict, NotFound, VerificationFailed
 from midonet.events.log.checks import same
 from midonet.events.log.port import Log
 
-__all__ = ["Source", "copy"]
+__all__ = ["Beginning", "Source", "copy"]
 
 _BATCH = 500
 _BATCH_BYTES = 4 * 1024 * 1024
@@ -29,6 +29,34 @@ class Source(Protocol):
 
     def read(self, after: Head = GENESIS) -> Iterator[Record]:
         """Yield the commits after `after`, each checked by the chain rule."""
+
+
+class Beginning:
+    """A source as it was when it ended earlier: what a log is put back to."""
+
+    def __init__(self, source: Source, end: Head) -> None:
+        """`end` is a head that the source has had."""
+        self._source = source
+        self._end = end
+
+    def head(self) -> Head:
+        """Return the end."""
+        return self._end
+
+    def head_at(self, position: int) -> Head:
+        """Return the head as it was at `position`; `NotFound` beyond the end."""
+        if position > self._end.position:
+            raise NotFound(f"there is no position {position}: only commits up to {self._end.position} are wanted")
+        return self._source.head_at(position)
+
+    def read(self, after: Head = GENESIS) -> Iterator[Record]:
+        """Yield the commits after `after` up to the end."""
+        if after.position >= self._end.position:
+            return
+        for record in self._source.read(after):
+            yield record
+            if record.commit.position == self._end.position:
+                return
 
 
 def copy(source: Source, target: Log, step: Callable[[int], None] = lambda _: None) -> int:

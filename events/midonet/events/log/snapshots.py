@@ -19,6 +19,7 @@ from midonet.events.commit import Head, Record, canonical, sha256
 from midonet.events.errors import Diverged, LostCommits
 from midonet.events.evolve import EVENT_VERSION, fold
 from midonet.events.model import KINDS, FieldSpec
+from midonet.events.notes import NOTES, Note
 from midonet.events.tags import Tag
 from midonet.events.topology import Topology
 
@@ -42,7 +43,8 @@ class _Header(Struct, frozen=True):
     digest: str
     head: Head
     cursors: dict[str, int]
-    tags: dict[str, Tag]
+    notes: dict[str, dict[str, Any]]
+    """By their keys."""
     parts: dict[str, int]
     """Kind → bytes of its objects; they follow in this order."""
 
@@ -60,6 +62,12 @@ def _declared(spec: FieldSpec) -> list[Any]:
     return [spec.name, base, spec.many, str(spec.default), kind, [_declared(part) for part in spec.parts]]
 
 
+def _note(key: str, data: dict[str, Any]) -> Note:
+    cls: Any = NOTES[key.partition("/")[0]]
+    note: Note = msgspec.convert(data, cls)
+    return note
+
+
 class Unusable(Exception):
     """A snapshot's file is not what was written."""
 
@@ -69,10 +77,22 @@ class Snapshot:
 
     def __init__(self, path: Path, header: _Header, start: int) -> None:
         self.head = header.head
-        self.tags: Mapping[str, Tag] = header.tags
         self._path = path
         self._header = header
         self._start = start
+
+    @property
+    def tags(self) -> Mapping[str, Tag]:
+        """The tags by name."""
+        return {note.name: note for note in self.noted.values() if isinstance(note, Tag)}
+
+    @property
+    def noted(self) -> dict[str, Note]:
+        """The notes by their keys; `Unusable` if they are not what was written."""
+        try:
+            return {key: _note(key, data) for key, data in self._header.notes.items()}
+        except (KeyError, msgspec.MsgspecError) as error:
+            raise Unusable from error
 
     def topology(self) -> Topology:
         """Return the topology at this position; `Unusable` if the file is not what was written."""
@@ -93,7 +113,7 @@ class Snapshot:
             objects: Any = list[KINDS[kind].cls]  # type: ignore[misc]  # a type that only running tells
             topology.fill(kind, msgspec.msgpack.decode(body[offset : offset + size], type=objects))
             offset += size
-        topology.head, topology.tags = self.head, dict(self.tags)
+        topology.head, topology.noted = self.head, self.noted
         topology.cursors = dict(self._header.cursors)
         return topology
 
@@ -175,7 +195,8 @@ class Snapshots:
         }
         body = b"".join(parts.values())
         sizes = {kind: len(raw) for kind, raw in parts.items()}
-        header = _Header(fingerprint(), sha256(body), topology.head, topology.cursors, topology.tags, sizes)
+        notes = {key: msgspec.to_builtins(note) for key, note in topology.noted.items()}
+        header = _Header(fingerprint(), sha256(body), topology.head, topology.cursors, notes, sizes)
         _write(path, msgspec.json.encode(header) + b"\n" + body)
         self._thin_out()
 

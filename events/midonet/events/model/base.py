@@ -71,6 +71,8 @@ class Entity(Part, frozen=True, kw_only=True, gc=False):
     """Sets of fields whose values no two objects share (only where all are set) → the reason of the refusal."""
     IDENTITY: ClassVar[tuple[str, ...]] = ("name",)
     """Fields by which `apply` recognises an object that is written without an id."""
+    EXCLUSIVE: ClassVar[bool] = False
+    """Whether an object of the kind that follows another is for that one only: nobody else may refer to it."""
     NUMBERS: ClassVar[Mapping[str, str]] = {}
     """Field → number pool (`midonet.events.pools`) that its value is allocated from."""
 

@@ -21,7 +21,7 @@ from midonet.events.model.fields import (
     NwProto,
     PortRange,
     Ref,
-    Vlan,
+    VlanTag,
 )
 
 __all__ = ["Condition", "Conditional", "check_condition"]
@@ -93,7 +93,9 @@ class Conditional(Entity, frozen=True, kw_only=True):
     dl_dst_mask: Annotated[MacMask | None, Meta(description="Which bits of dl_dst count.")] = None
     inv_dl_dst: _Inverted = False
     no_vlan: Annotated[bool, Meta(description="Only packets without a VLAN tag.")] = False
-    vlan: Annotated[Vlan | None, Meta(description="VLAN id of the packet.")] = None
+    vlan: Annotated[
+        VlanTag | None, Meta(description="VLAN tag of the packet: the VLAN id, plus 8192 times the priority.")
+    ] = None
     nw_tos: Annotated[int, Meta(ge=0, le=255, description="IP type of service.")] | None = None
     inv_nw_tos: _Inverted = False
     nw_proto: Annotated[NwProto | None, Meta(description="IP protocol: number or name.")] = None

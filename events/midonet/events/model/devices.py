@@ -118,6 +118,12 @@ class Port(Entity, frozen=True, kw_only=True):
     off_ramp_vxlan: Annotated[bool, Meta(description="Whether a router's VTEP port is an off-ramp.")] = False
     remote_peers: Annotated[tuple[RemotePeer, ...], Meta(description="MAC addresses behind a router's VTEP port.")] = ()
     tunnel_key: Annotated[int | None, DERIVED, Meta(description="Overlay key of the port, 24 bits.")] = None
+    l2insertion_infilter: Annotated[
+        Id | None, DERIVED, Ref("chain"), Meta(description="Chain that redirects what enters; before inbound_filter.")
+    ] = None
+    l2insertion_outfilter: Annotated[
+        Id | None, DERIVED, Ref("chain"), Meta(description="Chain that redirects what leaves; after outbound_filter.")
+    ] = None
 
     @property
     def follows(self) -> str | None:

@@ -42,6 +42,7 @@ __all__ = [
     "Tenant",
     "Text",
     "Vlan",
+    "VlanTag",
     "canonical_id",
 ]
 
@@ -81,6 +82,8 @@ class Format:
 
     name: str
     _parse: Callable[[Any], Any]
+    show: Callable[[Any], str] = str
+    """Returns what people read for a canonical value."""
 
     @property
     def reason(self) -> str:
@@ -202,6 +205,12 @@ _PROTOCOLS = {
 _ETHERTYPES = {"ipv4": 0x0800, "arp": 0x0806, "ipv6": 0x86DD}
 
 
+def _named(names: dict[str, int], other: Callable[[int], str]) -> Callable[[Any], str]:
+    """Return a function that gives numbers their names."""
+    words = {number: name for name, number in names.items()}
+    return lambda value: words.get(value) or other(value)
+
+
 def _number(value: object, names: dict[str, int], low: int, high: int, what: str) -> int:
     if isinstance(value, str):
         text = value.strip().lower()
@@ -267,9 +276,20 @@ Cidr4 = Annotated[str, Format("ipv4-cidr", _of_version(_cidr, 4))]
 Cidr6 = Annotated[str, Format("ipv6-cidr", _of_version(_cidr, 6))]
 InterfaceAddress = Annotated[str, Format("address/prefix", _interface_address)]
 PortRange = Annotated[str, Format("port-range", _port_range)]
-NwProto = Annotated[int, Format("ip-protocol", lambda v: _number(v, _PROTOCOLS, 0, 255, "an IP protocol"))]
-DlType = Annotated[int, Format("ethertype", lambda v: _number(v, _ETHERTYPES, 0x0600, 0xFFFF, "an Ethertype"))]
+NwProto = Annotated[
+    int, Format("ip-protocol", lambda v: _number(v, _PROTOCOLS, 0, 255, "an IP protocol"), _named(_PROTOCOLS, str))
+]
+DlType = Annotated[
+    int,
+    Format(
+        "ethertype",
+        lambda v: _number(v, _ETHERTYPES, 0x0600, 0xFFFF, "an Ethertype"),
+        _named(_ETHERTYPES, "{:#06x}".format),
+    ),
+]
 Vlan = Annotated[int, Meta(ge=0, le=4095)]
+VlanTag = Annotated[int, Meta(ge=0, le=65535)]
+"""Tag control information of IEEE 802.1Q: the VLAN id, plus 8192 times the priority."""
 L4Port = Annotated[int, Meta(ge=0, le=65535)]
 
 FragmentPolicy = Literal["any", "header", "nonheader", "unfragmented"]

@@ -67,9 +67,18 @@ class Chain(Entity, frozen=True, kw_only=True):
     """Ordered list of rules; the first that decides wins."""
 
     KIND = "chain"
+    EXCLUSIVE = True
 
     tenant: Tenant | None = None
     metadata: Annotated[tuple[Metadata, ...], Meta(description="Notes for other programs.")] = ()
+    port: Annotated[
+        Id | None, DERIVED, Ref("port", OnDelete.DELETE), Meta(description="Port whose L2 insertions it carries out.")
+    ] = None
+
+    @property
+    def follows(self) -> str | None:
+        """A chain that redirects is there as long as its port has, or serves, insertions."""
+        return "the L2 insertions of its port" if self.port is not None else None
 
 
 class Rule(Conditional, frozen=True, kw_only=True):
@@ -127,6 +136,17 @@ class Rule(Conditional, frozen=True, kw_only=True):
         Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port with the floating IP that the rule is for.")
     ] = None
     metadata: Annotated[tuple[Metadata, ...], Meta(description="Notes for other programs.")] = ()
+    insertion: Annotated[
+        Id | None,
+        DERIVED,
+        Ref("l2-insertion", OnDelete.DELETE),
+        Meta(description="L2 insertion that it carries out."),
+    ] = None
+
+    @property
+    def follows(self) -> str | None:
+        """A rule that carries out an insertion comes and goes with it."""
+        return "the L2 insertions of a port" if self.insertion is not None else None
 
     def check(self, view: View) -> None:
         """Action and its data belong together; NAT over port ranges needs whole packets."""

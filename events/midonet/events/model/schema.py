@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from midonet.events.errors import InvalidValue, NotFound
+from midonet.events.guess import closest
 from midonet.events.model.base import Entity
 from midonet.events.model.conditions import Conditional
 from midonet.events.model.devices import ArpEntry, Bridge, MacEntry, Port, Router
@@ -93,7 +94,7 @@ class FieldSpec:
             known = {part.name: part for part in self.parts}
             return {k: known[k]._parse(v) if k in known else v for k, v in value.items()}  # noqa: SLF001 - own class
         if self.choices and value not in self.choices:
-            msg = f"{_short(value)} is not one of {', '.join(self.choices)}"
+            msg = f"{_short(value)} is not one of {', '.join(self.choices)}{closest(str(value), self.choices)}"
             raise ValueError(msg)
         return self.format.parse(value) if self.format and value is not None else value
 
@@ -149,8 +150,9 @@ class Kind:
         spec = self.fields.get(name)
         if spec is None:
             known = ", ".join(self.writable)
+            hint = closest(name, self.writable) or f"; it has {known}"
             raise InvalidValue(
-                f"a {self.name} has no field {name}; it has {known}", field=name, kind=self.name, reason="no-such-field"
+                f"a {self.name} has no field {name}{hint}", field=name, kind=self.name, reason="no-such-field"
             )
         return spec
 
@@ -194,7 +196,8 @@ def kind_of(name: str) -> Kind:
     """Return a kind by its name; `NotFound` lists those that there are."""
     kind = KINDS.get(name)
     if kind is None:
-        raise NotFound(f"there is no kind {name!r}; kinds are {', '.join(KINDS)}", kind=name)
+        hint = closest(name, KINDS) or f"; kinds are {', '.join(KINDS)}"
+        raise NotFound(f"there is no kind {name!r}{hint}", kind=name)
     return kind
 
 

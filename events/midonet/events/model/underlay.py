@@ -81,7 +81,17 @@ class Vtep(Entity, frozen=True, kw_only=True):
         Ref("tunnel-zone", OnDelete.REFUSE, OnDelete.CLEAR),
         Meta(description="Zone of type vtep with the hosts' addresses towards it."),
     ] = None
-    tunnel_ips: Annotated[tuple[IpAddress, ...], Meta(description="Its own tunnel addresses.")] = ()
+    tunnel_ips: Annotated[
+        tuple[IpAddress, ...],
+        Meta(
+            description="Its own tunnel addresses, the preferred one first; what the switch says where there is none."
+        ),
+    ] = ()
+    replication: Annotated[
+        Literal["service-node", "source-node"],
+        Meta(description="Who copies broadcast: a flooding proxy for the switch, or the switch itself."),
+    ] = "service-node"
+    bfd: Annotated[bool, Meta(description="Whether the switch watches its tunnels with BFD (RFC 5880).")] = False
 
     def check(self, view: View) -> None:
         """Its tunnel zone must be of type vtep, and none of its addresses a host's."""

@@ -5,7 +5,7 @@ what it touches: an ordinary one rewrites one document; only one that adds or re
 `needs`) makes indexes be worked out anew, and then only those of the hosts that it concerns. Pure.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from midonet.events.commit import canonical
@@ -20,15 +20,15 @@ __all__ = ["NsdbProjection"]
 
 
 class NsdbProjection:
-    """Desired documents of one generation of the view, whose path is `base`.
+    """Desired documents of one generation of the view, whose path is `base`; a function is asked whenever it counts.
 
     No document holds more than `limit` objects.
     """
 
     name = "nsdb"
 
-    def __init__(self, base: str, limit: int = LIMIT) -> None:
-        self._base = base
+    def __init__(self, base: str | Callable[[], str], limit: int = LIMIT) -> None:
+        self._base = base if callable(base) else lambda: base
         self._limit = limit
         self.attach(Topology())
 
@@ -75,6 +75,11 @@ class NsdbProjection:
         """Return the bytes that a node should have, or None if it should not exist."""
         return self._index(key) if key.startswith("hosts/") else self._document(key)
 
+    def origin(self, key: str) -> int | None:
+        """Return the commit that last changed what a document holds; None if it holds nothing."""
+        found = (self._topology.find(object_id) for object_id in self._packing.objects(key))
+        return max((entity.position for entity in found if entity), default=None)
+
     def _document(self, name: str) -> bytes | None:
         ids = self._packing.objects(name)
         found = (self._topology.find(object_id) for object_id in ids)
@@ -83,15 +88,17 @@ class NsdbProjection:
     def _index(self, name: str) -> bytes | None:
         if self._topology.get("host", _holder(name)) is None:
             return None
+        base = self._base()
         answers = {id(needs): needs for needs in map(self._needs, self._graph.successors(name))}  # most are shared
         documents = list(dict.fromkeys(sorted(chain.from_iterable(answers.values()))))  # merges a few sorted runs
+        documents = [f"{base}/{document}" for document in documents]
         return canonical({"documents": documents, "position": self._topology.head.position})
 
     def _needs(self, node: str) -> list[str]:
-        """Return the paths of all documents that a node leads to; nodes that lead to each other share the answer."""
+        """Return the names of all documents that a node leads to; nodes that lead to each other share the answer."""
         if node not in self._needed:
             reached = self._graph.reached_from(node)
-            needed = sorted(f"{self._base}/{document}" for other in reached for document in self._held_by(other))
+            needed = sorted(document for other in reached for document in self._held_by(other))
             alike = reached & self._graph.reaching((node,)) if len(reached) > 1 else reached
             self._needed.update(dict.fromkeys(alike, needed))
         return self._needed[node]

@@ -42,8 +42,8 @@ _decoder = msgspec.json.Decoder(dict[str, Any])
 class Client:
     """One connection; `Unavailable` from any method as soon as it is in trouble, and from then on.
 
-    `timeout` (seconds) bounds every call that names no other; `on_lost` is called once, from any thread, when the
-    connection breaks, but not by `close`.
+    `timeout` (seconds) bounds every call that names no other; `on_lost` is called once, from any thread, with
+    what is wrong, when the connection breaks, but not by `close`.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Client:
         *,
         timeout: float = 10.0,
         probe: float = PROBE_SECONDS,
-        on_lost: Callable[[], None] = lambda: None,
+        on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.address = address if isinstance(address, str) else f"{address[0]}:{address[1]}"
         self._timeout = timeout
@@ -111,7 +111,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connection; calls that wait get `Unavailable`."""
-        self._on_lost = lambda: None
+        self._on_lost = lambda _: None
         self._lose("the connection was closed")
         if threading.current_thread() is not self._reader:
             self._reader.join()
@@ -215,7 +215,7 @@ class Client:
             self._socket.shutdown(socket.SHUT_RDWR)  # wakes the reader
         for answer, _ in calls:
             answer.set_exception(self._unavailable(trouble))
-        self._on_lost()
+        self._on_lost(f"OVSDB server {self.address}: {trouble}")
 
     def _unavailable(self, trouble: str) -> Unavailable:
         return Unavailable(f"OVSDB server {self.address}: {trouble}", address=self.address)

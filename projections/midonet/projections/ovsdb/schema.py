@@ -1,9 +1,9 @@
-"""Check, before anything is written, that a server has the database that we mean.
+"""Check, before anything is written, that a server has the database that we mean, and see what more it has."""
 
-The `ovs` package parses it; it is slow to import and needed once per connection, so it is imported here, late.
-"""
+from collections.abc import Mapping, Sequence
 
-from collections.abc import Iterator, Mapping, Sequence
+import msgspec
+from msgspec import Struct
 
 from midonet.events.errors import Misconfigured, Rejected
 from midonet.projections.ovsdb.client import Client
@@ -11,27 +11,46 @@ from midonet.projections.ovsdb.client import Client
 __all__ = ["check_schema"]
 
 
-def check_schema(client: Client, database: str, columns: Mapping[str, Sequence[str]]) -> None:
-    """Check that the server has the database with these columns by table; `Misconfigured` says what lacks."""
+class _Table(Struct):
+    columns: dict[str, object]
+
+
+class _Schema(Struct):
+    tables: dict[str, _Table]
+
+
+def check_schema(
+    client: Client,
+    database: str,
+    columns: Mapping[str, Sequence[str]],
+    optional: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, list[str]]:
+    """Return the columns by table that the server has: all of `columns`, and of the optional ones those that exist.
+
+    Raises `Misconfigured`, which says what lacks.
+    """
     databases = client.call("list_dbs", [])
     if database not in databases:
         have = ", ".join(databases) or "none"
         raise Misconfigured(f"{client.address} has no database {database}; it has {have}", databases=databases)
-    lacking = list(_lacking(client, database, columns))
+    present = _columns(client, database)
+    lacking = [
+        f"{table}.{one}" for table, names in columns.items() for one in names if one not in present.get(table, ())
+    ]
     if lacking:
         words = f"{database} on {client.address} lacks {', '.join(lacking)}"
         raise Misconfigured(words, database=database, lacking=lacking)
+    found = {table: list(names) for table, names in columns.items()}
+    for table, names in (optional or {}).items():
+        if more := [name for name in names if name in present.get(table, ())]:
+            found.setdefault(table, []).extend(more)
+    return found
 
 
-def _lacking(client: Client, database: str, columns: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    from ovs.db.error import Error
-    from ovs.db.schema import DbSchema
-
+def _columns(client: Client, database: str) -> dict[str, set[str]]:
     try:
-        schema = DbSchema.from_json(client.call("get_schema", [database]), allow_extensions=True)
-    except (Error, Rejected) as error:
+        schema = msgspec.convert(client.call("get_schema", [database]), _Schema)
+    except (msgspec.ValidationError, Rejected) as error:
         words = f"{client.address} has a schema of {database} that cannot be read: {error}"
         raise Misconfigured(words, database=database) from None
-    for table, names in columns.items():
-        have = schema.tables[table].columns if table in schema.tables else {}
-        yield from (f"{table}.{name}" for name in names if name not in have)
+    return {name: set(table.columns) for name, table in schema.tables.items()}

@@ -1,8 +1,34 @@
 """The databases of hardware VTEPs: what they should hold, what they do hold, and how the one becomes the other."""
 
-from midonet.projections.vtep.desired import VtepProjection
-from midonet.projections.vtep.fleet import Fleet, Step
+from midonet.projections.vtep.connection import Connection, LineState, utc_now
+from midonet.projections.vtep.desired import HEARD, TOUCHED, VtepProjection
+from midonet.projections.vtep.fleet import Fleet, Retired, Step
+from midonet.projections.vtep.learned import Heard, Held, Learned, Local, News
 from midonet.projections.vtep.names import Key, Value
+from midonet.projections.vtep.reports import BfdSession, PortReport, SwitchReport
 from midonet.projections.vtep.target import VtepTarget, read_checkpoint, read_rows
 
-__all__ = ["Fleet", "Key", "Step", "Value", "VtepProjection", "VtepTarget", "read_checkpoint", "read_rows"]
+__all__ = [
+    "HEARD",
+    "TOUCHED",
+    "BfdSession",
+    "Connection",
+    "Fleet",
+    "Heard",
+    "Held",
+    "Key",
+    "Learned",
+    "LineState",
+    "Local",
+    "News",
+    "PortReport",
+    "Retired",
+    "Step",
+    "SwitchReport",
+    "Value",
+    "VtepProjection",
+    "VtepTarget",
+    "read_checkpoint",
+    "read_rows",
+    "utc_now",
+]

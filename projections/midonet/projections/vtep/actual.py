@@ -10,21 +10,33 @@ from typing import Any, Literal, NamedTuple
 
 from midonet.projections.ovsdb import Replica, Row, RowChange, decode_map, decode_ref, decode_set
 from midonet.projections.port import Checkpoint
-from midonet.projections.vtep.names import HASH, POSITION, Key, Value, is_ours
+from midonet.projections.vtep.names import HASH, MARK, POSITION, SOURCE_NODE, Key, Value, is_ours
+from midonet.projections.vtep.reports import Reports, SwitchReport
 
-__all__ = ["COLUMNS", "Actual", "Touched", "parse_checkpoint"]
+__all__ = ["COLUMNS", "OPTIONAL", "Actual", "Touched", "parse_checkpoint"]
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "Global": ("other_config",),
-    "Physical_Switch": ("name", "ports", "management_ips"),
+    "Physical_Switch": ("name", "ports", "management_ips", "tunnel_ips"),
     "Physical_Port": ("name", "vlan_bindings"),
     "Logical_Switch": ("name", "tunnel_key"),
     "Physical_Locator": ("dst_ip", "tunnel_key"),
     "Physical_Locator_Set": ("locators",),
     "Ucast_Macs_Remote": ("MAC", "logical_switch", "locator", "ipaddr"),
     "Mcast_Macs_Remote": ("MAC", "logical_switch", "locator_set", "ipaddr"),
+    "Ucast_Macs_Local": ("MAC", "logical_switch", "locator", "ipaddr"),
 }
 """The columns to monitor, by table."""
+
+OPTIONAL: Mapping[str, tuple[str, ...]] = {
+    "Physical_Switch": ("tunnels", "switch_fault_status"),
+    "Physical_Port": ("port_fault_status",),
+    "Logical_Switch": ("replication_mode",),
+    "Tunnel": ("local", "remote", "bfd_params", "bfd_status"),
+    "Logical_Router": ("LR_fault_status",),
+    "ACL": ("acl_fault_status",),
+}
+"""The columns to monitor where there are any: they came with later versions of the schema."""
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
@@ -33,8 +45,8 @@ class Touched(NamedTuple):
     """What an update may have changed."""
 
     keys: set[Key]
-    ports: bool
-    """Ports of the switch came or went."""
+    hardware: bool
+    """Ports or tunnels of the switch came or went, or changed."""
 
 
 class Actual:
@@ -42,13 +54,15 @@ class Actual:
 
     def __init__(self, management_ip: str) -> None:
         self._management_ip = management_ip
-        self._replica = Replica(COLUMNS)
+        self._replica = Replica({**COLUMNS, **OPTIONAL})
         self._tables = self._replica.tables
         self._values: Mapping[str, Callable[[Key, str], Value]] = {
             "switch": self._tunnel_key,
             "binding": self._binding,
             "ucast": self._unicast,
             "mcast": self._multicast,
+            "replication": lambda *_: SOURCE_NODE,
+            "bfd": self._bfd,
         }
         # indexes; rows are named by their UUIDs
         self._names: dict[str, str] = {}  # switch → name
@@ -59,7 +73,11 @@ class Actual:
         self._bound: dict[str, dict[int, str]] = {}  # port → VLAN → switch
         self._rows: dict[Key, tuple[str, ...]] = {}
         self._keys_of: dict[str, tuple[Key, ...]] = {}
+        self._tunnels: set[str] = set()  # of the switch
         self._touched: set[Key] = set()
+        self.hardware: str | None = None
+        """UUID of the Physical_Switch."""
+        self.reports = Reports(self._tables, self._names)
 
     # -- what is there
 
@@ -121,6 +139,41 @@ class Actual:
                 if bound == switch:
                     yield uuid, vlan
 
+    def tunnel(self, local: str, remote: str) -> tuple[str, bool] | None:
+        """Return the switch's tunnel between two addresses that is not ours, and whether somebody configured BFD on it.
+
+        One that is used so is preferred.
+        """
+        rows = [(uuid, self._tables["Tunnel"][uuid]) for uuid in sorted(self._tunnels) if uuid not in self._keys_of]
+        found = [
+            (uuid, bool(decode_map(row["bfd_params"]))) for uuid, row in rows if self._ends(row) == (local, remote)
+        ]
+        return max(found, key=lambda one: one[1], default=None)
+
+    def is_whole(self, tunnel: str) -> bool:
+        """Whether a tunnel with our mark is ours as a row, not by its BFD parameters only."""
+        return bool(decode_map(self._tables["Tunnel"][tunnel]["bfd_params"]).get(MARK) == "row")
+
+    def takes(self, key: Key, value: Value) -> bool:
+        """Whether the switch has what a value needs: the port of a binding, a tunnel that nobody else watches."""
+        if key[0] == "binding":
+            return bool(self.ports(key[1]))
+        if key[0] == "bfd":
+            return self.hardware is not None and not (self.tunnel(str(value), key[1]) or ("", False))[1]
+        return True
+
+    def report(self) -> SwitchReport:
+        """Return what the switch says of itself."""
+        return self.reports.summary(self.hardware, self._addresses)
+
+    def _ends(self, tunnel: Row) -> tuple[str, str]:
+        return self._addresses[decode_ref(tunnel["local"])], self._addresses[decode_ref(tunnel["remote"])]
+
+    def _bfd(self, _: Key, uuid: str) -> Value:
+        row = self._tables["Tunnel"][uuid]
+        local, _remote = self._ends(row)
+        return local if decode_map(row["bfd_params"]).get("enable") == "true" else f"{local} (off)"
+
     def _tunnel_key(self, _: Key, uuid: str) -> Value:
         return next(iter(decode_set(self._tables["Logical_Switch"][uuid]["tunnel_key"])), 0)
 
@@ -146,11 +199,14 @@ class Actual:
             changes = self._start_over()
         self._logical_switches(changes.get("Logical_Switch", ()))
         self._physical_locators(changes.get("Physical_Locator", ()))
-        ports = self._physical_ports(changes.get("Physical_Port", ()), anew="Physical_Switch" in changes)
+        anew = "Physical_Switch" in changes
+        hardware = self._physical_ports(changes.get("Physical_Port", ()), anew=anew)
+        hardware |= self._follow_tunnels(changes.get("Tunnel", ()), anew=anew)
         self._macs("ucast", changes.get("Ucast_Macs_Remote", ()))
         self._macs("mcast", changes.get("Mcast_Macs_Remote", ()))
+        self.reports.apply(changes, self._addresses)
         touched, self._touched = self._touched, set()
-        return Touched(touched, ports)
+        return Touched(touched, hardware)
 
     def _start_over(self) -> dict[str, list[RowChange]]:
         """Forget every index, because a switch was renamed; return all rows as new."""
@@ -158,6 +214,7 @@ class Actual:
         indexes: tuple[dict[Any, Any], ...] = (self._names, self._switches, self._bound, self._rows, self._keys_of)
         for index in indexes:
             index.clear()
+        self.reports.start_over()
         return {
             table: [RowChange(uuid, None, row) for uuid, row in rows.items()] for table, rows in self._tables.items()
         }
@@ -170,6 +227,8 @@ class Actual:
                 self._names[uuid] = new["name"]
                 self._switches[new["name"]] = uuid
                 self._list(("switch", new["name"]), uuid)
+                if new.get("replication_mode") == SOURCE_NODE:
+                    self._list(("replication", new["name"]), uuid)
 
     def _physical_locators(self, changes: Iterable[RowChange]) -> None:
         for uuid, old, new in changes:
@@ -195,17 +254,35 @@ class Actual:
                 self._list_port(uuid)
         if anew:
             self._ports.clear()
-            for uuid in self._physical_switch_ports():
+            self.hardware = self._physical_switch()
+            for uuid in self._of_switch("ports"):
                 self._list_port(uuid)
                 self._ports.setdefault(self._tables["Physical_Port"][uuid]["name"], []).append(uuid)
         return anew
 
-    def _physical_switch_ports(self) -> list[str]:
-        """Return the ports of the switch with the management address, else of the first by name: some name none."""
-        switches = sorted(self._tables["Physical_Switch"].values(), key=lambda row: str(row["name"]))
-        mine = (row for row in switches if self._management_ip in decode_set(row["management_ips"]))
-        switch = next(mine, switches[0] if switches else None)
-        return sorted(decode_set(switch["ports"])) if switch is not None else []
+    def _physical_switch(self) -> str | None:
+        """Return the switch with the management address, else the first by name: some name none."""
+        switches = sorted(self._tables["Physical_Switch"].items(), key=lambda item: str(item[1]["name"]))
+        mine = (uuid for uuid, row in switches if self._management_ip in decode_set(row["management_ips"]))
+        return next(mine, switches[0][0] if switches else None)
+
+    def _of_switch(self, column: str) -> list[str]:
+        row = self._tables["Physical_Switch"].get(self.hardware or "")
+        return sorted(decode_set(row[column])) if row is not None and column in row else []
+
+    def _follow_tunnels(self, changes: Iterable[RowChange], *, anew: bool) -> bool:
+        """List the tunnels with our mark; return whether any may have changed."""
+        changed = {change.uuid for change in changes}
+        if anew:
+            changed |= self._tunnels
+            self._tunnels = set(self._of_switch("tunnels"))
+            changed |= self._tunnels
+        for uuid in changed:
+            self._unlist(uuid)
+            row = self._tables["Tunnel"].get(uuid) if uuid in self._tunnels else None
+            if row is not None and MARK in decode_map(row["bfd_params"]):
+                self._list(("bfd", self._ends(row)[1]), uuid)
+        return bool(changed)
 
     def _list_port(self, uuid: str) -> None:
         row = self._tables["Physical_Port"][uuid]

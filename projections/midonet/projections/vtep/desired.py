@@ -4,7 +4,6 @@ It follows only the bridges that are bound to its VTEP, and finds what a change 
 of a change must not grow with the number of MACs, bridges or ports. It does no I/O and decides nothing.
 """
 
-import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,33 +12,35 @@ from midonet.events.model import Entity
 from midonet.events.model.devices import ArpEntry, Bridge, MacEntry, Port
 from midonet.events.model.underlay import Host, TunnelZone, Vtep, VtepBinding
 from midonet.events.topology import Topology
-from midonet.projections.vtep.names import UNKNOWN_DST, Key, Value, bridge_id, switch_name
+from midonet.projections.vtep.bound import Bound, forget, note
+from midonet.projections.vtep.learned import Held, Learned, News, Place, Station
+from midonet.projections.vtep.names import SOURCE_NODE, UNKNOWN_DST, Key, Value, bridge_id, switch_name
+from midonet.projections.vtep.stations import choose
+from midonet.projections.vtep.underlay import own_addresses, underlay
 
-__all__ = ["VtepProjection"]
+__all__ = ["HEARD", "TOUCHED", "VtepProjection"]
 
+HEARD = "vtep-heard"
+"""Kind of a change that tells what a switch reported: `id` is the VTEP, `new` the `News`."""
 
-class _Bound:
-    """A bridge that is bound to the VTEP, with the tables by which a MAC's row is found.
-
-    Entries are kept by id: within one commit a new one may come before the old one of the same address goes.
-    """
-
-    def __init__(self) -> None:
-        self.bindings: set[str] = set()
-        self.macs: dict[str, dict[str, str]] = {}
-        self.ips: dict[str, dict[str, str]] = {}
-
-    def ip(self, mac: str) -> str:
-        """Return the lowest IP address that the bridge knows for a MAC, or ""."""
-        return min(self.ips.get(mac, {}).values(), key=_numerically, default="")
+TOUCHED = "vtep-touched"
+"""Kind of a change that only names keys, in `new`, which are to be looked at again."""
 
 
 class VtepProjection:
-    """Desired rows of the VTEP with this id; nothing at all once the VTEP is deleted."""
+    """Desired rows of the VTEP with this id; nothing at all once the VTEP is deleted.
 
-    def __init__(self, vtep: str) -> None:
+    `learned` is what the switches report, `held` what the switch itself holds under a key, as far as known. The latter
+    decides only where the former leaves a choice, or does not know: so two writers never undo each other's rows.
+    """
+
+    def __init__(
+        self, vtep: str, learned: Learned | None = None, held: Callable[[Key], Held | None] = lambda _: None
+    ) -> None:
         self.name = f"vtep/{vtep}"
         self._vtep = vtep
+        self._learned = learned or Learned()
+        self._held = held
         self._handlers: Mapping[str, Callable[[Any, Any], Iterable[Key]]] = {
             "arp-entry": self._arp_changed,
             "bridge": self._bridge_changed,
@@ -49,16 +50,17 @@ class VtepProjection:
             "tunnel-zone": self._zone_changed,
             "vtep": self._vtep_changed,
             "vtep-binding": self._binding_changed,
+            TOUCHED: lambda _, keys: keys,
         }
         self.attach(Topology())
 
     def attach(self, topology: Topology) -> None:
         """Start over from a whole topology."""
         self._topology = topology
-        self._bridges: dict[str, _Bound] = {}
+        self._bridges: dict[str, Bound] = {}
         self._bindings: dict[tuple[str, int], dict[str, str]] = {}
-        self._addresses = self._tunnel_addresses()
-        self._proxy = self._flooding_proxy()
+        self._watched: dict[str, str] = {}
+        self._underlay = underlay(topology, self._learned, self._vtep)
         bindings = topology.referrers(self._vtep, "vtep-binding", "vtep")
         self.apply([Change(binding.KIND, binding.id, None, binding) for binding in bindings])
 
@@ -68,26 +70,34 @@ class VtepProjection:
         for change in changes:
             if change.kind in self._handlers:
                 touched.update(self._handlers[change.kind](change.old, change.new))
+            elif change.kind == HEARD:
+                touched.update(self._heard(change.id, change.new))
         return touched
 
     def keys(self) -> Iterator[Key]:
         """Yield every key that should exist."""
         yield from (("binding", port, vlan) for port, vlan in self._bindings)
+        yield from (("bfd", address) for address in self._watched)
         for bridge in self._bridges:
             yield from (key for key in self._keys_of(bridge) if self.render(key) is not None)
 
     def render(self, key: Key) -> Value | None:
         """Return the value that a key should have, or None if it should not exist."""
+        value: Value | None = None
         match key:
             case ("switch", name):
-                return self._switch(bridge_id(name))
+                value = self._switch(bridge_id(name))
+            case ("replication", name) if self._underlay.source_node and bridge_id(name) in self._bridges:
+                value = SOURCE_NODE
             case ("binding", port, vlan):
-                return self._binding(port, vlan)
+                value = self._binding(port, vlan)
             case ("ucast", name, mac):
-                return self._unicast(bridge_id(name), mac)
+                value = self._unicast(bridge_id(name), mac)
             case ("mcast", name, mac):
-                return self._multicast(bridge_id(name), mac)
-        return None
+                value = self._multicast(bridge_id(name), mac)
+            case ("bfd", address):
+                value = self._watched.get(address)
+        return value
 
     # -- values
 
@@ -101,50 +111,125 @@ class VtepProjection:
 
     def _unicast(self, bridge: str, mac: str) -> tuple[str, str] | None:
         bound = self._bridges.get(bridge)
-        ids = bound.macs.get(mac) if bound else None
-        if bound is None or not ids:
+        if bound is None:
             return None
+        ids = bound.macs.get(mac)
+        if not ids:
+            return self._learned_unicast(bound, switch_name(bridge), mac)
         entry: MacEntry = self._topology.get("mac-entry", next(iter(ids)))
-        port: Port = self._topology.get("port", entry.port)
-        address = self._addresses.get(port.host or "")
+        address = self._behind(self._topology.get("port", entry.port))
         return (address, bound.ip(mac)) if address else None
 
-    def _multicast(self, bridge: str, mac: str) -> tuple[str, ...] | None:
-        if bridge not in self._bridges or mac != UNKNOWN_DST or self._proxy is None:
+    def _behind(self, port: Port) -> str | None:
+        """Return the tunnel address behind which a port is: that of its host, or of the other VTEP it stands for."""
+        if port.vtep is not None:
+            return self._neighbour(port.vtep)
+        return self._underlay.hosts.get(port.host or "")
+
+    def _learned_unicast(self, bound: Bound, switch: str, mac: str) -> tuple[str, str] | None:
+        """Return where a station is that no entry of the topology names; None if behind this VTEP, or if unknown."""
+        learned, me = self._learned, self._vtep
+        stations = [one for one in learned.stations(switch, mac) if one.vtep in bound.others or one.vtep == me]
+        held = self._held(("ucast", switch, mac))
+        if held is not None:
+            stations += self._strangers(bound, held)
+        chosen = choose(stations, held, me=me, knows=learned.knows)
+        if chosen is None or chosen.vtep == me:
             return None
-        return (self._proxy,)
+        own = self._addresses_of(chosen.vtep)
+        address = own[0] if own and chosen.address not in own else chosen.address
+        return address, bound.ip(mac) or chosen.ip
+
+    def _strangers(self, bound: Bound, held: Held) -> Iterator[Station]:
+        """Yield the station that a row was written for by somebody who could read a VTEP that we cannot."""
+        if not isinstance(held.value, tuple):
+            return
+        address, ip = held.value[0], held.value[-1]
+        for vtep in sorted(bound.others):
+            addresses = self._addresses_of(vtep)
+            may_be = address in addresses or not (addresses or address in self._underlay.hosts.values())
+            if may_be and not self._learned.knows(vtep):
+                yield Station(vtep, address, ip, 0)
+
+    def _multicast(self, bridge: str, mac: str) -> tuple[str, ...] | None:
+        bound = self._bridges.get(bridge)
+        if bound is None or mac != UNKNOWN_DST:
+            return None
+        if not self._underlay.source_node:
+            return (self._underlay.proxy,) if self._underlay.proxy else None
+        hosts = {self._underlay.hosts[host] for host in bound.hosts if host in self._underlay.hosts}
+        return tuple(sorted(self._underlay.flooders | hosts | self._neighbours(bound))) or None
+
+    # -- the other VTEPs
+
+    def _addresses_of(self, vtep: str) -> tuple[str, ...]:
+        return own_addresses(self._topology, self._learned, vtep)
+
+    def _neighbour(self, vtep: str) -> str | None:
+        """Return the tunnel address of another VTEP; never one of this VTEP."""
+        own = self._addresses_of(self._vtep)
+        return next((one for one in self._addresses_of(vtep) if vtep != self._vtep and one not in own), None)
+
+    def _neighbours(self, bound: Bound) -> set[str]:
+        return {address for vtep in bound.others if (address := self._neighbour(vtep)) is not None}
+
+    def _neighbour_changed(self, vtep: str) -> Iterator[Key]:
+        """Yield the keys that a tunnel address of another VTEP is in."""
+        for bridge, bound in self._bridges.items():
+            if vtep in bound.others:
+                yield "mcast", switch_name(bridge), UNKNOWN_DST
+        for port in self._topology.referrers(vtep, "port", "vtep"):
+            yield from self._keys_behind(port)
+        yield from self._places(self._learned.of(vtep))
+        yield from self._bfd_changed()
+
+    def _heard(self, vtep: str, news: News) -> Iterator[Key]:
+        """Yield the keys that what a switch said bears on; what the topology says of a station goes before that."""
+        if news.readdressed:
+            yield from self._underlay_changed() if vtep == self._vtep else self._neighbour_changed(vtep)
+        yield from self._places(news.places)
+
+    def _places(self, places: Iterable[Place]) -> Iterator[Key]:
+        for switch, mac in places:
+            bound = self._bridges.get(bridge_id(switch))
+            if bound is not None and mac not in bound.macs:
+                yield "ucast", switch, mac
 
     # -- the underlay
 
-    def _tunnel_addresses(self) -> dict[str, str]:
-        """Return the locators of the hosts in the VTEP's zone; never an address of the VTEP itself."""
-        vtep = self._topology.get("vtep", self._vtep)
-        zone = self._topology.get("tunnel-zone", vtep.tunnel_zone) if vtep and vtep.tunnel_zone else None
-        if zone is None:
-            return {}
-        members = ((member.host, member.address) for member in zone.members)
-        return {host: address for host, address in members if _is_locator(address) and address not in vtep.tunnel_ips}
-
-    def _flooding_proxy(self) -> str | None:
-        """Return the address of the host with the greatest weight above 0; of equals, that with the lowest id."""
-        hosts: Iterator[Host] = (self._topology.get("host", host) for host in self._addresses)
-        weights = [(-host.flooding_proxy_weight, host.id) for host in hosts if host.flooding_proxy_weight > 0]
-        return self._addresses[min(weights)[1]] if weights else None
-
     def _underlay_changed(self) -> Iterator[Key]:
-        before, self._addresses = self._addresses, self._tunnel_addresses()
-        for host in before.keys() | self._addresses.keys():
-            if before.get(host) != self._addresses.get(host):
+        before, self._underlay = self._underlay, underlay(self._topology, self._learned, self._vtep)
+        after = self._underlay
+        for host in before.hosts.keys() | after.hosts.keys():
+            if before.hosts.get(host) != after.hosts.get(host):
                 for port in self._topology.referrers(host, "port", "host"):
                     yield from self._keys_behind(port)
-        proxy, self._proxy = self._proxy, self._flooding_proxy()
-        if proxy != self._proxy:
+        if before != after:
             yield from (("mcast", switch_name(bridge), UNKNOWN_DST) for bridge in self._bridges)
+        if before.source_node != after.source_node:
+            yield from (("replication", switch_name(bridge)) for bridge in self._bridges)
+        yield from self._bfd_changed()
+
+    def _bfd_changed(self) -> Iterator[Key]:
+        """Watch every host of the zone and every VTEP that shares a bridge, as long as there is any bridge."""
+        before, local = self._watched, self._underlay.local
+        remotes: set[str] = set()
+        if self._underlay.bfd and local and self._bridges:
+            remotes = {
+                *self._underlay.hosts.values(),
+                *(a for b in self._bridges.values() for a in self._neighbours(b)),
+            }
+        self._watched = dict.fromkeys(remotes, local or "")
+        yield from (("bfd", one) for one in {*before, *remotes} if before.get(one) != self._watched.get(one))
 
     # -- what a change touches
 
     def _vtep_changed(self, old: Vtep | None, new: Vtep | None) -> Iterable[Key]:
-        return self._underlay_changed() if self._vtep in _ids(old, new) else ()
+        if self._vtep in _ids(old, new):
+            return self._underlay_changed()
+        if old is not None and new is not None and old.tunnel_ips != new.tunnel_ips:
+            return self._neighbour_changed(new.id)
+        return ()
 
     def _zone_changed(self, old: TunnelZone | None, new: TunnelZone | None) -> Iterable[Key]:
         vtep = self._topology.get("vtep", self._vtep)
@@ -153,67 +238,91 @@ class VtepProjection:
     def _host_changed(self, old: Host | None, new: Host | None) -> Iterable[Key]:
         if old is None or new is None or old.flooding_proxy_weight == new.flooding_proxy_weight:
             return ()
-        return self._underlay_changed() if new.id in self._addresses else ()
+        return self._underlay_changed() if new.id in self._underlay.hosts else ()
 
     def _bridge_changed(self, old: Bridge | None, new: Bridge | None) -> Iterable[Key]:
         return [("switch", switch_name(bridge)) for bridge in _ids(old, new) if bridge in self._bridges]
 
-    def _port_changed(self, old: Port | None, new: Port | None) -> Iterable[Key]:
-        return self._keys_behind(new) if old and new and old.host != new.host else ()
+    def _port_changed(self, old: Port | None, new: Port | None) -> Iterator[Key]:
+        if old and new and (old.bridge, old.host, old.vtep) == (new.bridge, new.host, new.vtep):
+            return
+        for bridge in {port.bridge or "" for port in (old, new) if port is not None} & self._bridges.keys():
+            before, after = (port if port is not None and port.bridge == bridge else None for port in (old, new))
+            if self._bridges[bridge].move_port(before, after):
+                yield "mcast", switch_name(bridge), UNKNOWN_DST
+        if new is not None:
+            yield from self._keys_behind(new)
 
     def _mac_changed(self, old: MacEntry | None, new: MacEntry | None) -> Iterator[Key]:
         if old and old.vlan == 0 and old.bridge in self._bridges:
-            _forget(self._bridges[old.bridge].macs, old.mac, old.id)
+            forget(self._bridges[old.bridge].macs, old.mac, old.id)
             yield "ucast", switch_name(old.bridge), old.mac
         if new and new.vlan == 0 and new.bridge in self._bridges:
-            _note(self._bridges[new.bridge].macs, new.mac, new.id)
+            note(self._bridges[new.bridge].macs, new.mac, new.id)
             yield "ucast", switch_name(new.bridge), new.mac
 
     def _arp_changed(self, old: ArpEntry | None, new: ArpEntry | None) -> Iterator[Key]:
         if old and old.bridge in self._bridges:
-            _forget(self._bridges[old.bridge].ips, old.mac, old.id)
+            forget(self._bridges[old.bridge].ips, old.mac, old.id)
             yield "ucast", switch_name(old.bridge), old.mac
         if new and new.bridge in self._bridges:
-            _note(self._bridges[new.bridge].ips, new.mac, new.id, new.ip)
+            note(self._bridges[new.bridge].ips, new.mac, new.id, new.ip)
             yield "ucast", switch_name(new.bridge), new.mac
 
     def _binding_changed(self, old: VtepBinding | None, new: VtepBinding | None) -> Iterator[Key]:
-        if old is not None and old.vtep == self._vtep:
-            yield from self._unbind(old)
-        if new is not None and new.vtep == self._vtep:
-            yield from self._bind(new)
+        for binding, change in ((old, self._unbind), (new, self._bind)):
+            if binding is not None and binding.vtep == self._vtep:
+                yield from change(binding)
+        for binding, change in ((old, self._leave), (new, self._join)):
+            if binding is not None and binding.vtep != self._vtep and binding.bridge in self._bridges:
+                yield from change(binding)
+
+    def _join(self, binding: VtepBinding) -> Iterator[Key]:
+        """Note that another VTEP has one of our bridges as well."""
+        others = self._bridges[binding.bridge].others
+        comes = binding.vtep not in others
+        note(others, binding.vtep, binding.id)
+        if comes:
+            yield from self._company(binding)
+
+    def _leave(self, binding: VtepBinding) -> Iterator[Key]:
+        others = self._bridges[binding.bridge].others
+        forget(others, binding.vtep, binding.id)
+        if binding.vtep not in others:
+            yield from self._company(binding)
+
+    def _company(self, binding: VtepBinding) -> Iterator[Key]:
+        """Yield the keys that depend on whether a VTEP shares a bridge with ours."""
+        name = switch_name(binding.bridge)
+        yield "mcast", name, UNKNOWN_DST
+        yield from (("ucast", name, mac) for mac in self._learned.macs(name))
+        yield from self._bfd_changed()
 
     def _bind(self, binding: VtepBinding) -> Iterator[Key]:
-        _note(self._bindings, (binding.physical_port, binding.vlan), binding.id)
+        note(self._bindings, (binding.physical_port, binding.vlan), binding.id)
         yield "binding", binding.physical_port, binding.vlan
         if binding.bridge not in self._bridges:
-            self._bridges[binding.bridge] = self._bound(binding.bridge)
+            self._bridges[binding.bridge] = Bound(self._topology, binding.bridge, self._vtep)
             yield from self._keys_of(binding.bridge)
+            yield from self._bfd_changed()
         self._bridges[binding.bridge].bindings.add(binding.id)
 
     def _unbind(self, binding: VtepBinding) -> Iterator[Key]:
-        _forget(self._bindings, (binding.physical_port, binding.vlan), binding.id)
+        forget(self._bindings, (binding.physical_port, binding.vlan), binding.id)
         yield "binding", binding.physical_port, binding.vlan
         bound = self._bridges[binding.bridge]
         bound.bindings.discard(binding.id)
         if not bound.bindings:
             yield from self._keys_of(binding.bridge)
             del self._bridges[binding.bridge]
-
-    def _bound(self, bridge: str) -> _Bound:
-        bound = _Bound()
-        for entry, _ in self._topology.referring(bridge):
-            if isinstance(entry, MacEntry) and entry.vlan == 0:
-                _note(bound.macs, entry.mac, entry.id)
-            elif isinstance(entry, ArpEntry):
-                _note(bound.ips, entry.mac, entry.id, entry.ip)
-        return bound
+            yield from self._bfd_changed()
 
     def _keys_of(self, bridge: str) -> Iterator[Key]:
         name = switch_name(bridge)
         yield "switch", name
+        yield "replication", name
         yield "mcast", name, UNKNOWN_DST
-        yield from (("ucast", name, mac) for mac in self._bridges[bridge].macs)
+        yield from (("ucast", name, mac) for mac in {*self._bridges[bridge].macs, *self._learned.macs(name)})
 
     def _keys_behind(self, port: Port) -> Iterator[Key]:
         for entry in self._topology.referrers(port.id, "mac-entry", "port"):
@@ -223,24 +332,3 @@ class VtepProjection:
 
 def _ids(*entities: Entity | None) -> set[str]:
     return {entity.id for entity in entities if entity is not None}
-
-
-def _note(index: dict[Any, dict[str, str]], key: Any, entry: str, value: str = "") -> None:
-    index.setdefault(key, {})[entry] = value
-
-
-def _forget(index: dict[Any, dict[str, str]], key: Any, entry: str) -> None:
-    entries = index.get(key, {})
-    entries.pop(entry, None)
-    if not entries:
-        index.pop(key, None)
-
-
-def _is_locator(address: str) -> bool:
-    """Physical_Locator knows one encapsulation: VXLAN over IPv4."""
-    return ":" not in address
-
-
-def _numerically(address: str) -> tuple[int, int]:
-    ip = ipaddress.ip_address(address)
-    return ip.version, int(ip)

@@ -1,15 +1,16 @@
 """Which VTEPs there are: what to start, move or stop as they come, change their address and go. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
+from midonet.events.commit import Event
 from midonet.events.evolve import Change
 from midonet.events.model.underlay import Vtep
 from midonet.events.topology import Topology
 
-__all__ = ["Fleet", "Step"]
+__all__ = ["Fleet", "Retired", "Step"]
 
 Action = Literal["stop", "restart", "start"]
 
@@ -18,8 +19,8 @@ class Step(Struct, frozen=True):
     """One thing to do about the projection of one VTEP.
 
     `start`: begin to keep the database at `host`:`port`. `restart`: it is now there; leave the old place alone, it may
-    be the same switch. `stop`: the VTEP was deleted: `VtepTarget.clear` what is at the old place if it can be
-    reached, and close. Stopping a service is not a step: it removes nothing.
+    be the same switch. `stop`: the VTEP was deleted: close, and `VtepTarget.clear` what is at the old place as soon
+    as it can be reached. Stopping a service is not a step: it removes nothing.
     """
 
     action: Action
@@ -61,3 +62,28 @@ class Fleet:
                 yield Step("stop", vtep, *old)
             elif address is not None and address != old:
                 yield Step("start" if old is None else "restart", vtep, *address)
+
+
+class Retired:
+    """Addresses of VTEPs that were deleted, as their events tell: their rows may still be there.
+
+    Nobody else remembers a switch that was deleted while it, or the cluster, was away.
+    """
+
+    def __init__(self) -> None:
+        self._deleted: set[tuple[str, int]] = set()
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Take note of the events of one commit."""
+        for event in events:
+            if event.type == "vtep.deleted":
+                self._deleted.add(_address_in(event.data))
+
+    def addresses(self, topology: Topology) -> set[tuple[str, int]]:
+        """Return where no VTEP of the topology is now."""
+        present = {(vtep.management_ip, vtep.management_port) for vtep in topology.all("vtep").values()}
+        return self._deleted - present
+
+
+def _address_in(data: Mapping[str, object]) -> tuple[str, int]:
+    return str(data["management_ip"]), int(str(data["management_port"]))

@@ -11,9 +11,12 @@ from typing import NamedTuple
 from midonet.events.errors import Misconfigured, Rejected, Unavailable
 from midonet.projections.ovsdb import PROBE_SECONDS, Client, check_schema, decode_map
 from midonet.projections.port import Checkpoint, Fenced, Unfit
-from midonet.projections.vtep.actual import COLUMNS, Actual, parse_checkpoint
+from midonet.projections.vtep.actual import COLUMNS, OPTIONAL, Actual, parse_checkpoint
+from midonet.projections.vtep.connection import Connection, Line
+from midonet.projections.vtep.learned import Heard, Held
 from midonet.projections.vtep.names import DATABASE, Key, Value
-from midonet.projections.vtep.transaction import LOCAL_MAC_TABLES, Delta, Operation, Transaction, batches
+from midonet.projections.vtep.reports import SwitchReport
+from midonet.projections.vtep.transaction import Delta, Operation, Transaction, batches
 from midonet.projections.vtep.watch import Watch
 
 __all__ = ["VtepTarget", "read_checkpoint", "read_rows"]
@@ -24,7 +27,13 @@ BATCH_ROWS = 500
 _REQUIRED: Mapping[str, Sequence[str]] = {
     **COLUMNS,
     "Physical_Locator": (*COLUMNS["Physical_Locator"], "encapsulation_type"),
-    **dict.fromkeys(LOCAL_MAC_TABLES, ("logical_switch",)),
+    "Mcast_Macs_Local": ("logical_switch",),
+}
+
+
+_WANTING = {
+    "binding": "the switch has no physical port {} (yet)",
+    "bfd": "the switch has no tunnel to {} that is free: it says nothing of itself, or somebody else watches that one",
 }
 
 
@@ -46,11 +55,24 @@ class VtepTarget:
         self._probe = probe
         self._batch = batch
         self._wake: Callable[[], None] = lambda: None
+        self._hear: Callable[[Heard | None], None] = lambda _: None
+        self._tick: Callable[[], int] = lambda: 0
         self._session: _Session | None = None
+        self._line = Line()
+        self.refused: set[Key] = set()
+        """Keys for which `Unfit` was raised: worth another try when whoever stands in the way may have gone."""
 
     def on_change(self, wake: Callable[[], None]) -> None:
         """Call `wake` on drift, when a port appears that a binding waits for, and when the connection is lost."""
         self._wake = wake
+
+    def on_report(self, hear: Callable[[Heard | None], None], tick: Callable[[], int]) -> None:
+        """Call `hear` from now on with what the switch says of itself, and with None when it cannot be read any more.
+
+        It may be called by any thread and must not block. `tick` is the clock of `Held.order`.
+        """
+        self._hear = hear
+        self._tick = tick
 
     def load(self) -> tuple[Checkpoint, Mapping[Key, Value]]:
         """Connect if needed; return the checkpoint and all that is ours there.
@@ -68,6 +90,10 @@ class VtepTarget:
         if claim:
             self._transact(client, claim)
         return watch.load()
+
+    def peek(self) -> Checkpoint:
+        """Return the checkpoint as the connection knows it, position 0 if there is none."""
+        return self._connected().watch.checkpoint() or Checkpoint()
 
     def write(self, delta: Mapping[Key, Value | None], checkpoint: Checkpoint) -> None:
         """Write values (None: remove) and the checkpoint; a large delta in several transactions, checkpoint last.
@@ -91,10 +117,30 @@ class VtepTarget:
         return self._session.watch.drift() if self._session is not None else {}
 
     def waiting(self) -> dict[Key, str]:
-        """Return the bindings that could not be written yet, and why in words."""
+        """Return the bindings and tunnels that could not be written yet, and why in words."""
         session = self._session  # others may ask while the session is replaced
         keys = session.watch.waiting() if session is not None else ()
-        return {key: f"the switch has no physical port {key[1]} (yet)" for key in keys}
+        return {key: _WANTING[key[0]].format(key[1]) for key in keys}
+
+    def held(self, key: Key) -> Held | None:
+        """Return what the switch is known to hold under a key, if anything is."""
+        session = self._session
+        return session.watch.held(key) if session is not None else None
+
+    def held_stations(self) -> list[Key]:
+        """Return the keys of all stations that the switch is known to hold."""
+        session = self._session
+        return session.watch.held_stations() if session is not None else []
+
+    @property
+    def connection(self) -> Connection:
+        """How the connection stands."""
+        return self._line.connection
+
+    def report(self) -> SwitchReport | None:
+        """Return what the switch says of itself, if it is connected."""
+        session = self._session
+        return session.watch.report() if session is not None and session.client.alive else None
 
     def close(self) -> None:
         """Close the connection; every row stays."""
@@ -103,15 +149,32 @@ class VtepTarget:
             self._session = None
 
     def _connect(self) -> _Session:
-        client = Client((self._host, self._port), probe=self._probe, on_lost=self._woken)
-        watch = Watch(Actual(self._host), self._woken)
         try:
-            check_schema(client, DATABASE, _REQUIRED)
-            client.monitor(DATABASE, COLUMNS, watch.update)
+            session = self._dial()
+        except Misconfigured as error:
+            self._line.becomes("not-a-vtep", error.message)
+            raise
+        except Unavailable as error:
+            self._line.becomes("unreachable", error.message)
+            raise
+        self._line.becomes("connected")
+        return session
+
+    def _dial(self) -> _Session:
+        client = Client((self._host, self._port), probe=self._probe, on_lost=self._lost)
+        watch = Watch(Actual(self._host), self._woken, self._hear, self._tick)
+        try:
+            columns = check_schema(client, DATABASE, _REQUIRED, OPTIONAL)
+            client.monitor(DATABASE, _monitored(columns), watch.update)
         except BaseException:
             client.close()
             raise
         return _Session(client, watch)
+
+    def _lost(self, trouble: str) -> None:
+        self._line.becomes("unreachable", trouble)
+        self._hear(None)
+        self._wake()
 
     def _woken(self) -> None:
         self._wake()
@@ -138,6 +201,7 @@ class VtepTarget:
         except Unavailable as error:
             for uuid, key in transaction.removed.items():
                 if uuid in error.message:  # "cannot delete Logical_Switch row … because of 1 remaining reference(s)"
+                    self.refused.add(key)
                     raise Unfit(key, error.message) from None
             raise
         watch.settle(transaction)
@@ -167,8 +231,17 @@ def read_rows(host: str, port: int) -> dict[Key, Value]:
     """
     actual = Actual(host)
     with _reading(host, port) as client:
-        client.monitor(DATABASE, COLUMNS, actual.apply)
+        columns = check_schema(client, DATABASE, _REQUIRED, OPTIONAL)
+        client.monitor(DATABASE, _monitored(columns), actual.apply)
     return dict(actual.items())
+
+
+def _monitored(columns: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return of the columns that a switch has those that are followed."""
+    wanted = {table: {*COLUMNS.get(table, ()), *OPTIONAL.get(table, ())} for table in columns}
+    return {
+        table: [name for name in names if name in wanted[table]] for table, names in columns.items() if wanted[table]
+    }
 
 
 @contextmanager

@@ -10,14 +10,14 @@ from typing import Any
 from midonet.projections.ovsdb import encode_map, encode_set, named, ref
 from midonet.projections.port import Checkpoint, Fenced
 from midonet.projections.vtep.actual import Actual
-from midonet.projections.vtep.names import HASH, POSITION, Key, Value
+from midonet.projections.vtep.names import HASH, MARK, POSITION, Key, Value
 
 __all__ = ["LOCAL_MAC_TABLES", "Delta", "Operation", "Transaction", "batches", "claim"]
 
 Delta = Mapping[Key, Value | None]
 Operation = dict[str, Any]
 
-_ORDER = {"switch": 1, "mcast": 2, "binding": 3, "ucast": 4}
+_ORDER = {"switch": 1, "replication": 2, "mcast": 3, "binding": 4, "ucast": 5, "bfd": 6}
 _MAC_TABLES = {"ucast": "Ucast_Macs_Remote", "mcast": "Mcast_Macs_Remote"}
 LOCAL_MAC_TABLES = ("Ucast_Macs_Local", "Mcast_Macs_Local")
 
@@ -58,7 +58,7 @@ class Transaction:
         """The checkpoint that will be there afterwards."""
         self.operations: list[Operation] = [_expect(actual.root, checkpoint)]
         self.waiting: set[Key] = set()
-        """Bindings that could not be written, because the switch has no such port."""
+        """Bindings that could not be written for want of the port, tunnels that somebody else watches."""
         self.removed: dict[str, Key] = {}
         """Switches that go, by UUID: a foreign row that refers to one of them makes the whole transaction fail."""
         self._actual = actual
@@ -82,15 +82,17 @@ class Transaction:
         self.operations.append(operation)
 
     def _remove(self, key: Key) -> None:
-        match key:
-            case ("switch", _):
-                for uuid in self._actual.rows(key):
+        for uuid in self._actual.rows(key):
+            match key:
+                case ("switch", _):
                     self._remove_switch(key, uuid)
-            case ("binding", _, vlan):
-                for port in self._actual.rows(key):
-                    self._unbind(port, vlan, self._actual.bound(port, vlan))
-            case (kind, _, _):
-                for uuid in self._actual.rows(key):
+                case ("replication", _):
+                    self._update("Logical_Switch", ref(uuid), {"replication_mode": encode_set(())})
+                case ("binding", _, vlan):
+                    self._unbind(uuid, vlan, self._actual.bound(uuid, vlan))
+                case ("bfd", _):
+                    self._unwatch(uuid)
+                case (kind, _, _):
                     self._do(_delete(_MAC_TABLES[kind], "_uuid", uuid))
 
     def _remove_switch(self, key: Key, uuid: str) -> None:
@@ -105,8 +107,42 @@ class Transaction:
     def _unbind(self, port: str, vlan: int, switch: str) -> None:
         self._do(_mutate("Physical_Port", port, "vlan_bindings", ("delete", encode_map({vlan: ref(switch)}))))
 
+    def _unwatch(self, tunnel: str) -> None:
+        """Remove a tunnel that is ours, or our BFD parameters from one that the switch made."""
+        if self._actual.is_whole(tunnel) and self._actual.hardware is not None:
+            gone = ("delete", encode_set((ref(tunnel),)))
+            self._do(_mutate("Physical_Switch", self._actual.hardware, "tunnels", gone))
+        else:
+            self._do(_mutate("Tunnel", tunnel, "bfd_params", ("delete", encode_set(("enable", MARK)))))
+
+    def _watch(self, key: Key, local: str, remote: str) -> None:
+        """Enable BFD between two addresses, on the switch's own tunnel if it has one."""
+        present, switch = self._actual.rows(key), self._actual.hardware
+        if present and self._actual.value(key) == f"{local} (off)":
+            self._enable(present[0], "row" if self._actual.is_whole(present[0]) else "params")
+            return
+        for tunnel in present:
+            self._unwatch(tunnel)
+        free, watched = self._actual.tunnel(local, remote) or (None, False)
+        if switch is None or watched:
+            self.waiting.add(key)
+        elif free is not None:
+            self._enable(free, "params")
+        else:
+            row = {"local": self._locator(local), "remote": self._locator(remote), "bfd_params": _enabled("row")}
+            new = ("insert", encode_set((self._insert("Tunnel", row),)))
+            self._do(_mutate("Physical_Switch", switch, "tunnels", new))
+
+    def _enable(self, tunnel: str, mark: str) -> None:
+        steps = ("delete", encode_set(("enable", MARK))), ("insert", _enabled(mark))
+        self._do(_mutate("Tunnel", tunnel, "bfd_params", *steps))
+
     def _put(self, key: Key, value: Any) -> None:
         match key:
+            case ("replication", name):
+                self._update("Logical_Switch", self._switch(name), {"replication_mode": value})
+            case ("bfd", remote):
+                self._watch(key, value, remote)
             case ("switch", name):
                 self._switches[name] = self._write("Logical_Switch", key, {"name": name, "tunnel_key": value})
             case ("binding", port, vlan):
@@ -124,7 +160,7 @@ class Transaction:
         there = self._actual.rows(key)
         if not there:
             return self._insert(table, row)
-        self._do({"op": "update", "table": table, "where": _is("_uuid", there[0]), "row": row})
+        self._update(table, ref(there[0]), row)
         for uuid in there[1:]:
             self._do(_delete(table, "_uuid", uuid))
         return ref(there[0])
@@ -159,6 +195,9 @@ class Transaction:
         locators = [self._locator(address) for address in addresses]
         return self._insert("Physical_Locator_Set", {"locators": encode_set(locators)})
 
+    def _update(self, table: str, row: list[str], columns: Mapping[str, Any]) -> None:
+        self._do({"op": "update", "table": table, "where": [["_uuid", "==", row]], "row": columns})
+
     def _insert(self, table: str, row: Mapping[str, Any]) -> list[str]:
         name = f"row{len(self.operations)}"
         self._do({"op": "insert", "table": table, "row": row, "uuid-name": name})
@@ -167,6 +206,10 @@ class Transaction:
 
 def _config(checkpoint: Checkpoint) -> dict[str, str]:
     return {POSITION: str(checkpoint.position), HASH: checkpoint.hash}
+
+
+def _enabled(mark: str) -> list[Any]:
+    return encode_map({"enable": "true", MARK: mark})
 
 
 def _expect(root: str, checkpoint: Checkpoint) -> Operation:

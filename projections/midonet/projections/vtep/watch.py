@@ -10,24 +10,39 @@ from typing import Any
 
 from midonet.projections.port import Checkpoint
 from midonet.projections.vtep.actual import Actual
+from midonet.projections.vtep.learned import Heard, Held
 from midonet.projections.vtep.names import Key, Value
+from midonet.projections.vtep.reports import SwitchReport
 from midonet.projections.vtep.transaction import Delta, Operation, Transaction, claim
 
 __all__ = ["Watch"]
 
 
 class Watch:
-    """The actual state of one connection and what we expect of it; `wake` is called while they differ."""
+    """The actual state of one connection and what we expect of it.
 
-    def __init__(self, actual: Actual, wake: Callable[[], None]) -> None:
+    `wake` is called while they differ, `hear` when the switch said something of itself; both without any lock.
+    """
+
+    def __init__(
+        self,
+        actual: Actual,
+        wake: Callable[[], None],
+        hear: Callable[[Heard], None] = lambda _: None,
+        tick: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._actual = actual
         self._wake = wake
+        self._hear = hear
         self._lock = threading.Lock()
         self._checkpoint: Checkpoint | None = None
         self._expected: dict[Key, Value] = {}
         self._waiting: dict[Key, Value] = {}
         self._unchecked: set[Key] = set()
         self._drift: set[Key] = set()
+        self._news: dict[Key, int] = {}
+        self._tick = tick
+        self._loaded = False
         self._settled = False
 
     def update(self, updates: Mapping[str, Mapping[str, Any]]) -> None:
@@ -35,11 +50,19 @@ class Watch:
         with self._lock:
             touched = self._actual.apply(updates)
             self._unchecked |= touched.keys
-            if touched.ports:
+            if touched.hardware:
                 self._unchecked.update(self._waiting)
             drifted = self._settled and self._check()
+            heard = self._actual.reports.heard(self._actual.hardware)
         if drifted:
             self._wake()
+        if heard is not None:
+            self._hear(heard)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return the checkpoint that is there."""
+        with self._lock:
+            return self._actual.checkpoint
 
     def claim(self) -> list[Operation]:
         """Return the operations that give the database a checkpoint, if it has none."""
@@ -47,12 +70,15 @@ class Watch:
             return claim(self._actual) if self._actual.checkpoint is None else []
 
     def load(self) -> tuple[Checkpoint, dict[Key, Value]]:
-        """Expect what is there, and return it; a binding counts as there as long as it waits for its port."""
+        """Expect what is there, and return it; what waits for its port or tunnel counts as there."""
         with self._lock:
             self._checkpoint = self._actual.checkpoint
-            self._waiting = {key: value for key, value in self._waiting.items() if not self._actual.ports(str(key[1]))}
+            self._waiting = {key: value for key, value in self._waiting.items() if not self._actual.takes(key, value)}
             for key in self._unchecked | self._drift:
                 _put(self._expected, key, self._actual.value(key))
+            if self._loaded:
+                self._news.update(dict.fromkeys(self._unchecked | self._drift, self._tick()))
+            self._loaded = True
             self._unchecked.clear()
             self._drift.clear()
             self._settled = True
@@ -69,6 +95,7 @@ class Watch:
         with self._lock:
             for key, value in transaction.delta.items():
                 self._expect(key, value, waiting=key in transaction.waiting)
+                self._news.pop(key, None)
             self._checkpoint = transaction.checkpoint
             self._settled = True
             drifted = self._check()
@@ -76,9 +103,24 @@ class Watch:
             self._wake()
 
     def waiting(self) -> list[Key]:
-        """Return the bindings that wait for their ports."""
+        """Return what waits for its port or tunnel."""
         with self._lock:
             return list(self._waiting)
+
+    def held(self, key: Key) -> Held | None:
+        """Return what is known to be there under a key; takes no lock, so it may be of a moment ago."""
+        value = self._expected.get(key)
+        return Held(value, self._news.get(key, 0)) if value is not None else None
+
+    def held_stations(self) -> list[Key]:
+        """Return the keys of all stations that are there."""
+        with self._lock:
+            return [key for key in self._expected if key[0] == "ucast"]
+
+    def report(self) -> SwitchReport:
+        """Return what the switch says of itself."""
+        with self._lock:
+            return self._actual.report()
 
     def drift(self) -> dict[Key, tuple[Value | None, Value | None]]:
         """Return what is not as expected: key → (expected, found)."""
@@ -108,7 +150,7 @@ class Watch:
 
     def _differs(self, key: Key) -> bool:
         if key in self._waiting:
-            return bool(self._actual.ports(str(key[1])))
+            return self._actual.takes(key, self._waiting[key])
         return self._actual.value(key) != self._expected.get(key)
 
 

@@ -21,7 +21,7 @@ from kazoo.protocol.serialization import Watch
 from kazoo.protocol.states import EVENT_TYPE_MAP, WatchedEvent
 
 from midonet.events.errors import Unavailable
-from midonet.projections.zookeeper.requests import AddWatch, MultiRead
+from midonet.projections.zookeeper.requests import AddWatch, MultiRead, NodeRead
 
 __all__ = ["Client"]
 
@@ -45,6 +45,7 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
         self.patience = session_timeout + 2.0
         """Seconds after which a call that was not answered is given up."""
         self.tree_watchers: dict[str, Callable[[WatchedEvent], None]] = {}
+        self.node_watchers: dict[str, Callable[[WatchedEvent], None]] = {}
         self._connection = _Connection(self, self._conn_retry.copy(), logger=_quiet)
 
     def connect(self, timeout: float) -> None:
@@ -71,13 +72,20 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
         self.tree_watchers[path] = callback
         self.result(self._send(AddWatch(path)))
 
+    def watch_node(self, path: str, callback: Callable[[WatchedEvent], None]) -> None:
+        """As `watch_tree`, for `path` alone and the names of its children."""
+        self.node_watchers[path] = callback
+        self.result(self._send(AddWatch(path, recursive=False)))
+
     def read_many(self, paths: Sequence[str]) -> dict[str, bytes]:
-        """Return the data of those nodes that exist."""
+        """Return the data of those nodes that exist and may be read."""
+        return {path: node.data for path, node in self.look_at(paths) if node.data is not None}
+
+    def look_at(self, paths: Sequence[str]) -> Iterator[tuple[str, NodeRead]]:
+        """Yield what each of many nodes holds."""
         chunks = (paths[start : start + _NODES_PER_READ] for start in range(0, len(paths), _NODES_PER_READ))
-        found: dict[str, bytes] = {}
-        for chunk, data in self.pipelined((chunk, self._send(MultiRead(chunk))) for chunk in chunks):
-            found.update((path, value) for path, value in zip(chunk, data, strict=True) if value is not None)
-        return found
+        for chunk, nodes in self.pipelined((chunk, self._send(MultiRead(chunk))) for chunk in chunks):
+            yield from zip(chunk, nodes, strict=True)
 
     def pipelined(self, requests: Iterable[tuple[T, Any]]) -> Iterator[tuple[T, Any]]:
         """Yield what was asked with its result, in order, while some more of the (lazy) requests are under way."""
@@ -119,4 +127,6 @@ class _Connection(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no ty
         for root, callback in list(self.client.tree_watchers.items()):
             if watch.path == root or watch.path.startswith(root + "/"):
                 callback(event)
+        if watch.path in self.client.node_watchers:
+            self.client.node_watchers[watch.path](event)
         super()._read_watch_event(buffer, offset)

@@ -16,6 +16,9 @@ _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _DOCUMENT = re.compile(f"(?:models/(?:{'|'.join(KINDS)})/{_UUID}(?:-[0-9a-f]+)?|hosts/{_UUID})")
 
 
+_GENERATION = re.compile("(?!\\.{1,2}$)[0-9A-Za-z._-]{1,64}")
+
+
 def is_document(key: str) -> bool:
     """Return whether a path below a generation is named like a document; anything else is foreign."""
     return _DOCUMENT.fullmatch(key) is not None
@@ -28,9 +31,10 @@ class _Pointer(msgspec.Struct):
 def decode_generation(data: bytes) -> str | None:
     """Return the live generation that the pointer names; None if it names none."""
     try:
-        return msgspec.json.decode(data, type=_Pointer).generation
+        generation = msgspec.json.decode(data, type=_Pointer).generation
     except msgspec.DecodeError:
         return None
+    return generation if _GENERATION.fullmatch(generation) else None
 
 
 def decode_checkpoint(data: bytes) -> Checkpoint:

@@ -6,30 +6,43 @@ Source: `zookeeper.jute` and `MultiOperationRecord`/`MultiResponse` of ZooKeeper
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
-from kazoo.exceptions import EXCEPTIONS, NoNodeError
+from kazoo.exceptions import EXCEPTIONS, NoAuthError, NoNodeError
 from kazoo.protocol.serialization import GetData, read_buffer, stat_struct, write_string
 
-__all__ = ["AddWatch", "MultiRead"]
+__all__ = ["AddWatch", "MultiRead", "NodeRead"]
 
-_PERSISTENT_RECURSIVE = struct.pack("!i", 1)
+_PERSISTENT, _RECURSIVE = struct.pack("!i", 0), struct.pack("!i", 1)
 _OPERATION = struct.Struct("!iBi")  # type, whether it was the last, error
 _END = _OPERATION.pack(-1, 1, -1)
 _ERROR = struct.Struct("!i")
 _FAILED = -1
+_ACL_CHANGES = struct.Struct("!i")
+_ACL_CHANGES_AT = 40
+"""Where a node's `Stat` has its `aversion`."""
+
+
+class NodeRead(NamedTuple):
+    """What one node holds."""
+
+    data: bytes | None
+    """None: there is no node, or it may not be read."""
+    guarded: bool = False
+    """Whether its access control list was changed since it was made."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddWatch:
-    """Watch a path and all below it until the connection ends; answered by nothing."""
+    """Watch a path, or also all below it, until the connection ends; answered by nothing."""
 
     type: ClassVar[int] = 106
     path: str
+    recursive: bool = True
 
     def serialize(self) -> bytes:
         """Return the request's body."""
-        return bytes(write_string(self.path) + _PERSISTENT_RECURSIVE)
+        return bytes(write_string(self.path) + (_RECURSIVE if self.recursive else _PERSISTENT))
 
     @staticmethod
     def deserialize(_body: bytes, _offset: int) -> bool:
@@ -39,7 +52,7 @@ class AddWatch:
 
 @dataclass(frozen=True, slots=True)
 class MultiRead:
-    """Read many nodes; answered by their data in the same order, None where there is no node."""
+    """Read many nodes; answered by what they hold, in the same order."""
 
     type: ClassVar[int] = 22
     paths: Sequence[str]
@@ -50,12 +63,12 @@ class MultiRead:
         return b"".join(operation + GetData(path, None).serialize() for path in self.paths) + _END
 
     @classmethod
-    def deserialize(cls, body: bytes, offset: int) -> list[bytes | None]:
+    def deserialize(cls, body: bytes, offset: int) -> list[NodeRead]:
         """Return what was read; raise what kept a node from being read."""
         return list(cls._results(body, offset))
 
     @staticmethod
-    def _results(body: Any, offset: int) -> Iterator[bytes | None]:
+    def _results(body: Any, offset: int) -> Iterator[NodeRead]:
         while True:
             kind, last, _ = _OPERATION.unpack_from(body, offset)
             offset += _OPERATION.size
@@ -64,10 +77,11 @@ class MultiRead:
             if kind == _FAILED:
                 (error,) = _ERROR.unpack_from(body, offset)
                 offset += _ERROR.size
-                if error != NoNodeError.code:
+                if error not in (NoNodeError.code, NoAuthError.code):
                     raise EXCEPTIONS[error]
-                yield None
+                yield NodeRead(None, guarded=error == NoAuthError.code)
             else:
                 data, offset = read_buffer(body, offset)
+                (changes,) = _ACL_CHANGES.unpack_from(body, offset + _ACL_CHANGES_AT)
                 offset += stat_struct.size
-                yield data
+                yield NodeRead(data or b"", guarded=changes > 0)

@@ -11,47 +11,79 @@ from typing import Any
 from kazoo.exceptions import (
     BadVersionError,
     KazooException,
+    NoAuthError,
     NodeExistsError,
     NoNodeError,
     NotEmptyError,
     RolledBackError,
     RuntimeInconsistency,
 )
-from kazoo.protocol.states import KazooState, WatchedEvent
+from kazoo.protocol.states import EventType, KazooState, WatchedEvent
+from kazoo.security import OPEN_ACL_UNSAFE
 
 from midonet.events.commit import canonical
+from midonet.events.errors import Unavailable
 from midonet.projections.nsdb.view import LIVE, view_base
-from midonet.projections.port import Checkpoint, Fenced, Unfit
+from midonet.projections.port import Checkpoint, Fenced, Mended, Unfit
 from midonet.projections.zookeeper.batches import Write, batches, in_order
 from midonet.projections.zookeeper.client import Client
-from midonet.projections.zookeeper.layout import DIRECTORIES, decode_checkpoint, decode_generation, is_document
+from midonet.projections.zookeeper.layout import DIRECTORIES, decode_checkpoint, is_document
+from midonet.projections.zookeeper.pointer import Pointer
 
 __all__ = ["ZooKeeperTarget"]
 
 _CHECKPOINT = "checkpoint"
 _CONNECT_SECONDS = 3.0
+_GUARDED = b"(its access control list was changed)"
+"""What a document counts as to which somebody else gave an access control list: nobody may be able to read it."""
 
 
 class ZooKeeperTarget:
-    """One generation of the view below `root`, on the servers `hosts` (`HOST:PORT,…`).
+    """One generation of the view below `root`, on the servers `hosts` (`HOST:PORT,…`): the live one unless given.
 
     Keys are paths below the generation. `session_timeout` (seconds) bounds how long a server that hangs goes
-    unnoticed.
+    unnoticed. `written` is told how many values of a large change have gone through.
     """
 
     def __init__(
-        self, hosts: str, root: str = "/midonet", generation: str = LIVE, *, session_timeout: float = 6.0
+        self,
+        hosts: str,
+        root: str = "/midonet",
+        generation: str | None = None,
+        *,
+        session_timeout: float = 6.0,
+        written: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._root = root
-        self._generation = generation
-        self._base = view_base(root, generation)
         self._client = Client(hosts, session_timeout)
         self._client.add_listener(self._connection_changed)
+        self._mended: list[Mended] = []
+        self._pointer = Pointer(self._client, root, self._mended.append) if generation is None else None
+        self._generation = generation
+        self._tell = written
         self._wake: Callable[[], None] = lambda: None
         self._present: set[str] = set()
+        self._guarded: set[str] = set()
+        self._blocked: set[str] = set()
         self._version = 0
         self._expected: dict[str, int] = {}
         self._touched = False
+        self._pointed = False
+
+    @property
+    def generation(self) -> str:
+        """The generation as of the last `load`."""
+        return self._generation or LIVE
+
+    @property
+    def base(self) -> str:
+        """Path of the generation as of the last `load`."""
+        return view_base(self._root, self.generation)
+
+    @property
+    def version(self) -> int:
+        """Version of the checkpoint's node as of the last `load` or `write`."""
+        return self._version
 
     def on_change(self, wake: Callable[[], None]) -> None:
         """Call `wake` whenever somebody else touches the view, or the connection changes."""
@@ -59,7 +91,12 @@ class ZooKeeperTarget:
 
     def drifted(self) -> bool:
         """Return whether somebody else touched the view since it was read, or may have: the watch was lost."""
-        return self._touched
+        return self._touched or self._pointed
+
+    def mended(self) -> list[Mended]:
+        """Return what was done to the pointer and to permissions since the last call, and was put right."""
+        found, self._mended[:] = list(self._mended), []
+        return found
 
     def close(self) -> None:
         """End the session."""
@@ -71,59 +108,106 @@ class ZooKeeperTarget:
         """Return the checkpoint and all documents; makes the nodes around them where they are missing."""
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
+            self._find_live()
             try:
                 return self._read()
             except NoNodeError:
                 self._make_frame()
                 return self._read()
 
+    def peek(self) -> Checkpoint:
+        """Return the checkpoint; position 0 if there is none."""
+        self._client.connect(_CONNECT_SECONDS)
+        with self._client.failures():
+            try:
+                return decode_checkpoint(self._client.result(self._client.get_async(self._path(_CHECKPOINT)))[0])
+            except NoNodeError:
+                return Checkpoint()
+
+    def _find_live(self) -> None:
+        """Follow the pointer to the live generation, or put it right."""
+        if self._pointer is None:
+            return
+        self._client.watch_node(self._pointer.path, self._pointer_seen)
+        live = None
+        while live is None:
+            self._pointed = False
+            live = self._pointer.settle(self._generation)
+        if live != self._generation:
+            self._client.tree_watchers.pop(self.base, None)
+            self._generation = live
+
     def _read(self) -> tuple[Checkpoint, Mapping[str, bytes]]:
         self._expected = {}
         self._touched = False  # before the watch, and that before the first read: nothing falls in between
-        self._client.watch_tree(self._base, self._seen)
         client = self._client
-        data, stat = client.result(client.get_async(self._path(_CHECKPOINT)))
+        client.watch_tree(self.base, self._seen)
+        checkpoint = self._read_checkpoint()
         listings = [(directory, client.get_children_async(self._path(directory))) for directory in DIRECTORIES]
         keys = [f"{directory}/{name}" for directory, names in listings for name in client.result(names)]
         ours = {self._path(key): key for key in keys if is_document(key)}
-        found = {ours[path]: value for path, value in client.read_many(list(ours)).items()}
-        self._version, self._present = stat.version, set(found)
-        return decode_checkpoint(data), found
+        nodes = {ours[path]: node for path, node in client.look_at(list(ours))}
+        self._guarded = {key for key, node in nodes.items() if node.guarded}
+        found = {key: _GUARDED if node.guarded else node.data for key, node in nodes.items()}
+        there = {key: data for key, data in found.items() if data is not None}
+        self._present = set(there)
+        self._blocked.clear()
+        return checkpoint, there
+
+    def _read_checkpoint(self) -> Checkpoint:
+        """Return the checkpoint; one that somebody keeps for himself is made anew."""
+        try:
+            data, stat = self._client.result(self._client.get_async(self._path(_CHECKPOINT)))
+        except NoAuthError:
+            data, self._version, guarded = b"", -1, True
+        else:
+            self._version, guarded = stat.version, stat.aversion > 0
+        checkpoint = decode_checkpoint(data)
+        if guarded:
+            self._make_anew(checkpoint)
+        return checkpoint
+
+    def _make_anew(self, checkpoint: Checkpoint) -> None:
+        transaction = self._client.transaction()
+        transaction.delete(self._path(_CHECKPOINT), self._version)
+        transaction.create(self._path(_CHECKPOINT), canonical(checkpoint))
+        for result in self._client.result(transaction.commit_async()):
+            if isinstance(result, KazooException):
+                raise Fenced("somebody else changed the checkpoint")
+        self._version = 0
+        self._mended.append(Mended(_CHECKPOINT, _GUARDED, canonical(checkpoint)))
 
     def _make_frame(self) -> None:
-        client = self._client
-        client.result(client.ensure_path_async(self._root))
-        pointer, live = f"{self._root}/nsdb", canonical({"generation": self._generation})
-        self._create(pointer, live)
-        if decode_generation(client.result(client.get_async(pointer))[0]) is None:
-            client.result(client.set_async(pointer, live))
         for directory in DIRECTORIES:
-            client.result(client.ensure_path_async(self._path(directory)))
-        self._create(self._path(_CHECKPOINT), canonical(Checkpoint()))
-
-    def _create(self, path: str, data: bytes) -> None:
+            self._client.result(self._client.ensure_path_async(self._path(directory)))
         with suppress(NodeExistsError):
-            self._client.result(self._client.create_async(path, data))
+            checkpoint = canonical(Checkpoint())
+            self._client.result(self._client.create_async(self._path(_CHECKPOINT), checkpoint))
 
     # -- writing
 
     def write(self, delta: Mapping[str, bytes | None], checkpoint: Checkpoint) -> None:
         """Write documents (None: remove) and the checkpoint, in one transaction unless they are too large for one."""
         *first, last = batches(in_order(delta))
-        self._expected = dict.fromkeys([*delta, _CHECKPOINT], 1)
+        self._expected = {key: 2 if key in self._guarded else 1 for key in (*delta, _CHECKPOINT)}
         with self._client.failures():
             for batch, results in self._client.pipelined((batch, self._commit(batch, None)) for batch in first):
                 self._confirm(batch, results)
+                self._tell(len(batch))
             results = self._client.result(self._commit(last, checkpoint))
             self._confirm(last, results)
             self._version = results[-1].version
         self._expected = {}
+        self._tell(len(last))
 
     def _commit(self, batch: Sequence[Write], checkpoint: Checkpoint | None) -> Any:
         """Send one transaction, which ends with the check of the checkpoint or with moving it."""
         transaction = self._client.transaction()
         for key, value in batch:
-            if value is None:
+            if key in self._guarded and value is not None:
+                transaction.delete(self._path(key))
+                transaction.create(self._path(key), value)
+            elif value is None:
                 transaction.delete(self._path(key))
             elif key in self._present:
                 transaction.set_data(self._path(key), value)
@@ -137,22 +221,54 @@ class ZooKeeperTarget:
 
     def _confirm(self, batch: Sequence[Write], results: Sequence[Any]) -> None:
         """Take note of a transaction that went through; raise what made the server refuse it."""
-        keys = [*(key for key, _ in batch), _CHECKPOINT]
-        for key, result in zip(keys, results, strict=True):
+        keys = [key for key, value in batch for _ in range(2 if key in self._guarded and value is not None else 1)]
+        for key, result in zip([*keys, _CHECKPOINT], results, strict=True):
             if isinstance(result, KazooException) and not isinstance(result, RolledBackError | RuntimeInconsistency):
-                raise _refusal(key, result)
+                raise self._refusal(key, result)
+        self._guarded.difference_update(keys)
         self._present.update(key for key, value in batch if value is not None)
         self._present.difference_update(key for key, value in batch if value is None)
+
+    def _refusal(self, key: str, error: Exception) -> Exception:
+        """Return what an operation's failure means for the writer."""
+        match error:
+            case BadVersionError():
+                return Fenced("another writer moved the checkpoint")
+            case NoNodeError() | NodeExistsError():
+                return Fenced(f"somebody else removed or made {key}")
+            case NotEmptyError():
+                self._blocked.add(key)
+                return Unfit(key, "nodes that are not ours are below it")
+            case NoAuthError():
+                return self._locked_out(key)
+            case _:
+                return error
+
+    def _locked_out(self, key: str) -> Exception:
+        """Take an access control list back that somebody changed, if that is still allowed."""
+        folder = self._path(key.rpartition("/")[0] or key)
+        try:
+            self._client.result(self._client.set_acls_async(folder, OPEN_ACL_UNSAFE))
+        except NoAuthError:
+            return Unavailable(
+                f"ZooKeeper does not let us write {self._path(key)}: its access control list was changed"
+            )
+        return Fenced(f"somebody changed the access control list around {key}")
 
     # -- what others do
 
     def _seen(self, event: WatchedEvent) -> None:
         """Tell our own changes from others': ours come before the answer, each exactly once."""
-        key = event.path[len(self._base) + 1 :]
+        key = event.path[len(self.base) + 1 :]
         if self._expected.get(key):
             self._expected[key] -= 1
-        elif key == _CHECKPOINT or is_document(key):
+        elif key == _CHECKPOINT or is_document(key) or key.rpartition("/")[0] in self._blocked:
             self._touch()
+
+    def _pointer_seen(self, event: WatchedEvent) -> None:
+        if event.type != EventType.CHILD:
+            self._pointed = True
+            self._wake()
 
     def _connection_changed(self, state: str) -> None:
         if state != KazooState.CONNECTED:
@@ -163,17 +279,4 @@ class ZooKeeperTarget:
         self._wake()
 
     def _path(self, key: str) -> str:
-        return f"{self._base}/{key}"
-
-
-def _refusal(key: str, error: Exception) -> Exception:
-    """Return what an operation's failure means for the writer."""
-    match error:
-        case BadVersionError():
-            return Fenced("another writer moved the checkpoint")
-        case NoNodeError() | NodeExistsError():
-            return Fenced(f"somebody else removed or made {key}")
-        case NotEmptyError():
-            return Unfit(key, "nodes that are not ours are below it")
-        case _:
-            return error
+        return f"{self.base}/{key}"

@@ -11,7 +11,6 @@ from typing import Any
 from midonet.events.commit import Head
 from midonet.events.errors import NotFound
 from midonet.events.log import open_log
-from midonet.events.log.store import Store
 from midonet.events.moments import END, Moment, parse
 from midonet.events.tags import is_name
 from midonet.events.topology import Topology
@@ -23,7 +22,6 @@ from midonet.services.api.logs import Logs
 from midonet.services.api.parameters import AT
 from midonet.services.api.past import Past, snapshots_of
 from midonet.services.api.watch.hub import Hub
-from midonet.services.api.writer import Writer
 from midonet.services.context import Context
 from midonet.services.http import Routes
 
@@ -45,7 +43,7 @@ class Node:
         self.past = Past(self.logs, self.snapshots)
         self.apart = Apart(self.logs, self.snapshots)
         self.freshness = Freshness(self.feed, self.logs, context.crashed)
-        self.writer = Writer(lambda: Store.open(open_log(url), self.snapshots))
+        self.writer = context.writer
 
         self.readers = asyncio.Semaphore(_READERS)
         """For watchers that read the log, so that these leave it to others as well."""
@@ -59,7 +57,6 @@ class Node:
 
     def stop(self) -> None:
         """End all threads and release the log."""
-        self.writer.stop()
         self.freshness.stop()
         self.logs.close()
 

@@ -1,10 +1,10 @@
 """The operations that every kind has: list, get, create, patch, delete, and the verbs that tie objects together."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -12,12 +12,11 @@ import msgspec
 
 from midonet.events import resolve
 from midonet.events.command import Command, Create, Delete, Op, Update
-from midonet.events.commit import canonical
 from midonet.events.errors import InvalidValue, UsageError
 from midonet.events.links import LINKS, Link
 from midonet.events.log.results import value_of
 from midonet.events.model import KINDS, Entity, Kind, ordered, plain
-from midonet.events.selection import conditions, passing, sort_key
+from midonet.events.selection import Selection
 from midonet.services.api.call import Call
 from midonet.services.api.node import Node
 from midonet.services.api.operations import JSON, Answer, Body, Operation, Reply, json_answer
@@ -168,19 +167,21 @@ def _get(kind: Kind, node: Node, call: Call) -> Answer:
 
 
 def _list(kind: Kind, node: Node, call: Call) -> Answer:
-    fields, order = _chosen(kind, call), _order(kind, call)
+    fields = _chosen(kind, call)
     with node.reading(call) as topology:
-        wanted = conditions(topology, kind, call.get(FILTER))
+        selection = Selection(topology, kind, call.get(FILTER), call.get(SORT))
         entities, position = list(topology.all(kind.name).values()), topology.head.position
-    rest = order.sorted(passing(entities, wanted))
-    begin = order.after(rest, call.get(CURSOR))
-    page = rest[begin : begin + call.get(LIMIT)]
+    rest = _after(selection, selection.of(entities), call.get(CURSOR))
+    page = rest[: call.get(LIMIT)]
     headers = {"Midonet-Position": str(position)}
-    if begin + len(page) < len(rest):
-        headers["Link"] = f'<{_next(kind, call, order.cursor(page[-1]))}>; rel="next"'
-    return conditional(
-        call, f'"{position}"', lambda: msgspec.json.encode([_shown(one, fields) for one in page]), **headers
-    )
+    if len(page) < len(rest):
+        headers["Link"] = f'<{_next(kind, call, _cursor(selection.key(page[-1])))}>; rel="next"'
+    body = partial(_encoded, page, fields)
+    return conditional(call, f'"{position}"', body, **headers)
+
+
+def _encoded(page: Sequence[Entity], fields: Sequence[str] | None) -> bytes:
+    return msgspec.json.encode([_shown(one, fields) for one in page])
 
 
 def _shown(entity: Entity, fields: Sequence[str] | None) -> dict[str, Any]:
@@ -201,55 +202,30 @@ def _next(kind: Kind, call: Call, cursor: str) -> str:
     return f"/v1/{collection(kind)}?{urlencode([*pairs, (CURSOR.name, cursor)])}"
 
 
-class _Order:
-    """The order of a list, and where in it a page begins: at what follows the last object of the page before."""
-
-    def __init__(self, field: str | None, *, descending: bool) -> None:
-        self._field = field
-        self._descending = descending
-
-    def sorted(self, entities: Iterator[Any]) -> list[Any]:
-        """Return objects in this order."""
-        return sorted(entities, key=self._key, reverse=self._descending)
-
-    def _key(self, entity: Any) -> Any:
-        if self._field is None:
-            return (*map(_tuples, sort_key(entity)), entity.id)
-        value = msgspec.to_builtins(getattr(entity, self._field))
-        return value is not None, str(type(value)), _comparable(value), entity.id
-
-    def cursor(self, entity: Any) -> str:
-        """Return where the page after this object begins."""
-        return urlsafe_b64encode(msgspec.json.encode(self._key(entity))).rstrip(b"=").decode()
-
-    def after(self, entities: Sequence[Any], cursor: str | None) -> int:
-        """Return the index at which a page begins; `UsageError` for a cursor that was never given out."""
-        if cursor is None:
-            return 0
-        try:
-            last = _tuples(msgspec.json.decode(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))))
-            if self._descending:
-                return sum(self._key(entity) >= last for entity in entities)
-            return bisect_right(entities, last, key=self._key)
-        except (ValueError, TypeError, UnicodeError, RecursionError):
-            raise UsageError("cursor: it is none that was given out for this list", parameter="cursor") from None
+def _cursor(key: Any) -> str:
+    """Return where the page begins that comes after the object with this key."""
+    return urlsafe_b64encode(msgspec.json.encode(key)).rstrip(b"=").decode()
 
 
-def _comparable(value: Any) -> Any:
-    return canonical(value).decode() if isinstance(value, (dict, list)) else value if value is not None else ""
+def _after(selection: Selection, entities: Sequence[Any], cursor: str | None) -> Sequence[Any]:
+    """Return the objects from a cursor on; `UsageError` for one that was not given out for this list."""
+    if cursor is None:
+        return entities
+    try:
+        key = msgspec.json.decode(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+        like = selection.key(entities[0]) if entities else ()
+        return selection.beyond(entities, _like(key, like))
+    except (ValueError, TypeError, UnicodeError, RecursionError):
+        raise UsageError("cursor: it is none that was given out for this list", parameter="cursor") from None
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def _order(kind: Kind, call: Call) -> _Order:
-    text: str | None = call.get(SORT)
-    if text is None:
-        return _Order(None, descending=False)
-    field = text.removeprefix("-").replace("-", "_")
-    kind.field(field)
-    return _Order(field, descending=text.startswith("-"))
+def _like(value: Any, example: Any) -> Any:
+    """Return what was decoded with lists where the example has lists, and tuples where it has tuples."""
+    if isinstance(example, tuple):
+        return tuple(_like(one, other) for one, other in zip_longest(value, example))
+    if isinstance(example, list):
+        return [tuple(one) for one in value]
+    return value
 
 
 # Writing

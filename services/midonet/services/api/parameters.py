@@ -110,13 +110,6 @@ def _etag(text: str) -> int | None:
     return int(found[1])
 
 
-def _condition(text: str) -> tuple[str, str]:
-    field, equals, wanted = text.partition("=")
-    if not equals or not field:
-        raise ValueError(f"{text!r} is not of the form FIELD=VALUE")
-    return field.replace("-", "_"), wanted
-
-
 def _wait(text: str) -> tuple[str, float]:
     name, equals, seconds = text.partition("=")
     if not name or (equals and not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", seconds)):
@@ -162,9 +155,9 @@ STALE = flag("stale", "Answer at once from what this node has read so far; do no
 POSITION = Parameter(name="position", help="Position of the log.", schema=_POSITION, parse=_position)
 FILTER = Parameter(
     name="filter",
-    help="FIELD=VALUE: only where the field has that value (FIELD=: has none). All of several must hold.",
-    schema={"type": "string", "pattern": "^[^=]+="},
-    parse=_condition,
+    help="FIELD=VALUE: only where this holds; also !=, <, <=, >, >=, and ~ for a pattern; no VALUE: none is set. All "
+    "of several must hold.",
+    schema={"type": "string", "pattern": "^[^=!<>~]+[=!<>~]"},
     many=True,
     default=(),
 )

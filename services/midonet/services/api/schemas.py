@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
-from midonet.events.command import AddItem, Create, Delete, DropTag, Expect, Put, RemoveItem, Revert, SetTag, Update
+from midonet.events.command import Op
 from midonet.events.commit import Commit, Event, Head
 from midonet.events.log.verification import Verified
 from midonet.events.model import KINDS, FieldSpec, Kind
@@ -15,7 +15,7 @@ from midonet.events.tags import Tag
 
 __all__ = ["OPS", "array", "components", "field_schema", "fields_schema", "input_name", "object_name", "ref"]
 
-OPS = (Create, Update, Delete, AddItem, RemoveItem, Put, Revert, SetTag, DropTag, Expect)
+OPS: tuple[type[msgspec.Struct], ...] = get_args(Op)
 _STRUCTS = (Commit, Event, Head, Tag, Verified, Written, *OPS)
 _TEMPLATE = "#/components/schemas/{name}"
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from midonet.events.commit import Head, Record, canonical
 from midonet.events.evolve import Change
 from midonet.events.model import KINDS, Entity
-from midonet.events.tags import TAG
+from midonet.events.notes import is_note
 from midonet.events.topology import Topology
 
 __all__ = ["EVERYTHING", "Lens", "Message", "message", "tenants_of"]
@@ -104,8 +104,7 @@ def message(record: Record, changes: Sequence[Change], topology: Topology) -> Me
     gone = {change.id: change.old for change in changes if change.new is None}
     rest = iter(changes)
     tenants = [
-        _NOBODY if event.key.startswith(f"{TAG}/") else _of_change(next(rest), topology, gone)
-        for event in record.commit.events
+        _NOBODY if is_note(event.key) else _of_change(next(rest), topology, gone) for event in record.commit.events
     ]
     return Message(record, tenants)
 

@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 from midonet.events.commit import GENESIS, Head, canonical
 from midonet.events.errors import NotFound
 from midonet.events.model import KINDS
-from midonet.events.tags import TAG
+from midonet.events.notes import NOTES
 from midonet.services.api.call import Call
 from midonet.services.api.node import Node
 from midonet.services.api.operations import Operation, Reply
@@ -30,8 +30,8 @@ def _many(name: str, text: str, parse: Any = str) -> Parameter:
 
 
 def _kind(text: str) -> str:
-    if text not in KINDS and text != TAG:
-        raise ValueError(f"there is no kind {text!r}; kinds are {', '.join(KINDS)} and {TAG}")
+    if text not in KINDS and text not in NOTES:
+        raise ValueError(f"there is no kind {text!r}; kinds are {', '.join([*KINDS, *NOTES])}")
     return text
 
 
@@ -78,7 +78,7 @@ _MARK = Parameter(
     parse=_seconds,
     default=5.0,
 )
-_KINDS = _many("kind", "Only events on this kind (or `tag`); repeatable.", _kind)
+_KINDS = _many("kind", "Only events on this kind (or of notes: tag, projection, service); repeatable.", _kind)
 _KEYS = _many("key", "Only events on this object, KIND/ID; repeatable.", _key)
 _TENANTS = _many("tenant", "Only events on what belongs to this tenant, itself or through its parent; repeatable.")
 

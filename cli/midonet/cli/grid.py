@@ -1,0 +1,93 @@
+"""Tables on a terminal: as wide as it is, one line per row, coloured unless the user wants no colour (no-color.org)."""
+
+import os
+from collections.abc import Sequence
+from io import StringIO
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["card", "listed"]
+
+_GAP = "  "
+_NARROW = 10
+"""Characters of a cell that still say something."""
+_STYLES = {
+    "live": "green",
+    "catching-up": "yellow",
+    "rebuilding": "yellow",
+    "paused": "yellow",
+    "stalled": "bold red",
+    "parked": "bold red",
+    "down": "red",
+    "admin_state_up false": "red",
+    "none": "dim",
+}
+"""Words that tell a state at a glance."""
+
+
+def card(rows: Sequence[Sequence[str]]) -> str:
+    """Return names with their values; a long value goes on below itself."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*map(_styled, row))
+    return _rendered(table)
+
+
+def listed(headers: Sequence[str], rows: Sequence[Sequence[str]], keep: int) -> str:
+    """Return a table of one line per row; the first `keep` columns are never left out."""
+    natural = [max(map(cell_len, column)) for column in zip(headers, *rows, strict=True)]
+    widths = _fitted(natural, _width(), keep)
+    lines = [_line(headers, widths, "bold"), Text(_GAP.join("─" * width for width in widths), "dim")]
+    lines += [_line(row, widths, None) for row in rows]
+    if left_out := headers[len(widths) :]:
+        lines.append(Text(f"left out for want of width: {', '.join(left_out)}", "dim", overflow="fold"))
+    return _rendered(Text("\n").join(lines))
+
+
+def _fitted(natural: Sequence[int], room: int, keep: int) -> list[int]:
+    """Return widths that fit, of as many of the columns as have room: the widest are cut first."""
+    count = len(natural)
+    while count > keep and _total([min(width, _NARROW) for width in natural[:count]]) > room:
+        count -= 1
+    widths = [min(width, room) for width in natural[:count]]
+    while _total(widths) > room and max(widths) > 1:
+        widest = max(range(count), key=lambda column: widths[column])
+        widths[widest] -= 1
+    return widths
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], style: str | None) -> Text:
+    parts = [_cut(cell, width, style) for cell, width in zip(cells, widths, strict=False)]
+    line = Text(_GAP).join(parts)
+    line.rstrip()
+    return line
+
+
+def _cut(cell: str, width: int, style: str | None) -> Text:
+    text = cell if cell_len(cell) <= width else set_cell_size(cell, width - 1) + "…"
+    return Text(set_cell_size(text, width), style or _STYLES.get(cell, ""))
+
+
+def _styled(cell: str) -> Text:
+    return Text(cell, _STYLES.get(cell, ""))
+
+
+def _width() -> int:
+    return Console().width
+
+
+def _rendered(what: RenderableType) -> str:
+    screen = StringIO()
+    coloured = not os.environ.get("NO_COLOR")
+    console = Console(file=screen, width=_width(), force_terminal=coloured, legacy_windows=False)
+    console.print(what, highlight=False)
+    return "\n".join(line.rstrip() for line in screen.getvalue().rstrip("\n").split("\n"))

@@ -1,0 +1,104 @@
+"""Which hosts live, kept up to date by one recursive watch, for services that act on it.
+
+"Unknown" is an answer of its own: while ZooKeeper is away nobody is taken for dead.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from kazoo.exceptions import NoNodeError
+from kazoo.protocol.states import EventType, KazooState, WatchedEvent
+
+from midonet.projections.facts.kinds import HostState, LastSeen, decode, node_of
+from midonet.projections.zookeeper.client import Client
+
+__all__ = ["Living"]
+
+_CONNECT_SECONDS = 3.0
+
+
+class Living:
+    """The living hosts below `root`. `wake` is called, by any thread, when they may have changed.
+
+    All methods are for one thread; those that ask ZooKeeper raise `Unavailable`.
+    """
+
+    def __init__(self, hosts: str, root: str, wake: Callable[[], None]) -> None:
+        self._root = root
+        self._folder = node_of(root, HostState)
+        self._client = Client(hosts)
+        self._client.add_listener(self._connection_changed)
+        self._wake = wake
+        self._changed: deque[str] = deque()
+        self._watched = False
+        self._hosts: dict[str, HostState] = {}
+
+    def look(self) -> dict[str, HostState]:
+        """Return the living hosts by id, as they were when they came to life."""
+        self._client.connect(_CONNECT_SECONDS)
+        with self._client.failures():
+            if not self._watched:
+                self._read_all()
+            paths = {self._changed.popleft() for _ in range(len(self._changed))}
+            if paths:
+                self._read(paths)
+        return dict(self._hosts)
+
+    def now(self) -> dict[str, HostState]:
+        """Return the living hosts as they report themselves at this moment."""
+        return self._decoded([node_of(self._root, HostState, host) for host in self.look()])
+
+    def note_seen(self, host: str, seen: LastSeen | None) -> None:
+        """Keep in mind (None: forget) when a host was last alive."""
+        from midonet.events.commit import canonical
+
+        path, client = node_of(self._root, LastSeen, host), self._client
+        with client.failures():
+            try:
+                if seen is None:
+                    client.result(client.delete_async(path))
+                else:
+                    client.result(client.set_async(path, canonical(seen)))
+            except NoNodeError:
+                if seen is not None:
+                    client.result(client.create_async(path, canonical(seen), makepath=True))
+
+    def close(self) -> None:
+        """End the session."""
+        self._client.close()
+
+    def _read_all(self) -> None:
+        client = self._client
+        self._watched = True  # before the watch: whatever breaks from now on is noticed
+        self._changed.clear()
+        try:
+            client.watch_tree(self._folder, self._seen)
+            try:
+                names = client.result(client.get_children_async(self._folder))
+            except NoNodeError:
+                names = []
+            self._hosts = self._decoded([f"{self._folder}/{name}" for name in names])
+        except BaseException:
+            self._watched = False
+            raise
+
+    def _read(self, paths: set[str]) -> None:
+        found = self._decoded(list(paths))
+        for host in (path.rpartition("/")[2] for path in paths):
+            self._hosts.pop(host, None)
+        self._hosts |= found
+
+    def _decoded(self, paths: list[str]) -> dict[str, HostState]:
+        with self._client.failures():
+            nodes = self._client.read_many(paths)
+        return {path.rpartition("/")[2]: decode(HostState, data) for path, data in nodes.items()}
+
+    def _seen(self, event: WatchedEvent) -> None:
+        if event.type in (EventType.CREATED, EventType.DELETED) and event.path != self._folder:
+            self._changed.append(event.path)
+            self._wake()
+
+    def _connection_changed(self, state: str) -> None:
+        if state != KazooState.CONNECTED:
+            self._watched = False
+        self._wake()

@@ -1,0 +1,53 @@
+"""Reading facts once, as an outsider. Never writes."""
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self, TypeVar
+
+from kazoo.exceptions import NoNodeError
+
+from midonet.projections.facts.kinds import Fact, decode, node_of
+from midonet.projections.zookeeper.client import Client
+
+__all__ = ["FactsReader"]
+
+F = TypeVar("F", bound=Fact)
+
+_CONNECT_SECONDS = 5.0
+
+
+class FactsReader:
+    """The facts below `root`, on the servers `hosts`; for use in a `with` statement.
+
+    Every method raises `Unavailable` when the servers cannot be reached.
+    """
+
+    def __init__(self, hosts: str, root: str = "/midonet") -> None:
+        self._root = root
+        self._client = Client(hosts)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def all(self, fact: type[F]) -> dict[str, F]:
+        """Return the facts of a kind by object id."""
+        self._client.connect(_CONNECT_SECONDS)
+        with self._client.failures():
+            try:
+                names = self._client.result(self._client.get_children_async(node_of(self._root, fact)))
+            except NoNodeError:
+                return {}
+        return self.some(fact, names)
+
+    def some(self, fact: type[F], ids: Iterable[str]) -> dict[str, F]:
+        """Return the facts of a kind about these objects; nothing about those of which nobody reports any."""
+        paths = {node_of(self._root, fact, object_id): object_id for object_id in ids}
+        self._client.connect(_CONNECT_SECONDS)
+        with self._client.failures():
+            found = self._client.read_many(list(paths))
+        return {paths[path]: decode(fact, data) for path, data in found.items()}

@@ -1,0 +1,125 @@
+"""Repairs: what others did to a view and was put right, as records: what was found, what expected, and who says so.
+
+The records of a target are a ring: the newest are kept, whatever happens. Pure.
+"""
+
+import json
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from midonet.events.commit import canonical
+
+__all__ = ["KEPT", "Kind", "Repair", "Repairs", "decode_ring", "encode_ring", "kind_of_repair", "shown"]
+
+KEPT = 200
+"""Records of one target that are kept."""
+
+_MAX_TEXT = 1_000
+_MAX_BYTES = 256 * 1024
+
+Kind = Literal["missing", "extra", "different"]
+
+
+class Repair(Struct, frozen=True, kw_only=True):
+    """One value that somebody lost, added or edited, and what was done about it."""
+
+    time: str
+    """When it was put right, RFC 3339 UTC."""
+    projection: str
+    target: str
+    key: str
+    kind: Kind
+    found: str | None
+    """What was there instead, as far as it differs; None: nothing."""
+    expected: str | None
+    """What is there now, as far as it differs; None: nothing."""
+    position: int
+    """The commit that says so: the last one that changed what belongs there."""
+
+
+class Repairs:
+    """The newest repairs of one target, and how many there were by kind. Written by one thread, read by any."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._ring: deque[Repair] = deque(maxlen=KEPT)
+        self._total = 0
+
+    def __len__(self) -> int:
+        """Return how many there were, those that are no longer kept included."""
+        return self._total
+
+    def note(self, repairs: Sequence[Repair]) -> None:
+        """Add records."""
+        self.counts.update(repair.kind for repair in repairs)
+        self._ring.extend(repairs)
+        self._total += len(repairs)
+
+    def since(self, seen: int) -> list[Repair]:
+        """Return the records that are kept of those after the first `seen`, the oldest first."""
+        ring, total = list(self._ring), self._total
+        return ring[max(0, len(ring) - max(0, total - seen)) :] if total > seen else []
+
+
+def kind_of_repair(found: Any, expected: Any) -> Kind:
+    """Return the kind of a difference."""
+    if found is None:
+        return "missing"
+    return "extra" if expected is None else "different"
+
+
+def shown(found: Any, expected: Any) -> tuple[str | None, str | None]:
+    """Return both sides of a difference as text, without what is equal in both, cut to a bearable length."""
+    one, other = _differing(_value(found), _value(expected))
+    return _text(one), _text(other)
+
+
+def _value(value: Any) -> Any:
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value.decode("utf-8", "backslashreplace")
+
+
+def _differing(one: Any, other: Any) -> tuple[Any, Any]:
+    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+        return one, other
+    keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+    pairs = {key: _differing(one.get(key), other.get(key)) for key in keys}
+    return (
+        {key: pair[0] for key, pair in pairs.items() if key in one},
+        {key: pair[1] for key, pair in pairs.items() if key in other},
+    )
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str, sort_keys=True)
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
+
+
+class _Ring(Struct):
+    repairs: list[Repair]
+
+
+def encode_ring(repairs: Iterable[Repair]) -> bytes:
+    """Return the newest records as one document of bounded size."""
+    kept = list(repairs)[-KEPT:]
+    while len(raw := canonical({"repairs": kept})) > _MAX_BYTES:
+        kept = kept[len(kept) // 2 :]
+    return raw
+
+
+def decode_ring(raw: bytes) -> list[Repair]:
+    """Return the records of a document; none if it cannot be read."""
+    try:
+        return msgspec.json.decode(raw, type=_Ring).repairs
+    except msgspec.DecodeError:
+        return []

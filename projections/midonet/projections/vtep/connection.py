@@ -1,0 +1,39 @@
+"""How the connection to a switch stands, and since when: a state to show, in words that scripts can rely on."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+from msgspec import Struct
+
+__all__ = ["Connection", "Line", "LineState", "utc_now"]
+
+LineState = Literal["connecting", "connected", "unreachable", "not-a-vtep"]
+"""`unreachable` is retried for ever, and so is `not-a-vtep`: what answers there has no `hardware_vtep` database."""
+
+
+def utc_now() -> str:
+    """Return the time as RFC 3339 has it, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Connection(Struct, frozen=True):
+    """The state of a connection, since when it is so (RFC 3339), and what went wrong last."""
+
+    state: LineState
+    since: str
+    last_error: str | None
+
+
+class Line:
+    """Follows a connection; only a change of the state moves `since`."""
+
+    def __init__(self, now: Callable[[], str] = utc_now) -> None:
+        self._now = now
+        self.connection = Connection("connecting", now(), None)
+
+    def becomes(self, state: LineState, error: str | None = None) -> None:
+        """Note the state, and what was wrong if anything; the last error stays to be read."""
+        old = self.connection
+        since = old.since if old.state == state else self._now()
+        self.connection = Connection(state, since, error or old.last_error)

@@ -1,0 +1,125 @@
+"""A service that acts on what the topology wants and on which hosts live: one thread, woken when either changes.
+
+While ZooKeeper is away it does nothing: a host of which nothing is known is not dead.
+"""
+
+import logging
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from threading import Event, Thread
+from typing import ClassVar
+
+from midonet.events.command import Command
+from midonet.events.errors import CommandIdReused, NotFound, Rejected, Unavailable
+from midonet.events.evolve import Change
+from midonet.events.topology import Topology
+from midonet.projections.backoff import Backoff
+from midonet.projections.facts import HostState
+from midonet.projections.facts.living import Living
+from midonet.services.context import Context
+from midonet.services.journal import note
+from midonet.services.service import Health, Service
+
+__all__ = ["Controller"]
+
+_PAUSE = 0.1
+"""Seconds between two looks while changes fly by."""
+
+_LEISURE = 30.0
+"""Seconds after which it looks again though nothing was heard of."""
+
+
+class Controller(Service):
+    """Calls `work` whenever something may have to be done; what it raises but `Unavailable` ends this life."""
+
+    kinds: ClassVar[frozenset[str]] = frozenset()
+    """Kinds of objects whose changes matter."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._wake = Event()
+        self._stopping = Event()
+        self._trouble: str | None = "hosts have not been looked at yet"
+        self._thread = Thread(target=self._run, name=context.name, daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow topology and hosts."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave everything as it is."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.context.feed.unsubscribe(self)
+
+    def health(self) -> Health:
+        """It works as long as it knows which hosts live."""
+        return Health() if self._trouble is None else Health(ok=False, reason=self._trouble)
+
+    # -- for the feed
+
+    def attach(self, topology: Topology) -> None:
+        """Look at a whole topology."""
+        del topology
+        self._wake.set()
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Take note of the changes of one commit."""
+        if any(change.kind in self.kinds for change in changes):
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Do nothing: `apply` wakes."""
+
+    # -- for those who control
+
+    @abstractmethod
+    def work(self, living: Living, hosts: Mapping[str, HostState]) -> float | None:
+        """Do what has to be done; return after how many seconds to look again at the latest, None if never."""
+
+    def decide(self, command: Command, reason: str, *, command_id: str | None = None) -> bool:
+        """Run a command and let the feed catch up with it; return whether it is done, by this daemon or another."""
+        try:
+            position = self.context.execute(command, reason, command_id=command_id).position
+        except CommandIdReused as done:  # another daemon was faster, and knew better or worse
+            position = done.details["position"]
+        except (Rejected, NotFound) as error:
+            note(logging.WARNING, "a decision was refused", service=self.context.name, reason=error.message)
+            return False
+        self.context.feed.reach(position, self._stopping.is_set)
+        return True
+
+    # -- the thread
+
+    def _run(self) -> None:
+        try:
+            self.context.feed.caught_up(self._stopping.is_set)
+            self.context.feed.subscribe(self)
+            settings = self.context.settings
+            with closing(Living(settings.zookeeper, settings.root, self._wake.set)) as living:
+                self._control(living)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
+            self.context.crashed(error)
+
+    def _control(self, living: Living) -> None:
+        backoff = Backoff()
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                leisure = self.work(living, living.look())
+            except Unavailable as error:
+                self._report(error.message)
+                self._stopping.wait(backoff.next())
+            else:
+                self._report(None)
+                backoff.reset()
+                self._stopping.wait(_PAUSE)
+                self._wake.wait(min(_LEISURE, _LEISURE if leisure is None else leisure))
+
+    def _report(self, trouble: str | None) -> None:
+        if trouble is not None and self._trouble is None:
+            note(logging.WARNING, "hosts are unknown for now", service=self.context.name, reason=trouble)
+        self._trouble = trouble

@@ -1,0 +1,82 @@
+"""Which host objects the living agents lack, and which VTEP has an address of a host. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from midonet.events.command import Command, Create
+from midonet.events.errors import InvalidValue
+from midonet.events.model import KINDS
+from midonet.events.model.fields import canonical_id
+from midonet.events.topology import Topology
+from midonet.projections.facts import HostState
+
+__all__ = ["Clash", "Registration", "clashes", "registrations"]
+
+_SHORT = 8
+
+
+class Registration(NamedTuple):
+    """The object that a living host lacks."""
+
+    host: str
+    name: str
+    command: Command
+
+
+class Clash(NamedTuple):
+    """A VTEP that has an address of a host: tunnels between them cannot work (MidoNet refuses such a VTEP)."""
+
+    vtep: str
+    host: str
+    address: str
+
+
+def registrations(topology: Topology, living: Mapping[str, HostState]) -> list[Registration]:
+    """Return what has to be created, in an order that every daemon follows alike."""
+    missing = [host for host in sorted(living) if _is_id(host) and topology.get("host", host) is None]
+    taken: set[str] = set()
+    found = []
+    for host in missing:
+        name = _name(topology, host, living[host].hostname or host, taken)
+        taken.add(name)
+        found.append(Registration(host, name, Command("host.register", [Create("host", {"id": host, "name": name})])))
+    return found
+
+
+def _is_id(name: str) -> bool:
+    try:
+        return canonical_id(name) == name
+    except ValueError:
+        return False
+
+
+def _name(topology: Topology, host: str, hostname: str, taken: set[str]) -> str:
+    """Return the host name, or one made of it that no other host has."""
+    for name in (hostname, f"{hostname}-{host[:_SHORT]}"):
+        if _is_name(name) and name not in taken and not topology.named("host", name):
+            return name
+    return host
+
+
+def _is_name(name: str) -> bool:
+    try:
+        KINDS["host"].fields["name"].coerce(name)
+    except InvalidValue:
+        return False
+    return True
+
+
+def clashes(topology: Topology, living: Mapping[str, HostState]) -> Iterator[Clash]:
+    """Yield every VTEP address that a living host reports as its own."""
+    owners = {address: host for host, state in living.items() for one in state.interfaces for address in one.addresses}
+    for vtep in topology.all("vtep").values():
+        for address in dict.fromkeys((vtep.management_ip, *vtep.tunnel_ips)):
+            if address in owners and not _is_everywhere(address):
+                yield Clash(vtep.id, owners[address], address)
+
+
+def _is_everywhere(address: str) -> bool:
+    """Every machine has the loopback addresses: an emulated switch beside a daemon has one."""
+    from ipaddress import ip_address
+
+    return ip_address(address).is_loopback

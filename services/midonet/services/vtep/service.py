@@ -1,0 +1,181 @@
+"""The service itself: carries out what becomes of the fleet, and passes on what the switches say to each other.
+
+Every VTEP has a runner of its own: one that cannot be reached delays no other.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import Any
+
+import msgspec
+
+from midonet.events.evolve import Change
+from midonet.events.topology import Topology
+from midonet.projections.vtep import HEARD, Fleet, Heard, Learned, News, Step
+from midonet.services.context import Context
+from midonet.services.hosting import Hosted
+from midonet.services.journal import note
+from midonet.services.service import Gauge, Health, Service
+from midonet.services.vtep.kept import Kept, VtepState, address
+from midonet.services.vtep.publisher import Publisher
+from midonet.services.vtep.retired import Cleaner
+
+__all__ = ["VtepService"]
+
+_TICK = 0.5
+"""Seconds between two looks at what waits for others."""
+
+
+class VtepService(Service):
+    """Carries out the steps of the fleet, one after the other, on a thread of its own; another one listens."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._fleet = Fleet()
+        self._steps: SimpleQueue[Step | None] = SimpleQueue()
+        self._sayings: SimpleQueue[tuple[str, Heard | None] | None] = SimpleQueue()
+        self._learned = Learned()
+        self._hosted: dict[str, Kept] = {}
+        self._stopping = Event()
+        self._begun = False
+        self._cleaner = Cleaner(context.feed, context.settings.log)
+        self._publisher = Publisher(context.settings.zookeeper, context.settings.root, self._states)
+        self._threads = [
+            Thread(target=self._run, name="vteps", daemon=True),
+            Thread(target=self._listen, name="vteps-learned", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Begin to follow the topology."""
+        for thread in self._threads:
+            thread.start()
+        self._cleaner.start()
+        self._publisher.start()
+
+    def stop(self) -> None:
+        """Leave every VTEP as it is."""
+        self._stopping.set()
+        self._steps.put(None)  # wakes the threads
+        self._sayings.put(None)
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+        self.context.feed.unsubscribe(self)
+        ends = [*(hosted.stop for hosted in self.projections()), self._cleaner.stop, self._publisher.stop]
+        with ThreadPoolExecutor(len(ends)) as pool:
+            list(pool.map(lambda end: end(), ends))
+
+    def health(self) -> Health:
+        """It works once it keeps every VTEP that was there when it began."""
+        return Health() if self._begun else Health(ok=False, reason="the log has not been read yet")
+
+    def projections(self) -> Sequence[Hosted]:
+        """Return one for every VTEP."""
+        return list(self._hosted.values())
+
+    def details(self) -> Mapping[str, Any]:
+        """Return what is known of the switches, and of those that are to be cleared."""
+        states = sorted(self._states().values(), key=lambda state: state.address)
+        return {"vteps": msgspec.to_builtins(states), "retired": self._cleaner.waiting()}
+
+    def gauges(self) -> Iterator[Gauge]:
+        """Yield what can be counted of the switches."""
+        for state in self._states().values():
+            labels = {"vtep": state.id, "target": state.address}
+            connected = state.connection == "connected"
+            yield Gauge("midonet_vtep_connected", "Whether the switch is connected.", float(connected), labels)
+            if connected:
+                faults = [*(state.faults or ()), *(fault for port in state.ports for fault in port.faults or ())]
+                up = sum(session.state == "up" for session in state.bfd)
+                yield Gauge("midonet_vtep_local_macs", "Stations behind its ports.", state.local_macs or 0, labels)
+                yield Gauge("midonet_vtep_faults", "Faults that the switch tells.", len(faults), labels)
+                yield Gauge("midonet_vtep_tunnels", "Tunnels of the switch.", len(state.bfd), labels)
+                yield Gauge("midonet_vtep_tunnels_up", "Tunnels that BFD finds up.", up, labels)
+        yield Gauge("midonet_vtep_retired", "Deleted VTEPs that may keep their rows.", len(self._cleaner.waiting()), {})
+
+    def _states(self) -> dict[str, VtepState]:
+        return {kept.vtep: kept.state() for kept in list(self._hosted.values())}
+
+    # -- for the feed
+
+    def attach(self, topology: Topology) -> None:
+        """Start over from a whole topology."""
+        for step in self._fleet.attach(topology):
+            self._steps.put(step)
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Take note of the changes of one commit."""
+        for step in self._fleet.apply(changes):
+            self._steps.put(step)
+
+    def wake(self) -> None:
+        """Do nothing: the queue wakes."""
+
+    # -- the thread of the fleet
+
+    def _run(self) -> None:
+        try:
+            self.context.feed.caught_up(self._stopping.is_set)
+            self.context.feed.subscribe(self)
+            while not self._stopping.is_set():
+                self._begun |= self._steps.empty()
+                if (step := self._steps.get()) is not None:
+                    self._carry_out(step)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
+            self.context.crashed(error)
+
+    def _carry_out(self, step: Step) -> None:
+        note(logging.INFO, f"{step.action} VTEP", vtep=step.vtep, target=address(step))
+        hosted = self._hosted.pop(step.vtep, None)
+        if hosted is not None:
+            hosted.stop()
+            self._sayings.put((step.vtep, None))
+        if step.action == "stop":
+            with self.context.feed.reading():
+                self._tell(step.vtep, self._learned.forget(step.vtep))
+            self._cleaner.retire(step.host, step.port)
+            return
+        self._cleaner.employ(step.host, step.port)
+        interval = self.context.settings.reconcile_interval
+        kept = Kept(self.context.feed, self._learned, step, interval, lambda *said: self._sayings.put(said))
+        self._hosted[step.vtep] = kept
+        kept.start()
+
+    # -- the thread that listens to the switches
+
+    def _listen(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._hear()
+                for kept in list(self._hosted.values()):
+                    kept.retry_refused()
+        except Exception as error:  # noqa: BLE001 - as in _run
+            self.context.crashed(error)
+
+    def _hear(self) -> None:
+        try:
+            said = self._sayings.get(timeout=_TICK)
+        except Empty:
+            return
+        if said is not None:
+            self._take(*said)
+
+    def _take(self, vtep: str, heard: Heard | None) -> None:
+        if heard is None:
+            with self.context.feed.reading():
+                self._learned.lose(vtep)
+        elif vtep in self._hosted:
+            with self.context.feed.reading():
+                news = self._learned.take(vtep, heard)
+                self._tell(vtep, news, whole=heard.whole)
+        self._publisher.wake()
+
+    def _tell(self, vtep: str, news: News, *, whole: bool = False) -> None:
+        """Tell every projection; after the first words of a switch, also what others hold because of it."""
+        for kept in list(self._hosted.values()):
+            places = news.places | kept.stations() if whole else news.places
+            if places or news.readdressed:
+                kept.note(Change(HEARD, vtep, None, News(places, news.readdressed)))

@@ -1,0 +1,174 @@
+"""Where service containers go: policies, limits, groups, and what happens when a host dies."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from world import World
+
+from midonet.events.model.services import container_interface
+from midonet.services.placement import Placement, place
+
+HOSTS = ("hv1", "hv2", "hv3")
+
+
+def site(count: int = 1, hosts: dict[str, dict[str, Any]] | None = None, **group: Any) -> World:
+    """Three hosts in a zone and a number of containers of one group."""
+    world = World()
+    world.apply(
+        *({"kind": "host", "name": name, **(hosts or {}).get(name, {})} for name in HOSTS),
+        {
+            "kind": "tunnel-zone",
+            "name": "underlay",
+            "members": [{"host": name, "address": f"172.16.0.{number}"} for number, name in enumerate(HOSTS, 1)],
+        },
+        {"kind": "host-group", "name": "rack", "hosts": ["hv2"]},
+        {"kind": "router", "name": "edge", "ports": [{"name": f"p{number}"} for number in range(count)]},
+        {"kind": "bridge", "name": "web", "ports": [{"name": "vm", "host": "hv3", "interface": "tap0"}]},
+        {"kind": "port-group", "name": "near", "ports": ["vm"]},
+        {
+            "kind": "service-container-group",
+            "name": "vpns",
+            **group,
+            "containers": [
+                {"name": f"c{number}", "service_type": "ipsec", "port": f"edge/p{number}"} for number in range(count)
+            ],
+        },
+    )
+    return world
+
+
+def ids(world: World, *names: str) -> set[str]:
+    return {world.get("host", name).id for name in names}
+
+
+def carry_out(world: World, placements: list[Placement]) -> None:
+    for placement in placements:
+        world.run(*placement.command.ops)
+
+
+def where(world: World) -> list[str | None]:
+    """Return the hosts of the containers, by name, in the order of the containers."""
+    found = []
+    for container in sorted(world.topology.all("service-container").values(), key=lambda one: int(one.name[1:])):
+        host = world.topology.find(world.topology.get("port", container.port).host or "")
+        found.append(host.name if host is not None else None)
+    return found
+
+
+def settle(world: World, *alive: str, away: tuple[str, ...] = ()) -> Counter[str | None]:
+    carry_out(world, place(world.topology, ids(world, *alive), ids(world, *away)))
+    assert place(world.topology, ids(world, *alive), ids(world, *away)) == [], "what is placed stays"
+    return Counter(where(world))
+
+
+def test_a_container_is_bound_to_a_living_host_by_an_interface_of_its_own() -> None:
+    world = site()
+    assert settle(world) == {None: 1}
+    assert settle(world, "hv2") == {"hv2": 1}
+    port = world.get("port", "p0")
+    assert port.interface == container_interface(port.id)
+    assert len(port.interface) == 15
+
+
+def test_least_spreads_evenly() -> None:
+    world = site(30, policy="least")
+    assert settle(world, *HOSTS) == {"hv1": 10, "hv2": 10, "hv3": 10}
+    assert settle(world, "hv1", "hv2") == {"hv1": 15, "hv2": 15}
+
+
+def test_weighted_follows_the_weights() -> None:
+    world = site(300, {"hv1": {"container_weight": 3}, "hv2": {"container_weight": 0}})
+    found = settle(world, *HOSTS)
+    assert found["hv2"] == 0
+    assert found["hv1"] == pytest.approx(225, abs=30)
+
+
+def test_only_what_was_on_the_dead_host_moves() -> None:
+    world = site(60)
+    settle(world, *HOSTS)
+    before = where(world)
+    settle(world, "hv1", "hv2")
+    assert all(host in ("hv3", now) for host, now in zip(before, where(world), strict=True))
+    after = where(world)
+    assert "hv3" not in after
+    settle(world, *HOSTS)
+    assert where(world) == after, "nobody moves back"
+
+
+def test_a_host_that_is_away_for_a_moment_keeps_what_it_has_and_gets_nothing() -> None:
+    world = site(2)
+    carry_out(world, place(world.topology, ids(world, "hv1"))[:1])
+    assert settle(world, "hv2", away=("hv1",)) == {"hv1": 1, "hv2": 1}
+    assert settle(world, "hv2") == {"hv2": 2}
+
+
+@pytest.mark.parametrize(
+    ("group", "alive", "found"),
+    [
+        ({"host_group": "rack"}, HOSTS, {"hv2": 4}),
+        ({"host_group": "rack"}, ("hv1", "hv3"), {None: 4}),
+        ({"port_group": "near"}, HOSTS, {"hv3": 4}),
+    ],
+)
+def test_a_group_says_which_hosts_are_allowed(
+    group: dict[str, Any], alive: tuple[str, ...], found: dict[str | None, int]
+) -> None:
+    assert settle(site(4, **group), *alive) == found
+
+
+@pytest.mark.parametrize(("enforced", "found"), [(True, {"hv1": 2, None: 2}), (False, {"hv1": 4})])
+def test_a_limit_holds_if_it_is_enforced_or_others_have_room(*, enforced: bool, found: dict[str | None, int]) -> None:
+    limits = {name: {"container_limit": 2, "enforce_container_limit": enforced} for name in HOSTS}
+    world = site(4, limits)
+    assert settle(world, "hv1") == found
+    assert settle(site(4, limits), "hv1", "hv2") == {"hv1": 2, "hv2": 2}
+
+
+def test_a_group_or_a_weight_that_changes_moves_the_container() -> None:
+    world = site(1)
+    settle(world, "hv1")
+    world.set("service-container-group", "vpns", host_group="rack")
+    assert settle(world, *HOSTS) == {"hv2": 1}
+    world.set("service-container-group", "vpns", host_group=None)
+    world.set("host", "hv2", container_weight=0)
+    assert settle(world, "hv1", "hv2") == {"hv1": 1}
+    world.set("host", "hv1", container_weight=0)
+    assert settle(world, "hv1") == {"hv1": 1}, "where nothing better is known it stays"
+
+
+def test_a_host_in_no_zone_and_a_port_that_is_linked_are_no_places() -> None:
+    world = site(2)
+    world.create("port", "up", bridge="web")
+    world.set("port", "edge/p0", peer="web/up")
+    world.delete("tunnel-zone", "underlay")
+    assert settle(world, *HOSTS) == {None: 2}
+
+
+def test_the_binding_goes_with_the_container() -> None:
+    world = site(2)
+    settle(world, "hv1")
+    world.delete("service-container", "c0")
+    world.set("service-container", "c1", port=None)
+    assert [world.get("port", name).host for name in ("p0", "p1")] == [None, None]
+    assert world.get("port", "p0").previous_host == world.get("host", "hv1").id
+
+
+def test_what_an_operator_bound_elsewhere_is_not_released_with_the_container() -> None:
+    world = site()
+    world.set("port", "edge/p0", host="hv1", interface="eth7")
+    assert settle(world, "hv1") == {"hv1": 1}
+    world.delete("service-container", "c0")
+    assert world.get("port", "p0").interface == "eth7"
+
+
+def test_of_two_decisions_on_the_same_state_one_counts() -> None:
+    world = site()
+    (first,) = place(world.topology, ids(world, "hv1"))
+    (second,) = place(world.topology, ids(world, "hv2"))
+    assert first.command_id == second.command_id
+    assert first.command != second.command
+    carry_out(world, [first])
+    (third,) = place(world.topology, ids(world, "hv2"))
+    assert third.command_id != first.command_id
+    assert third.before == first.host
