@@ -60,7 +60,9 @@ def field_named(kind: Kind, text: str) -> str:
     field = text.removeprefix("--").replace("-", "_")
     if field not in kind.fields:
         hint = closest(field, kind.fields) or f"; it has {', '.join(kind.fields)}"
-        raise InvalidValue(f"a {kind.name} has no field {text!r}{hint}", field=text, kind=kind.name)
+        raise InvalidValue(
+            f"a {kind.name} has no field {text!r}{hint}", field=text, kind=kind.name, reason="no-such-field"
+        )
     return field
 
 
@@ -92,7 +94,7 @@ def _part_named(spec: FieldSpec, text: str) -> FieldSpec:
     name = text.replace("-", "_")
     if name not in parts:
         hint = closest(name, parts) or (f"; it has {', '.join(parts)}" if parts else "")
-        raise InvalidValue(f"{spec.name} has no part {text!r}{hint}", field=spec.name)
+        raise InvalidValue(f"{spec.name} has no part {text!r}{hint}", field=spec.name, reason="no-such-field")
     return parts[name]
 
 
