@@ -15,7 +15,7 @@ def overview(settings: Settings) -> None:
     with Session(settings) as session:
         url = hide_secrets(session.url)
         topology = Topology() if quick.absent(session.url) else session.topology()
-        counts = {kind: len(topology.all(kind)) for kind in KINDS if topology.all(kind)}
+        counts = _counts(session, topology)
         head = topology.head
         session.print(
             {"server": url, "position": head.position, "time": head.time or None, "objects": counts},
@@ -24,6 +24,14 @@ def overview(settings: Settings) -> None:
         )
         if not head.position:
             session.note("nothing is there yet: try `midoctl bridge create web`, and `midoctl --help` for the rest")
+
+
+def _counts(session: Session, topology: Topology) -> dict[str, int]:
+    if session.cluster is not None:
+        from midonet.cli.remote import counts_of
+
+        return counts_of(session.cluster)
+    return {kind: len(topology.all(kind)) for kind in KINDS if topology.all(kind)}
 
 
 def _text(url: str, topology: Topology, counts: dict[str, int]) -> str:

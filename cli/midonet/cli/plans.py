@@ -21,10 +21,9 @@ from midonet.cli.text import clean, hide_secrets
 from midonet.cli.writing import attempt, told
 from midonet.events.command import Command
 from midonet.events.commit import Event, Head, Record, canonical
-from midonet.events.decide import decide
 from midonet.events.errors import Conflict, HeadMoved, InvalidValue
 from midonet.events.log.results import value_of
-from midonet.events.log.store import Result, Store
+from midonet.events.log.store import Context, Result, Store
 from midonet.events.topology import Topology
 from midonet.projections.impact import impact, named
 
@@ -124,7 +123,8 @@ def _check(made: Plan, store: Store) -> None:
         raise Conflict(f"the plan was made on another log, {made.server}", server=made.server)
     if head.position > seen.position:
         raise _moved(seen, head, list(store.log.read(seen)))
-    if canonical(decide(store.topology, made.command, made.id).events) != canonical(made.events):
+    trial = store.execute(made.command, Context(actor="plan", command_id=made.id), dry_run=True)
+    if canonical(trial.events) != canonical(made.events):
         raise Conflict("this release would not do what the plan shows; make a new plan")
 
 

@@ -24,6 +24,7 @@ from midonet.events.tags import Tag, is_name
 from midonet.events.topology import Topology
 
 if TYPE_CHECKING:
+    from midonet.events.log.http_client import ApiClient
     from midonet.events.log.store import Store
 
 __all__ = ["Session", "handle"]
@@ -56,6 +57,17 @@ class Session:
         return str(self.settings.get("server"))
 
     @cached_property
+    def cluster(self) -> "ApiClient | None":
+        """The cluster's API that is asked; None if the log itself is there to be read."""
+        if not self.url.startswith(("http://", "https://")):
+            return None
+        from midonet.events.log.http_client import ApiClient
+
+        client = ApiClient(self.url)
+        self._stack.callback(client.close)
+        return client
+
+    @cached_property
     def moment(self) -> Moment:
         """The moment that a read is about (`--at`)."""
         text = self.settings.get("at")
@@ -75,6 +87,10 @@ class Session:
         moment = self.moment_of(text)
         if moment.position is not None and moment.hash is None:
             return moment.position
+        if self.cluster is not None:
+            from midonet.cli.remote import head_of
+
+            return head_of(self.cluster, text).position
 
         def work(snapshot: Snapshot | None) -> int:
             position = snapshot.head.position if snapshot is not None else 0
@@ -86,6 +102,10 @@ class Session:
 
     def tags(self, moment: Moment = END) -> Mapping[str, Tag]:
         """Return the tags by name, as of a moment."""
+        if self.cluster is not None:
+            from midonet.cli.remote import tags_of
+
+            return tags_of(self.cluster, moment.text)
         return {note.name: note for note in self.noted(moment).values() if isinstance(note, Tag)}
 
     def noted(self, moment: Moment = END) -> Mapping[str, Note]:
@@ -119,6 +139,10 @@ class Session:
 
     def topology(self) -> Topology:
         """Return the topology as of `--at`, only to be read."""
+        if self.cluster is not None:
+            from midonet.cli.remote import RemoteTopology
+
+            return RemoteTopology(self.cluster, self.settings.get("at"))
         if self.moment == END and (store := self.kept()) is not None:
             return store.topology
 
@@ -146,7 +170,7 @@ class Session:
 
     def kept(self, *, create: bool = False) -> "Store | None":
         """Return the store that a shell keeps open, at the head of the log; None outside of one or without a log."""
-        kept = self.settings.kept
+        kept = self.settings.kept if self.cluster is None else None
         return kept.store(self.url, self.snapshots, create=create) if kept is not None else None
 
     def open(self) -> Log:

@@ -1,9 +1,11 @@
 """The views made from the log: which there are, how far they are behind, and waiting for them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import click
+import msgspec
 
 from midonet.cli import output
 from midonet.cli.command import Group, command
@@ -42,7 +44,7 @@ def wait(session: Session, names: Sequence[str], position: int | None, timeout: 
     """Wait until views show a position of the log; exit 6 if they do not in time."""
     topology = session.topology()
     wanted = topology.head.position if position is None else position
-    reached = await_views(session.settings, topology, wanted, dict.fromkeys(names, seconds(timeout)))
+    reached = await_views(session, topology, wanted, dict.fromkeys(names, seconds(timeout)))
     session.print(
         {"position": wanted, "views": reached},
         names=lambda: reached,
@@ -72,7 +74,7 @@ def _status(session: Session, name: str | None) -> None:
 
     With --cluster also what a running midonet-cluster says: its state, lag in seconds and last error.
     """
-    url = session.settings.get("cluster")
+    url = session.settings.get("cluster") or (session.url if session.cluster is not None else None)
     rows = _told(url) if url else _seen(session, name)
     rows = [row for row in rows if name in (None, row["name"])]
     columns = [column for column in _COLUMNS if any(column in row for row in rows)]
@@ -111,9 +113,10 @@ def _row(head: int, target: str | None, found: Found) -> dict[str, Any]:
 
 def _told(url: str) -> list[Mapping[str, Any]]:
     """Return what a cluster says."""
-    from midonet.cli.http import get_json
+    from midonet.events.log.http_client import ApiClient
 
-    status = get_json(f"{url.rstrip('/')}/status")
+    with closing(ApiClient(url)) as client:
+        status = msgspec.json.decode(client.get("/status").body)
     rows = status.get("projections") if isinstance(status, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise NotFound("what answers there is no midonet-cluster: it tells no projections")

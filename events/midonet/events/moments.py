@@ -26,6 +26,11 @@ class Moment(Struct, frozen=True):
     hash: str | None = None
     """Of the commit at the position, if it is known."""
 
+    @property
+    def text(self) -> str | None:
+        """The moment in writing; None for the end of the log."""
+        return self.time if self.position is None else str(self.position)
+
     def includes(self, commit: Commit) -> bool:
         """Return whether the commit belongs to the log as of this moment."""
         if self.position is not None:

@@ -112,6 +112,11 @@ class Kind:
         """The first sentence of the declaration."""
         return (self.cls.__doc__ or "").strip().partition("\n")[0]
 
+    @property
+    def plural(self) -> str:
+        """Many of them, e.g. `port-groups`, `mac-entries`."""
+        return f"{self.name[:-1]}ies" if self.name.endswith("y") else f"{self.name}s"
+
     @cached_property
     def writable(self) -> dict[str, FieldSpec]:
         """The fields that commands may set."""

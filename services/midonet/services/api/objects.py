@@ -36,18 +36,13 @@ from midonet.services.api.parameters import (
 from midonet.services.api.schemas import array, fields_schema, input_name, object_name, ref
 from midonet.services.api.writes import DONE, REFUSALS, expected, run, write
 
-__all__ = ["collection", "conditional", "operations"]
+__all__ = ["conditional", "operations"]
 
 MERGE_PATCH = "application/merge-patch+json"
 _READING = (400, 404, 409, 422, 503)
 _BATCH = 1_000
 
 REF = path("ref", "Id, name, PARENT/NAME (the slash as %2F), or the first 8 or more characters of an id.")
-
-
-def collection(kind: Kind) -> str:
-    """Return what the collection of a kind is called in paths: `port-groups`, `mac-entries`."""
-    return f"{kind.name[:-1]}ies" if kind.name.endswith("y") else f"{kind.name}s"
 
 
 def operations() -> Iterator[Operation]:
@@ -59,10 +54,10 @@ def operations() -> Iterator[Operation]:
 
 
 def _operations(kind: Kind) -> Iterator[Operation]:
-    many, one = f"/v1/{collection(kind)}", f"/v1/{collection(kind)}/{{ref}}"
+    many, one = f"/v1/{kind.plural}", f"/v1/{kind.plural}/{{ref}}"
     shown, fields = {JSON: ref(object_name(kind))}, ref(input_name(kind))
     yield Operation(
-        id=f"list-{collection(kind)}",
+        id=f"list-{kind.plural}",
         tag=kind.name,
         method="GET",
         path=many,
@@ -135,7 +130,7 @@ def _link(kind: Kind, verb: str, link: Link) -> Operation:
         id=f"{verb}-{kind.name}" if "-" not in verb else f"{kind.name}-{verb}",
         tag=kind.name,
         method="POST",
-        path=f"/v1/{collection(kind)}/{{ref}}/{verb}",
+        path=f"/v1/{kind.plural}/{{ref}}/{verb}",
         help=link.help,
         handler=partial(_tie, kind, verb, link),
         parameters=(REF, IF_MATCH, *WRITE),
@@ -199,7 +194,7 @@ def _chosen(kind: Kind, call: Call) -> Sequence[str] | None:
 
 def _next(kind: Kind, call: Call, cursor: str) -> str:
     pairs = [(name, text) for name, text in parse_qsl(call.query, keep_blank_values=True) if name != CURSOR.name]
-    return f"/v1/{collection(kind)}?{urlencode([*pairs, (CURSOR.name, cursor)])}"
+    return f"/v1/{kind.plural}?{urlencode([*pairs, (CURSOR.name, cursor)])}"
 
 
 def _cursor(key: Any) -> str:
@@ -235,7 +230,7 @@ async def _create(kind: Kind, node: Node, call: Call) -> Answer:
     command = Command(f"{kind.name}.create", [Create(kind.name, call.json(dict[str, Any]))])
     result = await run(node, call, command)
     value, status = value_of(result), HTTPStatus.CREATED if result.events else HTTPStatus.OK
-    location = f"/v1/{collection(kind)}/{quote(str((result.object or {}).get('id')))}"
+    location = f"/v1/{kind.plural}/{quote(str((result.object or {}).get('id')))}"
     return json_answer(value, status, ETag=f'"{result.position}"', Location=location)
 
 

@@ -7,7 +7,6 @@ from midonet.events.errors import NotFound
 from midonet.events.model import KINDS
 from midonet.services.api.call import Call
 from midonet.services.api.node import Node
-from midonet.services.api.objects import collection
 from midonet.services.api.operations import JSON, Answer, Operation, Reply, json_answer
 from midonet.services.api.parameters import POSITION, READ, WAIT, Parameter, path
 from midonet.services.api.writes import await_views, positions
@@ -56,7 +55,7 @@ def _entrance(node: Node, call: Call) -> Answer:
     with node.reading(call) as topology:
         head = topology.head
         counts = {kind: len(topology.all(kind)) for kind in KINDS if topology.all(kind)}
-    places = {kind.name: f"/v1/{collection(kind)}" for kind in KINDS.values()}
+    places = {kind.name: f"/v1/{kind.plural}" for kind in KINDS.values()}
     return json_answer(
         {
             "log": node.status()["log"],
