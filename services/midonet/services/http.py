@@ -25,6 +25,8 @@ _CLIENT_SECONDS = 10
 """A client that says nothing for so long is let go."""
 
 _MAX_BODY = 1024 * 1024
+_TICK = 0.1
+"""Seconds in which it notices that it is to accept no more."""
 
 
 class Page(NamedTuple):
@@ -77,7 +79,7 @@ class HttpServer:
         self._serve()
 
     def _serve(self) -> None:
-        self._thread = Thread(target=self._server.serve_forever, name="http", daemon=True)
+        self._thread = Thread(target=self._server.serve_forever, args=(_TICK,), name="http", daemon=True)
         self._thread.start()
 
     def lend(self) -> socket.socket:
