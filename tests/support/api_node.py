@@ -46,7 +46,7 @@ class ApiNode:
             feed=self.feed,
             crashed=self.crashes.append,
             http=self.http,
-            status=lambda: self.status(),
+            status=lambda: self.status(),  # noqa: PLW0108 - a test may change it
             name="api",
             writer=self.writer,
         )

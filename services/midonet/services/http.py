@@ -131,10 +131,12 @@ class _Listener(ThreadingHTTPServer):
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Agree on TLS in the request's own thread: a client that says nothing keeps nobody else waiting."""
-        if self._tls is not None:
-            request.settimeout(_CLIENT_SECONDS)
-            request = self._tls.wrap_socket(request, server_side=True)
-        super().finish_request(request, client_address)
+        if self._tls is None:
+            super().finish_request(request, client_address)
+            return
+        request.settimeout(_CLIENT_SECONDS)
+        with self._tls.wrap_socket(request, server_side=True) as secure:
+            super().finish_request(secure, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep silent: the client went away."""

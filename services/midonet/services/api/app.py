@@ -7,7 +7,8 @@ journal and a 500 that says so. It serves the daemon's own pages as well, since 
 import asyncio
 import inspect
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
 from itertools import chain
@@ -29,6 +30,7 @@ from midonet.services.api.parameters import STALE
 from midonet.services.api.problems import CONTENT_TYPE, encode, status_of
 from midonet.services.api.router import Router
 from midonet.services.api.watch import serve
+from midonet.services.http import Page
 from midonet.services.journal import note
 
 __all__ = ["OPERATIONS", "Application"]
@@ -53,7 +55,10 @@ class Application:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._router = Router(OPERATIONS)
-        self._openapi = canonical(document(OPERATIONS, version("midonet")))
+        described = canonical(document(OPERATIONS, version("midonet")))
+        self._pages: dict[str, Callable[[], Awaitable[Response]]]
+        self._pages = {path: partial(_from_thread, page) for path, page in node.pages.items()}
+        self._pages["/openapi.json"] = partial(_ready, described)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or one WebSocket."""
@@ -82,8 +87,8 @@ class Application:
     async def _answer(self, request: Request) -> Response:
         path = request.scope.get("raw_path", b"").decode("latin-1").partition("?")[0] or request.url.path
         method = "GET" if request.method == "HEAD" else request.method
-        if (page := self._page(path)) is not None:
-            return await page if method == "GET" else _not_allowed({"GET": None}, request)
+        if path in self._pages:
+            return await self._pages[path]() if method == "GET" else _not_allowed({"GET": None}, request)
         found = self._router.find(path)
         if found is None:
             raise NotFound(f"there is nothing at {path}; /v1 says what there is, /openapi.json how", path=path)
@@ -98,12 +103,6 @@ class Application:
         if request.method == "HEAD" and isinstance(response, StreamingResponse):
             return Response(headers=dict(response.headers))
         return response
-
-    def _page(self, path: str) -> Any:
-        if path == "/openapi.json":
-            return _ready(Response(self._openapi, media_type="application/json"))
-        made = self._node.pages.get(path)
-        return _from_thread(made) if made is not None else None
 
     async def _await_fresh(self) -> None:
         try:
@@ -151,11 +150,11 @@ async def _receive_all(socket: WebSocket) -> None:
         pass
 
 
-async def _ready(response: Response) -> Response:
-    return response
+async def _ready(body: bytes) -> Response:
+    return Response(body, media_type="application/json")
 
 
-async def _from_thread(make: Any) -> Response:
+async def _from_thread(make: Callable[[], Page]) -> Response:
     page = await asyncio.to_thread(make)
     return Response(page.body, page.status, {"Cache-Control": "no-store"}, page.content_type)
 

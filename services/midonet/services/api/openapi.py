@@ -26,9 +26,10 @@ _HEADERS = {
 
 def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
     """Return the document."""
+    shared = _Shared()
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, shared)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -39,20 +40,41 @@ def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": {**components(), "Problem": dict(SCHEMA)}},
+        "components": {"schemas": {**components(), "Problem": dict(SCHEMA)}, **shared.components},
         "x-midonet-reasons": dict(REASONS),
     }
 
 
-def _operation(operation: Operation) -> dict[str, Any]:
+class _Shared:
+    """What many operations have in common, each written once."""
+
+    def __init__(self) -> None:
+        self.components: dict[str, dict[str, Any]] = {"parameters": {}, "responses": {}}
+
+    def parameter(self, one: Parameter) -> dict[str, Any]:
+        """Return a reference to a parameter."""
+        made, same = _parameter(one), 1
+        name = one.name
+        while self.components["parameters"].setdefault(name, made) != made:  # another one of the same name
+            same += 1
+            name = f"{one.name}-{same}"
+        return {"$ref": f"#/components/parameters/{name}"}
+
+    def problem(self, status: int) -> dict[str, Any]:
+        """Return a reference to an answer that tells of an error."""
+        self.components["responses"].setdefault(f"Problem{status}", _problem(status))
+        return {"$ref": f"#/components/responses/Problem{status}"}
+
+
+def _operation(operation: Operation, shared: _Shared) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": operation.id,
         "tags": [operation.tag],
         "summary": operation.help,
-        "parameters": [_parameter(one) for one in operation.parameters],
+        "parameters": [shared.parameter(one) for one in operation.parameters],
         "responses": {
             **{str(status): _reply(reply) for status, reply in operation.replies.items()},
-            **{str(status): _problem(status) for status in operation.errors},
+            **{str(status): shared.problem(status) for status in operation.errors},
         },
     }
     if operation.body is not None:
