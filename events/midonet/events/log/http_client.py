@@ -22,8 +22,8 @@ T = TypeVar("T")
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 75.0
 """Longer than any answer takes that the API gives without being asked to wait."""
-_PAUSES = (0.0, 0.2, 1.0)
-"""Before each round of asking all nodes."""
+_PAUSES = (0.0, 0.3, 1.0)
+"""Before each round of asking all nodes. The last one is for those who must know what became of what they sent."""
 _MAX_PROBLEM = 1024 * 1024
 _OK = range(200, 300)
 _UNAVAILABLE = 503
@@ -87,6 +87,8 @@ class ApiClient:
         trouble: MidonetError = Unavailable(f"{self.url} does not answer", url=self.url)
         heard = False
         for pause in _PAUSES:
+            if pause == _PAUSES[-1] and not heard:
+                break
             time.sleep(pause)
             for _ in self._nodes:
                 try:

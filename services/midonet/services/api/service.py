@@ -34,7 +34,7 @@ class ApiService(Service):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._node = Node(context)
+        self.node = Node(context)
         self._stopping = Event()
         self._server: uvicorn.Server | None = None
         self._thread = Thread(target=self._run, name="api", daemon=True)
@@ -82,24 +82,24 @@ class ApiService(Service):
 
     async def _until_stopped(self, server: uvicorn.Server, listener: socket.socket) -> None:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "api"))
-        self._node.start()
+        self.node.start()
         try:
             leaving = asyncio.create_task(self._send_watchers_away(server))
             await server.serve(sockets=[listener])
             await leaving
         finally:
-            await asyncio.to_thread(self._node.stop)
+            await asyncio.to_thread(self.node.stop)
 
     async def _send_watchers_away(self, server: uvicorn.Server) -> None:
         """Tell watchers that the node goes away as soon as it is to: the server waits for them."""
         while not server.should_exit:  # noqa: ASYNC110 - that is how uvicorn itself is told
             await asyncio.sleep(0.05)
-        self._node.hub.stop()
+        self.node.hub.stop()
 
     def _config(self) -> uvicorn.Config:
         tls = self.context.http.tls
         return uvicorn.Config(
-            Application(self._node),
+            Application(self.node),
             lifespan="off",
             log_config=None,
             log_level=logging.CRITICAL,

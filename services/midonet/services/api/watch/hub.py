@@ -27,7 +27,8 @@ class Hub:
 
     def __init__(self, feed: Feed, *, kept: int = _KEPT) -> None:
         self._feed = feed
-        self._kept = kept
+        self.kept = kept
+        """How many commits are at hand for watchers."""
         self._loop = asyncio.get_running_loop()
         self._messages: dict[int, Message] = {}
         self._size = 0
@@ -65,7 +66,7 @@ class Hub:
         self.head = heard.head
         self._messages[heard.head.position] = heard
         self._size += len(heard.record.raw)
-        while len(self._messages) > self._kept or (self._size > _KEPT_BYTES and len(self._messages) > 1):
+        while len(self._messages) > self.kept or (self._size > _KEPT_BYTES and len(self._messages) > 1):
             oldest = self._messages.pop(next(iter(self._messages)))
             self._size -= len(oldest.record.raw)
         self._wake()
