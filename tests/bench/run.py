@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 import msgspec
+from api import api
 from bulk import bulk
 from commanders import commanders
 from commands import batched, single
@@ -27,6 +28,7 @@ BENCHES: Mapping[str, Bench] = {
     "kafka": single_on_kafka,
     "latency": latency,
     "apply": bulk,
+    "api": api,
 }
 
 

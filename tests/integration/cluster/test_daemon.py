@@ -56,6 +56,7 @@ def test_both_views_follow_the_log_and_the_daemon_says_so(scene: Make) -> None:
     assert status["log"] == stage.url
     assert status["head"] == {"position": head.position, "hash": head.hash, "time": head.time}
     assert sorted((each["name"], each["state"], each["healthy"]) for each in status["services"]) == [
+        ("api", "running", True),
         ("containers", "running", True),
         ("hosts", "running", True),
         ("nsdb", "running", True),
