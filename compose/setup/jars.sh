@@ -29,9 +29,9 @@ EOF
   mv -f "$2.new" "$2"
 }
 
-# fetch NAME CLASS: the jars of one server and their class archive.
+# fetch NAME CLASS POM: the jars of one server and their class archive.
 fetch() {
-  local name=$1 class=$2 pom=compose/maven/$1/pom.xml into=$PWD/.cache/jars/$1 hash
+  local name=$1 class=$2 pom=$3 into=$PWD/.cache/jars/$1 hash
   hash=$(fingerprint "$pom")
   is_current "$into/.stamp" "$hash" && return
   check_tools
@@ -42,5 +42,5 @@ fetch() {
   echo "$hash" >"$into/.stamp"
 }
 
-fetch kafka Kafka
-fetch zookeeper ZooKeeper
+fetch kafka Kafka compose/maven/kafka/pom.xml
+fetch zookeeper ZooKeeper services/midonet/services/zookeeper/pom.xml # the product can run it, too

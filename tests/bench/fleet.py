@@ -25,13 +25,13 @@ _HOSTS = 10
 _PHYSICAL_PORT = "eth1"
 
 
-def design(ports: int, ovsdb: OvsdbServer) -> list[dict[str, Any]]:
+def design(ports: int, ovsdb: OvsdbServer, *, macs: bool = True) -> list[dict[str, Any]]:
     """Return the documents of a deployment, as `midoctl apply` takes them."""
     bridges = range(-(-ports // _PORTS_PER_BRIDGE))
     hosts = [{"kind": "host", "name": _host(n)} for n in range(_HOSTS)]
     members = [{"host": _host(n), "address": f"172.16.0.{n + 1}"} for n in range(_HOSTS)]
     zone = {"kind": "tunnel-zone", "name": "underlay", "type": "vtep", "members": members}
-    return [*hosts, zone, _vtep(ovsdb, bridges), *(_bridge(n) for n in bridges)]
+    return [*hosts, zone, _vtep(ovsdb, bridges), *(_bridge(n, macs=macs) for n in bridges)]
 
 
 def _vtep(ovsdb: OvsdbServer, bridges: range) -> dict[str, Any]:
@@ -47,12 +47,12 @@ def _vtep(ovsdb: OvsdbServer, bridges: range) -> dict[str, Any]:
     }
 
 
-def _bridge(number: int) -> dict[str, Any]:
+def _bridge(number: int, *, macs: bool) -> dict[str, Any]:
     names = [f"port-{number}-{n}" for n in range(_PORTS_PER_BRIDGE)]
     host = _host(number and 1 + number % (_HOSTS - 1))
     ports = [{"name": name, "host": host, "interface": f"t{number}-{n}"} for n, name in enumerate(names)]
-    macs = [{"mac": f"02:00:00:{number:02x}:00:{n:02x}", "port": name} for n, name in enumerate(names)]
-    return {"kind": "bridge", "name": f"bridge-{number}", "ports": ports, "macs": macs}
+    entries = [{"mac": f"02:00:00:{number:02x}:00:{n:02x}", "port": name} for n, name in enumerate(names) if macs]
+    return {"kind": "bridge", "name": f"bridge-{number}", "ports": ports, "macs": entries}
 
 
 def _host(number: int) -> str:
@@ -68,19 +68,33 @@ def _switch() -> Iterator[OvsdbServer]:
 
 
 class Fleet:
-    """A deployment of so many ports, with witnesses; it has caught up with its log once `await_views` returns."""
+    """A deployment of so many ports, with witnesses; it has caught up with its log once `await_views` returns.
 
-    def __init__(self, stack: ExitStack, place: Path, zookeeper: ZooKeeper, ports: int) -> None:
+    Without `macs` no station is known yet, without `agent` no hypervisor is there.
+    """
+
+    def __init__(  # noqa: PLR0913 - what there is to choose
+        self,
+        stack: ExitStack,
+        place: Path,
+        zookeeper: ZooKeeper,
+        ports: int,
+        *,
+        macs: bool = True,
+        agent: bool = True,
+    ) -> None:
         self.root = f"/fleet-{ports}"
         self.ovsdb = stack.enter_context(_switch())
         self.store = stack.enter_context(opened(sqlite_url(place / f"{ports}.db")))
-        run_all(self.store, [Command("apply", [Put(design(ports, self.ovsdb))])])
+        run_all(self.store, [Command("apply", [Put(design(ports, self.ovsdb, macs=macs))])])
         self.nodes = stack.enter_context(closing(Nodes(zookeeper.hosts)))
         self.macs = stack.enter_context(closing(Rows(self.ovsdb.sock, "Ucast_Macs_Remote", "MAC")))
         self.positions = stack.enter_context(closing(Rows(self.ovsdb.sock, "Global", "other_config")))
         self._options = ["--zookeeper", zookeeper.hosts, "--root", self.root]
         stack.enter_context(ClusterDaemon("--log", self.store.log.url, *self._options))
-        stack.enter_context(AgentDaemon(self.id_of("host", "host-0"), *self._options))
+        self._has_agent = agent
+        if agent:
+            stack.enter_context(AgentDaemon(self.id_of("host", "host-0"), *self._options))
 
     def id_of(self, kind: str, name: str) -> str:
         """Return the id of the only object of that name."""
@@ -90,7 +104,8 @@ class Fleet:
     def await_views(self) -> None:
         """Return when the views and the agent have caught up with the log."""
         position = self.store.topology.head.position
-        for sighting in (*self.expect_views(position), self.expect_agent(position)):
+        agent = [self.expect_agent(position)] if self._has_agent else []
+        for sighting in (*self.expect_views(position), *agent):
             sighting.since(0)
 
     def documents(self, kind: str, owner: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from latency import latency
 from replay import replay
 from rich.console import Console
 from rich.table import Table
+from vtep_peer import vtep, vtep_drift, vtep_sync
 
 Bench = Callable[..., Iterator[Row]]
 
@@ -29,6 +30,9 @@ BENCHES: Mapping[str, Bench] = {
     "latency": latency,
     "apply": bulk,
     "api": api,
+    "vtep": vtep,
+    "vtep-sync": vtep_sync,
+    "vtep-drift": vtep_drift,
 }
 
 

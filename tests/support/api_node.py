@@ -7,8 +7,10 @@ from typing import Any, Self
 from midonet.events.log import open_log
 from midonet.projections.feed import Feed
 from midonet.services.api.service import ApiService
-from midonet.services.context import Context
+from midonet.services.context import Context, Front
+from midonet.services.coordination import Coordination
 from midonet.services.http import HttpServer, Tls, json_page
+from midonet.services.meters import Meters
 from midonet.services.settings import Settings
 from midonet.services.writer import Writer
 
@@ -45,10 +47,12 @@ class ApiNode:
             settings=Settings(log=self.log, zookeeper="127.0.0.1:1"),
             feed=self.feed,
             crashed=self.crashes.append,
-            http=self.http,
-            status=lambda: self.status(),  # noqa: PLW0108 - a test may change it
+            front=Front(self.http, lambda: self.status()),  # noqa: PLW0108 - a test may change it
             name="api",
+            node="node",
             writer=self.writer,
+            coordination=Coordination("127.0.0.1:1", "/midonet", "node"),
+            meters=Meters("api"),
         )
 
     @property

@@ -67,7 +67,8 @@ class Projected:
         self, target: ZooKeeperTarget | None = None, *, projection: NsdbProjection | None = None, **options: Any
     ) -> Keeper:
         """Start somebody who keeps the view."""
-        keeper = Keeper(self.url, projection or NsdbProjection(self.base), target or self.target(), **options)
+        place = target or self.target()
+        keeper = Keeper(self.url, projection or NsdbProjection(lambda: place.base), place, **options)
         self._stack.callback(keeper.stop)
         return keeper
 
@@ -91,4 +92,4 @@ class Projected:
         """Return the paths at which the view differs from one that is made from scratch."""
         store = Store(open_log(self.url))
         store.refresh()
-        return differences(self.reader.documents(), expected_view(store.topology, self.base))
+        return differences(self.reader.documents(), expected_view(store.topology, self.reader.base()))

@@ -17,3 +17,11 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_test_that_shows_parity_is_there() -> None:
+    for row in (DOCS / "parity.md").read_text().splitlines():
+        folder = Path()
+        for name in re.findall(r"`([\w/.-]+\.(?:py|yaml))`", row) if row.startswith("|") else ():
+            folder = Path(name).parent if "/" in name else folder
+            assert (DOCS.parent / "tests" / folder / Path(name).name).exists(), f"{name} in {row}"

@@ -132,7 +132,7 @@ def examples(kind: str, verb: str) -> str:
             f"midoctl {kind} list --sort -position --fields name,{field} --limit 10",
             f"midoctl {kind} list --filter {field}!= --at 2026-01-31T12:00:00Z -o json",
         ),
-        "show": (f"midoctl {kind} show {ref} --at 12",),
+        "show": (f"midoctl {kind} show {ref} --at 12", f"midoctl {kind} show {ref} {field}"),
         "set": (f'midoctl {kind} set {ref} {change} -m "ticket 7"',),
         "clear": (f"midoctl {kind} clear {_CLEAR.get(kind, 'REF FIELD')}",),
         "delete": (f"midoctl {kind} delete {ref} --dry-run",),

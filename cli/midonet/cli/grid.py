@@ -1,8 +1,12 @@
-"""Tables on a terminal: as wide as it is, one line per row, coloured unless the user wants no colour (no-color.org)."""
+"""Tables on a terminal: as wide as it is, one line per row, coloured unless the user wants no colour (no-color.org).
+
+A column that does not fit is cut; a long text in the last one goes on below itself.
+"""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
+from textwrap import wrap
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, RenderableType
@@ -14,6 +18,8 @@ __all__ = ["card", "listed"]
 _GAP = "  "
 _NARROW = 10
 """Characters of a cell that still say something."""
+_WRAPPED = 24
+"""Characters of the last column from which on a long text is not cut but goes on below."""
 _STYLES = {
     "live": "green",
     "catching-up": "yellow",
@@ -43,7 +49,7 @@ def listed(headers: Sequence[str], rows: Sequence[Sequence[str]], keep: int) -> 
     natural = [max(map(cell_len, column)) for column in zip(headers, *rows, strict=True)]
     widths = _fitted(natural, _width(), keep)
     lines = [_line(headers, widths, "bold"), Text(_GAP.join("─" * width for width in widths), "dim")]
-    lines += [_line(row, widths, None) for row in rows]
+    lines += [line for row in rows for line in _lines(row, widths)]
     if left_out := headers[len(widths) :]:
         lines.append(Text(f"left out for want of width: {', '.join(left_out)}", "dim", overflow="fold"))
     return _rendered(Text("\n").join(lines))
@@ -70,6 +76,15 @@ def _line(cells: Sequence[str], widths: Sequence[int], style: str | None) -> Tex
     line = Text(_GAP).join(parts)
     line.rstrip()
     return line
+
+
+def _lines(row: Sequence[str], widths: Sequence[int]) -> Iterator[Text]:
+    """Yield the line of a row; a long text at its end goes on below itself if there is room to read it."""
+    last, room = row[len(widths) - 1], widths[-1]
+    rest = (wrap(last, room) if room >= _WRAPPED and cell_len(last) > room else []) or [last]
+    yield _line([*row[: len(widths) - 1], rest[0]], widths, None)
+    for more in rest[1:]:
+        yield _line([*[""] * (len(widths) - 1), more], widths, None)
 
 
 def _cut(cell: str, width: int, style: str | None) -> Text:

@@ -16,7 +16,7 @@ from midonet.events import links
 from midonet.events.command import Delete, Op
 from midonet.events.model import kind_of
 
-__all__ = ["LINKS"]
+__all__ = ["LINKS", "link", "member", "object_argument"]
 
 LINKS: dict[str, list[Command]] = {}
 """Kind → its link commands."""
@@ -24,7 +24,7 @@ LINKS: dict[str, list[Command]] = {}
 _Build = Callable[..., Op]
 
 
-def _link(kind: str, verb: str, *params: click.Parameter, examples: Sequence[str]) -> Callable[[_Build], _Build]:
+def link(kind: str, verb: str, *params: click.Parameter, examples: Sequence[str]) -> Callable[[_Build], _Build]:
     """Make a command of a function that returns the operation for the arguments."""
 
     def make(build: _Build) -> _Build:
@@ -43,7 +43,8 @@ def _field(kind: str, name: str, *, required: bool = True) -> FieldOption:
     return FieldOption(kind_of(kind).fields[name], required=required)
 
 
-def _object(kind: str, metavar: str | None = None) -> click.Argument:
+def object_argument(kind: str, metavar: str | None = None) -> click.Argument:
+    """Return the argument that names the object of a link command."""
     metavar = metavar or kind.rpartition("-")[2].upper()
     return ref_argument(kind, metavar.lower(), metavar)
 
@@ -60,22 +61,22 @@ def _no_part(kind: str, verb: str, part: str, ref: str, values: dict[str, Any]) 
     return _made(kind, verb, ref, **given(kind_of(part), values))
 
 
-@_link("port", "link", _object("port", "A"), _object("port", "B"), examples=["edge/down web/up"])
+@link("port", "link", object_argument("port", "A"), object_argument("port", "B"), examples=["edge/down web/up"])
 def _port_link(a: str, b: str) -> Op:
     """Link two ports, e.g. one of a bridge and one of a router; refused if one is linked elsewhere."""
     return _made("port", "link", a, peer=b)
 
 
-@_link("port", "unlink", _object("port", "A"), examples=["web/up"])
+@link("port", "unlink", object_argument("port", "A"), examples=["web/up"])
 def _port_unlink(a: str) -> Op:
     """Unlink a port and its peer."""
     return _made("port", "unlink", a)
 
 
-@_link(
+@link(
     "port",
     "bind",
-    _object("port"),
+    object_argument("port"),
     _field("port", "host"),
     _field("port", "interface"),
     examples=["web/p1 --host hv1 --interface tap1"],
@@ -85,22 +86,23 @@ def _port_bind(port: str, host: str, interface: str) -> Op:
     return _made("port", "bind", port, host=host, interface=interface)
 
 
-@_link("port", "unbind", _object("port"), examples=["web/p1"])
+@link("port", "unbind", object_argument("port"), examples=["web/p1"])
 def _port_unbind(port: str) -> Op:
     """Release a port from its host."""
     return _made("port", "unbind", port)
 
 
-def _member(name: str, metavar: str, text: str) -> DataOption:
-    return DataOption([f"--{name}"], metavar=metavar, help=text, required=True)
+def member(name: str, metavar: str, text: str, *, required: bool = True) -> DataOption:
+    """Return the option for a part of an element of a list."""
+    return DataOption([f"--{name}"], metavar=metavar, help=text, required=required)
 
 
-@_link(
+@link(
     "tunnel-zone",
     "add-member",
-    _object("tunnel-zone"),
-    _member("host", "HOST", "Host that joins."),
-    _member("address", "IP", "Its address in the underlay."),
+    object_argument("tunnel-zone"),
+    member("host", "HOST", "Host that joins."),
+    member("address", "IP", "Its address in the underlay."),
     examples=["underlay --host hv1 --address 192.0.2.1"],
 )
 def _zone_add(zone: str, host: str, address: str) -> Op:
@@ -108,11 +110,11 @@ def _zone_add(zone: str, host: str, address: str) -> Op:
     return _made("tunnel-zone", "add-member", zone, host=host, address=address)
 
 
-@_link(
+@link(
     "tunnel-zone",
     "remove-member",
-    _object("tunnel-zone"),
-    _member("host", "HOST", "Host that leaves."),
+    object_argument("tunnel-zone"),
+    member("host", "HOST", "Host that leaves."),
     examples=["underlay --host hv1"],
 )
 def _zone_remove(zone: str, host: str) -> Op:
@@ -120,10 +122,10 @@ def _zone_remove(zone: str, host: str) -> Op:
     return _made("tunnel-zone", "remove-member", zone, host=host)
 
 
-@_link(
+@link(
     "vtep",
     "bind",
-    _object("vtep"),
+    object_argument("vtep"),
     _field("vtep-binding", "physical_port"),
     _field("vtep-binding", "vlan", required=False),
     _field("vtep-binding", "bridge"),
@@ -135,10 +137,10 @@ def _vtep_bind(vtep: str, **values: Any) -> Op:
     return _part("vtep", "bind", "vtep-binding", vtep, values)
 
 
-@_link(
+@link(
     "vtep",
     "unbind",
-    _object("vtep"),
+    object_argument("vtep"),
     _field("vtep-binding", "physical_port"),
     _field("vtep-binding", "vlan", required=False),
     examples=["tor1 --physical-port eth1 --vlan 100"],
@@ -148,10 +150,10 @@ def _vtep_unbind(vtep: str, **values: Any) -> Op:
     return _no_part("vtep", "unbind", "vtep-binding", vtep, values)
 
 
-@_link(
+@link(
     "bridge",
     "add-mac",
-    _object("bridge"),
+    object_argument("bridge"),
     click.Argument(["mac"]),
     _field("mac-entry", "port"),
     _field("mac-entry", "vlan", required=False),
@@ -163,10 +165,10 @@ def _add_mac(bridge: str, **values: Any) -> Op:
     return _part("bridge", "add-mac", "mac-entry", bridge, values)
 
 
-@_link(
+@link(
     "bridge",
     "remove-mac",
-    _object("bridge"),
+    object_argument("bridge"),
     click.Argument(["mac"]),
     _field("mac-entry", "vlan", required=False),
     examples=["web 02:00:00:00:00:01"],
@@ -176,10 +178,10 @@ def _remove_mac(bridge: str, **values: Any) -> Op:
     return _no_part("bridge", "remove-mac", "mac-entry", bridge, values)
 
 
-@_link(
+@link(
     "bridge",
     "add-arp",
-    _object("bridge"),
+    object_argument("bridge"),
     click.Argument(["ip"]),
     click.Argument(["mac"]),
     ID,
@@ -190,16 +192,16 @@ def _add_arp(bridge: str, **values: Any) -> Op:
     return _part("bridge", "add-arp", "arp-entry", bridge, values)
 
 
-@_link("bridge", "remove-arp", _object("bridge"), click.Argument(["ip"]), examples=["web 10.0.0.9"])
+@link("bridge", "remove-arp", object_argument("bridge"), click.Argument(["ip"]), examples=["web 10.0.0.9"])
 def _remove_arp(bridge: str, **values: Any) -> Op:
     """Remove a static entry from a bridge's ARP table."""
     return _no_part("bridge", "remove-arp", "arp-entry", bridge, values)
 
 
-@_link(
+@link(
     "chain",
     "add-rule",
-    _object("chain"),
+    object_argument("chain"),
     *field_options(kind_of("rule"), without=["chain"]),
     PLACE,
     ID,
@@ -210,7 +212,13 @@ def _add_rule(chain: str, **values: Any) -> Op:
     return _part("chain", "add-rule", "rule", chain, values)
 
 
-@_link("chain", "remove-rule", _object("chain"), click.Argument(["rule"], metavar="INDEX|REF"), examples=["web-in 2"])
+@link(
+    "chain",
+    "remove-rule",
+    object_argument("chain"),
+    click.Argument(["rule"], metavar="INDEX|REF"),
+    examples=["web-in 2"],
+)
 def _remove_rule(chain: str, rule: str) -> Op:
     """Remove a rule from a chain, by its place or by id or name."""
     if rule.isascii() and rule.isdigit():
@@ -218,22 +226,22 @@ def _remove_rule(chain: str, rule: str) -> Op:
     return Delete("rule", rule)
 
 
-@_link("port-group", "add-port", _object("port-group"), _object("port"), examples=["uplinks edge/up"])
+@link("port-group", "add-port", object_argument("port-group"), object_argument("port"), examples=["uplinks edge/up"])
 def _group_add_port(group: str, port: str) -> Op:
     """Add a port to a group."""
     return _made("port-group", "add-port", group, port=port)
 
 
-@_link("port-group", "remove-port", _object("port-group"), _object("port"), examples=["uplinks edge/up"])
+@link("port-group", "remove-port", object_argument("port-group"), object_argument("port"), examples=["uplinks edge/up"])
 def _group_remove_port(group: str, port: str) -> Op:
     """Remove a port from a group."""
     return _made("port-group", "remove-port", group, port=port)
 
 
-@_link(
+@link(
     "ip-addr-group",
     "add-address",
-    _object("ip-addr-group"),
+    object_argument("ip-addr-group"),
     click.Argument(["address"]),
     click.Option(["--ports"], metavar="PORT", multiple=True, help="Ports that have the address (repeatable)."),
     examples=["trusted 10.0.0.5", "trusted 10.0.0.7 --ports web/p1"],
@@ -244,10 +252,10 @@ def _group_add_address(group: str, address: str, ports: Sequence[str]) -> Op:
     return _made("ip-addr-group", "add-address", group, address=address, ports=listed)
 
 
-@_link(
+@link(
     "ip-addr-group",
     "remove-address",
-    _object("ip-addr-group"),
+    object_argument("ip-addr-group"),
     click.Argument(["address"]),
     examples=["trusted 10.0.0.5"],
 )
@@ -256,22 +264,22 @@ def _group_remove_address(group: str, address: str) -> Op:
     return _made("ip-addr-group", "remove-address", group, address=address)
 
 
-@_link("host-group", "add-host", _object("host-group"), _object("host"), examples=["rack1 hv1"])
+@link("host-group", "add-host", object_argument("host-group"), object_argument("host"), examples=["rack1 hv1"])
 def _group_add_host(group: str, host: str) -> Op:
     """Add a host to a group."""
     return _made("host-group", "add-host", group, host=host)
 
 
-@_link("host-group", "remove-host", _object("host-group"), _object("host"), examples=["rack1 hv1"])
+@link("host-group", "remove-host", object_argument("host-group"), object_argument("host"), examples=["rack1 hv1"])
 def _group_remove_host(group: str, host: str) -> Op:
     """Remove a host from a group."""
     return _made("host-group", "remove-host", group, host=host)
 
 
-@_link(
+@link(
     "pool",
     "add-member",
-    _object("pool"),
+    object_argument("pool"),
     _field("pool-member", "address"),
     _field("pool-member", "protocol_port"),
     _field("pool-member", "weight", required=False),
@@ -283,10 +291,10 @@ def _pool_add(pool: str, **values: Any) -> Op:
     return _part("pool", "add-member", "pool-member", pool, values)
 
 
-@_link(
+@link(
     "pool",
     "remove-member",
-    _object("pool"),
+    object_argument("pool"),
     _field("pool-member", "address"),
     _field("pool-member", "protocol_port"),
     examples=["servers --address 10.0.0.5 --protocol-port 8080"],

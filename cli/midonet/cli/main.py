@@ -46,10 +46,17 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Views": {
         "projection": ("views", "List the views made from the log and how far they are."),
         "wait": ("views", "Wait until a view shows a position of the log."),
+        "replay": ("rebuilding", "Make a view as of a moment, in a place of its own."),
+    },
+    "Cluster": {
+        "cluster": ("cluster", "Show the nodes of the cluster and what each of them does."),
+        "service": ("services", "List services, and let them run or not."),
     },
     "More": {
         "describe": ("describe", "Show what a kind is: fields, values, references, what deleting one does."),
         "shell": ("shell", "Run commands one after the other, typed or from a file, on one open log."),
+        "help": ("helping", "Show the help of a command, or a topic: refs, moments, filters and more."),
+        "man": ("man", "Write the man pages of all commands."),
         "completion": ("completion", "Print the completion script of a shell."),
         "demo": ("demo", "Show the main job on real servers of its own."),
     },
@@ -78,7 +85,8 @@ def _load(name: str) -> click.Command:
         from midonet.cli.objects import kind_group
 
         return kind_group(name)
-    found: click.Command = getattr(import_module(f"midonet.cli.{_MODULES[name]}"), name.replace("-", "_"))
+    module = import_module(f"midonet.cli.{_MODULES[name]}")
+    found: click.Command = getattr(module, {"help": "help_"}.get(name, name))
     return found
 
 

@@ -9,9 +9,10 @@ import click
 from midonet.cli.command import REF, Command, DataOption, Group, command
 from midonet.cli.completion import complete_fields, complete_refs
 from midonet.cli.kinds import KIND_HELP
+from midonet.cli.reported import Seen
 from midonet.cli.session import Session, handle
 from midonet.cli.settings import READ, WRITE
-from midonet.cli.tables import object_card, object_table
+from midonet.cli.tables import field_values, object_card, object_table
 from midonet.cli.tenancy import belongs, has_tenant
 from midonet.cli.words import placeholder
 from midonet.events import resolve
@@ -19,7 +20,6 @@ from midonet.events.command import Create, Delete, Update
 from midonet.events.errors import UsageError
 from midonet.events.model import Entity, FieldSpec, Kind, kind_of, ordered, plain
 from midonet.events.selection import field_named, fields_named, select
-from midonet.events.topology import Topology
 from midonet.events.words import value
 
 __all__ = ["FieldOption", "field_options", "given", "kind_group", "ref_argument"]
@@ -79,13 +79,22 @@ PLACE = DataOption(["--at-index", "index"], metavar="N", help="Place in the chai
 
 def kind_group(name: str) -> Group:
     """Return the group of all commands on one kind."""
+    from midonet.cli import dhcp_links  # noqa: F401 - it adds its commands
     from midonet.cli.describe import describe_kind
     from midonet.cli.links import LINKS
 
     kind = kind_of(name)
     sections = {"Commands": [make(kind) for make in (_create, _list, _show, _set, _clear, _delete, describe_kind)]}
+    if name == "host":
+        from midonet.cli.hosts import interfaces
+
+        sections["Facts"] = [interfaces]
     if name in LINKS:
         sections["Links"] = LINKS[name]
+    if name == "vtep":
+        from midonet.cli.vteps import status
+
+        sections["State"] = [status]
     commands = {str(one.name): one for section in sections.values() for one in section}
     derived = ["id", *(field for field, spec in kind.fields.items() if spec.derived)]
     return Group(
@@ -159,17 +168,28 @@ def _delete(kind: Kind) -> Command:
 
 
 def _show(kind: Kind) -> Command:
-    @command("show", ref_argument(kind.name), shared=READ, examples=_examples(kind, "show"))
-    def show(session: Session, ref: str) -> None:
+    fields = click.Argument(
+        ["fields"], metavar="[FIELD]…", nargs=-1, shell_complete=complete_fields(kind.name, derived=True)
+    )
+
+    @command("show", ref_argument(kind.name), fields, shared=READ, examples=_examples(kind, "show"))
+    def show(session: Session, ref: str, fields: Sequence[str]) -> None:
+        chosen = fields_named(kind, fields)
         topology = session.topology()
+        seen = Seen(session, topology, kind, ref)
         entity = resolve.find(topology, kind.name, ref)
         session.print(
-            ordered(plain(entity)),
+            _chosen(ordered(plain(entity)) | seen.value(entity.id), chosen),
             names=lambda: [handle(topology, kind.name, entity.id, entity.name)],
-            text=lambda: object_card(topology, kind, entity),
+            text=lambda: (
+                field_values(topology, kind, entity, chosen)
+                if chosen
+                else object_card(topology, kind, entity, seen.lines(entity.id))
+            ),
         )
+        seen.hint()
 
-    show.help = f"Show a {kind.name} with all its fields."
+    show.help = f"Show a {kind.name} with all its fields, or the bare values of some."
     return show
 
 
@@ -200,14 +220,16 @@ def _list(kind: Kind) -> Command:
     )
     def list_(session: Session, filters: Sequence[str], limit: int | None, after: str | None, **how: Any) -> None:
         topology = session.topology()
+        seen = Seen(session, topology, kind)
         tenant = session.settings.get("tenant") if owned and not how["all_tenants"] else None
         found = select(topology, kind, filters, sort=how["sort"], after=after)
         if tenant is not None:
             found = [entity for entity in found if belongs(topology, entity, tenant)]
-        _print_list(session, topology, kind, found[:limit], fields_named(kind, how["fields"]))
+        _print_list(session, seen, found[:limit], fields_named(kind, how["fields"]))
         if not found or tenant is not None:
             whose = f" of tenant {tenant} (--all-tenants shows the others)" if tenant is not None else ""
             session.note(f"{'no' if not found else 'only'} {kind.name}s{whose}")
+        seen.hint()
 
     list_.help = f"List {kind.name}s, by name."
     return list_
@@ -221,17 +243,15 @@ def _with_fields(option: click.Option, kind: Kind) -> click.Option:
     return option
 
 
-def _print_list(
-    session: Session, topology: Topology, kind: Kind, found: Sequence[Entity], fields: Sequence[str]
-) -> None:
+def _print_list(session: Session, seen: Seen, found: Sequence[Entity], fields: Sequence[str]) -> None:
     kept = session.settings.kept
     numbered = kept is not None and kept.numbered and session.form == "table"
     if kept is not None and numbered:
         kept.listed = [entity.id for entity in found]
     session.print(
-        [_chosen(ordered(plain(entity)), fields) for entity in found],
-        names=lambda: (handle(topology, kind.name, entity.id, entity.name) for entity in found),
-        text=lambda: object_table(topology, kind, found, fields, numbered=numbered),
+        [_chosen(ordered(plain(entity)) | seen.value(entity.id), fields) for entity in found],
+        names=lambda: (handle(seen.topology, entity.KIND, entity.id, entity.name) for entity in found),
+        text=lambda: object_table(seen, found, fields, numbered=numbered),
     )
 
 

@@ -50,6 +50,11 @@ class RemoteTopology(Topology):
         if new is not GENESIS:
             self._at = new
 
+    @property
+    def tags(self) -> dict[str, Tag]:
+        """Positions that have names."""
+        return dict(tags_of(self._client, str(self.head.position)))
+
     def __len__(self) -> int:
         """Return the number of objects."""
         self._fetch_all()
@@ -140,6 +145,11 @@ class RemoteStore:
     def __init__(self, url: str, client: ApiClient) -> None:
         self.log = HttpLog(url, client)
         self.topology: Topology = RemoteTopology(client)
+
+    def refresh(self) -> Head:
+        """Look at the cluster anew; return the end of its log."""
+        self.topology = RemoteTopology(self.log.client)
+        return self.topology.head
 
     def execute(self, command: Command, context: Context, *, dry_run: bool = False) -> Result:
         """Run one command; the same command id again returns the original result. Raises as `Store.execute`."""

@@ -49,6 +49,10 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def at_end(self, work: Callable[..., Any], *arguments: Any) -> None:
+        """Call a function when the command is over, however it ends."""
+        self._stack.callback(work, *arguments)
+
     # Reading
 
     @property
@@ -66,6 +70,12 @@ class Session:
         client = ApiClient(self.url)
         self._stack.callback(client.close)
         return client
+
+    @property
+    def cluster_url(self) -> str | None:
+        """Where a midonet-cluster says how it does: `--cluster`, or the API that is asked anyway."""
+        url = self.settings.get("cluster")
+        return str(url) if url else self.url if self.cluster is not None else None
 
     @cached_property
     def moment(self) -> Moment:
@@ -137,21 +147,22 @@ class Session:
             return store.topology.head
         return GENESIS if quick.absent(self.url) else quick.head(self.url)
 
-    def topology(self) -> Topology:
-        """Return the topology as of `--at`, only to be read."""
+    def topology(self, moment: Moment | None = None) -> Topology:
+        """Return the topology as of a moment, `--at` if none is given, only to be read."""
         if self.cluster is not None:
             from midonet.cli.remote import RemoteTopology
 
-            return RemoteTopology(self.cluster, self.settings.get("at"))
-        if self.moment == END and (store := self.kept()) is not None:
+            return RemoteTopology(self.cluster, self.settings.get("at") if moment is None else moment.text)
+        until = self.moment if moment is None else moment
+        if until == END and (store := self.kept()) is not None:
             return store.topology
 
         def work(snapshot: Snapshot | None) -> Topology:
             topology = snapshot.topology() if snapshot is not None else Topology()
-            records = self._since(snapshot, self.moment)
+            records = self._since(snapshot, until)
             return self.snapshots.fold(topology, records)
 
-        return self._resume(self.moment, work)
+        return self._resume(until, work)
 
     @cached_property
     def snapshots(self) -> Snapshots:

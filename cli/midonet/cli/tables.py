@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from midonet.cli import output
+from midonet.cli.reported import Seen
+from midonet.cli.text import clean
 from midonet.events.history import Names, word
 from midonet.events.model import Entity, Kind, ordered, plain
 from midonet.events.topology import Topology
 
-__all__ = ["object_card", "object_table"]
+__all__ = ["field_values", "object_card", "object_table"]
 
 _SHORT_ID = 8
 """Characters of an id that a terminal shows; they are enough to name the object again."""
@@ -16,9 +18,9 @@ _OWN_COLUMN = 1 / 3
 """Share of the objects that must have a value for the field to get a column."""
 
 
-def object_card(topology: Topology, kind: Kind, entity: Entity) -> str:
-    """Return every field of an object, references with name and id."""
-    return output.table([], list(_lines(kind, entity, Names(topology.find))))
+def object_card(topology: Topology, kind: Kind, entity: Entity, reported: Sequence[tuple[str, str]] = ()) -> str:
+    """Return every field of an object, references with name and id; then what is reported of it."""
+    return output.table([], [*_lines(kind, entity, Names(topology.find)), *reported])
 
 
 def _lines(kind: Kind, entity: Entity, names: Names) -> Iterator[tuple[str, str]]:
@@ -29,21 +31,27 @@ def _lines(kind: Kind, entity: Entity, names: Names) -> Iterator[tuple[str, str]
         yield name, f"{text} ({_shown_id(data)})" if named else text
 
 
-def object_table(
-    topology: Topology, kind: Kind, found: Sequence[Entity], fields: Sequence[str] = (), *, numbered: bool = False
-) -> str:
+def field_values(topology: Topology, kind: Kind, entity: Entity, fields: Sequence[str]) -> str:
+    """Return the bare values of some fields, one per line; nothing where there is none."""
+    return "\n".join(map(clean, _Chosen(kind, fields, Names(topology.find)).row(entity)))
+
+
+def object_table(seen: Seen, found: Sequence[Entity], fields: Sequence[str] = (), *, numbered: bool = False) -> str:
     """Return one line for each object, with these fields or else those that tell them apart.
 
-    Fields that few of them have share the last column; `numbered` adds what a shell calls them, `@1` and so on.
+    Fields that few of them have share a column, and what is reported comes last unless fields were chosen; `numbered`
+    adds what a shell calls them, `@1` and so on.
     """
     if not found:
         return ""
-    table = _Chosen(kind, fields, Names(topology.find)) if fields else _Table(kind, found, Names(topology.find))
+    names = Names(seen.topology.find)
+    table = _Chosen(seen.kind, fields, names) if fields else _Table(seen.kind, found, names)
     places = [[f"@{place}"] if numbered else [] for place in range(1, len(found) + 1)]
-    headers = [*(["@"] if numbered else []), *table.headers]
-    return output.table(
-        headers, [place + table.row(entity) for place, entity in zip(places, found, strict=True)], keep=2 + numbered
-    )
+    reported = () if fields else seen.headers
+    headers = [*(["@"] if numbered else []), *table.headers, *(name.replace("_", " ") for name in reported)]
+    cells = [seen.cells(entity.id) if reported else [] for entity in found]
+    rows = [place + table.row(entity) + last for place, entity, last in zip(places, found, cells, strict=True)]
+    return output.table(headers, rows, keep=2 + numbered)
 
 
 class _Chosen:

@@ -1,23 +1,24 @@
 """The views made from the log: which there are, how far they are behind, and waiting for them."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import click
-import msgspec
 
 from midonet.cli import output
-from midonet.cli.command import Group, command
+from midonet.cli.command import Command, Group, command
 from midonet.cli.session import Session
-from midonet.cli.waiting import VIEWS, Found, await_views, seconds, view
-from midonet.events.errors import NotFound, UsageError
+from midonet.cli.settings import WRITE
+from midonet.cli.waiting import VIEWS, Found, await_views, seconds, servers, view
+from midonet.events.command import Op, Pause, Retry, Skip
+from midonet.events.errors import MidonetError, NotFound, UsageError
 from midonet.events.topology import Topology
 
 __all__ = ["projection", "wait"]
 
 _NAMES = click.Choice(list(VIEWS))
-_COLUMNS = ("name", "target", "state", "position", "lag_events", "lag_seconds", "last_error")
+_KEPT = click.Choice([name for name in VIEWS if name != "agents"])
+_COLUMNS = ("name", "target", "state", "role", "position", "lag_events", "lag_seconds", "repairs", "last_error")
 
 
 @command(
@@ -74,8 +75,8 @@ def _status(session: Session, name: str | None) -> None:
 
     With --cluster also what a running midonet-cluster says: its state, lag in seconds and last error.
     """
-    url = session.settings.get("cluster") or (session.url if session.cluster is not None else None)
-    rows = _told(url) if url else _seen(session, name)
+    url = session.cluster_url
+    rows = _told_of(url, "projections") if url else _seen(session, name)
     rows = [row for row in rows if name in (None, row["name"])]
     columns = [column for column in _COLUMNS if any(column in row for row in rows)]
     session.print(
@@ -111,22 +112,153 @@ def _row(head: int, target: str | None, found: Found) -> dict[str, Any]:
     return {"target": target, "position": found.position, "lag_events": lag, "last_error": found.trouble}
 
 
-def _told(url: str) -> list[Mapping[str, Any]]:
-    """Return what a cluster says."""
-    from midonet.events.log.http_client import ApiClient
+def _told_of(url: str, what: str) -> list[Mapping[str, Any]]:
+    """Return what a cluster says of something."""
+    from midonet.cli.http import get_json
 
-    with closing(ApiClient(url)) as client:
-        status = msgspec.json.decode(client.get("/status").body)
-    rows = status.get("projections") if isinstance(status, dict) else None
+    status = get_json(f"{url.rstrip('/')}/status")
+    rows = status.get(what) if isinstance(status, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise NotFound("what answers there is no midonet-cluster: it tells no projections")
+        raise NotFound(f"what answers there is no midonet-cluster: it tells no {what}")
     return rows
 
 
-_COMMANDS = {"list": _list, "status": _status}
+@command(
+    "drift",
+    click.Argument(["name"], required=False, type=_NAMES),
+    click.Option(["-n", "--limit"], type=click.IntRange(min=1), metavar="N", help="Only the last N."),
+    examples="""  midoctl projection drift
+  midoctl projection drift nsdb -o json""",
+)
+def _drift(session: Session, name: str | None, limit: int | None) -> None:
+    """Show what others did to the views and was put right: when, what was found, and the commit that says otherwise.
+
+    Read from ZooKeeper, where it outlives every daemon; with --cluster what that daemon put right lately.
+    """
+    wanted = [name] if name is not None else [view for view in VIEWS if view != "agents"]
+    url = session.cluster_url
+    found = [
+        each for each in (_told_of(url, "drift") if url else _recorded(session, wanted)) if each["projection"] in wanted
+    ]
+    found = found[-limit:] if limit is not None else found
+    who = _commits(session, {each["position"] for each in found})
+    rows = [{**each, "command": None, "actor": None, **who.get(each["position"], {})} for each in found]
+    session.print(
+        rows,
+        names=lambda: [str(row["key"]) for row in rows],
+        text=lambda: (
+            output.table(list(_DRIFT), [[_short(row[column]) for column in _DRIFT] for row in rows]) if rows else ""
+        ),
+    )
+    if not rows:
+        session.note("nobody touched the views, for all that is on record")
+
+
+_DRIFT = ("time", "projection", "target", "key", "kind", "found", "expected", "position", "command", "actor")
+_CELL = 60
+
+
+def _short(value: Any) -> str:
+    text = _cell(value)
+    return text if len(text) <= _CELL else f"{text[:_CELL]}…"
+
+
+def _recorded(session: Session, names: Sequence[str]) -> list[Mapping[str, Any]]:
+    from contextlib import closing
+
+    from msgspec import to_builtins
+
+    from midonet.projections.zookeeper.ledger import Ledger
+
+    with closing(Ledger(servers(session.settings), session.settings.get("root"))) as ledger:
+        return [to_builtins(repair) for repair in ledger.read(names)]
+
+
+def _commits(session: Session, positions: Collection[int]) -> dict[int, dict[str, str]]:
+    """Return who wrote these commits, and by which command, where the log is at hand."""
+    try:
+        log = session.open() if positions else None
+        records = [next(log.read(log.head_at(at - 1)), None) for at in positions if at > 0] if log else []
+    except MidonetError:
+        return {}
+    commits = [record.commit for record in records if record is not None]
+    return {commit.position: {"command": commit.command.name, "actor": commit.actor} for commit in commits}
+
+
+def _control(name: str, text: str, op: Callable[[str], Op], examples: str) -> Command:
+    """Return a command that says on the log what is wanted of a projection."""
+
+    def work(session: Session, projection: str) -> None:
+        session.write(f"projection.{name}", [op(projection)])
+
+    work.__doc__ = text
+    return command(name, click.Argument(["projection"], metavar="NAME", type=_KEPT), shared=WRITE, examples=examples)(
+        work
+    )
+
+
+_pause = _control(
+    "pause",
+    "Let a view stay as it is, on every node, until `resume`: an audited command, in effect within a second.",
+    Pause,
+    """  midoctl projection pause vtep -m "firmware upgrade of tor1" """,
+)
+_resume = _control(
+    "resume",
+    "Let a view go on that was paused: everything that happened meanwhile is written.",
+    lambda name: Pause(name, paused=False),
+    "  midoctl projection resume vtep",
+)
+
+
+@command(
+    "skip",
+    click.Argument(["projection"], metavar="NAME", type=_KEPT),
+    click.Argument(["key"]),
+    shared=WRITE,
+    examples="  midoctl projection skip nsdb models/bridge/6f3f3e0a-7b55-4c7e-9d7b-0a9b7f0d1a01",
+)
+def _skip(session: Session, projection: str, key: str) -> None:
+    """Leave one KEY of a view as it is in the targets, whatever the log says, until `retry`; the others go on."""
+    session.write("projection.skip", [Skip(projection, key)])
+
+
+@command(
+    "retry",
+    click.Argument(["projection"], metavar="NAME", type=_KEPT),
+    click.Argument(["key"], required=False),
+    shared=WRITE,
+    examples="  midoctl projection retry nsdb",
+)
+def _retry(session: Session, projection: str, key: str | None) -> None:
+    """Try again what is parked or skipped: one KEY, or all."""
+    session.write("projection.retry", [Retry(projection, key)])
+
+
+def _load(name: str) -> click.Command:
+    if name == "rebuild":
+        from midonet.cli.rebuilding import rebuild
+
+        return rebuild
+    return _COMMANDS[name]
+
+
+_COMMANDS: Mapping[str, click.Command] = {
+    "list": _list,
+    "status": _status,
+    "drift": _drift,
+    "pause": _pause,
+    "resume": _resume,
+    "skip": _skip,
+    "retry": _retry,
+}
+_HELP = {
+    **{name: found.get_short_help_str(90) for name, found in _COMMANDS.items()},
+    "rebuild": "Make a view anew from the log, tell what was wrong, and switch to it.",
+}
 projection = Group(
     "projection",
-    sections={"Commands": {name: found.get_short_help_str(90) for name, found in _COMMANDS.items()}},
-    load=lambda name: _COMMANDS[name],
-    help="The views made from the log: which there are, and how far they are.",
+    sections={"Commands": _HELP},
+    load=_load,
+    help="The views made from the log: how far they are, what others did to them, and how to make them anew.",
 )

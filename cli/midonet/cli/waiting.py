@@ -17,7 +17,7 @@ from midonet.cli.text import closest
 from midonet.events.errors import Misconfigured, TimedOut, Unavailable, UsageError
 from midonet.events.topology import Topology
 
-__all__ = ["VIEWS", "Found", "Look", "View", "await_views", "view", "waiter"]
+__all__ = ["VIEWS", "Found", "Look", "View", "await_views", "servers", "view", "waiter"]
 
 if TYPE_CHECKING:
     from midonet.projections.zookeeper.client import Client
@@ -53,7 +53,7 @@ def _nsdb(settings: Settings, topology: Topology) -> Iterator[Look]:
     from midonet.projections.zookeeper.reader import ViewReader
 
     root = settings.get("root")
-    with ViewReader(_servers(settings), root) as reader:
+    with ViewReader(servers(settings), root) as reader:
         yield lambda: {f"{root}/nsdb": _ask(lambda: reader.checkpoint().position)}
 
 
@@ -61,7 +61,7 @@ def _nsdb(settings: Settings, topology: Topology) -> Iterator[Look]:
 def _agents(settings: Settings, topology: Topology) -> Iterator[Look]:
     from midonet.projections.zookeeper.client import Client
 
-    client, path = Client(_servers(settings)), f"{settings.get('root')}/state/hosts"
+    client, path = Client(servers(settings)), f"{settings.get('root')}/state/hosts"
     try:
         yield lambda: {_host(topology, host): found for host, found in _hosts(client, path).items()}
     finally:
@@ -123,18 +123,19 @@ def _ask(position: Callable[[], int]) -> Found:
         return Found(None, error.message)
 
 
-def _servers(settings: Settings) -> str:
-    servers = settings.get("zookeeper")
-    if not servers:
-        raise UsageError("where are the views? give --zookeeper HOST:PORT or MIDOCTL_ZOOKEEPER", option="zookeeper")
+def servers(settings: Settings) -> str:
+    """Return the ZooKeeper servers; `UsageError` if they are not given, or written wrongly."""
+    found = settings.get("zookeeper")
+    if not found:
+        raise UsageError("where is ZooKeeper? give --zookeeper HOST:PORT or MIDOCTL_ZOOKEEPER", option="zookeeper")
     from midonet.events.settings import split_host_port
 
     try:
-        for server in servers.split(","):
+        for server in found.split(","):
             split_host_port(server)
     except ValueError as error:
         raise UsageError(f"--zookeeper: {error}", option="zookeeper") from None
-    return str(servers)
+    return str(found)
 
 
 VIEWS: Mapping[str, View] = {
@@ -170,7 +171,7 @@ def waiter(session: Session) -> Callable[[int, Topology], None]:
         view(name)
         wanted[name] = seconds(text) if equals else _SECONDS
     if set(wanted) - _told_by(session) - {"vtep"}:
-        _servers(session.settings)
+        servers(session.settings)
 
     def wait(position: int, topology: Topology) -> None:
         try:

@@ -14,6 +14,7 @@ from midonet.events.history import Names, describe
 from midonet.events.log import Log, open_log
 from midonet.events.log.results import value_of
 from midonet.events.log.store import Context, Result, Store
+from midonet.events.notes import is_note
 from midonet.events.topology import Topology
 
 if TYPE_CHECKING:
@@ -65,7 +66,16 @@ def attempt(
     with ExitStack() as stack:
         store = _store(session, stack, dry_run=dry_run)
         before(store)
+        _take_precautions(session, command, store)
         return store.execute(command, _context(session.settings, defaults), dry_run=dry_run), store.topology
+
+
+def _take_precautions(session: Session, command: Command, store: "Store | RemoteStore") -> None:
+    if session.settings.get("zookeeper"):
+        from midonet.cli.precautions import take
+
+        store.refresh()
+        take(session, command, store.topology)
 
 
 def _store(session: Session, stack: ExitStack, *, dry_run: bool) -> "Store | RemoteStore":
@@ -116,7 +126,8 @@ def told(result: Result, topology: Topology, listed: int | None) -> Iterator[str
     for event in result.events:
         names.note(event)
     for event in result.events[:listed]:
-        created = f" (id {event.key.partition('/')[2]})" if event.type.endswith(".created") else ""
+        has_id = event.type.endswith(".created") and not is_note(event.key)
+        created = f" (id {event.key.partition('/')[2]})" if has_id else ""
         yield clean(describe(event, names)) + created
     if listed is not None and len(result.events) > listed:
         yield f"and {len(result.events) - listed:,} changes more (-o json shows all)"

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -15,13 +15,14 @@ __all__ = ["ClusterDaemon"]
 
 
 class ClusterDaemon(Server):
-    """One `midonet-cluster run` with these options, and HTTP on a port of its own."""
+    """One `midonet-cluster run` with these options, and HTTP on a port of its own; `environ` is added to ours."""
 
     name = "cluster"
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, environ: Mapping[str, str] | None = None) -> None:
         super().__init__()
         self.port = self.lease_port()
+        self._environ = environ or {}
         self._options = options
 
     @property
@@ -32,7 +33,8 @@ class ClusterDaemon(Server):
     def command(self) -> Sequence[str | Path]:
         """Run from this checkout, in the foreground."""
         http = f"{LOOPBACK}:{self.port}"
-        return [sys.executable, "-m", "midonet.services.main", "run", "--http", http, *self._options]
+        added = [f"{name}={value}" for name, value in self._environ.items()]
+        return ["env", *added, sys.executable, "-m", "midonet.services.main", "run", "--http", http, *self._options]
 
     def serves(self) -> bool:
         """Whether it answers; it may still be catching up."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from midonet.events.errors import Unavailable
 
-__all__ = ["java"]
+__all__ = ["jars", "java"]
 
 _PROJECT = Path(__file__).resolve().parents[3]
 
@@ -19,10 +19,10 @@ def java(server: str, *arguments: str | Path) -> list[str | Path]:
     The jars are in `MIDONET_JARS` or in the checkout's `.cache/jars`, one folder per server; `Unavailable`
     where they are missing. Beside them lies the class archive that set-up makes, if it has.
     """
-    jars = _jars(server)
-    archive = jars / "classes.jsa"
+    folder = jars(server)
+    archive = folder / "classes.jsa"
     mapped = [f"-XX:SharedArchiveFile={archive}"] if archive.exists() else []
-    return [_executable(), *_FLAGS, *mapped, "-cp", f"{jars}/*", *arguments]
+    return [_executable(), *_FLAGS, *mapped, "-cp", f"{folder}/*", *arguments]
 
 
 def _executable() -> str:
@@ -30,7 +30,8 @@ def _executable() -> str:
     return f"{home}/bin/java" if home else "java"
 
 
-def _jars(server: str) -> Path:
+def jars(server: str) -> Path:
+    """Return the folder of a server's jars; `Unavailable` where they are missing."""
     folder = Path(os.environ.get("MIDONET_JARS", _PROJECT / ".cache" / "jars")) / server
     if not any(folder.glob("*.jar")):
         raise Unavailable(f"no jars of {server} in {folder}: run `make setup`, or set MIDONET_JARS", folder=str(folder))

@@ -1,4 +1,4 @@
-"""Real ovsdb-server: the database of an emulated VTEP switch, or of an Open vSwitch."""
+"""Real ovsdb-server: the database of an emulated VTEP switch, of an Open vSwitch, or of OVN."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +8,21 @@ from midonet.testbed.server import LOOPBACK, Server, accepts, run
 
 __all__ = ["OvsdbServer", "Schema", "schema_file"]
 
-Schema = Literal["hardware_vtep", "Open_vSwitch"]
+Schema = Literal["hardware_vtep", "Open_vSwitch", "OVN_Northbound", "OVN_Southbound"]
 
-_SCHEMAS = Path("/usr/share/openvswitch")
-_FILES: dict[Schema, str] = {"hardware_vtep": "vtep.ovsschema", "Open_vSwitch": "vswitch.ovsschema"}
-_ROOTS: dict[Schema, str] = {"hardware_vtep": "Global", "Open_vSwitch": "Open_vSwitch"}
+_SCHEMAS = Path("/usr/share")
+_FILES: dict[Schema, str] = {
+    "hardware_vtep": "openvswitch/vtep.ovsschema",
+    "Open_vSwitch": "openvswitch/vswitch.ovsschema",
+    "OVN_Northbound": "ovn/ovn-nb.ovsschema",
+    "OVN_Southbound": "ovn/ovn-sb.ovsschema",
+}
+_ROOTS: dict[Schema, str] = {
+    "hardware_vtep": "Global",
+    "Open_vSwitch": "Open_vSwitch",
+    "OVN_Northbound": "NB_Global",
+    "OVN_Southbound": "SB_Global",
+}
 
 
 def schema_file(schema: Schema) -> Path:

@@ -4,28 +4,64 @@ They are derived and disposable: built when first asked for, kept right from the
 A pure replay never pays for them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from midonet.events.model import KINDS, Entity
 
-__all__ = ["Indexes"]
+__all__ = ["Indexes", "Multimap", "unique_key"]
 
-_Members = dict[Any, dict[Any, None]]
-"""Key → members in the order in which they came."""
+
+class Multimap:
+    """Key → members, in the order in which they came.
+
+    Nearly every key has one member, which stands for itself: a container for each would be most of the memory that a
+    topology takes. A member is never a dict, and is under one key once.
+    """
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        self._found: dict[Any, Any] = {}
+
+    def get(self, key: Any) -> Collection[Any]:
+        """Return the members of a key."""
+        present = self._found.get(key)
+        if present is None:
+            return ()
+        return present if type(present) is dict else (present,)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._found
+
+    def add(self, key: Any, member: Any) -> None:
+        """Enter a member that is not there."""
+        present = self._found.setdefault(key, member)
+        if type(present) is dict:
+            present[member] = None
+        elif present is not member:
+            self._found[key] = {present: None, member: None}
+
+    def remove(self, key: Any, member: Any) -> None:
+        """Take out a member that is there."""
+        present = self._found[key]
+        if type(present) is dict and len(present) > 1:
+            del present[member]
+        else:
+            del self._found[key]
 
 
 class Indexes:
     """Four maps from a value to the ids of the objects that have it."""
 
     def __init__(self, entities: Iterable[Entity]) -> None:
-        self.referrers: _Members = {}
+        self.referrers = Multimap()
         """Target id → (referring id, field)."""
-        self.named: _Members = {}
+        self.named = Multimap()
         """(kind, name) → ids."""
-        self.unique: _Members = {}
+        self.unique = Multimap()
         """(kind, *values of a unique set of fields) → ids."""
-        self.numbers: _Members = {}
+        self.numbers = Multimap()
         """(pool, number) → ids."""
         for entity in entities:
             self.add(entity)
@@ -33,21 +69,14 @@ class Indexes:
     def add(self, entity: Entity) -> None:
         """Enter an object under all its values."""
         for index, key, member in self._entries(entity):
-            members = index.get(key)
-            if members is None:
-                index[key] = {member: None}
-            else:
-                members[member] = None
+            index.add(key, member)
 
     def remove(self, entity: Entity) -> None:
         """Take an object out from under all its values."""
         for index, key, member in self._entries(entity):
-            members = index[key]
-            del members[member]
-            if not members:
-                del index[key]
+            index.remove(key, member)
 
-    def _entries(self, entity: Entity) -> Iterator[tuple[_Members, Any, Any]]:
+    def _entries(self, entity: Entity) -> Iterator[tuple[Multimap, Any, Any]]:
         kind, object_id = entity.KIND, entity.id
         for field, target in KINDS[kind].targets(entity):
             yield self.referrers, target, (object_id, field)

@@ -21,13 +21,16 @@ __all__ = [
     "HostPort",
     "Node",
     "Servers",
+    "Services",
     "Setting",
     "hidden",
     "load",
+    "parse_servers",
     "read_file",
     "render",
     "spell_out",
     "split_host_port",
+    "typed",
 ]
 
 S = TypeVar("S", bound=Struct)
@@ -35,6 +38,8 @@ S = TypeVar("S", bound=Struct)
 PREFIX = "MIDONET_"
 _PASSWORD = re.compile(r"(?<=://)([^/:@\s[]*):\S*@")
 _PARAMETER = re.compile(r"([?&][^\s=&]*(?:password|secret|token)[^\s=&]*=)[^\s&]+", re.IGNORECASE)
+_SECRET = re.compile("password|secret|token", re.IGNORECASE)
+"""Names of settings whose values nobody is shown."""
 
 
 class Setting(NamedTuple):
@@ -75,7 +80,7 @@ def spell_out(cls: type[Struct]) -> Iterator[Setting]:
     for field in msgspec.structs.fields(cls):
         marks = get_args(hints[field.name])
         text = next((m.description for m in marks if isinstance(m, Meta) and m.description), "")
-        default = None if field.required else field.default
+        default = None if field.required or field.default is msgspec.NODEFAULT else field.default
         yield Setting(field.name, hints[field.name], text, field.required, default)
 
 
@@ -96,6 +101,16 @@ def load(
                 "configuration file",
                 setting=setting.name,
             )
+    return cls(**{name: _typed(known[name], value) for name, value in given.items()})
+
+
+def typed(cls: type[S], values: Mapping[str, Any], place: str) -> S:
+    """Return settings below a key of the configuration file, `place`; `UsageError` as `load`."""
+    known = {setting.name: setting for setting in spell_out(cls)}
+    given = _in_file(known, values, f"{place}.")
+    for setting in known.values():
+        if setting.required and setting.name not in given:
+            raise UsageError(f"configuration file: {place}.{setting.name} is not set", setting=setting.name)
     return cls(**{name: _typed(known[name], value) for name, value in given.items()})
 
 
@@ -120,8 +135,13 @@ def hidden(value: Any) -> Any:
 
 def render(settings: Struct) -> str:
     """Return settings as the YAML of a configuration file, secrets hidden."""
-    values = {name: hidden(value) for name, value in msgspec.structs.asdict(settings).items()}
-    return yaml.safe_dump(values, sort_keys=False)
+    return yaml.safe_dump(_shown(msgspec.structs.asdict(settings)), sort_keys=False)
+
+
+def _shown(value: Any, name: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {key: _shown(part, str(key)) for key, part in value.items()}
+    return "***" if _SECRET.search(name) and value is not None else hidden(value)
 
 
 def split_host_port(text: str) -> tuple[str, int]:
@@ -143,7 +163,8 @@ def _host_port(text: Any) -> str:
     return str(text).strip()
 
 
-def _servers(text: Any) -> str:
+def parse_servers(text: Any) -> str:
+    """Return `HOST:PORT,…` without spaces; `ValueError` says what is wrong."""
     return ",".join(_host_port(server) for server in str(text).split(","))
 
 
@@ -156,11 +177,26 @@ def _node(text: Any) -> str:
     return path
 
 
+def _services(value: Any) -> dict[str, dict[str, Any]]:
+    """Return settings of services, from a mapping or from YAML text."""
+    try:
+        found = yaml.safe_load(value) if isinstance(value, str) else value
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+    if not isinstance(found, dict) or not all(isinstance(part, dict | None) for part in found.values()):
+        msg = "settings of services are written as {NAME: {KEY: VALUE}}"
+        raise ValueError(msg)
+    return {str(name): part or {} for name, part in found.items()}
+
+
 HostPort = Annotated[str, Format("host:port", _host_port)]
 """An address to listen on or to connect to."""
 
-Servers = Annotated[str, Format("servers", _servers)]
+Servers = Annotated[str, Format("servers", parse_servers)]
 """Addresses of equal servers, `HOST:PORT[,HOST:PORT…]`."""
+
+Services = Annotated[dict[str, dict[str, Any]], Format("services", _services)]
+"""Settings of services that come with them: name of the service → key → value."""
 
 Node = Annotated[str, Format("path", _node)]
 """Absolute path of a ZooKeeper node, without a slash at its end."""
@@ -175,15 +211,16 @@ def _formats(annotation: Any) -> Iterator[Format]:
             yield from _formats(part)
 
 
-def _in_file(known: Mapping[str, Setting], file: Mapping[str, Any]) -> dict[str, _Given]:
+def _in_file(known: Mapping[str, Setting], file: Mapping[str, Any], within: str = "") -> dict[str, _Given]:
     for key in file:
         if key not in known:
             raise UsageError(
-                f"configuration file: there is no setting {key!r}; known are {', '.join(known)}",
+                f"configuration file: there is no setting {f'{within}{key}'!r}; known are {', '.join(known) or 'none'}",
                 key=str(key),
                 known=list(known),
             )
-    return {name: _Given(value, f"configuration file: {name}") for name, value in file.items() if value is not None}
+    place = f"configuration file: {within}"
+    return {name: _Given(value, f"{place}{name}") for name, value in file.items() if value is not None}
 
 
 def _in_environment(known: Mapping[str, Setting], environ: Mapping[str, str]) -> dict[str, _Given]:

@@ -72,24 +72,22 @@ class Topology:
 
     def named(self, kind: str, name: str) -> list[Entity]:
         """Return the objects of a kind that have this name."""
-        return [self._objects[object_id] for object_id in self._indexes.named.get((kind, name), ())]
+        return [self._objects[object_id] for object_id in self._indexes.named.get((kind, name))]
 
     def referring(self, object_id: str) -> list[tuple[Entity, str]]:
         """Return every (object, field) that refers to an object, nested references included, in a stable order."""
-        return [
-            (self._objects[referrer], field) for referrer, field in sorted(self._indexes.referrers.get(object_id, ()))
-        ]
+        return [(self._objects[referrer], field) for referrer, field in sorted(self._indexes.referrers.get(object_id))]
 
     def referrers(self, object_id: str, kind: str, field: str) -> Iterator[Any]:
         """Yield the objects of `kind` whose `field` refers to an object."""
-        for referrer_id, referring_field in self._indexes.referrers.get(object_id, ()):
+        for referrer_id, referring_field in self._indexes.referrers.get(object_id):
             if field == referring_field and kind == self._objects[referrer_id].KIND:
                 yield self._objects[referrer_id]
 
     def sharing(self, entity: Entity) -> Iterator[tuple[tuple[str, ...], str]]:
         """Yield (unique fields, other id) for every object that shares the values of a unique set of fields."""
         for fields in entity.UNIQUE:
-            for other in self._indexes.unique.get(unique_key(entity, fields), ()):
+            for other in self._indexes.unique.get(unique_key(entity, fields)):
                 if other != entity.id:
                     yield fields, other
 
@@ -99,7 +97,7 @@ class Topology:
 
     def holders(self, pool: str, number: int) -> list[Entity]:
         """Return the objects that hold that number of the pool: one at most, unless a draft is under way."""
-        return [self._objects[object_id] for object_id in self._indexes.numbers.get((pool, number), ())]
+        return [self._objects[object_id] for object_id in self._indexes.numbers.get((pool, number))]
 
     @property
     def tags(self) -> Mapping[str, Tag]:
@@ -124,7 +122,7 @@ class Topology:
         """Replace one object (None: absent) and return what was there; indexes and cursors follow."""
         old = self._objects.get(object_id)
         if new is not None:
-            self._objects[object_id] = self._kinds[new.KIND][object_id] = new
+            self._objects[new.id] = self._kinds[new.KIND][new.id] = new  # one string, not one more per key
             self._note_numbers(old, new)
         elif old is not None:
             del self._objects[object_id], self._kinds[old.KIND][object_id]

@@ -59,6 +59,10 @@ class Repairs:
         self._ring.extend(repairs)
         self._total += len(repairs)
 
+    def newest(self, count: int) -> list[Repair]:
+        """Return the newest records, the oldest of them first."""
+        return list(self._ring)[-count:]
+
     def since(self, seen: int) -> list[Repair]:
         """Return the records that are kept of those after the first `seen`, the oldest first."""
         ring, total = list(self._ring), self._total

@@ -117,6 +117,11 @@ class Runner(Generic[K, V]):
         )
 
     @property
+    def trouble(self) -> Exception | None:
+        """What went wrong last, until it is over."""
+        return self._standing.error
+
+    @property
     def repairs(self) -> Repairs:
         """What others did to the target and was put right."""
         return self._recorder.repairs

@@ -37,8 +37,9 @@ class ContainersService(Controller):
                 return None
             away = self._away(topology.all("host"), hosts)
             wanted = place(topology, hosts.keys(), away)
+            names = {host.id: host.name or host.id for host in topology.all("host").values()}
         for each in wanted:
-            why = f"host {each.before} cannot run it" if each.before else "it ran nowhere"
+            why = f"host {names.get(each.before, each.before)} cannot run it" if each.before else "it ran nowhere"
             if self.decide(each.command, why, command_id=each.command_id):
                 note(logging.INFO, "container is placed", container=each.container, host=each.host, before=each.before)
         return min(away.values(), default=None)

@@ -5,32 +5,40 @@ the rest from working, and no end of it removes anything from a target.
 """
 
 import logging
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from http import HTTPStatus
-from importlib.metadata import entry_points
 from threading import Event, Thread
 from time import monotonic
+from typing import Any
 
-from midonet.events.errors import Misconfigured, UsageError, VerificationFailed
+from midonet.events.errors import Misconfigured, Unavailable, UsageError, VerificationFailed
 from midonet.events.log import open_log
 from midonet.events.settings import hidden
 from midonet.projections.feed import Feed
-from midonet.services.context import Context
-from midonet.services.http import HttpServer, Page, Routes, Tls, json_page
+from midonet.projections.zookeeper.ledger import Ledger
+from midonet.services.card import card
+from midonet.services.context import Front
+from midonet.services.coordination import Coordination
+from midonet.services.hosting import Hosted
+from midonet.services.http import HttpServer, Page, Routes, Tls, json_page, problem
 from midonet.services.journal import SILENCE, dead_threads, note
-from midonet.services.keeper import Keeper
 from midonet.services.metrics import CONTENT_TYPE, Metrics
 from midonet.services.overview import Overview, lines, page, reasons
-from midonet.services.service import GROUP
-from midonet.services.settings import Settings
+from midonet.services.presence import Presence, nodes, this_process
+from midonet.services.repairs import RepairsKeeper
+from midonet.services.roster import Roster
+from midonet.services.settings import Settings, node_name
 from midonet.services.writer import Writer
 
 __all__ = ["Daemon"]
 
+_SHOWN = 20
+"""Repairs of each target that the status shows; the ledger has more."""
+
 _STOP_SECONDS = 7.5
 """What does not end by then is left behind: SIGTERM promises ten seconds."""
+
+_ASK_SECONDS = 2.0
 
 
 _AWAY = {
@@ -49,50 +57,50 @@ class Daemon:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._url = ""
         self._feed = Feed(lambda: open_log(settings.log))
         self._writer = Writer(lambda: open_log(settings.log))
         self._caught_up = Event()
         self._stopping = Event()
-        self._metrics = Metrics(self.overview)
-        self._keepers: dict[str, Keeper] = {}
-        for entry in entry_points(group=GROUP):
-            self._keepers[entry.name] = Keeper(
-                entry.name, entry.load, partial(self._context, entry.name), self._keepers
-            )
+        self._coordination = Coordination(settings.zookeeper, settings.root, node_name(settings))
+        self._presence = Presence(self._coordination, self._card)
+        self._roster = Roster(settings, self._feed, self._writer, self._coordination, self._caught_up, self._front)
+        self._metrics = Metrics(self.overview, self._roster.meters)
+        self._repairs = RepairsKeeper(self._hosted, lambda: Ledger(settings.zookeeper, settings.root))
         self._seen = self.overview()
         self._told = monotonic()
         tls = Tls(settings.http_cert, settings.http_key) if settings.http_cert is not None else None
         self.http = HttpServer(settings.http, self.routes(), tls)
 
-    def _context(self, name: str, crashed: Callable[[BaseException], None]) -> Context:
-        return Context(
-            settings=self._settings,
-            feed=self._feed,
-            crashed=crashed,
-            http=self.http,
-            status=lambda: page(self.overview()),
-            name=name,
-            writer=self._writer,
-        )
+    def _front(self) -> Front:
+        return Front(self.http, lambda: page(self.overview()))
 
-    def start(self) -> None:
-        """Follow the log and start the services; returns at once."""
+    def start(self, url: str) -> None:
+        """Follow the log and start the services; returns at once. `url` is where the pages are."""
+        self._url = url
         self._feed.start()
+        self._coordination.start()
+        self._presence.start()
         Thread(target=self._await_end, name="first-reading", daemon=True).start()
-        for keeper in self._keepers.values():
+        for keeper in self._roster.keepers.values():
             keeper.start()
+        self._repairs.start()
 
     def stop(self) -> None:
         """End all services, at the same time, then the feed; give up on those that take too long."""
         self._stopping.set()
         deadline = monotonic() + _STOP_SECONDS
-        for keeper in self._keepers.values():
+        keepers = list(self._roster.keepers.values())
+        for keeper in keepers:
             keeper.stop()
-        for keeper in self._keepers.values():
+        for keeper in keepers:
             if not keeper.join(max(0.0, deadline - monotonic())):
                 note(logging.WARNING, "service did not stop in time", service=keeper.name)
+        self._repairs.stop(max(0.0, deadline - monotonic()))
         self._feed.stop()
         self._writer.close()
+        self._presence.stop()
+        self._coordination.close()
 
     def tend(self) -> None:
         """Write what has changed into the journal; raise what makes it pointless to go on.
@@ -104,6 +112,9 @@ class Daemon:
         hopeless = (UsageError,) if self._caught_up.is_set() else (UsageError, Misconfigured, VerificationFailed)
         if isinstance(error, hopeless):
             raise error
+        for keeper in self._roster.tend():
+            note(logging.INFO, "service installed", service=keeper.name)
+            keeper.start()
         try:
             self._tell()
         except Exception as bug:  # noqa: BLE001 - a daemon that cannot say how it does can still do it
@@ -119,18 +130,24 @@ class Daemon:
 
     def overview(self) -> Overview:
         """Return how everything is now."""
-        hosted = [each for keeper in self._keepers.values() for each in keeper.projections()]
+        keepers, hosted = list(self._roster.keepers.values()), self._hosted()
         return Overview(
+            node=self._coordination.node,
+            node_error=self._presence.trouble,
             log=hidden(self._settings.log),
             head=self._feed.head,
             log_error=hidden(str(self._feed.error)) if self._feed.error else None,
             caught_up=self._caught_up.is_set(),
-            services=tuple(keeper.status() for keeper in self._keepers.values()),
+            services=tuple(keeper.status() for keeper in keepers),
             projections=tuple(each.report(self._settings.max_lag) for each in hosted),
             costs=tuple(each.costs for each in hosted),
-            details={keeper.name: keeper.details() for keeper in self._keepers.values()},
-            gauges=tuple(gauge for keeper in self._keepers.values() for gauge in keeper.gauges()),
+            details={keeper.name: keeper.details() for keeper in keepers},
+            gauges=tuple(gauge for keeper in keepers for gauge in keeper.gauges()),
+            drift=tuple(repair for each in hosted for repair in each.repairs.newest(_SHOWN)),
         )
+
+    def _hosted(self) -> list[Hosted]:
+        return [each for keeper in list(self._roster.keepers.values()) for each in keeper.projections()]
 
     def routes(self) -> Routes:
         """Return the pages that are served over HTTP."""
@@ -139,8 +156,20 @@ class Daemon:
             "/readyz": self._readyz,
             "/metrics": lambda: Page(self._metrics.render(), CONTENT_TYPE),
             "/status": lambda: json_page(page(self.overview())),
+            "/cluster": self._cluster,
             "/v1/": lambda: json_page(_AWAY, HTTPStatus.SERVICE_UNAVAILABLE),
         }
+
+    def _cluster(self) -> Page:
+        client = self._coordination.client
+        try:
+            client.connect(_ASK_SECONDS)
+            return json_page({"nodes": nodes(client, self._settings.root)})
+        except Unavailable as error:
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, error.message)
+
+    def _card(self) -> dict[str, Any]:
+        return card(self.overview(), this_process(self._url), self._coordination.leases())
 
     def _healthz(self) -> Page:
         dead = dead_threads()

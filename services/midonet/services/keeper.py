@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from threading import Event, Thread
 from time import monotonic
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -21,7 +21,7 @@ from midonet.services.hosting import Hosted
 from midonet.services.journal import note
 from midonet.services.service import Gauge, Service
 
-__all__ = ["START_SECONDS", "Keeper", "ServiceStatus", "describe"]
+__all__ = ["START_SECONDS", "Hold", "Keeper", "ServiceStatus", "Stage", "describe"]
 
 START_SECONDS = 15.0
 """A service that has not started by then counts as failed, though it may still come."""
@@ -30,7 +30,14 @@ _HEALTH_SECONDS = 1.0
 _FIRST_RESTART, _LAST_RESTART = 1.0, 60.0
 
 T = TypeVar("T")
-Stage = Literal["waiting", "starting", "running", "failed", "stopping", "stopped"]
+Stage = Literal["waiting", "starting", "running", "failed", "disabled", "stopping", "stopped"]
+
+
+class Hold(NamedTuple):
+    """Why a service is not to run at the moment."""
+
+    state: Stage
+    reason: str
 
 
 class ServiceStatus(Struct, frozen=True):
@@ -38,12 +45,13 @@ class ServiceStatus(Struct, frozen=True):
 
     name: str
     state: Stage
-    """`waiting` for a service that it needs; `failed` until the next attempt."""
+    """`waiting` for the log or a service that it needs; `failed` until the next attempt; `disabled` by somebody."""
     healthy: bool
-    reason: str | None
-    """Why it is not healthy."""
-    restarts: int
-    last_error: str | None
+    """Whether it does its work, or has none to do: it is disabled."""
+    reason: str | None = None
+    """Why it is not healthy, or disabled."""
+    restarts: int = 0
+    last_error: str | None = None
 
 
 def describe(error: BaseException) -> str:
@@ -61,7 +69,7 @@ class Keeper:
     """One service and the thread that looks after it.
 
     `load` returns its class, `context` makes its context from the function that reports a crash, `others` are all
-    keepers by name, for the services that it needs.
+    keepers by name, for the services that it needs; `held` says why it is not to run now, if so.
     """
 
     def __init__(
@@ -70,12 +78,14 @@ class Keeper:
         load: Callable[[], type[Service]],
         context: Callable[[Callable[[BaseException], None]], Context],
         others: Mapping[str, "Keeper"],
+        held: Callable[[type[Service]], Hold | None] = lambda _: None,
     ) -> None:
         self.name = name
         self.running = Event()
         self._load = load
         self._context = context
         self._others = others
+        self._held = held
         self._stopping = Event()
         self._wake = Event()
         self._crash: BaseException | None = None
@@ -113,7 +123,8 @@ class Keeper:
     def status(self) -> ServiceStatus:
         """Return how the service is now."""
         reason = self._trouble()
-        return ServiceStatus(self.name, self._state, reason is None, reason, self._restarts, self._last_error)
+        healthy = reason is None or self._state == "disabled"
+        return ServiceStatus(self.name, self._state, healthy, reason, self._restarts, self._last_error)
 
     def projections(self) -> Sequence[Hosted]:
         """Return the projections that the service keeps, if it runs."""
@@ -177,18 +188,27 @@ class Keeper:
         self._life += 1
         self._enter("starting")
         cls = self._load()
-        if not self._await(cls.needs):
+        if not (self._await_turn(cls) and self._await(cls.needs)):
             return
         service = cls(self._context(partial(self._report, self._life)))
         try:
             service.start()
             self._service = service
-            self._watch(service)
+            self._watch(cls, service)
         finally:
             self._service = None
             self.running.clear()
             with suppress(Exception):  # it ends either way; what broke it matters more than what broke while it ended
                 service.stop()
+
+    def _await_turn(self, cls: type[Service]) -> bool:
+        """Return whether it is to run; if not, the daemon ends."""
+        while (hold := self._held(cls)) is not None and not self._stopping.is_set():
+            if (hold.state, hold.reason) != (self._state, self._reason):
+                self._enter(*hold)
+            self._wake.wait(_HEALTH_SECONDS)
+            self._wake.clear()
+        return not self._stopping.is_set()
 
     def _await(self, needs: Sequence[str]) -> bool:
         """Return whether the services that are needed run; if not, there is no more need for this one."""
@@ -202,10 +222,10 @@ class Keeper:
         self._enter("starting")
         return True
 
-    def _watch(self, service: Service) -> None:
+    def _watch(self, cls: type[Service], service: Service) -> None:
         self._enter("running")
         self.running.set()
-        while not self._stopping.is_set():
+        while not (self._stopping.is_set() or self._held(cls)):
             self._wake.clear()
             if self._crash is not None:
                 raise self._crash

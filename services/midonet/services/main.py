@@ -14,10 +14,11 @@ from time import monotonic
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from midonet.events import errors
 from midonet.events.settings import hidden, load, read_file, render, spell_out
-from midonet.services.settings import Settings
+from midonet.services.settings import Settings, effective
 
 __all__ = ["command", "main"]
 
@@ -77,10 +78,11 @@ def run(*, config: str | None, print_config: bool, **flags: str | None) -> int:
     config = config or os.environ.get("MIDONET_CONFIG")
     file = read_file(Path(config)) if config else None
     settings = load(Settings, flags=flags, environ=os.environ, file=file)
+    in_use = effective(settings)
     if print_config:
-        click.echo(render(settings), nl=False)
+        click.echo(render(replace(settings, node=in_use.node)), nl=False)
         return 0
-    return _serve(settings)
+    return _serve(in_use)
 
 
 def _serve(settings: Settings) -> int:
@@ -91,10 +93,19 @@ def _serve(settings: Settings) -> int:
     journal.set_up(settings.log_level)
     daemon = Daemon(settings)
     click.echo(daemon.http.url)
-    daemon.start()
-    while signal.sigtimedwait(_STOP, _TICK) is None:
+    daemon.start(daemon.http.url)
+    while not _asked(_TICK):
         daemon.tend()
     return _stop(daemon.stop)
+
+
+def _asked(seconds: float) -> bool:
+    """Wait so long for a signal that asks to end; return whether one came.
+
+    After SIGSTOP and SIGCONT CPython returns what nobody sent, where the time was over meanwhile.
+    """
+    info = signal.sigtimedwait(_STOP, seconds)
+    return info is not None and info.si_signo in _STOP
 
 
 def _stop(stop: Callable[[], Any]) -> int:
@@ -103,7 +114,7 @@ def _stop(stop: Callable[[], Any]) -> int:
     stopping.start()
     status, deadline = 0, monotonic() + _STOP_SECONDS
     while stopping.is_alive() and monotonic() < deadline and not status:
-        status = _INTERRUPTED if signal.sigtimedwait(_STOP, _TICK / 10) else 0
+        status = _INTERRUPTED if _asked(_TICK / 10) else 0
     sys.stdout.flush()
     os._exit(status)
 

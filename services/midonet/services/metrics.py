@@ -1,6 +1,6 @@
 """The daemon's metrics for Prometheus, made from its state anew at every scrape."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import get_args
 
@@ -12,6 +12,7 @@ from midonet.projections import status
 from midonet.projections.repairs import Kind
 from midonet.services.hosting import BUCKETS, Report
 from midonet.services.keeper import ServiceStatus
+from midonet.services.meters import Meters
 from midonet.services.overview import Overview
 from midonet.services.service import Gauge
 
@@ -22,11 +23,11 @@ _WORDS: tuple[str, ...] = get_args(status.State)
 
 
 class Metrics:
-    """Renders what `look` returns at every scrape."""
+    """Renders what `look` returns at every scrape, and the metrics of those services that run or are to."""
 
-    def __init__(self, look: Callable[[], Overview]) -> None:
+    def __init__(self, look: Callable[[], Overview], meters: Mapping[str, Meters]) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Collector(look))
+        self._registry.register(_Collector(look, meters))
         PlatformCollector(self._registry)
         ProcessCollector(registry=self._registry)
 
@@ -36,8 +37,9 @@ class Metrics:
 
 
 class _Collector(Collector):
-    def __init__(self, look: Callable[[], Overview]) -> None:
+    def __init__(self, look: Callable[[], Overview], meters: Mapping[str, Meters]) -> None:
         self._look = look
+        self._meters = meters
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: names are not checked for collisions by scraping before all is there."""
@@ -51,6 +53,9 @@ class _Collector(Collector):
         yield from _services(now.services)
         yield from _standing(now.projections)
         yield from _costs(now)
+        for service in now.services:
+            if service.state != "disabled":
+                yield from self._meters[service.name].collect()
         yield from _own(now.gauges)
 
 
@@ -58,7 +63,7 @@ def _services(services: Sequence[ServiceStatus]) -> Iterator[Metric]:
     up = GaugeMetricFamily("midonet_service_up", "Whether a service does its work.", labels=["service"])
     restarts = CounterMetricFamily("midonet_service_restarts", "Lives that ended in a crash.", labels=["service"])
     for service in services:
-        up.add_metric([service.name], float(service.healthy))
+        up.add_metric([service.name], float(service.healthy and service.state != "disabled"))
         restarts.add_metric([service.name], service.restarts)
     yield from (up, restarts)
 

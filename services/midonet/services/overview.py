@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from midonet.events.commit import Head
+from midonet.projections.repairs import Repair
 from midonet.services.hosting import Costs, Report
 from midonet.services.keeper import ServiceStatus
 from midonet.services.service import Gauge
@@ -21,6 +22,10 @@ __all__ = ["Line", "Overview", "lines", "page", "reasons"]
 class Overview(Struct, frozen=True, kw_only=True):
     """The daemon at one moment."""
 
+    node: str
+    """Its name in the cluster."""
+    node_error: str | None
+    """Who else has that name, if so."""
     log: str
     """Its URL, without a password."""
     head: Head
@@ -36,6 +41,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     """What services have to say of themselves, by name."""
     gauges: tuple[Gauge, ...] = ()
     """Figures of the services."""
+    drift: tuple[Repair, ...] = ()
+    """What others did to the targets lately, and was put right."""
 
 
 class Line(NamedTuple):
@@ -53,6 +60,7 @@ def reasons(now: Overview) -> list[str]:
         found.append(f"log: {now.log_error}")
     elif not now.caught_up:
         found.append(f"log: it is being read, position {now.head.position} so far")
+    found += [f"node: {now.node_error}"] if now.node_error is not None else []
     found += [f"service {service.name}: {service.reason}" for service in now.services if not service.healthy]
     found += [f"{_label(report)} {_standing(report)}" for report in now.projections if not report.ready]
     return found
@@ -61,6 +69,7 @@ def reasons(now: Overview) -> list[str]:
 def page(now: Overview) -> dict[str, Any]:
     """Return all of it as JSON values."""
     return {
+        "node": now.node,
         "log": now.log,
         "log_error": now.log_error,
         "head": msgspec.to_builtins(now.head),
@@ -69,6 +78,7 @@ def page(now: Overview) -> dict[str, Any]:
         "services": msgspec.to_builtins(now.services),
         "projections": msgspec.to_builtins(now.projections),
         "details": {name: dict(details) for name, details in now.details.items() if details},
+        "drift": msgspec.to_builtins(now.drift),
     }
 
 

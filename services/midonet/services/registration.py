@@ -9,6 +9,7 @@ from midonet.events.model import KINDS
 from midonet.events.model.fields import canonical_id
 from midonet.events.topology import Topology
 from midonet.projections.facts import HostState
+from midonet.projections.facts.owners import owners
 
 __all__ = ["Clash", "Registration", "clashes", "registrations"]
 
@@ -68,15 +69,8 @@ def _is_name(name: str) -> bool:
 
 def clashes(topology: Topology, living: Mapping[str, HostState]) -> Iterator[Clash]:
     """Yield every VTEP address that a living host reports as its own."""
-    owners = {address: host for host, state in living.items() for one in state.interfaces for address in one.addresses}
+    owned = owners(living)
     for vtep in topology.all("vtep").values():
         for address in dict.fromkeys((vtep.management_ip, *vtep.tunnel_ips)):
-            if address in owners and not _is_everywhere(address):
-                yield Clash(vtep.id, owners[address], address)
-
-
-def _is_everywhere(address: str) -> bool:
-    """Every machine has the loopback addresses: an emulated switch beside a daemon has one."""
-    from ipaddress import ip_address
-
-    return ip_address(address).is_loopback
+            if address in owned:
+                yield Clash(vtep.id, owned[address], address)

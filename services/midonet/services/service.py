@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from midonet.services.context import Context
 from midonet.services.hosting import Hosted
+from midonet.services.settings import Settings
 
 __all__ = ["GROUP", "Gauge", "Health", "Service"]
 
@@ -45,6 +46,18 @@ class Service(ABC):
 
     needs: ClassVar[tuple[str, ...]] = ()
     """Names of services that are started before this one."""
+
+    early: ClassVar[bool] = False
+    """Whether it starts before the log has been read, and so before it is known whether somebody disabled it."""
+
+    settings: ClassVar[type[Struct] | None] = None
+    """What may be set below `services.<name>`; it is checked when the daemon begins."""
+
+    @classmethod
+    def unset(cls, settings: Settings) -> str | None:
+        """Return why the daemon's settings leave this service out; None if they do not."""
+        del settings
+        return None
 
     def __init__(self, context: Context) -> None:
         self.context = context

@@ -1,26 +1,49 @@
 """What an operator may set on the cluster daemon: options, variables and keys all follow from the declaration."""
 
+import os
+import re
 from socket import gethostname
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
+from msgspec.structs import replace
 
-from midonet.events.settings import HostPort, Node, Servers
+from midonet.events.errors import UsageError
+from midonet.events.model.fields import Format
+from midonet.events.settings import HostPort, Node, Services, parse_servers, split_host_port
+from midonet.services.zookeeper.members import client_hosts, members_of, parse_members
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "effective", "node_name"]
 
 _DAY = 86_400
+_PORT = 8181
+_NODE = r"^[A-Za-z][A-Za-z0-9._+-]{0,254}$"
+EMBEDDED = "embedded"
+
+
+def _zookeeper(text: Any) -> str:
+    return EMBEDDED if text == EMBEDDED else parse_servers(text)
+
+
+def _members(text: Any) -> str:
+    return parse_members(str(text))
+
+
+ZooKeeperServers = Annotated[str, Format("servers", _zookeeper)]
+Members = Annotated[str, Format("members", _members)]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
     """The effective settings of one cluster daemon."""
 
     log: Annotated[str, Meta(description="URL of the log, as for `midoctl --server`.")]
-    zookeeper: Annotated[Servers, Meta(description="ZooKeeper servers, HOST:PORT[,HOST:PORT…].")]
+    zookeeper: Annotated[
+        ZooKeeperServers, Meta(description="ZooKeeper servers, HOST:PORT[,HOST:PORT…], or `embedded`: run here.")
+    ]
     root: Annotated[Node, Meta(description="ZooKeeper path of the views.")] = "/midonet"
     http: Annotated[
         HostPort, Meta(description="Where the API, health and metrics are served; port 0 is any free one.")
-    ] = "127.0.0.1:8181"
+    ] = f"127.0.0.1:{_PORT}"
     http_cert: Annotated[
         str | None, Meta(description="PEM file with the certificate (chain): with it, the port speaks https only.")
     ] = None
@@ -41,16 +64,64 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="Seconds that a view may stay behind before a daemon that stands by writes it.",
         ),
     ] = 0.3
-    node: Annotated[
-        str,
-        Meta(
-            pattern=r"^\w[\w.+-]{0,254}$",
-            description="Name of this node, for `midoctl service enable --node`.",
-        ),
-    ] = gethostname()
     container_grace: Annotated[
         float, Meta(ge=0, le=_DAY, description="Seconds that a host may be away before its service containers move.")
     ] = 15.0
     max_lag: Annotated[
         float, Meta(ge=0.1, le=_DAY, description="Seconds that a view may be behind the log while the daemon is ready.")
     ] = 30.0
+    node: Annotated[
+        Annotated[str, Meta(pattern=_NODE)] | None,
+        Meta(
+            description="Name of this node, unlike all others. Default: the host's name, and the port if not 8181.",
+        ),
+    ] = None
+    services: Annotated[
+        Services, Meta(description="Settings of services, {NAME: {KEY: VALUE}}; each service knows its own keys.")
+    ] = field(default_factory=dict)
+    zookeeper_members: Annotated[
+        Members,
+        Meta(
+            description="All members of the embedded ensemble, alike on every node: "
+            "HOST[:CLIENT_PORT[:PEER_PORT:ELECTION_PORT]],…; the first one founds it, others may be added at the end."
+        ),
+    ] = "127.0.0.1:2181:2888:3888"
+    zookeeper_member: Annotated[
+        Annotated[int, Meta(ge=1, le=255)] | None, Meta(description="Which of these members runs here, counted from 1.")
+    ] = None
+    zookeeper_data: Annotated[
+        str | None,
+        Meta(
+            description="Folder of the embedded server's data. Default: /var/lib/midonet/zookeeper, or the user's own."
+        ),
+    ] = None
+    zookeeper_jars: Annotated[
+        str | None, Meta(description="Folder with the jars of the ZooKeeper server; by default Maven fetches them.")
+    ] = None
+
+
+def effective(settings: Settings) -> Settings:
+    """Return settings as the daemon uses them: who this node is, and where ZooKeeper is; `UsageError` names a gap."""
+    settings = replace(settings, node=node_name(settings))
+    if settings.zookeeper != EMBEDDED:
+        if settings.zookeeper_member is not None:
+            raise UsageError("zookeeper_member needs `--zookeeper embedded`", setting="zookeeper_member")
+        return settings
+    members = members_of(settings.zookeeper_members)
+    member = settings.zookeeper_member or 1
+    if member > len(members):
+        raise UsageError(
+            f"zookeeper_member: there are {len(members)} members, not {member}", setting="zookeeper_member"
+        )
+    if settings.zookeeper_member is None and len(members) > 1:
+        raise UsageError("say by --zookeeper-member which of the members runs here", setting="zookeeper_member")
+    return replace(settings, zookeeper=client_hosts(members), zookeeper_member=member)
+
+
+def node_name(settings: Settings) -> str:
+    """Return this node's name: the one that was set, else one that stays the same and differs from its neighbours'."""
+    if settings.node is not None:
+        return settings.node
+    host, port = gethostname(), split_host_port(settings.http)[1]
+    name = host if re.match(_NODE, host) else f"node-{host}"
+    return name if port == _PORT else f"{name}-{port or os.getpid()}"

@@ -1,7 +1,7 @@
 """The log in a PostgreSQL database."""
 
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from threading import Timer
 from typing import Any
@@ -15,8 +15,10 @@ from sqlalchemy import make_url
 
 from midonet.events.chain import parse
 from midonet.events.commit import GENESIS
-from midonet.events.errors import InvalidValue, Misconfigured, Unavailable, UsageError
+from midonet.events.errors import HeadMoved, InvalidValue, Misconfigured, OutcomeUnknown, Unavailable, UsageError
 from midonet.events.log import Log, open_log
+from midonet.events.log import postgres as postgres_module
+from midonet.events.log.postgres import PostgresDatabase
 from midonet.testbed import Postgres
 
 PASSWORD = "correct horse"  # noqa: S105 (opens nothing: the server of the tests trusts everybody)
@@ -105,6 +107,28 @@ class TestPostgresLog(LogContract):
         finally:
             postgres.restart()
         assert log.head() == GENESIS
+
+    def test_a_frozen_server_is_not_waited_for(
+        self, log: Log, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Reading is unavailable, the outcome of a commit is unknown; when it goes on, so does everything."""
+        monkeypatch.setattr(postgres_module, "_ANSWER_SECONDS", 1.0)
+        monkeypatch.setattr(postgres_module, "_CONNECT_SECONDS", 2)
+        monkeypatch.setattr(PostgresDatabase, "announce", lambda *_: postgres.freeze())  # just before COMMIT
+        first = commit(GENESIS)
+        with closing(open_log(log.url)) as reader:
+            try:
+                with pytest.raises(OutcomeUnknown, match="did not answer"):
+                    log.append(GENESIS, [first])
+                with pytest.raises(Unavailable):
+                    reader.head()
+            finally:
+                postgres.thaw()
+        monkeypatch.undo()
+        with suppress(HeadMoved):  # by the session that was frozen
+            log.append(log.head(), [commit(log.head())])
+        assert log.head().position in (1, 2)
+        assert [record.raw for record in log.read()].count(first) <= 1
 
     @pytest.mark.parametrize("value", ["off", "on", "local"])
     def test_a_server_that_acknowledges_too_early_is_refused(self, url: str, value: str) -> None:

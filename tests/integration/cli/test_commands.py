@@ -432,3 +432,17 @@ def test_an_ambiguous_name_lists_the_candidates(network: Midoctl) -> None:
     assert error["code"] == "ambiguous"
     assert len(error["details"]["candidates"]) == 2
     assert network.ok("port", "show", "edge/gw")["router"] is not None
+
+
+def test_the_overview_tells_what_is_there_and_what_happened_last(network: Midoctl) -> None:
+    network.ok("tag", "start")
+    for number in range(5):
+        network.ok("bridge", "create", f"b{number}", "-m", "ticket 7")
+    told = network.ok()
+    assert (told["position"], told["objects"]["bridge"], told["tags"]) == (7, 6, {"start": 1})
+    assert [commit["position"] for commit in told["last"]] == [3, 4, 5, 6, 7]
+    assert told["views"] == []
+    text = network().out
+    assert "ticket 7" in text
+    assert "bridge 6, router 1" in text
+    assert "start 1" in text

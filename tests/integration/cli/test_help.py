@@ -1,15 +1,20 @@
-"""Help that is true: every example of a kind does what it says, on one log."""
+"""Help that is true: every example of a kind does what it says, on one log; and tables of all of them fit."""
 
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
+from midonet.cli import dhcp_links  # noqa: F401 - it adds its commands
 from midonet.cli.examples import examples
 from midonet.cli.kinds import KIND_HELP
 from midonet.cli.links import LINKS
+from midonet.cli.topics import TOPICS
+from midonet.events.model import KINDS
 
 Midoctl = Any
 """The fixture of `conftest.py`, which cannot be imported."""
@@ -76,3 +81,71 @@ def test_every_example_of_a_link_works(everything: Midoctl) -> None:
     list(settled(everything, back))  # what the examples of `create` have tied already
     assert list(settled(everything, [line for line in wanted if line not in back])) == []
     assert list(settled(everything, back)) == []
+
+
+def test_help_is_had_in_every_way(midoctl: Midoctl) -> None:
+    whole = midoctl("help").out
+    assert whole.startswith(midoctl("--help").out)
+    assert midoctl("help", "port", "bind").out == midoctl("port", "bind", "--help").out
+    assert midoctl("shell", "-e", "help bridge").out == midoctl("bridge", "--help").out
+    for topic, (title, text) in TOPICS.items():
+        assert f"  {topic}" in whole
+        assert title in whole
+        assert midoctl("help", topic).out == f"{text}\n"
+        assert max(map(len, text.splitlines())) <= 120
+    assert "did you mean moments?" in midoctl.refused(2, "help", "moment")["message"]
+    assert "did you mean bind" in midoctl.refused(2, "help", "port", "bin")["message"]
+    assert midoctl.refused(2, "help", "head", "x")["code"] == "usage"
+
+
+def test_what_topics_show_runs(network: Midoctl) -> None:
+    network.ok("tag", "before-upgrade")
+    for number in range(120):
+        network.ok("bridge", "create", f"b{number}")
+    shown = [line for _, text in TOPICS.values() for line in lines(text)]
+    assert len(shown) >= 3
+    assert [line for line in shown if network(*shlex.split(line)).status] == []
+    filters = re.findall(r"^  (--filter \S+(?: \S+)*?)  ", TOPICS["filters"][1], re.MULTILINE)
+    kinds = {"weight": "route", "members": "tunnel-zone"}
+    for line in filters:
+        words = shlex.split(line)
+        kind = kinds.get(re.split("[.=<>!~]", words[1])[0], "bridge")
+        assert network(kind, "list", *words).status == 0, line
+    assert len(filters) == 7
+
+
+def test_man_pages_say_what_the_help_says(midoctl: Midoctl, tmp_path: Path) -> None:
+    pages = midoctl.ok("man", f"{tmp_path}/man1")["pages"]
+    assert {"midoctl", "midoctl-bridge", "midoctl-log"} <= set(pages)
+    texts = {page: (tmp_path / "man1" / f"{page}.1").read_text() for page in pages}
+    assert all(text.isascii() and text.startswith(".TH ") for text in texts.values())
+    for page, text in texts.items():
+        assert not [line for line in text.splitlines() if len(line) > 1 and line[0] == "'"], page
+    bridge = texts["midoctl-bridge"].replace("\\-", "-")
+    for word in (
+        "--inbound-filter",
+        "--if-head",
+        'SS "midoctl bridge add-mac"',
+        "midoctl bridge create web --tenant acme",
+    ):
+        assert word in bridge
+    assert midoctl.refused(2, "man", "/proc/nowhere")["code"] == "usage"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_every_table_fits_the_terminal(everything: Midoctl, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    everything.ok("tag", "a-tag-with-a-rather-long-name-" + "x" * 50, "-m", "why " * 20)
+    everything.environ |= {"COLUMNS": str(width), "TERM": "xterm-256color"}
+    monkeypatch.setattr("midonet.cli.output.on_terminal", lambda: True)
+    shown = [[kind, "list"] for kind in KIND_HELP]
+    for kind in KIND_HELP:
+        first = everything(kind, "list", "-o", "name").out.splitlines()[0]
+        shown += [[kind, "show", first], ["blame", first], [kind, "list", "--fields", ",".join(KINDS[kind].fields)]]
+    shown += [["describe", kind] for kind in KIND_HELP if width > 40]
+    for words in [*shown, [], ["head"], ["tag", "list"], ["projection", "list"], ["projection", "status"]]:
+        done = everything(*words)
+        assert done.status == 0, done.err
+        assert done.out
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", done.out).splitlines()
+        assert max(map(cell_len, lines)) <= width, f"{words}: {done.out}"

@@ -52,6 +52,8 @@ def test_nothing_to_see_is_waited_for_in_vain(midoctl: Midoctl, views: object) -
     assert run.json["position"] == 5, "done, although nobody shows it"
     assert "the command itself is done, at position 5" in run.error["message"]
     assert [row["position"] for row in midoctl.ok("projection", "status")] == [0, 0]
+    assert {row["name"]: row["position"] for row in midoctl.ok()["views"]} == {"nsdb": 0, "vtep": 0}
+    assert "vtep tor1" in midoctl().out
 
 
 def test_a_command_waits_until_everybody_has_it(midoctl: Midoctl, views: Callable[[], Any]) -> None:

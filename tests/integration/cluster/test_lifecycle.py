@@ -70,8 +70,8 @@ def running(*options: str, **environ: str) -> Iterator[tuple[subprocess.Popen[st
 def test_the_effective_settings_are_printed_and_are_a_configuration_file(tmp_path: Path) -> None:
     file = tmp_path / "cluster.yaml"
     file.write_text("log: postgresql+psycopg://mn:secret@db/mn\nmax_lag: 7\nroot: /file\n")
-    options = ["--config", str(file), "--zookeeper", "a:1, b:2", "--print-config"]
-    done = run(*options, MIDONET_ROOT="/env", MIDONET_LOG_LEVEL="debug")
+    options = ["--config", str(file), "--zookeeper", "a:1, b:2", "--print-config", "--services", "{nsdb: }"]
+    done = run(*options, MIDONET_ROOT="/env", MIDONET_LOG_LEVEL="debug", MIDONET_NODE="n1")
     assert done.returncode == 0
     assert yaml.safe_load(done.stdout) == {
         "log": "postgresql+psycopg://mn:***@db/mn",
@@ -80,8 +80,15 @@ def test_the_effective_settings_are_printed_and_are_a_configuration_file(tmp_pat
         "http": "127.0.0.1:8181",
         "log_level": "debug",
         "reconcile_interval": 30.0,
+        "takeover_grace": 0.3,
         "container_grace": 15.0,
         "max_lag": 7.0,
+        "node": "n1",
+        "services": {"nsdb": {}},
+        "zookeeper_members": "127.0.0.1:2181:2888:3888",
+        "zookeeper_member": None,
+        "zookeeper_data": None,
+        "zookeeper_jars": None,
     }
     assert done.stderr == ""
 

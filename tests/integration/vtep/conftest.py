@@ -1,9 +1,11 @@
 """A switch for each test; the tests' own connections are closed before it."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from vtep_site import Site
 from vtep_switch import VtepSwitch
 
 from midonet.projections.ovsdb import Client
@@ -47,3 +49,12 @@ def targets(switch: VtepSwitch) -> Iterator[Callable[..., VtepTarget]]:
 @pytest.fixture
 def target(targets: Callable[..., VtepTarget]) -> VtepTarget:
     return targets()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A log, and nobody yet who keeps switches equal to it."""
+    made = Site(f"sqlite:///{tmp_path}/log.db")
+    yield made
+    made.stop()
+    made.store.log.close()

@@ -60,6 +60,12 @@ def test_every_command_has_an_example_of_itself(path: tuple[str, ...]) -> None:
     assert any(line.startswith("  ") and " ".join(path) in line for line in lines)
 
 
+def test_every_read_of_the_network_takes_a_moment() -> None:
+    taking = {path for path, found in ALL.items() if any(param.name == "at" for param in found.params)}
+    reads = {(kind, verb) for kind in KIND_HELP for verb in ("list", "show")}
+    assert taking >= reads | {(name,) for name in ("export", "log", "history", "blame", "head", "tag")}
+
+
 def examples() -> Iterator[str]:
     for found in [root, *ALL.values()]:
         for line in (found.epilog or "").splitlines():

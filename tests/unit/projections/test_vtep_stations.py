@@ -181,7 +181,7 @@ def test_writers_that_heard_in_different_orders_agree_in_the_end(net: Net, seed:
         if wanted != row:
             row, writes = wanted, writes + 1
             for other in writers:
-                order = 0 if other is writer else other.learned.tick()
-                other.rows[net.key] = Held(row, order)
+                age = 0 if other is writer else other.learned.tick()
+                other.rows[net.key] = Held(row, age)
     assert writes <= 3
     assert {writer.row() for writer in writers} == {row}

@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from midonet.events.commit import Head
 from midonet.services.hosting import Costs, Report
 from midonet.services.keeper import ServiceStatus
+from midonet.services.meters import Meters
 from midonet.services.metrics import Metrics
 from midonet.services.overview import Overview, lines, page, reasons
 
@@ -27,6 +28,8 @@ LIVE = Report(
     ready=True,
 )
 GOOD = Overview(
+    node="n1",
+    node_error=None,
     log="sqlite:////tmp/log.db",
     head=Head(12, "a" * 64, "2026-11-22T12:00:00Z"),
     log_error=None,
@@ -108,7 +111,10 @@ def test_metrics_can_be_read_by_prometheus() -> None:
         costs.written(seconds)
     costs.errors = 2
     odd = report(target='a"b\\c', repairs=3, repaired={"missing": 2, "different": 1}, lag_seconds=1.5)
-    text = Metrics(lambda: msgspec.structs.replace(GOOD, projections=(odd,), costs=(costs,))).render().decode()
+    meters = Meters("nsdb")
+    meters.counter("greetings", "How often it greeted.", ["whom"]).labels("you").inc(2)
+    now = msgspec.structs.replace(GOOD, projections=(odd,), costs=(costs,))
+    text = Metrics(lambda: now, {"nsdb": meters}).render().decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     values = {
         (s.name, next((s.labels[n] for n in ("state", "le", "kind") if n in s.labels), None)): s.value for s in samples

@@ -5,7 +5,7 @@ stays a commit of its own, and everybody gets what `Store.execute` would have gi
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing
 from threading import Condition, Lock, Thread
@@ -22,21 +22,56 @@ CAPACITY = 10_000
 """Commands that may wait at the same time; at some thousand a second that is a matter of seconds."""
 
 
-class _Submission:
-    """A command and the promise of its result."""
+Outcome = Result | BaseException
 
-    __slots__ = ("promise", "wish")
+
+class _Promised:
+    """A command and the future of its result."""
+
+    __slots__ = ("future", "wish")
 
     def __init__(self, wish: Wish) -> None:
         self.wish = wish
-        self.promise: Future[Result] = Future()
+        self.future: Future[Result] = Future()
 
-    def settle(self, outcome: Result | BaseException) -> None:
-        """Let whoever waits go on."""
+    def begin(self) -> bool:
+        """Tell whether somebody still wants it, and that its turn has come."""
+        return self.future.set_running_or_notify_cancel()
+
+    def settle(self, outcome: Outcome) -> None:
+        """Say what became of it."""
         if isinstance(outcome, Result):
-            self.promise.set_result(outcome)
+            self.future.set_result(outcome)
         else:
-            self.promise.set_exception(outcome)
+            self.future.set_exception(outcome)
+
+
+class _Awaited:
+    """A command and a thread that waits for it and does nothing else: a lock costs a third of a future."""
+
+    __slots__ = ("_lock", "_outcome", "wish")
+
+    def __init__(self, wish: Wish) -> None:
+        self.wish = wish
+        self._outcome: Outcome
+        self._lock = Lock()
+        self._lock.acquire()
+
+    def begin(self) -> bool:
+        """Nobody can give up."""
+        return True
+
+    def settle(self, outcome: Outcome) -> None:
+        """Let the thread go on."""
+        self._outcome = outcome
+        self._lock.release()
+
+    def result(self) -> Result:
+        """Wait for what becomes of it."""
+        self._lock.acquire()
+        if isinstance(self._outcome, Result):
+            return self._outcome
+        raise self._outcome
 
 
 class CombiningWriter:
@@ -50,8 +85,8 @@ class CombiningWriter:
         self._capacity = capacity
         self._opened: Future[None] = Future()
         self._changed = Condition(Lock())
-        self._queue: deque[_Submission] = deque()
-        self._running: list[_Submission] = []
+        self._queue: deque[_Promised | _Awaited] = deque()
+        self._running: deque[_Promised | _Awaited] = deque()
         self._ended: str | None = "has not been started"
         self._thread = Thread(target=self._live, name="combining-writer", daemon=True)
 
@@ -77,7 +112,17 @@ class CombiningWriter:
         Raises `Unavailable` if too many are waiting or the writer does not run: nothing was done. A future that is
         cancelled before its turn is never run. `OutcomeUnknown` if the writer breaks down on the way.
         """
-        submission = _Submission(Wish(command, context, dry_run=dry_run))
+        promised = _Promised(Wish(command, context, dry_run=dry_run))
+        self._enqueue(promised)
+        return promised.future
+
+    def execute(self, command: Command, context: Context, *, dry_run: bool = False) -> Result:
+        """Submit a command and wait for what becomes of it; as `Store.execute` and `submit`."""
+        awaited = _Awaited(Wish(command, context, dry_run=dry_run))
+        self._enqueue(awaited)
+        return awaited.result()
+
+    def _enqueue(self, submission: _Promised | _Awaited) -> None:
         with self._changed:
             if self._ended is not None:
                 raise _refused(self._ended)
@@ -85,11 +130,6 @@ class CombiningWriter:
                 raise Unavailable(f"{self._capacity:,} commands are waiting already; try again", waiting=self._capacity)
             self._queue.append(submission)
             self._changed.notify()
-        return submission.promise
-
-    def execute(self, command: Command, context: Context, *, dry_run: bool = False) -> Result:
-        """Submit a command and wait for what becomes of it; as `Store.execute` and `submit`."""
-        return self.submit(command, context, dry_run=dry_run).result()
 
     def __enter__(self) -> Self:
         self.start()
@@ -118,12 +158,11 @@ class CombiningWriter:
 
     def _serve(self, store: Store) -> None:
         while taken := self._take():
-            self._running = [one for one in taken if one.promise.set_running_or_notify_cancel()]
-            outcomes = store.run([submission.wish for submission in self._running])
-            for submission, outcome in zip(self._running, outcomes, strict=True):
-                submission.settle(outcome)
+            self._running = deque(one for one in taken if one.begin())
+            for outcome in store.run([one.wish for one in self._running]):
+                self._running.popleft().settle(outcome)
 
-    def _take(self) -> Sequence[_Submission]:
+    def _take(self) -> deque[_Promised | _Awaited]:
         """Wait for commands and take all that are there; none once the writer is stopped."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._ended)
@@ -139,12 +178,11 @@ class CombiningWriter:
         """Answer everybody: a command whose turn had come may be on the log, one that was waiting is not."""
         trouble = f"broke down: {type(fault).__name__}: {fault}"
         self._refuse_more(trouble)
-        for submission in self._running:
-            if not submission.promise.done():
-                submission.settle(_caused(submission.wish.broken_off(f"the writer {trouble}"), fault))
-        for submission in self._take():
-            if submission.promise.set_running_or_notify_cancel():
-                submission.settle(_caused(_refused(trouble), fault))
+        for one in self._running:
+            one.settle(_caused(one.wish.broken_off(f"the writer {trouble}"), fault))
+        for one in self._take():
+            if one.begin():
+                one.settle(_caused(_refused(trouble), fault))
 
 
 def _refused(why: str) -> Unavailable:

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.abc import RV, PQGen
 from sqlalchemy import URL, NullPool, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -30,6 +31,8 @@ __all__ = ["PostgresDatabase", "open_postgres"]
 
 _CHANNEL = "midonet_commits"
 _CONNECT_SECONDS = 5
+_ANSWER_SECONDS = 30.0
+"""More than the server itself lets a statement wait for a lock."""
 _SESSION = """
 SET lock_timeout = '10s';
 SET idle_in_transaction_session_timeout = '30s'
@@ -58,6 +61,20 @@ def _public(url: URL) -> str:
     return public.render_as_string()
 
 
+class _Session(psycopg.Connection[Any]):
+    """A session whose server has to answer: one that is frozen keeps its connections, and TCP finds no fault."""
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Wait as psycopg does, but not for ever; then the session is over, as nobody knows where it is."""
+        if timeout is not None:
+            return super().wait(gen, interval, timeout)
+        try:
+            return super().wait(gen, interval, _ANSWER_SECONDS)
+        except psycopg.errors._WaitTimeout:  # noqa: SLF001 - it has no other name
+            self.pgconn.finish()
+            raise psycopg.OperationalError(f"the server did not answer within {_ANSWER_SECONDS:.0f} s") from None
+
+
 class PostgresDatabase:
     """One PostgreSQL database."""
 
@@ -73,6 +90,7 @@ class PostgresDatabase:
             poolclass=NullPool,
             pool_reset_on_return=None,
         )
+        event.listen(self.engine, "do_connect", lambda *arguments: _Session.connect(**arguments[-1]))
         event.listen(self.engine, "connect", self._prepare)
 
     def _prepare(self, connection: psycopg.Connection[Any], _: object) -> None:

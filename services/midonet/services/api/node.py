@@ -36,8 +36,8 @@ class Node:
     def __init__(self, context: Context) -> None:
         url = context.settings.log
         self.feed: Feed = context.feed
-        self.status: Callable[[], Mapping[str, Any]] = context.status
-        self.pages: Routes = {path: page for path, page in context.http.routes.items() if not path.endswith("/")}
+        self.status: Callable[[], Mapping[str, Any]] = context.front.status
+        self.pages: Routes = {path: page for path, page in context.front.http.routes.items() if not path.endswith("/")}
         self.snapshots = snapshots_of(url)
         self.logs = Logs(lambda: open_log(url))
         self.past = Past(self.logs, self.snapshots)

@@ -66,14 +66,14 @@ class ApiService(Service):
         except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
             self.context.crashed(error)
         finally:
-            self.context.http.take_back()
+            self.context.front.http.take_back()
 
     def _serve(self) -> None:
         config = self._config()
         self._server = uvicorn.Server(config)
         if self._stopping.is_set():
             return
-        listener = self.context.http.lend()
+        listener = self.context.front.http.lend()
         with suppress(OSError):
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _LOST_MILLISECONDS)
@@ -97,7 +97,7 @@ class ApiService(Service):
         self.node.hub.stop()
 
     def _config(self) -> uvicorn.Config:
-        tls = self.context.http.tls
+        tls = self.context.front.http.tls
         return uvicorn.Config(
             Application(self.node),
             lifespan="off",

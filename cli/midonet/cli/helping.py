@@ -1,0 +1,54 @@
+"""`midoctl help`: the help of a command, or a page on what many commands share."""
+
+from collections.abc import Sequence
+
+import click
+from click.shell_completion import CompletionItem
+
+from midonet.cli import output
+from midonet.cli.command import command
+from midonet.cli.session import Session
+from midonet.cli.text import closest
+from midonet.cli.topics import TOPICS
+from midonet.events.errors import UsageError
+
+__all__ = ["help_"]
+
+
+def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from midonet.cli.main import root
+
+    return [CompletionItem(word) for word in (*TOPICS, *root.known) if word.startswith(incomplete)]
+
+
+@command(
+    "help",
+    click.Argument(["words"], metavar="[COMMAND…|TOPIC]", nargs=-1, shell_complete=_complete),
+    examples="""  midoctl help port bind
+  midoctl help moments""",
+)
+def help_(session: Session, words: Sequence[str]) -> None:
+    """Show the help of a command, or a topic: refs, moments, filters, tenants, values, settings, forms, exit-codes."""
+    del session
+    if len(words) == 1 and words[0] in TOPICS:
+        output.write(TOPICS[words[0]][1])
+        return
+    output.write(_help(words))
+    if not words:
+        lines = "\n".join(f"  {name.ljust(12)}{title}" for name, (title, _) in TOPICS.items())
+        output.write(f"\nTopics (midoctl help TOPIC):\n{lines}")
+
+
+def _help(words: Sequence[str]) -> str:
+    from midonet.cli.main import root
+
+    found: click.Command = root
+    context = click.Context(root, info_name="midoctl", obj=click.get_current_context().obj, **root.context_settings)
+    for word in words:
+        known = found.list_commands(context) if isinstance(found, click.Group) else []
+        inner = found.get_command(context, word) if isinstance(found, click.Group) and word in known else None
+        if inner is None:
+            hint = closest(word, [*known, *(TOPICS if found is root else ())])
+            raise UsageError(f"{context.command_path} has no command {word!r}{hint}")
+        found, context = inner, click.Context(inner, info_name=word, parent=context)
+    return found.get_help(context)

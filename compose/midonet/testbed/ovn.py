@@ -1,0 +1,153 @@
+"""Real OVN: its two databases, `ovn-northd` and `ovn-controller-vtep`, as the peer that the benches measure against.
+
+There are no hypervisors: chassis are rows, and ports are bound by writing so as soon as they appear, which is all that
+the VTEP controller looks at.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Literal
+
+from midonet.projections.ovsdb import Client, encode_set, named, ref
+from midonet.testbed.ovsdb import OvsdbServer
+from midonet.testbed.server import Scoped, Server, run
+
+__all__ = ["Ovn"]
+
+_NB: Literal["OVN_Northbound"] = "OVN_Northbound"
+_SB: Literal["OVN_Southbound"] = "OVN_Southbound"
+_SWITCH = "net"
+_STATION = "vm-"
+
+
+class _Daemon(Server):
+    """One of OVN's programs; it serves as soon as its control socket answers."""
+
+    name = "ovn"
+
+    def __init__(self, program: str, *options: str) -> None:
+        super().__init__()
+        self._program = program
+        self._options = options
+
+    def command(self) -> Sequence[str | Path]:
+        """Run in the foreground, with its control socket in our directory."""
+        places = [f"{variable}={self.directory}" for variable in ("OVN_RUNDIR", "OVS_RUNDIR")]
+        return ["env", *places, self._program, *self._options, "-vsyslog:off", "-vconsole:warn"]
+
+    def serves(self) -> bool:
+        """Whether it can be controlled."""
+        return any(self.directory.glob("*.ctl"))
+
+
+class Ovn(Scoped):
+    """A logical switch `net` with stations on VXLAN chassis; a VTEP database is a part of it.
+
+    That database must hold the physical switch `tor` with the port `eth1`; it gets a logical switch `net`.
+    """
+
+    def __init__(self, vtep: OvsdbServer, chassis: int = 10) -> None:
+        self._vtep = vtep
+        self._chassis = chassis
+        self._stack = ExitStack()
+
+    def start(self) -> None:
+        """Start all, and return when stations can be added."""
+        north = self._stack.enter_context(OvsdbServer(_NB))
+        south = self._stack.enter_context(OvsdbServer(_SB))
+        self._stack.enter_context(
+            _Daemon("ovn-northd", f"--ovnnb-db=unix:{north.sock}", f"--ovnsb-db=unix:{south.sock}")
+        )
+        self._north = self._stack.enter_context(closing(Client(str(north.sock), timeout=60)))
+        for number in range(self._chassis):
+            chassis = "chassis-add", f"hv{number}", "vxlan", f"172.16.0.{number + 1}"
+            run("ovn-sbctl", f"--db=unix:{south.sock}", *chassis)
+        nbctl = "ovn-nbctl", f"--db=unix:{north.sock}", "--timeout=60", "--wait=sb"
+        options = "vtep-physical-switch=tor", f"vtep-logical-switch={_SWITCH}"
+        part = "lsp-add", _SWITCH, "tor", "--", "lsp-set-type", "tor", "vtep", "--", "lsp-set-options", "tor", *options
+        run(*nbctl, "ls-add", _SWITCH, "--", *part)
+        self._stack.enter_context(_Binder(str(south.sock)))
+        self._vtep.vtep_ctl("add-ls", _SWITCH, "--", "bind-ls", "tor", "eth1", "0", _SWITCH)
+        databases = f"--vtep-db=tcp:{self._vtep.host}:{self._vtep.port}", f"--ovnsb-db=unix:{south.sock}"
+        self._stack.enter_context(_Daemon("ovn-controller-vtep", *databases))
+
+    def close(self) -> None:
+        """Kill all of it."""
+        self._stack.close()
+
+    def add(self, stations: Sequence[str]) -> None:
+        """Add a port for each of these MAC addresses, in one transaction on the northbound database."""
+        inserts = [
+            {
+                "op": "insert",
+                "table": "Logical_Switch_Port",
+                "row": {"name": f"{_STATION}{mac}", "addresses": mac},
+                "uuid-name": f"p{number}",
+            }
+            for number, mac in enumerate(stations)
+        ]
+        self._change_ports("insert", [named(f"p{number}") for number in range(len(inserts))], inserts)
+
+    def remove(self, stations: Sequence[str]) -> None:
+        """Remove the ports of these MAC addresses, in one transaction."""
+        wanted = {f"{_STATION}{mac}" for mac in stations}
+        select = {"op": "select", "table": "Logical_Switch_Port", "where": [], "columns": ["_uuid", "name"]}
+        (found,) = self._north.transact(_NB, [select])
+        self._change_ports("delete", [row["_uuid"] for row in found["rows"] if row["name"] in wanted], [])
+
+    def _change_ports(self, mutator: str, ports: list[list[str]], operations: list[dict[str, Any]]) -> None:
+        change = [["ports", mutator, encode_set(ports)]]
+        where = [["name", "==", _SWITCH]]
+        mutate = {"op": "mutate", "table": "Logical_Switch", "where": where, "mutations": change}
+        self._north.transact(_NB, [*operations, mutate])
+
+
+class _Binder(Scoped):
+    """Binds every port of a station to a chassis as soon as it is in the southbound database, as the chassis would."""
+
+    def __init__(self, sock: str) -> None:
+        self._sock = sock
+        self._ports: SimpleQueue[str | None] = SimpleQueue()
+        self._thread = Thread(target=self._bind, daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._client = Client(self._sock, timeout=60)
+        select = {"op": "select", "table": "Chassis", "where": [], "columns": ["_uuid"]}
+        (found,) = self._client.transact(_SB, [select])
+        self._chassis = [row["_uuid"] for row in found["rows"]]
+        self._thread.start()
+        self._client.monitor(_SB, {"Port_Binding": ["logical_port"]}, self._see)
+
+    def close(self) -> None:
+        """End."""
+        self._ports.put(None)
+        self._thread.join()
+        self._client.close()
+
+    def _see(self, updates: Mapping[str, Mapping[str, Any]]) -> None:
+        for uuid, update in updates.get("Port_Binding", {}).items():
+            if "old" not in update and update["new"]["logical_port"].startswith(_STATION):
+                self._ports.put(uuid)
+
+    def _bind(self) -> None:
+        count = 0
+        while (port := self._ports.get()) is not None:
+            ports: list[str | None] = [port]
+            while not self._ports.empty() and ports[-1] is not None:
+                ports.append(self._ports.get())
+            places = [self._chassis[(count + number) % len(self._chassis)] for number in range(len(ports))]
+            count += len(ports)
+            self._client.transact(
+                _SB, [_placed(uuid, place) for uuid, place in zip(ports, places, strict=True) if uuid]
+            )
+            if ports[-1] is None:
+                return
+
+
+def _placed(port: str, chassis: list[str]) -> dict[str, Any]:
+    where = [["_uuid", "==", ref(port)]]
+    return {"op": "update", "table": "Port_Binding", "where": where, "row": {"chassis": chassis}}

@@ -1,0 +1,207 @@
+"""The generations of the view: building the next one beside the live one, switching, the way back, and clearing up.
+
+Agents and daemons follow one pointer (contract §3). Beside it a small node remembers which generation was live before
+and which one is being built, so that an interrupted rebuild can be continued. The generation before the live one stays
+as it was left: whoever goes back to it brings it up to date first. Nodes that are not ours stay, whatever is removed.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import msgspec
+from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError, NotEmptyError
+from msgspec import Struct
+
+from midonet.events.commit import canonical
+from midonet.events.errors import Conflict, NotFound
+from midonet.projections.nsdb.view import view_base
+from midonet.projections.port import Checkpoint
+from midonet.projections.zookeeper.client import Client
+from midonet.projections.zookeeper.layout import DIRECTORIES, decode_checkpoint, decode_generation, is_document
+
+__all__ = ["Generations", "Noted"]
+
+_CONNECT_SECONDS = 10.0
+_REMOVALS = 250
+_MODELS = "models"
+
+
+class Noted(Struct):
+    """What is remembered of the generations besides the live one."""
+
+    previous: str | None = None
+    """The one that was live before, and can be again."""
+    building: str | None = None
+    """The one that somebody began to build."""
+
+
+class Generations:
+    """The generations of the view below `root`; methods raise `Unavailable` when ZooKeeper cannot be reached."""
+
+    def __init__(self, hosts: str, root: str) -> None:
+        self._client = Client(hosts)
+        self._root = root
+        self._pointer = f"{root}/nsdb"
+        self._folder = f"{root}/state/projections/nsdb"
+        self._notes = f"{self._folder}/generations"
+
+    def close(self) -> None:
+        """End the session."""
+        self._client.close()
+
+    @contextmanager
+    def working(self, who: str) -> Iterator[None]:
+        """Be the only one who works on the generations; `Conflict` says who else does."""
+        path = f"{self._folder}/rebuild"
+        self._client.connect(_CONNECT_SECONDS)
+        with self._client.failures():
+            try:
+                self._result(self._client.create_async(path, who.encode(), ephemeral=True, makepath=True))
+            except NodeExistsError:
+                other = self._data(path) or b"somebody"
+                raise Conflict(
+                    f"{other.decode(errors='replace')} is at work on the generations of {self._pointer}", path=path
+                ) from None
+        try:
+            yield
+        finally:
+            with suppress(KazooException):
+                self._result(self._client.delete_async(path))
+
+    def live(self) -> str:
+        """Return the live generation; `NotFound` if there is none."""
+        self._client.connect(_CONNECT_SECONDS)
+        with self._client.failures():
+            generation = decode_generation(self._data(self._pointer) or b"")
+        if generation is None:
+            raise NotFound(f"no view is published at {self._pointer}", path=self._pointer)
+        return generation
+
+    def noted(self) -> Noted:
+        """Return what is remembered; nothing where that cannot be read."""
+        self._client.connect(_CONNECT_SECONDS)
+        with self._client.failures():
+            return self._noted()[0]
+
+    def checkpoint(self, generation: str) -> Checkpoint:
+        """Return the checkpoint of a generation, position 0 if there is none."""
+        with self._client.failures():
+            return decode_checkpoint(self._data(self._checkpoint(generation)) or b"")
+
+    def read(self, generation: str, keys: Collection[str] | None) -> Mapping[str, bytes]:
+        """Return documents of a generation: all of them, or those of these keys that exist."""
+        base = view_base(self._root, generation)
+        with self._client.failures():
+            wanted = self._documents(base) if keys is None else keys
+            found = self._client.read_many([f"{base}/{key}" for key in wanted])
+        return {path[len(base) + 1 :]: data for path, data in found.items()}
+
+    def begin(self) -> tuple[str, bool]:
+        """Return the generation to build, and whether somebody began it before."""
+        with self._client.failures():
+            noted, _ = self._noted()
+            if noted.building is not None:
+                return noted.building, True
+            names = [*self._result(self._client.get_children_async(self._pointer)), self.live()]
+            generation = str(max((int(name) for name in names if name.isdecimal()), default=0) + 1)
+            noted.building = generation
+            self._note(noted)
+            return generation, False
+
+    def switch(self, generation: str) -> bool:
+        """Make a generation the live one, if it is not behind; return whether it is (else try again).
+
+        Whoever follows the pointer never sees an older position than before: nothing happens if the live one moves.
+        """
+        with self._client.failures():
+            live, (data, version) = self.live(), self._get(self._pointer)
+            before, (noted, noted_version) = self._get(self._checkpoint(live)), self._noted()
+            if decode_generation(data) != live:
+                return False
+            if self.checkpoint(generation).position < decode_checkpoint(before[0]).position:
+                return False
+            building = None if noted.building == generation else noted.building
+            transaction = self._client.transaction()
+            transaction.check(self._checkpoint(live), before[1])
+            transaction.set_data(self._pointer, canonical({"generation": generation}), version)
+            transaction.set_data(self._notes, canonical(Noted(live, building)), noted_version)
+            results = self._result(transaction.commit_async())
+        return not any(isinstance(result, KazooException) for result in results)
+
+    def discard(self, tell: Callable[[int], None] = lambda _: None) -> str | None:
+        """Remove the generation that somebody began to build; return which one that was."""
+        with self._client.failures():
+            noted, _ = self._noted()
+            building, noted.building = noted.building, None
+            if building is not None and building != self.live():
+                self._remove(building, tell)
+            self._note(noted)
+            return building
+
+    def prune(self, tell: Callable[[int], None] = lambda _: None) -> list[str]:
+        """Remove all generations but the live one, the one before, and one that is being built; return which."""
+        with self._client.failures():
+            noted, _ = self._noted()
+            kept = {self.live(), noted.previous, noted.building}
+            names = self._result(self._client.get_children_async(self._pointer))
+            old = sorted((name for name in names if name.isdecimal() and name not in kept), key=int)
+            for generation in old:
+                self._remove(generation, tell)
+            return old
+
+    def _remove(self, generation: str, tell: Callable[[int], None]) -> None:
+        base = view_base(self._root, generation)
+        self._delete([f"{base}/checkpoint"])  # first: nobody shall go back to what is half removed
+        keys = self._documents(base)
+        for start in range(0, len(keys), _REMOVALS):
+            part = [f"{base}/{key}" for key in keys[start : start + _REMOVALS]]
+            self._delete(part)
+            tell(len(part))
+        for folder in (*DIRECTORIES, _MODELS, ""):
+            self._delete([f"{base}/{folder}".rstrip("/")])
+
+    def _delete(self, paths: Sequence[str]) -> None:
+        """Remove nodes, in one transaction if nothing stands in the way; what holds nodes of others stays."""
+        transaction = self._client.transaction()
+        for path in paths:
+            transaction.delete(path)
+        results = self._result(transaction.commit_async())
+        if any(isinstance(result, KazooException) for result in results):
+            for path in paths:
+                with suppress(NoNodeError, NotEmptyError):
+                    self._result(self._client.delete_async(path))
+
+    def _documents(self, base: str) -> list[str]:
+        keys: list[str] = []
+        for directory in DIRECTORIES:
+            with suppress(NoNodeError):
+                names = self._result(self._client.get_children_async(f"{base}/{directory}"))
+                keys += (f"{directory}/{name}" for name in names)
+        return [key for key in keys if is_document(key)]
+
+    def _checkpoint(self, generation: str) -> str:
+        return f"{view_base(self._root, generation)}/checkpoint"
+
+    def _noted(self) -> tuple[Noted, int]:
+        """Return what is remembered, with the version of the node, which is made if there is none."""
+        with suppress(NodeExistsError):
+            self._result(self._client.create_async(self._notes, canonical(Noted()), makepath=True))
+        data, version = self._get(self._notes)
+        try:
+            return msgspec.json.decode(data, type=Noted), version
+        except msgspec.DecodeError:
+            return Noted(), version
+
+    def _note(self, noted: Noted) -> None:
+        self._result(self._client.set_async(self._notes, canonical(noted)))
+
+    def _get(self, path: str) -> tuple[bytes, int]:
+        data, stat = self._result(self._client.get_async(path))
+        return data, stat.version
+
+    def _data(self, path: str) -> bytes | None:
+        return self._client.read_many([path]).get(path)
+
+    def _result(self, future: Any) -> Any:
+        return self._client.result(future)

@@ -1,0 +1,123 @@
+"""The services of this node: found through their entry points, each with its keeper, run as operators want it.
+
+What operators want is on the log (`midoctl service disable`), so it holds on every node and is obeyed within seconds.
+A package that is installed while the daemon runs is found as well.
+"""
+
+import importlib
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from threading import Event
+from time import monotonic
+
+from msgspec import Struct
+
+from midonet.events.errors import UsageError
+from midonet.events.notes import runs
+from midonet.events.settings import typed
+from midonet.projections.feed import Feed
+from midonet.services.context import Context, Front
+from midonet.services.coordination import Coordination
+from midonet.services.journal import note
+from midonet.services.keeper import Hold, Keeper
+from midonet.services.meters import Meters
+from midonet.services.service import GROUP, Service
+from midonet.services.settings import Settings
+from midonet.services.writer import Writer
+
+__all__ = ["Roster"]
+
+_LOOK_SECONDS = 5.0
+"""Time between two looks for packages that were installed meanwhile."""
+
+
+class _Nothing(Struct):
+    """The settings of a service that declares none."""
+
+
+class Roster:
+    """All services and their keepers; `caught_up` tells that the log has been read once."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - all that it hands to services
+        self,
+        settings: Settings,
+        feed: Feed,
+        writer: Writer,
+        coordination: Coordination,
+        caught_up: Event,
+        front: Callable[[], Front],
+    ) -> None:
+        self.keepers: dict[str, Keeper] = {}
+        self.meters: dict[str, Meters] = {}
+        self._settings = settings
+        self._feed = feed
+        self._writer = writer
+        self._coordination = coordination
+        self._caught_up = caught_up
+        self._front = front
+        self._looked = monotonic()
+        found = {entry.name: entry for entry in entry_points(group=GROUP)}
+        _check(settings, found)
+        for entry in found.values():
+            self._add(entry)
+
+    def tend(self) -> list[Keeper]:
+        """Return the keepers of services that were found just now."""
+        if monotonic() - self._looked < _LOOK_SECONDS:
+            return []
+        self._looked = monotonic()
+        return [self._add(entry) for entry in entry_points(group=GROUP) if entry.name not in self.keepers]
+
+    def _add(self, entry: EntryPoint) -> Keeper:
+        self.meters[entry.name] = Meters(entry.name)
+        importlib.invalidate_caches()
+        keeper = Keeper(
+            entry.name,
+            entry.load,
+            partial(self._context, entry.name),
+            self.keepers,
+            partial(self._held, entry.name),
+        )
+        self.keepers[entry.name] = keeper
+        note(logging.DEBUG, "service found", service=entry.name, where=entry.value)
+        return keeper
+
+    def _context(self, name: str, crashed: Callable[[BaseException], None]) -> Context:
+        return Context(
+            settings=self._settings,
+            feed=self._feed,
+            crashed=crashed,
+            front=self._front(),
+            name=name,
+            node=self._coordination.node,
+            writer=self._writer,
+            coordination=self._coordination,
+            meters=self.meters[name],
+        )
+
+    def _held(self, name: str, cls: type[Service]) -> Hold | None:
+        """Return why a service is not to run now."""
+        if (reason := cls.unset(self._settings)) is not None:
+            return Hold("disabled", reason)
+        if not self._caught_up.is_set():
+            return None if cls.early else Hold("waiting", "waits for the log to be read")
+        if not runs(self._feed.noted, name, self._coordination.node):
+            return Hold("disabled", f"disabled by a command: `midoctl service enable {name}` lets it run")
+        return None
+
+
+def _check(settings: Settings, found: Mapping[str, EntryPoint]) -> None:
+    """Raise `UsageError` for settings of services that do not exist, and for keys that a service does not know."""
+    for name, values in settings.services.items():
+        if name not in found:
+            raise UsageError(
+                f"services: there is no service {name!r}; installed are {', '.join(sorted(found)) or 'none'}", name=name
+            )
+        try:
+            declared = found[name].load().settings
+        except Exception as error:  # noqa: BLE001 - an add-on's fault is its own: its keeper reports it
+            note(logging.DEBUG, "service cannot be loaded", service=name, error=repr(error))
+            continue
+        typed(declared or _Nothing, values, f"services.{name}")

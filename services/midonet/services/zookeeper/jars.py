@@ -1,0 +1,73 @@
+"""Where the ZooKeeper server's jars come from: a folder that was named, or Maven, by coordinates pinned in `pom.xml`.
+
+What Maven fetched is kept in the user's cache, under a name that follows from the coordinates, and never used half.
+"""
+
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from hashlib import sha256
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from midonet.events.errors import Misconfigured, Unavailable
+
+__all__ = ["find_jars"]
+
+_FETCH_SECONDS = 600.0
+
+
+def find_jars(named: str | None, environ: Mapping[str, str]) -> Path:
+    """Return the folder with the server's jars, fetched if it must be; `Misconfigured` or `Unavailable` if not.
+
+    `named` is a folder of jars; `MIDONET_JARS` a folder with one of the name `zookeeper`.
+    """
+    folder = (
+        Path(named) if named else Path(environ["MIDONET_JARS"]) / "zookeeper" if environ.get("MIDONET_JARS") else None
+    )
+    if folder is None:
+        return _from_maven(environ)
+    if not any(folder.glob("zookeeper-*.jar")):
+        raise Misconfigured(f"there are no jars of ZooKeeper in {folder}", folder=str(folder))
+    return folder
+
+
+def _from_maven(environ: Mapping[str, str]) -> Path:
+    with as_file(files("midonet.services.zookeeper") / "pom.xml") as pom:
+        digest = sha256(pom.read_bytes()).hexdigest()[:12]
+        folder = _cache(environ) / f"zookeeper-{digest}"
+        if not folder.exists():
+            _fetch(pom, folder)
+    return folder
+
+
+def _cache(environ: Mapping[str, str]) -> Path:
+    chosen = environ.get("XDG_CACHE_HOME", "")
+    return (Path(chosen) if chosen.startswith("/") else Path.home() / ".cache") / "midonet" / "jars"
+
+
+def _fetch(pom: Path, folder: Path) -> None:
+    """Let Maven copy the jars beside the folder, then give them its name."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as draft:
+            _maven(pom, Path(draft) / "jars")
+            (Path(draft) / "jars").rename(folder)
+    except OSError as error:
+        if not folder.exists():  # else another process was faster
+            raise Unavailable(f"cannot keep jars in {folder}: {error.strerror}", folder=str(folder)) from None
+
+
+def _maven(pom: Path, into: Path) -> None:
+    goal = ["dependency:copy-dependencies", f"-DoutputDirectory={into}", "-DincludeScope=runtime"]
+    command = ["mvn", "--quiet", "--batch-mode", "--file", str(pom), *goal]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_FETCH_SECONDS, check=False)  # noqa: S603 - ours
+    except (OSError, subprocess.TimeoutExpired) as error:
+        reason = getattr(error, "strerror", None) or "it takes too long"
+        raise Unavailable(
+            f"Maven cannot fetch the ZooKeeper server ({reason}): install Maven, or name a folder by --zookeeper-jars"
+        ) from None
+    if done.returncode != 0:
+        reason = " ".join((done.stdout + done.stderr).split())[:500]
+        raise Unavailable(f"Maven could not fetch the ZooKeeper server: {reason}")

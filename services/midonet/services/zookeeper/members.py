@@ -1,0 +1,87 @@
+"""The members of an embedded ensemble: how operators write them, how ZooKeeper does, and how it is configured. Pure.
+
+Source: ZooKeeper's administrator's guide and its guide to dynamic reconfiguration (3.5 and later).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from midonet.events.settings import split_host_port
+
+__all__ = ["Member", "client_hosts", "configuration", "members_of", "numbers_in", "parse_members"]
+
+_PORTS = (2181, 2888, 3888)
+_MEMBER = re.compile(r"^server\.(\d+)=", re.MULTILINE)
+
+
+class Member(NamedTuple):
+    """One server: its number, which it keeps for ever, its host, and its ports for clients, data and elections."""
+
+    number: int
+    host: str
+    client: int
+    peer: int
+    election: int
+
+    def line(self, role: str = "participant") -> str:
+        """Return the member as a line of ZooKeeper's dynamic configuration."""
+        return f"server.{self.number}={self.host}:{self.peer}:{self.election}:{role};{self.host}:{self.client}"
+
+
+def parse_members(text: str) -> str:
+    """Return a list of members in full, `HOST:CLIENT:PEER:ELECTION,…`; `ValueError` says what is wrong."""
+    return ",".join(_in_full(part.strip()) for part in text.split(","))
+
+
+def _in_full(text: str) -> str:
+    host, *given = text.split(":")
+    ports = [*given, *map(str, _PORTS[len(given) :])]
+    if not host or len(given) > len(_PORTS):
+        msg = f"{text!r} is not HOST[:CLIENT_PORT[:PEER_PORT:ELECTION_PORT]]"
+        raise ValueError(msg)
+    for port in ports:
+        split_host_port(f"{host}:{port}")
+    return ":".join([host, *ports])
+
+
+def members_of(text: str) -> list[Member]:
+    """Return the members that a list in full names, numbered from 1 in its order."""
+    parts = (part.split(":") for part in text.split(","))
+    return [Member(number, host, *map(int, ports)) for number, (host, *ports) in enumerate(parts, 1)]
+
+
+def client_hosts(members: Iterable[Member]) -> str:
+    """Return where clients connect, `HOST:PORT,…`."""
+    return ",".join(f"{member.host}:{member.client}" for member in members)
+
+
+def numbers_in(config: str) -> set[int]:
+    """Return the numbers of the servers that a dynamic configuration names."""
+    return {int(number) for number in _MEMBER.findall(config)}
+
+
+def configuration(data: Path, dynamic: Path) -> str:
+    """Return the static part of a server's configuration; the members are in the file `dynamic`.
+
+    A single server runs as an ensemble of one, so that others can join it while it serves.
+    """
+    return "".join(f"{line}\n" for line in _static(data, dynamic))
+
+
+def _static(data: Path, dynamic: Path) -> Sequence[str]:
+    return (
+        f"dataDir={data}",
+        f"dynamicConfigFile={dynamic}",
+        "tickTime=1000",
+        "initLimit=20",
+        "syncLimit=10",
+        "maxClientCnxns=0",
+        "reconfigEnabled=true",
+        "standaloneEnabled=false",
+        "admin.enableServer=false",
+        "4lw.commands.whitelist=srvr",
+        "autopurge.snapRetainCount=3",
+        "autopurge.purgeInterval=24",
+    )

@@ -1,0 +1,174 @@
+"""The service `zookeeper`: this node's member of an embedded ensemble, for clusters that have none elsewhere.
+
+The first member of the list founds the ensemble, alone; every other one asks those that serve who is in, starts with
+that, and is taken in by dynamic reconfiguration. A member that was in before comes back with its data. A first member
+that has no data looks for the others, too, before it founds anything: else there would be two ensembles.
+"""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread
+
+from kazoo.exceptions import KazooException
+from kazoo.handlers.threading import KazooTimeoutError
+
+from midonet.events.errors import MidonetError, Unavailable
+from midonet.projections.backoff import Backoff
+from midonet.projections.zookeeper import Client
+from midonet.services.context import Context
+from midonet.services.service import Health, Service
+from midonet.services.settings import Settings
+from midonet.services.zookeeper.jars import find_jars
+from midonet.services.zookeeper.members import client_hosts, members_of, numbers_in
+from midonet.services.zookeeper.server import Server, mode
+
+__all__ = ["ZooKeeperService"]
+
+_SYSTEM = Path("/var/lib/midonet")
+_CONFIG = "/zookeeper/config"
+_WATCH_SECONDS = 1.0
+_CONNECT_SECONDS = 3.0
+_FOUND_SECONDS = 3.0
+"""A founder waits so long for others that may have founded the ensemble already."""
+
+
+class ZooKeeperService(Service):
+    """Runs the server on a thread of its own, whose end is the server's end."""
+
+    early = True  # the log may need no ZooKeeper, but all else does
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        settings = context.settings
+        self._members = members_of(settings.zookeeper_members)
+        self._member = self._members[(settings.zookeeper_member or 1) - 1]
+        self._folder = Path(settings.zookeeper_data) if settings.zookeeper_data else _default_folder(os.environ)
+        self._mode = context.meters.gauge("serving", "Whether this node's ZooKeeper server serves.")
+        self._state = "the server has not been started yet"
+        self._joined = False
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name="zookeeper", daemon=True)
+
+    @classmethod
+    def unset(cls, settings: Settings) -> str | None:
+        """It runs only on a node that was told to."""
+        return (
+            "ZooKeeper is elsewhere: `--zookeeper embedded` runs it here" if settings.zookeeper_member is None else None
+        )
+
+    def start(self) -> None:
+        """Begin to run the server."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the server; its data stays."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def health(self) -> Health:
+        """It is well while the server serves as a member of the ensemble."""
+        return Health() if not self._state else Health(ok=False, reason=self._state)
+
+    def _run(self) -> None:
+        try:
+            self._state = "the server's jars are being fetched"
+            jars = find_jars(self.context.settings.zookeeper_jars, os.environ)
+            server = Server(self._member, self._folder, jars)
+            members = self._first_members() if server.is_new else []
+            if self._stopping.is_set():
+                return
+            server.start(members)
+            try:
+                self._watch(server)
+            finally:
+                server.stop()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
+            self.context.crashed(error)
+
+    def _first_members(self) -> Sequence[str]:
+        """Return the members that a new server begins with: those that serve, and itself, or itself alone."""
+        others = [member for member in self._members if member != self._member]
+        founder = self._member.number == 1
+        backoff = Backoff(first=0.2)
+        waited = 0.0
+        while others and not self._stopping.is_set():
+            self._state = f"looks for the ensemble at {client_hosts(others)}"
+            for member in others:
+                with suppress(MidonetError):
+                    lines = self._ask(client_hosts([member]))
+                    known = numbers_in("\n".join(lines))
+                    return lines if self._member.number in known else [*lines, self._member.line("observer")]
+            if founder and waited >= _FOUND_SECONDS:
+                break
+            self._stopping.wait(delay := backoff.next())
+            waited += delay
+        return [self._member.line()]
+
+    def _ask(self, hosts: str) -> list[str]:
+        """Return the lines of the configuration that a serving member tells."""
+        client = Client(hosts)
+        try:
+            client.connect(_CONNECT_SECONDS)
+            with client.failures():
+                data, _ = client.result(client.get_async(_CONFIG))
+        finally:
+            client.close()
+        lines = [line for line in data.decode().splitlines() if line.startswith("server.")]
+        if not lines:
+            raise Unavailable(f"ZooKeeper at {hosts} is no ensemble that can be joined", servers=hosts)
+        return lines
+
+    def _watch(self, server: Server) -> None:
+        """Look after the server until the service ends; a server that ends is a crash."""
+        while not self._stopping.is_set():
+            if (end := server.ended()) is not None:
+                raise Unavailable(end)
+            found = mode(self._member)
+            self._mode.set(found is not None)
+            if found is not None and not self._joined:
+                self._join()
+            self._state = self._judge(found)
+            self._stopping.wait(_WATCH_SECONDS)
+
+    def _judge(self, found: str | None) -> str:
+        if found is None:
+            return f"member {self._member.number} does not serve: more than half of the members must be up"
+        return "" if self._joined else f"member {self._member.number} waits to be taken in by the ensemble"
+
+    def _join(self) -> None:
+        """Let the ensemble take this member in, unless it has."""
+        hosts = client_hosts([self._member])
+        try:
+            if not any(
+                line.startswith(f"server.{self._member.number}=") and ":participant" in line
+                for line in self._ask(hosts)
+            ):
+                self._take_in(hosts)
+        except MidonetError as error:
+            self.context.note(logging.DEBUG, "not taken in yet", error=error.message)
+            return
+        self._joined = True
+        self.context.note(logging.INFO, "member of the ensemble", member=self._member.number)
+
+    def _take_in(self, hosts: str) -> None:
+        client = Client(hosts)
+        try:
+            client.connect(_CONNECT_SECONDS)
+            client.reconfig(joining=self._member.line(), leaving=None, new_members=None)
+        except (KazooException, KazooTimeoutError) as error:
+            raise Unavailable(str(error) or type(error).__name__) from None
+        finally:
+            client.close()
+
+
+def _default_folder(environ: Mapping[str, str]) -> Path:
+    """Return where the data is: the system's folder for those who may write there, else the user's."""
+    if os.access(_SYSTEM, os.W_OK) or os.geteuid() == 0:
+        return _SYSTEM / "zookeeper"
+    state = environ.get("XDG_STATE_HOME", "")
+    home = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
+    return home / "midonet" / "zookeeper"

@@ -1,0 +1,197 @@
+"""What the network reports is shown beside what is wanted, where ZooKeeper is given, and no command may belie it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+from agents import ViewWriter, running, wait_for
+
+from midonet.agent.agent import Agent
+from midonet.events.model.devices import Port
+from midonet.projections.facts import (
+    ContainerStatus,
+    LastSeen,
+    LearnedRoute,
+    LearnedRoutes,
+    MemberStatus,
+    PoolStatus,
+    node_of,
+)
+from midonet.projections.facts.owners import owners
+from midonet.projections.facts.reader import FactsReader
+from midonet.testbed import ZooKeeper
+
+Midoctl = Any
+"""The fixture of `conftest.py`, which cannot be imported."""
+
+HOST, OTHER, PORT, UPLINK = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abcd")
+
+SITE = f"""
+- {{kind: host, id: {HOST}, name: hv1}}
+- {{kind: host, id: {OTHER}, name: hv2}}
+- {{kind: tunnel-zone, name: underlay, members: [{{host: hv1, address: 172.16.0.1}}]}}
+- kind: bridge
+  name: web
+  ports: [{{id: {PORT}, name: vm, host: hv1, interface: lo}}, {{name: idle}}]
+- kind: router
+  name: edge
+  ports: [{{id: {UPLINK}, name: up, addresses: [192.0.2.2/30]}}]
+- kind: load-balancer
+  name: lb
+  pools: [{{name: servers, members: [{{name: s1, address: 10.0.0.5, protocol_port: 80}}]}}]
+- {{kind: service-container-group, name: vpns, containers: [{{name: vpn, service_type: ipsec}}]}}
+"""
+
+
+ONLY = b"[{kind: bridge, name: web}]"
+
+
+@pytest.fixture
+def site(midoctl: Midoctl) -> Midoctl:
+    """Midoctl on a log with two hosts; nobody reports anything."""
+    midoctl.ok("apply", "-f", "-", stdin=SITE.encode())
+    return midoctl
+
+
+@pytest.fixture
+def agent(site: Midoctl, zookeeper: ZooKeeper, zk_root: str) -> Iterator[Agent]:
+    """The agent of hv1, which has its port; midoctl knows where ZooKeeper is."""
+    site.environ |= {"MIDOCTL_ZOOKEEPER": zookeeper.hosts, "MIDOCTL_ROOT": zk_root}
+    writer = ViewWriter(zookeeper.hosts, zk_root)
+    port = Port(id=PORT, name="vm", bridge="b1", host=HOST, interface="lo")
+    writer.commit(1, {"port/x": [port]}, {HOST: ["port/x"]})
+    writer.switch()
+    try:
+        with running(zookeeper.hosts, zk_root, HOST) as agent:
+            wait_for(lambda: agent.status.active == {PORT})
+            yield agent
+    finally:
+        writer.close()
+
+
+def by_name(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {row["name"]: row for row in rows}
+
+
+def test_without_zookeeper_only_what_is_wanted_is_shown(site: Midoctl) -> None:
+    assert all("facts" not in row for row in site.ok("host", "list"))
+    run = site("host", "list")
+    assert "ALIVE" not in run.out
+    assert run.err == "give --zookeeper to see what hosts report\n"
+    assert site("port", "show", "vm").err == ""
+    assert site.refused(2, "host", "interfaces", "hv1")["details"] == {"option": "zookeeper"}
+
+
+def test_hosts_show_whether_they_live_and_what_they_have(agent: Agent, site: Midoctl) -> None:
+    del agent
+    rows = by_name(site.ok("host", "list"))
+    assert rows["hv1"]["facts"]["alive"] is True
+    assert rows["hv1"]["facts"]["hostname"] == "test"
+    assert rows["hv2"]["facts"] == {"alive": False}
+    assert "lo" in {interface["name"] for interface in rows["hv1"]["facts"]["interfaces"]}
+    shown = site("host", "show", "hv1").out
+    assert "alive" in shown
+    assert "interfaces" not in shown
+    header, first, second = site("host", "list").out.splitlines()
+    assert header.split()[-4:] == ["ALIVE", "LAST", "SEEN", "ADDRESSES"]
+    assert " yes " in first
+    assert second.endswith(" no")
+    assert "facts" not in site.ok("host", "show", "hv1", "--at", "1"), "a fact is of this moment"
+    assert site("host", "list", "-o", "name").out == "hv1\nhv2\n"
+
+
+def test_interfaces_of_a_host(agent: Agent, site: Midoctl) -> None:
+    del agent
+    names = {interface["name"] for interface in site.ok("host", "interfaces", "hv1")}
+    assert names == set(psutil.net_if_addrs())
+    assert site.ok("host", "interfaces", HOST)
+    assert site("host", "interfaces", "hv1").out.startswith("NAME")
+    assert site.refused(4, "host", "interfaces", "hv2")["details"] == {"host": OTHER}
+    assert site.refused(4, "host", "interfaces", "nobody")["code"] == "not-found"
+
+
+def test_when_a_dead_host_was_seen_last(agent: Agent, site: Midoctl, zookeeper: ZooKeeper, zk_root: str) -> None:
+    del agent
+    writer = ViewWriter(zookeeper.hosts, zk_root, "2")
+    time = "2026-01-01T00:00:00.000Z"
+    writer.client.create(node_of(zk_root, LastSeen, OTHER), f'{{"time":"{time}"}}'.encode(), makepath=True)
+    writer.close()
+    assert site.ok("host", "show", "hv2")["facts"] == {"alive": False, "last_seen": time, "hostname": None}
+    assert time in site("host", "list").out
+
+
+def test_ports_show_whether_they_are_active(agent: Agent, site: Midoctl) -> None:
+    del agent
+    assert site.ok("port", "show", "vm")["facts"] == {"active": True, "host": HOST, "interface": "lo"}
+    assert by_name(site.ok("port", "list"))["idle"]["facts"] == {"active": False}
+    assert "ACTIVE" in site("port", "list").out
+
+
+def test_learned_routes_are_listed_and_marked(agent: Agent, site: Midoctl) -> None:
+    fact = LearnedRoutes(host=HOST, routes=(LearnedRoute(dst="198.51.100.0/24", gateway="192.0.2.1", weight=20),))
+    agent.tell(LearnedRoutes, UPLINK, fact)
+    wait_for(lambda: len(site.ok("route", "list")) == 2)
+    local, learned = sorted(site.ok("route", "list"), key=lambda row: "facts" in row)
+    assert "facts" not in local
+    assert learned["facts"] == {"learned": True, "host": HOST}
+    assert (learned["dst"], learned["gateway"], learned["port"]) == ("198.51.100.0/24", "192.0.2.1", UPLINK)
+    assert learned["weight"] == 20
+    assert site.ok("route", "show", learned["id"]) == learned
+    assert len(site.ok("route", "list", "--filter", "dst=198.51.100.0/24")) == 1
+    assert "LEARNED" in site("route", "list").out
+    assert len(site.ok("route", "list", "--at", "1")) == 1
+    assert "198.51" not in site("export").out
+
+
+def test_status_of_pools_members_and_containers(agent: Agent, site: Midoctl) -> None:
+    ids = {kind: site.ok(kind, "list")[0]["id"] for kind in ("pool", "pool-member", "service-container")}
+    agent.tell(PoolStatus, ids["pool"], PoolStatus(host=HOST, mapping_status="pending-create"))
+    agent.tell(MemberStatus, ids["pool-member"], MemberStatus(host=HOST, status="active"))
+    agent.tell(
+        ContainerStatus, ids["service-container"], ContainerStatus(host=HOST, status="error", message="no image")
+    )
+    wait_for(lambda: "facts" in site.ok("service-container", "show", "vpn"))
+    assert site.ok("pool", "show", "servers")["facts"]["mapping_status"] == "pending-create"
+    assert site.ok("pool-member", "show", "s1")["facts"]["status"] == "active"
+    assert "no image" in site("service-container", "show", "vpn").out
+
+
+def test_a_host_is_not_deleted_while_its_agent_lives(agent: Agent, site: Midoctl) -> None:
+    site.ok("port", "unbind", "vm")
+    before = site.ok("head")
+    for words in (("host", "delete", "hv1"), ("host", "delete", "hv1", "--dry-run"), ("revert", "1")):
+        error = site.refused(3, *words)
+        assert error["details"]["reason"] in ("host-alive", "cannot-revert")
+    assert site.refused(3, "apply", "-f", "-", "--prune", stdin=ONLY)["details"]["reason"] == "host-alive"
+    assert site.ok("head") == before
+    site.ok("host", "delete", "hv2")
+    agent.stop()
+    wait_for(lambda: site.ok("host", "show", "hv1")["facts"]["alive"] is False)
+    site.ok("host", "delete", "hv1")
+
+
+def test_a_vtep_has_no_address_of_a_host(agent: Agent, site: Midoctl, zookeeper: ZooKeeper, zk_root: str) -> None:
+    del agent
+    with FactsReader(zookeeper.hosts, zk_root) as facts:
+        from midonet.projections.facts import HostState
+
+        addresses = list(owners(facts.all(HostState)))
+    if not addresses:
+        pytest.skip("this machine has loopback addresses only")
+    error = site.refused(3, "vtep", "create", "tor", "--management-ip", addresses[0])
+    assert (error["details"]["reason"], error["details"]["field"]) == ("vtep-has-host-ip", "management_ip")
+    site.ok("vtep", "create", "tor", "--management-ip", "203.0.113.1")
+    error = site.refused(3, "vtep", "set", "tor", "--tunnel-ips", f"203.0.113.2,{addresses[0]}")
+    assert error["details"]["field"] == "tunnel_ips"
+    site.ok("vtep", "set", "tor", "--tunnel-ips", "203.0.113.2")
+
+
+def test_zookeeper_that_is_away_hinders_nothing_that_is_wanted(site: Midoctl) -> None:
+    site.environ["MIDOCTL_ZOOKEEPER"] = "127.0.0.1:1"
+    run = site("host", "list")
+    assert run.status == 0
+    assert "hv1" in run.out
+    assert run.err.startswith("what hosts report cannot be seen: ZooKeeper at 127.0.0.1:1")
+    assert site.refused(5, "host", "interfaces", "hv1")["code"] == "unavailable"
+    site.ok("host", "delete", "hv2")

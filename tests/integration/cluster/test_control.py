@@ -1,0 +1,114 @@
+"""Operators decide which services run where, add-ons come with pip, and every node says how it does."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clustered import Scene, eventually
+
+from midonet.events.command import Enable
+from midonet.testbed import ZooKeeper
+from midonet.testbed.cluster import ClusterDaemon
+
+Make = Callable[..., Scene]
+
+
+def states(daemon: ClusterDaemon) -> dict[str, str]:
+    return {each["name"]: each["state"] for each in daemon.status()["services"]}
+
+
+def nodes(daemon: ClusterDaemon) -> dict[str, Any]:
+    """Return what the nodes say, by name, as this one sees them."""
+    status, body = daemon.get("/cluster")
+    return {node["node"]: node for node in json.loads(body)["nodes"]} if status == 200 else {}
+
+
+def test_a_service_stops_and_runs_as_operators_say_without_a_restart(scene: Make) -> None:
+    stage = scene()
+    daemon = stage.daemon("--node", "n1")
+    eventually(lambda: states(daemon)["vtep"] == "running")
+    stage.run(Enable("vtep", enabled=False))
+    eventually(lambda: states(daemon)["vtep"] == "disabled", 5)
+    assert states(daemon)["nsdb"] == "running"
+    assert daemon.get("/readyz")[0] == 200
+    assert 'midonet_service_up{service="vtep"} 0.0' in daemon.get("/metrics")[1]
+    stage.run(Enable("vtep", "n1"))
+    eventually(lambda: states(daemon)["vtep"] == "running", 5)
+    stage.run(Enable("vtep", "n1", enabled=False))
+    eventually(lambda: states(daemon)["vtep"] == "disabled", 5)
+
+
+def test_a_disabled_service_never_starts(scene: Make) -> None:
+    stage = scene()
+    stage.run(Enable("nsdb", "n1", enabled=False))
+    stage.create("bridge", name="b")
+    daemon = stage.daemon("--node", "n1")
+    eventually(lambda: daemon.get("/readyz")[0] == 200)
+    assert states(daemon)["nsdb"] == "disabled"
+    assert stage.nsdb_position() == 0
+    stage.daemon("--node", "n2")
+    stage.nsdb_settles()
+
+
+def test_every_node_says_how_it_does_and_is_gone_with_its_process(scene: Make) -> None:
+    stage = scene()
+    first, second = stage.daemon("--node", "n1"), stage.daemon("--node", "n2")
+    position = stage.run(Enable("vtep", "n2", enabled=False))
+    eventually(lambda: [each["position"] for each in nodes(first).values()] == [position] * 2)
+    eventually(lambda: nodes(first)["n2"]["services"]["vtep"]["state"] == "disabled")
+    told = nodes(first)["n1"]
+    assert told["http"] == first.url
+    assert told["services"]["vtep"]["state"] == "running"
+    eventually(lambda: nodes(first)["n1"]["projections"]["nsdb"]["live"] == 1)
+    second.kill()
+    eventually(lambda: nodes(first).keys() == {"n1"})
+    second.start()
+    eventually(lambda: nodes(first).keys() == {"n1", "n2"})
+
+
+def test_a_killed_node_is_back_at_once_and_a_name_belongs_to_one(scene: Make) -> None:
+    stage = scene()
+    first = stage.daemon("--node", "n1")
+    eventually(lambda: nodes(first))
+    first.kill()
+    first.start()
+    eventually(lambda: nodes(first).get("n1", {}).get("pid") == first.pid, 4)
+    second = stage.daemon("--node", "n1")
+    eventually(lambda: "is node n1, too" in second.get("/readyz")[1])
+    assert nodes(second)["n1"]["pid"] == first.pid
+    first.stop()
+    eventually(lambda: second.get("/readyz")[0] == 200)
+
+
+def test_without_zookeeper_the_page_says_so(scene: Make) -> None:
+    absent = ZooKeeper()
+    try:
+        daemon = scene(hosts=absent.hosts).daemon()
+        status, body = daemon.get("/cluster")
+        assert (status, "does not answer" in body) == (503, True)
+    finally:
+        absent.close()
+
+
+@pytest.mark.parametrize(
+    ("services", "problem"),
+    [
+        ("{nsbd: {}}", "there is no service 'nsbd'; installed are "),
+        ("{nsdb: {colour: red}}", "there is no setting 'services.nsdb.colour'"),
+        ("[nsdb]", "{NAME: {KEY: VALUE}}"),
+        ("{nsdb: 3}", "{NAME: {KEY: VALUE}}"),
+        ("{", "--services: "),
+    ],
+)
+def test_settings_of_services_are_checked_at_once(tmp_path: Path, services: str, problem: str) -> None:
+    options = ["--log", f"sqlite:///{tmp_path}/log.db", "--zookeeper", "127.0.0.1:1", "--services", services]
+    command = [sys.executable, "-m", "midonet.services.main", "run", "--http", "127.0.0.1:0", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("midonet-cluster: ")
+    assert problem in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,74 @@
+"""Several daemons keep one view: one writes, the others are ready, whoever is killed or frozen."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from clustered import Scene, eventually
+
+from midonet.testbed import ZooKeeper
+from midonet.testbed.cluster import ClusterDaemon
+
+Make = Callable[..., Scene]
+
+
+def roles(daemons: list[ClusterDaemon]) -> list[str]:
+    return [next(each["role"] for each in daemon.status()["projections"]) for daemon in daemons]
+
+
+def writes(daemon: ClusterDaemon) -> int:
+    lines = daemon.get("/metrics")[1].splitlines()
+    return int(float(next(line for line in lines if line.startswith("midonet_projection_writes_total")).split()[-1]))
+
+
+def settles_quickly(stage: Scene, seconds: float) -> None:
+    begun = time.monotonic()
+    stage.nsdb_settles()
+    assert time.monotonic() - begun < seconds
+
+
+def test_of_three_one_writes_and_whoever_dies_or_freezes_another_goes_on(scene: Make) -> None:
+    stage = scene()
+    stage.create("bridge", name="first")
+    daemons = [stage.daemon("--node", f"n{number}") for number in range(3)]
+    for daemon in daemons:
+        eventually(lambda daemon=daemon: daemon.get("/readyz")[0] == 200)  # type: ignore[misc]
+    for number in range(30):
+        stage.create("bridge", name=f"b{number}")
+        time.sleep(0.02)
+    stage.nsdb_settles()
+    eventually(lambda: roles(daemons).count("writing") == 1)
+    (writer,) = (daemon for daemon, role in zip(daemons, roles(daemons), strict=True) if role == "writing")
+    counts = {daemon.port: writes(daemon) for daemon in daemons}
+    assert sum(counts.values()) - counts[writer.port] < 10, "those that stand by do not race for every commit"
+
+    os.kill(writer.pid, signal.SIGSTOP)
+    stage.create("bridge", name="while it is frozen")
+    settles_quickly(stage, 3)
+    os.kill(writer.pid, signal.SIGCONT)
+    for number in range(10):
+        stage.create("bridge", name=f"c{number}")
+    stage.nsdb_settles()
+    eventually(lambda: roles(daemons).count("writing") == 1)
+
+    (second,) = (daemon for daemon, role in zip(daemons, roles(daemons), strict=True) if role == "writing")
+    second.kill()
+    left = [daemon for daemon in daemons if daemon is not second]
+    stage.create("bridge", name="after a death")
+    settles_quickly(stage, 3)
+    eventually(lambda: roles(left).count("writing") == 1)
+    for daemon in left:
+        eventually(lambda daemon=daemon: daemon.get("/readyz")[0] == 200)  # type: ignore[misc]
+
+
+def test_two_that_write_at_once_do_no_harm(scene: Make, zookeeper: ZooKeeper) -> None:
+    stage = scene(hosts=zookeeper.hosts)
+    daemons = [stage.daemon("--takeover-grace", "0.05") for _ in range(3)]
+    for number in range(60):
+        stage.create("bridge", name=f"b{number}")
+        victim = daemons[number % 3].pid
+        os.kill(victim, signal.SIGSTOP)
+        time.sleep(0.08)
+        os.kill(victim, signal.SIGCONT)
+    stage.nsdb_settles()

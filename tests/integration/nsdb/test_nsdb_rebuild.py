@@ -1,0 +1,199 @@
+"""Blue and green: the next generation beside the live one, one switch, and the way back, while everything goes on."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+import pytest
+from agents import running
+from projected import Projected
+
+from midonet.agent.snapshot import Snapshot
+from midonet.events.command import Create, Pause
+from midonet.events.commit import Head, Record
+from midonet.events.errors import Conflict, Diverged, NotFound
+from midonet.events.evolve import fold
+from midonet.events.log.address import open_log
+from midonet.events.topology import Topology
+from midonet.projections.compare import Differences, compare
+from midonet.projections.feed import Feed
+from midonet.projections.nsdb import NsdbProjection, same_document, view_base
+from midonet.projections.rebuild import GenerationPlace, build, roll_back
+from midonet.projections.zookeeper.generations import Generations
+
+
+def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until a condition holds, or fail."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.01)
+
+
+class Rebuilding:
+    """Whoever rebuilds the view of a log."""
+
+    def __init__(self, projected: Projected, stack: ExitStack) -> None:
+        self.projected = projected
+        self.place = projected.hosts, projected.root
+        self.generations = stack.enter_context(closing(Generations(*self.place)))
+        self.feed = Feed(lambda: open_log(projected.url), idle=0.2)
+        self.feed.start()
+        stack.callback(self.feed.stop)
+        self.generations.live()  # connects
+
+    def run(self) -> str:
+        """Build the next generation and switch to it."""
+        self.feed.caught_up(lambda: False)
+        generation, _ = self.generations.begin()
+        build(self.feed, self.generations, self.place, generation, lambda _: None)
+        self.generations.prune()
+        return generation
+
+    def back(self) -> str:
+        """Go back to the generation before."""
+        return roll_back(self.feed, self.generations, self.place, lambda _: None)
+
+    def compare(self) -> Differences:
+        """Compare the live generation with the log."""
+        live, log = self.generations.live(), open_log(self.projected.url)
+
+        def topology_at(position: int) -> Topology:
+            topology = Topology()
+            for record in log.read():
+                if record.commit.position <= position:
+                    fold(topology, record)
+            return topology
+
+        def records(after: Head) -> Iterator[Record]:
+            return iter(log.read(after))
+
+        projection = NsdbProjection(view_base(self.projected.root, live))
+        return compare(projection, GenerationPlace(self.generations, live), topology_at, records, same_document)
+
+
+@pytest.fixture
+def rebuilding(projected: Projected) -> Iterator[Rebuilding]:
+    """A view of some objects that is kept, and whoever rebuilds it."""
+    bridge = projected.create("bridge", name="web")
+    projected.run(*(Create("port", {"bridge": bridge, "name": f"p{number}"}) for number in range(200)))
+    projected.keep()
+    projected.settle()
+    with ExitStack() as stack:
+        yield Rebuilding(projected, stack)
+
+
+@contextmanager
+def writing(projected: Projected) -> Iterator[list[int]]:
+    """Let somebody write all the time."""
+    done, positions = threading.Event(), list[int]()
+
+    def write() -> None:
+        while not done.wait(0.002):
+            projected.create("bridge", name=f"b{len(positions)}")
+            positions.append(projected.store.topology.head.position)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield positions
+    finally:
+        done.set()
+        writer.join()
+
+
+def test_agents_and_daemons_follow_and_nobody_loses_anything(projected: Projected, rebuilding: Rebuilding) -> None:
+    host = projected.create("host", name="hv1")
+    projected.create("tunnel-zone", name="z", members=[{"host": host, "address": "172.16.0.1"}])
+    port = next(iter(projected.store.topology.all("port")))
+    projected.set("port", port, host=host, interface="tap0")
+    snapshots: list[Snapshot] = []
+    with running(projected.hosts, projected.root, host, told=snapshots.append):
+        until(lambda: snapshots and snapshots[-1].position == projected.store.topology.head.position)
+        whole = len(snapshots)
+        with writing(projected) as positions:
+            until(lambda: len(positions) > 20)
+            assert [rebuilding.run(), rebuilding.run()] == ["2", "3"]
+            assert rebuilding.back() == "2"
+            until(lambda: len(positions) > 60)
+        projected.settle()
+        head = projected.store.topology.head.position
+        until(lambda: snapshots[-1].position == head and snapshots[-1].generation == "2")
+    assert [each.position for each in snapshots] == sorted(each.position for each in snapshots)
+    assert {len(each.objects["port"]) for each in snapshots[whole:]} == {200}
+    assert {each.generation for each in snapshots} >= {"1", "2"}
+    until(lambda: not projected.differences())
+    names = projected.kazoo().get_children(f"{projected.root}/nsdb")
+    assert sorted(names) == ["2", "3"], "the live one and the one before"
+
+
+def test_what_is_compared_is_one_position_however_much_is_written(projected: Projected, rebuilding: Rebuilding) -> None:
+    with writing(projected) as positions:
+        until(lambda: positions)
+        assert not rebuilding.compare()
+    projected.settle()
+    assert rebuilding.compare().position == projected.store.topology.head.position
+
+
+def test_what_is_wrong_is_told_by_kind(projected: Projected, rebuilding: Rebuilding) -> None:
+    projected.run(Pause("nsdb"))
+    until(lambda: rebuilding.feed.control("nsdb").paused)
+    time.sleep(0.5)
+    hands, base, stray = projected.kazoo(), projected.base, "models/bridge/00000000-0000-4000-8000-000000000000"
+    bridge = f"models/bridge/{next(iter(projected.store.topology.all('bridge')))}"
+    ports = next(key for key in rebuilding.generations.read("1", None) if key.startswith("models/port/"))
+    hands.set(f"{base}/{bridge}", b"edited")
+    hands.delete(f"{base}/{ports}")
+    hands.create(f"{base}/{stray}", b"stray")
+    found = rebuilding.compare()
+    assert (found.different, found.missing, found.extra) == ([bridge], [ports], [stray])
+    assert rebuilding.run() == "2"
+    assert not rebuilding.compare(), "the next generation never had it"
+
+
+def test_an_interrupted_rebuild_is_continued_or_discarded(projected: Projected, rebuilding: Rebuilding) -> None:
+    generations, hands = rebuilding.generations, projected.kazoo()
+    assert generations.begin() == ("2", False)
+    assert generations.begin() == ("2", True)
+    hands.create(f"{projected.root}/nsdb/2/models/bridge/notes", b"mine", makepath=True)
+    assert generations.discard() == "2"
+    assert hands.get(f"{projected.root}/nsdb/2/models/bridge/notes")[0] == b"mine"
+    assert generations.discard() is None
+    assert generations.begin() == ("3", False)
+    assert rebuilding.run() == "3"
+    assert json.loads(hands.get(f"{projected.root}/nsdb")[0]) == {"generation": "3"}
+    assert not rebuilding.compare()
+
+
+def test_two_do_not_rebuild_at_once(rebuilding: Rebuilding) -> None:
+    with (
+        rebuilding.generations.working("alice"),
+        pytest.raises(Conflict, match="alice is at work"),
+        rebuilding.generations.working("bob"),
+    ):
+        pytest.fail("bob works as well")
+    with rebuilding.generations.working("bob"):
+        pass
+
+
+def test_there_may_be_nothing_to_go_back_to(rebuilding: Rebuilding) -> None:
+    with pytest.raises(NotFound, match="no generation to go back to"):
+        rebuilding.back()
+
+
+def test_a_view_of_another_log_is_not_compared(projected: Projected, rebuilding: Rebuilding) -> None:
+    hands, path = projected.kazoo(), f"{projected.root}/nsdb/9"
+    hands.create(f"{path}/checkpoint", json.dumps({"position": 1, "hash": "1" * 64}).encode(), makepath=True)
+    log = open_log(projected.url)
+    topology = Topology()
+    fold(topology, next(iter(log.read())))
+    with pytest.raises(Diverged):
+        compare(
+            NsdbProjection(path),
+            GenerationPlace(rebuilding.generations, "9"),
+            lambda _: topology,
+            log.read,
+            same_document,
+        )

@@ -1,0 +1,102 @@
+"""A log with a bridge on a host, and whoever keeps switches equal to it: what tests of kept switches drive."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any
+
+from vtep_switch import VtepSwitch, wait_until
+
+from midonet.events.command import Command, Create, Delete, Op, Update
+from midonet.events.log.address import open_log
+from midonet.events.log.store import Context, Store
+from midonet.projections.feed import Feed
+from midonet.projections.runner import Runner
+from midonet.projections.vtep import Key, Value, VtepProjection, VtepTarget, read_checkpoint, read_rows
+
+__all__ = ["Site"]
+
+
+class Site:
+    """A log with a bridge `net`, a host `hv1` in the zone `tors`, and whoever keeps VTEPs equal to it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.store = Store(open_log(url))
+        self.running = ExitStack()
+        self.create("host", "hv1")
+        self.create("tunnel-zone", "tors", type="vtep", members=[{"host": "hv1", "address": "172.31.0.1"}])
+        self.create("bridge", "net")
+        self.create("port", "p1", bridge="net", host="hv1", interface="tap1")
+
+    def run(self, *ops: Op) -> None:
+        """Run one command."""
+        self.store.execute(Command("test", list(ops)), Context(actor="test"))
+
+    def create(self, kind: str, name: str | None = None, **fields: Any) -> None:
+        """Create an object."""
+        self.run(Create(kind, {**({"name": name} if name else {}), **fields}))
+
+    def set(self, kind: str, ref: str, **fields: Any) -> None:
+        """Set fields of an object."""
+        self.run(Update(kind, ref, fields))
+
+    def delete(self, kind: str, ref: str) -> None:
+        """Delete an object."""
+        self.run(Delete(kind, ref))
+
+    def id_of(self, kind: str, name: str) -> str:
+        """Return the id of the only object of that name."""
+        (found,) = self.store.topology.named(kind, name)
+        return found.id
+
+    def switch_of(self, bridge: str) -> str:
+        """Return the name of a bridge's logical switch."""
+        return f"mn-{self.id_of('bridge', bridge)}"
+
+    def host(self, name: str) -> str:
+        """Create a host; return its name."""
+        self.create("host", name, flooding_proxy_weight=9)
+        return name
+
+    def add_vtep(self, name: str, switch: VtepSwitch) -> None:
+        """Create a VTEP that is this switch, with a binding of the bridge to swp1."""
+        self.create("vtep", name, management_ip=switch.host, management_port=switch.port, tunnel_zone="tors")
+        self.create("vtep-binding", vtep=name, physical_port="swp1", bridge="net")
+
+    def keep(self) -> None:
+        """Start to keep every VTEP that there is."""
+        feed = Feed(lambda: open_log(self.url), idle=0.2)
+        self.running.enter_context(started(feed))
+        for vtep in self.store.topology.all("vtep").values():
+            target = VtepTarget(vtep.management_ip, vtep.management_port)
+            self.running.enter_context(started(Runner(feed, VtepProjection(vtep.id), target)))
+
+    def stop(self) -> None:
+        """Stop to keep them."""
+        self.running.close()
+
+    def settle(self, switch: VtepSwitch) -> None:
+        """Wait until a switch is at the head of the log; its rows must be those of a projection from scratch."""
+        head = self.store.topology.head.position
+        wait_until(lambda: read_checkpoint(*switch.tcp).position == head)
+        assert read_rows(*switch.tcp) == self.rows(switch)
+
+    def rows(self, switch: VtepSwitch) -> dict[Key, Value | None]:
+        """Return the rows that a switch should have, from a replay of the log."""
+        with closing(open_log(self.url)) as log:
+            store = Store(log)
+            store.refresh()
+        (vtep,) = (one for one in store.topology.all("vtep").values() if one.management_port == switch.port)
+        projection = VtepProjection(vtep.id)
+        projection.attach(store.topology)
+        return {key: projection.render(key) for key in iter(projection.keys())}
+
+
+@contextmanager
+def started(thing: Feed | Runner[Key, Value]) -> Iterator[None]:
+    """Start something, and stop it in the end."""
+    thing.start()
+    try:
+        yield
+    finally:
+        thing.stop()
