@@ -249,6 +249,18 @@ def test_projections_are_told_and_waited_for(api: Asker, node: ApiNode) -> None:
     assert api.ok("GET", "/v1/head")["position"] == 2
 
 
+def test_projections_and_services_are_controlled(api: Asker, node: ApiNode) -> None:
+    assert api.ok("POST", "/v1/projections/vtep/pause")["events"][0]["key"] == "projection/vtep"
+    assert api.ok("POST", "/v1/projections/vtep/skip", {"key": "tor/x"})["position"] == 2
+    assert api.refused(422, "POST", "/v1/projections/vtep/skip", {"k": "x"})["details"]["reason"] == "no-such-field"
+    assert api.ok("POST", "/v1/projections/vtep/retry")["position"] == 3
+    assert api.ok("POST", "/v1/projections/vtep/resume")["position"] == 4
+    assert api.ok("POST", "/v1/services/vtep/disable", {"node": "n1"})["events"][0]["key"] == "service/vtep@n1"
+    assert api.ok("POST", "/v1/services/vtep/enable", {"node": "n1"})["position"] == 6
+    with node.feed.reading() as topology:
+        assert list(topology.noted) == ["projection/vtep"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [

@@ -21,7 +21,7 @@ from starlette.websockets import WebSocket
 
 from midonet.events.commit import canonical
 from midonet.events.errors import MidonetError, NotFound, Unavailable, UsageError
-from midonet.services.api import documents, history, objects, pages
+from midonet.services.api import controls, documents, history, objects, pages
 from midonet.services.api.call import Call, bare_call, read_call
 from midonet.services.api.node import Node
 from midonet.services.api.openapi import document
@@ -44,6 +44,7 @@ OPERATIONS: tuple[Operation, ...] = tuple(
         objects.operations(),
         documents.operations(),
         history.operations(),
+        controls.operations(),
         serve.operations(),
     )
 )
