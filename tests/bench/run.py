@@ -14,9 +14,11 @@ from commands import batched, single
 from figures import Row, spread
 from kafka_log import single_on_kafka
 from latency import latency
+from memory import memory
 from replay import replay
 from rich.console import Console
 from rich.table import Table
+from views import view_writes, views
 from vtep_peer import vtep, vtep_drift, vtep_sync
 
 Bench = Callable[..., Iterator[Row]]
@@ -26,10 +28,13 @@ BENCHES: Mapping[str, Bench] = {
     "batched": batched,
     "commanders": commanders,
     "replay": replay,
+    "memory": memory,
     "kafka": single_on_kafka,
     "latency": latency,
     "apply": bulk,
     "api": api,
+    "views": views,
+    "view-writes": view_writes,
     "vtep": vtep,
     "vtep-sync": vtep_sync,
     "vtep-drift": vtep_drift,

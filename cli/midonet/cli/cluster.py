@@ -1,6 +1,6 @@
 """`midoctl cluster`: the nodes of a cluster, their services and what each of them owns, in their own words.
 
-Every node keeps its words in ZooKeeper; any node shows those of all. A node that died is not there any more.
+Every node keeps its words in ZooKeeper; any node shows those of all. A node that is gone has left its name.
 """
 
 from collections.abc import Iterator, Mapping
@@ -45,7 +45,9 @@ def _from_node(url: str) -> list[dict[str, Any]]:
 
     page = get_json(f"{url.rstrip('/')}/cluster")
     found = page.get("nodes") if isinstance(page, dict) else None
-    if not isinstance(found, list) or not all(isinstance(node, dict) and "node" in node for node in found):
+    if not isinstance(found, list) or not all(
+        isinstance(node, dict) and {"node", "alive"} <= node.keys() for node in found
+    ):
         raise NotFound("what answers there is no midonet-cluster: it tells no nodes")
     return found
 
@@ -62,7 +64,7 @@ def _status(session: Session) -> None:
     """
     nodes = told(session)
     head = max((_number(node, "position") for node in nodes), default=0)
-    rows = [{**node, "lag_events": head - _number(node, "position")} for node in nodes]
+    rows = [{**node, "lag_events": head - _number(node, "position") if node["alive"] else None} for node in nodes]
     session.print(
         {"position": head, "nodes": rows},
         names=lambda: [str(node["node"]) for node in rows],
@@ -78,9 +80,9 @@ def _nodes(rows: list[dict[str, Any]]) -> str:
             str(node["node"]),
             str(node.get("http") or ""),
             str(node.get("position", "")),
-            str(node["lag_events"]),
+            str(node["lag_events"] if node["alive"] else ""),
             ", ".join(f"{name} {_behind(view)}" for name, view in _part(node, "projections").items()),
-            _first(node.get("reasons")),
+            _first(node.get("reasons")) if node["alive"] else f"gone since {node['gone'] or 'a moment ago'}",
         ]
         for node in rows
     ]

@@ -50,6 +50,7 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Cluster": {
         "cluster": ("cluster", "Show the nodes of the cluster and what each of them does."),
+        "health": ("health", "Show which hosts reach each other through the underlay."),
         "service": ("services", "List services, and let them run or not."),
     },
     "More": {

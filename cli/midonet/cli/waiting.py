@@ -5,10 +5,9 @@ Trusts no daemon's word: a view shows a position when its target says so (contra
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import NamedTuple
 
-import msgspec
 from msgspec import Struct
 
 from midonet.cli.session import Session
@@ -19,12 +18,8 @@ from midonet.events.topology import Topology
 
 __all__ = ["VIEWS", "Found", "Look", "View", "await_views", "servers", "view", "waiter"]
 
-if TYPE_CHECKING:
-    from midonet.projections.zookeeper.client import Client
-
 _SECONDS = 30.0
 _MAX_SECONDS = 86_400.0
-_CONNECT_SECONDS = 10.0
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.2
 
@@ -59,44 +54,22 @@ def _nsdb(settings: Settings, topology: Topology) -> Iterator[Look]:
 
 @contextmanager
 def _agents(settings: Settings, topology: Topology) -> Iterator[Look]:
-    from midonet.projections.zookeeper.client import Client
+    from midonet.projections.facts import HostState
+    from midonet.projections.facts.reader import FactsReader
 
-    client, path = Client(servers(settings)), f"{settings.get('root')}/state/hosts"
-    try:
-        yield lambda: {_host(topology, host): found for host, found in _hosts(client, path).items()}
-    finally:
-        client.close()
+    with FactsReader(servers(settings), settings.get("root")) as facts:
 
+        def look() -> Mapping[str, Found]:
+            try:
+                alive = facts.all(HostState)
+            except Unavailable as error:
+                return {"agents": Found(None, error.message)}
+            return {_host(topology, host): Found(state.position) for host, state in alive.items()}
 
-def _hosts(client: "Client", path: str) -> Mapping[str, Found]:
-    """Return what the agents say that are alive."""
-    from kazoo.exceptions import NoNodeError
-
-    nodes: Mapping[str, bytes] = {}  # as long as there was never an agent
-    try:
-        client.connect(_CONNECT_SECONDS)
-        with client.failures(), suppress(NoNodeError):
-            names = client.result(client.get_children_async(path))
-            nodes = client.read_many([f"{path}/{name}" for name in names])
-    except Unavailable as error:
-        return {"": Found(None, error.message)}
-    return {node.rpartition("/")[2]: Found(_position(data)) for node, data in nodes.items()}
-
-
-class _Node(Struct):
-    position: int = 0
-
-
-def _position(data: bytes) -> int:
-    try:
-        return msgspec.json.decode(data, type=_Node).position
-    except msgspec.DecodeError:
-        return 0
+        yield look
 
 
 def _host(topology: Topology, host_id: str) -> str:
-    if not host_id:
-        return "agents"
     host = topology.get("host", host_id)
     return f"host {host.name}" if host is not None and host.name else f"host {host_id}"
 

@@ -1,6 +1,8 @@
 """Real ovsdb-server: the database of an emulated VTEP switch, of an Open vSwitch, or of OVN."""
 
+import socket
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -71,8 +73,8 @@ class OvsdbServer(Server):
         ]
 
     def serves(self) -> bool:
-        """Whether both remotes are there; the TCP one is opened last."""
-        return accepts(self.host, self.port)
+        """Whether both remotes are there; they are opened in no certain order."""
+        return accepts(self.host, self.port) and _accepts_locally(self.sock)
 
     def vtep_ctl(self, *arguments: str) -> str:
         """Run vtep-ctl on this database and return its output; `Unavailable` if it fails."""
@@ -85,3 +87,8 @@ class OvsdbServer(Server):
         for port in ports:
             command += ["--", "add-port", name, port]
         self.vtep_ctl(*command)
+
+
+def _accepts_locally(sock: Path) -> bool:
+    with closing(socket.socket(socket.AF_UNIX)) as connection:
+        return connection.connect_ex(str(sock)) == 0

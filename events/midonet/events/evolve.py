@@ -21,7 +21,7 @@ __all__ = ["EVENT_VERSION", "Change", "created", "deleted", "evolve", "fold", "i
 
 EVENT_VERSION = 1
 
-_Step = Callable[[str, Any, dict[str, Any], int], Entity | None]
+_Step = Callable[[Topology, str, Any, dict[str, Any], int], Entity | None]
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
 """(event type, version) → its data as the next version writes it; golden files keep every version honest."""
@@ -58,7 +58,7 @@ def evolve(topology: Topology, event: Event, position: int) -> Change:
         raise _misfit(event, position, "exists already" if old is not None else "does not exist")
     try:
         step: _Step = _NEXT.get(verb, _changed)
-        new = step(kind_name, old, data, position)
+        new = step(topology, kind_name, old, data, position)
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
         raise _misfit(event, position, f"has data that does not fit: {error}") from None
     topology.swap(object_id, new)
@@ -89,20 +89,31 @@ def _current(event: Event) -> dict[str, Any]:
     return data
 
 
-def _created(kind: str, old: Any, data: dict[str, Any], position: int) -> Entity:
+def _created(topology: Topology, kind: str, old: Any, data: dict[str, Any], position: int) -> Entity:
     del old
-    return msgspec.convert({**data, "position": position}, KINDS[kind].cls)
+    cls = KINDS[kind].cls
+    return msgspec.convert(_shared(topology, cls.OWNER, {**data, "position": position}), cls)
 
 
-def _changed(kind: str, old: Entity, data: dict[str, Any], position: int) -> Entity:
+def _changed(topology: Topology, kind: str, old: Entity, data: dict[str, Any], position: int) -> Entity:
     values = {field: pair[1] for field, pair in data["changed"].items()}
+    _shared(topology, [field for field in values if field in KINDS[kind].plain_refs], values)
     if KINDS[kind].structured.isdisjoint(values):
         return replace(old, position=position, **values)
     return msgspec.convert({**msgspec.to_builtins(old), **values, "position": position}, KINDS[kind].cls)
 
 
-def _deleted(kind: str, old: Any, data: dict[str, Any], position: int) -> None:
-    del kind, old, data, position
+def _deleted(topology: Topology, kind: str, old: Any, data: dict[str, Any], position: int) -> None:
+    del topology, kind, old, data, position
+
+
+def _shared(topology: Topology, fields: Iterable[str], values: dict[str, Any]) -> dict[str, Any]:
+    """Let references be the very strings that are the ids of objects: copies of them would take much of the memory."""
+    for field in fields:
+        target = values.get(field)
+        if target is not None and (found := topology.find(target)) is not None:
+            values[field] = found.id
+    return values
 
 
 _NEXT: Mapping[str, _Step] = {

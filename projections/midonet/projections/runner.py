@@ -23,7 +23,7 @@ from midonet.events.evolve import Change
 from midonet.events.topology import Topology
 from midonet.projections.backoff import Backoff
 from midonet.projections.feed import Feed
-from midonet.projections.port import Checkpoint, Fenced, Mended, Projection, Target, Unfit, key_text
+from midonet.projections.port import Checkpoint, Fenced, Projection, Target, Unfit, key_text
 from midonet.projections.recording import Recorder
 from midonet.projections.repairs import Repair, Repairs
 from midonet.projections.status import Standing, State, Status, moving_state
@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 K = TypeVar("K")
 V = TypeVar("V")
+T = TypeVar("T")
 
 GRACE = 0.3
 """Seconds that a target may stay behind, with nobody moving it, before one that stands by takes over."""
@@ -76,6 +77,8 @@ class Runner(Generic[K, V]):
         self._standby = False
         self._stirred = 0.0
         self._strange: set[K] = set()
+        self._renewed = False
+        self._news: set[K] = set()
         self._standing = Standing(projection.name)
         self._backoff = Backoff()
         self._wake = threading.Event()
@@ -163,6 +166,17 @@ class Runner(Generic[K, V]):
             logger.exception("%s: starts over, having failed to take note of a commit", self.name)
             self._attached = False
 
+    def note(self, *changes: Change) -> None:
+        """Take note of what no commit says, such as what the network reports; called by any thread.
+
+        What has to be written for that puts nothing right that others did.
+        """
+        with self._feed.reading():
+            keys = set(self._projection.apply(changes))
+            self._tracker.touch(keys)
+            self._news |= keys
+        self.wake()
+
     def wake(self) -> None:
         """Go and look; called by any thread."""
         self._wake.set()
@@ -212,7 +226,7 @@ class Runner(Generic[K, V]):
         self._control = wanted
         if (wanted.skipped, wanted.retried) != (before.skipped, before.retried):
             with self._feed.reading():
-                self._tracker.retry(wanted.skipped)
+                self._news |= self._tracker.retry(wanted.skipped)
         return wanted.paused
 
     def _left_behind(self) -> bool:
@@ -250,16 +264,17 @@ class Runner(Generic[K, V]):
         found, actual = self._target.load()
         with self._feed.reading():
             strange = self._tracker.reconcile(actual)
-            self._tracker.retry(self._control.skipped)
-        before, self._strange = self._checkpoint, set()
+            self._news |= self._tracker.retry(self._control.skipped)
+        self._renewed = self._asked("renewed", otherwise=False)
+        before, self._strange = None if self._renewed else self._checkpoint, set()
         edited = not self._holds(found, trusted=before is None or bool(strange))
         rival = before is not None and not edited and found.position > before.position and found != self._tried
-        if before is not None and not rival:
+        if before is not None and not rival and not self._standby:  # who stood by knows old values only
             self._strange = strange
         if before is not None and (edited or found.position < before.position):
             self._recorder.checkpoint(found, before)
         self._checkpoint, self._standby = found, rival
-        self._recorder.mended(self._mended(), self._position)
+        self._recorder.mended(self._asked("mended", otherwise=()), self._position)
         if rival:
             self._standing.succeeded(self._position)
 
@@ -276,9 +291,10 @@ class Runner(Generic[K, V]):
             return False
         return True
 
-    def _mended(self) -> Sequence[Mended]:
-        ask = getattr(self._target, "mended", None)
-        return ask() if ask is not None else ()
+    def _asked(self, what: str, *, otherwise: T) -> T:
+        """Return what the target says of something that not all targets know."""
+        ask = getattr(self._target, what, None)
+        return ask() if ask is not None else otherwise
 
     def _check(self, checkpoint: Checkpoint) -> None:
         """Wait until the feed is where the target is; raise if the log does not hold the target's checkpoint."""
@@ -308,7 +324,7 @@ class Runner(Generic[K, V]):
                 self.attach(topology)
             delta = self._tracker.delta()
             checkpoint = Checkpoint(topology.head.position, topology.head.hash)
-            repairs = list(self._foreign(delta, checkpoint))
+            repairs, news = list(self._foreign(delta, checkpoint)), self._news.copy()
         if delta or checkpoint != self._checkpoint:
             self._tried = checkpoint
             try:
@@ -319,14 +335,16 @@ class Runner(Generic[K, V]):
             self._tracker.written()
             self._checkpoint = checkpoint
             self._strange.clear()
+            self._renewed = False
             self._recorder.record(repairs)
+        self._news -= news
         self._standing.succeeded(checkpoint.position)
         self._backoff.reset()
 
     def _foreign(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> Iterator[Repair]:
         """Yield what of a delta puts right what others did: what differs though no commit came, or was found so."""
-        for key, expected in delta.items():
-            if checkpoint == self._checkpoint or key in self._strange:
+        for key, expected in delta.items() if not self._renewed else ():
+            if key in self._strange or (checkpoint == self._checkpoint and key not in self._news):
                 position = self._origin(key) or checkpoint.position
                 yield self._recorder.repair(key, self._tracker.actual(key), expected, position)
 

@@ -142,7 +142,6 @@ class Daemon:
             projections=tuple(each.report(self._settings.max_lag) for each in hosted),
             costs=tuple(each.costs for each in hosted),
             details={keeper.name: keeper.details() for keeper in keepers},
-            gauges=tuple(gauge for keeper in keepers for gauge in keeper.gauges()),
             drift=tuple(repair for each in hosted for repair in each.repairs.newest(_SHOWN)),
         )
 

@@ -18,7 +18,7 @@ from midonet.services.coordination import Coordination, Lease
 from midonet.services.journal import note
 from midonet.services.spread import spread
 
-__all__ = ["LEADER", "Leadership", "Ownership"]
+__all__ = ["LEADER", "Claims", "Leadership", "Ownership"]
 
 LEADER = "leader"
 """The item that stands for leadership of a service."""
@@ -249,3 +249,11 @@ class Leadership(Ownership):
 
     def _wanted(self, holders: Mapping[str, _Holder]) -> frozenset[str]:
         return self._items if LEADER not in holders or LEADER in self._leases else frozenset()
+
+
+class Claims(Ownership):
+    """Items that something else has given to this node; it takes their leases as soon as nobody else holds them."""
+
+    def _wanted(self, holders: Mapping[str, _Holder]) -> frozenset[str]:
+        del holders
+        return self._items

@@ -228,6 +228,9 @@ def test_other_logs_work_the_same(midoctl: Midoctl, server: str) -> None:
     assert midoctl.ok("bridge", "show", "web")["name"] == "web"
     assert midoctl.ok("head")["position"] == midoctl.ok("verify")["count"] == 1
     assert midoctl("log").out.startswith("1  ")
+    run = midoctl("shell", "-e", "bridge create db", "-e", "bridge list -o name", "-e", "head -o name")
+    assert (run.status, run.out.split()[-3:]) == (0, ["db", "web", "2"])
+    assert midoctl.ok()["position"] == 2
 
 
 def complete(midoctl: Midoctl, line: str) -> list[str]:

@@ -223,7 +223,7 @@ def test_a_log_that_is_tampered_with_later_is_a_state(scene: Make, tmp_path: Pat
     eventually(lambda: "cannot be trusted from position 3" in daemon.get("/readyz")[1])
     assert position == 2
     assert daemon.get("/healthz")[0] == 200
-    assert [each["state"] for each in daemon.status()["projections"]] == ["parked"]
+    eventually(lambda: [each["state"] for each in daemon.status()["projections"]] == ["parked"])
     assert documents.keys() < stage.documents().keys()
     edit(tmp_path / "log.db", "DELETE FROM commits WHERE position = 3")
     eventually(lambda: daemon.get("/readyz")[0] == 200)

@@ -31,7 +31,7 @@ from midonet.events.log.kafka_scan import Scan
 from midonet.events.log.kafka_topic import prepare_topic
 from midonet.events.log.port import Progress
 
-__all__ = ["DEFAULT_TOPIC", "KafkaLog", "open_kafka"]
+__all__ = ["DEFAULT_TOPIC", "KafkaLog", "kafka_address", "open_kafka"]
 
 DEFAULT_TOPIC = "midonet.topology"
 
@@ -44,10 +44,16 @@ _RECORD_OVERHEAD = 100
 
 def open_kafka(url: str, *, create: bool) -> "KafkaLog":
     """Open the log in a Kafka topic; `create` makes the topic if absent."""
+    servers, topic = kafka_address(url)
+    return KafkaLog(Broker(servers), topic, create=create)
+
+
+def kafka_address(url: str) -> tuple[str, str]:
+    """Return the servers (`HOST:PORT,…`) and the topic that an address names; `UsageError` if it is none."""
     match = _URL.fullmatch(url)
     if match is None or any(int(port) > _LAST_PORT for port in re.findall(r":(\d+)", match["servers"])):
         raise UsageError("the address of a log on Kafka is kafka://HOST:PORT[,HOST:PORT…][/TOPIC]")
-    return KafkaLog(Broker(match["servers"]), match["topic"] or DEFAULT_TOPIC, create=create)
+    return match["servers"], match["topic"] or DEFAULT_TOPIC
 
 
 class KafkaLog:

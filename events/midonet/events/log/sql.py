@@ -186,7 +186,7 @@ class SqlLog:
         return rows
 
     def _accept(self, head: Head, row: Row, *, trusted: int) -> Record:
-        position, *columns, raw = row
+        position, command_id, time, actor, raw = row
         expected = head.position + 1
         if position != expected:
             raise tampered(expected, f"commit {expected} is missing, the next is {position}")
@@ -194,7 +194,7 @@ class SqlLog:
         if isinstance(record, Skipped):
             raise self._broken(head, record, trusted=trusted)
         commit = record.commit
-        if columns != [commit.id, commit.time, commit.actor]:
+        if (command_id, time, actor) != (commit.id, commit.time, commit.actor):
             raise tampered(position, f"columns of commit {position} (id, time, actor) differ from its bytes")
         return record
 

@@ -133,18 +133,19 @@ class Kind:
         return {".".join(path): ref for path, ref in _references(self.fields.values())}
 
     @cached_property
-    def _plain_refs(self) -> tuple[str, ...]:
+    def plain_refs(self) -> tuple[str, ...]:
+        """The fields that are one reference and nothing else."""
         return tuple(name for name in self.ref_of if name in self.fields and not self.fields[name].many)
 
     @cached_property
     def _other_refs(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         """References in lists and structures: (name, field, parts inside)."""
-        others = (name for name in self.ref_of if name not in self._plain_refs)
+        others = (name for name in self.ref_of if name not in self.plain_refs)
         return tuple((name, *_split(name)) for name in others)
 
     def targets(self, entity: Entity) -> list[tuple[str, str]]:
         """Return (name as in `ref_of`, id) of every reference that the object holds, each once."""
-        found = [(field, value) for field in self._plain_refs if (value := getattr(entity, field)) is not None]
+        found = [(field, value) for field in self.plain_refs if (value := getattr(entity, field)) is not None]
         for name, field, parts in self._other_refs:
             if value := getattr(entity, field):
                 found += dict.fromkeys((name, target) for target in _ids(value, parts))

@@ -60,16 +60,13 @@ class Kept(Hosted):
         projection = VtepProjection(step.vtep, learned, switch.held)
         super().__init__(feed, projection, switch, address(step), reconcile_interval=interval)
         self.vtep = step.vtep
-        self._feed = feed
         self._switch = switch
         self._backoff = Backoff(_FIRST_RETRY, _LAST_RETRY)
         self._retry_at = 0.0
 
     def note(self, *changes: Change) -> None:
         """Let the projection take note of what no commit says, and its runner go and look."""
-        with self._feed.reading():
-            self._runner.apply(changes)
-        self._runner.wake()
+        self._runner.note(*changes)
 
     def stations(self) -> set[tuple[str, str]]:
         """Return the places of all stations that the switch holds."""
