@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_node import ApiNode
+from api_node import ApiNode, eventually
 from asking import Asker
 
 from midonet.events.log import open_log
 from midonet.events.model import KINDS
+from midonet.events.notes import control_of
 from midonet.services.http import Tls
 
 RESULT = {"position", "id", "events", "object"}
@@ -257,8 +258,8 @@ def test_projections_and_services_are_controlled(api: Asker, node: ApiNode) -> N
     assert api.ok("POST", "/v1/projections/vtep/resume")["position"] == 4
     assert api.ok("POST", "/v1/services/vtep/disable", {"node": "n1"})["events"][0]["key"] == "service/vtep@n1"
     assert api.ok("POST", "/v1/services/vtep/enable", {"node": "n1"})["position"] == 6
-    with node.feed.reading() as topology:
-        assert list(topology.noted) == ["projection/vtep"]
+    eventually(lambda: node.feed.head.position == 6)
+    assert not control_of(node.feed.noted, "vtep").paused
 
 
 @pytest.mark.parametrize(
@@ -324,6 +325,7 @@ def test_the_daemons_pages_are_on_the_same_port(api: Asker) -> None:
 
 def test_a_log_that_is_away_is_no_error_of_ours(api: Asker, tmp_path: Path) -> None:
     api.ok("POST", "/v1/bridges", {"name": "web"})
+    assert len(api.ok("GET", "/v1/bridges")) == 1
     for suffix in ("", "-wal", "-shm"):
         (tmp_path / f"log.db{suffix}").unlink(missing_ok=True)
     (tmp_path / "log.db").mkdir()
