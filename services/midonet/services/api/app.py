@@ -26,7 +26,7 @@ from midonet.services.api.call import Call, bare_call, read_call
 from midonet.services.api.node import Node
 from midonet.services.api.openapi import document
 from midonet.services.api.operations import Answer, Operation
-from midonet.services.api.parameters import STALE
+from midonet.services.api.parameters import AT, STALE
 from midonet.services.api.problems import CONTENT_TYPE, encode, status_of
 from midonet.services.api.router import Router
 from midonet.services.api.watch import serve
@@ -37,6 +37,7 @@ __all__ = ["OPERATIONS", "Application"]
 
 _FRESH_SECONDS = 10.0
 _POLICY_VIOLATION = 1008
+_AWAY = HTTPStatus.SERVICE_UNAVAILABLE
 
 OPERATIONS: tuple[Operation, ...] = tuple(
     chain(
@@ -115,6 +116,8 @@ class Application:
         if inspect.iscoroutinefunction(operation.handler):
             answer: Answer | Response = await operation.handler(self._node, call)
             return answer
+        if operation.slow or call.get(AT) is not None:
+            return await self._node.in_thread(operation.handler, self._node, call)
         return await asyncio.to_thread(operation.handler, self._node, call)
 
     # WebSockets
@@ -167,9 +170,10 @@ def _sent(answer: Answer) -> Response:
     return Response(answer.body, answer.status, headers, answer.content_type)
 
 
-def _problem(error: MidonetError, headers: Mapping[str, str] | None = None) -> Response:
+def _problem(error: MidonetError) -> Response:
     status = status_of(error)
-    return Response(encode(error, status), status, {"Cache-Control": "no-store", **(headers or {})}, CONTENT_TYPE)
+    headers = {"Cache-Control": "no-store", **({"Retry-After": "1"} if status == _AWAY else {})}
+    return Response(encode(error, status), status, headers, CONTENT_TYPE)
 
 
 def _not_allowed(operations: Mapping[str, Any], request: Request) -> Response:

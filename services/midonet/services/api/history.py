@@ -3,7 +3,6 @@
 Commits are sent as the bytes that the chain of hashes protects, so that a client can check the chain itself.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -36,6 +35,7 @@ from midonet.services.api.writes import DONE, REFUSALS, write
 __all__ = ["operations"]
 
 _READING = (400, 404, 409, 503)
+_SLOW = ("diff", "verify", "history", "blame")
 _MOMENT = {"type": "string"}
 _AFTER = Parameter(name="after", help="Only commits after this position.", schema=POSITION.schema, parse=POSITION.parse)
 _SINCE = Parameter(name="since", help="From this position, time or tag on.", schema=_MOMENT)
@@ -176,7 +176,8 @@ def _get(name: str, place: str, text: str, handler: Any, schema: Any, **more: An
         parameters=(*more.get("parameters", ()), IF_NONE_MATCH),
         replies={200: Reply("Found.", {JSON: schema}, ("ETag",)), 304: Reply("Nothing changed since.", {}, ("ETag",))},
         errors=_READING,
-        fresh=more.get("fresh", True),
+        fresh=True,
+        slow=name in _SLOW,
     )
 
 
@@ -202,11 +203,11 @@ def _head_of(node: Node, moment: Moment) -> Head:
 
 async def _log(node: Node, call: Call) -> Answer | Response:
     if JSON_SEQ in call.accept:
-        wanted, after = await asyncio.to_thread(_wanted, node, call)
+        wanted, after = await node.in_thread(_wanted, node, call)
         return await log_stream(node, wanted, after, follow=call.get(_FOLLOW))
     if call.get(_FOLLOW):
         raise UsageError(f"follow: ask for {JSON_SEQ} (the header Accept), or use /v1/watch", parameter="follow")
-    return await asyncio.to_thread(_page, node, call)
+    return await node.in_thread(_page, node, call)
 
 
 def _wanted(node: Node, call: Call) -> tuple[Filter, Head]:
@@ -255,7 +256,7 @@ def _commit(node: Node, call: Call) -> Answer:
 
 async def _revert(node: Node, call: Call) -> Answer:
     position: int = call.path("position")
-    commit = (await asyncio.to_thread(_look, node, position)).commit
+    commit = (await node.in_thread(_look, node, position)).commit
     ops = [Revert(position, invert(commit.events))]
     return await write(node, call, "revert", ops, reason=f"revert of position {position}", causation=commit.id)
 
@@ -339,7 +340,7 @@ def _tags(node: Node, call: Call) -> Answer:
 
 async def _set_tag(node: Node, call: Call) -> Answer:
     name = check_name(call.path("name"))
-    at = await asyncio.to_thread(_named_head, node, call.get(AT))
+    at = await node.in_thread(_named_head, node, call.get(AT))
     return await write(node, call, "tag.set", [SetTag(name, at.position, at.hash, at.time, move=call.get(_MOVE))])
 
 

@@ -62,6 +62,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     errors: tuple[int, ...] = ()
     fresh: bool = False
     """Whether it answers from the topology of now: then the log is asked first how far that is."""
+    slow: bool = False
+    """Whether it may take long: then it takes no thread from those that are quick."""
 
 
 def json_answer(value: Any, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> Answer:

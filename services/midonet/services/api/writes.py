@@ -32,11 +32,19 @@ __all__ = ["DONE", "REFUSALS", "await_views", "command_context", "expected", "po
 REFUSALS = (400, 404, 409, 412, 413, 422, 503, 504)
 DONE = Reply("Done, or nothing was to be done.", {"application/json": ref("Result")}, ("ETag",))
 _PAUSE = 0.02
+_MANY = 200
+"""Events that take longer to encode than a thread takes to begin."""
 
 
 async def write(node: Node, call: Call, name: str, ops: Sequence[Op], **context: str | None) -> Answer:
     """Run a command and answer with what became of it, once the projections that were asked for show it."""
     result = await run(node, call, Command(name, list(ops)), **context)
+    if len(result.events) < _MANY:
+        return _told(result)
+    return await node.in_thread(_told, result)
+
+
+def _told(result: Result) -> Answer:
     return json_answer(value_of(result), HTTPStatus.OK, ETag=f'"{result.position}"')
 
 
