@@ -91,15 +91,13 @@ def run(*, config: str | None, print_config: bool, **flags: str | None) -> int:
 def _serve(settings: Settings) -> int:
     from midonet.services import journal
     from midonet.services.daemon import Daemon
-    from midonet.services.http import HttpServer
 
     sys.setswitchinterval(_SWITCH)
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # they are waited for below; every thread inherits this
     journal.set_up(settings.log_level)
     daemon = Daemon(settings)
-    http = HttpServer(settings.http, daemon.routes())
-    click.echo(http.url)
-    daemon.start(http.url)
+    click.echo(daemon.http.url)
+    daemon.start(daemon.http.url)
     while not _asked(_TICK):
         daemon.tend()
     return _stop(daemon.stop)
