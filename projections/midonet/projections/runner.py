@@ -324,20 +324,23 @@ class Runner(Generic[K, V]):
                 self.attach(topology)
             delta = self._tracker.delta()
             checkpoint = Checkpoint(topology.head.position, topology.head.hash)
-            repairs, news = list(self._foreign(delta, checkpoint)), self._news.copy()
+            repairs = list(self._foreign(delta, checkpoint))
+            news, self._news = self._news, set()
         if delta or checkpoint != self._checkpoint:
             self._tried = checkpoint
             try:
                 self._target.write(delta, checkpoint)
-            except Unfit as unfit:
-                self._park(unfit)
-                return
+            except Exception as error:
+                self._news |= news  # it was not written
+                if isinstance(error, Unfit):
+                    self._park(error)
+                    return
+                raise
             self._tracker.written()
             self._checkpoint = checkpoint
             self._strange.clear()
             self._renewed = False
             self._recorder.record(repairs)
-        self._news -= news
         self._standing.succeeded(checkpoint.position)
         self._backoff.reset()
 
