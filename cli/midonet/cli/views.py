@@ -9,7 +9,7 @@ from midonet.cli import output
 from midonet.cli.command import Command, Group, command
 from midonet.cli.session import Session
 from midonet.cli.settings import WRITE
-from midonet.cli.waiting import VIEWS, Found, await_views, seconds, servers, view
+from midonet.cli.waiting import VIEWS, Found, await_views, kept, seconds, servers, view
 from midonet.events.command import Op, Pause, Retry, Skip
 from midonet.events.errors import MidonetError, NotFound, UsageError
 from midonet.events.topology import Topology
@@ -96,7 +96,8 @@ def _cell(value: Any) -> str:
 def _seen(session: Session, name: str | None) -> list[dict[str, Any]]:
     """Return what the targets say."""
     topology = session.topology()
-    return [{"name": one, **row} for one in ([name] if name else VIEWS) for row in _look(session, topology, one)]
+    names = [name] if name else kept(session.settings)
+    return [{"name": one, **row} for one in names for row in _look(session, topology, one)]
 
 
 def _look(session: Session, topology: Topology, name: str) -> list[dict[str, Any]]:

@@ -29,6 +29,13 @@ def _members(text: Any) -> str:
     return parse_members(str(text))
 
 
+def _index(text: Any) -> str:
+    if not str(text).startswith(("sqlite:///", "postgresql+psycopg://")) or str(text) == "sqlite:///":
+        raise ValueError("the address of a history index is sqlite:///FILE or postgresql+psycopg://…")
+    return str(text)
+
+
+HistoryIndex = Annotated[str, Format("index", _index)]
 ZooKeeperServers = Annotated[str, Format("servers", _zookeeper)]
 Members = Annotated[str, Format("members", _members)]
 
@@ -44,6 +51,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     http: Annotated[HostPort, Meta(description="Where health and metrics are served; port 0 is any free one.")] = (
         f"127.0.0.1:{_PORT}"
     )
+    history: Annotated[
+        HistoryIndex | None,
+        Meta(description="Index for questions about the past, sqlite:///FILE or postgresql+psycopg://…; off if unset."),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="What is worth a line on standard error.")
     ] = "info"
