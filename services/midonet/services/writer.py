@@ -45,7 +45,25 @@ class Writer:
 
         The first one waits until the log is open.
         """
-        writer = self._opened()
+        return self._submit(self._opened(), command, context, dry_run=dry_run)
+
+    def submit_now(self, command: Command, context: Context, *, dry_run: bool = False) -> Future[Result] | None:
+        """As `submit`, but never wait: None where the log has to be opened first."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            writer = self._writer
+        finally:
+            self._lock.release()
+        return self._submit(writer, command, context, dry_run=dry_run) if writer is not None else None
+
+    def close(self) -> None:
+        """Close the log as soon as no command is under way; returns at once."""
+        with self._lock:
+            self._closed = True
+        self._forget(self._writer)
+
+    def _submit(self, writer: CombiningWriter, command: Command, context: Context, *, dry_run: bool) -> Future[Result]:
         try:
             promise = writer.submit(command, context, dry_run=dry_run)
         except Unavailable:
@@ -54,12 +72,6 @@ class Writer:
             raise
         promise.add_done_callback(lambda done: self._look(writer, done))
         return promise
-
-    def close(self) -> None:
-        """Close the log as soon as no command is under way; returns at once."""
-        with self._lock:
-            self._closed = True
-        self._forget(self._writer)
 
     def _look(self, writer: CombiningWriter, done: Future[Result]) -> None:
         """Begin with a fresh connection at the next command if this one failed for another reason than its own."""

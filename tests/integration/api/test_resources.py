@@ -1,5 +1,6 @@
 """Objects over HTTP: what every kind offers, and what is said to whom asks for something else."""
 
+import gzip
 import ssl
 import subprocess
 from contextlib import closing
@@ -316,6 +317,16 @@ def test_head_and_options_are_answered(api: Asker) -> None:
     assert api("HEAD", "/v1/watch").status == 200
     assert api("OPTIONS", "/v1/bridges").headers["allow"] == "GET, HEAD, OPTIONS, POST"
     assert api("DELETE", "/v1/bridges").headers["allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+def test_what_is_large_is_packed_for_who_wants_it(api: Asker) -> None:
+    for number in range(10):
+        api.ok("POST", "/v1/bridges", {"name": f"b{number}"})
+    plain = api("GET", "/v1/bridges")
+    packed = api("GET", "/v1/bridges", headers={"Accept-Encoding": "br, gzip;q=0.5"})
+    assert (packed.headers["content-encoding"], gzip.decompress(packed.body)) == ("gzip", plain.body)
+    assert "content-encoding" not in api("GET", "/v1/bridges", headers={"Accept-Encoding": "gzip;q=0"}).headers
+    assert "content-encoding" not in plain.headers
 
 
 def test_the_daemons_pages_are_on_the_same_port(api: Asker) -> None:

@@ -5,6 +5,7 @@ journal and a 500 that says so. It serves the daemon's own pages as well, since 
 """
 
 import asyncio
+import gzip
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,6 +15,7 @@ from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
+from msgspec.structs import replace
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -37,6 +39,9 @@ __all__ = ["OPERATIONS", "Application"]
 
 _FRESH_SECONDS = 10.0
 _POLICY_VIOLATION = 1008
+_WORTH_PACKING = 1_400
+"""Bytes that do not fit into one packet anyway."""
+_EFFORT = 4
 _AWAY = HTTPStatus.SERVICE_UNAVAILABLE
 
 OPERATIONS: tuple[Operation, ...] = tuple(
@@ -101,6 +106,8 @@ class Application:
         if operation.fresh and not call.get(STALE):
             await self._await_fresh()
         answer = await self._run(operation, call)
+        if isinstance(answer, Answer) and len(answer.body) >= _WORTH_PACKING and _takes_gzip(request):
+            answer = await self._node.in_thread(_packed, answer)
         response = answer if isinstance(answer, Response) else _sent(answer)
         if request.method == "HEAD" and isinstance(response, StreamingResponse):
             return Response(headers=dict(response.headers))
@@ -161,6 +168,17 @@ async def _ready(body: bytes) -> Response:
 async def _from_thread(make: Callable[[], Page]) -> Response:
     page = await asyncio.to_thread(make)
     return Response(page.body, page.status, {"Cache-Control": "no-store"}, page.content_type)
+
+
+def _takes_gzip(request: Request) -> bool:
+    """Return whether the client understands gzip (RFC 9110), whatever else it would rather have."""
+    offered = (part.partition(";") for part in request.headers.get("accept-encoding", "").lower().split(","))
+    return any(name.strip() == "gzip" and weight.strip() not in ("q=0", "q=0.0") for name, _, weight in offered)
+
+
+def _packed(answer: Answer) -> Answer:
+    headers = {**answer.headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return replace(answer, body=gzip.compress(answer.body, _EFFORT), headers=headers)
 
 
 def _sent(answer: Answer) -> Response:

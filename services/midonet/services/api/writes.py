@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import Future
 from http import HTTPStatus
 from time import monotonic
 
@@ -53,15 +52,14 @@ async def run(node: Node, call: Call, command: Command, **context: str | None) -
     waiting: Sequence[tuple[str, float]] = call.get(WAIT)
     for projection, _ in waiting:
         positions(node, projection)
-    promise = await asyncio.to_thread(_submit, node, call, command, context)
+    who, dry_run = command_context(call, **context), call.get(DRY_RUN)
+    promise = node.writer.submit_now(command, who, dry_run=dry_run)
+    if promise is None:
+        promise = await asyncio.to_thread(node.writer.submit, command, who, dry_run=dry_run)
     result: Result = await asyncio.wrap_future(promise)
     if not call.get(DRY_RUN):
         await _await_views(node, result, waiting)
     return result
-
-
-def _submit(node: Node, call: Call, command: Command, context: dict[str, str | None]) -> Future[Result]:
-    return node.writer.submit(command, command_context(call, **context), dry_run=call.get(DRY_RUN))
 
 
 def command_context(call: Call, **defaults: str | None) -> Context:
