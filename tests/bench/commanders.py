@@ -20,7 +20,7 @@ from midonet.events.log.combining import CombiningWriter
 from midonet.events.log.store import Store
 from midonet.testbed import Kafka, OvsdbCluster
 
-__all__ = ["commanders"]
+__all__ = ["commanders", "commanding"]
 
 _COMMANDERS = 100
 _EACH = 20
@@ -32,7 +32,7 @@ def commanders(*, quick: bool) -> Iterator[Row]:
     with (
         directory() as place,
         OvsdbCluster() as cluster,
-        _commanding(sqlite_url(place / "log.db")) as ours,
+        commanding(sqlite_url(place / "log.db")) as ours,
         _inserting(cluster) as peer,
     ):
         found = alternate(pairs, ours, peer)
@@ -49,7 +49,7 @@ def commanders(*, quick: bool) -> Iterator[Row]:
 
 
 def _on_kafka(url: str, pairs: int) -> Iterator[Row]:
-    with _commanding(url) as ours, opened(f"{url}-single") as store:
+    with commanding(url) as ours, opened(f"{url}-single") as store:
         found = alternate(pairs, ours, _one_by_one(store, created(store, "bridge", name="bridge")))
     yield Row(
         name=f"commands of {_COMMANDERS} commanders on Kafka, vs one after the other",
@@ -60,7 +60,7 @@ def _on_kafka(url: str, pairs: int) -> Iterator[Row]:
 
 
 @contextmanager
-def _commanding(url: str) -> Iterator[Work]:
+def commanding(url: str) -> Iterator[Work]:
     """Let commanders work, who are threads that share one writer."""
     with CombiningWriter(lambda: Store.open(open_log(url))) as writer, ThreadPoolExecutor(_COMMANDERS) as pool:
         bridge = writer.execute(create("bridge", name="bridge"), CONTEXT).object

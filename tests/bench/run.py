@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 import msgspec
+from api import api
 from bulk import bulk
 from commanders import commanders
 from commands import batched, single
@@ -35,6 +36,7 @@ BENCHES: Mapping[str, Bench] = {
     "history": history,
     "as-of": as_of,
     "show": show,
+    "api": api,
     "views": views,
     "view-writes": view_writes,
     "vtep": vtep,

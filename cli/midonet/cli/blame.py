@@ -1,7 +1,5 @@
 """`midoctl blame`: who wrote what an object is now, field by field."""
 
-from typing import Any
-
 import click
 
 from midonet.cli import output
@@ -9,9 +7,11 @@ from midonet.cli.command import REF, command
 from midonet.cli.completion import complete_any
 from midonet.cli.session import Session
 from midonet.cli.settings import READ
-from midonet.events.commit import Commit, Record
-from midonet.events.history import Names, word
+from midonet.events.commit import Record
+from midonet.events.history import Names, names_of, word
 from midonet.events.model import kind_of
+from midonet.events.queries import Written
+from midonet.events.queries import blame as blamed
 from midonet.projections.history.names import NamesAt
 from midonet.projections.history.past import Past
 
@@ -31,15 +31,10 @@ def blame(session: Session, ref: str) -> None:
     A deleted object is shown as it was. REF may be KIND/REF where a bridge and a router, say, have the same name.
     """
     key, names, records = session.ask(lambda past: _looked_up(session, past, ref), lambda: _scanned(session, ref))
-    written: dict[str, tuple[Any, Commit]] = {}
-    for record in records:
-        for event in record.commit.events:
-            if event.key == key:
-                written |= {field: (value, record.commit) for field, value in _values(event.type, event.data).items()}
-    rows = [_row(field, value, commit) for field, (value, commit) in written.items()]
+    rows = blamed(records, key)
     session.print(
         rows,
-        names=lambda: (row["field"] for row in rows),
+        names=lambda: (row.field for row in rows),
         text=lambda: _table(rows, key.partition("/")[0], names),
     )
 
@@ -54,41 +49,17 @@ def _looked_up(session: Session, past: Past, ref: str) -> tuple[str, Names, list
 
 def _scanned(session: Session, ref: str) -> tuple[str, Names, list[Record]]:
     """Return as `_looked_up`, by reading the log."""
-    names = Names()
-    for record in session.moment.upto(session.records()):
-        names.note_all(record.commit)
+    names = names_of(session.moment.upto(session.records()))
     return names.find(ref), names, list(session.moment.upto(session.records()))
 
 
-def _values(event_type: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields that an event writes; a deletion writes none."""
-    match event_type.rpartition(".")[2]:
-        case "created":
-            return {field: value for field, value in data.items() if field not in ("id", "kind")}
-        case "deleted":
-            return {}
-        case _:
-            return {field: pair[1] for field, pair in data["changed"].items()}
-
-
-def _row(field: str, value: Any, commit: Commit) -> dict[str, Any]:
-    return {
-        "field": field,
-        "value": value,
-        "position": commit.position,
-        "time": commit.time,
-        "actor": commit.actor,
-        "reason": commit.reason,
-    }
-
-
-def _table(rows: list[dict[str, Any]], kind: str, names: Names) -> str:
+def _table(rows: list[Written], kind: str, names: Names) -> str:
     fields = kind_of(kind).fields
-    told = [word(fields.get(row["field"]), row["value"], names) for row in rows]
+    told = [word(fields.get(row.field), row.value, names) for row in rows]
     return output.table(
         ["field", "value", "position", "time", "actor", "reason"],
         [
-            [row["field"], text, str(row["position"]), row["time"], row["actor"], row["reason"] or ""]
+            [row.field, text, str(row.position), row.time, row.actor, row.reason or ""]
             for row, text in zip(rows, told, strict=True)
         ],
     )

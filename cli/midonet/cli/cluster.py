@@ -9,7 +9,6 @@ from typing import Any
 from midonet.cli import output
 from midonet.cli.command import Group, command
 from midonet.cli.session import Session
-from midonet.cli.settings import Settings
 from midonet.cli.waiting import servers
 from midonet.events.errors import NotFound, UsageError
 
@@ -23,9 +22,9 @@ _NODE = ("node", "address", "position", "lag", "views", "trouble")
 _SERVICE = ("service", "node", "state", "restarts", "owns", "trouble")
 
 
-def told(settings: Settings) -> list[dict[str, Any]]:
+def told(session: Session) -> list[dict[str, Any]]:
     """Return what the nodes say of themselves, by name; `UsageError` if no option says where to ask."""
-    url = settings.get("cluster")
+    settings, url = session.settings, session.cluster_url
     if url:
         return _from_node(url)
     if not settings.get("zookeeper"):
@@ -63,7 +62,7 @@ def _status(session: Session) -> None:
 
     Lag is counted in commits behind the node that has read most.
     """
-    nodes = told(session.settings)
+    nodes = told(session)
     head = max((_number(node, "position") for node in nodes), default=0)
     rows = [{**node, "lag_events": head - _number(node, "position") if node["alive"] else None} for node in nodes]
     session.print(

@@ -12,7 +12,8 @@ from midonet.cli.command import Command, DataOption, command
 from midonet.cli.objects import ID, PLACE, FieldOption, created_fields, field_options, given, ref_argument
 from midonet.cli.session import Session
 from midonet.cli.settings import WRITE
-from midonet.events.command import AddItem, Create, Delete, Op, RemoveItem, Update
+from midonet.events import links
+from midonet.events.command import Delete, Op
 from midonet.events.model import kind_of
 
 __all__ = ["LINKS", "link", "member", "object_argument"]
@@ -48,24 +49,28 @@ def object_argument(kind: str, metavar: str | None = None) -> click.Argument:
     return ref_argument(kind, metavar.lower(), metavar)
 
 
-def _part(kind: str, values: dict[str, Any]) -> Create:
-    return Create(kind, created_fields(kind_of(kind), values))
+def _made(kind: str, verb: str, ref: str, **values: Any) -> Op:
+    return links.LINKS[kind][verb].make(ref, values)
 
 
-def _no_part(kind: str, values: dict[str, Any]) -> Delete:
-    return Delete(kind, where=given(kind_of(kind), values))
+def _part(kind: str, verb: str, part: str, ref: str, values: dict[str, Any]) -> Op:
+    return _made(kind, verb, ref, **created_fields(kind_of(part), values))
+
+
+def _no_part(kind: str, verb: str, part: str, ref: str, values: dict[str, Any]) -> Op:
+    return _made(kind, verb, ref, **given(kind_of(part), values))
 
 
 @link("port", "link", object_argument("port", "A"), object_argument("port", "B"), examples=["edge/down web/up"])
 def _port_link(a: str, b: str) -> Op:
     """Link two ports, e.g. one of a bridge and one of a router; refused if one is linked elsewhere."""
-    return Update("port", a, {"peer": b}, vacant=("peer",))
+    return _made("port", "link", a, peer=b)
 
 
 @link("port", "unlink", object_argument("port", "A"), examples=["web/up"])
 def _port_unlink(a: str) -> Op:
     """Unlink a port and its peer."""
-    return Update("port", a, {"peer": None})
+    return _made("port", "unlink", a)
 
 
 @link(
@@ -78,13 +83,13 @@ def _port_unlink(a: str) -> Op:
 )
 def _port_bind(port: str, host: str, interface: str) -> Op:
     """Bind a port to an interface of a host; refused if it is bound elsewhere."""
-    return Update("port", port, {"host": host, "interface": interface}, vacant=("host", "interface"))
+    return _made("port", "bind", port, host=host, interface=interface)
 
 
 @link("port", "unbind", object_argument("port"), examples=["web/p1"])
 def _port_unbind(port: str) -> Op:
     """Release a port from its host."""
-    return Update("port", port, {"host": None, "interface": None})
+    return _made("port", "unbind", port)
 
 
 def member(name: str, metavar: str, text: str, *, required: bool = True) -> DataOption:
@@ -102,7 +107,7 @@ def member(name: str, metavar: str, text: str, *, required: bool = True) -> Data
 )
 def _zone_add(zone: str, host: str, address: str) -> Op:
     """Add a host to a tunnel zone."""
-    return AddItem("tunnel-zone", zone, "members", {"host": host, "address": address})
+    return _made("tunnel-zone", "add-member", zone, host=host, address=address)
 
 
 @link(
@@ -114,7 +119,7 @@ def _zone_add(zone: str, host: str, address: str) -> Op:
 )
 def _zone_remove(zone: str, host: str) -> Op:
     """Remove a host from a tunnel zone."""
-    return RemoveItem("tunnel-zone", zone, "members", {"host": host})
+    return _made("tunnel-zone", "remove-member", zone, host=host)
 
 
 @link(
@@ -127,9 +132,9 @@ def _zone_remove(zone: str, host: str) -> Op:
     ID,
     examples=["tor1 --physical-port eth1 --vlan 100 --bridge web"],
 )
-def _vtep_bind(**values: Any) -> Op:
+def _vtep_bind(vtep: str, **values: Any) -> Op:
     """Make a VLAN of a VTEP's port a part of a bridge."""
-    return _part("vtep-binding", values)
+    return _part("vtep", "bind", "vtep-binding", vtep, values)
 
 
 @link(
@@ -140,9 +145,9 @@ def _vtep_bind(**values: Any) -> Op:
     _field("vtep-binding", "vlan", required=False),
     examples=["tor1 --physical-port eth1 --vlan 100"],
 )
-def _vtep_unbind(*, vlan: str | None, **values: Any) -> Op:
+def _vtep_unbind(vtep: str, **values: Any) -> Op:
     """Release a VLAN of a VTEP's port from its bridge."""
-    return _no_part("vtep-binding", values | {"vlan": vlan or "0"})
+    return _no_part("vtep", "unbind", "vtep-binding", vtep, values)
 
 
 @link(
@@ -155,9 +160,9 @@ def _vtep_unbind(*, vlan: str | None, **values: Any) -> Op:
     ID,
     examples=["web 02:00:00:00:00:01 --port web/p1"],
 )
-def _add_mac(**values: Any) -> Op:
+def _add_mac(bridge: str, **values: Any) -> Op:
     """Add a static entry to a bridge's MAC table."""
-    return _part("mac-entry", values)
+    return _part("bridge", "add-mac", "mac-entry", bridge, values)
 
 
 @link(
@@ -168,9 +173,9 @@ def _add_mac(**values: Any) -> Op:
     _field("mac-entry", "vlan", required=False),
     examples=["web 02:00:00:00:00:01"],
 )
-def _remove_mac(*, vlan: str | None, **values: Any) -> Op:
+def _remove_mac(bridge: str, **values: Any) -> Op:
     """Remove a static entry from a bridge's MAC table."""
-    return _no_part("mac-entry", values | {"vlan": vlan or "0"})
+    return _no_part("bridge", "remove-mac", "mac-entry", bridge, values)
 
 
 @link(
@@ -182,15 +187,15 @@ def _remove_mac(*, vlan: str | None, **values: Any) -> Op:
     ID,
     examples=["web 10.0.0.9 02:00:00:00:00:01"],
 )
-def _add_arp(**values: Any) -> Op:
+def _add_arp(bridge: str, **values: Any) -> Op:
     """Add a static entry to a bridge's ARP table."""
-    return _part("arp-entry", values)
+    return _part("bridge", "add-arp", "arp-entry", bridge, values)
 
 
 @link("bridge", "remove-arp", object_argument("bridge"), click.Argument(["ip"]), examples=["web 10.0.0.9"])
-def _remove_arp(**values: Any) -> Op:
+def _remove_arp(bridge: str, **values: Any) -> Op:
     """Remove a static entry from a bridge's ARP table."""
-    return _no_part("arp-entry", values)
+    return _no_part("bridge", "remove-arp", "arp-entry", bridge, values)
 
 
 @link(
@@ -202,9 +207,9 @@ def _remove_arp(**values: Any) -> Op:
     ID,
     examples=["web-in --action accept --nw-proto tcp --tp-dst 443", "web-in --at-index 1 --action drop"],
 )
-def _add_rule(**values: Any) -> Op:
+def _add_rule(chain: str, **values: Any) -> Op:
     """Add a rule to a chain, at the end or at a place."""
-    return _part("rule", values)
+    return _part("chain", "add-rule", "rule", chain, values)
 
 
 @link(
@@ -217,20 +222,20 @@ def _add_rule(**values: Any) -> Op:
 def _remove_rule(chain: str, rule: str) -> Op:
     """Remove a rule from a chain, by its place or by id or name."""
     if rule.isascii() and rule.isdigit():
-        return _no_part("rule", {"chain": chain, "index": rule})
+        return _no_part("chain", "remove-rule", "rule", chain, {"index": rule})
     return Delete("rule", rule)
 
 
 @link("port-group", "add-port", object_argument("port-group"), object_argument("port"), examples=["uplinks edge/up"])
 def _group_add_port(group: str, port: str) -> Op:
     """Add a port to a group."""
-    return AddItem("port-group", group, "ports", port)
+    return _made("port-group", "add-port", group, port=port)
 
 
 @link("port-group", "remove-port", object_argument("port-group"), object_argument("port"), examples=["uplinks edge/up"])
 def _group_remove_port(group: str, port: str) -> Op:
     """Remove a port from a group."""
-    return RemoveItem("port-group", group, "ports", port)
+    return _made("port-group", "remove-port", group, port=port)
 
 
 @link(
@@ -244,7 +249,7 @@ def _group_remove_port(group: str, port: str) -> Op:
 def _group_add_address(group: str, address: str, ports: Sequence[str]) -> Op:
     """Add an address to a group."""
     listed = [port for word in ports for port in word.split(",")]
-    return AddItem("ip-addr-group", group, "addresses", {"address": address, "ports": listed})
+    return _made("ip-addr-group", "add-address", group, address=address, ports=listed)
 
 
 @link(
@@ -256,19 +261,19 @@ def _group_add_address(group: str, address: str, ports: Sequence[str]) -> Op:
 )
 def _group_remove_address(group: str, address: str) -> Op:
     """Remove an address from a group."""
-    return RemoveItem("ip-addr-group", group, "addresses", {"address": address})
+    return _made("ip-addr-group", "remove-address", group, address=address)
 
 
 @link("host-group", "add-host", object_argument("host-group"), object_argument("host"), examples=["rack1 hv1"])
 def _group_add_host(group: str, host: str) -> Op:
     """Add a host to a group."""
-    return AddItem("host-group", group, "hosts", host)
+    return _made("host-group", "add-host", group, host=host)
 
 
 @link("host-group", "remove-host", object_argument("host-group"), object_argument("host"), examples=["rack1 hv1"])
 def _group_remove_host(group: str, host: str) -> Op:
     """Remove a host from a group."""
-    return RemoveItem("host-group", group, "hosts", host)
+    return _made("host-group", "remove-host", group, host=host)
 
 
 @link(
@@ -281,9 +286,9 @@ def _group_remove_host(group: str, host: str) -> Op:
     ID,
     examples=["servers --address 10.0.0.5 --protocol-port 8080 --weight 2"],
 )
-def _pool_add(**values: Any) -> Op:
+def _pool_add(pool: str, **values: Any) -> Op:
     """Add a server to a pool."""
-    return _part("pool-member", values)
+    return _part("pool", "add-member", "pool-member", pool, values)
 
 
 @link(
@@ -294,6 +299,6 @@ def _pool_add(**values: Any) -> Op:
     _field("pool-member", "protocol_port"),
     examples=["servers --address 10.0.0.5 --protocol-port 8080"],
 )
-def _pool_remove(**values: Any) -> Op:
+def _pool_remove(pool: str, **values: Any) -> Op:
     """Remove a server from a pool."""
-    return _no_part("pool-member", values)
+    return _no_part("pool", "remove-member", "pool-member", pool, values)

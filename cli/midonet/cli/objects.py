@@ -10,16 +10,17 @@ from midonet.cli.command import REF, Command, DataOption, Group, command
 from midonet.cli.completion import complete_fields, complete_refs
 from midonet.cli.kinds import KIND_HELP
 from midonet.cli.reported import Seen
-from midonet.cli.selecting import field_named, fields_named, select
-from midonet.cli.session import Session, handle, ordered
+from midonet.cli.session import Session, handle
 from midonet.cli.settings import READ, WRITE
 from midonet.cli.tables import field_values, object_card, object_table
 from midonet.cli.tenancy import belongs, has_tenant
-from midonet.cli.words import placeholder, value
+from midonet.cli.words import placeholder
 from midonet.events import resolve
 from midonet.events.command import Create, Delete, Update
 from midonet.events.errors import UsageError
-from midonet.events.model import Entity, FieldSpec, Kind, kind_of, plain
+from midonet.events.model import Entity, FieldSpec, Kind, kind_of, ordered, plain
+from midonet.events.selection import field_named, fields_named, select
+from midonet.events.words import value
 
 __all__ = ["FieldOption", "field_options", "given", "kind_group", "ref_argument"]
 

@@ -44,10 +44,18 @@ def _value(session: Session, topology: Topology) -> dict[str, Any]:
         "server": hide_secrets(session.url),
         "position": head.position,
         "time": head.time or None,
-        "objects": {kind: len(topology.all(kind)) for kind in KINDS if topology.all(kind)},
+        "objects": _counts(session, topology),
         "tags": {name: tag.position for name, tag in topology.tags.items()},
         "last": [_told(commit) for commit in _last(session, topology)] if head.position else [],
     }
+
+
+def _counts(session: Session, topology: Topology) -> dict[str, int]:
+    if session.cluster is not None:
+        from midonet.cli.remote import counts_of
+
+        return counts_of(session.cluster)
+    return {kind: len(topology.all(kind)) for kind in KINDS if topology.all(kind)}
 
 
 def _last(session: Session, topology: Topology) -> Iterator[Commit]:

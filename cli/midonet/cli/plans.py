@@ -18,14 +18,14 @@ from midonet.cli.documents import read
 from midonet.cli.files import writing_whole
 from midonet.cli.session import Session
 from midonet.cli.text import clean, hide_secrets
-from midonet.cli.writing import attempt, told, value_of
+from midonet.cli.writing import attempt, told
 from midonet.events.command import Command
 from midonet.events.commit import Event, Head, Record, canonical
-from midonet.events.decide import decide
 from midonet.events.errors import Conflict, HeadMoved, InvalidValue
-from midonet.events.log.store import Result, Store
+from midonet.events.log.results import value_of
+from midonet.events.log.store import Context, Result, Store
 from midonet.events.topology import Topology
-from midonet.projections.impact import impact
+from midonet.projections.impact import impact, named
 
 __all__ = ["carry_out", "plan"]
 
@@ -83,16 +83,9 @@ def _plan(session: Session, wanted: Command, result: Result, topology: Topology)
         id=result.id,
         command=wanted,
         events=result.events,
-        hosts=_named("host", found.hosts, topology, result.events),
-        vteps=_named("vtep", found.vteps, topology, result.events),
+        hosts=named("host", found.hosts, topology, result.events),
+        vteps=named("vtep", found.vteps, topology, result.events),
     )
-
-
-def _named(kind: str, ids: Sequence[str], topology: Topology, events: Sequence[Event]) -> list[dict[str, str | None]]:
-    """Return ids with names, also of what the plan would create."""
-    new = {event.key: event.data.get("name") for event in events if event.type == f"{kind}.created"}
-    present = {object_id: topology.get(kind, object_id) for object_id in ids}
-    return [{"id": i, "name": one.name if one is not None else new.get(f"{kind}/{i}")} for i, one in present.items()]
 
 
 def _reached(made: Plan) -> Iterator[str]:
@@ -130,7 +123,8 @@ def _check(made: Plan, store: Store) -> None:
         raise Conflict(f"the plan was made on another log, {made.server}", server=made.server)
     if head.position > seen.position:
         raise _moved(seen, head, list(store.log.read(seen)))
-    if canonical(decide(store.topology, made.command, made.id).events) != canonical(made.events):
+    trial = store.execute(made.command, Context(actor="plan", command_id=made.id), dry_run=True)
+    if canonical(trial.events) != canonical(made.events):
         raise Conflict("this release would not do what the plan shows; make a new plan")
 
 

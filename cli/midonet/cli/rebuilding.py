@@ -10,13 +10,13 @@ from msgspec import Struct
 
 from midonet.cli import output
 from midonet.cli.command import command
-from midonet.cli.moments import Moment
 from midonet.cli.progress import progress
 from midonet.cli.session import Session
 from midonet.cli.waiting import servers
 from midonet.events.commit import Head
 from midonet.events.errors import MidonetError, UsageError, VerificationFailed
 from midonet.events.log import open_log
+from midonet.events.moments import Moment
 from midonet.events.topology import Topology
 from midonet.projections.compare import Differences, compare
 from midonet.projections.feed import Feed

@@ -6,12 +6,10 @@ from midonet.cli.command import command
 from midonet.cli.session import Session
 from midonet.cli.settings import WRITE
 from midonet.events.command import Revert
-from midonet.events.commit import Record
-from midonet.events.errors import NotFound
 from midonet.events.evolve import invert
-from midonet.events.log import Log
+from midonet.events.log.lookup import commit_at
 
-__all__ = ["commit_at", "revert"]
+__all__ = ["revert"]
 
 
 @command(
@@ -35,11 +33,3 @@ def revert(session: Session, position: int) -> None:
         reason=f"revert of position {position}",
         causation=commit.id,
     )
-
-
-def commit_at(log: Log, position: int) -> Record:
-    """Return the commit at a position; `NotFound` beyond the end of the log."""
-    log.head_at(position)
-    for record in log.read(log.head_at(position - 1)):
-        return record
-    raise NotFound(f"there is no position {position}", position=position)

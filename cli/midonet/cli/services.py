@@ -46,10 +46,10 @@ def _list(session: Session) -> None:
 
 def _states(session: Session) -> Mapping[str, Mapping[str, str]]:
     """Return the state of each service by node, if an option says where to ask and somebody answers."""
-    if not (session.settings.get("cluster") or session.settings.get("zookeeper")):
+    if not (session.cluster_url or session.settings.get("zookeeper")):
         return {}
     try:
-        nodes = told(session.settings)
+        nodes = told(session)
     except Unavailable as error:
         session.note(f"states are not known: {error.message}")
         return {}

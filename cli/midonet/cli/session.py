@@ -10,25 +10,26 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from midonet.cli import output, quick
-from midonet.cli.moments import END, Moment, parse
 from midonet.cli.progress import tracked
 from midonet.cli.settings import Settings
 from midonet.cli.text import clean, closest, hide_secrets
 from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import NotFound, Unavailable
 from midonet.events.log import Log, open_log
+from midonet.events.moments import END, Moment, parse
 from midonet.events.tags import Tag, is_name
 
 if TYPE_CHECKING:
     from midonet.cli.past import Source
     from midonet.events.command import Op
+    from midonet.events.log.http_client import ApiClient
     from midonet.events.log.snapshots import Snapshot, Snapshots
     from midonet.events.log.store import Store
     from midonet.events.notes import Note
     from midonet.events.topology import Topology
     from midonet.projections.history.past import Past
 
-__all__ = ["Session", "handle", "ordered"]
+__all__ = ["Session", "handle"]
 
 T = TypeVar("T")
 
@@ -62,6 +63,23 @@ class Session:
         return str(self.settings.get("server"))
 
     @cached_property
+    def cluster(self) -> "ApiClient | None":
+        """The cluster's API that is asked; None if the log itself is there to be read."""
+        if not self.url.startswith(("http://", "https://")):
+            return None
+        from midonet.events.log.http_client import ApiClient
+
+        client = ApiClient(self.url)
+        self._stack.callback(client.close)
+        return client
+
+    @property
+    def cluster_url(self) -> str | None:
+        """Where a midonet-cluster says how it does: `--cluster`, or the API that is asked anyway."""
+        url = self.settings.get("cluster")
+        return str(url) if url else self.url if self.cluster is not None else None
+
+    @cached_property
     def moment(self) -> Moment:
         """The moment that a read is about (`--at`)."""
         text = self.settings.get("at")
@@ -85,6 +103,10 @@ class Session:
 
     def head_at(self, moment: Moment) -> Head:
         """Return the head of the log as of a moment."""
+        if self.cluster is not None:
+            from midonet.cli.remote import head_of
+
+            return head_of(self.cluster, moment.text)
 
         def work(snapshot: "Snapshot | None") -> Head:
             head = snapshot.head if snapshot is not None else GENESIS
@@ -99,6 +121,10 @@ class Session:
 
     def tags(self, moment: Moment = END) -> Mapping[str, Tag]:
         """Return the tags by name, as of a moment."""
+        if self.cluster is not None:
+            from midonet.cli.remote import tags_of
+
+            return tags_of(self.cluster, moment.text)
         return {note.name: note for note in self.noted(moment).values() if isinstance(note, Tag)}
 
     def noted(self, moment: Moment = END) -> "Mapping[str, Note]":
@@ -140,19 +166,26 @@ class Session:
 
     def topology(self, moment: Moment | None = None) -> "Topology":
         """Return the topology as of a moment, else as of `--at`, only to be read."""
-        from midonet.events.topology import Topology
+        if self.cluster is not None:
+            from midonet.cli.remote import RemoteTopology
 
+            return RemoteTopology(self.cluster, self.settings.get("at") if moment is None else moment.text)
         until = self.moment if moment is None else moment
         if until == END and (store := self.kept()) is not None:
             return store.topology
+        return self.folded(until)
+
+    def folded(self, moment: Moment) -> "Topology":
+        """Return the topology as of a moment, folded here: the caller's to change."""
+        from midonet.events.topology import Topology
 
         def work(snapshot: "Snapshot | None") -> Topology:
             topology = snapshot.topology() if snapshot is not None else Topology()
-            records = self._since(snapshot, until)
+            records = self._since(snapshot, moment)
             shown = tracked(records, "reading the log", self.log.length(topology.head.position))
             return self.snapshots.fold(topology, shown, self.log.place)
 
-        return self._resume(until, work)
+        return self._resume(moment, work)
 
     def about(self, kind: str, ref: str) -> "Topology":
         """Return as much of the topology as of `--at` as it takes to find an object and to say what it is."""
@@ -164,7 +197,8 @@ class Session:
 
         if self.moment == END and (store := self.kept()) is not None:
             return store.topology
-        return self.ask(answer, lambda: None) or self.topology()
+        found = self.ask(answer, lambda: None) if self.cluster is None else None
+        return found or self.topology()
 
     @property
     def _cache(self) -> str:
@@ -226,7 +260,7 @@ class Session:
 
     def kept(self, *, create: bool = False) -> "Store | None":
         """Return the store that a shell keeps open, at the head of the log; None outside of one or without a log."""
-        kept = self.settings.kept
+        kept = self.settings.kept if self.cluster is None else None
         return kept.store(self.url, self.snapshots, create=create) if kept is not None else None
 
     def open(self) -> Log:
@@ -288,8 +322,3 @@ def handle(topology: "Topology", kind: str, object_id: str, name: str | None) ->
     """Return the name of an object if it alone of its kind has it, else the id: what a script may use as REF."""
     alone = name is not None and all(other.id == object_id for other in topology.named(kind, name))
     return clean(name) if name is not None and alone else object_id
-
-
-def ordered(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object with what every kind has in front."""
-    return {**{name: data[name] for name in ("id", "kind", "name", "position")}, **data}

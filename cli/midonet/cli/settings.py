@@ -113,7 +113,8 @@ SETTINGS: Mapping[str, Setting] = {
     "server": Setting(
         ("--server",),
         "URL",
-        "Log: sqlite:///FILE, postgresql+psycopg://…, kafka://HOST:PORT/TOPIC. Default: a file in your data directory.",
+        "Log: sqlite:///FILE, postgresql+psycopg://…, kafka://HOST:PORT/TOPIC; or a cluster's API, "
+        "http(s)://HOST:PORT[,…]. Default: a file in your data directory.",
         default=_default_server,
     ),
     "output": Setting(

@@ -9,7 +9,6 @@ import click
 
 from midonet.cli.command import command
 from midonet.cli.files import writing_whole
-from midonet.cli.moments import Moment, parse
 from midonet.cli.progress import progress, tracked
 from midonet.cli.session import Session
 from midonet.cli.text import closest
@@ -20,6 +19,7 @@ from midonet.events.log import Log, open_log
 from midonet.events.log.backup import Backup, write_backup
 from midonet.events.log.copying import Beginning, Source
 from midonet.events.log.copying import copy as copy_log
+from midonet.events.moments import Moment, parse
 from midonet.events.tags import is_name
 from midonet.events.topology import Topology
 

@@ -6,15 +6,12 @@ from collections.abc import Sequence
 import click
 
 from midonet.cli.command import command
-from midonet.cli.moments import Moment
 from midonet.cli.progress import progress
 from midonet.cli.session import Session
-from midonet.events.audit import audit
-from midonet.events.commit import GENESIS, Head, Record
-from midonet.events.errors import NotFound, UsageError, VerificationFailed
+from midonet.events.commit import GENESIS, Head
+from midonet.events.errors import UsageError, VerificationFailed
 from midonet.events.log import Log
-from midonet.events.tags import TAG
-from midonet.events.topology import Topology
+from midonet.events.log.verification import before, verified
 
 __all__ = ["verify"]
 
@@ -43,19 +40,19 @@ def verify(session: Session, start: str | None, anchors: Sequence[str]) -> None:
     """
     wanted = [_anchor(text) for text in anchors]
     log = session.open()
-    after = _before(session, log, session.moment_of(start)) if start is not None else GENESIS
-    topology = Topology() if after is GENESIS else None
-    count, last = 0, after
-    with progress("verifying", log.head().position - after.position) as step:
-        for record in log.read(after):
-            if topology is not None:
-                audit(topology, record)
-            _check_tags(log, record)
-            count, last = count + 1, record.head
-            step(1)
+    after = before(log, session.moment_of(start)) if start is not None else GENESIS
+    with progress("verifying", log.head().position - after.position) as advance:
+        found = verified(log, after, advance)
     for anchor in wanted:
         _check_anchor(log, anchor)
-    _report(session, count, last, log.skipped)
+    session.print(
+        found,
+        names=lambda: [str(found.position)],
+        text=lambda: (
+            f"commits verified: {found.count:,}; foreign records skipped: {found.skipped:,}; "
+            f"the log ends at position {found.position:,}, hash {found.hash}"
+        ),
+    )
 
 
 def _anchor(text: str) -> Head:
@@ -77,46 +74,3 @@ def _check_anchor(log: Log, anchor: Head) -> None:
     if found != anchor.hash:
         trouble = f"commit {anchor.position} is another one than was noted: its hash is {found}"
         raise VerificationFailed(trouble, position=anchor.position, expected=anchor.hash)
-
-
-def _check_tags(log: Log, record: Record) -> None:
-    """Check that tags hold the hashes of the commits that they name."""
-    for event in record.commit.events:
-        if event.key.startswith(f"{TAG}/") and not event.type.endswith(".deleted"):
-            now = {field: pair[1] for field, pair in event.data.get("changed", {}).items()} or event.data
-            position = now["position"]
-            if position >= record.commit.position or log.head_at(position).hash != now.get("hash"):
-                raise VerificationFailed(
-                    f"commit {record.commit.position}: {event.key} holds another hash than that of commit {position}",
-                    position=record.commit.position,
-                )
-
-
-def _before(session: Session, log: Log, moment: Moment) -> Head:
-    """Return the head before the first commit since a moment."""
-    if moment.position is not None:
-        return log.head_at(log.head_at(max(moment.position, 1)).position - 1)
-    end = GENESIS
-    for record in session.records():
-        if moment.starts(record.commit):
-            return end
-        end = record.head
-    raise NotFound(f"there is nothing since {moment.time}: the log ends at {end.position}")
-
-
-def _report(session: Session, count: int, last: Head, skipped: int) -> None:
-    value = {
-        "count": count,
-        "position": last.position,
-        "hash": last.hash,
-        "time": last.time or None,
-        "skipped": skipped,
-    }
-    session.print(
-        value,
-        names=lambda: [str(last.position)],
-        text=lambda: (
-            f"commits verified: {count:,}; foreign records skipped: {skipped:,}; "
-            f"the log ends at position {last.position:,}, hash {last.hash}"
-        ),
-    )

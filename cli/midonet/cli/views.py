@@ -45,7 +45,7 @@ def wait(session: Session, names: Sequence[str], position: int | None, timeout: 
     """Wait until views show a position of the log; exit 6 if they do not in time."""
     topology = session.topology()
     wanted = topology.head.position if position is None else position
-    reached = await_views(session.settings, topology, wanted, dict.fromkeys(names, seconds(timeout)))
+    reached = await_views(session, topology, wanted, dict.fromkeys(names, seconds(timeout)))
     session.print(
         {"position": wanted, "views": reached},
         names=lambda: reached,
@@ -75,7 +75,7 @@ def _status(session: Session, name: str | None) -> None:
 
     With --cluster also what a running midonet-cluster says: its state, lag in seconds and last error.
     """
-    url = session.settings.get("cluster")
+    url = session.cluster_url
     rows = _told_of(url, "projections") if url else _seen(session, name)
     rows = [row for row in rows if name in (None, row["name"])]
     columns = [column for column in _COLUMNS if any(column in row for row in rows)]
@@ -138,7 +138,7 @@ def _drift(session: Session, name: str | None, limit: int | None) -> None:
     it outlives every daemon; with --cluster what that daemon put right lately.
     """
     wanted = [name] if name is not None else [view for view in VIEWS if view != "agents"]
-    url = session.settings.get("cluster")
+    url = session.cluster_url
     found = [
         each for each in (_told_of(url, "drift") if url else _recorded(session, wanted)) if each["projection"] in wanted
     ]

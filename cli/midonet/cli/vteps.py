@@ -60,7 +60,7 @@ def _without_id(state: State) -> State:
 
 def _states(session: Session) -> Mapping[str, State]:
     """Return what is known of every switch by the id of its VTEP."""
-    if url := session.settings.get("cluster"):
+    if url := session.cluster_url:
         return {state["id"]: state for state in _told(url)}
     if session.settings.get("zookeeper"):
         return _published(session)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from midonet.cli.session import Session
 from midonet.cli.settings import Settings
 from midonet.cli.text import closest, hide_secrets
 from midonet.events.errors import Misconfigured, TimedOut, Unavailable, UsageError
@@ -162,19 +163,19 @@ def seconds(text: str) -> float:
     return value
 
 
-def waiter(settings: Settings) -> Callable[[int, Topology], None]:
+def waiter(session: Session) -> Callable[[int, Topology], None]:
     """Return a function that waits as `--wait` says; `UsageError` now, before anything is done, if it says nonsense."""
     wanted = {}
-    for word in settings.get("wait"):
+    for word in session.settings.get("wait"):
         name, equals, text = word.partition("=")
         view(name)
         wanted[name] = seconds(text) if equals else _SECONDS
-    if set(wanted) - {"vtep", "history"}:
-        servers(settings)
+    if set(wanted) - _told_by(session) - {"vtep", "history"}:
+        servers(session.settings)
 
     def wait(position: int, topology: Topology) -> None:
         try:
-            await_views(settings, topology, position, wanted)
+            await_views(session, topology, position, wanted)
         except TimedOut as error:
             message = f"{error.message}; the command itself is done, at position {position}"
             raise TimedOut(message, **error.details) from None
@@ -182,15 +183,29 @@ def waiter(settings: Settings) -> Callable[[int, Topology], None]:
     return wait
 
 
-def await_views(settings: Settings, topology: Topology, position: int, wanted: Mapping[str, float]) -> dict[str, int]:
+def _told_by(session: Session) -> set[str]:
+    """Return the views of which a cluster's API tells how far they are; what agents hold is only theirs to say."""
+    return set(VIEWS) - {"agents"} if session.cluster is not None else set()
+
+
+def await_views(session: Session, topology: Topology, position: int, wanted: Mapping[str, float]) -> dict[str, int]:
     """Wait until each view shows a position; return where they are. `TimedOut` names what is behind.
 
     `wanted` says for how many seconds from now on to wait for each.
     """
-    begun = time.monotonic()
+    begun, told = time.monotonic(), _told_by(session)
     with ExitStack() as stack:
-        looks = {name: stack.enter_context(view(name).looking(settings, topology)) for name in wanted}
-        return {name: _await(name, look, position, begun + wanted[name]) for name, look in looks.items()}
+        looks = {
+            name: stack.enter_context(view(name).looking(session.settings, topology))
+            for name in wanted
+            if name not in told
+        }
+        reached = {name: _await(name, look, position, begun + wanted[name]) for name, look in looks.items()}
+    if session.cluster is not None:
+        from midonet.cli.remote import wait_for
+
+        reached |= wait_for(session.cluster, position, {name: wanted[name] for name in wanted if name in told})
+    return reached
 
 
 def _await(name: str, look: Look, position: int, deadline: float) -> int:

@@ -3,21 +3,25 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from midonet.cli import output, quick
 from midonet.cli.progress import progress
-from midonet.cli.session import Session, handle, ordered
+from midonet.cli.session import Session, handle
 from midonet.cli.settings import Settings
 from midonet.cli.text import clean
 from midonet.events.command import Command, Op
 from midonet.events.history import Names, describe
 from midonet.events.log import Log, open_log
+from midonet.events.log.results import value_of
 from midonet.events.log.store import Context, Result, Store
 from midonet.events.notes import is_note
 from midonet.events.topology import Topology
 
-__all__ = ["LISTED", "attempt", "told", "value_of", "write"]
+if TYPE_CHECKING:
+    from midonet.cli.remote import RemoteStore
+
+__all__ = ["LISTED", "attempt", "told", "write"]
 
 LISTED = 40
 """Changes that a write lists in words before it only counts them."""
@@ -29,14 +33,14 @@ def write(
     ops: Sequence[Op],
     *,
     listed: int | None = LISTED,
-    before: Callable[[Store], None] = lambda _: None,
+    before: Callable[[Any], None] = lambda _: None,
     **defaults: str | None,
 ) -> None:
     """Run a command made of `ops`; the options say who, why, on which head, and whether only to try it out.
 
     `before` may look at the store and object; `defaults` are fields of `Context` where the options say nothing.
     """
-    wait = _waiter(session.settings)
+    wait = _waiter(session)
     dry_run: bool = session.settings.get("dry_run")
     result, topology = attempt(session, Command(name, list(ops)), before, dry_run=dry_run, **defaults)
     session.print(
@@ -54,7 +58,7 @@ def write(
 def attempt(
     session: Session,
     command: Command,
-    before: Callable[[Store], None] = lambda _: None,
+    before: Callable[[Any], None] = lambda _: None,
     *,
     dry_run: bool,
     **defaults: str | None,
@@ -67,7 +71,7 @@ def attempt(
         return store.execute(command, _context(session.settings, defaults), dry_run=dry_run), store.topology
 
 
-def _take_precautions(session: Session, command: Command, store: Store) -> None:
+def _take_precautions(session: Session, command: Command, store: "Store | RemoteStore") -> None:
     if session.settings.get("zookeeper"):
         from midonet.cli.precautions import take
 
@@ -75,7 +79,11 @@ def _take_precautions(session: Session, command: Command, store: Store) -> None:
         take(session, command, store.topology)
 
 
-def _store(session: Session, stack: ExitStack, *, dry_run: bool) -> Store:
+def _store(session: Session, stack: ExitStack, *, dry_run: bool) -> "Store | RemoteStore":
+    if session.cluster is not None:
+        from midonet.cli.remote import RemoteStore
+
+        return RemoteStore(session.url, session.cluster)
     kept = session.kept(create=not dry_run)
     if kept is not None:
         return kept
@@ -98,22 +106,12 @@ def _context(settings: Settings, defaults: Mapping[str, str | None]) -> Context:
     return Context(channel="cli", **{**defaults, **chosen})
 
 
-def _waiter(settings: Settings) -> Callable[[int, Topology], None] | None:
-    if not settings.get("wait"):
+def _waiter(session: Session) -> Callable[[int, Topology], None] | None:
+    if not session.settings.get("wait"):
         return None
     from midonet.cli.waiting import waiter
 
-    return waiter(settings)
-
-
-def value_of(result: Result) -> dict[str, Any]:
-    """Return what a write prints as JSON (contract §2)."""
-    return {
-        "position": result.position,
-        "id": result.id,
-        "events": result.events,
-        "object": ordered(result.object) if result.object is not None else None,
-    }
+    return waiter(session)
 
 
 def _affected(result: Result, topology: Topology) -> Iterator[str]:

@@ -17,6 +17,7 @@ __all__ = [
     "Delete",
     "DropTag",
     "Enable",
+    "Expect",
     "Op",
     "Pause",
     "Put",
@@ -106,6 +107,14 @@ class DropTag(Struct, frozen=True, tag="drop-tag", tag_field="op"):
     name: str
 
 
+class Expect(Struct, frozen=True, tag="expect", tag_field="op"):
+    """Refuse the whole command unless that position was the last one to change the object."""
+
+    kind: str
+    ref: str
+    position: int
+
+
 class Pause(Struct, frozen=True, tag="pause", tag_field="op"):
     """Let a projection write nothing to its targets, or (`paused` false) go on."""
 
@@ -135,7 +144,22 @@ class Enable(Struct, frozen=True, tag="enable", tag_field="op"):
     enabled: bool = True
 
 
-Op = Create | Update | Delete | AddItem | RemoveItem | Put | Revert | SetTag | DropTag | Pause | Skip | Retry | Enable
+Op = (
+    Create
+    | Update
+    | Delete
+    | AddItem
+    | RemoveItem
+    | Put
+    | Revert
+    | SetTag
+    | DropTag
+    | Pause
+    | Skip
+    | Retry
+    | Enable
+    | Expect
+)
 
 
 class Command(Struct, frozen=True):

@@ -18,6 +18,7 @@ from midonet.events.command import (
     Delete,
     DropTag,
     Enable,
+    Expect,
     Op,
     Pause,
     Put,
@@ -31,7 +32,7 @@ from midonet.events.command import (
 from midonet.events.commit import Event
 from midonet.events.controls import ProjectionControl, ServiceControl, check_key, check_word
 from midonet.events.draft import Draft, drafting, label
-from midonet.events.errors import Conflict, InvalidValue, NotFound
+from midonet.events.errors import Conflict, InvalidValue, NotFound, ObjectChanged
 from midonet.events.model import Entity, FieldSpec, Kind, kind_of
 from midonet.events.model.fields import canonical_id
 from midonet.events.notes import Note, control_of, runs
@@ -174,6 +175,18 @@ def _drop_tag(draft: Draft, op: DropTag) -> None:
         raise NotFound(f"there is no tag {op.name!r}", tag=op.name)
 
 
+def _expect(draft: Draft, op: Expect) -> Entity:
+    found: Entity = resolve.find(draft.topology, op.kind, op.ref)
+    if found.position != op.position:
+        raise ObjectChanged(
+            f"{label(found)} was last changed by position {found.position}, not by {op.position} as demanded",
+            id=found.id,
+            expected=op.position,
+            actual=found.position,
+        )
+    return found
+
+
 def _pause(draft: Draft, op: Pause) -> None:
     _control(draft, msgspec.structs.replace(_controlled(draft, op.projection), paused=op.paused))
 
@@ -221,6 +234,7 @@ _OPS: Mapping[type[Op], Callable[[Draft, Any], Entity | None]] = {
     Revert: revert.revert,
     SetTag: _set_tag,
     DropTag: _drop_tag,
+    Expect: _expect,
     Pause: _pause,
     Skip: _skip,
     Retry: _retry,

@@ -9,6 +9,7 @@ ends with them. Nothing here formats for a screen.
     │   ├── InvalidValue           a value is outside its type, range or format
     │   ├── Conflict               it collides with something that exists
     │   │   ├── HeadMoved          the log moved away from the head that the caller demanded
+    │   │   ├── ObjectChanged      somebody changed the object since the caller looked at it
     │   │   └── CommandIdReused    the command id belongs to another command
     │   ├── InUse                  others refer to what would be deleted
     │   ├── AmbiguousRef           a name or prefix fits several objects
@@ -38,6 +39,7 @@ __all__ = [
     "MidonetError",
     "Misconfigured",
     "NotFound",
+    "ObjectChanged",
     "OutcomeUnknown",
     "Rejected",
     "Tampered",
@@ -92,6 +94,12 @@ class HeadMoved(Conflict):
     """The log is not at the head that the caller demanded; `details` has both positions and the commits between."""
 
     code = "head-moved"
+
+
+class ObjectChanged(Conflict):
+    """The object is not as the caller saw it; `details` has both positions."""
+
+    code = "object-changed"
 
 
 class CommandIdReused(Conflict):

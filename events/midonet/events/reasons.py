@@ -17,6 +17,7 @@ _WORDS: Mapping[str, str] = {
     "bad-reference": "A reference is no text.",
     "bad-value": "A value is outside its type, its range or its choices.",
     "bad-tag-name": "A tag cannot be called so.",
+    "bad-yaml": "A file is no YAML, or of a form that could mean something else than it seems to.",
     "bound-and-linked": "A port cannot be bound to a host and linked to a peer.",
     "cannot-revert": "Something stands against taking the commit back; `conflicts` lists it.",
     "cannot-move": "An object cannot change its parent.",

@@ -20,7 +20,7 @@ from midonet.events.notes import Note, control_of
 from midonet.events.topology import Topology
 from midonet.projections.backoff import Backoff
 
-__all__ = ["Feed", "Follower"]
+__all__ = ["Feed", "Follower", "Listener"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,10 @@ class Follower(Protocol):
         """Go and look; called after every commit, without the lock."""
 
 
+Listener = Callable[[Record, Sequence[Change], Topology], None]
+"""Takes note of a commit itself, with what it changed and the topology after it; called as `Follower.apply` is."""
+
+
 class Feed:
     """Follows the log that `open_log` opens, on a thread of its own, for ever.
 
@@ -59,6 +63,7 @@ class Feed:
         self._idle = idle
         self._topology = Topology()
         self._followers: list[Follower] = []
+        self._listeners: list[Listener] = []
         self._recent: deque[Head] = deque([GENESIS], maxlen=_REMEMBERED)
         self._progress = 0
         self._moved = threading.Condition()
@@ -105,6 +110,17 @@ class Feed:
         """Forget a follower."""
         with self._moved:
             self._followers = [other for other in self._followers if other is not follower]
+
+    def listen(self, listener: Listener) -> Head:
+        """Tell a listener of every commit from now on; return the head before the first of them."""
+        with self.reading():
+            self._listeners = [*self._listeners, listener]
+            return self.head
+
+    def unlisten(self, listener: Listener) -> None:
+        """Forget a listener."""
+        with self._moved:
+            self._listeners = [other for other in self._listeners if other != listener]
 
     def reach(self, position: int, stopped: Callable[[], bool]) -> bool:
         """Wait until the topology is at `position`, or `stopped`; return False if the log ends before it.
@@ -207,6 +223,8 @@ class Feed:
             changes = fold(self._topology, record)
             for follower in self._followers:
                 follower.apply(changes)
+            for listener in self._listeners:
+                listener(record, changes, self._topology)
         except Exception as error:  # half a commit is in the topology now: nobody may look at it any more
             self._broken = (
                 error if isinstance(error, VerificationFailed) else VerificationFailed(f"unexpected: {error!r}")

@@ -20,7 +20,7 @@ from midonet.projections.nsdb.needs import agent, leads, pack
 from midonet.projections.vtep.desired import VtepProjection
 from midonet.projections.vtep.names import Key, Value
 
-__all__ = ["Impact", "impact"]
+__all__ = ["Impact", "impact", "named"]
 
 
 class Impact(Struct, frozen=True):
@@ -44,6 +44,13 @@ def impact(topology: Topology, events: Sequence[Event]) -> Impact:
     managed = {c.id for c in changes if c.kind == "vtep" and _address(c.old) != _address(c.new)}
     vteps = {vtep for vtep, switch in switches.items() if _values(switch, touched[vtep]) != after[vtep]}
     return Impact(sorted(hosts), sorted(vteps | managed))
+
+
+def named(kind: str, ids: Iterable[str], topology: Topology, events: Iterable[Event]) -> list[dict[str, str | None]]:
+    """Return ids with names, also of what the events would create."""
+    new = {event.key: event.data.get("name") for event in events if event.type == f"{kind}.created"}
+    present = {object_id: topology.get(kind, object_id) for object_id in ids}
+    return [{"id": i, "name": one.name if one is not None else new.get(f"{kind}/{i}")} for i, one in present.items()]
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What the daemon hands to every service: the log's topology, its settings, and all that lets nodes work together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -12,15 +12,25 @@ from midonet.events.settings import typed
 from midonet.projections.feed import Feed
 from midonet.projections.zookeeper import Client
 from midonet.services.coordination import Coordination, Lease
+from midonet.services.http import HttpServer
 from midonet.services.journal import note
 from midonet.services.meters import Meters
 from midonet.services.ownership import Leadership, Ownership
 from midonet.services.settings import Settings
 from midonet.services.writer import Writer, actor
 
-__all__ = ["Context"]
+__all__ = ["Context", "Front"]
 
 S = TypeVar("S", bound=Struct)
+
+
+class Front(NamedTuple):
+    """Where clients ask the daemon."""
+
+    http: HttpServer
+    """Its port; a service that serves more than the daemon's own pages borrows it."""
+    status: Callable[[], Mapping[str, Any]]
+    """What `/status` says."""
 
 
 class Context(NamedTuple):
@@ -31,6 +41,8 @@ class Context(NamedTuple):
     """Follows the log; holds the current topology, and tells what changes."""
     crashed: Callable[[BaseException], None]
     """To be called by a thread of the service that cannot go on: the service is stopped and made anew."""
+    front: Front
+    """The daemon's side that faces clients."""
     name: str
     """The service's own name."""
     node: str

@@ -17,9 +17,10 @@ from midonet.events.settings import hidden
 from midonet.projections.feed import Feed
 from midonet.projections.zookeeper.ledger import Ledger
 from midonet.services.card import card
+from midonet.services.context import Front
 from midonet.services.coordination import Coordination
 from midonet.services.hosting import Hosted
-from midonet.services.http import Page, Routes, json_page, problem
+from midonet.services.http import HttpServer, Page, Routes, Tls, json_page, problem
 from midonet.services.journal import SILENCE, dead_threads, note
 from midonet.services.metrics import CONTENT_TYPE, Metrics
 from midonet.services.overview import Overview, lines, page, reasons
@@ -40,6 +41,17 @@ _STOP_SECONDS = 7.5
 _ASK_SECONDS = 2.0
 
 
+_AWAY = {
+    "code": "unavailable",
+    "detail": "the API is not served at the moment; /readyz says why",
+    "details": {},
+    "status": HTTPStatus.SERVICE_UNAVAILABLE,
+    "title": HTTPStatus.SERVICE_UNAVAILABLE.phrase,
+    "type": "urn:midonet:error:unavailable",
+}
+"""What is answered in the API's place until it has borrowed the port."""
+
+
 class Daemon:
     """Runs from `start` to `stop`; `overview` may be asked by any thread."""
 
@@ -52,11 +64,16 @@ class Daemon:
         self._stopping = Event()
         self._coordination = Coordination(settings.zookeeper, settings.root, node_name(settings))
         self._presence = Presence(self._coordination, self._card)
-        self._roster = Roster(settings, self._feed, self._writer, self._coordination, self._caught_up)
+        self._roster = Roster(settings, self._feed, self._writer, self._coordination, self._caught_up, self._front)
         self._metrics = Metrics(self.overview, self._roster.meters)
         self._repairs = RepairsKeeper(self._hosted, lambda: Ledger(settings.zookeeper, settings.root))
         self._seen = self.overview()
         self._told = monotonic()
+        tls = Tls(settings.http_cert, settings.http_key) if settings.http_cert is not None else None
+        self.http = HttpServer(settings.http, self.routes(), tls)
+
+    def _front(self) -> Front:
+        return Front(self.http, lambda: page(self.overview()))
 
     def start(self, url: str) -> None:
         """Follow the log and start the services; returns at once. `url` is where the pages are."""
@@ -139,6 +156,7 @@ class Daemon:
             "/metrics": lambda: Page(self._metrics.render(), CONTENT_TYPE),
             "/status": lambda: json_page(page(self.overview())),
             "/cluster": self._cluster,
+            "/v1/": lambda: json_page(_AWAY, HTTPStatus.SERVICE_UNAVAILABLE),
         }
 
     def _cluster(self) -> Page:

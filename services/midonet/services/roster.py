@@ -19,7 +19,7 @@ from midonet.events.errors import UsageError
 from midonet.events.notes import runs
 from midonet.events.settings import typed
 from midonet.projections.feed import Feed
-from midonet.services.context import Context
+from midonet.services.context import Context, Front
 from midonet.services.coordination import Coordination
 from midonet.services.journal import note
 from midonet.services.keeper import Hold, Keeper
@@ -41,8 +41,14 @@ class _Nothing(Struct):
 class Roster:
     """All services and their keepers; `caught_up` tells that the log has been read once."""
 
-    def __init__(
-        self, settings: Settings, feed: Feed, writer: Writer, coordination: Coordination, caught_up: Event
+    def __init__(  # noqa: PLR0913, PLR0917 - all that it hands to services
+        self,
+        settings: Settings,
+        feed: Feed,
+        writer: Writer,
+        coordination: Coordination,
+        caught_up: Event,
+        front: Callable[[], Front],
     ) -> None:
         self.keepers: dict[str, Keeper] = {}
         self.meters: dict[str, Meters] = {}
@@ -51,6 +57,7 @@ class Roster:
         self._writer = writer
         self._coordination = coordination
         self._caught_up = caught_up
+        self._front = front
         self._looked = monotonic()
         found = {entry.name: entry for entry in entry_points(group=GROUP)}
         _check(settings, found)
@@ -83,6 +90,7 @@ class Roster:
             settings=self._settings,
             feed=self._feed,
             crashed=crashed,
+            front=self._front(),
             name=name,
             node=self._coordination.node,
             writer=self._writer,

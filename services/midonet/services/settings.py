@@ -48,9 +48,15 @@ class Settings(Struct, frozen=True, kw_only=True):
         ZooKeeperServers, Meta(description="ZooKeeper servers, HOST:PORT[,HOST:PORT…], or `embedded`: run here.")
     ]
     root: Annotated[Node, Meta(description="ZooKeeper path of the views.")] = "/midonet"
-    http: Annotated[HostPort, Meta(description="Where health and metrics are served; port 0 is any free one.")] = (
-        f"127.0.0.1:{_PORT}"
-    )
+    http: Annotated[
+        HostPort, Meta(description="Where the API, health and metrics are served; port 0 is any free one.")
+    ] = f"127.0.0.1:{_PORT}"
+    http_cert: Annotated[
+        str | None, Meta(description="PEM file with the certificate (chain): with it, the port speaks https only.")
+    ] = None
+    http_key: Annotated[
+        str | None, Meta(description="PEM file with the certificate's private key, if it is in another file.")
+    ] = None
     history: Annotated[
         HistoryIndex | None,
         Meta(description="Index for questions about the past, sqlite:///FILE or postgresql+psycopg://…; off if unset."),

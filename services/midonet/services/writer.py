@@ -1,15 +1,17 @@
-"""How services write: one store for the whole daemon, opened when it is first needed, and anew when it broke.
+"""How services write: one writer for the whole daemon, opened when it is first needed, and anew when it broke.
 
-A service owns no truth. What it decides becomes a command on the log like anybody's, with the service's name as its
+Commands of all services and of the API's clients wait in one queue, and what waits together is written together. A
+service owns no truth. What it decides becomes a command on the log like anybody's, with the service's name as its
 channel, or it does not happen.
 """
 
 import socket
 from collections.abc import Callable
+from concurrent.futures import Future
 from threading import Lock, Thread
 
 from midonet.events.command import Command
-from midonet.events.errors import NotFound, Rejected
+from midonet.events.errors import NotFound, Rejected, Unavailable
 from midonet.events.log import Log
 from midonet.events.log.combining import CombiningWriter
 from midonet.events.log.store import Context, Result, Store
@@ -32,24 +34,55 @@ class Writer:
         self._open_log = open_log
         self._lock = Lock()
         self._writer: CombiningWriter | None = None
+        self._closed = False
 
     def execute(self, command: Command, context: Context) -> Result:
         """Run a command and wait until it is durable; raises as `Store.execute`, and `Unavailable` without a log."""
-        writer = self._opened()
+        return self.submit(command, context).result()
+
+    def submit(self, command: Command, context: Context, *, dry_run: bool = False) -> Future[Result]:
+        """Return the promise of what becomes of a command; raises as `CombiningWriter.submit`.
+
+        The first one waits until the log is open.
+        """
+        return self._submit(self._opened(), command, context, dry_run=dry_run)
+
+    def submit_now(self, command: Command, context: Context, *, dry_run: bool = False) -> Future[Result] | None:
+        """As `submit`, but never wait: None where the log has to be opened first."""
+        if not self._lock.acquire(blocking=False):
+            return None
         try:
-            return writer.execute(command, context)
-        except (Rejected, NotFound):
-            raise
-        except BaseException:
-            self._forget(writer)  # the next command begins with a fresh connection
-            raise
+            writer = self._writer
+        finally:
+            self._lock.release()
+        return self._submit(writer, command, context, dry_run=dry_run) if writer is not None else None
 
     def close(self) -> None:
         """Close the log as soon as no command is under way; returns at once."""
+        with self._lock:
+            self._closed = True
         self._forget(self._writer)
+
+    def _submit(self, writer: CombiningWriter, command: Command, context: Context, *, dry_run: bool) -> Future[Result]:
+        try:
+            promise = writer.submit(command, context, dry_run=dry_run)
+        except Unavailable:
+            if not writer.alive:
+                self._forget(writer)
+            raise
+        promise.add_done_callback(lambda done: self._look(writer, done))
+        return promise
+
+    def _look(self, writer: CombiningWriter, done: Future[Result]) -> None:
+        """Begin with a fresh connection at the next command if this one failed for another reason than its own."""
+        error = done.exception() if not done.cancelled() else None
+        if error is not None and not isinstance(error, (Rejected, NotFound)):
+            self._forget(writer)
 
     def _opened(self) -> CombiningWriter:
         with self._lock:
+            if self._closed:
+                raise Unavailable("this node is being stopped; nothing was done")
             if self._writer is None:
                 writer = CombiningWriter(self._open)
                 writer.start()

@@ -4,11 +4,12 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from api_node import ApiNode
 
 from midonet.cli.main import main
 
@@ -87,10 +88,28 @@ def environ(tmp_path: Path) -> dict[str, str]:
     }
 
 
+_EVERYWHERE = ("test_commands", "test_history_tools", "test_plans", "test_kinds")
+"""Modules whose tests hold on a log and through a cluster's API alike."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what holds everywhere everywhere, but for what is marked as being about logs."""
+    everywhere = metafunc.module.__name__.rpartition(".")[2] in _EVERYWHERE
+    if everywhere and "midoctl" in metafunc.fixturenames and not list(metafunc.definition.iter_markers("log_only")):
+        metafunc.parametrize("midoctl", ["log", "api"], indirect=True)
+
+
 @pytest.fixture
-def midoctl(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Midoctl:
-    """Midoctl on a log that does not exist yet."""
-    return Midoctl(environ, monkeypatch)
+def midoctl(
+    request: pytest.FixtureRequest, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Midoctl]:
+    """Midoctl on a log that does not exist yet, or on a cluster's API."""
+    if getattr(request, "param", "log") == "log":
+        yield Midoctl(environ, monkeypatch)
+        return
+    with ApiNode(f"sqlite:///{environ['HOME']}/cluster.db") as node:
+        environ["MIDOCTL_SERVER"] = node.url
+        yield Midoctl(environ, monkeypatch)
 
 
 @pytest.fixture

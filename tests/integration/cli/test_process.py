@@ -161,7 +161,8 @@ def test_tables_fit_the_terminal_and_are_coloured_only_there(network: Midoctl, c
     [
         ("sqlite:///", 2),
         ("mysql://root:secret@db/x", 2),
-        ("http://127.0.0.1:1/", 2),
+        ("http://127.0.0.1:1/", 5),
+        ("http://user:secret@127.0.0.1:1", 5),
         ("nonsense", 2),
         ("postgresql+psycopg://u:secret@127.0.0.1:1/x", 5),
         ("kafka://user:secret@/t", 2),

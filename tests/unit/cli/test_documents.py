@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midonet.cli.documents import MAX_DEPTH, Located, load, parse
+from midonet.cli.documents import load
 from midonet.cli.output import yaml_text
+from midonet.events.documents import MAX_DEPTH, Located, parse
 from midonet.events.errors import InvalidValue, UsageError
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(

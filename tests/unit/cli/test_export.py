@@ -6,10 +6,10 @@ import pytest
 from random_commands import random_command
 from world import World
 
-from midonet.cli.documents import parse
-from midonet.cli.export import documents
 from midonet.cli.output import yaml_text
+from midonet.events.documents import parse
 from midonet.events.errors import MidonetError
+from midonet.events.export import documents
 
 
 def random_world(seed: int) -> World:

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from midonet.cli.words import placeholder, value
+from midonet.cli.words import placeholder
 from midonet.events.errors import InvalidValue
 from midonet.events.model import KINDS, FieldSpec
+from midonet.events.words import value
 
 
 def spec(path: str) -> FieldSpec:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from world import World
 
-from midonet.events.command import AddItem, Create, Delete, RemoveItem, Update
+from midonet.events.command import AddItem, Create, Delete, Expect, RemoveItem, Update
 from midonet.events.decide import decide
-from midonet.events.errors import AmbiguousRef, Conflict, InUse, InvalidValue, MidonetError, NotFound
+from midonet.events.errors import AmbiguousRef, Conflict, InUse, InvalidValue, MidonetError, NotFound, ObjectChanged
 
 
 @pytest.fixture
@@ -232,3 +232,14 @@ def test_nonsense_is_refused_with_words_and_changes_nothing(
     with pytest.raises(error, match=words):
         world.run(op)
     assert {entity.id: entity for entity in world.topology} == before
+
+
+def test_a_command_may_expect_an_object_as_it_was_seen(world: World) -> None:
+    seen = world.get("bridge", "web").position
+    assert types(world.run(Expect("bridge", "web", seen), Update("bridge", "web", {"tenant": "a"}))) == [
+        "bridge.updated"
+    ]
+    with pytest.raises(ObjectChanged, match="was last changed by position") as caught:
+        world.run(Expect("bridge", "web", seen), Delete("bridge", "web", cascade=True))
+    assert caught.value.details["expected"] == seen
+    assert world.get("bridge", "web").tenant == "a"

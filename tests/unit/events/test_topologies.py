@@ -7,7 +7,7 @@ import pytest
 import yaml
 from world import World
 
-from midonet.cli.export import documents
+from midonet.events.export import documents
 from midonet.events.model import KINDS
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "topologies"

@@ -55,7 +55,7 @@ def test_what_is_not_there_is_named_with_what_is(server: HttpServer) -> None:
 
 
 def test_other_methods_are_refused(server: HttpServer) -> None:
-    assert ask(server, "/text", "POST")[0].status == 501
+    assert ask(server, "/text", "POST")[0].status == 405
 
 
 def test_a_page_that_fails_is_an_answer(server: HttpServer) -> None:

@@ -9,6 +9,7 @@ _FORMS = (
     "sqlite:///FILE",
     "postgresql+psycopg://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE",
     "kafka://HOST:PORT[,HOST:PORT…][/TOPIC]",
+    "http(s)://HOST:PORT[,HOST:PORT…] (a cluster's API)",
 )
 
 
@@ -38,5 +39,9 @@ def open_log(url: str, *, create: bool = True) -> Log:
             from midonet.events.log.kafka import open_kafka
 
             return open_kafka(url, create=create)
+        case "http" | "https":
+            from midonet.events.log.http import HttpLog
+
+            return HttpLog(url)
         case _:
             raise UsageError(f"not the address of a log; allowed are {', '.join(_FORMS)}", allowed=_FORMS)

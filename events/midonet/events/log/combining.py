@@ -90,6 +90,11 @@ class CombiningWriter:
         self._ended: str | None = "has not been started"
         self._thread = Thread(target=self._live, name="combining-writer", daemon=True)
 
+    @property
+    def alive(self) -> bool:
+        """Whether commands are taken."""
+        return self._ended is None
+
     def start(self) -> None:
         """Start, and return when the store is open; raises what opening it raises."""
         self._thread.start()

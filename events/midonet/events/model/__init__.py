@@ -2,6 +2,6 @@
 
 from midonet.events.model.base import Entity, View
 from midonet.events.model.fields import OnDelete, Ref
-from midonet.events.model.schema import KINDS, FieldSpec, Kind, kind_of, plain
+from midonet.events.model.schema import KINDS, FieldSpec, Kind, kind_of, ordered, plain
 
-__all__ = ["KINDS", "Entity", "FieldSpec", "Kind", "OnDelete", "Ref", "View", "kind_of", "plain"]
+__all__ = ["KINDS", "Entity", "FieldSpec", "Kind", "OnDelete", "Ref", "View", "kind_of", "ordered", "plain"]

@@ -6,7 +6,7 @@ knows a kind by name. A new kind is one class in this package, named in `KINDS`.
 
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -31,7 +31,7 @@ from midonet.events.model.tenancy import Tenant
 from midonet.events.model.underlay import Host, TunnelZone, Vtep, VtepBinding
 from midonet.events.model.watching import LoggingResource, Mirror, TraceRequest
 
-__all__ = ["KINDS", "FieldSpec", "Kind", "kind_of", "plain"]
+__all__ = ["KINDS", "FieldSpec", "Kind", "kind_of", "ordered", "plain"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,11 @@ class Kind:
         """The first sentence of the declaration."""
         return (self.cls.__doc__ or "").strip().partition("\n")[0]
 
+    @property
+    def plural(self) -> str:
+        """Many of them, e.g. `port-groups`, `mac-entries`."""
+        return f"{self.name[:-1]}ies" if self.name.endswith("y") else f"{self.name}s"
+
     @cached_property
     def writable(self) -> dict[str, FieldSpec]:
         """The fields that commands may set."""
@@ -191,6 +196,11 @@ def plain(entity: Entity) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(entity)
     data["kind"] = entity.KIND
     return data
+
+
+def ordered(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object with what every kind has in front, as people read it."""
+    return {**{name: data[name] for name in ("id", "kind", "name", "position")}, **data}
 
 
 def kind_of(name: str) -> Kind:

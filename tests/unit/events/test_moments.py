@@ -2,9 +2,9 @@
 
 import pytest
 
-from midonet.cli.moments import END, Moment, parse
 from midonet.events.commit import CommandRef, Commit, Event, Record
 from midonet.events.errors import NotFound
+from midonet.events.moments import END, Moment, parse
 
 
 def record(position: int) -> Record:

@@ -6,15 +6,15 @@ from fnmatch import fnmatchcase
 from operator import ge, gt, le, lt
 from typing import Any
 
-from midonet.cli.text import closest
-from midonet.cli.words import value
 from midonet.events import resolve
 from midonet.events.errors import InvalidValue, UsageError
+from midonet.events.guess import closest
 from midonet.events.history import Names, word
 from midonet.events.model import FieldSpec, Kind, plain
 from midonet.events.topology import Topology
+from midonet.events.words import value
 
-__all__ = ["field_named", "fields_named", "select", "sort_key"]
+__all__ = ["Selection", "field_named", "fields_named", "select", "sort_key"]
 
 _CONDITION = re.compile(r"([^=!<>~]+)(!=|<=|>=|=|<|>|~)(.*)", re.DOTALL)
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
@@ -22,21 +22,37 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, "
 _Test = Callable[[Any], bool]
 
 
+class Selection:
+    """Filters and an order: of a field (`-field`: turned round), or by name. References are resolved when it is made.
+
+    Raises `UsageError` and `InvalidValue` for filters and fields that make no sense; `NotFound` and `AmbiguousRef` for
+    references.
+    """
+
+    def __init__(self, topology: Topology, kind: Kind, filters: Iterable[str], sort: str | None = None) -> None:
+        self._tests = [_test(topology, kind, text) for text in filters]
+        self.key, self.down = _order(topology, kind, sort)
+
+    def of(self, entities: Iterable[Any]) -> list[Any]:
+        """Return the objects that pass all filters, in the order."""
+        found = sorted((e for e in entities if all(test(e) for test in self._tests)), key=self.key)
+        return found[::-1] if self.down else found
+
+    def beyond(self, entities: Iterable[Any], last: Any) -> list[Any]:
+        """Return those of the objects that come after the one with the key `last`."""
+        return [one for one in entities if (self.key(one) < last if self.down else self.key(one) > last)]
+
+
 def select(
     topology: Topology, kind: Kind, filters: Iterable[str], *, sort: str | None = None, after: str | None = None
 ) -> list[Any]:
-    """Return the objects of a kind that pass all filters, in the order of a field (`-field`: turned round) or by name.
+    """Return the objects of a kind that a selection shows.
 
     `after` is a reference: only what comes later in that order.
     """
-    tests = [_test(topology, kind, text) for text in filters]
-    key, down = _order(topology, kind, sort)
-    found = sorted((e for e in topology.all(kind.name).values() if all(test(e) for test in tests)), key=key)
-    found = found[::-1] if down else found
-    if after is None:
-        return found
-    last = key(resolve.find(topology, kind.name, after))
-    return [entity for entity in found if (key(entity) < last if down else key(entity) > last)]
+    selection = Selection(topology, kind, filters, sort)
+    found = selection.of(topology.all(kind.name).values())
+    return found if after is None else selection.beyond(found, selection.key(resolve.find(topology, kind.name, after)))
 
 
 def field_named(kind: Kind, text: str) -> str:
@@ -44,7 +60,9 @@ def field_named(kind: Kind, text: str) -> str:
     field = text.removeprefix("--").replace("-", "_")
     if field not in kind.fields:
         hint = closest(field, kind.fields) or f"; it has {', '.join(kind.fields)}"
-        raise InvalidValue(f"a {kind.name} has no field {text!r}{hint}", field=text, kind=kind.name)
+        raise InvalidValue(
+            f"a {kind.name} has no field {text!r}{hint}", field=text, kind=kind.name, reason="no-such-field"
+        )
     return field
 
 
@@ -76,7 +94,7 @@ def _part_named(spec: FieldSpec, text: str) -> FieldSpec:
     name = text.replace("-", "_")
     if name not in parts:
         hint = closest(name, parts) or (f"; it has {', '.join(parts)}" if parts else "")
-        raise InvalidValue(f"{spec.name} has no part {text!r}{hint}", field=spec.name)
+        raise InvalidValue(f"{spec.name} has no part {text!r}{hint}", field=spec.name, reason="no-such-field")
     return parts[name]
 
 

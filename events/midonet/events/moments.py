@@ -7,19 +7,33 @@ A tag is a position with the hash that the commit there must have.
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from msgspec import Struct
 
 from midonet.events.commit import Commit, Head, Record
 from midonet.events.errors import NotFound, VerificationFailed
 
-if TYPE_CHECKING:
-    from midonet.projections.history.past import Past
-
-__all__ = ["END", "Moment", "parse"]
+__all__ = ["END", "Moment", "Past", "parse"]
 
 _POSITION = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+class Past(Protocol):
+    """What knows when each commit of a log was made."""
+
+    @property
+    def head(self) -> Head:
+        """The end of the log."""
+
+    def head_at(self, position: int) -> Head:
+        """Return the head as it was at a position."""
+
+    def position_at(self, time: str, *, before: bool = False) -> int:
+        """Return the position that the log had come to at a time; `before`: just before it."""
+
+    def last_until(self, time: str) -> int:
+        """Return the last position whose commit is not later than a time."""
 
 
 class Moment(Struct, frozen=True):
@@ -29,6 +43,11 @@ class Moment(Struct, frozen=True):
     time: str | None = None
     hash: str | None = None
     """Of the commit at the position, if it is known."""
+
+    @property
+    def text(self) -> str | None:
+        """The moment in writing; None for the end of the log."""
+        return self.time if self.position is None else str(self.position)
 
     def includes(self, commit: Commit) -> bool:
         """Return whether the commit belongs to the log as of this moment."""
@@ -48,7 +67,7 @@ class Moment(Struct, frozen=True):
             return self.time is None or head.time <= self.time
         return head.position < self.position or (head.position == self.position and self.hash in (None, head.hash))
 
-    def position_in(self, past: "Past") -> int:
+    def position_in(self, past: Past) -> int:
         """Return the position that the log had come to at this moment; errors as of `upto`."""
         end = past.head.position
         if self.position is None:
@@ -59,13 +78,13 @@ class Moment(Struct, frozen=True):
             raise self._other()
         return self.position
 
-    def first_in(self, past: "Past") -> int:
+    def first_in(self, past: Past) -> int:
         """Return the first position that may belong to what has happened since this moment."""
         if self.position is not None:
             return self.position
         return 1 if self.time is None else past.position_at(self.time, before=True) + 1
 
-    def last_in(self, past: "Past") -> int:
+    def last_in(self, past: Past) -> int:
         """Return the last position that may belong to the log as of this moment."""
         if self.position is not None:
             return self.position

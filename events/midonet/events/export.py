@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
-from midonet.cli.selecting import sort_key
 from midonet.events.model import KINDS, Entity, FieldSpec, Kind, plain
 from midonet.events.model.fields import canonical_id
+from midonet.events.selection import sort_key
 from midonet.events.topology import Topology
 
 __all__ = ["documents"]

@@ -1,0 +1,70 @@
+"""Verifying a log: bytes against the chain of hashes, events against what there was, tags against their hashes.
+
+It trusts nothing but what it is told to take on trust, and changes nothing.
+"""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from midonet.events.audit import audit
+from midonet.events.commit import GENESIS, Head, Record
+from midonet.events.errors import NotFound, VerificationFailed
+from midonet.events.log.port import Log
+from midonet.events.moments import Moment
+from midonet.events.tags import TAG
+from midonet.events.topology import Topology
+
+__all__ = ["Verified", "before", "verified"]
+
+
+class Verified(Struct, frozen=True):
+    """What was found to be as it must."""
+
+    count: int
+    position: int
+    hash: str
+    time: str | None
+    skipped: int
+    """Foreign records that were passed over."""
+
+
+def verified(log: Log, after: Head = GENESIS, step: Callable[[int], None] = lambda _: None) -> Verified:
+    """Return what was verified; `VerificationFailed` names the first position that cannot be trusted, and why.
+
+    Commits up to `after` are taken on trust; `step` is told again and again how many more are done.
+    """
+    topology = Topology() if after is GENESIS else None
+    count, last = 0, after
+    for record in log.read(after):
+        if topology is not None:
+            audit(topology, record)
+        _check_tags(log, record)
+        count, last = count + 1, record.head
+        step(1)
+    return Verified(count, last.position, last.hash, last.time or None, log.skipped)
+
+
+def _check_tags(log: Log, record: Record) -> None:
+    """Check that tags hold the hashes of the commits that they name."""
+    for event in record.commit.events:
+        if event.key.startswith(f"{TAG}/") and not event.type.endswith(".deleted"):
+            now = {field: pair[1] for field, pair in event.data.get("changed", {}).items()} or event.data
+            position = now["position"]
+            if position >= record.commit.position or log.head_at(position).hash != now.get("hash"):
+                raise VerificationFailed(
+                    f"commit {record.commit.position}: {event.key} holds another hash than that of commit {position}",
+                    position=record.commit.position,
+                )
+
+
+def before(log: Log, moment: Moment) -> Head:
+    """Return the head before the first commit since a moment; `NotFound` if there is none."""
+    if moment.position is not None:
+        return log.head_at(log.head_at(max(moment.position, 1)).position - 1)
+    end = GENESIS
+    for record in log.read():
+        if moment.starts(record.commit):
+            return end
+        end = record.head
+    raise NotFound(f"there is nothing since {moment.time}: the log ends at {end.position}")

@@ -1,0 +1,203 @@
+"""The ASGI application: finds the operation, has it done without ever blocking the event loop, and sends the answer.
+
+Whatever a client sends, it gets an answer that says what was wrong with it; whatever fails inside is one line in the
+journal and a 500 that says so. It serves the daemon's own pages as well, since it has the daemon's port.
+"""
+
+import asyncio
+import gzip
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from http import HTTPStatus
+from importlib.metadata import version
+from itertools import chain
+from typing import Any
+
+from msgspec.structs import replace
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from midonet.events.commit import canonical
+from midonet.events.errors import MidonetError, NotFound, Unavailable, UsageError
+from midonet.services.api import controls, documents, history, objects, pages
+from midonet.services.api.call import Call, bare_call, read_call
+from midonet.services.api.node import Node
+from midonet.services.api.openapi import document
+from midonet.services.api.operations import Answer, Operation
+from midonet.services.api.parameters import AT, STALE
+from midonet.services.api.problems import CONTENT_TYPE, encode, status_of
+from midonet.services.api.router import Router
+from midonet.services.api.watch import serve
+from midonet.services.http import Page
+from midonet.services.journal import note
+
+__all__ = ["OPERATIONS", "Application"]
+
+_FRESH_SECONDS = 10.0
+_POLICY_VIOLATION = 1008
+_WORTH_PACKING = 1_400
+"""Bytes that do not fit into one packet anyway."""
+_EFFORT = 4
+_AWAY = HTTPStatus.SERVICE_UNAVAILABLE
+
+OPERATIONS: tuple[Operation, ...] = tuple(
+    chain(
+        pages.operations(),
+        objects.operations(),
+        documents.operations(),
+        history.operations(),
+        controls.operations(),
+        serve.operations(),
+    )
+)
+
+
+class Application:
+    """Serves one node."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._router = Router(OPERATIONS)
+        described = canonical(document(OPERATIONS, version("midonet")))
+        self._pages: dict[str, Callable[[], Awaitable[Response]]]
+        self._pages = {path: partial(_from_thread, page) for path, page in node.pages.items()}
+        self._pages["/openapi.json"] = partial(_ready, described)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or one WebSocket."""
+        if scope["type"] == "http":
+            request = Request(scope, receive)
+            try:
+                response = await self._respond(request)
+            except ClientDisconnect:
+                return
+            await response(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._socket(WebSocket(scope, receive, send))
+
+    async def _respond(self, request: Request) -> Response:
+        try:
+            return await self._answer(request)
+        except MidonetError as error:
+            return _problem(error)
+        except ClientDisconnect:
+            raise
+        except Exception as error:
+            note(logging.ERROR, "request failed", method=request.method, path=request.url.path, error=repr(error))
+            logging.getLogger("midonet").debug("traceback", exc_info=error)
+            return _problem(MidonetError("internal error, please report it; the daemon's journal says more"))
+
+    async def _answer(self, request: Request) -> Response:
+        path = request.scope.get("raw_path", b"").decode("latin-1").partition("?")[0] or request.url.path
+        method = "GET" if request.method == "HEAD" else request.method
+        if path in self._pages:
+            return await self._pages[path]() if method == "GET" else _not_allowed({"GET": None}, request)
+        found = self._router.find(path)
+        if found is None:
+            raise NotFound(f"there is nothing at {path}; /v1 says what there is, /openapi.json how", path=path)
+        if method not in found.operations:
+            return _not_allowed(found.operations, request)
+        operation = found.operations[method]
+        call = await read_call(operation, request, found.values)
+        if operation.fresh and not call.get(STALE):
+            await self._await_fresh()
+        answer = await self._run(operation, call)
+        if isinstance(answer, Answer) and len(answer.body) >= _WORTH_PACKING and _takes_gzip(request):
+            answer = await self._node.in_thread(_packed, answer)
+        response = answer if isinstance(answer, Response) else _sent(answer)
+        if request.method == "HEAD" and isinstance(response, StreamingResponse):
+            return Response(headers=dict(response.headers))
+        return response
+
+    async def _await_fresh(self) -> None:
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(self._node.freshness.confirm()), _FRESH_SECONDS)
+        except TimeoutError:
+            raise Unavailable("the log does not say how far it is; `stale=true` reads what is known here") from None
+
+    async def _run(self, operation: Operation, call: Call) -> Answer | Response:
+        if inspect.iscoroutinefunction(operation.handler):
+            answer: Answer | Response = await operation.handler(self._node, call)
+            return answer
+        if operation.slow or call.get(AT) is not None:
+            return await self._node.in_thread(operation.handler, self._node, call)
+        return await asyncio.to_thread(operation.handler, self._node, call)
+
+    # WebSockets
+
+    async def _socket(self, socket: WebSocket) -> None:
+        await socket.accept()
+        both = [asyncio.ensure_future(self._send(socket)), asyncio.ensure_future(_receive_all(socket))]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in both:
+                one.cancel()
+            await asyncio.gather(*both, return_exceptions=True)  # whatever it was: the client is gone
+
+    async def _send(self, socket: WebSocket) -> None:
+        try:
+            found = self._router.find(socket.scope.get("raw_path", b"").decode("latin-1").partition("?")[0])
+            operation = found.operations.get("GET") if found is not None else None
+            if operation is None or operation.id != "watch":
+                raise UsageError("WebSockets are for /v1/watch only")
+            call = bare_call(operation, socket, {})
+            await self._await_fresh()
+            async for text in serve.socket_messages(self._node, call):
+                await socket.send_text(text)
+            await socket.close()
+        except MidonetError as error:
+            await socket.send_text((b'{"type":"error","problem":%b}' % encode(error)).decode())
+            await socket.close(_POLICY_VIOLATION)
+
+
+async def _receive_all(socket: WebSocket) -> None:
+    """Wait until the client goes away; what it says is not listened to."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def _ready(body: bytes) -> Response:
+    return Response(body, media_type="application/json")
+
+
+async def _from_thread(make: Callable[[], Page]) -> Response:
+    page = await asyncio.to_thread(make)
+    return Response(page.body, page.status, {"Cache-Control": "no-store"}, page.content_type)
+
+
+def _takes_gzip(request: Request) -> bool:
+    """Return whether the client understands gzip (RFC 9110), whatever else it would rather have."""
+    offered = (part.partition(";") for part in request.headers.get("accept-encoding", "").lower().split(","))
+    return any(name.strip() == "gzip" and weight.strip() not in ("q=0", "q=0.0") for name, _, weight in offered)
+
+
+def _packed(answer: Answer) -> Answer:
+    headers = {**answer.headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return replace(answer, body=gzip.compress(answer.body, _EFFORT), headers=headers)
+
+
+def _sent(answer: Answer) -> Response:
+    headers = {"Cache-Control": "no-cache", **answer.headers}
+    if answer.status is HTTPStatus.NOT_MODIFIED:
+        return Response(status_code=answer.status, headers=headers)
+    return Response(answer.body, answer.status, headers, answer.content_type)
+
+
+def _problem(error: MidonetError) -> Response:
+    status = status_of(error)
+    headers = {"Cache-Control": "no-store", **({"Retry-After": "1"} if status == _AWAY else {})}
+    return Response(encode(error, status), status, headers, CONTENT_TYPE)
+
+
+def _not_allowed(operations: Mapping[str, Any], request: Request) -> Response:
+    allowed = sorted({*operations, "OPTIONS", *(["HEAD"] if "GET" in operations else [])})
+    headers = {"Allow": ", ".join(allowed)}
+    if request.method == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+    error = UsageError(f"{request.method} is not offered here; there are {', '.join(allowed)}", allowed=allowed)
+    return Response(encode(error, HTTPStatus.METHOD_NOT_ALLOWED), HTTPStatus.METHOD_NOT_ALLOWED, headers, CONTENT_TYPE)

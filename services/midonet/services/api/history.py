@@ -1,0 +1,355 @@
+"""The log over HTTP: commits as they are, what became of objects, what differs, tags, reverts, and whether all is true.
+
+Commits are sent as the bytes that the chain of hashes protects, so that a client can check the chain itself.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+from starlette.responses import Response
+
+from midonet.events.command import DropTag, Revert, SetTag
+from midonet.events.commit import GENESIS, Head, Record
+from midonet.events.errors import NotFound, UsageError
+from midonet.events.evolve import invert
+from midonet.events.history import differing, names_of
+from midonet.events.log import Log
+from midonet.events.log.lookup import commit_at
+from midonet.events.log.verification import before, verified
+from midonet.events.model import ordered, plain
+from midonet.events.moments import END, Moment
+from midonet.events.queries import Filter, blame, entry
+from midonet.events.tags import check_name
+from midonet.services.api.call import Call
+from midonet.services.api.node import Node
+from midonet.services.api.objects import conditional
+from midonet.services.api.operations import JSON, Answer, Body, Operation, Reply, json_answer
+from midonet.services.api.parameters import AT, IF_NONE_MATCH, LIMIT, POSITION, READ, WRITE, Parameter, flag, path
+from midonet.services.api.schemas import array, ref
+from midonet.services.api.watch.stream import JSON_SEQ, log_stream
+from midonet.services.api.writes import DONE, REFUSALS, write
+
+__all__ = ["operations"]
+
+_READING = (400, 404, 409, 503)
+_SLOW = ("diff", "verify", "history", "blame")
+_MOMENT = {"type": "string"}
+_AFTER = Parameter(name="after", help="Only commits after this position.", schema=POSITION.schema, parse=POSITION.parse)
+_SINCE = Parameter(name="since", help="From this position, time or tag on.", schema=_MOMENT)
+_UNTIL = Parameter(name="until", help="Up to this position, time or tag.", schema=_MOMENT)
+_KIND = Parameter(name="kind", help="Only what is about this kind.", schema={"type": "string"})
+_OBJECT = Parameter(name="object", help="Only what is about this object, deleted ones included.", schema=_MOMENT)
+_ACTOR = Parameter(name="actor", help="Only what this actor did (user@host, or user).", schema={"type": "string"})
+_ID = Parameter(name="id", help="Only the commit of this command id.", schema={"type": "string"})
+_LAST = flag("last", "The last commits that fit, not the first.")
+_FOLLOW = flag("follow", 'Go on with what comes (application/json-seq only), with a mark {"head": …} now and then.')
+_FROM = Parameter(name="from", help="From this position, time or tag on.", schema=_MOMENT)
+_START = Parameter(name="from", help="A position, time or tag.", schema=_MOMENT, required=True)
+_TO = Parameter(name="to", help="A position, time or tag; the end of the log if absent.", schema=_MOMENT)
+_MOVE = flag("move", "Move a tag that names another position.")
+_PLACE = Parameter(
+    name="position",
+    place="path",
+    help="Position of the commit.",
+    schema=POSITION.schema,
+    parse=POSITION.parse,
+    required=True,
+)
+_REF = path("ref", "Id, name, KIND/…, PARENT/NAME or id prefix; of objects that are or were.")
+_NAME = path("name", "Name of the tag.")
+_ENTRIES = array({"type": "object", "properties": {"event": ref("Event"), "position": {"type": "integer"}}})
+
+
+def operations() -> Iterator[Operation]:
+    """Yield the operations on the log."""
+    yield _get("head", "/v1/head", "The end of the log: position, hash, time.", _head, _HEAD, parameters=READ)
+    yield Operation(
+        id="log",
+        tag="history",
+        method="GET",
+        path="/v1/log",
+        help="Commits, the oldest first: as a list, page by page, or (application/json-seq, RFC 7464) as a stream of "
+        "their bytes that may follow the log.",
+        handler=_log,
+        parameters=(_AFTER, _SINCE, _UNTIL, _KIND, _OBJECT, _ACTOR, _ID, _LAST, _FOLLOW, LIMIT, AT),
+        replies={
+            200: Reply("Commits.", {JSON: array(ref("Commit")), JSON_SEQ: {"type": "string"}}, ("Link",)),
+        },
+        errors=_READING,
+        fresh=True,
+    )
+    yield _get(
+        "get-commit", "/v1/log/{position}", "One commit, byte by byte.", _commit, ref("Commit"), parameters=(_PLACE,)
+    )
+    yield Operation(
+        id="revert",
+        tag="history",
+        method="POST",
+        path="/v1/log/{position}/revert",
+        help="Take back what one commit did, by a commit of its own; exactly and as a whole, or not at all.",
+        handler=_revert,
+        parameters=(_PLACE, *WRITE),
+        replies={200: DONE},
+        errors=REFUSALS,
+    )
+    yield _get("diff", "/v1/diff", "What differs between two moments.", _diff, _DIFF, parameters=(_START, _TO))
+    yield _get("verify", "/v1/verify", "Check all of the log.", _verify, ref("Verified"), parameters=(_FROM,))
+    yield from _on_objects()
+    yield from _on_tags()
+
+
+_HEAD = {
+    "type": "object",
+    "properties": {
+        "position": {"type": "integer"},
+        "hash": {"type": "string"},
+        "time": {"type": ["string", "null"]},
+    },
+    "required": ["position", "hash", "time"],
+}
+_DIFF = {
+    "type": "object",
+    "properties": {"from": {"type": "integer"}, "to": {"type": "integer"}, "events": array(ref("Event"))},
+    "required": ["from", "to", "events"],
+}
+
+
+def _on_objects() -> Iterator[Operation]:
+    one = "/v1/objects/{ref}"
+    parameters = (_REF, *READ)
+    yield _get("get-object", one, "An object of any kind.", _object, ref("Object"), parameters=parameters)
+    yield _get("history", f"{one}/history", "What became of an object.", _history, _ENTRIES, parameters=parameters)
+    written = array(ref("Written"))
+    yield _get("blame", f"{one}/blame", "Who wrote each field last.", _blame, written, parameters=parameters)
+    yield Operation(
+        id="look-up-objects",
+        tag="history",
+        method="POST",
+        path="/v1/objects",
+        help="Many objects by their ids, of whatever kinds; those that are not there are left out.",
+        handler=_look_up,
+        parameters=READ,
+        body=Body({JSON: {"type": "array", "items": {"type": "string"}, "maxItems": 100_000}}, "Ids."),
+        replies={200: Reply("The objects.", {JSON: array(ref("Object"))})},
+        errors=(400, 404, 413, 422, 503),
+        fresh=True,
+    )
+
+
+def _on_tags() -> Iterator[Operation]:
+    yield _get("list-tags", "/v1/tags", "Positions that have names.", _tags, array(ref("Tag")), parameters=READ)
+    yield Operation(
+        id="set-tag",
+        tag="history",
+        method="PUT",
+        path="/v1/tags/{name}",
+        help="Give a position (`at`; the end of the log if absent) a name.",
+        handler=_set_tag,
+        parameters=(_NAME, AT, _MOVE, *WRITE),
+        replies={200: DONE},
+        errors=REFUSALS,
+    )
+    yield Operation(
+        id="delete-tag",
+        tag="history",
+        method="DELETE",
+        path="/v1/tags/{name}",
+        help="Delete a tag; the commits stay what they are.",
+        handler=_drop_tag,
+        parameters=(_NAME, *WRITE),
+        replies={200: DONE},
+        errors=REFUSALS,
+    )
+
+
+def _get(name: str, place: str, text: str, handler: Any, schema: Any, **more: Any) -> Operation:
+    return Operation(
+        id=name,
+        tag="history",
+        method="GET",
+        path=place,
+        help=text,
+        handler=handler,
+        parameters=(*more.get("parameters", ()), IF_NONE_MATCH),
+        replies={200: Reply("Found.", {JSON: schema}, ("ETag",)), 304: Reply("Nothing changed since.", {}, ("ETag",))},
+        errors=_READING,
+        fresh=True,
+        slow=name in _SLOW,
+    )
+
+
+# Commits
+
+
+def _head(node: Node, call: Call) -> Answer:
+    moment = node.moment(call.get(AT))
+    end = node.feed.head if moment == END else _head_of(node, moment)
+    value = {"position": end.position, "hash": end.hash, "time": end.time or None}
+    return conditional(call, f'"{end.position}"', lambda: msgspec.json.encode(value))
+
+
+def _head_of(node: Node, moment: Moment) -> Head:
+    with node.logs.lend() as log:
+        if moment.position is not None:
+            return log.head_at(moment.position)
+        end = GENESIS
+        for record in moment.upto(log.read()):
+            end = record.head
+        return end
+
+
+async def _log(node: Node, call: Call) -> Answer | Response:
+    if JSON_SEQ in call.accept:
+        wanted, after = await node.in_thread(_wanted, node, call)
+        return await log_stream(node, wanted, after, follow=call.get(_FOLLOW))
+    if call.get(_FOLLOW):
+        raise UsageError(f"follow: ask for {JSON_SEQ} (the header Accept), or use /v1/watch", parameter="follow")
+    return await node.in_thread(_page, node, call)
+
+
+def _wanted(node: Node, call: Call) -> tuple[Filter, Head]:
+    """Return which commits a request asks for, and after which head they begin."""
+    position = call.get(_AFTER) or 0
+    until = node.moment(call.get(_UNTIL) or call.get(AT))
+    with node.logs.lend() as log:
+        after = log.head_at(position)
+        key = names_of(log.read()).find(call.get(_OBJECT)) if call.get(_OBJECT) is not None else None
+    since = node.moment(call.get(_SINCE))
+    return Filter(since, until, call.get(_KIND), key, call.get(_ACTOR)), after
+
+
+def _page(node: Node, call: Call) -> Answer:
+    if call.get(_ID) is not None:
+        with node.logs.lend() as log:
+            record = log.find(call.get(_ID))
+        return _commits([record] if record is not None else [])
+    wanted, after = _wanted(node, call)
+    limit: int = call.get(LIMIT)
+    with node.logs.lend() as log:
+        fitting = (
+            record for record in wanted.until.upto(log.read(after), after.position) if wanted.shows(record.commit)
+        )
+        if call.get(_LAST):
+            return _commits(list(deque(fitting, limit)))
+        found = list(islice(fitting, limit + 1))
+    return _commits(found[:limit], _next(call, found[limit - 1]) if len(found) > limit else None)
+
+
+def _commits(records: list[Record], following: str | None = None) -> Answer:
+    headers = {"Link": f'<{following}>; rel="next"'} if following is not None else {}
+    return Answer(b"[" + b",".join(record.raw for record in records) + b"]", headers=headers)
+
+
+def _next(call: Call, last: Record) -> str:
+    pairs = [(name, text) for name, text in parse_qsl(call.query, keep_blank_values=True) if name != _AFTER.name]
+    return f"/v1/log?{urlencode([*pairs, (_AFTER.name, last.commit.position)])}"
+
+
+def _commit(node: Node, call: Call) -> Answer:
+    with node.logs.lend() as log:
+        record = commit_at(log, call.path("position"))
+    return conditional(call, f'"{record.hash}"', lambda: record.raw)
+
+
+async def _revert(node: Node, call: Call) -> Answer:
+    position: int = call.path("position")
+    commit = (await node.in_thread(_look, node, position)).commit
+    ops = [Revert(position, invert(commit.events))]
+    return await write(node, call, "revert", ops, reason=f"revert of position {position}", causation=commit.id)
+
+
+def _look(node: Node, position: int) -> Record:
+    with node.logs.lend() as log:
+        return commit_at(log, position)
+
+
+def _diff(node: Node, call: Call) -> Answer:
+    with node.logs.lend() as log:
+        one, other = (_position(node, log, call.get(parameter)) for parameter in (_START, _TO))
+        events = differing(Moment(position=max(one, other)).upto(log.read()), one, other)
+    return json_answer({"from": one, "to": other, "events": events})
+
+
+def _position(node: Node, log: Log, text: str | None) -> int:
+    moment = node.moment(text)
+    if moment == END:
+        return log.head().position
+    return moment.position if moment.position is not None else _head_of(node, moment).position
+
+
+def _verify(node: Node, call: Call) -> Answer:
+    start = call.get(_FROM)
+    with node.logs.lend() as log:
+        after = before(log, node.moment(start)) if start is not None else GENESIS
+        return json_answer(verified(log, after))
+
+
+# Objects
+
+
+def _object(node: Node, call: Call) -> Answer:
+    wanted: str = call.path("ref")
+    with node.reading(call) as topology:
+        entity = topology.find(wanted.rpartition("/")[2].lower())
+    if entity is None:
+        raise NotFound(f"there is no object {wanted!r}; give an id, or a REF below the kind's collection", ref=wanted)
+    return conditional(call, f'"{entity.position}"', lambda: msgspec.json.encode(ordered(plain(entity))))
+
+
+def _look_up(node: Node, call: Call) -> Answer:
+    ids = call.json(list[str])
+    with node.reading(call) as topology:
+        found = [entity for object_id in dict.fromkeys(ids) if (entity := topology.find(object_id)) is not None]
+    return json_answer([ordered(plain(entity)) for entity in found])
+
+
+def _history(node: Node, call: Call) -> Answer:
+    def made(records: Callable[[], Iterator[Record]], key: str) -> list[Any]:
+        return [entry(one.commit, event) for one in records() for event in one.commit.events if event.key == key]
+
+    return _told(node, call, made)
+
+
+def _blame(node: Node, call: Call) -> Answer:
+    return _told(node, call, lambda records, key: blame(records(), key))
+
+
+def _told(node: Node, call: Call, make: Callable[[Callable[[], Iterator[Record]], str], Any]) -> Answer:
+    """Return what commits tell of an object."""
+    moment = node.moment(call.get(AT))
+    with node.logs.lend() as log:
+
+        def records() -> Iterator[Record]:
+            return moment.upto(log.read())
+
+        return json_answer(make(records, names_of(records()).find(call.path("ref"))))
+
+
+# Tags
+
+
+def _tags(node: Node, call: Call) -> Answer:
+    with node.reading(call) as topology:
+        found, position = list(topology.tags.values()), topology.head.position
+    found.sort(key=lambda tag: (tag.position, tag.name))
+    return conditional(call, f'"{position}"', lambda: msgspec.json.encode(found))
+
+
+async def _set_tag(node: Node, call: Call) -> Answer:
+    name = check_name(call.path("name"))
+    at = await node.in_thread(_named_head, node, call.get(AT))
+    return await write(node, call, "tag.set", [SetTag(name, at.position, at.hash, at.time, move=call.get(_MOVE))])
+
+
+def _named_head(node: Node, text: str | None) -> Head:
+    moment = node.moment(text)
+    with node.logs.lend() as log:
+        return log.head() if moment == END else log.head_at(_position(node, log, text))
+
+
+async def _drop_tag(node: Node, call: Call) -> Answer:
+    return await write(node, call, "tag.delete", [DropTag(call.path("name"))])

@@ -1,0 +1,116 @@
+"""What the operations work with on one node: the feed's topology, the log, the past, and the writer.
+
+Reads of now hold the feed's lock only to pick up objects, which never change; what takes longer is done outside.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+from midonet.events.commit import Head
+from midonet.events.errors import NotFound
+from midonet.events.log import open_log
+from midonet.events.moments import END, Moment, parse
+from midonet.events.tags import is_name
+from midonet.events.topology import Topology
+from midonet.projections.feed import Feed
+from midonet.services.api.apart import Apart
+from midonet.services.api.call import Call
+from midonet.services.api.freshness import Freshness
+from midonet.services.api.logs import Logs
+from midonet.services.api.parameters import AT
+from midonet.services.api.past import Past, snapshots_of
+from midonet.services.api.watch.hub import Hub
+from midonet.services.context import Context
+from midonet.services.http import Routes
+
+__all__ = ["Node"]
+
+T = TypeVar("T")
+
+_READERS = 4
+_SLOW = 4
+
+
+class Node:
+    """One API node, from `start` to `stop`."""
+
+    def __init__(self, context: Context) -> None:
+        url = context.settings.log
+        self.feed: Feed = context.feed
+        self.status: Callable[[], Mapping[str, Any]] = context.front.status
+        self.pages: Routes = {path: page for path, page in context.front.http.routes.items() if not path.endswith("/")}
+        self.snapshots = snapshots_of(url)
+        self.logs = Logs(lambda: open_log(url))
+        self.past = Past(self.logs, self.snapshots)
+        self.apart = Apart(self.logs, self.snapshots)
+        self.freshness = Freshness(self.feed, self.logs, context.crashed)
+        self.writer = context.writer
+
+        self.readers = asyncio.Semaphore(_READERS)
+        """For watchers that read the log, so that these leave it to others as well."""
+        self.slow = ThreadPoolExecutor(_SLOW, "api-slow")
+        """Threads for what takes long; what is quick never waits for one of these."""
+        self.hub: Hub
+
+    def start(self) -> None:
+        """Begin to work; called in the event loop that serves."""
+        self.freshness.start()
+        self.hub = Hub(self.feed)
+        self.hub.start()
+
+    def stop(self) -> None:
+        """End all threads and release the log."""
+        self.freshness.stop()
+        self.slow.shutdown(wait=False, cancel_futures=True)
+        self.logs.close()
+
+    async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
+        """Do what may take long in a thread for that."""
+        return await asyncio.get_running_loop().run_in_executor(self.slow, partial(work, *args))
+
+    def head_at(self, position: int) -> Head:
+        """Return the head as it was at a position; `NotFound` beyond the end."""
+        with self.logs.lend() as log:
+            return log.head_at(position)
+
+    def moment(self, text: str | None) -> Moment:
+        """Return the moment that a text means: a position, a time or a tag; `NotFound` if it means none."""
+        if text is None:
+            return END
+        if not is_name(text):
+            return parse(text)
+        with self.feed.reading() as topology:
+            tag = topology.tags.get(text)
+        if tag is None:
+            raise NotFound(f"there is no tag {text!r}", tag=text)
+        return Moment(position=tag.position, hash=tag.hash)
+
+    @contextmanager
+    def looking(self, call: Call) -> Iterator[Topology]:
+        """As `reading`, for what takes long: nobody waits for it."""
+        moment = self.moment(call.get(AT))
+        if not _is_now(moment, self.feed.head):
+            yield self.past.topology(moment)
+            return
+        with self.apart.store() as store:
+            yield store.topology
+
+    @contextmanager
+    def reading(self, call: Call) -> Iterator[Topology]:
+        """Hold the topology still that a request asks for (`?at=`), as briefly as can be."""
+        moment = self.moment(call.get(AT))
+        with self.feed.reading() as topology:
+            if _is_now(moment, topology.head):
+                yield topology
+                return
+        yield self.past.topology(moment)
+
+
+def _is_now(moment: Moment, head: Head) -> bool:
+    if moment.position is not None:
+        return moment.position == head.position and moment.hash in (None, head.hash)
+    return moment.time is None or moment.time >= head.time

@@ -1,0 +1,132 @@
+"""JSON schemas from the model's declarations: what objects look like, and what may be written about them."""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, get_args
+
+import msgspec
+
+from midonet.events.command import Op
+from midonet.events.commit import Commit, Event, Head
+from midonet.events.log.verification import Verified
+from midonet.events.model import KINDS, FieldSpec, Kind
+from midonet.events.queries import Written
+from midonet.events.tags import Tag
+
+__all__ = ["OPS", "array", "components", "field_schema", "fields_schema", "input_name", "object_name", "ref"]
+
+OPS: tuple[type[msgspec.Struct], ...] = get_args(Op)
+_STRUCTS = (Commit, Event, Head, Tag, Verified, Written, *OPS)
+_TEMPLATE = "#/components/schemas/{name}"
+
+
+def ref(name: str) -> dict[str, Any]:
+    """Return a reference to a schema by name."""
+    return {"$ref": _TEMPLATE.format(name=name)}
+
+
+def array(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a list."""
+    return {"type": "array", "items": schema}
+
+
+def object_name(kind: Kind) -> str:
+    """Return what the schema of a kind's objects is called, e.g. `PortGroup`."""
+    return "".join(part.capitalize() for part in kind.name.split("-"))
+
+
+def input_name(kind: Kind) -> str:
+    """Return what the schema of what may be written about a kind's objects is called."""
+    return f"{object_name(kind)}Fields"
+
+
+@cache
+def components() -> Mapping[str, Any]:
+    """Return all schemas by name."""
+    (_, found) = msgspec.json.schema_components(_STRUCTS, ref_template=_TEMPLATE)
+    for kind in KINDS.values():
+        found |= _parts(kind.fields.values())
+        found[object_name(kind)] = _object(kind)
+        found[input_name(kind)] = fields_schema(_creatable(kind), ())
+    found["Object"] = {"oneOf": [ref(object_name(kind)) for kind in KINDS.values()]}
+    found["Result"] = _RESULT
+    return {name: found[name] for name in sorted(found)}
+
+
+_RESULT = {
+    "type": "object",
+    "description": "What became of a command; without events everything was as wished, and no commit was written.",
+    "properties": {
+        "position": {"type": "integer", "description": "Position of the commit, or of the end of the log."},
+        "id": {"type": "string", "description": "Id of the command."},
+        "events": array(ref("Event")),
+        "object": {"anyOf": [{"type": "object"}, {"type": "null"}]},
+    },
+    "required": ["position", "id", "events", "object"],
+}
+
+
+def _parts(specs: Iterable[FieldSpec]) -> dict[str, Any]:
+    structs = [spec.struct for spec in specs if spec.struct is not None]
+    return dict(msgspec.json.schema_components(structs, ref_template=_TEMPLATE)[1]) if structs else {}
+
+
+def _object(kind: Kind) -> dict[str, Any]:
+    properties = {name: field_schema(spec) for name, spec in kind.fields.items()}
+    properties["kind"] = {"const": kind.name}
+    return {
+        "type": "object",
+        "description": f"{kind.help} All fields are there, unless a request chose some.",
+        "properties": properties,
+    }
+
+
+def _creatable(kind: Kind) -> dict[str, FieldSpec]:
+    place = {"index": kind.fields["index"]} if kind.name == "rule" else {}
+    return {"id": kind.fields["id"], **kind.writable, **place}
+
+
+def fields_schema(specs: Mapping[str, FieldSpec], required: Iterable[str]) -> dict[str, Any]:
+    """Return the schema of what may be written: references by id, name or prefix; null is the default."""
+    return {
+        "type": "object",
+        "properties": {name: _written(spec) for name, spec in specs.items()},
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def field_schema(spec: FieldSpec) -> dict[str, Any]:
+    """Return the schema of a field as it is shown."""
+    (schema,), _ = msgspec.json.schema_components((spec.annotation,), ref_template=_TEMPLATE)
+    return _noted(schema, spec, derived=spec.derived)
+
+
+def _written(spec: FieldSpec) -> dict[str, Any]:
+    one: dict[str, Any]
+    if spec.ref is not None:
+        one = {"type": "string", "minLength": 1, "description": f"Id, name or id prefix of a {spec.ref.kind}."}
+    elif spec.parts:
+        one = {"anyOf": [fields_schema({part.name: part for part in spec.parts}, ()), {"type": "string"}]}
+    elif spec.choices:
+        one = {"enum": list(spec.choices)}
+    elif spec.format is not None:
+        one = {"type": ["string", "integer"]}
+    else:
+        one = {"type": _TYPES.get(spec.base, "string")}
+    schema = array(one) if spec.many else one
+    return _noted({"anyOf": [schema, {"type": "null"}]}, spec, derived=False)
+
+
+_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
+
+
+def _noted(schema: dict[str, Any], spec: FieldSpec, *, derived: bool) -> dict[str, Any]:
+    notes: dict[str, Any] = {"description": spec.help} if spec.help else {}
+    if derived:
+        notes["readOnly"] = True
+    if spec.ref is not None:
+        notes["x-midonet-reference"] = spec.ref.kind
+    if spec.format is not None:
+        notes["x-midonet-format"] = spec.format.name
+    return {"allOf": [schema], **notes} if "$ref" in schema and notes else {**schema, **notes}

@@ -1,0 +1,131 @@
+"""The service `api`: the REST API on the daemon's own port.
+
+It borrows the port, serves the daemon's pages along with everything else, and gives the port back when it ends. So one
+address is all that anybody needs to know, and health is told even while the API is not there.
+"""
+
+import asyncio
+import logging
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from importlib.util import find_spec
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from midonet.services.context import Context
+from midonet.services.service import Health, Service
+from midonet.services.settings import Settings
+
+if TYPE_CHECKING:
+    import uvicorn
+
+__all__ = ["ApiService"]
+
+_THREADS = 16
+"""Reads and submissions at the same time; what waits for its turn costs little."""
+_GRACE_SECONDS = 2
+"""For requests that are being answered when the service ends."""
+_LOST_MILLISECONDS = 60_000
+"""A client that acknowledges nothing for so long is gone."""
+_BACKLOG = 2_048
+_LIBRARIES = ("starlette", "uvicorn")
+
+
+class ApiService(Service):
+    """Serves from a thread with an event loop of its own."""
+
+    @classmethod
+    def unset(cls, settings: Settings) -> str | None:
+        """Return that there is no API where its libraries are not installed: all else works without."""
+        del settings
+        missing = [name for name in _LIBRARIES if find_spec(name) is None]
+        return f"not installed: {', '.join(missing)} (pip install midonet[cluster])" if missing else None
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        from midonet.services.api.node import Node
+
+        self.node = Node(context)
+        self._stopping = Event()
+        self._server: uvicorn.Server | None = None
+        self._thread = Thread(target=self._run, name="api", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve once the log was read to its end: before, objects would seem not to be there."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let answers that are being given end, and give the port back."""
+        self._stopping.set()
+        server = self._server
+        if server is not None:
+            server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def health(self) -> Health:
+        """It works once it has the port."""
+        server = self._server
+        serving = server is not None and server.started
+        return Health() if serving else Health(ok=False, reason="the log has not been read yet")
+
+    def _run(self) -> None:
+        try:
+            self.context.feed.caught_up(self._stopping.is_set)
+            if not self._stopping.is_set():
+                self._serve()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
+            self.context.crashed(error)
+        finally:
+            self.context.front.http.take_back()
+
+    def _serve(self) -> None:
+        import uvicorn
+
+        config = self._config()
+        self._server = uvicorn.Server(config)
+        if self._stopping.is_set():
+            return
+        listener = self.context.front.http.lend()
+        with suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _LOST_MILLISECONDS)
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(self._until_stopped(self._server, listener))
+
+    async def _until_stopped(self, server: "uvicorn.Server", listener: socket.socket) -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "api"))
+        self.node.start()
+        try:
+            leaving = asyncio.create_task(self._send_watchers_away(server))
+            await server.serve(sockets=[listener])
+            await leaving
+        finally:
+            await asyncio.to_thread(self.node.stop)
+
+    async def _send_watchers_away(self, server: "uvicorn.Server") -> None:
+        """Tell watchers that the node goes away as soon as it is to: the server waits for them."""
+        while not server.should_exit:  # noqa: ASYNC110 - that is how uvicorn itself is told
+            await asyncio.sleep(0.05)
+        self.node.hub.stop()
+
+    def _config(self) -> "uvicorn.Config":
+        import uvicorn
+
+        from midonet.services.api.app import Application
+
+        tls = self.context.front.http.tls
+        return uvicorn.Config(
+            Application(self.node),
+            lifespan="off",
+            log_config=None,
+            log_level=logging.CRITICAL,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=_BACKLOG,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            ssl_certfile=tls.certificate if tls is not None else None,
+            ssl_keyfile=tls.key if tls is not None else None,
+        )

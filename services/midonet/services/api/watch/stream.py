@@ -1,0 +1,154 @@
+"""What one watcher is sent: what it missed, from the log; then what comes, from the hub; and marks in between.
+
+The same course for server-sent events, for WebSockets and for the raw log; only the clothes differ.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from itertools import islice
+from time import monotonic
+from typing import Any, Literal
+
+from msgspec import Struct
+from starlette.responses import StreamingResponse
+
+from midonet.events.commit import Head, canonical
+from midonet.events.evolve import fold
+from midonet.events.model import KINDS, ordered, plain
+from midonet.events.moments import Moment
+from midonet.events.queries import Filter
+from midonet.events.topology import Topology
+from midonet.services.api.node import Node
+from midonet.services.api.watch.hub import Hub
+from midonet.services.api.watch.messages import EVERYTHING, Lens, Message, message, tenants_of
+
+__all__ = ["JSON_SEQ", "End", "Mark", "Objects", "course", "log_stream", "snapshot"]
+
+JSON_SEQ = "application/json-seq"
+_BATCH = 500
+_MARK_SECONDS = 1.0
+_OBJECTS = 200
+_READERS = 4
+"""Watchers that read the log at the same time."""
+
+
+class Mark(Struct, frozen=True):
+    """The watcher has seen everything up to here."""
+
+    head: Head
+
+
+class End(Struct, frozen=True):
+    """Nothing more comes; the watcher may resume at `position`."""
+
+    reason: Literal["slow", "stopping"]
+    position: int
+
+
+class Objects(Struct, frozen=True):
+    """Some of the objects that there are at `head`; `first` for the first of these parcels."""
+
+    head: Head
+    parcel: Sequence[bytes]
+    first: bool
+
+
+Item = Sequence[Message] | Mark | End
+
+
+async def course(node: Node, hub: Hub, after: Head, *, lens: Lens = EVERYTHING, mark: float) -> AsyncIterator[Item]:
+    """Yield all that comes after a head, for ever: what the hub no longer has is read from the log.
+
+    A mark comes when the end is reached, and then after every `mark` seconds without a message.
+    """
+    head = after
+    if head.position + 1 < hub.first:
+        async for missed in _missed(node, hub, head, lens):
+            head = missed[-1].head
+            yield missed
+    due = 0.0
+    while not hub.closed:
+        if head.position + 1 < hub.first:
+            yield End("slow", head.position)
+            return
+        if found := hub.after(head.position):
+            head = found[-1].head
+            yield found
+        elif monotonic() >= due:
+            due = monotonic() + mark
+            yield Mark(head)
+        else:
+            await hub.move()
+    yield End("stopping", head.position)
+
+
+async def _missed(node: Node, hub: Hub, head: Head, lens: Lens) -> AsyncIterator[Sequence[Message]]:
+    """Yield what is only in the log, until the hub has the rest; never more at once than fits well in memory."""
+    topology = await node.in_thread(node.past.own, Moment(position=head.position)) if lens.tenants else None
+    while head.position + 1 < hub.first:
+        async with node.readers:
+            found = await node.in_thread(_read, node, head, topology)
+        if not found:
+            return
+        head = found[-1].head
+        yield found
+
+
+def _read(node: Node, after: Head, topology: Topology | None) -> Sequence[Message]:
+    with node.logs.lend() as log:
+        records = list(islice(log.read(after), _BATCH))
+    if topology is None:
+        return [Message(record, [frozenset()] * len(record.commit.events)) for record in records]
+    return [message(record, fold(topology, record), topology) for record in records]
+
+
+def snapshot(node: Node, lens: Lens) -> tuple[Head, Sequence[Any]]:
+    """Return the objects that there are now, as a lens lets them through, and the head that they belong to."""
+    with node.feed.reading() as topology:
+        head = topology.head
+        kinds = [kind for kind in KINDS if not lens.kinds or kind in lens.kinds]
+        entities = [entity for kind in kinds for entity in topology.all(kind).values()]
+        if lens.tenants:
+            entities = [one for one in entities if not lens.tenants.isdisjoint(tenants_of(one, topology, {}))]
+    wanted = Lens(keys=lens.keys)
+    return head, [one for one in entities if wanted.sees(f"{one.KIND}/{one.id}", frozenset())]
+
+
+def parcels(head: Head, entities: Sequence[Any]) -> Any:
+    """Yield objects in parcels; the first one even if there is none."""
+    for start in range(0, max(1, len(entities)), _OBJECTS):
+        some = entities[start : start + _OBJECTS]
+        yield Objects(head, [canonical(ordered(plain(one))) for one in some], first=start == 0)
+
+
+# The raw log
+
+
+async def log_stream(node: Node, wanted: Filter, after: Head, *, follow: bool) -> StreamingResponse:
+    """Return the bytes of the commits after a head, each between RS and LF (RFC 7464)."""
+    source = _followed(node, wanted, after) if follow else _kept(node, wanted, after)
+    return StreamingResponse(source, media_type=JSON_SEQ, headers={"Cache-Control": "no-store"})
+
+
+async def _kept(node: Node, wanted: Filter, head: Head) -> AsyncIterator[bytes]:
+    end = node.feed.head
+    while head.position < end.position:
+        async with node.readers:
+            found = await node.in_thread(_read, node, head, None)
+        if not found or not wanted.until.includes(found[0].record.commit):
+            return
+        head = found[-1].head
+        yield b"".join(_sequence(found, wanted))
+
+
+def _sequence(found: Sequence[Message], wanted: Filter) -> list[bytes]:
+    return [b"\x1e%b\n" % one.record.raw for one in found if wanted.shows(one.record.commit)]
+
+
+async def _followed(node: Node, wanted: Filter, after: Head) -> AsyncIterator[bytes]:
+    async for item in course(node, node.hub, after, mark=_MARK_SECONDS):
+        if isinstance(item, Mark):
+            yield b'\x1e{"head":%b}\n' % canonical(item.head)
+        elif isinstance(item, End):
+            return
+        elif found := _sequence(item, wanted):
+            yield b"".join(found)

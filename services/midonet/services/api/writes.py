@@ -1,0 +1,122 @@
+"""Commands over HTTP: who, why and how careful from the headers; submitted to the node's writer; answered when done."""
+
+import asyncio
+from collections.abc import Sequence
+from http import HTTPStatus
+from time import monotonic
+
+from midonet.events.command import Command, Expect, Op
+from midonet.events.errors import TimedOut, UsageError
+from midonet.events.log.results import value_of
+from midonet.events.log.store import Context, Result
+from midonet.services.api.call import Call
+from midonet.services.api.node import Node
+from midonet.services.api.operations import Answer, Reply, json_answer
+from midonet.services.api.parameters import (
+    ACTOR,
+    CAUSATION,
+    CORRELATION,
+    DRY_RUN,
+    IDEMPOTENCY_KEY,
+    IF_HEAD,
+    IF_MATCH,
+    REASON,
+    TRACEPARENT,
+    WAIT,
+)
+from midonet.services.api.schemas import ref
+
+__all__ = ["DONE", "REFUSALS", "await_views", "command_context", "expected", "positions", "run", "write"]
+
+REFUSALS = (400, 404, 409, 412, 413, 422, 503, 504)
+DONE = Reply("Done, or nothing was to be done.", {"application/json": ref("Result")}, ("ETag",))
+_PAUSE = 0.02
+_MANY = 200
+"""Events that take longer to encode than a thread takes to begin."""
+
+
+async def write(node: Node, call: Call, name: str, ops: Sequence[Op], **context: str | None) -> Answer:
+    """Run a command and answer with what became of it, once the projections that were asked for show it."""
+    result = await run(node, call, Command(name, list(ops)), **context)
+    if len(result.events) < _MANY:
+        return _told(result)
+    return await node.in_thread(_told, result)
+
+
+def _told(result: Result) -> Answer:
+    return json_answer(value_of(result), HTTPStatus.OK, ETag=f'"{result.position}"')
+
+
+async def run(node: Node, call: Call, command: Command, **context: str | None) -> Result:
+    """Run a command as the request says; return the result."""
+    waiting: Sequence[tuple[str, float]] = call.get(WAIT)
+    for projection, _ in waiting:
+        positions(node, projection)
+    who, dry_run = command_context(call, **context), call.get(DRY_RUN)
+    promise = node.writer.submit_now(command, who, dry_run=dry_run)
+    if promise is None:
+        promise = await asyncio.to_thread(node.writer.submit, command, who, dry_run=dry_run)
+    result: Result = await asyncio.wrap_future(promise)
+    if not call.get(DRY_RUN):
+        await _await_views(node, result, waiting)
+    return result
+
+
+def command_context(call: Call, **defaults: str | None) -> Context:
+    """Return what the headers say about a command; `defaults` count where they say nothing."""
+    said = {
+        "actor": call.get(ACTOR) or call.caller.actor,
+        "reason": call.get(REASON),
+        "correlation": call.get(CORRELATION) or call.get(TRACEPARENT),
+        "causation": call.get(CAUSATION),
+        "command_id": call.get(IDEMPOTENCY_KEY),
+        "if_head": call.get(IF_HEAD),
+    }
+    return Context(channel="api", **{**defaults, **{name: value for name, value in said.items() if value is not None}})
+
+
+def expected(call: Call, kind: str, object_ref: str) -> list[Op]:
+    """Return what `If-Match` demands of an object."""
+    position = call.get(IF_MATCH)
+    return [Expect(kind, object_ref, position)] if position is not None else []
+
+
+async def _await_views(node: Node, result: Result, waiting: Sequence[tuple[str, float]]) -> None:
+    try:
+        await await_views(node, result.position, waiting)
+    except TimedOut as error:
+        message = f"{error.message}; the command itself is done, at position {result.position}"
+        raise TimedOut(message, **error.details, id=result.id) from None
+
+
+async def await_views(node: Node, position: int, waiting: Sequence[tuple[str, float]]) -> dict[str, int]:
+    """Wait until projections show a position, each for so many seconds; return where they are."""
+    begun = monotonic()
+    return {name: await _await_view(node, position, name, begun + seconds) for name, seconds in waiting}
+
+
+async def _await_view(node: Node, position: int, name: str, deadline: float) -> int:
+    while True:
+        found = await asyncio.to_thread(positions, node, name)
+        if min(found.values()) >= position:
+            return min(found.values())
+        if monotonic() >= deadline:
+            behind = {target: at for target, at in found.items() if at < position}
+            told = ", ".join(f"{target} is at {at}" for target, at in behind.items())
+            raise TimedOut(
+                f"{name} did not show position {position} in time: {told}",
+                projection=name,
+                position=position,
+                behind=behind,
+            )
+        await asyncio.sleep(_PAUSE)
+
+
+def positions(node: Node, name: str) -> dict[str, int]:
+    """Return how far a projection is, by target; `UsageError` says which projections there are."""
+    rows = node.status()["projections"]
+    found = {row["target"]: row["position"] for row in rows if row["name"] == name}
+    if not found:
+        known = ", ".join(sorted({row["name"] for row in rows})) or "none"
+        raise UsageError(f"wait: there is no projection {name!r} on this node; there are {known}", parameter="wait")
+    return found

@@ -1,0 +1,73 @@
+"""The OpenAPI document says what is served, and what is served is as it says."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from api_node import ApiNode
+from asking import Asker
+
+from midonet.events.links import LINKS
+from midonet.events.model import KINDS
+from midonet.services.api.app import OPERATIONS
+from midonet.services.api.openapi import document
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+SOME = "^/v1(/(bridges|tags|log|diff|objects|head|wait|export|plan|commands|projections)|$)"
+
+
+def run_schemathesis(node: ApiNode, *options: str) -> None:
+    """Let schemathesis send what the document allows, and what it does not."""
+    command = [Path(sys.executable).with_name("schemathesis"), "--config-file", CONFIG, "run", "--no-color"]
+    limits: Sequence[str] = ["--exclude-operation-id", "watch", "--warnings", "off", "--seed", "7"]
+    words = list(map(str, [*command, f"{node.url}/openapi.json", *limits, *options]))
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-5000:]
+
+
+@pytest.mark.slow
+def test_some_operations_are_as_described(node: ApiNode) -> None:
+    run_schemathesis(node, "-n", "2", "--phases", "coverage,fuzzing", "--include-path-regex", SOME)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+def test_all_operations_are_as_described(node: ApiNode) -> None:
+    run_schemathesis(node, "-n", "20", "--phases", "coverage,fuzzing")
+
+
+def test_every_kind_and_verb_is_described(api: Asker) -> None:
+    described = api.ok("GET", "/openapi.json")
+    paths = described["paths"]
+    for kind in KINDS.values():
+        assert set(paths[f"/v1/{kind.plural}"]) == {"get", "post"}
+        assert set(paths[f"/v1/{kind.plural}/{{ref}}"]) == {"get", "patch", "delete"}
+        for verb in LINKS.get(kind.name, ()):
+            assert set(paths[f"/v1/{kind.plural}/{{ref}}/{verb}"]) == {"post"}
+    assert described["openapi"] == "3.1.0"
+    assert len({one.id for one in OPERATIONS}) == len(OPERATIONS)
+
+
+def test_every_reference_in_the_document_leads_somewhere() -> None:
+    whole = document(OPERATIONS, "1")
+
+    def references(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+            return own + [ref for one in value.values() for ref in references(one)]
+        return [ref for one in value for ref in references(one)] if isinstance(value, (list, tuple)) else []
+
+    for ref in set(references(whole)):
+        found: Any = whole
+        for part in ref.removeprefix("#/").split("/"):
+            found = found[part]
+
+
+def test_every_parameter_of_a_path_is_declared() -> None:
+    for operation in OPERATIONS:
+        named = {one.name for one in operation.parameters if one.place == "path"}
+        assert named == set(re.findall(r"{(\w+)}", operation.path))

@@ -1,0 +1,75 @@
+"""An API node of the test's own in this process: the real service on a real port, without the rest of a daemon."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from midonet.events.log import open_log
+from midonet.projections.feed import Feed
+from midonet.services.api.service import ApiService
+from midonet.services.context import Context, Front
+from midonet.services.coordination import Coordination
+from midonet.services.http import HttpServer, Tls, json_page
+from midonet.services.meters import Meters
+from midonet.services.settings import Settings
+from midonet.services.writer import Writer
+
+__all__ = ["ApiNode", "eventually"]
+
+
+def eventually(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until a condition holds, or fail."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.005)
+
+
+class ApiNode:
+    """Serves the log at `log` from construction to `close`; `status` is what the daemon would say of itself."""
+
+    def __init__(
+        self, log: str, *, status: Callable[[], Mapping[str, Any]] | None = None, tls: Tls | None = None
+    ) -> None:
+        self.log = log
+        self.crashes: list[BaseException] = []
+        self.status = status or (lambda: {"log": log, "projections": [], "services": []})
+        self.feed = Feed(lambda: open_log(log), idle=0.1)
+        self.writer = Writer(lambda: open_log(log))
+        self.http = HttpServer("127.0.0.1:0", {"/healthz": lambda: json_page({"alive": True})}, tls)
+        self.service = ApiService(self._context())
+        self.feed.start()
+        self.service.start()
+        eventually(lambda: self.service.health().ok or self.crashes)
+
+    def _context(self) -> Context:
+        return Context(
+            settings=Settings(log=self.log, zookeeper="127.0.0.1:1"),
+            feed=self.feed,
+            crashed=self.crashes.append,
+            front=Front(self.http, lambda: self.status()),  # noqa: PLW0108 - a test may change it
+            name="api",
+            node="node",
+            writer=self.writer,
+            coordination=Coordination("127.0.0.1:1", "/midonet", "node"),
+            meters=Meters("api"),
+        )
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self.http.url
+
+    def close(self) -> None:
+        """Stop it."""
+        self.service.stop()
+        self.http.close()
+        self.feed.stop()
+        self.writer.close()
+        assert self.crashes == []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
