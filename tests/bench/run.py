@@ -14,6 +14,7 @@ from commands import batched, single
 from figures import Row, spread
 from kafka_log import single_on_kafka
 from latency import latency
+from long_past import as_of, history, show
 from memory import memory
 from replay import replay
 from rich.console import Console
@@ -33,6 +34,9 @@ BENCHES: Mapping[str, Bench] = {
     "latency": latency,
     "apply": bulk,
     "api": api,
+    "history": history,
+    "as-of": as_of,
+    "show": show,
     "views": views,
     "view-writes": view_writes,
     "vtep": vtep,

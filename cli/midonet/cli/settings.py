@@ -129,19 +129,20 @@ SETTINGS: Mapping[str, Setting] = {
     "cluster": Setting(("--cluster",), "URL", "HTTP address of a midonet-cluster, for its status."),
     "at": Setting(("--at",), "X", "As of a position, an RFC 3339 time or a tag."),
     "no_cache": Setting(("--no-cache",), "", "Use no snapshots of the log.", _flag, lambda _: False),
+    "history": Setting(("--history",), "URL", "History index of a cluster: sqlite:///FILE or postgresql+psycopg://…"),
     "dry_run": Setting(("--dry-run",), "", "Show what would happen; write nothing.", _flag, lambda _: False),
     "if_head": Setting(("--if-head",), "N", "Refuse unless the log is at position N.", _position),
     "command_id": Setting(("--command-id",), "ID", "Id of the command: running it again never does it twice.", _line),
     "wait": Setting(
         ("--wait",),
         "PROJECTION[=SECONDS]",
-        "Wait until nsdb, vtep or agents show the change (repeatable).",
+        "Wait until nsdb, vtep, history or agents show the change (repeatable).",
         default=lambda _: (),
         many=True,
-        choices=("nsdb", "vtep", "agents"),
+        choices=("nsdb", "vtep", "history", "agents"),
     ),
 }
-EVERYWHERE = ("server", "output", "actor", "reason", "config", "zookeeper", "root", "cluster")
+EVERYWHERE = ("server", "output", "actor", "reason", "config", "zookeeper", "root", "cluster", "history")
 """Shared options of every command."""
 READ = ("at", "no_cache")
 WRITE = ("dry_run", "if_head", "command_id", "wait", "no_cache")

@@ -46,7 +46,7 @@ class OvsdbServer(Server):
         self.host = host
         self.port = self.lease_port(host)
         self.sock = self.directory / "db.sock"
-        self._database = self.directory / "db"
+        self.database = self.directory / "db"
         self._control = self.directory / "ctl"
 
     @property
@@ -56,15 +56,15 @@ class OvsdbServer(Server):
 
     def prepare(self) -> None:
         """Create the database with its root row, as a switch that was just unpacked has it."""
-        run("ovsdb-tool", "create", self._database, schema_file(self.schema))
+        run("ovsdb-tool", "create", self.database, schema_file(self.schema))
         insert = f'["{self.schema}", {{"op": "insert", "table": "{_ROOTS[self.schema]}", "row": {{}}}}]'
-        run("ovsdb-tool", "transact", self._database, insert)
+        run("ovsdb-tool", "transact", self.database, insert)
 
     def command(self) -> Sequence[str | Path]:
         """Run in the foreground and log to standard error."""
         return [
             "ovsdb-server",
-            self._database,
+            self.database,
             f"--remote=punix:{self.sock}",
             f"--remote=ptcp:{self.port}:{self.host}",
             f"--unixctl={self._control}",

@@ -17,7 +17,7 @@ from midonet.events.model import KINDS, Entity, plain
 from midonet.events.notes import NOTES, evolved
 from midonet.events.topology import Topology
 
-__all__ = ["EVENT_VERSION", "Change", "created", "deleted", "evolve", "fold", "invert", "updated"]
+__all__ = ["EVENT_VERSION", "Change", "created", "current", "deleted", "evolve", "fold", "invert", "updated"]
 
 EVENT_VERSION = 1
 
@@ -48,7 +48,7 @@ def evolve(topology: Topology, event: Event, position: int) -> Change:
     """Apply one event; `VerificationFailed` if it does not fit the topology or is of an unknown kind or version."""
     kind_name, _, object_id = event.key.partition("/")
     verb = event.type.rpartition(".")[2]
-    data = _current(event)
+    data = current(event)
     if kind_name in NOTES and event.v <= EVENT_VERSION:
         return _evolve_note(topology, event, data, position)
     if kind_name not in KINDS or event.v > EVENT_VERSION:
@@ -81,7 +81,8 @@ def _evolve_note(topology: Topology, event: Event, data: dict[str, Any], positio
     return Change(kind, name, old, new)
 
 
-def _current(event: Event) -> dict[str, Any]:
+def current(event: Event) -> dict[str, Any]:
+    """Return an event's data as the present version writes it."""
     data, version = event.data, event.v
     while (event.type, version) in UPCASTERS:
         data = UPCASTERS[event.type, version](data)
@@ -149,7 +150,7 @@ def updated(old: Entity, new: Entity) -> Event | None:
 
 def invert(events: Sequence[Event]) -> list[Event]:
     """Return the events that take these back, last first, in the form of the present version."""
-    return [_inverse(replace(event, v=EVENT_VERSION, data=_current(event))) for event in reversed(events)]
+    return [_inverse(replace(event, v=EVENT_VERSION, data=current(event))) for event in reversed(events)]
 
 
 def _inverse(event: Event) -> Event:

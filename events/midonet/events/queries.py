@@ -1,18 +1,19 @@
 """Questions to a log that pass over its commits: which of them fit, what became of an object, who wrote each field.
 
-Pure folds over commits in order; where these come from, and how answers are shown, is the caller's.
+Pure folds over commits in order; where these come from, and how answers are shown, is the caller's. What only some
+questions need is loaded by these: a command line that asks another one must not wait for it.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from midonet.events.commit import Commit, Event, Record
-from midonet.events.evolve import fold, invert
-from midonet.events.history import Names, difference
 from midonet.events.moments import END, Moment
-from midonet.events.topology import Topology
+
+if TYPE_CHECKING:
+    from midonet.events.history import Names
 
 __all__ = ["Filter", "Written", "blame", "differing", "entry", "names_of"]
 
@@ -40,8 +41,10 @@ class Filter(Struct, frozen=True):
         return self.key in (None, key) and (self.kind is None or key.startswith(f"{self.kind}/"))
 
 
-def names_of(records: Iterable[Record]) -> Names:
+def names_of(records: Iterable[Record]) -> "Names":
     """Return what all objects are or were called."""
+    from midonet.events.history import Names
+
     names = Names()
     for record in records:
         names.note_all(record.commit)
@@ -103,12 +106,18 @@ def differing(records: Iterable[Record], one: int, other: int) -> list[Event]:
 
     They may also lead back in time.
     """
+    from midonet.events.evolve import invert
+    from midonet.events.history import difference
+
     first = min(one, other)
     events = difference(_changes(records, first))
     return events if one <= other else invert(events)
 
 
 def _changes(records: Iterable[Record], first: int) -> Iterator[Any]:
+    from midonet.events.evolve import fold
+    from midonet.events.topology import Topology
+
     topology = Topology()
     for record in records:
         found = fold(topology, record)

@@ -91,10 +91,10 @@ class HeartbeatService(Periodic):
             client.result(client.set_async(path, canonical({**decode(data), "gone": now}), stat.version))
 
     def _tell(self, found: Mapping[str, Mapping[str, Any]]) -> None:
-        head = max((node["position"] for node in found.values() if node["alive"] and "position" in node), default=0)
+        head = max(map(_position, found.values()), default=0)
         for name, node in found.items():
             self._alive.labels(name).set(node["alive"])
-            self._lag.labels(name).set(head - node.get("position", head))
+            self._lag.labels(name).set(head - _position(node) if node["alive"] else 0)
             if self._known.get(name) not in (None, node["alive"]):
                 level, word = (logging.INFO, "node is back") if node["alive"] else (logging.WARNING, "node is gone")
                 self.context.note(level, word, node=name)
@@ -102,3 +102,8 @@ class HeartbeatService(Periodic):
             self._alive.remove(name)
             self._lag.remove(name)
         self._known = {name: node["alive"] for name, node in found.items()}
+
+
+def _position(node: Mapping[str, Any]) -> int:
+    found = node.get("position")
+    return found if isinstance(found, int) else 0

@@ -36,6 +36,14 @@ class _Holder(msgspec.Struct, frozen=True):
     version: int
 
 
+def _holder(data: bytes) -> _Holder:
+    """Return who holds an item; somebody else, if what stands there is not ours."""
+    try:
+        return msgspec.json.decode(data, type=_Holder)
+    except msgspec.DecodeError:
+        return _Holder("", -1)
+
+
 class Ownership:
     """This node's part in a service whose items are spread over the nodes that run it.
 
@@ -61,6 +69,7 @@ class Ownership:
         self._items: frozenset[str] = frozenset()
         self._leases: dict[str, Lease] = {}
         self._watched = 0
+        self._told: list[str] = []
         self._awake = Event()
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=f"ownership-{service}", daemon=True)
@@ -117,7 +126,15 @@ class Ownership:
             note(logging.DEBUG, "no coordination", service=self.service, error=error.message)
             return False
         backoff.reset()
+        self._tell()
         return True
+
+    def _tell(self) -> None:
+        """Say what this node holds, if that is not what it was: one item by name, more of them by their number."""
+        held = sorted(self._leases)
+        if held != self._told:
+            note(logging.INFO, "holds", service=self.service, items=len(held), item=held[0] if len(held) == 1 else None)
+        self._told = held
 
     def _forget_over(self) -> None:
         session = self._coordination.session
@@ -126,7 +143,7 @@ class Ownership:
 
     def _give_up(self, lease: Lease) -> None:
         del self._leases[lease.item]
-        note(logging.INFO, "item lost", service=self.service, item=lease.item, epoch=lease.epoch)
+        note(logging.DEBUG, "item lost", service=self.service, item=lease.item, epoch=lease.epoch)
         self._lost(lease)
 
     def _tend(self) -> None:
@@ -170,7 +187,7 @@ class Ownership:
     def _holders(self) -> dict[str, _Holder]:
         paths = {f"{self._path(item)}/holder": item for item in self._items | self._leases.keys()}
         found = self._client.read_many(list(paths))
-        return {paths[path]: msgspec.json.decode(data, type=_Holder) for path, data in found.items()}
+        return {paths[path]: _holder(data) for path, data in found.items()}
 
     def _without_leftovers(self, holders: Mapping[str, _Holder], session: int) -> dict[str, _Holder]:
         """Remove what our session still holds, though we gave it up while the connection was away."""
@@ -203,7 +220,7 @@ class Ownership:
             return
         lease = Lease(item, results[0].mzxid, path, version, session)
         self._leases[item] = lease
-        note(logging.INFO, "item gained", service=self.service, item=item, epoch=lease.epoch)
+        note(logging.DEBUG, "item gained", service=self.service, item=item, epoch=lease.epoch)
         self._gained(lease)
 
     def _release(self, lease: Lease) -> None:

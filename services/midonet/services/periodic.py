@@ -4,7 +4,7 @@ import logging
 from abc import abstractmethod
 from threading import Event, Thread
 
-from midonet.events.errors import MidonetError
+from midonet.events.errors import MidonetError, Unavailable
 from midonet.services.context import Context
 from midonet.services.service import Health, Service
 
@@ -62,8 +62,9 @@ class Periodic(Service):
         try:
             self.turn()
         except MidonetError as error:
-            if self._trouble is None:
-                self.context.note(logging.WARNING, "a turn was missed", reason=error.message)
+            if self._trouble is None:  # a server that is away is told by those who keep something there
+                level = logging.DEBUG if isinstance(error, Unavailable) else logging.WARNING
+                self.context.note(level, "a turn was missed", reason=error.message)
             self._trouble = error.message
         else:
             self._trouble = None

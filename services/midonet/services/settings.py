@@ -29,6 +29,13 @@ def _members(text: Any) -> str:
     return parse_members(str(text))
 
 
+def _index(text: Any) -> str:
+    if not str(text).startswith(("sqlite:///", "postgresql+psycopg://")) or str(text) == "sqlite:///":
+        raise ValueError("the address of a history index is sqlite:///FILE or postgresql+psycopg://…")
+    return str(text)
+
+
+HistoryIndex = Annotated[str, Format("index", _index)]
 ZooKeeperServers = Annotated[str, Format("servers", _zookeeper)]
 Members = Annotated[str, Format("members", _members)]
 
@@ -49,6 +56,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = None
     http_key: Annotated[
         str | None, Meta(description="PEM file with the certificate's private key, if it is in another file.")
+    ] = None
+    history: Annotated[
+        HistoryIndex | None,
+        Meta(description="Index for questions about the past, sqlite:///FILE or postgresql+psycopg://…; off if unset."),
     ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="What is worth a line on standard error.")

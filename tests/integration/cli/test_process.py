@@ -270,7 +270,7 @@ def test_an_unexpected_error_is_one_line(midoctl: Midoctl, monkeypatch: pytest.M
     def fail(*_: object) -> None:
         raise RuntimeError("a\nbug with postgresql://u:secret@db")
 
-    monkeypatch.setattr("midonet.cli.quick.head", fail)
+    monkeypatch.setattr("midonet.cli.quick.Reading.head", fail)
     monkeypatch.setattr("midonet.cli.quick.absent", lambda _: False)
     error = midoctl.refused(1, "head")
     assert error["code"] == "internal"

@@ -152,6 +152,7 @@ def test_what_was_learned_outlives_every_daemon_and_a_switch_that_is_away(rack: 
     eventually(lambda: rack.macs(second).keys() == {mac(1)})
 
 
+@pytest.mark.slow
 def test_two_daemons_do_not_fight_over_stations(rack: Rack) -> None:
     """A station that two switches claim: it is written once for every piece of news, and then there is rest."""
     first, second, third = rack.switch(), rack.switch(), rack.switch()
@@ -173,6 +174,7 @@ def test_two_daemons_do_not_fight_over_stations(rack: Rack) -> None:
     assert third.table("Ucast_Macs_Remote") == before
 
 
+@pytest.mark.slow
 def test_the_state_of_a_switch_is_published_and_shown(rack: Rack) -> None:
     switch, absent = rack.switch(), rack.switch()
     absent.kill()
@@ -207,6 +209,7 @@ def test_the_state_of_a_switch_is_published_and_shown(rack: Rack) -> None:
     eventually(lambda: state(rack, vtep).get("faults", "absent") == [], 30)
 
 
+@pytest.mark.slow
 def test_a_host_that_dies_floods_no_more_until_it_is_back(rack: Rack) -> None:
     switch, second = rack.switch(), rack.create("host", name="hv2", flooding_proxy_weight=9)
     members = [{"host": rack.host, "address": "172.31.0.1"}, {"host": second, "address": "172.31.0.2"}]
@@ -247,6 +250,7 @@ def test_what_is_no_vtep_is_named_so_and_met_again_when_it_is_one(rack: Rack) ->
     eventually(lambda: details(daemon)["vteps"] == [])
 
 
+@pytest.mark.slow
 def test_a_vtep_that_was_deleted_while_it_was_away_is_cleared_when_it_comes_back(rack: Rack) -> None:
     switch, foreign = rack.switch(), rack.switch()
     vtep, other = rack.place(switch, "172.31.9.1"), rack.place(foreign, "172.31.9.2")

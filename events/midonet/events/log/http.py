@@ -14,7 +14,7 @@ from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import NotFound, Tampered, Unavailable, UsageError
 from midonet.events.log.checks import diverged, lost_commits, same, tampered
 from midonet.events.log.http_client import ApiClient
-from midonet.events.log.port import Progress
+from midonet.events.log.port import Bookmark, Progress
 
 __all__ = ["HttpLog"]
 
@@ -89,6 +89,25 @@ class HttpLog:
             yield item
             if stopped():
                 return
+
+    def place(self, position: int) -> int | None:
+        """Return None: the position alone is enough to find a commit."""
+        del position
+        return None
+
+    def recall(self, bookmark: Bookmark) -> Record | None:
+        """Return the commit of a bookmark if those very bytes are still there; None if not."""
+        try:
+            raw = self.client.get(f"/v1/log/{bookmark.position}").body
+        except NotFound:
+            return None
+        commit = parse(raw)
+        same_bytes = commit is not None and commit.position == bookmark.position and sha256(raw) == bookmark.hash
+        return Record(commit, raw, bookmark.hash) if commit is not None and same_bytes else None
+
+    def resume(self, bookmark: Bookmark) -> bool:
+        """Return whether the log holds a commit; reading from there on costs nothing more anyway."""
+        return self.recall(bookmark) is not None
 
     def append(self, head: Head, batch: Sequence[bytes]) -> int:
         """Refuse: a cluster takes commands."""

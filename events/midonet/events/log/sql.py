@@ -21,7 +21,7 @@ from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import Conflict, NotFound, Tampered, Unavailable
 from midonet.events.log.checks import check_batch, diverged, head_moved, lost_commits, same, tampered
 from midonet.events.log.database import Bell, Database, commits
-from midonet.events.log.port import Progress
+from midonet.events.log.port import Bookmark, Progress
 
 __all__ = ["SqlLog"]
 
@@ -126,6 +126,20 @@ class SqlLog:
         except UnicodeEncodeError:  # not text, so no commit can have it
             return None
         return _alone(rows[0]) if rows else None
+
+    def place(self, position: int) -> int | None:
+        """Return None: the position is the key."""
+        del position
+        return None
+
+    def recall(self, bookmark: Bookmark) -> Record | None:
+        """Return the commit of a bookmark if those very bytes are still there; None if not."""
+        rows = self._fetch("at", position=bookmark.position)
+        return _alone(rows[0]) if rows and sha256(rows[0][-1]) == bookmark.hash else None
+
+    def resume(self, bookmark: Bookmark) -> bool:
+        """Return whether the log has that commit; every position is as quickly found as any other."""
+        return self.recall(bookmark) is not None
 
     def read(self, after: Head = GENESIS) -> Iterator[Record]:
         """Yield the accepted commits after `after`, up to the end as of now."""

@@ -101,11 +101,16 @@ class FieldSpec:
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of object, compiled: its class, its fields and where its references are."""
+    """One kind of object: its class, its fields and where its references are."""
 
     name: str
     cls: type[Entity]
-    fields: dict[str, FieldSpec]
+
+    @cached_property
+    def fields(self) -> dict[str, FieldSpec]:
+        """The fields by name; compiled when somebody asks, as most programs ask for few kinds."""
+        specs = sorted(_compile_fields(self.cls), key=lambda spec: spec.name in _terms(self.cls))
+        return {spec.name: spec for spec in specs}
 
     @property
     def help(self) -> str:
@@ -217,11 +222,6 @@ def _plain_words(error: msgspec.ValidationError) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _compile_kind(cls: type[Entity]) -> Kind:
-    specs = sorted(_compile_fields(cls), key=lambda spec: spec.name in _terms(cls))
-    return Kind(cls.KIND, cls, {spec.name: spec for spec in specs})
-
-
 def _terms(cls: type[Entity]) -> set[str]:
     """Return the fields of what a packet must be like; what an object is comes before these many."""
     return (
@@ -309,5 +309,5 @@ _CLASSES: tuple[type[Entity], ...] = (
     MacEntry,
     ArpEntry,
 )
-KINDS: dict[str, Kind] = {cls.KIND: _compile_kind(cls) for cls in _CLASSES}
+KINDS: dict[str, Kind] = {cls.KIND: Kind(cls.KIND, cls) for cls in _CLASSES}
 """Every kind by name, parents before their parts."""

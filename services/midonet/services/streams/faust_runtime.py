@@ -99,7 +99,7 @@ class FaustRuntime:
 
         servers, topic = kafka_address(self._context.settings.log)
         app: Any = faust.App(
-            f"midonet{self._context.settings.root.replace('/', '.')}.{self._context.name}",
+            f"{topic}{self._context.settings.root.replace('/', '.')}.{self._context.name}",
             broker=[f"kafka://{server}" for server in servers.split(",")],
             store="memory://",
             datadir=folder,

@@ -21,6 +21,7 @@ from midonet.projections.vtep import (
     VtepTarget,
 )
 from midonet.services.hosting import Hosted
+from midonet.services.settings import Settings
 
 __all__ = ["Kept", "VtepState", "address"]
 
@@ -53,12 +54,13 @@ class Kept(Hosted):
     """The projection of one VTEP; `hear` is called with its id and what its switch says, None when it is lost."""
 
     def __init__(
-        self, feed: Feed, learned: Learned, step: Step, interval: float, hear: Callable[[str, Heard | None], None]
+        self, feed: Feed, learned: Learned, step: Step, settings: Settings, hear: Callable[[str, Heard | None], None]
     ) -> None:
         switch = VtepTarget(step.host, step.port)
         switch.on_report(lambda heard: hear(step.vtep, heard), learned.tick)
         projection = VtepProjection(step.vtep, learned, switch.held)
-        super().__init__(feed, projection, switch, address(step), reconcile_interval=interval)
+        timing = {"reconcile_interval": settings.reconcile_interval, "grace": settings.takeover_grace}
+        super().__init__(feed, projection, switch, address(step), **timing)
         self.vtep = step.vtep
         self._switch = switch
         self._backoff = Backoff(_FIRST_RETRY, _LAST_RETRY)

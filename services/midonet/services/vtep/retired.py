@@ -84,6 +84,7 @@ class Cleaner:
         backoff = Backoff(_FIRST_TRY, _LAST_TRY)
         while not self._stopping.is_set():
             try:
+                self._feed.caught_up(self._stopping.is_set)  # what is to be served now goes first
                 retired, end = self._history()
                 self._feed.reach(end, self._stopping.is_set)
                 with self._feed.reading() as topology:  # nobody can create one of them until they are noted

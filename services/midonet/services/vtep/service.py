@@ -135,8 +135,8 @@ class VtepService(Service):
             self._cleaner.retire(step.host, step.port)
             return
         self._cleaner.employ(step.host, step.port)
-        interval = self.context.settings.reconcile_interval
-        kept = Kept(self.context.feed, self._learned, step, interval, lambda *said: self._sayings.put(said))
+        settings = self.context.settings
+        kept = Kept(self.context.feed, self._learned, step, settings, lambda *said: self._sayings.put(said))
         self._hosted[step.vtep] = kept
         kept.start()
 
