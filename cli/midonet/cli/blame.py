@@ -8,7 +8,7 @@ from midonet.cli.completion import complete_any
 from midonet.cli.session import Session
 from midonet.cli.settings import READ
 from midonet.events.commit import Record
-from midonet.events.history import Names, word
+from midonet.events.history import Names, names_of, word
 from midonet.events.model import kind_of
 from midonet.events.queries import Written
 from midonet.events.queries import blame as blamed
@@ -49,9 +49,7 @@ def _looked_up(session: Session, past: Past, ref: str) -> tuple[str, Names, list
 
 def _scanned(session: Session, ref: str) -> tuple[str, Names, list[Record]]:
     """Return as `_looked_up`, by reading the log."""
-    names = Names()
-    for record in session.moment.upto(session.records()):
-        names.note_all(record.commit)
+    names = names_of(session.moment.upto(session.records()))
     return names.find(ref), names, list(session.moment.upto(session.records()))
 
 

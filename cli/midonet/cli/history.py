@@ -4,10 +4,10 @@ import gc
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
-from msgspec import Struct
+from msgspec.structs import replace
 
 from midonet.cli import output
 from midonet.cli.command import REF, OneOf, command
@@ -20,7 +20,7 @@ from midonet.events.commit import GENESIS, Commit, Event, Head, Record
 from midonet.events.errors import UsageError
 from midonet.events.log import Bookmark
 from midonet.events.moments import END, Moment
-from midonet.events.queries import Filter, entry, names_of
+from midonet.events.queries import Filter, entry
 
 if TYPE_CHECKING:
     from midonet.events.history import Names
@@ -36,19 +36,13 @@ _NOTES = ("tag", "projection", "service")
 """Kinds of notes, as `midonet.events.notes.NOTES`, which is only loaded where it is needed."""
 
 
-class _Wanted(Struct, frozen=True):
-    """Which commits `log` shows."""
+class _Asked(NamedTuple):
+    """What `log` shall show."""
 
-    since: Moment = END
-    until: Moment = END
-    kind: str | None = None
-    actor: str | None = None
+    wanted: Filter = Filter()
     ref: str | None = None
+    """The object that the filter has yet to get the key of."""
     limit: int | None = None
-
-    def shows(self, commit: Commit, key: str | None) -> bool:
-        """Return whether a commit passes, where `ref` means `key`."""
-        return Filter(self.since, self.until, self.kind, key, self.actor).shows(commit)
 
 
 @command(
@@ -72,33 +66,35 @@ def log(session: Session, ref: str | None, limit: int | None, *, follow: bool, *
     """Show who changed what, when and why: one commit after the other, the newest last."""
     if follow and (where["until"] is not None or session.moment != END):
         raise UsageError("--follow has no end: leave out --until and --at")
-    moments = {name: session.moment_of(where[name] or "") for name in ("since", "until") if where[name] is not None}
-    wanted = _Wanted(kind=where["kind"], actor=where["actor"], ref=ref, limit=limit, **moments)
+    since, until = (session.moment_of(text) if text is not None else END for text in (where["since"], where["until"]))
+    asked = _Asked(Filter(since=since, until=until, kind=where["kind"], actor=where["actor"]), ref, limit)
     printer = _Printer(session.form)
-    if wanted == _Wanted():
-        key = _read(session, printer, wanted)
+    if asked == _Asked():
+        wanted = _read(session, printer, asked)
     else:
-        key = session.ask(
-            lambda past: _look_up(session, past, printer, wanted), lambda: _read(session, printer, wanted)
+        wanted = session.ask(
+            lambda past: _look_up(session, past, printer, asked), lambda: _read(session, printer, asked)
         )
     if follow:
-        _follow(session, printer, wanted, key)
+        _follow(session, printer, wanted)
 
 
-def _look_up(session: Session, past: "Past", printer: "_Printer", wanted: _Wanted) -> str | None:
-    """Print what the index finds; return the key of the object that is wanted."""
+def _look_up(session: Session, past: "Past", printer: "_Printer", asked: _Asked) -> Filter:
+    """Print what the index finds; return the filter, with the object that is wanted."""
     from midonet.projections.history.index import Query
 
-    upto, limit = session.moment.position_in(past), wanted.limit
-    key = _key(past, upto, wanted.ref) if wanted.ref is not None else None
+    wanted, ref, limit = asked
+    upto = session.moment.position_in(past)
+    if ref is not None:
+        wanted = replace(wanted, key=_key(past, upto, ref))
     low, high = wanted.since.first_in(past), min(upto, wanted.until.last_in(past))
-    found = past.select(Query(low, high, key, wanted.kind, wanted.actor), newest_first=limit is not None)
-    shown: Iterable[Record] = (record for record in found if wanted.shows(record.commit, key))
+    found = past.select(Query(low, high, wanted.key, wanted.kind, wanted.actor), newest_first=limit is not None)
+    shown: Iterable[Record] = (record for record in found if wanted.shows(record.commit))
     for record in reversed(list(islice(shown, limit))) if limit is not None else shown:
         printer.print(record, lambda record: _names_at(past, record.commit.position))
     printer.go_on(past.head, lambda: _names_at(past, past.head.position))
     past.release()  # `--follow` may take days
-    return key
+    return wanted
 
 
 def _key(past: "Past", upto: int, ref: str) -> str:
@@ -113,21 +109,23 @@ def _names_at(past: "Past", position: int) -> "Names":
     return NamesAt(past, position)
 
 
-def _read(session: Session, printer: "_Printer", wanted: _Wanted) -> str | None:
-    """Print what reading the whole log finds; return the key of the object that is wanted."""
+def _read(session: Session, printer: "_Printer", asked: _Asked) -> Filter:
+    """Print what reading the whole log finds; return the filter, with the object that is wanted."""
+    wanted, ref, limit = asked
     upto = session.moment
-    key = names_of(upto.upto(session.records())).find(wanted.ref) if wanted.ref is not None else None
+    if ref is not None:
+        wanted = replace(wanted, key=_find(session, ref))
     first = 0
-    if wanted.limit is not None:  # names are those of the time: so nothing is noted before it is printed
-        found = (r.commit.position for r in upto.upto(session.records()) if wanted.shows(r.commit, key))
-        first = next(iter(deque(found, wanted.limit)), 0)
+    if limit is not None:  # names are those of the time: so nothing is noted before it is printed
+        found = (r.commit.position for r in upto.upto(session.records()) if wanted.shows(r.commit))
+        first = next(iter(deque(found, limit)), 0)
     for record in printer.noting(upto.upto(session.records())):
-        if record.commit.position >= first and wanted.shows(record.commit, key):
+        if record.commit.position >= first and wanted.shows(record.commit):
             printer.print(record, printer.names)
-    return key
+    return wanted
 
 
-def _follow(session: Session, printer: "_Printer", wanted: _Wanted, key: str | None) -> None:
+def _follow(session: Session, printer: "_Printer", wanted: Filter) -> None:
     output.flush()
     gc.enable()  # this may go on for days
     log = session.open()
@@ -135,7 +133,7 @@ def _follow(session: Session, printer: "_Printer", wanted: _Wanted, key: str | N
     for item in log.follow(printer.head, stopped=lambda: False):
         if isinstance(item, Record):
             printer.note(item)
-            if wanted.shows(item.commit, key):
+            if wanted.shows(item.commit):
                 printer.print(item, printer.names)
                 output.flush()
 
@@ -205,6 +203,13 @@ def _heading(commit: Commit) -> str:
     return f"{output.strong(str(commit.position))}  {clean(text)}"
 
 
+def _find(session: Session, ref: str) -> str:
+    """Return the key of what `ref` means, by reading the log."""
+    from midonet.events.history import names_of
+
+    return names_of(session.moment.upto(session.records())).find(ref)
+
+
 _OBJECT = click.Argument(["ref"], type=REF, metavar="REF", shell_complete=complete_any)
 
 
@@ -240,7 +245,7 @@ def _looked_up(session: Session, past: "Past", ref: str) -> _Told:
 
 
 def _scanned(session: Session, ref: str) -> _Told:
-    key = names_of(session.moment.upto(session.records())).find(ref)
+    key = _find(session, ref)
     printer = _Printer("table")
     return list(_telling(session, key, printer.noting(session.moment.upto(session.records())), printer.names))
 
@@ -275,7 +280,7 @@ def diff(session: Session, start: str, end: str | None) -> None:
     one = session.position_of(start)
     other = session.position_of(end) if end is not None else session.head().position
     first, last = sorted((one, other))
-    topology, changes = session.topology(Moment(position=first)), []
+    topology, changes = session.folded(Moment(position=first)), []
     names, place = Names(topology.find), session.log.place(first)
     for record in Moment(position=last).upto(session.records(topology.head, place), first):
         changes += fold(topology, record)

@@ -14,7 +14,7 @@ from midonet.cli.progress import tracked
 from midonet.cli.settings import Settings
 from midonet.cli.text import clean, closest, hide_secrets
 from midonet.events.commit import GENESIS, Head, Record, sha256
-from midonet.events.errors import NotFound, Unavailable, UsageError
+from midonet.events.errors import NotFound, Unavailable
 from midonet.events.log import Log, open_log
 from midonet.events.moments import END, Moment, parse
 from midonet.events.tags import Tag, is_name
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from midonet.events.topology import Topology
     from midonet.projections.history.past import Past
 
-__all__ = ["Session", "handle", "ordered"]
+__all__ = ["Session", "handle"]
 
 T = TypeVar("T")
 
@@ -167,20 +167,25 @@ class Session:
     def topology(self, moment: Moment | None = None) -> "Topology":
         """Return the topology as of a moment, else as of `--at`, only to be read."""
         if self.cluster is not None:
-            return self._remote(moment)
-        from midonet.events.topology import Topology
+            from midonet.cli.remote import RemoteTopology
 
+            return RemoteTopology(self.cluster, self.settings.get("at") if moment is None else moment.text)
         until = self.moment if moment is None else moment
         if until == END and (store := self.kept()) is not None:
             return store.topology
+        return self.folded(until)
+
+    def folded(self, moment: Moment) -> "Topology":
+        """Return the topology as of a moment, folded here: the caller's to change."""
+        from midonet.events.topology import Topology
 
         def work(snapshot: "Snapshot | None") -> Topology:
             topology = snapshot.topology() if snapshot is not None else Topology()
-            records = self._since(snapshot, until)
+            records = self._since(snapshot, moment)
             shown = tracked(records, "reading the log", self.log.length(topology.head.position))
             return self.snapshots.fold(topology, shown, self.log.place)
 
-        return self._resume(until, work)
+        return self._resume(moment, work)
 
     def about(self, kind: str, ref: str) -> "Topology":
         """Return as much of the topology as of `--at` as it takes to find an object and to say what it is."""
@@ -190,19 +195,10 @@ class Session:
 
             return excerpt(past, self.moment.position_in(past), kind, ref)
 
-        if self.cluster is not None:
-            return self._remote(None)
         if self.moment == END and (store := self.kept()) is not None:
             return store.topology
-        return self.ask(answer, lambda: None) or self.topology()
-
-    def _remote(self, moment: Moment | None) -> "Topology":
-        """Return the topology at the cluster, of which only that is fetched which is looked at."""
-        from midonet.cli.remote import RemoteTopology
-
-        if self.cluster is None:
-            raise UsageError(f"{hide_secrets(self.url)} is no cluster's API")
-        return RemoteTopology(self.cluster, self.settings.get("at") if moment is None else moment.text)
+        found = self.ask(answer, lambda: None) if self.cluster is None else None
+        return found or self.topology()
 
     @property
     def _cache(self) -> str:
@@ -326,8 +322,3 @@ def handle(topology: "Topology", kind: str, object_id: str, name: str | None) ->
     """Return the name of an object if it alone of its kind has it, else the id: what a script may use as REF."""
     alone = name is not None and all(other.id == object_id for other in topology.named(kind, name))
     return clean(name) if name is not None and alone else object_id
-
-
-def ordered(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object with what every kind has in front."""
-    return {**{name: data[name] for name in ("id", "kind", "name", "position")}, **data}

@@ -8,13 +8,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any
 
 from midonet.events import notes
-from midonet.events.commit import Commit, Event
+from midonet.events.commit import Commit, Event, Record
 from midonet.events.errors import AmbiguousRef, NotFound
-from midonet.events.evolve import Change, created, deleted, updated
+from midonet.events.evolve import Change, created, deleted, fold, invert, updated
 from midonet.events.guess import closest
 from midonet.events.model import KINDS, Entity, FieldSpec, Kind, plain
+from midonet.events.topology import Topology
 
-__all__ = ["Names", "describe", "difference", "word"]
+__all__ = ["Names", "describe", "difference", "differing", "names_of", "word"]
 
 _MIN_PREFIX = 8
 _LISTED = 10
@@ -142,6 +143,14 @@ class Names:
         return " ".join(parts) or str(data["id"])[:_MIN_PREFIX]
 
 
+def names_of(records: Iterable[Record]) -> Names:
+    """Return what all objects are or were called."""
+    names = Names()
+    for record in records:
+        names.note_all(record.commit)
+    return names
+
+
 def _of_kinds(ref: str) -> tuple[set[str], str]:
     """Return the kinds that a reference may be about, and the rest of it."""
     prefix, _, rest = ref.partition("/")
@@ -224,6 +233,24 @@ def _structure(parts: Sequence[FieldSpec], value: Mapping[str, Any], names: Name
             text = word(part, item, names)
             said.append(text if part is not None and part.required else f"{name} {text}")
     return " ".join(said)
+
+
+def differing(records: Iterable[Record], one: int, other: int) -> list[Event]:
+    """Return the events, one per object, that lead from position `one` to `other`; `records` are all up to the later.
+
+    They may also lead back in time.
+    """
+    first = min(one, other)
+    events = difference(_changes(records, first))
+    return events if one <= other else invert(events)
+
+
+def _changes(records: Iterable[Record], first: int) -> Iterator[Change]:
+    topology = Topology()
+    for record in records:
+        found = fold(topology, record)
+        if record.commit.position > first:
+            yield from found
 
 
 def difference(changes: Iterable[Change]) -> list[Event]:

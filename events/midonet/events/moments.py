@@ -14,26 +14,26 @@ from msgspec import Struct
 from midonet.events.commit import Commit, Head, Record
 from midonet.events.errors import NotFound, VerificationFailed
 
-__all__ = ["END", "Moment", "Timeline", "parse"]
+__all__ = ["END", "Moment", "Past", "parse"]
 
 _POSITION = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
-class Timeline(Protocol):
-    """Where times are in a log, for who need not read it: an index of the history."""
+class Past(Protocol):
+    """What knows when each commit of a log was made."""
 
     @property
     def head(self) -> Head:
-        """The end of the log, as far as it is known here."""
+        """The end of the log."""
 
     def head_at(self, position: int) -> Head:
         """Return the head as it was at a position."""
 
     def position_at(self, time: str, *, before: bool = False) -> int:
-        """Return the position that the log had come to at a time (or just before it)."""
+        """Return the position that the log had come to at a time; `before`: just before it."""
 
     def last_until(self, time: str) -> int:
-        """Return the last position that is not later than a time."""
+        """Return the last position whose commit is not later than a time."""
 
 
 class Moment(Struct, frozen=True):
@@ -67,7 +67,7 @@ class Moment(Struct, frozen=True):
             return self.time is None or head.time <= self.time
         return head.position < self.position or (head.position == self.position and self.hash in (None, head.hash))
 
-    def position_in(self, past: Timeline) -> int:
+    def position_in(self, past: Past) -> int:
         """Return the position that the log had come to at this moment; errors as of `upto`."""
         end = past.head.position
         if self.position is None:
@@ -78,13 +78,13 @@ class Moment(Struct, frozen=True):
             raise self._other()
         return self.position
 
-    def first_in(self, past: Timeline) -> int:
+    def first_in(self, past: Past) -> int:
         """Return the first position that may belong to what has happened since this moment."""
         if self.position is not None:
             return self.position
         return 1 if self.time is None else past.position_at(self.time, before=True) + 1
 
-    def last_in(self, past: Timeline) -> int:
+    def last_in(self, past: Past) -> int:
         """Return the last position that may belong to the log as of this moment."""
         if self.position is not None:
             return self.position

@@ -230,7 +230,7 @@ class Runner(Generic[K, V]):
         return wanted.paused
 
     def _left_behind(self) -> bool:
-        """Write nothing as long as somebody else does; return whether nobody does, or it is time for a look at all."""
+        """Write nothing as long as somebody else does; return whether nobody does. If not, it is time for a look."""
         due = time.monotonic() + self._interval * random.uniform(1.0, 1.5)  # noqa: S311 - keeps nodes out of step
         while not self._idle() and (left := due - time.monotonic()) > 0:
             self._wake.wait(left)
@@ -238,6 +238,9 @@ class Runner(Generic[K, V]):
             if self._feed.head.position > self._position and self._abandoned():
                 logger.info("%s: takes over at %d", self.name, self._position)
                 return True
+            if self._news:  # the writer hears them as well, if there is one
+                self._stopped.wait(self._grace * random.uniform(1.0, 1.3))  # noqa: S311 - as above
+                return False
         return False
 
     def _abandoned(self) -> bool:
@@ -257,7 +260,10 @@ class Runner(Generic[K, V]):
     def _amiss(self) -> bool:
         """Whether a view that somebody else keeps lacks something at its own position."""
         with self._feed.reading() as topology:
-            return bool(self._tracker.delta()) and topology.head.position == self._position
+            lacking = bool(self._tracker.delta())
+            if not lacking:
+                self._news.clear()
+            return lacking and topology.head.position == self._position
 
     def _load(self) -> None:
         """Read all of the target, and find out what others did to it: another writer, or anybody else."""
@@ -324,20 +330,24 @@ class Runner(Generic[K, V]):
                 self.attach(topology)
             delta = self._tracker.delta()
             checkpoint = Checkpoint(topology.head.position, topology.head.hash)
-            repairs, news = list(self._foreign(delta, checkpoint)), self._news.copy()
+            repairs = list(self._foreign(delta, checkpoint))
+            news, self._news = self._news, set()  # what is noted from now on is news again
         if delta or checkpoint != self._checkpoint:
             self._tried = checkpoint
             try:
                 self._target.write(delta, checkpoint)
             except Unfit as unfit:
+                self._news |= news
                 self._park(unfit)
                 return
+            except Exception:
+                self._news |= news
+                raise
             self._tracker.written()
             self._checkpoint = checkpoint
             self._strange.clear()
             self._renewed = False
             self._recorder.record(repairs)
-        self._news -= news
         self._standing.succeeded(checkpoint.position)
         self._backoff.reset()
 

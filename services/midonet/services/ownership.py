@@ -6,6 +6,7 @@ A node that loses its connection gives its leases up before the servers do. Noth
 import logging
 from collections.abc import Callable, Collection, Mapping
 from threading import Event, Thread
+from typing import ClassVar
 from urllib.parse import quote
 
 import msgspec
@@ -51,6 +52,8 @@ class Ownership:
     `lost` has returned, unless the session is over. What they raise goes to `crashed`.
     """
 
+    folder: ClassVar[str] = "services"
+
     def __init__(
         self,
         coordination: Coordination,
@@ -64,7 +67,7 @@ class Ownership:
         """The nodes that run the service, as last seen."""
         self._coordination = coordination
         self._client = coordination.client
-        self._base = f"{coordination.root}/state/services/{quote(service, safe='')}"
+        self._base = f"{coordination.root}/state/{self.folder}/{quote(service, safe='')}"
         self._gained, self._lost, self._crashed = gained, lost, crashed
         self._items: frozenset[str] = frozenset()
         self._leases: dict[str, Lease] = {}
@@ -248,6 +251,8 @@ class Leadership(Ownership):
 
     `changed` is called with the lease when this node begins to lead, with None when it ends to.
     """
+
+    folder = "leaders"
 
     def __init__(
         self,

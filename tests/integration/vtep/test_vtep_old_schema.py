@@ -38,8 +38,8 @@ class OldSwitch(VtepSwitch):
                 del tables[table]["columns"][column]
         old = self.directory / "old.ovsschema"
         old.write_text(json.dumps({name: value for name, value in schema.items() if name != "cksum"}))
-        run("ovsdb-tool", "create", self._database, old)
-        run("ovsdb-tool", "transact", self._database, '["hardware_vtep", {"op":"insert","table":"Global","row":{}}]')
+        run("ovsdb-tool", "create", self.database, old)
+        run("ovsdb-tool", "transact", self.database, '["hardware_vtep", {"op":"insert","table":"Global","row":{}}]')
 
     def start(self) -> None:
         """Start and describe the hardware; vtep-ctl wants the new schema."""

@@ -16,12 +16,13 @@ from midonet.events.command import DropTag, Revert, SetTag
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.errors import NotFound, UsageError
 from midonet.events.evolve import invert
+from midonet.events.history import differing, names_of
 from midonet.events.log import Log
 from midonet.events.log.lookup import commit_at
 from midonet.events.log.verification import before, verified
 from midonet.events.model import ordered, plain
 from midonet.events.moments import END, Moment
-from midonet.events.queries import Filter, blame, differing, entry, names_of
+from midonet.events.queries import Filter, blame, entry
 from midonet.events.tags import check_name
 from midonet.projections.history.past import Past
 from midonet.services.api.call import Call

@@ -3,11 +3,10 @@
 All of a batch is one transaction, with the lease's guard: what a stale owner has still to say is refused as a whole.
 """
 
-from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from kazoo.exceptions import KazooException, NoNodeError, RolledBackError, RuntimeInconsistency
+from kazoo.exceptions import KazooException, RolledBackError, RuntimeInconsistency
 from msgspec import Struct
 
 from midonet.events.commit import GENESIS, Head, canonical
@@ -79,17 +78,6 @@ class Place(Generic[S]):
             transaction.set_data(path, canonical(value))
         else:
             transaction.create(path, canonical(value))
-
-    def documents(self) -> Mapping[str, Any]:
-        """Return what was written, by key."""
-        client = self._client
-        with client.failures():
-            try:
-                names = client.result(client.get_children_async(self._base))
-            except NoNodeError:
-                return {}
-            found = client.read_many([f"{self._base}/{name}" for name in names])
-        return {path.rpartition("/")[2]: msgspec.json.decode(data) for path, data in found.items()}
 
 
 def _reason(results: list[Any]) -> str:

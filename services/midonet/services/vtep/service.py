@@ -6,12 +6,14 @@ Every VTEP has a runner of its own: one that cannot be reached delays no other.
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
 import msgspec
 
+from midonet.events.errors import VerificationFailed
 from midonet.events.evolve import Change
 from midonet.events.topology import Topology
 from midonet.projections.vtep import HEARD, HOSTS, Fleet, Heard, Learned, News, Step
@@ -143,7 +145,7 @@ class VtepService(Service):
     # -- the thread that looks at the hosts
 
     def _bury(self, dead: frozenset[str]) -> None:
-        with self.context.feed.reading():
+        with suppress(VerificationFailed), self.context.feed.reading():
             self._learned.dead = dead
             for kept in list(self._hosted.values()):
                 kept.note(Change(HOSTS, kept.vtep, None, dead))
@@ -169,11 +171,10 @@ class VtepService(Service):
             self._take(*said)
 
     def _take(self, vtep: str, heard: Heard | None) -> None:
-        if heard is None:
-            with self.context.feed.reading():
+        with suppress(VerificationFailed), self.context.feed.reading():  # what follows no log writes nothing, either
+            if heard is None:
                 self._learned.lose(vtep)
-        elif vtep in self._hosted:
-            with self.context.feed.reading():
+            elif vtep in self._hosted:
                 news = self._learned.take(vtep, heard)
                 self._tell(vtep, news, whole=heard.whole)
         self._publisher.wake()
