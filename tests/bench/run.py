@@ -11,6 +11,7 @@ from api import api
 from bulk import bulk
 from commanders import commanders
 from commands import batched, single
+from failover import failover
 from figures import Row, spread
 from kafka_log import single_on_kafka
 from latency import latency
@@ -37,6 +38,7 @@ BENCHES: Mapping[str, Bench] = {
     "as-of": as_of,
     "show": show,
     "api": api,
+    "failover": failover,
     "views": views,
     "view-writes": view_writes,
     "vtep": vtep,
