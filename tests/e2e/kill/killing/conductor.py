@@ -46,7 +46,7 @@ _WHOLE = 0.8
 """Share of deaths for which the broker is up: the others come while it is gone."""
 _END_SECONDS = 60.0
 _FROZEN_SECONDS = (0.5, 9.0)
-_WEIGHTS = {"cluster": 5, "writer": 4, "kafka": 2, "zookeeper": 1}
+_WEIGHTS = {"cluster": 5, "writer": 4, "kafka": 2, "zookeeper": 2}
 _RESTARTED = 0.3
 """Share of the deaths of a server of a group that are an orderly restart."""
 _FOLLOWERS = 2
