@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from socket import gethostname
-from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +20,7 @@ from msgspec import Struct
 
 from midonet.events.commit import canonical
 from midonet.events.errors import MidonetError
+from midonet.projections.loop import Loop
 from midonet.projections.zookeeper.client import Client
 from midonet.services.coordination import Coordination
 from midonet.services.journal import note
@@ -65,26 +65,23 @@ class Presence:
         self._path = f"{coordination.root}/state/nodes/{coordination.node}"
         self._look = look
         self._written: tuple[int, bytes] | None = None
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="presence", daemon=True)
+        self._loop = Loop("presence", self._run)
 
     def start(self) -> None:
         """Begin to be seen."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End the thread; the node goes with the session."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._loop.stop()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        for _ in self._loop.turns():
             try:
                 self._publish()
             except MidonetError as error:
                 note(logging.DEBUG, "no presence", error=error.message)
-            self._stopping.wait(_SECONDS)
+            self._loop.rest(_SECONDS)
 
     def _publish(self) -> None:
         self._client.connect(_CONNECT_SECONDS)
