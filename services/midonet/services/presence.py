@@ -21,6 +21,7 @@ from msgspec import Struct
 from midonet.events.commit import canonical
 from midonet.events.errors import MidonetError
 from midonet.projections.loop import Loop
+from midonet.projections.zookeeper.below import read_below
 from midonet.projections.zookeeper.client import Client
 from midonet.services.coordination import Coordination
 from midonet.services.journal import note
@@ -148,8 +149,10 @@ def nodes(client: Client, root: str) -> list[dict[str, Any]]:
 
     `alive` says whether a node lives, `gone` since when it does not, if that is known, `known` whether it has a record.
     """
-    present = _below(client, f"{root}/state/nodes")
-    known = _below(client, known_path(root))
+    present, known = (
+        {name: decode(data) for name, data in read_below(client, path).items()}
+        for path in (f"{root}/state/nodes", known_path(root))
+    )
     return [
         {
             **known.get(name, {}),
@@ -161,13 +164,3 @@ def nodes(client: Client, root: str) -> list[dict[str, Any]]:
         }
         for name in sorted({*present, *known})
     ]
-
-
-def _below(client: Client, base: str) -> dict[str, dict[str, Any]]:
-    with client.failures():
-        try:
-            names = client.result(client.get_children_async(base))
-        except NoNodeError:
-            return {}
-        found = client.read_many([f"{base}/{name}" for name in names])
-    return {path.rpartition("/")[2]: decode(data) for path, data in found.items()}

@@ -13,10 +13,11 @@ from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 
 from midonet.events.errors import Unavailable
+from midonet.projections.facts import node_of
+from midonet.projections.facts.switches import VtepState
 from midonet.projections.loop import Loop
 from midonet.projections.zookeeper.client import Client
 from midonet.services.journal import note
-from midonet.services.vtep.kept import VtepState
 
 __all__ = ["Publisher"]
 
@@ -30,7 +31,7 @@ class Publisher:
 
     def __init__(self, servers: str, root: str, look: Callable[[], Mapping[str, VtepState]]) -> None:
         self._client = Client(servers)
-        self._base = f"{root}/state/vteps"
+        self._root = root
         self._look = look
         self._published: dict[str, bytes] = {}
         self._session: int | None = None
@@ -75,7 +76,7 @@ class Publisher:
         """Forget what was published by a session that has ended: its nodes went with it."""
         session = self._client.client_id[0] if self._client.client_id else None
         if session != self._session:
-            self._client.result(self._client.ensure_path_async(self._base))
+            self._client.result(self._client.ensure_path_async(node_of(self._root, VtepState)))
             self._session, self._published = session, {}
 
     def _put(self, vtep: str, data: bytes) -> bool:
@@ -91,4 +92,4 @@ class Publisher:
         return True
 
     def _path(self, vtep: str) -> str:
-        return f"{self._base}/{vtep}"
+        return node_of(self._root, VtepState, vtep)
