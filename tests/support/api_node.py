@@ -21,12 +21,11 @@ __all__ = ["ApiNode"]
 class ApiNode:
     """Serves the log at `log` from construction to `close`; `status` is what the daemon would say of itself."""
 
-    def __init__(
-        self, log: str, *, status: Callable[[], Mapping[str, Any]] | None = None, tls: Tls | None = None
-    ) -> None:
+    def __init__(self, log: str, *, tls: Tls | None = None, history: str | None = None) -> None:
         self.log = log
         self.crashes: list[BaseException] = []
-        self.status = status or (lambda: {"log": log, "projections": [], "services": []})
+        self.history = history
+        self.status: Callable[[], Mapping[str, Any]] = lambda: {"log": log, "projections": [], "services": []}
         self.feed = Feed(lambda: open_log(log), idle=0.1)
         self.writer = Writer(lambda: open_log(log))
         self.http = HttpServer("127.0.0.1:0", {"/healthz": lambda: json_page({"alive": True})}, tls)
@@ -37,7 +36,7 @@ class ApiNode:
 
     def _context(self) -> Context:
         return Context(
-            settings=Settings(log=self.log, zookeeper="127.0.0.1:1"),
+            settings=Settings(log=self.log, zookeeper="127.0.0.1:1", history=self.history),
             feed=self.feed,
             crashed=self.crashes.append,
             front=Front(self.http, lambda: self.status()),  # noqa: PLW0108 - a test may change it
