@@ -28,12 +28,11 @@ _INTERRUPTED = 130
 _STOP = (signal.SIGTERM, signal.SIGINT)
 _STOP_SECONDS = 9.0
 _SWITCH = 0.001
-"""Seconds that a thread that computes may keep one waiting that has a message to pass on; Python's default is 5 ms."""
-
-_SWITCH = 0.001
 """Seconds after which a thread that computes lets others go on: those that serve clients wait for it."""
-_TICK = 0.5
+_TICK = 1.0
 """Seconds between two looks at how the daemon does."""
+_PROMPT = 0.05
+"""Seconds between two looks at whether it has ended."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,7 +81,6 @@ def _serve(settings: Settings) -> int:
     from midonet.services import journal
     from midonet.services.daemon import Daemon
 
-    sys.setswitchinterval(_SWITCH)
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # they are waited for below; every thread inherits this
     sys.setswitchinterval(_SWITCH)
     journal.set_up(settings.log_level)
@@ -109,7 +107,7 @@ def _stop(stop: Callable[[], Any]) -> int:
     stopping.start()
     status, deadline = 0, monotonic() + _STOP_SECONDS
     while stopping.is_alive() and monotonic() < deadline and not status:
-        status = _INTERRUPTED if _asked(_TICK / 10) else 0
+        status = _INTERRUPTED if _asked(_PROMPT) else 0
     sys.stdout.flush()
     os._exit(status)
 

@@ -82,6 +82,29 @@ def test_followers_are_told_everything_after_what_they_were_attached_to(url: str
         assert gone.woken == 0
 
 
+def test_who_goes_ahead_is_woken_before_those_who_came_earlier(url: str) -> None:
+    store = Store(open_log(url))
+    order: list[str] = []
+
+    class Named(Witness):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self._name = name
+
+        def wake(self) -> None:
+            super().wake()
+            order.append(self._name)
+
+    with following(url) as feed:
+        feed.caught_up(lambda: False)
+        feed.subscribe(Named("first"))
+        feed.subscribe(Named("second"))
+        feed.subscribe(Named("ahead"), ahead=True)
+        execute(store, "bridge")
+        until(lambda: len(order) == 3)
+    assert order == ["ahead", "first", "second"]
+
+
 def test_heads_of_the_past_and_the_end_of_the_log(url: str) -> None:
     store = Store(open_log(url))
     for _ in range(3):

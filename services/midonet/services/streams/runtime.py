@@ -1,14 +1,13 @@
 """What runs a processor, and the one of them for logs without Kafka: a loop on the log, on the node that leads."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 from typing import Any, Protocol
 
-from midonet.events.commit import Record
 from midonet.events.errors import MidonetError
 from midonet.events.log import open_log
-from midonet.events.log.port import Progress
 from midonet.projections.backoff import Backoff
 from midonet.projections.loop import Loop
 from midonet.projections.port import Fenced
@@ -18,7 +17,11 @@ from midonet.services.streams.worker import BATCH, Worker
 
 __all__ = ["Embedded", "Runtime"]
 
-_IDLE_SECONDS = 0.5
+_LEISURE = 0.25
+"""Seconds between two looks at whether there are new commits.
+
+Nobody waits for what is counted of them, but whoever made one waits for the views: so no commit wakes this thread.
+"""
 
 
 class Runtime(Protocol):
@@ -87,23 +90,19 @@ class Embedded:
         return True
 
     def _batches(self, lease: Lease) -> Iterator[list[bytes]]:
+        """Yield what comes, as many records as fit in one batch, and an empty one whenever the log has been read."""
         with closing(open_log(self._context.settings.log)) as log:
-            after = self._worker.resume(lease)
-            items = log.follow(after, stopped=lambda: self._over(lease), idle=_IDLE_SECONDS)
-            yield from _gathered(items, lambda: self._over(lease))
+            head, seen = self._worker.resume(lease), -1
+            while not self._over(lease):
+                before, seen = seen, self._context.feed.head.position
+                records = log.read(head) if seen != before else iter(())
+                while batch := list(islice(records, BATCH)):
+                    head = batch[-1].head
+                    yield [record.raw for record in batch]
+                    if self._over(lease):
+                        return
+                yield []
+                self._loop.pause(_LEISURE)
 
     def _over(self, lease: Lease) -> bool:
         return self._loop.stopping() or self.lease != lease
-
-
-def _gathered(items: Iterable[Record | Progress], over: Callable[[], bool]) -> Iterator[list[bytes]]:
-    """Yield the records that come together: up to the end of the log (perhaps none), or as many as fit in one batch."""
-    raws: list[bytes] = []
-    for item in items:
-        if isinstance(item, Record):
-            raws.append(item.raw)
-        if isinstance(item, Progress) or len(raws) == BATCH:
-            yield raws
-            raws = []
-        if over():
-            return

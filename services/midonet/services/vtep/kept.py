@@ -40,7 +40,7 @@ class Kept(Hosted):
         switch.on_report(lambda heard: hear(step.vtep, heard), learned.tick)
         projection = VtepProjection(step.vtep, learned, switch.held)
         timing = {"reconcile_interval": settings.reconcile_interval, "grace": settings.takeover_grace}
-        super().__init__(feed, projection, switch, address(step), **timing)
+        super().__init__(feed, projection, switch, address(step), ahead=True, **timing)
         self.vtep = step.vtep
         self._switch = switch
         self._backoff = Backoff(_FIRST_RETRY, _LAST_RETRY)
