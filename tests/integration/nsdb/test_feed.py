@@ -101,7 +101,7 @@ def test_who_goes_ahead_is_woken_before_those_who_came_earlier(url: str) -> None
         feed.subscribe(Named("second"))
         feed.subscribe(Named("ahead"), ahead=True)
         execute(store, "bridge")
-        until(lambda: len(order) == 3)
+        eventually(lambda: len(order) == 3)
     assert order == ["ahead", "first", "second"]
 
 
