@@ -4,12 +4,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
-from threading import Event, Thread
 from typing import Any, Protocol
 
 from midonet.events.errors import MidonetError
 from midonet.events.log import open_log
 from midonet.projections.backoff import Backoff
+from midonet.projections.loop import Loop
 from midonet.projections.port import Fenced
 from midonet.services.context import Context
 from midonet.services.coordination import Lease
@@ -48,10 +48,8 @@ class Embedded:
         self.trouble: str | None = None
         self._context = context
         self._worker = worker
-        self._changed = Event()
-        self._stopping = Event()
-        self._leadership = context.leadership(lambda _: self._changed.set())
-        self._thread = Thread(target=self._run, name=f"stream-{context.name}", daemon=True)
+        self._leadership = context.leadership(lambda _: self._loop.wake())
+        self._loop = Loop(f"stream-{context.name}", self._run, context.crashed)
 
     @property
     def lease(self) -> Lease | None:
@@ -61,27 +59,20 @@ class Embedded:
     def start(self) -> None:
         """Become a candidate."""
         self._leadership.start()
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End to be one."""
-        self._stopping.set()
-        self._changed.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._loop.stop()
         self._leadership.stop()
 
     def _run(self) -> None:
         backoff = Backoff(first=0.2)
-        try:
-            while not self._stopping.is_set():
-                self._changed.clear()
-                if (lease := self.lease) is None:
-                    self._changed.wait()
-                elif not self._lead(lease, backoff):
-                    self._stopping.wait(backoff.next())
-        except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
-            self._context.crashed(error)
+        for _ in self._loop.turns():
+            if (lease := self.lease) is None:
+                self._loop.rest()
+            elif not self._lead(lease, backoff):
+                self._loop.pause(backoff.next())
 
     def _lead(self, lease: Lease, backoff: Backoff) -> bool:
         """Follow the log while the lease lasts; return whether it ended without trouble."""
@@ -111,7 +102,7 @@ class Embedded:
                     if self._over(lease):
                         return
                 yield []
-                self._stopping.wait(_LEISURE)
+                self._loop.pause(_LEISURE)
 
     def _over(self, lease: Lease) -> bool:
-        return self._stopping.is_set() or self.lease != lease
+        return self._loop.stopping() or self.lease != lease
