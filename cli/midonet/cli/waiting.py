@@ -185,7 +185,9 @@ def waiter(session: Session) -> Callable[[int, Topology], None]:
 
 def _told_by(session: Session) -> set[str]:
     """Return the views of which a cluster's API tells how far they are; what agents hold is only theirs to say."""
-    return set(VIEWS) - {"agents"} if session.cluster is not None else set()
+    if session.cluster is None:
+        return set()
+    return set(VIEWS) - {"agents", *(["history"] if session.settings.get("history") else [])}
 
 
 def await_views(session: Session, topology: Topology, position: int, wanted: Mapping[str, float]) -> dict[str, int]:

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_node import ApiNode, eventually
+from api_node import ApiNode
 from asking import Asker
+from waiting import eventually
 
 from midonet.events.log import open_log
 from midonet.events.model import KINDS
 from midonet.events.notes import control_of
+from midonet.projections.history.database import open_database
+from midonet.projections.history.index import Index
+from midonet.projections.history.writer import IndexWriter
 from midonet.services.http import Tls
 
 RESULT = {"position", "id", "events", "object"}
@@ -228,6 +232,48 @@ def test_history_is_told(api: Asker, node: ApiNode) -> None:
     assert stream.body == b"".join(b"\x1e%b\n" % raw for raw in raws)
     assert api.ok("GET", f"/v1/objects/{ID}")["name"] == "web"
     assert [one["id"] for one in api.ok("POST", "/v1/objects", [ID, "nobody"])] == [ID]
+
+
+def test_history_is_told_alike_with_and_without_an_index(log_url: str, tmp_path: Path) -> None:
+    index = f"sqlite:///{tmp_path}/history.db"
+    with ApiNode(log_url) as plain, ApiNode(log_url, history=index) as quick:
+        with Asker(plain.url) as api:
+            for number in range(6):
+                api.ok("POST", "/v1/bridges", {"name": f"b{number}"}, headers={"Midonet-Actor": f"a{number % 2}@h"})
+                api.ok("PATCH", f"/v1/bridges/b{number}", {"tenant": "acme"})
+            api.ok("DELETE", "/v1/bridges/b3")
+        for lacking in (13, 5, 0):
+            indexed(log_url, index, lacking)
+            for path, query in QUESTIONS:
+                with Asker(plain.url) as one, Asker(quick.url) as other:
+                    told = [asker("GET", path, **query) for asker in (one, other)]
+                assert (told[0].status, told[0].body) == (told[1].status, told[1].body), path
+        (tmp_path / "history.db").write_bytes(b"nonsense" * 1000)
+        with Asker(quick.url) as asker:
+            assert len(asker.ok("GET", "/v1/objects/b1/history")) == 2
+
+
+QUESTIONS: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/objects/b1/history", {}),
+    ("/v1/objects/b3/history", {}),
+    ("/v1/objects/b3/blame", {"at": "8"}),
+    ("/v1/objects/nope/history", {}),
+    ("/v1/log", {"object": "b3"}),
+    ("/v1/log", {"object": "b3", "after": "7"}),
+    ("/v1/log", {"actor": "a1", "limit": "2"}),
+    ("/v1/log", {"actor": "a1", "last": "true", "limit": "2"}),
+    ("/v1/log", {"last": "true", "limit": "3"}),
+    ("/v1/log", {"kind": "bridge", "since": "3", "until": "5"}),
+    ("/v1/log", {"kind": "port"}),
+]
+
+
+def indexed(log_url: str, index: str, lacking: int) -> None:
+    """Index all commits but the last ones."""
+    with closing(open_log(log_url)) as log, closing(open_database(index, write=True)) as database:
+        writer = IndexWriter(Index(database), log.recall)
+        if records := list(log.read(writer.checkpoint.head))[: -lacking or None]:
+            writer.write(records, log.place)
 
 
 def test_the_entrance_leads_to_every_kind(api: Asker) -> None:

@@ -4,7 +4,7 @@ Commits are sent as the bytes that the chain of hashes protects, so that a clien
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -24,7 +24,9 @@ from midonet.events.model import ordered, plain
 from midonet.events.moments import END, Moment
 from midonet.events.queries import Filter, blame, entry
 from midonet.events.tags import check_name
+from midonet.projections.history.past import Past
 from midonet.services.api.call import Call
+from midonet.services.api.indexed import ask, key_of
 from midonet.services.api.node import Node
 from midonet.services.api.objects import conditional
 from midonet.services.api.operations import JSON, Answer, Body, Operation, Reply, json_answer
@@ -217,9 +219,18 @@ def _wanted(node: Node, call: Call) -> tuple[Filter, Head]:
     until = node.moment(call.get(_UNTIL) or call.get(AT))
     with node.logs.lend() as log:
         after = log.head_at(position)
-        key = names_of(log.read()).find(call.get(_OBJECT)) if call.get(_OBJECT) is not None else None
+        key = _key(node, log, until, call.get(_OBJECT)) if call.get(_OBJECT) is not None else None
     since = node.moment(call.get(_SINCE))
     return Filter(since, until, call.get(_KIND), key, call.get(_ACTOR)), after
+
+
+def _key(node: Node, log: Log, until: Moment, wanted: str) -> str:
+    return ask(
+        node.history,
+        log,
+        lambda past: key_of(past, until, wanted),
+        lambda: names_of(until.upto(log.read())).find(wanted),
+    )
 
 
 def _page(node: Node, call: Call) -> Answer:
@@ -237,6 +248,10 @@ def _page(node: Node, call: Call) -> Answer:
             return _commits(list(deque(fitting, limit)))
         found = list(islice(fitting, limit + 1))
     return _commits(found[:limit], _next(call, found[limit - 1]) if len(found) > limit else None)
+
+
+def _narrow(wanted: Filter) -> bool:
+    return any(one is not None for one in (wanted.key, wanted.kind, wanted.actor))
 
 
 def _commits(records: list[Record], following: str | None = None) -> Answer:
@@ -308,25 +323,33 @@ def _look_up(node: Node, call: Call) -> Answer:
 
 
 def _history(node: Node, call: Call) -> Answer:
-    def made(records: Callable[[], Iterator[Record]], key: str) -> list[Any]:
-        return [entry(one.commit, event) for one in records() for event in one.commit.events if event.key == key]
+    def made(records: Iterable[Record], key: str) -> list[Any]:
+        return [entry(one.commit, event) for one in records for event in one.commit.events if event.key == key]
 
     return _told(node, call, made)
 
 
 def _blame(node: Node, call: Call) -> Answer:
-    return _told(node, call, lambda records, key: blame(records(), key))
+    return _told(node, call, blame)
 
 
-def _told(node: Node, call: Call, make: Callable[[Callable[[], Iterator[Record]], str], Any]) -> Answer:
+def _told(node: Node, call: Call, make: Callable[[Iterable[Record], str], Any]) -> Answer:
     """Return what commits tell of an object."""
-    moment = node.moment(call.get(AT))
+    moment, wanted = node.moment(call.get(AT)), call.path("ref")
+
+    def looked_up(past: Past) -> Any:
+        key = key_of(past, moment, wanted)
+        return make(map(past.record, past.touching(key, moment.position_in(past))), key)
+
     with node.logs.lend() as log:
-
-        def records() -> Iterator[Record]:
-            return moment.upto(log.read())
-
-        return json_answer(make(records, names_of(records()).find(call.path("ref"))))
+        return json_answer(
+            ask(
+                node.history,
+                log,
+                looked_up,
+                lambda: make(moment.upto(log.read()), names_of(moment.upto(log.read())).find(wanted)),
+            )
+        )
 
 
 # Tags

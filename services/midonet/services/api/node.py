@@ -43,6 +43,8 @@ class Node:
         self.feed: Feed = context.feed
         self.status: Callable[[], Mapping[str, Any]] = context.front.status
         self.pages: Routes = {path: page for path, page in context.front.http.routes.items() if not path.endswith("/")}
+        self.history: str | None = context.settings.history
+        """Where an index of the history is kept, if anywhere."""
         self.snapshots = snapshots_of(url)
         self.logs = Logs(lambda: open_log(url))
         self.past = Past(self.logs, self.snapshots)
