@@ -29,8 +29,14 @@ class ApiNode:
     """Serves the log at `log` from construction to `close`; `status` is what the daemon would say of itself."""
 
     def __init__(
-        self, log: str, *, status: Callable[[], Mapping[str, Any]] | None = None, tls: Tls | None = None
+        self,
+        log: str,
+        *,
+        status: Callable[[], Mapping[str, Any]] | None = None,
+        tls: Tls | None = None,
+        **settings: Any,
     ) -> None:
+        self.settings = Settings(log=log, zookeeper="127.0.0.1:1", **settings)
         self.log = log
         self.crashes: list[BaseException] = []
         self.status = status or (lambda: {"log": log, "projections": [], "services": []})
@@ -44,7 +50,7 @@ class ApiNode:
 
     def _context(self) -> Context:
         return Context(
-            settings=Settings(log=self.log, zookeeper="127.0.0.1:1"),
+            settings=self.settings,
             feed=self.feed,
             crashed=self.crashes.append,
             front=Front(self.http, lambda: self.status()),  # noqa: PLW0108 - a test may change it

@@ -14,15 +14,17 @@ from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from midonet.events.commit import canonical
-from midonet.events.errors import MidonetError, NotFound, Unavailable, UsageError
-from midonet.services.api import documents, history, objects, pages
+from midonet.events.errors import Denied, MidonetError, NotFound, Unauthenticated, Unavailable, UsageError
+from midonet.services.api import accounts, documents, history, objects, pages
 from midonet.services.api.call import Call, bare_call, read_call
+from midonet.services.api.caller import Caller
+from midonet.services.api.denials import Denial, now
 from midonet.services.api.node import Node
 from midonet.services.api.openapi import document
 from midonet.services.api.operations import Answer, Operation
@@ -36,6 +38,9 @@ from midonet.services.journal import note
 __all__ = ["OPERATIONS", "Application"]
 
 _FRESH_SECONDS = 10.0
+_OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
+"""Pages that name nobody's objects, for those who watch over the daemon."""
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="midonet"'}
 _POLICY_VIOLATION = 1008
 
 OPERATIONS: tuple[Operation, ...] = tuple(
@@ -44,6 +49,7 @@ OPERATIONS: tuple[Operation, ...] = tuple(
         objects.operations(),
         documents.operations(),
         history.operations(),
+        accounts.operations(),
         serve.operations(),
     )
 )
@@ -75,6 +81,9 @@ class Application:
     async def _respond(self, request: Request) -> Response:
         try:
             return await self._answer(request)
+        except Denied as error:
+            self._take_note(request, error)
+            return _problem(error, _CHALLENGE if isinstance(error, Unauthenticated) else None)
         except MidonetError as error:
             return _problem(error)
         except ClientDisconnect:
@@ -88,6 +97,8 @@ class Application:
         path = request.scope.get("raw_path", b"").decode("latin-1").partition("?")[0] or request.url.path
         method = "GET" if request.method == "HEAD" else request.method
         if path in self._pages:
+            if path not in _OPEN:
+                await self._recognise(request, "all")
             return await self._pages[path]() if method == "GET" else _not_allowed({"GET": None}, request)
         found = self._router.find(path)
         if found is None:
@@ -95,7 +106,8 @@ class Application:
         if method not in found.operations:
             return _not_allowed(found.operations, request)
         operation = found.operations[method]
-        call = await read_call(operation, request, found.values)
+        caller = await self._recognise(request, operation.access)
+        call = await read_call(operation, request, found.values, caller)
         if operation.fresh and not call.get(STALE):
             await self._await_fresh()
         answer = await self._run(operation, call)
@@ -103,6 +115,30 @@ class Application:
         if request.method == "HEAD" and isinstance(response, StreamingResponse):
             return Response(headers=dict(response.headers))
         return response
+
+    async def _recognise(self, request: HTTPConnection, access: str) -> Caller:
+        """Return who sends a request; raise what is to be told whoever may not."""
+        if access == "open":
+            return Caller("anonymous")
+        caller = await asyncio.to_thread(self._node.authentication.caller, request)
+        request.scope["midonet.actor"] = caller.actor
+        if access == "admin":
+            caller.need(lambda principal: principal.administers, "admins")
+        elif access == "all":
+            caller.need(lambda principal: principal.reads_all, "those who may read everything")
+        return caller
+
+    def _take_note(self, request: HTTPConnection, error: Denied) -> None:
+        denial = Denial(
+            time=now(),
+            actor=request.scope.get("midonet.actor", "unknown"),
+            address=request.client.host if request.client is not None else "unknown",
+            method=request.scope.get("method", "WEBSOCKET"),
+            path=request.url.path,
+            code=error.code,
+            reason=error.message,
+        )
+        self._node.denials.add(denial)
 
     async def _await_fresh(self) -> None:
         try:
@@ -134,12 +170,14 @@ class Application:
             operation = found.operations.get("GET") if found is not None else None
             if operation is None or operation.id != "watch":
                 raise UsageError("WebSockets are for /v1/watch only")
-            call = bare_call(operation, socket, {})
+            call = bare_call(operation, socket, {}, await self._recognise(socket, operation.access))
             await self._await_fresh()
             async for text in serve.socket_messages(self._node, call):
                 await socket.send_text(text)
             await socket.close()
         except MidonetError as error:
+            if isinstance(error, Denied):
+                self._take_note(socket, error)
             await socket.send_text((b'{"type":"error","problem":%b}' % encode(error)).decode())
             await socket.close(_POLICY_VIOLATION)
 

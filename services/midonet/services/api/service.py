@@ -14,6 +14,7 @@ from threading import Event, Thread
 import uvicorn
 
 from midonet.services.api.app import Application
+from midonet.services.api.certified import Certified
 from midonet.services.api.node import Node
 from midonet.services.context import Context
 from midonet.services.service import Health, Service
@@ -108,6 +109,6 @@ class ApiService(Service):
             proxy_headers=False,
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE_SECONDS,
-            ssl_certfile=tls.certificate if tls is not None else None,
-            ssl_keyfile=tls.key if tls is not None else None,
+            ssl_context_factory=(lambda *_: tls.context()) if tls is not None else None,
+            http=Certified,
         )

@@ -25,8 +25,9 @@ _TICK = 1.0
 class Hub:
     """Belongs to the event loop that runs when it is made; only `hear` is called by another thread."""
 
-    def __init__(self, feed: Feed, *, kept: int = _KEPT) -> None:
+    def __init__(self, feed: Feed, *, kept: int = _KEPT, strict: bool = False) -> None:
         self._feed = feed
+        self._strict = strict
         self.kept = kept
         """How many commits are at hand for watchers."""
         self._loop = asyncio.get_running_loop()
@@ -58,7 +59,7 @@ class Hub:
 
     def hear(self, record: Record, changes: Sequence[Change], topology: Topology) -> None:
         """Take note of a commit; called by the feed."""
-        heard = message(record, changes, topology)
+        heard = message(record, changes, topology, strict=self._strict)
         with suppress(RuntimeError):  # the loop has ended already
             self._loop.call_soon_threadsafe(self._take, heard)
 
