@@ -20,9 +20,9 @@ import msgspec
 from msgspec import Struct
 
 from midonet.events.errors import InvalidValue, NotFound
-from midonet.events.vault.port import Vault
+from midonet.events.vault.port import Vault, check_secret
 
-__all__ = ["HIDDEN", "Credentials", "Issued", "Token"]
+__all__ = ["HIDDEN", "Credentials", "Issued", "Token", "own_name"]
 
 HIDDEN = ("password/", "token/")
 """Beginnings of names in the vault that are no secrets of people's own."""
@@ -31,6 +31,13 @@ _N, _R, _P = 2**15, 8, 1
 _MEMORY = 64 * 1024 * 1024
 _MIN_PASSWORD, _MAX_PASSWORD = 8, 1024
 _TOKEN = re.compile(r"mn_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
+
+
+def own_name(name: str) -> str:
+    """Return a name that people may give a secret; `InvalidValue` if it can be none."""
+    if name.startswith(HIDDEN):
+        raise InvalidValue(f"names of secrets do not begin with {' or '.join(HIDDEN)}", field="name", reason="bad-name")
+    return check_secret(name)
 
 
 class _Verifier(Struct, frozen=True):

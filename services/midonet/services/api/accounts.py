@@ -13,11 +13,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from midonet.events.command import Command, DropUser
-from midonet.events.errors import InvalidValue, NotFound, UsageError
+from midonet.events.errors import NotFound, UsageError
 from midonet.events.log.results import value_of
 from midonet.events.users import User, check_user
-from midonet.events.vault.credentials import HIDDEN, Credentials, Issued, Token
-from midonet.events.vault.port import MAX_VALUE, Vault, check_secret
+from midonet.events.vault.credentials import HIDDEN, Credentials, Issued, Token, own_name
+from midonet.events.vault.port import MAX_VALUE, Vault
 from midonet.services.api.call import Call
 from midonet.services.api.node import Node
 from midonet.services.api.operations import JSON, Answer, Body, Operation, Reply, json_answer
@@ -231,18 +231,12 @@ def _revoke(node: Node, call: Call) -> Answer:
 # Secrets
 
 
-def _own(name: str) -> str:
-    if name.startswith(HIDDEN):
-        raise InvalidValue(f"names of secrets do not begin with {' or '.join(HIDDEN)}", field="name", reason="bad-name")
-    return check_secret(name)
-
-
 def _secrets(node: Node, _: Call) -> Answer:
     return json_answer([{"name": name} for name in _vault(node).names() if not name.startswith(HIDDEN)])
 
 
 def _set_secret(node: Node, call: Call) -> Answer:
-    name, value = _own(call.path("name")), call.json(_Value).value.encode()
+    name, value = own_name(call.path("name")), call.json(_Value).value.encode()
     if len(value) > MAX_VALUE:
         raise UsageError(f"a secret has {MAX_VALUE:,} bytes at most", limit=MAX_VALUE)
     _vault(node).put(name, value)
@@ -250,7 +244,7 @@ def _set_secret(node: Node, call: Call) -> Answer:
 
 
 def _delete_secret(node: Node, call: Call) -> Answer:
-    name = _own(call.path("name"))
+    name = own_name(call.path("name"))
     if not _vault(node).delete(name):
         raise NotFound(f"there is no secret {name!r}", secret=name)
     return json_answer({"name": name})
