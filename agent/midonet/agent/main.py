@@ -17,6 +17,7 @@ import click
 from midonet.agent.settings import Settings
 from midonet.events import errors
 from midonet.events.settings import load, read_file, render, spell_out
+from midonet.events.wire import use
 
 __all__ = ["command", "main"]
 
@@ -60,7 +61,9 @@ def _with_settings(function: Callable[..., None]) -> Callable[..., None]:
         flags = {setting.name: values.pop(setting.name) for setting in spell_out(Settings)}
         path = config or os.environ.get("MIDONET_CONFIG")
         file = read_file(Path(path)) if path else None
-        function(load(Settings, flags=flags, environ=os.environ, file=file), **values)
+        settings = load(Settings, flags=flags, environ=os.environ, file=file)
+        use(settings)
+        function(settings, **values)
 
     decorated: Callable[..., None] = call
     for setting in reversed(list(spell_out(Settings))):

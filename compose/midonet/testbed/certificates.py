@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-__all__ = ["Authority", "Pair"]
+__all__ = ["Authority", "Pair", "Tls"]
 
 
 class Pair(NamedTuple):
@@ -19,6 +19,13 @@ class Pair(NamedTuple):
     certificate: Path
     key: Path
     both: Path
+
+
+class Tls(NamedTuple):
+    """What a server is given to speak TLS, and to know its clients by."""
+
+    server: Pair
+    ca: Path
 
 
 class Authority:
@@ -34,6 +41,10 @@ class Authority:
         self.ca = folder / f"{name}.pem"
         """File with the CA's certificate."""
         self.ca.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+
+    def tls(self) -> Tls:
+        """Return what a server needs whose clients this CA signs as well."""
+        return Tls(self.pair("server"), self.ca)
 
     def pair(self, name: str) -> Pair:
         """Make a certificate for a name, which is good for localhost as well."""

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from midonet.events import errors
 from midonet.events.settings import hidden, load, read_file, render, spell_out
+from midonet.events.wire import use
 from midonet.services.settings import Settings, effective
 
 __all__ = ["command", "main"]
@@ -79,6 +80,7 @@ def run(*, config: str | None, print_config: bool, **flags: str | None) -> int:
     file = read_file(Path(config)) if config else None
     settings = load(Settings, flags=flags, environ=os.environ, file=file)
     in_use = effective(settings)
+    use(in_use)
     if print_config:
         click.echo(render(replace(settings, node=in_use.node)), nl=False)
         return 0

@@ -6,12 +6,13 @@ from ipaddress import ip_address
 from socket import gethostname
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 from msgspec.structs import replace
 
 from midonet.events.errors import UsageError
 from midonet.events.model.fields import Format
 from midonet.events.settings import HostPort, Node, Services, parse_servers, split_host_port
+from midonet.events.wire import Wire
 from midonet.services.zookeeper.members import client_hosts, members_of, parse_members
 
 __all__ = ["Settings", "effective", "is_loopback", "node_name"]
@@ -34,7 +35,7 @@ ZooKeeperServers = Annotated[str, Format("servers", _zookeeper)]
 Members = Annotated[str, Format("members", _members)]
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+class Settings(Wire, frozen=True, kw_only=True):
     """The effective settings of one cluster daemon."""
 
     log: Annotated[str, Meta(description="URL of the log, as for `midoctl --server`.")]

@@ -19,7 +19,6 @@ from kazoo.exceptions import (
     RuntimeInconsistency,
 )
 from kazoo.protocol.states import EventType, KazooState, WatchedEvent
-from kazoo.security import OPEN_ACL_UNSAFE
 
 from midonet.events.commit import canonical
 from midonet.events.errors import Unavailable
@@ -29,6 +28,7 @@ from midonet.projections.zookeeper.batches import Write, batches, in_order
 from midonet.projections.zookeeper.client import Client
 from midonet.projections.zookeeper.layout import DIRECTORIES, decode_checkpoint, is_document
 from midonet.projections.zookeeper.pointer import Pointer
+from midonet.projections.zookeeper.security import acl_for
 
 __all__ = ["ZooKeeperTarget"]
 
@@ -248,7 +248,7 @@ class ZooKeeperTarget:
         """Take an access control list back that somebody changed, if that is still allowed."""
         folder = self._path(key.rpartition("/")[0] or key)
         try:
-            self._client.result(self._client.set_acls_async(folder, OPEN_ACL_UNSAFE))
+            self._client.result(self._client.set_acls_async(folder, list(acl_for(folder))))
         except NoAuthError:
             return Unavailable(
                 f"ZooKeeper does not let us write {self._path(key)}: its access control list was changed"
