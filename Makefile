@@ -4,10 +4,11 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 LOG ?= sqlite
+MISFORTUNES ?= 600
 PYTHON_BIN := .venv/bin
 PYTEST := $(PYTHON_BIN)/pytest
 
-.PHONY: help demo test test-long bench lint fmt type docs lock setup clean
+.PHONY: help demo test test-long soak bench lint fmt type docs lock setup clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -24,10 +25,15 @@ test-long: lint type ## as test, with the nightly ones
 bench: setup ## measure, each figure as a ratio to a peer measured in the same run
 	@$(PYTHON_BIN)/python tests/bench/run.py $(ARGS)
 
+soak: setup ## three nodes under load, killed and frozen at random, for half an hour (MISFORTUNES=600)
+	@$(PYTHON_BIN)/python tests/e2e/kill/run.py --log kafka --nodes 3 --frozen 0.4 \
+	  --kills $(MISFORTUNES) --commands $$(($(MISFORTUNES) * 20))
+
 lint: setup ## style, form and the arrows between the packages
 	@$(PYTHON_BIN)/ruff check
 	@$(PYTHON_BIN)/ruff format --check
 	@$(PYTHON_BIN)/yamllint --strict .
+	@$(PYTHON_BIN)/hadolint compose/cluster/Dockerfile
 	@$(PYTHON_BIN)/lint-imports
 
 fmt: setup ## put the code into its one form

@@ -14,6 +14,7 @@ wanted=(
   "sqlite3 sqlite3"
   "ip iproute2"
   "setpriv util-linux"
+  "systemd-analyze systemd"
 )
 
 present() {

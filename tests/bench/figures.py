@@ -7,6 +7,7 @@ ratios differ, somebody else was busy.
 
 import gc
 from collections.abc import Callable, Sequence
+from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median, quantiles
 from time import perf_counter, process_time
 from typing import Literal
@@ -53,6 +54,10 @@ class Pairs(Struct, frozen=True):
         """Return how many times the peer's rate we had, pair by pair."""
         return [1 / ratio for ratio in self.slower()]
 
+    def slower_cpu(self) -> list[float]:
+        """Return as `slower`, by processor time."""
+        return [ours.cpu / peer.cpu for ours, peer in zip(self.ours, self.peer, strict=True)]
+
     def faster_cpu(self) -> list[float]:
         """Return as `faster`, by processor time."""
         return [peer.cpu / ours.cpu for ours, peer in zip(self.ours, self.peer, strict=True)]
@@ -93,9 +98,15 @@ class Row(Struct, frozen=True, kw_only=True):
 def timed(work: Work) -> Sample:
     """Return what one operation of `work` takes."""
     gc.collect()
-    wall, cpu = perf_counter(), process_time()
+    wall, cpu = perf_counter(), _cpu()
     count = work()
-    return Sample((perf_counter() - wall) / count, (process_time() - cpu) / count)
+    return Sample((perf_counter() - wall) / count, (_cpu() - cpu) / count)
+
+
+def _cpu() -> float:
+    """Return the processor time of this process, and of those that it has waited for."""
+    ended = getrusage(RUSAGE_CHILDREN)
+    return process_time() + ended.ru_utime + ended.ru_stime
 
 
 def alternate(pairs: int, ours: Work, peer: Work) -> Pairs:

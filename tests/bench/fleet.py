@@ -14,6 +14,7 @@ from load import opened, run_all, sqlite_url
 from witnesses import Nodes, Rows, Sighting, Test
 
 from midonet.events.command import Command, Put
+from midonet.projections.vtep import VtepTarget
 from midonet.testbed import OvsdbServer, ZooKeeper
 from midonet.testbed.agent import AgentDaemon
 from midonet.testbed.cluster import ClusterDaemon
@@ -91,10 +92,16 @@ class Fleet:
         self.macs = stack.enter_context(closing(Rows(self.ovsdb.sock, "Ucast_Macs_Remote", "MAC")))
         self.positions = stack.enter_context(closing(Rows(self.ovsdb.sock, "Global", "other_config")))
         self._options = ["--zookeeper", zookeeper.hosts, "--root", self.root]
-        stack.enter_context(ClusterDaemon("--log", self.store.log.url, *self._options))
+        self.daemon = stack.enter_context(ClusterDaemon("--log", self.store.log.url, *self._options))
         self._has_agent = agent
         if agent:
             stack.enter_context(AgentDaemon(self.id_of("host", "host-0"), *self._options))
+
+    def forget(self) -> None:
+        """Lose both views, as servers that come back empty; nobody keeps them at the moment."""
+        self.nodes.client.delete(f"{self.root}/nsdb", recursive=True)
+        with closing(VtepTarget(*self.ovsdb.tcp)) as target:
+            target.clear()
 
     def id_of(self, kind: str, name: str) -> str:
         """Return the id of the only object of that name."""

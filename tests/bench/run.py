@@ -14,9 +14,12 @@ from commands import batched, single
 from figures import Row, spread
 from kafka_log import single_on_kafka
 from latency import latency
+from long_past import as_of, history, show
+from memory import memory
 from replay import replay
 from rich.console import Console
 from rich.table import Table
+from views import view_writes, views
 from vtep_peer import vtep, vtep_drift, vtep_sync
 
 Bench = Callable[..., Iterator[Row]]
@@ -26,10 +29,16 @@ BENCHES: Mapping[str, Bench] = {
     "batched": batched,
     "commanders": commanders,
     "replay": replay,
+    "memory": memory,
     "kafka": single_on_kafka,
     "latency": latency,
     "apply": bulk,
+    "history": history,
+    "as-of": as_of,
+    "show": show,
     "api": api,
+    "views": views,
+    "view-writes": view_writes,
     "vtep": vtep,
     "vtep-sync": vtep_sync,
     "vtep-drift": vtep_drift,

@@ -31,7 +31,12 @@ def needed(topology: Topology, host: str) -> set[str]:
     """Return the ids of all objects that the agent of a host has to read (contract §3)."""
     zones = [zone for zone in topology.all("tunnel-zone").values() if host in members(zone)]
     starts = {device(port) for port in ports(topology) if port.host == host}
-    found = closure(topology, {host, *starts, *(zone.id for zone in zones), *everybodys(topology)})
+    groups = {
+        container.service_group
+        for container in topology.all("service-container").values()
+        if (port := topology.get("port", container.port or "")) is not None and port.router and port.host == host
+    }
+    found = closure(topology, {host, *starts, *groups, *(zone.id for zone in zones), *everybodys(topology)})
     return found.union(*map(members, zones))
 
 
@@ -53,7 +58,9 @@ PARTS = {
     "load_balancer": ("pool",),
     "pool": ("pool-member", "vip"),
     "policy": ("qos-bandwidth-rule", "qos-dscp-rule"),
+    "service_group": ("service-container",),
 }
+FIELDS = {"load-balancer": "load_balancer", "qos-policy": "policy", "service-container-group": "service_group"}
 USED = (
     *("l2insertion_infilter", "l2insertion_outfilter"),
     *("inbound_filter", "outbound_filter", "local_redirect_chain", "forward_chain", "jump_chain", "qos_policy"),
@@ -65,7 +72,7 @@ USED = (
 
 def beyond(topology: Topology, entity: Any) -> set[str]:
     """Return the ids of what one needs of an object: its parts, and what it uses."""
-    field = {"load-balancer": "load_balancer", "qos-policy": "policy"}.get(entity.KIND, entity.KIND)
+    field = FIELDS.get(entity.KIND, entity.KIND)
     parts = {
         e.id for kind in PARTS.get(field, ()) for e in topology.all(kind).values() if getattr(e, field) == entity.id
     }
@@ -124,6 +131,11 @@ def dense_command(rng: Random, topology: Topology) -> Op:
         lambda: RemoveItem("tunnel-zone", some("tunnel-zone"), "members", {"host": some("host")}),
         lambda: Create("vtep", {"management_ip": address(), "tunnel_zone": some("tunnel-zone")}),
         lambda: Create("vtep-binding", {"vtep": some("vtep"), "physical_port": "p1", "bridge": some("bridge")}),
+        lambda: Create("service-container-group", {}),
+        lambda: Create(
+            "service-container",
+            {"service_group": some("service-container-group"), "service_type": "ipsec", "port": some("port")},
+        ),
         lambda: Create("arp-entry", {"bridge": some("bridge"), "ip": address(), "mac": "02:00:00:00:00:01"}),
         lambda: Delete(kind := rng.choice(kinds), some(kind), cascade=True),
         lambda: AddItem("tunnel-zone", some("tunnel-zone"), "members", {"host": some("host"), "address": address()}),

@@ -28,18 +28,11 @@ def eventually(condition: Callable[[], object], seconds: float = 20.0) -> None:
 class ApiNode:
     """Serves the log at `log` from construction to `close`; `status` is what the daemon would say of itself."""
 
-    def __init__(
-        self,
-        log: str,
-        *,
-        status: Callable[[], Mapping[str, Any]] | None = None,
-        tls: Tls | None = None,
-        **settings: Any,
-    ) -> None:
+    def __init__(self, log: str, *, tls: Tls | None = None, **settings: Any) -> None:
         self.settings = Settings(log=log, zookeeper="127.0.0.1:1", **settings)
         self.log = log
         self.crashes: list[BaseException] = []
-        self.status = status or (lambda: {"log": log, "projections": [], "services": []})
+        self.status: Callable[[], Mapping[str, Any]] = lambda: {"log": log, "projections": [], "services": []}
         self.feed = Feed(lambda: open_log(log), idle=0.1)
         self.writer = Writer(lambda: open_log(log))
         self.http = HttpServer("127.0.0.1:0", {"/healthz": lambda: json_page({"alive": True})}, tls)

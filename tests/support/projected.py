@@ -40,6 +40,7 @@ class Projected:
         self.url, self.hosts, self.root = url, hosts, root
         self.base = view_base(root)
         self.store = Store(open_log(url))
+        self.keepers: list[Keeper] = []
         self._stack = ExitStack()
         self.reader = self._stack.enter_context(ViewReader(hosts, root))
 
@@ -70,6 +71,7 @@ class Projected:
         place = target or self.target()
         keeper = Keeper(self.url, projection or NsdbProjection(lambda: place.base), place, **options)
         self._stack.callback(keeper.stop)
+        self.keepers.append(keeper)
         return keeper
 
     def target(self) -> ZooKeeperTarget:

@@ -23,6 +23,7 @@ class Site:
         self.url = url
         self.store = Store(open_log(url))
         self.running = ExitStack()
+        self.runners: dict[str, Runner[Key, Value]] = {}
         self.create("host", "hv1")
         self.create("tunnel-zone", "tors", type="vtep", members=[{"host": "hv1", "address": "172.31.0.1"}])
         self.create("bridge", "net")
@@ -69,7 +70,9 @@ class Site:
         self.running.enter_context(started(feed))
         for vtep in self.store.topology.all("vtep").values():
             target = VtepTarget(vtep.management_ip, vtep.management_port)
-            self.running.enter_context(started(Runner(feed, VtepProjection(vtep.id), target)))
+            runner = Runner(feed, VtepProjection(vtep.id), target)
+            self.running.enter_context(started(runner))
+            self.runners[vtep.id] = runner
 
     def stop(self) -> None:
         """Stop to keep them."""

@@ -28,6 +28,9 @@ __all__ = ["Agent", "now"]
 TICK = 1.0
 """Seconds between two looks at the interfaces of our ports, and between two attempts at what failed or is taken."""
 
+RATE = 2_000_000
+"""Bytes per second that an agent writes at most in the long run, however fast positions fly by."""
+
 SCAN = 5.0
 """Seconds between two looks at all interfaces of the machine."""
 
@@ -204,11 +207,13 @@ class Agent:
         desired = self._desired()
         if desired == self._published or time < self._next_publication:
             return
+        before = self._published or {}
+        size = sum(len(data) for path, data in desired.items() if before.get(path) != data)
         taken = self._presence.publish(desired)
         self._rival = rival(taken.get(self._host_path))
         self._active = frozenset(path.rpartition("/")[2] for path in self._port_nodes if self._presence.holds(path))
         self._published = None if taken else desired
-        self._next_publication = time + (TICK if taken else PAUSE)
+        self._next_publication = time + (TICK if taken else PAUSE + size / RATE)
 
     def _report(self, trouble: str | None) -> None:
         before, connected = self.status, trouble is None

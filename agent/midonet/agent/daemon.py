@@ -15,6 +15,8 @@ from midonet.agent.interfaces import Sysfs
 from midonet.agent.journal import note, set_up
 from midonet.agent.settings import Settings
 from midonet.agent.status import Process
+from midonet.agent.underlay.prober import Prober
+from midonet.projections.facts import UnderlayHealth
 
 __all__ = ["serve"]
 
@@ -29,7 +31,15 @@ def serve(settings: Settings, zookeeper: str) -> None:
     set_up(settings.log_level)
     host = settings.host_id or host_id(os.environ, Path(settings.host_id_file) if settings.host_id_file else None)
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # before the first thread: each inherits it, none is interrupted
-    agent = Agent(_process(zookeeper, settings.root, host), Sysfs(), session_timeout=settings.session_timeout)
+    prober = Prober(
+        host, settings.probe_port, settings.probe_interval, lambda fact: agent.tell(UnderlayHealth, host, fact)
+    )
+    agent = Agent(
+        _process(zookeeper, settings.root, host),
+        Sysfs(),
+        session_timeout=settings.session_timeout,
+        told=prober.adopt,
+    )
     path = socket_path(run_dirs(os.environ, settings.run_dir), host)
     endpoint = SocketEndpoint(path, lambda: agent.status)
     try:
@@ -37,16 +47,20 @@ def serve(settings: Settings, zookeeper: str) -> None:
         note(logging.INFO, "started", host=host, zookeeper=zookeeper, root=settings.root, socket=path, http_port=port)
         if endpoint.waits:
             note(logging.WARNING, "another agent serves this host's socket; waiting until it ends", socket=path)
-        _run(agent)
+        _run(agent, prober if settings.probe_port else None)
     finally:
         endpoint.close()
     note(logging.INFO, "stopped")
 
 
-def _run(agent: Agent) -> None:
+def _run(agent: Agent, prober: Prober | None) -> None:
     thread = Thread(target=agent.run, name="agent", daemon=True)
     thread.start()
+    if prober is not None:
+        prober.start()
     signal.sigwait(_STOP)
+    if prober is not None:
+        prober.stop()
     agent.stop()
     thread.join(_STOP_SECONDS)
 

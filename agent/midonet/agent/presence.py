@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from midonet.agent.interfaces import outward
 from midonet.agent.session import Session
@@ -19,6 +20,9 @@ from midonet.agent.status import Process
 from midonet.events.commit import canonical
 from midonet.events.model.devices import Port
 from midonet.projections.facts import ActivePort, HostState, Interface
+
+_MAX_NODE = 500_000
+"""Bytes; a server drops the connection of who writes more than 1 MiB (`jute.maxbuffer`), and so a living host."""
 
 __all__ = ["Presence", "host_node", "port_node", "rival"]
 
@@ -81,18 +85,22 @@ class Presence:
 
 
 def host_node(process: Process, position: int, interfaces: Sequence[Interface]) -> bytes:
-    """Return what the node of a living host holds."""
-    return canonical(
-        HostState(
-            hostname=process.hostname,
-            pid=process.pid,
-            version=process.version,
-            started=process.started,
-            position=position,
-            interfaces=tuple(interfaces),
-            addresses=outward(interfaces),
-        )
+    """Return what the node of a living host holds; of very many interfaces only those with addresses."""
+    state = HostState(
+        hostname=process.hostname,
+        pid=process.pid,
+        version=process.version,
+        started=process.started,
+        position=position,
+        interfaces=tuple(interfaces),
+        addresses=outward(interfaces),
     )
+    node = canonical(state)
+    if len(node) <= _MAX_NODE:
+        return node
+    addressed = tuple(interface for interface in interfaces if interface.addresses)
+    node = canonical(replace(state, interfaces=addressed))
+    return node if len(node) <= _MAX_NODE else canonical(replace(state, interfaces=(), addresses=()))
 
 
 def port_node(port: Port) -> bytes:

@@ -41,6 +41,11 @@ class Settings(Wire, frozen=True, kw_only=True):
         float,
         Meta(ge=1, le=_MAX_TIMEOUT, description="Seconds after which a silent agent counts as dead."),
     ] = 10.0
+    probe_port: Annotated[
+        int,
+        Meta(ge=0, le=65535, description="UDP port by which hosts of a tunnel zone probe each other; 0: neither."),
+    ] = 6680
+    probe_interval: Annotated[float, Meta(ge=0.05, le=60, description="Seconds between two probes.")] = 1.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="What is worth a line on standard error.")
     ] = "info"

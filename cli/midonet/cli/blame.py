@@ -7,10 +7,13 @@ from midonet.cli.command import REF, command
 from midonet.cli.completion import complete_any
 from midonet.cli.session import Session
 from midonet.cli.settings import READ
-from midonet.events.history import Names, word
+from midonet.events.commit import Record
+from midonet.events.history import Names, names_of, word
 from midonet.events.model import kind_of
-from midonet.events.queries import Written, names_of
+from midonet.events.queries import Written
 from midonet.events.queries import blame as blamed
+from midonet.projections.history.names import NamesAt
+from midonet.projections.history.past import Past
 
 __all__ = ["blame"]
 
@@ -27,14 +30,27 @@ def blame(session: Session, ref: str) -> None:
 
     A deleted object is shown as it was. REF may be KIND/REF where a bridge and a router, say, have the same name.
     """
-    names = names_of(session.moment.upto(session.records()))
-    key = names.find(ref)
-    rows = blamed(session.moment.upto(session.records()), key)
+    key, names, records = session.ask(lambda past: _looked_up(session, past, ref), lambda: _scanned(session, ref))
+    rows = blamed(records, key)
     session.print(
         rows,
         names=lambda: (row.field for row in rows),
         text=lambda: _table(rows, key.partition("/")[0], names),
     )
+
+
+def _looked_up(session: Session, past: Past, ref: str) -> tuple[str, Names, list[Record]]:
+    """Return the key of what `ref` means, what everything is called, and the commits on it, by the index."""
+    upto = session.moment.position_in(past)
+    names = NamesAt(past, upto)
+    key = names.find(ref)
+    return key, names, [past.record(position) for position in past.touching(key, upto)]
+
+
+def _scanned(session: Session, ref: str) -> tuple[str, Names, list[Record]]:
+    """Return as `_looked_up`, by reading the log."""
+    names = names_of(session.moment.upto(session.records()))
+    return names.find(ref), names, list(session.moment.upto(session.records()))
 
 
 def _table(rows: list[Written], kind: str, names: Names) -> str:

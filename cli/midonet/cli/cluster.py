@@ -1,6 +1,6 @@
 """`midoctl cluster`: the nodes of a cluster, their services and what each of them owns, in their own words.
 
-Every node keeps its words in ZooKeeper; any node shows those of all. A node that died is not there any more.
+Every node keeps its words in ZooKeeper; any node shows those of all. A node that is gone has left its name.
 """
 
 from collections.abc import Iterator, Mapping
@@ -45,7 +45,9 @@ def _from_node(url: str) -> list[dict[str, Any]]:
 
     page = get_json(f"{url.rstrip('/')}/cluster")
     found = page.get("nodes") if isinstance(page, dict) else None
-    if not isinstance(found, list) or not all(isinstance(node, dict) and "node" in node for node in found):
+    if not isinstance(found, list) or not all(
+        isinstance(node, dict) and {"node", "alive"} <= node.keys() for node in found
+    ):
         raise NotFound("what answers there is no midonet-cluster: it tells no nodes")
     return found
 
@@ -62,7 +64,7 @@ def _status(session: Session) -> None:
     """
     nodes = told(session)
     head = max((_number(node, "position") for node in nodes), default=0)
-    rows = [{**node, "lag_events": head - _number(node, "position")} for node in nodes]
+    rows = [{**node, "lag_events": head - _number(node, "position") if node["alive"] else None} for node in nodes]
     session.print(
         {"position": head, "nodes": rows},
         names=lambda: [str(node["node"]) for node in rows],
@@ -78,9 +80,9 @@ def _nodes(rows: list[dict[str, Any]]) -> str:
             str(node["node"]),
             str(node.get("http") or ""),
             str(node.get("position", "")),
-            str(node["lag_events"]),
-            ", ".join(f"{name} {_behind(view)}" for name, view in _part(node, "projections").items()),
-            _first(node.get("reasons")),
+            str(node["lag_events"] if node["alive"] else ""),
+            "; ".join(f"{name} {_behind(view)}" for name, view in _part(node, "projections").items()),
+            _first(node.get("reasons")) if node["alive"] else f"gone since {node['gone'] or 'a moment ago'}",
         ]
         for node in rows
     ]
@@ -90,7 +92,8 @@ def _nodes(rows: list[dict[str, Any]]) -> str:
 def _behind(view: Mapping[str, Any]) -> str:
     targets, live = view.get("targets", 0), view.get("live", 0)
     counted = f"{live}/{targets} " if targets != 1 else ""
-    return f"{counted}live" if live == targets else f"{counted}{view.get('lag_events', '?')} behind"
+    state = "live" if live == targets else f"{view.get('lag_events', '?')} behind"
+    return f"{counted}{state}" + (", writes" if view.get("writing") else "")
 
 
 def _services(rows: list[dict[str, Any]]) -> str:
@@ -99,16 +102,16 @@ def _services(rows: list[dict[str, Any]]) -> str:
 
 
 def _of_node(node: Mapping[str, Any]) -> Iterator[list[str]]:
-    owns = _part(node, "owns")
+    owns, owned = _part(node, "owns"), _part(node, "owned")
     for name, service in _part(node, "services").items():
         trouble = service.get("reason") or service.get("last_error") or ""
         state, restarts = str(service.get("state")), str(service.get("restarts", 0))
-        yield [name, str(node["node"]), state, restarts, _items(owns.get(name, {})), str(trouble)]
+        yield [name, str(node["node"]), state, restarts, _items(owns.get(name, {}), owned.get(name, 0)), str(trouble)]
 
 
-def _items(owned: Mapping[str, int]) -> str:
-    shown = ", ".join(sorted(owned)[:_SHOWN])
-    return f"{shown} and {len(owned) - _SHOWN} more" if len(owned) > _SHOWN else shown
+def _items(owns: Mapping[str, int], owned: int) -> str:
+    shown = ", ".join(sorted(owns)[:_SHOWN])
+    return f"{shown} and {owned - _SHOWN} more" if owned > _SHOWN else shown
 
 
 def _part(node: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -20,18 +20,14 @@ _NARROW = 10
 """Characters of a cell that still say something."""
 _WRAPPED = 24
 """Characters of the last column from which on a long text is not cut but goes on below."""
-_STYLES = {
-    "live": "green",
-    "catching-up": "yellow",
-    "rebuilding": "yellow",
-    "paused": "yellow",
-    "stalled": "bold red",
-    "parked": "bold red",
-    "down": "red",
-    "admin_state_up false": "red",
-    "none": "dim",
+_STATES = ("state", "status", "alive", "active", "admin state up", "connected", "connection", "mapping status")
+"""Columns that tell how something does, at a glance."""
+_WORDS = {
+    "green": ("live", "true", "yes", "up", "active", "alive", "running", "connected"),
+    "yellow": ("catching-up", "rebuilding", "paused", "starting", "stopping", "standby", "no link", "connecting"),
+    "bold red": ("stalled", "parked", "false", "no", "down", "dead", "inactive", "error", "failed", "disconnected"),
 }
-"""Words that tell a state at a glance."""
+_STYLES = {word: style for style, words in _WORDS.items() for word in words}
 
 
 def card(rows: Sequence[Sequence[str]]) -> str:
@@ -40,7 +36,7 @@ def card(rows: Sequence[Sequence[str]]) -> str:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for row in rows:
-        table.add_row(*map(_styled, row))
+        table.add_row(row[0], Text(row[1], _style(row[0].replace("_", " "), row[1])))
     return _rendered(table)
 
 
@@ -48,8 +44,8 @@ def listed(headers: Sequence[str], rows: Sequence[Sequence[str]], keep: int) -> 
     """Return a table of one line per row; the first `keep` columns are never left out."""
     natural = [max(map(cell_len, column)) for column in zip(headers, *rows, strict=True)]
     widths = _fitted(natural, _width(), keep)
-    lines = [_line(headers, widths, "bold"), Text(_GAP.join("─" * width for width in widths), "dim")]
-    lines += [line for row in rows for line in _lines(row, widths)]
+    lines = [_line(headers, widths, ["bold"] * len(widths)), Text(_GAP.join("─" * width for width in widths), "dim")]
+    lines += [line for row in rows for line in _lines(headers, row, widths)]
     if left_out := headers[len(widths) :]:
         lines.append(Text(f"left out for want of width: {', '.join(left_out)}", "dim", overflow="fold"))
     return _rendered(Text("\n").join(lines))
@@ -71,29 +67,33 @@ def _total(widths: Sequence[int]) -> int:
     return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], style: str | None) -> Text:
-    parts = [_cut(cell, width, style) for cell, width in zip(cells, widths, strict=False)]
+def _line(cells: Sequence[str], widths: Sequence[int], styles: Sequence[str]) -> Text:
+    parts = [_cut(cell, width, style) for cell, width, style in zip(cells, widths, styles, strict=False)]
     line = Text(_GAP).join(parts)
     line.rstrip()
     return line
 
 
-def _lines(row: Sequence[str], widths: Sequence[int]) -> Iterator[Text]:
+def _lines(headers: Sequence[str], row: Sequence[str], widths: Sequence[int]) -> Iterator[Text]:
     """Yield the line of a row; a long text at its end goes on below itself if there is room to read it."""
     last, room = row[len(widths) - 1], widths[-1]
     rest = (wrap(last, room) if room >= _WRAPPED and cell_len(last) > room else []) or [last]
-    yield _line([*row[: len(widths) - 1], rest[0]], widths, None)
+    styles = [_style(header, cell) for header, cell in zip(headers, row, strict=True)]
+    yield _line([*row[: len(widths) - 1], rest[0]], widths, styles)
     for more in rest[1:]:
-        yield _line([*[""] * (len(widths) - 1), more], widths, None)
+        yield _line([*[""] * (len(widths) - 1), more], widths, styles)
 
 
-def _cut(cell: str, width: int, style: str | None) -> Text:
+def _cut(cell: str, width: int, style: str) -> Text:
     text = cell if cell_len(cell) <= width else set_cell_size(cell, width - 1) + "…"
-    return Text(set_cell_size(text, width), style or _STYLES.get(cell, ""))
+    return Text(set_cell_size(text, width), style)
 
 
-def _styled(cell: str) -> Text:
-    return Text(cell, _STYLES.get(cell, ""))
+def _style(header: str, cell: str) -> str:
+    """Return the style of a cell: states by what they say, nothing at all dim."""
+    if header in _STATES:
+        return _STYLES.get(cell.lower(), "")
+    return "dim" if cell == "none" else ""
 
 
 def _width() -> int:

@@ -1,18 +1,21 @@
 """`midoctl help`: the help of a command, or a page on what many commands share."""
 
 from collections.abc import Sequence
+from shutil import get_terminal_size
 
 import click
 from click.shell_completion import CompletionItem
 
 from midonet.cli import output
-from midonet.cli.command import command
+from midonet.cli.command import command, in_paragraphs
 from midonet.cli.session import Session
 from midonet.cli.text import closest
 from midonet.cli.topics import TOPICS
 from midonet.events.errors import UsageError
 
 __all__ = ["help_"]
+
+_WIDTH = 120
 
 
 def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -28,15 +31,24 @@ def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[Co
   midoctl help moments""",
 )
 def help_(session: Session, words: Sequence[str]) -> None:
-    """Show the help of a command, or a topic: refs, moments, filters, tenants, values, settings, forms, exit-codes."""
+    """Show the help of a command, or a topic: shell, refs, moments, filters, tenants and so on."""
     del session
     if len(words) == 1 and words[0] in TOPICS:
-        output.write(TOPICS[words[0]][1])
+        output.write(_fitted(TOPICS[words[0]][1]))
         return
     output.write(_help(words))
     if not words:
         lines = "\n".join(f"  {name.ljust(12)}{title}" for name, (title, _) in TOPICS.items())
         output.write(f"\nTopics (midoctl help TOPIC):\n{lines}")
+
+
+def _fitted(text: str) -> str:
+    """Return a text whose paragraphs are as wide as the terminal; indented ones are left alone."""
+    if not output.on_terminal():
+        return text
+    width = min(get_terminal_size().columns, _WIDTH)
+    fitted: str = click.wrap_text(in_paragraphs(text), width, preserve_paragraphs=True)
+    return fitted
 
 
 def _help(words: Sequence[str]) -> str:

@@ -2,10 +2,12 @@
 
 import gc
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
+from msgspec.structs import replace
 
 from midonet.cli import output
 from midonet.cli.command import REF, OneOf, command
@@ -14,11 +16,15 @@ from midonet.cli.kinds import KIND_HELP
 from midonet.cli.session import Session
 from midonet.cli.settings import READ
 from midonet.cli.text import clean
-from midonet.events.commit import GENESIS, Commit, Head, Record
+from midonet.events.commit import GENESIS, Commit, Event, Head, Record
 from midonet.events.errors import UsageError
-from midonet.events.history import Names, describe
+from midonet.events.log import Bookmark
 from midonet.events.moments import END, Moment
-from midonet.events.queries import Filter, differing, entry, names_of
+from midonet.events.queries import Filter, entry
+
+if TYPE_CHECKING:
+    from midonet.events.history import Names
+    from midonet.projections.history.past import Past
 
 __all__ = ["diff", "head", "history", "log"]
 
@@ -28,6 +34,15 @@ _LISTED = 20
 
 _NOTES = ("tag", "projection", "service", "user")
 """Kinds of notes, as `midonet.events.notes.NOTES`, which is only loaded where it is needed."""
+
+
+class _Asked(NamedTuple):
+    """What `log` shall show."""
+
+    wanted: Filter = Filter()
+    ref: str | None = None
+    """The object that the filter has yet to get the key of."""
+    limit: int | None = None
 
 
 @command(
@@ -51,26 +66,75 @@ def log(session: Session, ref: str | None, limit: int | None, *, follow: bool, *
     """Show who changed what, when and why: one commit after the other, the newest last."""
     if follow and (where["until"] is not None or session.moment != END):
         raise UsageError("--follow has no end: leave out --until and --at")
-    upto = session.moment
-    key = names_of(upto.upto(session.records())).find(ref) if ref is not None else None
-    moments = {name: session.moment_of(where[name] or "") for name in ("since", "until") if where[name] is not None}
-    wanted = Filter(kind=where["kind"], key=key, actor=where["actor"], **moments)
+    since, until = (session.moment_of(text) if text is not None else END for text in (where["since"], where["until"]))
+    asked = _Asked(Filter(since=since, until=until, kind=where["kind"], actor=where["actor"]), ref, limit)
     printer = _Printer(session.form)
-    shown = (record for record in printer.noting(upto.upto(session.records())) if wanted.shows(record.commit))
-    for record in deque(shown, limit) if limit else shown:
-        printer.print(record)
+    if asked == _Asked():
+        wanted = _read(session, printer, asked)
+    else:
+        wanted = session.ask(
+            lambda past: _look_up(session, past, printer, asked), lambda: _read(session, printer, asked)
+        )
     if follow:
         _follow(session, printer, wanted)
+
+
+def _look_up(session: Session, past: "Past", printer: "_Printer", asked: _Asked) -> Filter:
+    """Print what the index finds; return the filter, with the object that is wanted."""
+    from midonet.projections.history.index import Query
+
+    wanted, ref, limit = asked
+    upto = session.moment.position_in(past)
+    if ref is not None:
+        wanted = replace(wanted, key=_key(past, upto, ref))
+    low, high = wanted.since.first_in(past), min(upto, wanted.until.last_in(past))
+    found = past.select(Query(low, high, wanted.key, wanted.kind, wanted.actor), newest_first=limit is not None)
+    shown: Iterable[Record] = (record for record in found if wanted.shows(record.commit))
+    for record in reversed(list(islice(shown, limit))) if limit is not None else shown:
+        printer.print(record, lambda record: _names_at(past, record.commit.position))
+    printer.go_on(past.head, lambda: _names_at(past, past.head.position))
+    past.release()  # `--follow` may take days
+    return wanted
+
+
+def _key(past: "Past", upto: int, ref: str) -> str:
+    """Return the key of what `ref` means; errors as of `Names.find`."""
+    found = past.meant(ref, upto, KIND_HELP)
+    return found[0] if len(found) == 1 else _names_at(past, upto).find(ref)
+
+
+def _names_at(past: "Past", position: int) -> "Names":
+    from midonet.projections.history.names import NamesAt
+
+    return NamesAt(past, position)
+
+
+def _read(session: Session, printer: "_Printer", asked: _Asked) -> Filter:
+    """Print what reading the whole log finds; return the filter, with the object that is wanted."""
+    wanted, ref, limit = asked
+    upto = session.moment
+    if ref is not None:
+        wanted = replace(wanted, key=_find(session, ref))
+    first = 0
+    if limit is not None:  # names are those of the time: so nothing is noted before it is printed
+        found = (r.commit.position for r in upto.upto(session.records()) if wanted.shows(r.commit))
+        first = next(iter(deque(found, limit)), 0)
+    for record in printer.noting(upto.upto(session.records())):
+        if record.commit.position >= first and wanted.shows(record.commit):
+            printer.print(record, printer.names)
+    return wanted
 
 
 def _follow(session: Session, printer: "_Printer", wanted: Filter) -> None:
     output.flush()
     gc.enable()  # this may go on for days
-    for item in session.open().follow(printer.head, stopped=lambda: False):
+    log = session.open()
+    log.resume(Bookmark(printer.head.position, printer.head.hash, session.log.place(printer.head.position)))
+    for item in log.follow(printer.head, stopped=lambda: False):
         if isinstance(item, Record):
             printer.note(item)
             if wanted.shows(item.commit):
-                printer.print(item)
+                printer.print(item, printer.names)
                 output.flush()
 
 
@@ -80,13 +144,28 @@ class _Printer:
     def __init__(self, form: str) -> None:
         self.head: Head = GENESIS
         self._form = form
-        self._names = Names()
+        self._printed = 0
+        self._known: Names | None = None
+
+    def names(self, _: Record | None = None) -> "Names":
+        """Return what objects are called by now."""
+        if self._known is None:
+            from midonet.events.history import Names
+
+            self._known = Names()
+        return self._known
+
+    def go_on(self, head: Head, names: "Callable[[], Names]") -> None:
+        """Go on from a head where somebody else has looked so far; `names` says what objects are called there."""
+        self.head = head
+        if self._form == "table":
+            self._known = names()
 
     def note(self, record: Record) -> None:
         """Learn from a commit, shown or not."""
         self.head = record.head
         if self._form == "table":
-            self._names.note_all(record.commit)
+            self.names().note_all(record.commit)
 
     def noting(self, records: Iterable[Record]) -> Iterator[Record]:
         """Learn from each commit as it passes by."""
@@ -94,8 +173,11 @@ class _Printer:
             self.note(record)
             yield record
 
-    def print(self, record: Record) -> None:
-        """Print one commit."""
+    def print(self, record: Record, names: "Callable[[Record], Names]") -> None:
+        """Print one commit, unless it was printed already; `names` says what objects were called."""
+        if record.commit.position <= self._printed:
+            return
+        self._printed = record.commit.position
         match self._form:
             case "json":
                 output.write(" ".join(record.raw.decode().split("\n")))
@@ -104,12 +186,13 @@ class _Printer:
             case "name":
                 output.write(str(record.commit.position))
             case _:
-                self._tell(record.commit)
+                self._tell(record.commit, names(record))
 
-    def _tell(self, commit: Commit) -> None:
+    @staticmethod
+    def _tell(commit: Commit, names: "Names") -> None:
         output.write(_heading(commit))
         for event in commit.events[:_LISTED]:
-            output.write(clean(f"    {describe(event, self._names)}"))
+            output.write(clean(f"    {_words(event, names)}"))
         if len(commit.events) > _LISTED:
             output.write(f"    and {len(commit.events) - _LISTED:,} events more (-o json shows all)")
 
@@ -118,6 +201,13 @@ def _heading(commit: Commit) -> str:
     reason = f'  "{commit.reason}"' if commit.reason else ""
     text = f"{commit.time}  {commit.actor}  {commit.command.name}{reason}"
     return f"{output.strong(str(commit.position))}  {clean(text)}"
+
+
+def _find(session: Session, ref: str) -> str:
+    """Return the key of what `ref` means, by reading the log."""
+    from midonet.events.history import names_of
+
+    return names_of(session.moment.upto(session.records())).find(ref)
 
 
 _OBJECT = click.Argument(["ref"], type=REF, metavar="REF", shell_complete=complete_any)
@@ -135,17 +225,44 @@ def history(session: Session, ref: str) -> None:
 
     REF may be KIND/REF where a bridge and a router, say, have the same name.
     """
-    key = names_of(session.moment.upto(session.records())).find(ref)
-    names = Names()
-    entries: list[dict[str, Any]] = []
-    lines: list[str] = []
-    for record in session.moment.upto(session.records()):
-        names.note_all(record.commit)
+    told = session.ask(lambda past: _looked_up(session, past, ref), lambda: _scanned(session, ref))
+    session.print(
+        [entry(commit, event) for commit, event, _ in told],
+        names=lambda: (str(commit.position) for commit, _, _ in told),
+        text=lambda: "\n".join(f"{_heading(commit)}\n    {clean(words)}" for commit, _, words in told),
+    )
+
+
+_Told = list[tuple[Commit, Event, str]]
+"""Commits and events on one object, and what they did in words if anybody wants to read them."""
+
+
+def _looked_up(session: Session, past: "Past", ref: str) -> _Told:
+    upto = session.moment.position_in(past)
+    key = _key(past, upto, ref)
+    records = map(past.record, past.touching(key, upto))
+    return list(_telling(session, key, records, lambda record: _names_at(past, record.commit.position)))
+
+
+def _scanned(session: Session, ref: str) -> _Told:
+    key = _find(session, ref)
+    printer = _Printer("table")
+    return list(_telling(session, key, printer.noting(session.moment.upto(session.records())), printer.names))
+
+
+def _telling(
+    session: Session, key: str, records: Iterable[Record], names: "Callable[[Record], Names]"
+) -> Iterator[tuple[Commit, Event, str]]:
+    for record in records:
         for event in record.commit.events:
             if event.key == key:
-                entries.append(entry(record.commit, event))
-                lines.append(f"{_heading(record.commit)}\n    {clean(describe(event, names))}")
-    session.print(entries, names=lambda: (str(one["position"]) for one in entries), text=lambda: "\n".join(lines))
+                yield record.commit, event, _words(event, names(record)) if session.form == "table" else ""
+
+
+def _words(event: Event, names: "Names") -> str:
+    from midonet.events.history import describe
+
+    return describe(event, names)
 
 
 @command(
@@ -157,10 +274,19 @@ def history(session: Session, ref: str) -> None:
 )
 def diff(session: Session, start: str, end: str | None) -> None:
     """Show what differs between two moments, one line per object; TO is the end of the log if absent."""
+    from midonet.events.evolve import fold, invert
+    from midonet.events.history import Names, describe, difference
+
     one = session.position_of(start)
     other = session.position_of(end) if end is not None else session.head().position
-    names = Names()
-    events = differing(_noting(names, Moment(position=max(one, other)).upto(session.records())), one, other)
+    first, last = sorted((one, other))
+    topology, changes = session.folded(Moment(position=first)), []
+    names, place = Names(topology.find), session.log.place(first)
+    for record in Moment(position=last).upto(session.records(topology.head, place), first):
+        changes += fold(topology, record)
+        names.note_all(record.commit)
+    events = difference(changes)
+    events = events if one <= other else invert(events)
     session.print(
         {"from": one, "to": other, "events": events},
         names=lambda: (event.key for event in events),
@@ -170,26 +296,13 @@ def diff(session: Session, start: str, end: str | None) -> None:
         session.note(f"nothing differs between positions {one} and {other}")
 
 
-def _noting(names: Names, records: Iterable[Record]) -> Iterator[Record]:
-    for record in records:
-        names.note_all(record.commit)
-        yield record
-
-
 @command("head", shared=READ, examples="  midoctl head -o json")
 def head(session: Session) -> None:
     """Show the end of the log: position, hash, time."""
-    end = session.head() if session.moment == END else _head_at(session)
+    end = session.head() if session.moment == END else session.head_at(session.moment)
     value = {"position": end.position, "hash": end.hash, "time": end.time or None}
     session.print(
         value,
         names=lambda: [str(end.position)],
         text=lambda: output.table([], [(name, str(item or "none")) for name, item in value.items()]),
     )
-
-
-def _head_at(session: Session) -> Head:
-    end = GENESIS
-    for record in session.moment.upto(session.records()):
-        end = record.head
-    return end

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 from midonet.cli import quick
+from midonet.cli.progress import progress
 from midonet.events.errors import MidonetError
 from midonet.events.log import open_log
 from midonet.events.log.snapshots import Snapshots
@@ -55,6 +56,7 @@ def _opened(url: str, snapshots: Snapshots, *, create: bool) -> Store:
     log = open_log(url, create=create)
     with ExitStack() as stack:
         stack.callback(log.close)
-        store = Store.open(log, snapshots)
+        with progress("reading the log"):
+            store = Store.open(log, snapshots)
         stack.pop_all()
     return store

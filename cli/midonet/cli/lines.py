@@ -6,15 +6,15 @@ tenant that was chosen by `sett`.
 
 import re
 import shlex
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import IO
 
 from midonet.cli import output
 from midonet.cli.kept import Kept
 from midonet.cli.settings import Settings
 from midonet.events.errors import UsageError
 
-__all__ = ["OWN_WORDS", "Finished", "Lines", "words_of"]
+__all__ = ["OWN_WORDS", "Finished", "Lines", "numbered", "read_lines", "words_of"]
 
 OWN_WORDS = {
     "sett": "Choose the tenant whose objects lists show and create makes.",
@@ -111,16 +111,31 @@ class Lines:
             failed += [status] if status else []
             if failed and (status > _SIGNALLED or not keep_going):
                 break
-        if len(failed) > 1:
+        if len(failed) > 1 and self.settings.get("output") == "table":
             output.note(f"midoctl: {len(failed):,} lines failed")
         return failed[0] if failed else 0
 
 
+_LONGEST = 1_000_000
+"""Bytes of a line."""
 _SIGNALLED = 128
 """Above are the exit codes of what was interrupted, or whose reader went away: nobody waits for the rest."""
 
 
-def numbered(name: str, lines: Iterable[Any]) -> Iterable[tuple[str, str]]:
-    """Yield lines with where each stands: bytes of a file, or text."""
-    for number, line in enumerate(lines, 1):
-        yield f"{name}:{number}", line.decode("utf-8", "surrogateescape") if isinstance(line, bytes) else line
+def numbered(name: str, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield lines with where each stands."""
+    return ((f"{name}:{number}", line) for number, line in enumerate(lines, 1))
+
+
+def read_lines(file: IO[bytes], name: str) -> Iterator[str]:
+    """Yield the lines of a file as they come; `UsageError` if it cannot be read or holds no lines."""
+    while True:
+        try:
+            raw = file.readline(_LONGEST + 1)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{name}: {getattr(error, 'strerror', None) or error}", file=name) from None
+        if not raw:
+            return
+        if len(raw) > _LONGEST:
+            raise UsageError(f"{name}: a line is longer than {_LONGEST:,} bytes", file=name)
+        yield raw.decode("utf-8", "surrogateescape")

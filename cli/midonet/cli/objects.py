@@ -175,7 +175,8 @@ def _show(kind: Kind) -> Command:
     @command("show", ref_argument(kind.name), fields, shared=READ, examples=_examples(kind, "show"))
     def show(session: Session, ref: str, fields: Sequence[str]) -> None:
         chosen = fields_named(kind, fields)
-        topology = session.topology()
+        whole = kind.name == "route"  # those that are learned follow from ports
+        topology = session.topology() if whole else session.about(kind.name, ref)
         seen = Seen(session, topology, kind, ref)
         entity = resolve.find(topology, kind.name, ref)
         session.print(

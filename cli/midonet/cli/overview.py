@@ -96,10 +96,14 @@ def _views(session: Session, topology: Topology) -> list[dict[str, Any]]:
         return []
     from concurrent.futures import ThreadPoolExecutor
 
-    from midonet.cli.waiting import VIEWS
+    from midonet.cli.waiting import kept
 
     with progress("asking the views"), ThreadPoolExecutor() as pool:  # a server that is away costs its time-out once
-        return [row for rows in pool.map(lambda name: _view(session, topology, name), VIEWS) for row in rows]
+        return [
+            row
+            for rows in pool.map(lambda name: _view(session, topology, name), kept(session.settings))
+            for row in rows
+        ]
 
 
 def _view(session: Session, topology: Topology, name: str) -> list[dict[str, Any]]:

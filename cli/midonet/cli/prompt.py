@@ -20,9 +20,11 @@ from midonet.cli.session import Session
 from midonet.cli.settings import Settings
 from midonet.cli.text import clean, hide_secrets
 
-__all__ = ["converse", "log_name"]
+__all__ = ["converse", "last_word", "log_name"]
 
 _INTERRUPTED = 130
+_HINT = 60
+"""Characters of the help beside a completion."""
 
 
 def converse(lines: Lines) -> int:
@@ -110,13 +112,17 @@ class _Completer(Completer):
         del complete_event
         text = document.text_before_cursor
         words = split_arg_string(text)
-        start = _last_word(text)
+        start = last_word(text)
         incomplete = words.pop() if text[start:] and words else ""
         if words[:1] == ["midoctl"]:
             words.pop(0)
         for item in self._items(words, incomplete):
+            end = "" if item.value.endswith(("=", "/")) else " "
             yield Completion(
-                shlex.quote(item.value), start - len(text), display=item.value, display_meta=(item.help or "")[:60]
+                shlex.quote(item.value) + end,
+                start - len(text),
+                display=item.value,
+                display_meta=(item.help or "")[:_HINT],
             )
 
     def _items(self, words: list[str], incomplete: str) -> Iterable[CompletionItem]:
@@ -142,7 +148,7 @@ def _tenants(settings: Settings) -> list[str]:
         return []
 
 
-def _last_word(text: str) -> int:
+def last_word(text: str) -> int:
     """Return where the word begins at whose end the cursor is; quotes hold words together."""
     start, quote, escaped = 0, "", False
     for place, character in enumerate(text):

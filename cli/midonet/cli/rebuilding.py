@@ -66,6 +66,8 @@ def rebuild(session: Session, name: str, *, rollback: bool, discard: bool) -> No
     else:
         reports = [_generation(session, rollback=rollback, discard=discard)]
     session.print(reports, names=lambda: [each.target for each in reports], text=lambda: "\n".join(_told(reports)))
+    if not reports:
+        session.note("there is no VTEP")
     wrong = [each for each in reports if each.differences]
     if wrong and session.settings.get("dry_run"):
         output.flush()
@@ -199,6 +201,7 @@ class _Switch:
 
     def __init__(self, address: tuple[str, int]) -> None:
         self._address = address
+        self._rows: dict[Any, Any] = {}
 
     def checkpoint(self) -> Checkpoint:
         """Return its checkpoint."""
@@ -210,8 +213,14 @@ class _Switch:
         """Return its rows."""
         from midonet.projections.vtep import read_rows
 
-        rows = read_rows(*self._address)
+        self._rows = rows = read_rows(*self._address)
         return rows if keys is None else {key: rows[key] for key in keys if key in rows}
+
+    def held(self, key: Any) -> Any:
+        """Return what was read last under a key."""
+        from midonet.projections.vtep.learned import Held
+
+        return Held(self._rows[key], 0) if key in self._rows else None
 
 
 def _switches(session: Session) -> Iterator[_Report]:
@@ -225,19 +234,20 @@ def _switches(session: Session) -> Iterator[_Report]:
 
 
 def _switch(session: Session, feed: Feed, vtep: Any) -> _Report:
-    from midonet.projections.rebuild import bring_up_to_date
-    from midonet.projections.vtep import VtepProjection, VtepTarget
+    from midonet.projections.rebuild import OutsiderProjection, bring_up_to_date
+    from midonet.projections.vtep import VtepTarget
 
     address = vtep.management_ip, vtep.management_port
     try:
-        place, projection = _Switch(address), VtepProjection(vtep.id)
-        found = compare(projection, place, lambda at: _topology_at(session, at), _records(session))
+        place = _Switch(address)
+        found = compare(
+            OutsiderProjection(vtep.id, place.held), place, lambda at: _topology_at(session, at), _records(session)
+        )
         position = found.position
         if not session.settings.get("dry_run"):
-            reached: list[int] = []
-            bring_up_to_date(
-                feed, VtepProjection(vtep.id), VtepTarget(*address), lambda at: _reached(at, feed, reached)
-            )
+            target, reached = VtepTarget(*address), list[int]()
+            projection = OutsiderProjection(vtep.id, target.held)
+            bring_up_to_date(feed, projection, target, lambda at: _reached(at, feed, reached))
             position = reached[-1]
     except MidonetError as error:
         raise type(error)(f"vtep {vtep.name or vtep.id}: {error.message}", **error.details) from None

@@ -75,9 +75,12 @@ class Seen:
             self._session.note(self._lacking)
 
     def value(self, object_id: str) -> dict[str, Any]:
-        """Return what JSON output has besides the object."""
+        """Return what JSON output has besides the object: whether it lives or works, and under `facts` all the rest."""
         facts = self._of(object_id)
-        return {"facts": facts} if facts is not None else {}
+        if facts is None:
+            return {}
+        said = {name: value for name, value in facts.items() if name in _SAID}
+        return {**said, "facts": {name: value for name, value in facts.items() if name not in _SAID}}
 
     def cells(self, object_id: str) -> list[str]:
         """Return the cells of the columns of `headers`."""
@@ -86,8 +89,12 @@ class Seen:
 
     def lines(self, object_id: str) -> list[tuple[str, str]]:
         """Return the lines that it adds to a card."""
-        shown = {name: value for name, value in (self._of(object_id) or {}).items() if name != "interfaces"}
-        return [(name, _word(value)) for name, value in shown.items() if value not in (None, [], ())]
+        shown = {name: value for name, value in (self._of(object_id) or {}).items() if name not in _LONG}
+        return [(_title(name), self._told(name, value)) for name, value in shown.items() if value not in (None, [], ())]
+
+    def _told(self, name: str, value: Any) -> str:
+        host = self.topology.get("host", value) if name == "host" else None
+        return f"{host.name} ({host.id})" if host is not None and host.name else _word(value)
 
     def _of(self, object_id: str) -> dict[str, Any] | None:
         absent = _ABSENT.get(self.kind.name) if self._known else None
@@ -104,6 +111,8 @@ class Seen:
                 self._facts = {one: _plain(self.kind.name, fact) for one, fact in found.items()}
                 if self.kind.name == "host":
                     self._add_last_seen(facts, object_id)
+        if self.kind.name == "host" and object_id is None:
+            self._count_strangers()
         self.headers = _COLUMNS[self.kind.name] if self._facts or self.kind.name in _ABSENT else ()
         self._known = True
 
@@ -114,6 +123,12 @@ class Seen:
             if host not in self._facts:
                 self._facts[host] = {"alive": False, "last_seen": seen.time, "hostname": seen.hostname}
 
+    def _count_strangers(self) -> None:
+        strangers = sorted(host for host in self._facts if self.topology.get("host", host) is None)
+        alive = [host for host in strangers if self._facts[host]["alive"]]
+        if alive:
+            self._lacking = f"alive, but not registered (yet): {', '.join(alive)}"
+
     def _learn(self, session: Session, topology: Topology, learned: Mapping[str, "LearnedRoutes"]) -> None:
         for port_id, fact in learned.items():
             port = topology.get("port", port_id)
@@ -123,6 +138,10 @@ class Seen:
                 self._facts[route.id] = {"learned": True, "host": fact.host}
 
 
+_SAID = ("alive", "active", "learned")
+"""What stands beside the object's own fields: no kind has one of these."""
+_LONG = ("interfaces",)
+"""What a card has no place for."""
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "host": ("alive", "last_seen", "addresses"),
     "port": ("active",),
@@ -156,6 +175,10 @@ def _routes(port: str, router: str, fact: "LearnedRoutes") -> Iterable[Route]:
             gateway=learned.gateway,
             weight=learned.weight,
         )
+
+
+def _title(name: str) -> str:
+    return name if name in (*_SAID, "last_seen") else f"reported {name}"
 
 
 def _word(value: Any) -> str:

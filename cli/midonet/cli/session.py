@@ -7,25 +7,27 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from midonet.cli import output, quick
+from midonet.cli.progress import tracked
 from midonet.cli.settings import Settings
 from midonet.cli.text import clean, closest, hide_secrets
-from midonet.events.command import Op
 from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import NotFound, Unavailable
 from midonet.events.log import Log, open_log
-from midonet.events.log.snapshots import Snapshot, Snapshots
 from midonet.events.moments import END, Moment, parse
-from midonet.events.notes import Note, evolved, is_note
 from midonet.events.tags import Tag, is_name
-from midonet.events.topology import Topology
 
 if TYPE_CHECKING:
+    from midonet.cli.past import Source
+    from midonet.events.command import Op
     from midonet.events.log.http_client import ApiClient
+    from midonet.events.log.snapshots import Snapshot, Snapshots
     from midonet.events.log.store import Store
+    from midonet.events.notes import Note
+    from midonet.events.topology import Topology
+    from midonet.projections.history.past import Past
 
 __all__ = ["Session", "handle"]
 
@@ -101,18 +103,25 @@ class Session:
         moment = self.moment_of(text)
         if moment.position is not None and moment.hash is None:
             return moment.position
+        return self.head_at(moment).position
+
+    def head_at(self, moment: Moment) -> Head:
+        """Return the head of the log as of a moment."""
         if self.cluster is not None:
             from midonet.cli.remote import head_of
 
-            return head_of(self.cluster, text).position
+            return head_of(self.cluster, moment.text)
 
-        def work(snapshot: Snapshot | None) -> int:
-            position = snapshot.head.position if snapshot is not None else 0
+        def work(snapshot: "Snapshot | None") -> Head:
+            head = snapshot.head if snapshot is not None else GENESIS
             for record in self._since(snapshot, moment):
-                position = record.commit.position
-            return position
+                head = record.head
+            return head
 
-        return self._resume(moment, work)
+        return self.ask(
+            lambda past: past.head_at(moment.position_in(past)),
+            lambda: self._resume(moment, work),
+        )
 
     def tags(self, moment: Moment = END) -> Mapping[str, Tag]:
         """Return the tags by name, as of a moment."""
@@ -122,24 +131,30 @@ class Session:
             return tags_of(self.cluster, moment.text)
         return {note.name: note for note in self.noted(moment).values() if isinstance(note, Tag)}
 
-    def noted(self, moment: Moment = END) -> Mapping[str, Note]:
+    def noted(self, moment: Moment = END) -> "Mapping[str, Note]":
         """Return the notes on the log by their keys, as of a moment."""
 
-        def work(snapshot: Snapshot | None) -> Mapping[str, Note]:
-            noted: dict[str, Note | None] = dict(snapshot.noted) if snapshot is not None else {}
-            for record in self._since(snapshot, moment):
-                for event in record.commit.events:
-                    if is_note(event.key):
-                        verb = event.type.rpartition(".")[2]
-                        noted[event.key] = evolved(event.key, noted.get(event.key), verb, event.data)
-            return {key: note for key, note in noted.items() if note is not None}
+        def work(snapshot: "Snapshot | None") -> "Mapping[str, Note]":
+            return _noted(snapshot.noted if snapshot is not None else {}, self._since(snapshot, moment))
 
-        return self._resume(moment, work)
+        def answer(past: "Past") -> "Mapping[str, Note]":
+            from midonet.events.notes import NOTES
 
-    def records(self, after: Head = GENESIS) -> Iterator[Record]:
+            return _noted({}, past.about_kinds(tuple(NOTES), moment.position_in(past)))
+
+        return self.ask(answer, lambda: self._resume(moment, work))
+
+    @cached_property
+    def log(self) -> quick.Reading:
+        """The log, only to be read."""
+        log = quick.Reading(self.url)
+        self._stack.callback(log.close)
+        return log
+
+    def records(self, after: Head = GENESIS, where: int | None = None) -> Iterator[Record]:
         """Yield all commits of the log after `after`; none, with a note, if there is no log yet."""
         if not quick.absent(self.url):
-            return quick.records(self.url, after)
+            return self.log.records(after, where)
         if not self._noted:
             self._noted = True
             self.note(f"there is no log at {self.url} yet; the first command that changes something makes it")
@@ -149,10 +164,12 @@ class Session:
         """Return the end of the log."""
         if (store := self.kept()) is not None:
             return store.topology.head
-        return GENESIS if quick.absent(self.url) else quick.head(self.url)
+        if quick.absent(self.url):
+            return GENESIS
+        return self.log.head() if self.log.by_key else self.head_at(END)
 
-    def topology(self, moment: Moment | None = None) -> Topology:
-        """Return the topology as of a moment, `--at` if none is given, only to be read."""
+    def topology(self, moment: Moment | None = None) -> "Topology":
+        """Return the topology as of a moment, else as of `--at`, only to be read."""
         if self.cluster is not None:
             from midonet.cli.remote import RemoteTopology
 
@@ -160,28 +177,90 @@ class Session:
         until = self.moment if moment is None else moment
         if until == END and (store := self.kept()) is not None:
             return store.topology
+        return self.folded(until)
 
-        def work(snapshot: Snapshot | None) -> Topology:
+    def folded(self, moment: Moment) -> "Topology":
+        """Return the topology as of a moment, folded here: the caller's to change."""
+        from midonet.events.topology import Topology
+
+        def work(snapshot: "Snapshot | None") -> Topology:
             topology = snapshot.topology() if snapshot is not None else Topology()
-            records = self._since(snapshot, until)
-            return self.snapshots.fold(topology, records)
+            records = self._since(snapshot, moment)
+            shown = tracked(records, "reading the log", self.log.length(topology.head.position))
+            return self.snapshots.fold(topology, shown, self.log.place)
 
-        return self._resume(until, work)
+        return self._resume(moment, work)
+
+    def about(self, kind: str, ref: str) -> "Topology":
+        """Return as much of the topology as of `--at` as it takes to find an object and to say what it is."""
+
+        def answer(past: "Past") -> "Topology | None":
+            from midonet.projections.history.excerpt import excerpt
+
+            return excerpt(past, self.moment.position_in(past), kind, ref)
+
+        if self.moment == END and (store := self.kept()) is not None:
+            return store.topology
+        found = self.ask(answer, lambda: None) if self.cluster is None else None
+        return found or self.topology()
+
+    @property
+    def _cache(self) -> str:
+        """The folder for this log in the user's cache."""
+        place = quick.place(self.url) or hide_secrets(self.url)
+        return f"{self.settings.cache}/midonet/{sha256(place.encode())[:16]}"
 
     @cached_property
-    def snapshots(self) -> Snapshots:
+    def snapshots(self) -> "Snapshots":
         """The snapshots of the log in the user's cache; `--no-cache` neither reads nor writes any."""
-        place = quick.place(self.url) or hide_secrets(self.url)
-        folder = f"{self.settings.cache}/midonet/{sha256(place.encode())[:16]}"
-        return Snapshots(None if self.settings.get("no_cache") else Path(folder))
+        from pathlib import Path
 
-    def _resume(self, moment: Moment, work: Callable[[Snapshot | None], T]) -> T:
+        from midonet.events.log.snapshots import Snapshots
+
+        return Snapshots(None if self.settings.get("no_cache") else Path(self._cache))
+
+    def _resume(self, moment: Moment, work: "Callable[[Snapshot | None], T]") -> T:
         """Do work that goes through the log up to a moment, from the newest snapshot on."""
         return work(None) if quick.absent(self.url) else self.snapshots.resume(work, moment.has)
 
-    def _since(self, snapshot: Snapshot | None, moment: Moment) -> Iterator[Record]:
-        after = snapshot.head if snapshot is not None else GENESIS
-        return moment.upto(self.records(after), after.position)
+    def _since(self, snapshot: "Snapshot | None", moment: Moment) -> Iterator[Record]:
+        if snapshot is None:
+            return moment.upto(self.records())
+        return moment.upto(self.records(snapshot.head, snapshot.bookmark.place), snapshot.head.position)
+
+    def ask(self, answer: "Callable[[Past], T]", scan: Callable[[], T]) -> T:
+        """Return the answer of the history index; where there is none, what a scan of the log answers.
+
+        Where index and log contradict each other the index goes, and reading the log tells if the log is to blame.
+        """
+        from midonet.projections.history.database import Damaged, Unusable
+
+        try:
+            if self._past is not None:
+                return answer(self._past)
+        except Damaged:
+            from midonet.cli.past import discard
+
+            self._past = None
+            discard(self._source)
+        except Unusable:
+            self._past = None
+        return scan()
+
+    @cached_property
+    def _past(self) -> "Past | None":
+        from midonet.cli.past import opened
+
+        found = None if self.settings.get("no_cache") or quick.absent(self.url) else opened(self._source)
+        if found is not None:
+            self._stack.callback(found.close)
+        return found
+
+    @property
+    def _source(self) -> "Source":
+        from midonet.cli.past import Source
+
+        return Source(self.log, self._cache, self.settings.get("history"), self.note)
 
     def kept(self, *, create: bool = False) -> "Store | None":
         """Return the store that a shell keeps open, at the head of the log; None outside of one or without a log."""
@@ -198,7 +277,7 @@ class Session:
 
     # Writing
 
-    def write(self, name: str, ops: Sequence[Op], **options: Any) -> None:
+    def write(self, name: str, ops: "Sequence[Op]", **options: Any) -> None:
         """Run a command, print what became of it, wait: see `midonet.cli.writing`."""
         from midonet.cli.writing import write
 
@@ -231,7 +310,19 @@ class Session:
                 output.write(line)
 
 
-def handle(topology: Topology, kind: str, object_id: str, name: str | None) -> str:
+def _noted(before: "Mapping[str, Note]", records: Iterable[Record]) -> "Mapping[str, Note]":
+    from midonet.events.notes import evolved, is_note
+
+    noted: dict[str, Note | None] = dict(before)
+    for record in records:
+        for event in record.commit.events:
+            if is_note(event.key):
+                verb = event.type.rpartition(".")[2]
+                noted[event.key] = evolved(event.key, noted.get(event.key), verb, event.data)
+    return {key: note for key, note in noted.items() if note is not None}
+
+
+def handle(topology: "Topology", kind: str, object_id: str, name: str | None) -> str:
     """Return the name of an object if it alone of its kind has it, else the id: what a script may use as REF."""
     alone = name is not None and all(other.id == object_id for other in topology.named(kind, name))
     return clean(name) if name is not None and alone else object_id

@@ -113,7 +113,8 @@ SETTINGS: Mapping[str, Setting] = {
     "server": Setting(
         ("--server",),
         "URL",
-        "Log: sqlite:///FILE, postgresql+psycopg://…, kafka://HOST:PORT/TOPIC. Default: a file in your data directory.",
+        "Log: sqlite:///FILE, postgresql+psycopg://…, kafka://HOST:PORT/TOPIC; or a cluster's API, "
+        "http(s)://HOST:PORT[,…]. Default: a file in your data directory.",
         default=_default_server,
     ),
     "output": Setting(
@@ -136,22 +137,23 @@ SETTINGS: Mapping[str, Setting] = {
     "vault_key": Setting(("--vault-key",), "FILE", "File with the key of the vault."),
     "at": Setting(("--at",), "X", "As of a position, an RFC 3339 time or a tag."),
     "no_cache": Setting(("--no-cache",), "", "Use no snapshots of the log.", _flag, lambda _: False),
+    "history": Setting(("--history",), "URL", "History index of a cluster: sqlite:///FILE or postgresql+psycopg://…"),
     "dry_run": Setting(("--dry-run",), "", "Show what would happen; write nothing.", _flag, lambda _: False),
     "if_head": Setting(("--if-head",), "N", "Refuse unless the log is at position N.", _position),
     "command_id": Setting(("--command-id",), "ID", "Id of the command: running it again never does it twice.", _line),
     "wait": Setting(
         ("--wait",),
         "PROJECTION[=SECONDS]",
-        "Wait until nsdb, vtep or agents show the change (repeatable).",
+        "Wait until nsdb, vtep, history or agents show the change (repeatable).",
         default=lambda _: (),
         many=True,
-        choices=("nsdb", "vtep", "agents"),
+        choices=("nsdb", "vtep", "history", "agents"),
     ),
 }
 ACCESS = ("ca", "cert", "cert_key", "token_file")
 """What a cluster's API is reached with."""
 VAULT = ("vault", "vault_key")
-EVERYWHERE = ("server", "output", "actor", "reason", "config", "zookeeper", "root", "cluster", *ACCESS)
+EVERYWHERE = ("server", "output", "actor", "reason", "config", "zookeeper", "root", "cluster", "history", *ACCESS)
 """Shared options of every command."""
 READ = ("at", "no_cache")
 WRITE = ("dry_run", "if_head", "command_id", "wait", "no_cache")

@@ -5,14 +5,15 @@ At the prompt there are completion and a history; what holds a password never ge
 
 import gc
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 import click
 
 from midonet.cli.command import DataOption, command
-from midonet.cli.lines import Lines, numbered
+from midonet.cli.lines import Lines, numbered, read_lines
 from midonet.cli.session import Session
 from midonet.events.errors import UsageError
 
@@ -64,17 +65,18 @@ def _read(lines: Sequence[str], path: str | None, stack: ExitStack) -> Iterable[
         return numbered("-e", lines)
     if path not in (None, "-"):
         try:
-            return numbered(str(path), stack.enter_context(Path(str(path)).open("rb")))
-        except OSError as error:
-            raise UsageError(f"{path}: {error.strerror}", file=path) from None
-    return numbered("stdin", _input(stack))
+            file = stack.enter_context(Path(str(path)).open("rb"))  # noqa: SIM115 - the stack closes it
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}", file=path) from None
+        return numbered(str(path), read_lines(file, str(path)))
+    return numbered("stdin", read_lines(_input(stack), "stdin"))
 
 
-def _input(stack: ExitStack) -> Iterator[bytes]:
-    """Yield the lines of standard input, which is nobody else's meanwhile: `apply -f -` would swallow the rest."""
+def _input(stack: ExitStack) -> IO[bytes]:
+    """Return standard input, which is nobody else's meanwhile: `apply -f -` would swallow the rest."""
     source = sys.stdin
     if source is None:
         raise UsageError("standard input is closed")
     stack.callback(setattr, sys, "stdin", source)
     sys.stdin = None  # as Python has it where it is closed
-    yield from source.buffer
+    return source.buffer

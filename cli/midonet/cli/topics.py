@@ -84,13 +84,33 @@ environment (PGPASSWORD) and never into a command line.""",
     ),
     "forms": (
         "what output looks like",
-        """-o table   for people: as wide as the terminal, coloured there unless NO_COLOR is set; plain lines in a pipe
--o json    for programs: what `show`, `list` and writes print is the same in every release
--o yaml    the same, to be read by both
--o name    names only (ids of what has none), one per line, for scripts
+        """  -o table   for people: as wide as the terminal, coloured there unless NO_COLOR is set; plain in a pipe
+  -o json    for programs: what `show`, `list` and writes print is the same in every release
+  -o yaml    the same, to be read by both
+  -o name    names only (ids of what has none), one per line, for scripts
 
 Data goes to standard output, everything else to standard error. With -o json an error is one line
 {"error": {"code", "message", "details"}}.""",
+    ),
+    "shell": (
+        "many commands, one after the other",
+        """`midoctl shell` takes commands as they are written after `midoctl`, one per line; # begins a comment. It
+keeps the log open, so a command costs milliseconds. Options of the shell hold for every line:
+midoctl -m "ticket 7" shell.
+
+At a terminal there is a prompt: TAB completes, arrows recall. Lines of a file (-f FILE), of a pipe or on the command
+line are run until one fails, or all of them with --keep-going:
+
+  midoctl shell -e "host list" -e "bridge list"
+
+Words of its own:
+
+  sett TENANT, cleart     choose a tenant, or none (see `midoctl help tenants`)
+  @1, @2 …                at a terminal: the objects of the last list, in its order
+  exit, quit              leave, as Ctrl-D does; Ctrl-C ends the line or the command that runs
+
+What was typed is remembered in ~/.local/state/midoctl/history, but for lines with passwords in URLs and lines that
+begin with a blank. Each line is a commit of its own; what is to be done as a whole is a file for `midoctl apply`.""",
     ),
     "exit-codes": (
         "how a command tells what became of it",

@@ -9,7 +9,7 @@ from midonet.cli import output
 from midonet.cli.command import Command, Group, command
 from midonet.cli.session import Session
 from midonet.cli.settings import WRITE
-from midonet.cli.waiting import VIEWS, Found, await_views, seconds, servers, view
+from midonet.cli.waiting import VIEWS, Found, await_views, kept, seconds, servers, view
 from midonet.events.command import Op, Pause, Retry, Skip
 from midonet.events.errors import MidonetError, NotFound, UsageError
 from midonet.events.topology import Topology
@@ -96,7 +96,8 @@ def _cell(value: Any) -> str:
 def _seen(session: Session, name: str | None) -> list[dict[str, Any]]:
     """Return what the targets say."""
     topology = session.topology()
-    return [{"name": one, **row} for one in ([name] if name else VIEWS) for row in _look(session, topology, one)]
+    names = [name] if name else kept(session.settings)
+    return [{"name": one, **row} for one in names for row in _look(session, topology, one)]
 
 
 def _look(session: Session, topology: Topology, name: str) -> list[dict[str, Any]]:
@@ -131,9 +132,10 @@ def _told_of(url: str, what: str) -> list[Mapping[str, Any]]:
   midoctl projection drift nsdb -o json""",
 )
 def _drift(session: Session, name: str | None, limit: int | None) -> None:
-    """Show what others did to the views and was put right: when, what was found, and the commit that says otherwise.
+    """Show what others did to the views and was put right.
 
-    Read from ZooKeeper, where it outlives every daemon; with --cluster what that daemon put right lately.
+    When, what was found, what was expected, and the commit that says so, with who wrote it. Read from ZooKeeper, where
+    it outlives every daemon; with --cluster what that daemon put right lately.
     """
     wanted = [name] if name is not None else [view for view in VIEWS if view != "agents"]
     url = session.cluster_url
@@ -199,13 +201,14 @@ def _control(name: str, text: str, op: Callable[[str], Op], examples: str) -> Co
 
 _pause = _control(
     "pause",
-    "Let a view stay as it is, on every node, until `resume`: an audited command, in effect within a second.",
+    "Let a view stay as it is until `resume`.\n\n"
+    "A command on the log, as all others: it is in effect on every node within a second, and after restarts.",
     Pause,
     """  midoctl projection pause vtep -m "firmware upgrade of tor1" """,
 )
 _resume = _control(
     "resume",
-    "Let a view go on that was paused: everything that happened meanwhile is written.",
+    "Let a view go on that was paused.\n\nEverything that happened meanwhile is written.",
     lambda name: Pause(name, paused=False),
     "  midoctl projection resume vtep",
 )
@@ -219,7 +222,11 @@ _resume = _control(
     examples="  midoctl projection skip nsdb models/bridge/6f3f3e0a-7b55-4c7e-9d7b-0a9b7f0d1a01",
 )
 def _skip(session: Session, projection: str, key: str) -> None:
-    """Leave one KEY of a view as it is in the targets, whatever the log says, until `retry`; the others go on."""
+    """Leave one KEY of a view as it is until `retry`.
+
+    Whatever the log says of it; the other keys go on. `projection status --cluster URL -o json` and `projection drift`
+    tell how keys are called.
+    """
     session.write("projection.skip", [Skip(projection, key)])
 
 

@@ -28,13 +28,13 @@ State = Mapping[str, Any]
 
 @command(
     "status",
-    click.Argument(["ref"], metavar="VTEP", required=False, shell_complete=complete_refs("vtep")),
+    click.Argument(["ref"], metavar="[VTEP]", required=False, shell_complete=complete_refs("vtep")),
     examples="""  midoctl vtep status
   midoctl vtep status tor -o json
   midoctl vtep status --cluster http://127.0.0.1:8181""",
 )
 def status(session: Session, ref: str | None) -> None:
-    """Show how the switches do, as the cluster knows it: connection, hardware, faults, BFD, stations.
+    """Show how the switches do: connection, hardware, faults, BFD, stations.
 
     Needs --zookeeper, where the cluster publishes it, or --cluster, the address of a midonet-cluster.
     """

@@ -5,26 +5,21 @@ Trusts no daemon's word: a view shows a position when its target says so (contra
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from typing import NamedTuple
 
-import msgspec
 from msgspec import Struct
 
 from midonet.cli.session import Session
 from midonet.cli.settings import Settings
-from midonet.cli.text import closest
+from midonet.cli.text import closest, hide_secrets
 from midonet.events.errors import Misconfigured, TimedOut, Unavailable, UsageError
 from midonet.events.topology import Topology
 
-__all__ = ["VIEWS", "Found", "Look", "View", "await_views", "servers", "view", "waiter"]
-
-if TYPE_CHECKING:
-    from midonet.projections.zookeeper.client import Client
+__all__ = ["VIEWS", "Found", "Look", "View", "await_views", "kept", "servers", "view", "waiter"]
 
 _SECONDS = 30.0
 _MAX_SECONDS = 86_400.0
-_CONNECT_SECONDS = 10.0
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.2
 
@@ -59,44 +54,22 @@ def _nsdb(settings: Settings, topology: Topology) -> Iterator[Look]:
 
 @contextmanager
 def _agents(settings: Settings, topology: Topology) -> Iterator[Look]:
-    from midonet.projections.zookeeper.client import Client
+    from midonet.projections.facts import HostState
+    from midonet.projections.facts.reader import FactsReader
 
-    client, path = Client(servers(settings)), f"{settings.get('root')}/state/hosts"
-    try:
-        yield lambda: {_host(topology, host): found for host, found in _hosts(client, path).items()}
-    finally:
-        client.close()
+    with FactsReader(servers(settings), settings.get("root")) as facts:
 
+        def look() -> Mapping[str, Found]:
+            try:
+                alive = facts.all(HostState)
+            except Unavailable as error:
+                return {"agents": Found(None, error.message)}
+            return {_host(topology, host): Found(state.position) for host, state in alive.items()}
 
-def _hosts(client: "Client", path: str) -> Mapping[str, Found]:
-    """Return what the agents say that are alive."""
-    from kazoo.exceptions import NoNodeError
-
-    nodes: Mapping[str, bytes] = {}  # as long as there was never an agent
-    try:
-        client.connect(_CONNECT_SECONDS)
-        with client.failures(), suppress(NoNodeError):
-            names = client.result(client.get_children_async(path))
-            nodes = client.read_many([f"{path}/{name}" for name in names])
-    except Unavailable as error:
-        return {"": Found(None, error.message)}
-    return {node.rpartition("/")[2]: Found(_position(data)) for node, data in nodes.items()}
-
-
-class _Node(Struct):
-    position: int = 0
-
-
-def _position(data: bytes) -> int:
-    try:
-        return msgspec.json.decode(data, type=_Node).position
-    except msgspec.DecodeError:
-        return 0
+        yield look
 
 
 def _host(topology: Topology, host_id: str) -> str:
-    if not host_id:
-        return "agents"
     host = topology.get("host", host_id)
     return f"host {host.name}" if host is not None and host.name else f"host {host_id}"
 
@@ -114,6 +87,27 @@ def _vteps(settings: Settings, topology: Topology) -> Iterator[Look]:
         for vtep in topology.all("vtep").values()
     }
     yield lambda: {name: ask(address) for name, address in switches.items()}
+
+
+@contextmanager
+def _index(settings: Settings, topology: Topology) -> Iterator[Look]:
+    del topology
+    from midonet.projections.history.database import Unusable, open_database
+    from midonet.projections.history.index import Index
+
+    url = settings.get("history")
+    if not url:
+        raise UsageError("where is the history index? give --history URL or MIDOCTL_HISTORY", option="history")
+
+    def ask() -> Found:
+        try:
+            with closing(open_database(url, write=False)) as database:
+                checkpoint = Index(database).checkpoint()
+        except Unusable as error:
+            return Found(None, str(error))
+        return Found(checkpoint.head.position if checkpoint is not None else 0)
+
+    yield lambda: {hide_secrets(url): ask()}
 
 
 def _ask(position: Callable[[], int]) -> Found:
@@ -141,8 +135,14 @@ def servers(settings: Settings) -> str:
 VIEWS: Mapping[str, View] = {
     "nsdb": View("documents in ZooKeeper that the agents read", _nsdb),
     "vtep": View("databases of the hardware VTEP switches", _vteps),
+    "history": View("index of the log for questions about the past", _index),
     "agents": View("what the agents of the hosts hold", _agents),
 }
+
+
+def kept(settings: Settings) -> list[str]:
+    """Return the views that somebody may keep: an index of the history is only kept where it is given."""
+    return [name for name in VIEWS if name != "history" or settings.get("history")]
 
 
 def view(name: str) -> View:
@@ -170,7 +170,7 @@ def waiter(session: Session) -> Callable[[int, Topology], None]:
         name, equals, text = word.partition("=")
         view(name)
         wanted[name] = seconds(text) if equals else _SECONDS
-    if set(wanted) - _told_by(session) - {"vtep"}:
+    if set(wanted) - _told_by(session) - {"vtep", "history"}:
         servers(session.settings)
 
     def wait(position: int, topology: Topology) -> None:
@@ -185,7 +185,9 @@ def waiter(session: Session) -> Callable[[int, Topology], None]:
 
 def _told_by(session: Session) -> set[str]:
     """Return the views of which a cluster's API tells how far they are; what agents hold is only theirs to say."""
-    return set(VIEWS) - {"agents"} if session.cluster is not None else set()
+    if session.cluster is None:
+        return set()
+    return set(VIEWS) - {"agents", *(["history"] if session.settings.get("history") else [])}
 
 
 def await_views(session: Session, topology: Topology, position: int, wanted: Mapping[str, float]) -> dict[str, int]:

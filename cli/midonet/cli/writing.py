@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from midonet.cli import output, quick
+from midonet.cli.progress import progress
 from midonet.cli.session import Session, handle
 from midonet.cli.settings import Settings
 from midonet.cli.text import clean
@@ -87,7 +88,8 @@ def _store(session: Session, stack: ExitStack, *, dry_run: bool) -> "Store | Rem
     if kept is not None:
         return kept
     log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
-    return Store.open(log, session.snapshots)
+    with progress("reading the log"):
+        return Store.open(log, session.snapshots)
 
 
 def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:

@@ -15,7 +15,7 @@ from midonet.projections.ovsdb import Client, encode_set, named, ref
 from midonet.testbed.ovsdb import OvsdbServer
 from midonet.testbed.server import Scoped, Server, run
 
-__all__ = ["Ovn"]
+__all__ = ["Northd", "Ovn"]
 
 _NB: Literal["OVN_Northbound"] = "OVN_Northbound"
 _SB: Literal["OVN_Southbound"] = "OVN_Southbound"
@@ -43,6 +43,39 @@ class _Daemon(Server):
         return any(self.directory.glob("*.ctl"))
 
 
+class Northd(Scoped):
+    """The northbound and the southbound database, and `ovn-northd` that makes the one of the other."""
+
+    def __init__(self) -> None:
+        self.north = OvsdbServer(_NB)
+        self._stack = ExitStack()
+
+    def start(self) -> None:
+        """Start all three."""
+        self._stack.enter_context(self.north)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._inner = self._stack.enter_context(ExitStack())
+        self.south = self._inner.enter_context(OvsdbServer(_SB))
+        databases = f"--ovnnb-db=unix:{self.north.sock}", f"--ovnsb-db=unix:{self.south.sock}"
+        self._inner.enter_context(_Daemon("ovn-northd", *databases))
+
+    def lose_south(self) -> None:
+        """Lose all that was made, and let an empty database and a new process take the place."""
+        self._inner.close()
+        self._begin()
+
+    def nbctl(self, *words: str, wait: bool = True) -> str:
+        """Run ovn-nbctl; by default until the southbound database has it."""
+        waiting = ["--wait=sb"] if wait else []
+        return run("ovn-nbctl", f"--db=unix:{self.north.sock}", "--timeout=120", *waiting, *words)
+
+    def close(self) -> None:
+        """Kill all of it."""
+        self._stack.close()
+
+
 class Ovn(Scoped):
     """A logical switch `net` with stations on VXLAN chassis; a VTEP database is a part of it.
 
@@ -56,23 +89,19 @@ class Ovn(Scoped):
 
     def start(self) -> None:
         """Start all, and return when stations can be added."""
-        north = self._stack.enter_context(OvsdbServer(_NB))
-        south = self._stack.enter_context(OvsdbServer(_SB))
-        self._stack.enter_context(
-            _Daemon("ovn-northd", f"--ovnnb-db=unix:{north.sock}", f"--ovnsb-db=unix:{south.sock}")
-        )
+        databases = self._stack.enter_context(Northd())
+        north, south = databases.north, databases.south
         self._north = self._stack.enter_context(closing(Client(str(north.sock), timeout=60)))
         for number in range(self._chassis):
             chassis = "chassis-add", f"hv{number}", "vxlan", f"172.16.0.{number + 1}"
             run("ovn-sbctl", f"--db=unix:{south.sock}", *chassis)
-        nbctl = "ovn-nbctl", f"--db=unix:{north.sock}", "--timeout=60", "--wait=sb"
         options = "vtep-physical-switch=tor", f"vtep-logical-switch={_SWITCH}"
         part = "lsp-add", _SWITCH, "tor", "--", "lsp-set-type", "tor", "vtep", "--", "lsp-set-options", "tor", *options
-        run(*nbctl, "ls-add", _SWITCH, "--", *part)
+        databases.nbctl("ls-add", _SWITCH, "--", *part)
         self._stack.enter_context(_Binder(str(south.sock)))
         self._vtep.vtep_ctl("add-ls", _SWITCH, "--", "bind-ls", "tor", "eth1", "0", _SWITCH)
-        databases = f"--vtep-db=tcp:{self._vtep.host}:{self._vtep.port}", f"--ovnsb-db=unix:{south.sock}"
-        self._stack.enter_context(_Daemon("ovn-controller-vtep", *databases))
+        vtep_and_south = f"--vtep-db=tcp:{self._vtep.host}:{self._vtep.port}", f"--ovnsb-db=unix:{south.sock}"
+        self._stack.enter_context(_Daemon("ovn-controller-vtep", *vtep_and_south))
 
     def close(self) -> None:
         """Kill all of it."""

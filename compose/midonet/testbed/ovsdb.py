@@ -1,6 +1,8 @@
 """Real ovsdb-server: the database of an emulated VTEP switch, of an Open vSwitch, or of OVN."""
 
+import socket
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -48,7 +50,7 @@ class OvsdbServer(Server):
         self.host = host
         self.port = self.lease_port(host)
         self.sock = self.directory / "db.sock"
-        self._database = self.directory / "db"
+        self.database = self.directory / "db"
         self._control = self.directory / "ctl"
 
     @property
@@ -58,15 +60,15 @@ class OvsdbServer(Server):
 
     def prepare(self) -> None:
         """Create the database with its root row, as a switch that was just unpacked has it."""
-        run("ovsdb-tool", "create", self._database, schema_file(self.schema))
+        run("ovsdb-tool", "create", self.database, schema_file(self.schema))
         insert = f'["{self.schema}", {{"op": "insert", "table": "{_ROOTS[self.schema]}", "row": {{}}}}]'
-        run("ovsdb-tool", "transact", self._database, insert)
+        run("ovsdb-tool", "transact", self.database, insert)
 
     def command(self) -> Sequence[str | Path]:
         """Run in the foreground and log to standard error."""
         return [
             "ovsdb-server",
-            self._database,
+            self.database,
             f"--remote=punix:{self.sock}",
             *self._remote(),
             f"--unixctl={self._control}",
@@ -82,8 +84,8 @@ class OvsdbServer(Server):
         return [f"--remote=pssl:{self.port}:{self.host}", *options]
 
     def serves(self) -> bool:
-        """Whether both remotes are there; the TCP one is opened last."""
-        return accepts(self.host, self.port)
+        """Whether both remotes are there; they are opened in no certain order."""
+        return accepts(self.host, self.port) and _accepts_locally(self.sock)
 
     def vtep_ctl(self, *arguments: str) -> str:
         """Run vtep-ctl on this database and return its output; `Unavailable` if it fails."""
@@ -96,3 +98,8 @@ class OvsdbServer(Server):
         for port in ports:
             command += ["--", "add-port", name, port]
         self.vtep_ctl(*command)
+
+
+def _accepts_locally(sock: Path) -> bool:
+    with closing(socket.socket(socket.AF_UNIX)) as connection:
+        return connection.connect_ex(str(sock)) == 0

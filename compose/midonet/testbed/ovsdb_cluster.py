@@ -29,9 +29,9 @@ class OvsdbMember(OvsdbServer):
     def prepare(self) -> None:
         """Create the database, or what it takes to join."""
         if self._first is None:
-            run("ovsdb-tool", "create-cluster", self._database, schema_file(self.schema), self.raft)
+            run("ovsdb-tool", "create-cluster", self.database, schema_file(self.schema), self.raft)
         else:
-            run("ovsdb-tool", "join-cluster", self._database, self.schema, self.raft, self._first.raft)
+            run("ovsdb-tool", "join-cluster", self.database, self.schema, self.raft, self._first.raft)
 
     def serves(self) -> bool:
         """Whether it has joined and knows a leader."""

@@ -176,6 +176,8 @@ class Draft:
     def _note_events(self) -> Iterator[Event | None]:
         """Yield what became of notes; the few that there are hold no other mark of being touched."""
         old, new = self._notes.noted, self.topology.noted
+        if old == new:  # as nearly always, and quickly told
+            return
         yield from (note_event(key, old.get(key), new.get(key)) for key in {**old, **new})
 
     def _event(self, object_id: str, old: Entity | None) -> Event | None:

@@ -17,11 +17,11 @@ from midonet.events.model import KINDS, Entity, plain
 from midonet.events.notes import NOTES, evolved
 from midonet.events.topology import Topology
 
-__all__ = ["EVENT_VERSION", "Change", "created", "deleted", "evolve", "fold", "invert", "updated"]
+__all__ = ["EVENT_VERSION", "Change", "created", "current", "deleted", "evolve", "fold", "invert", "updated"]
 
 EVENT_VERSION = 1
 
-_Step = Callable[[str, Any, dict[str, Any], int], Entity | None]
+_Step = Callable[[Topology, str, Any, dict[str, Any], int], Entity | None]
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
 """(event type, version) → its data as the next version writes it; golden files keep every version honest."""
@@ -48,7 +48,7 @@ def evolve(topology: Topology, event: Event, position: int) -> Change:
     """Apply one event; `VerificationFailed` if it does not fit the topology or is of an unknown kind or version."""
     kind_name, _, object_id = event.key.partition("/")
     verb = event.type.rpartition(".")[2]
-    data = _current(event)
+    data = current(event)
     if kind_name in NOTES and event.v <= EVENT_VERSION:
         return _evolve_note(topology, event, data, position)
     if kind_name not in KINDS or event.v > EVENT_VERSION:
@@ -58,7 +58,7 @@ def evolve(topology: Topology, event: Event, position: int) -> Change:
         raise _misfit(event, position, "exists already" if old is not None else "does not exist")
     try:
         step: _Step = _NEXT.get(verb, _changed)
-        new = step(kind_name, old, data, position)
+        new = step(topology, kind_name, old, data, position)
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
         raise _misfit(event, position, f"has data that does not fit: {error}") from None
     topology.swap(object_id, new)
@@ -81,7 +81,8 @@ def _evolve_note(topology: Topology, event: Event, data: dict[str, Any], positio
     return Change(kind, name, old, new)
 
 
-def _current(event: Event) -> dict[str, Any]:
+def current(event: Event) -> dict[str, Any]:
+    """Return an event's data as the present version writes it."""
     data, version = event.data, event.v
     while (event.type, version) in UPCASTERS:
         data = UPCASTERS[event.type, version](data)
@@ -89,20 +90,31 @@ def _current(event: Event) -> dict[str, Any]:
     return data
 
 
-def _created(kind: str, old: Any, data: dict[str, Any], position: int) -> Entity:
+def _created(topology: Topology, kind: str, old: Any, data: dict[str, Any], position: int) -> Entity:
     del old
-    return msgspec.convert({**data, "position": position}, KINDS[kind].cls)
+    cls = KINDS[kind].cls
+    return msgspec.convert(_shared(topology, cls.OWNER, {**data, "position": position}), cls)
 
 
-def _changed(kind: str, old: Entity, data: dict[str, Any], position: int) -> Entity:
+def _changed(topology: Topology, kind: str, old: Entity, data: dict[str, Any], position: int) -> Entity:
     values = {field: pair[1] for field, pair in data["changed"].items()}
+    _shared(topology, [field for field in values if field in KINDS[kind].plain_refs], values)
     if KINDS[kind].structured.isdisjoint(values):
         return replace(old, position=position, **values)
     return msgspec.convert({**msgspec.to_builtins(old), **values, "position": position}, KINDS[kind].cls)
 
 
-def _deleted(kind: str, old: Any, data: dict[str, Any], position: int) -> None:
-    del kind, old, data, position
+def _deleted(topology: Topology, kind: str, old: Any, data: dict[str, Any], position: int) -> None:
+    del topology, kind, old, data, position
+
+
+def _shared(topology: Topology, fields: Iterable[str], values: dict[str, Any]) -> dict[str, Any]:
+    """Let references be the very strings that are the ids of objects: copies of them would take much of the memory."""
+    for field in fields:
+        target = values.get(field)
+        if target is not None and (found := topology.find(target)) is not None:
+            values[field] = found.id
+    return values
 
 
 _NEXT: Mapping[str, _Step] = {
@@ -138,7 +150,7 @@ def updated(old: Entity, new: Entity) -> Event | None:
 
 def invert(events: Sequence[Event]) -> list[Event]:
     """Return the events that take these back, last first, in the form of the present version."""
-    return [_inverse(replace(event, v=EVENT_VERSION, data=_current(event))) for event in reversed(events)]
+    return [_inverse(replace(event, v=EVENT_VERSION, data=current(event))) for event in reversed(events)]
 
 
 def _inverse(event: Event) -> Event:

@@ -4,17 +4,18 @@ Pure and independent of any index: everything is told from the events themselves
 deleted long ago. It explains and never decides; nothing here may be needed to fold or to verify a log.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from midonet.events import notes
-from midonet.events.commit import Commit, Event
+from midonet.events.commit import Commit, Event, Record
 from midonet.events.errors import AmbiguousRef, NotFound
-from midonet.events.evolve import Change, created, deleted, updated
+from midonet.events.evolve import Change, created, deleted, fold, invert, updated
 from midonet.events.guess import closest
 from midonet.events.model import KINDS, Entity, FieldSpec, Kind, plain
+from midonet.events.topology import Topology
 
-__all__ = ["Names", "describe", "difference", "word"]
+__all__ = ["Names", "describe", "difference", "differing", "names_of", "word"]
 
 _MIN_PREFIX = 8
 _LISTED = 10
@@ -71,18 +72,28 @@ class Names:
 
         Objects that exist outrank deleted ones. Raises `NotFound`, or `AmbiguousRef` with the candidates.
         """
-        prefix, _, rest = ref.partition("/")
-        kinds, wanted = ({prefix}, rest) if prefix in KINDS and rest else (set(KINDS), ref)
+        found = self.meant(ref)
+        if len(found) > 1:
+            raise self._ambiguous(ref, found)
+        if not found:
+            kinds, wanted = _of_kinds(ref)
+            raise NotFound(f"nothing is or was called {ref!r}{closest(wanted, self.names(kinds))}", ref=ref)
+        return found[0]
+
+    def names(self, kinds: Collection[str]) -> Iterable[str]:
+        """Return what objects of some kinds are called, each name once."""
+        return {data["name"]: None for kind, data in self._known.values() if kind.name in kinds and data.get("name")}
+
+    def meant(self, ref: str) -> list[str]:
+        """Return the keys of what `ref` may mean: those of objects that exist, if there are any."""
+        kinds, wanted = _of_kinds(ref)
         known = [(i, kind, data) for i, (kind, data) in self._known.items() if kind.name in kinds]
         for fits in (self._is_id, self._is_name, self._is_path, self._is_prefix):
             found = [(kind.name, i) for i, kind, data in known if fits(wanted, i, kind, data)]
             alive = [(kind, i) for kind, i in found if i not in self._gone] or found
-            if len(alive) > 1:
-                raise self._ambiguous(ref, alive)
             if alive:
-                return "/".join(alive[0])
-        names = {data["name"]: None for _, _, data in known if data.get("name")}
-        raise NotFound(f"nothing is or was called {ref!r}{closest(wanted, names)}", ref=ref)
+                return [f"{kind}/{i}" for kind, i in alive]
+        return []
 
     @staticmethod
     def _is_id(ref: str, object_id: str, *_: Any) -> bool:
@@ -99,19 +110,25 @@ class Names:
     def _is_prefix(ref: str, object_id: str, *_: Any) -> bool:
         return len(ref) >= _MIN_PREFIX and object_id.startswith(ref.lower())
 
-    def _ambiguous(self, ref: str, found: Sequence[tuple[str, str]]) -> AmbiguousRef:
-        listed = ", ".join(f"{kind}/{object_id}" for kind, object_id in found[:_LISTED])
+    def _ambiguous(self, ref: str, found: Sequence[str]) -> AmbiguousRef:
+        listed = ", ".join(found[:_LISTED])
         more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
-        candidates = [{"kind": kind, "id": i, "label": self.label(i)} for kind, i in found]
+        keys = [key.partition("/") for key in found]
+        candidates = [{"kind": kind, "id": i, "label": self.label(i)} for kind, _, i in keys]
         return AmbiguousRef(f"{ref!r} may be {listed}{more}; give one of these", ref=ref, candidates=candidates)
 
     def _look_up(self, object_id: str) -> tuple[Kind, dict[str, Any]] | None:
         if object_id not in self._known:
-            entity = self._find(object_id)
-            if entity is None:
+            found = self.look_up(object_id)
+            if found is None:
                 return None
-            self._known[object_id] = KINDS[entity.KIND], plain(entity)
+            self._known[object_id] = found
         return self._known[object_id]
+
+    def look_up(self, object_id: str) -> tuple[Kind, dict[str, Any]] | None:
+        """Return kind and fields of an object whose events were not noted."""
+        entity = self._find(object_id)
+        return (KINDS[entity.KIND], plain(entity)) if entity is not None else None
 
     def _own(self, kind: Kind, data: Mapping[str, Any]) -> str:
         """Return the name of an object among its siblings; what identifies it if it has none."""
@@ -124,6 +141,20 @@ class Names:
             if data.get(field) not in (*_NOTHING, kind.fields[field].default)
         ]
         return " ".join(parts) or str(data["id"])[:_MIN_PREFIX]
+
+
+def names_of(records: Iterable[Record]) -> Names:
+    """Return what all objects are or were called."""
+    names = Names()
+    for record in records:
+        names.note_all(record.commit)
+    return names
+
+
+def _of_kinds(ref: str) -> tuple[set[str], str]:
+    """Return the kinds that a reference may be about, and the rest of it."""
+    prefix, _, rest = ref.partition("/")
+    return ({prefix}, rest) if prefix in KINDS and rest else (set(KINDS), ref)
 
 
 def _owner(kind: Kind, data: Mapping[str, Any]) -> str | None:
@@ -202,6 +233,24 @@ def _structure(parts: Sequence[FieldSpec], value: Mapping[str, Any], names: Name
             text = word(part, item, names)
             said.append(text if part is not None and part.required else f"{name} {text}")
     return " ".join(said)
+
+
+def differing(records: Iterable[Record], one: int, other: int) -> list[Event]:
+    """Return the events, one per object, that lead from position `one` to `other`; `records` are all up to the later.
+
+    They may also lead back in time.
+    """
+    first = min(one, other)
+    events = difference(_changes(records, first))
+    return events if one <= other else invert(events)
+
+
+def _changes(records: Iterable[Record], first: int) -> Iterator[Change]:
+    topology = Topology()
+    for record in records:
+        found = fold(topology, record)
+        if record.commit.position > first:
+            yield from found
 
 
 def difference(changes: Iterable[Change]) -> list[Event]:

@@ -4,6 +4,7 @@ They are derived and disposable: built when first asked for, kept right from the
 A pure replay never pays for them.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
@@ -57,12 +58,12 @@ class Indexes:
     def __init__(self, entities: Iterable[Entity]) -> None:
         self.referrers = Multimap()
         """Target id → (referring id, field)."""
-        self.named = Multimap()
-        """(kind, name) → ids."""
+        self.named: dict[str, Multimap] = defaultdict(Multimap)
+        """Kind → name → ids."""
         self.unique = Multimap()
         """(kind, *values of a unique set of fields) → ids."""
-        self.numbers = Multimap()
-        """(pool, number) → ids."""
+        self.numbers: dict[str, Multimap] = defaultdict(Multimap)
+        """Pool → number → ids."""
         for entity in entities:
             self.add(entity)
 
@@ -81,13 +82,13 @@ class Indexes:
         for field, target in KINDS[kind].targets(entity):
             yield self.referrers, target, (object_id, field)
         if entity.name is not None:
-            yield self.named, (kind, entity.name), object_id
+            yield self.named[kind], entity.name, object_id
         for fields in entity.UNIQUE:
             if (key := unique_key(entity, fields)) is not None:
                 yield self.unique, key, object_id
         for field, pool in entity.NUMBERS.items():
             if (number := getattr(entity, field)) is not None:
-                yield self.numbers, (pool, number), object_id
+                yield self.numbers[pool], number, object_id
 
 
 def unique_key(entity: Entity, fields: tuple[str, ...]) -> tuple[Any, ...] | None:

@@ -7,15 +7,33 @@ A tag is a position with the hash that the commit there must have.
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from typing import Protocol
 
 from msgspec import Struct
 
 from midonet.events.commit import Commit, Head, Record
 from midonet.events.errors import NotFound, VerificationFailed
 
-__all__ = ["END", "Moment", "parse"]
+__all__ = ["END", "Moment", "Past", "parse"]
 
 _POSITION = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+class Past(Protocol):
+    """What knows when each commit of a log was made."""
+
+    @property
+    def head(self) -> Head:
+        """The end of the log."""
+
+    def head_at(self, position: int) -> Head:
+        """Return the head as it was at a position."""
+
+    def position_at(self, time: str, *, before: bool = False) -> int:
+        """Return the position that the log had come to at a time; `before`: just before it."""
+
+    def last_until(self, time: str) -> int:
+        """Return the last position whose commit is not later than a time."""
 
 
 class Moment(Struct, frozen=True):
@@ -49,6 +67,29 @@ class Moment(Struct, frozen=True):
             return self.time is None or head.time <= self.time
         return head.position < self.position or (head.position == self.position and self.hash in (None, head.hash))
 
+    def position_in(self, past: Past) -> int:
+        """Return the position that the log had come to at this moment; errors as of `upto`."""
+        end = past.head.position
+        if self.position is None:
+            return end if self.time is None else past.position_at(self.time)
+        if self.position > end:
+            raise self._beyond(end)
+        if self.hash not in (None, past.head_at(self.position).hash):
+            raise self._other()
+        return self.position
+
+    def first_in(self, past: Past) -> int:
+        """Return the first position that may belong to what has happened since this moment."""
+        if self.position is not None:
+            return self.position
+        return 1 if self.time is None else past.position_at(self.time, before=True) + 1
+
+    def last_in(self, past: Past) -> int:
+        """Return the last position that may belong to the log as of this moment."""
+        if self.position is not None:
+            return self.position
+        return past.head.position if self.time is None else past.last_until(self.time)
+
     def upto(self, records: Iterable[Record], last: int = 0) -> Iterator[Record]:
         """Yield the commits that the log had at this moment, where `last` is the position before the first record.
 
@@ -59,10 +100,16 @@ class Moment(Struct, frozen=True):
                 return
             last = record.commit.position
             if self.hash not in (None, record.hash) and last == self.position:
-                raise VerificationFailed(f"commit {last} is not the one that was tagged", position=last)
+                raise self._other()
             yield record
         if self.position is not None and self.position > last:
-            raise NotFound(f"there is no position {self.position}: the log ends at {last}", end=last)
+            raise self._beyond(last)
+
+    def _other(self) -> VerificationFailed:
+        return VerificationFailed(f"commit {self.position} is not the one that was tagged", position=self.position)
+
+    def _beyond(self, end: int) -> NotFound:
+        return NotFound(f"there is no position {self.position}: the log ends at {end}", end=end)
 
 
 END = Moment()

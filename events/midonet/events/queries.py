@@ -1,20 +1,18 @@
 """Questions to a log that pass over its commits: which of them fit, what became of an object, who wrote each field.
 
-Pure folds over commits in order; where these come from, and how answers are shown, is the caller's.
+Pure, and independent of the model, which takes long to load; where commits come from, and how answers are shown, is the
+caller's.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
 
 from midonet.events.commit import Commit, Event, Record
-from midonet.events.evolve import fold, invert
-from midonet.events.history import Names, difference
 from midonet.events.moments import END, Moment
-from midonet.events.topology import Topology
 
-__all__ = ["Filter", "Written", "blame", "differing", "entry", "names_of"]
+__all__ = ["Filter", "Written", "blame", "entry"]
 
 
 class Filter(Struct, frozen=True):
@@ -38,14 +36,6 @@ class Filter(Struct, frozen=True):
 
     def _about(self, key: str) -> bool:
         return self.key in (None, key) and (self.kind is None or key.startswith(f"{self.kind}/"))
-
-
-def names_of(records: Iterable[Record]) -> Names:
-    """Return what all objects are or were called."""
-    names = Names()
-    for record in records:
-        names.note_all(record.commit)
-    return names
 
 
 def entry(commit: Commit, event: Event) -> dict[str, Any]:
@@ -96,21 +86,3 @@ def _values(event: Event) -> dict[str, Any]:
 
 def _written(field: str, value: Any, commit: Commit) -> Written:
     return Written(field, value, commit.position, commit.time, commit.actor, commit.reason)
-
-
-def differing(records: Iterable[Record], one: int, other: int) -> list[Event]:
-    """Return the events, one per object, that lead from position `one` to `other`; `records` are all up to the later.
-
-    They may also lead back in time.
-    """
-    first = min(one, other)
-    events = difference(_changes(records, first))
-    return events if one <= other else invert(events)
-
-
-def _changes(records: Iterable[Record], first: int) -> Iterator[Any]:
-    topology = Topology()
-    for record in records:
-        found = fold(topology, record)
-        if record.commit.position > first:
-            yield from found

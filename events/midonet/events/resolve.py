@@ -8,7 +8,7 @@ from typing import Any
 
 from midonet.events.errors import AmbiguousRef, InvalidValue, NotFound
 from midonet.events.guess import closest
-from midonet.events.model import KINDS, FieldSpec, Kind
+from midonet.events.model import KINDS, Entity, FieldSpec, Kind
 from midonet.events.model.fields import canonical_id
 from midonet.events.topology import Topology
 
@@ -98,8 +98,15 @@ def _candidate(topology: Topology, object_id: str) -> dict[str, str | None]:
 
 
 def _missing(topology: Topology, kind: str, ref: str) -> NotFound:
-    names = {entity.name for one in kind.split("|") for entity in topology.all(one).values() if entity.name}
+    known = [entity for one in kind.split("|") for entity in topology.all(one).values() if entity.name]
+    names = {_path(topology, entity) for entity in known} if "/" in ref else {entity.name for entity in known}
     return NotFound(f"there is no {_either(kind)} {ref!r}{closest(ref, names)}", kind=kind, ref=ref)
+
+
+def _path(topology: Topology, entity: Entity) -> str:
+    """Return what an object is called below its parent."""
+    owner = next((topology.find(getattr(entity, field)) for field in entity.OWNER if getattr(entity, field)), None)
+    return f"{owner.name}/{entity.name}" if owner is not None else str(entity.name)
 
 
 def values(topology: Topology, kind: Kind, fields: Mapping[str, Any], planned: Names = _NO_NAMES) -> dict[str, Any]:

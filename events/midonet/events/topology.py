@@ -72,7 +72,7 @@ class Topology:
 
     def named(self, kind: str, name: str) -> list[Entity]:
         """Return the objects of a kind that have this name."""
-        return [self._objects[object_id] for object_id in self._indexes.named.get((kind, name))]
+        return [self._objects[object_id] for object_id in self._indexes.named[kind].get(name)]
 
     def referring(self, object_id: str) -> list[tuple[Entity, str]]:
         """Return every (object, field) that refers to an object, nested references included, in a stable order."""
@@ -93,11 +93,11 @@ class Topology:
 
     def is_taken(self, pool: str, number: int) -> bool:
         """Return whether an object holds that number of the pool."""
-        return (pool, number) in self._indexes.numbers
+        return number in self._indexes.numbers[pool]
 
     def holders(self, pool: str, number: int) -> list[Entity]:
         """Return the objects that hold that number of the pool: one at most, unless a draft is under way."""
-        return [self._objects[object_id] for object_id in self._indexes.numbers.get((pool, number))]
+        return [self._objects[object_id] for object_id in self._indexes.numbers[pool].get(number)]
 
     @property
     def tags(self) -> Mapping[str, Tag]:
@@ -139,5 +139,5 @@ class Topology:
     def _note_numbers(self, old: Entity | None, new: Entity) -> None:
         for field, pool in new.NUMBERS.items():
             number = getattr(new, field)
-            if number is not None and number != getattr(old, field, None):
+            if number is not None and (old is None or number != getattr(old, field)):
                 self.cursors[pool] = number

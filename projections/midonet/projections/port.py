@@ -82,8 +82,9 @@ class Target(Protocol[K, V]):
     `load`, `peek` and `write` raise `Unavailable` when it cannot be reached or the outcome is unknown (the caller loads
     again, for ever); `write` also raises `Fenced` and `Unfit`. All but `wake` are called by one thread.
 
-    A target may also have `waiting()`, what it cannot take yet, and `mended()`, what else than values `load` and
-    `write` put right since the last call.
+    A target may also have `waiting()`, what it cannot take yet; `mended()`, what else than values `load` and `write`
+    put right since the last call; and `renewed()`, whether what the last `load` found was not left there by the one
+    before, but is another generation, or was made by a release that makes other values of the same topology.
     """
 
     def on_change(self, wake: Callable[[], None]) -> None:

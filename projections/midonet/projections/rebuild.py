@@ -14,14 +14,18 @@ from midonet.projections.feed import Feed
 from midonet.projections.nsdb import NsdbProjection, same_document, view_base
 from midonet.projections.port import Checkpoint, Projection, Target
 from midonet.projections.runner import Runner
+from midonet.projections.vtep import Key, Value, VtepProjection
+from midonet.projections.vtep.learned import Held
 from midonet.projections.zookeeper.generations import Generations
 from midonet.projections.zookeeper.target import ZooKeeperTarget
 
-__all__ = ["GenerationPlace", "bring_up_to_date", "build", "roll_back"]
+__all__ = ["GenerationPlace", "OutsiderProjection", "bring_up_to_date", "build", "roll_back"]
 
 _PAUSE = 0.005
 _PATIENCE = 30.0
 """Seconds without any progress after which nobody believes in it any more."""
+
+_REPORTED = ("mcast", "bfd")
 
 _NAME = "rebuild"
 """What such a projection is called: nobody's wish about the live one holds for it."""
@@ -46,6 +50,24 @@ class GenerationPlace:
     def read(self, keys: Collection[str] | None) -> Mapping[str, bytes]:
         """Return its documents."""
         return self._generations.read(self._generation, keys)
+
+
+class OutsiderProjection(VtepProjection):
+    """What a VTEP should hold, for one who knows the log and not what the network reports.
+
+    What only reports decide stays as the switch holds it, and is left to those who hear them: the stations that other
+    switches have learned, which hosts get broadcast and which tunnels are watched, as some of them may be dead.
+    """
+
+    def __init__(self, vtep: str, held: Callable[[Key], Held | None]) -> None:
+        super().__init__(vtep, None, held)
+        self._holds = held
+
+    def render(self, key: Key) -> Value | None:
+        """As for everybody, but for what others know better."""
+        value = super().render(key)
+        held = self._holds(key) if value is not None and key[0] in _REPORTED else None
+        return held.value if held is not None else value
 
 
 def build(feed: Feed, generations: Generations, place: tuple[str, str], generation: str, tell: Tell) -> None:

@@ -23,7 +23,7 @@ from midonet.events.evolve import Change
 from midonet.events.topology import Topology
 from midonet.projections.backoff import Backoff
 from midonet.projections.feed import Feed
-from midonet.projections.port import Checkpoint, Fenced, Mended, Projection, Target, Unfit, key_text
+from midonet.projections.port import Checkpoint, Fenced, Projection, Target, Unfit, key_text
 from midonet.projections.recording import Recorder
 from midonet.projections.repairs import Repair, Repairs
 from midonet.projections.status import Standing, State, Status, moving_state
@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 K = TypeVar("K")
 V = TypeVar("V")
+T = TypeVar("T")
 
 GRACE = 0.3
 """Seconds that a target may stay behind, with nobody moving it, before one that stands by takes over."""
@@ -76,6 +77,8 @@ class Runner(Generic[K, V]):
         self._standby = False
         self._stirred = 0.0
         self._strange: set[K] = set()
+        self._renewed = False
+        self._news: set[K] = set()
         self._standing = Standing(projection.name)
         self._backoff = Backoff()
         self._wake = threading.Event()
@@ -163,6 +166,17 @@ class Runner(Generic[K, V]):
             logger.exception("%s: starts over, having failed to take note of a commit", self.name)
             self._attached = False
 
+    def note(self, *changes: Change) -> None:
+        """Take note of what no commit says, such as what the network reports; called by any thread.
+
+        What has to be written for that puts nothing right that others did.
+        """
+        with self._feed.reading():
+            keys = set(self._projection.apply(changes))
+            self._tracker.touch(keys)
+            self._news |= keys
+        self.wake()
+
     def wake(self) -> None:
         """Go and look; called by any thread."""
         self._wake.set()
@@ -212,11 +226,11 @@ class Runner(Generic[K, V]):
         self._control = wanted
         if (wanted.skipped, wanted.retried) != (before.skipped, before.retried):
             with self._feed.reading():
-                self._tracker.retry(wanted.skipped)
+                self._news |= self._tracker.retry(wanted.skipped)
         return wanted.paused
 
     def _left_behind(self) -> bool:
-        """Write nothing as long as somebody else does; return whether nobody does, or it is time for a look at all."""
+        """Write nothing as long as somebody else does; return whether nobody does. If not, it is time for a look."""
         due = time.monotonic() + self._interval * random.uniform(1.0, 1.5)  # noqa: S311 - keeps nodes out of step
         while not self._idle() and (left := due - time.monotonic()) > 0:
             self._wake.wait(left)
@@ -224,6 +238,9 @@ class Runner(Generic[K, V]):
             if self._feed.head.position > self._position and self._abandoned():
                 logger.info("%s: takes over at %d", self.name, self._position)
                 return True
+            if self._news:  # the writer hears them as well, if there is one
+                self._stopped.wait(self._grace * random.uniform(1.0, 1.3))  # noqa: S311 - as above
+                return False
         return False
 
     def _abandoned(self) -> bool:
@@ -243,23 +260,27 @@ class Runner(Generic[K, V]):
     def _amiss(self) -> bool:
         """Whether a view that somebody else keeps lacks something at its own position."""
         with self._feed.reading() as topology:
-            return bool(self._tracker.delta()) and topology.head.position == self._position
+            lacking = bool(self._tracker.delta())
+            if not lacking:
+                self._news.clear()
+            return lacking and topology.head.position == self._position
 
     def _load(self) -> None:
         """Read all of the target, and find out what others did to it: another writer, or anybody else."""
         found, actual = self._target.load()
         with self._feed.reading():
             strange = self._tracker.reconcile(actual)
-            self._tracker.retry(self._control.skipped)
-        before, self._strange = self._checkpoint, set()
+            self._news |= self._tracker.retry(self._control.skipped)
+        self._renewed = self._asked("renewed", otherwise=False)
+        before, self._strange = None if self._renewed else self._checkpoint, set()
         edited = not self._holds(found, trusted=before is None or bool(strange))
         rival = before is not None and not edited and found.position > before.position and found != self._tried
-        if before is not None and not rival:
+        if before is not None and not rival and not self._standby:  # who stood by knows old values only
             self._strange = strange
         if before is not None and (edited or found.position < before.position):
             self._recorder.checkpoint(found, before)
         self._checkpoint, self._standby = found, rival
-        self._recorder.mended(self._mended(), self._position)
+        self._recorder.mended(self._asked("mended", otherwise=()), self._position)
         if rival:
             self._standing.succeeded(self._position)
 
@@ -276,9 +297,10 @@ class Runner(Generic[K, V]):
             return False
         return True
 
-    def _mended(self) -> Sequence[Mended]:
-        ask = getattr(self._target, "mended", None)
-        return ask() if ask is not None else ()
+    def _asked(self, what: str, *, otherwise: T) -> T:
+        """Return what the target says of something that not all targets know."""
+        ask = getattr(self._target, what, None)
+        return ask() if ask is not None else otherwise
 
     def _check(self, checkpoint: Checkpoint) -> None:
         """Wait until the feed is where the target is; raise if the log does not hold the target's checkpoint."""
@@ -309,24 +331,30 @@ class Runner(Generic[K, V]):
             delta = self._tracker.delta()
             checkpoint = Checkpoint(topology.head.position, topology.head.hash)
             repairs = list(self._foreign(delta, checkpoint))
+            news, self._news = self._news, set()  # what is noted from now on is news again
         if delta or checkpoint != self._checkpoint:
             self._tried = checkpoint
             try:
                 self._target.write(delta, checkpoint)
             except Unfit as unfit:
+                self._news |= news
                 self._park(unfit)
                 return
+            except Exception:
+                self._news |= news
+                raise
             self._tracker.written()
             self._checkpoint = checkpoint
             self._strange.clear()
+            self._renewed = False
             self._recorder.record(repairs)
         self._standing.succeeded(checkpoint.position)
         self._backoff.reset()
 
     def _foreign(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> Iterator[Repair]:
         """Yield what of a delta puts right what others did: what differs though no commit came, or was found so."""
-        for key, expected in delta.items():
-            if checkpoint == self._checkpoint or key in self._strange:
+        for key, expected in delta.items() if not self._renewed else ():
+            if key in self._strange or (checkpoint == self._checkpoint and key not in self._news):
                 position = self._origin(key) or checkpoint.position
                 yield self._recorder.repair(key, self._tracker.actual(key), expected, position)
 

@@ -97,10 +97,11 @@ class Tracker(Generic[K, V]):
         self.parked[key] = reason
         self._take_back()
 
-    def retry(self, skipped: Collection[str]) -> None:
-        """Try again what is parked, but for the keys (in words) that are to be skipped."""
-        self._skipped = frozenset(skipped)
-        self.touch(list(self.parked))
+    def retry(self, skipped: Collection[str]) -> set[K]:
+        """Try again what is parked, but for the keys (in words) that are to be skipped; return what was parked."""
+        self._skipped, parked = frozenset(skipped), set(self.parked)
+        self.touch(parked)
+        return parked
 
     def _left_out(self, key: K) -> bool:
         if self._skipped and key_text(key) in self._skipped:

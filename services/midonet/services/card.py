@@ -18,6 +18,7 @@ __all__ = ["card"]
 
 _MAX_REASONS = 20
 _MAX_TEXT = 500
+_MAX_ITEMS = 1000
 
 
 def card(now: Overview, process: Process, leases: Mapping[str, Sequence[Lease]]) -> dict[str, Any]:
@@ -38,8 +39,14 @@ def card(now: Overview, process: Process, leases: Mapping[str, Sequence[Lease]])
             for each in now.services
         },
         "projections": _by_name(now.projections),
-        "owns": {name: {lease.item: lease.epoch for lease in held} for name, held in leases.items() if held},
+        "owns": {name: _shown(held) for name, held in leases.items() if held},
+        "owned": {name: len(held) for name, held in leases.items() if held},
     }
+
+
+def _shown(held: Sequence[Lease]) -> dict[str, int]:
+    """Return the epochs of items; not of all where they are very many, for a node in ZooKeeper is small."""
+    return {lease.item: lease.epoch for lease in sorted(held)[:_MAX_ITEMS]}
 
 
 def _by_name(reports: Iterable[Report]) -> dict[str, Any]:
@@ -52,6 +59,7 @@ def _together(reports: Sequence[Report]) -> dict[str, Any]:
     return {
         "targets": len(reports),
         "live": sum(report.state == "live" for report in reports),
+        "writing": sum(report.role == "writing" for report in reports),
         "position": min(report.position for report in reports),
         "lag_events": max(report.lag_events for report in reports),
         "lag_seconds": int(max(report.lag_seconds for report in reports)),

@@ -40,7 +40,9 @@ class Controller(Service):
         super().__init__(context)
         self._wake = Event()
         self._stopping = Event()
-        self._trouble: str | None = "hosts have not been looked at yet"
+        self._trouble: str | None = None
+        self._acted = False
+        """Whether it has ever known which hosts live."""
         self._thread = Thread(target=self._run, name=context.name, daemon=True)
 
     def start(self) -> None:
@@ -56,7 +58,7 @@ class Controller(Service):
         self.context.feed.unsubscribe(self)
 
     def health(self) -> Health:
-        """It works as long as it knows which hosts live."""
+        """It works unless it cannot find out which hosts live."""
         return Health() if self._trouble is None else Health(ok=False, reason=self._trouble)
 
     # -- for the feed
@@ -120,6 +122,7 @@ class Controller(Service):
                 self._wake.wait(min(_LEISURE, _LEISURE if leisure is None else leisure))
 
     def _report(self, trouble: str | None) -> None:
-        if trouble is not None and self._trouble is None:
-            note(logging.WARNING, "hosts are unknown for now", service=self.context.name, reason=trouble)
+        if trouble is not None and self._trouble is None and self._acted:
+            note(logging.WARNING, "cannot act for now", service=self.context.name, reason=trouble)
         self._trouble = trouble
+        self._acted |= trouble is None

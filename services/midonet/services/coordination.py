@@ -3,6 +3,7 @@
     <root>/state/services/<service>/members/<node>           ephemeral: the node runs the service
     <root>/state/services/<service>/leases/<item>            persistent, changed by everybody who takes the item
     <root>/state/services/<service>/leases/<item>/holder     ephemeral: {"node", "version"}
+    <root>/state/leaders/<service>/…                         the same for leadership, an item of its own
 
 A lease is taken in one transaction that changes the persistent node: the number of that transaction (zxid) is the
 lease's epoch, so epochs only grow. So of two nodes that both believe to hold an item (one of them was frozen, say) a
@@ -101,7 +102,10 @@ class Coordination:
         """Return what this node holds at the moment, by service."""
         with self._lock:
             members = list(self._members)
-        return {member.service: list(member.leases().values()) for member in members}
+        held: dict[str, list[Lease]] = {}
+        for member in members:
+            held.setdefault(member.service, []).extend(member.leases().values())
+        return held
 
     def enter(self, member: Member) -> None:
         """Take note of a member that is at work."""

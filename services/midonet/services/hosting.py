@@ -109,6 +109,11 @@ class Metered(Generic[K, V]):
         ask = getattr(self._target, "mended", None)
         return ask() if ask is not None else ()
 
+    def renewed(self) -> bool:
+        """As the target's, where it knows."""
+        ask = getattr(self._target, "renewed", None)
+        return ask() if ask is not None else False
+
     @contextmanager
     def _counted(self) -> Iterator[None]:
         try:

@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from midonet.events.evolve import Change
 from midonet.projections.facts import HostState, LastSeen
@@ -28,6 +29,10 @@ class HostsService(Controller):
         super().__init__(context)
         self._alive: Mapping[str, HostState] | None = None
         self._deleted: deque[str] = deque()
+
+    def details(self) -> Mapping[str, Any]:
+        """Return which hosts live, by id; nothing before that is known."""
+        return {host: {"hostname": state.hostname} for host, state in sorted((self._alive or {}).items())}
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Take note of the changes of one commit."""
@@ -57,6 +62,7 @@ class HostsService(Controller):
             note(logging.WARNING, "host is dead", host=host, name=self._name(host), hostname=before[host].hostname)
             living.note_seen(host, LastSeen(hostname=before[host].hostname, time=_now()))
         self._alive = hosts
+        self.context.meters.gauge("alive", "Hosts whose agents are alive.").set(len(hosts))
 
     def _name(self, host: str) -> str | None:
         with self.context.feed.reading() as topology:

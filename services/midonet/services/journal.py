@@ -16,7 +16,7 @@ __all__ = ["SILENCE", "dead_threads", "note", "set_up"]
 SILENCE = 60.0
 """Seconds for which a line that was just written is not written again."""
 
-_LIBRARIES = ("kafka", "kazoo")
+_LIBRARIES = ("kafka", "kazoo", "aiokafka", "faust", "mode")
 """They say on every attempt what the daemon says once a minute."""
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\"}

@@ -19,7 +19,7 @@ from midonet.projections.backoff import Backoff
 from midonet.services.context import Context
 from midonet.services.hosting import Hosted
 from midonet.services.journal import note
-from midonet.services.service import Gauge, Service
+from midonet.services.service import Service
 
 __all__ = ["START_SECONDS", "Hold", "Keeper", "ServiceStatus", "Stage", "describe"]
 
@@ -135,11 +135,6 @@ class Keeper:
         """Return what the service has to say of itself, if it runs."""
         service = self._service
         return self._told(service.details, {}) if service is not None else {}
-
-    def gauges(self) -> Sequence[Gauge]:
-        """Return the service's own figures, if it runs."""
-        service = self._service
-        return self._told(lambda: tuple(service.gauges()), ()) if service is not None else ()
 
     def _told(self, ask: Callable[[], T], nothing: T) -> T:
         try:

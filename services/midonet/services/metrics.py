@@ -14,7 +14,6 @@ from midonet.services.hosting import BUCKETS, Report
 from midonet.services.keeper import ServiceStatus
 from midonet.services.meters import Meters
 from midonet.services.overview import Overview
-from midonet.services.service import Gauge
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
@@ -56,7 +55,6 @@ class _Collector(Collector):
         for service in now.services:
             if service.state != "disabled":
                 yield from self._meters[service.name].collect()
-        yield from _own(now.gauges)
 
 
 def _services(services: Sequence[ServiceStatus]) -> Iterator[Metric]:
@@ -110,13 +108,3 @@ def _costs(now: Overview) -> Iterator[Metric]:
         writes.add_metric(labels, costs.writes)
         seconds.add_metric(labels, list(zip(bounds, accumulate(costs.buckets), strict=True)), costs.seconds)
     yield from (repairs, errors, writes, seconds)
-
-
-def _own(gauges: Sequence[Gauge]) -> Iterator[Metric]:
-    """Yield the services' own figures, each metric once."""
-    families: dict[str, GaugeMetricFamily] = {}
-    for gauge in gauges:
-        if gauge.metric not in families:
-            families[gauge.metric] = GaugeMetricFamily(gauge.metric, gauge.help, labels=list(gauge.labels))
-        families[gauge.metric].add_metric(list(gauge.labels.values()), gauge.value)
-    yield from families.values()

@@ -14,7 +14,6 @@ from midonet.events.commit import Head
 from midonet.projections.repairs import Repair
 from midonet.services.hosting import Costs, Report
 from midonet.services.keeper import ServiceStatus
-from midonet.services.service import Gauge
 
 __all__ = ["Line", "Overview", "lines", "page", "reasons"]
 
@@ -39,8 +38,6 @@ class Overview(Struct, frozen=True, kw_only=True):
     """What each of the projections has cost, in the same order."""
     details: Mapping[str, Mapping[str, Any]] = {}
     """What services have to say of themselves, by name."""
-    gauges: tuple[Gauge, ...] = ()
-    """Figures of the services."""
     drift: tuple[Repair, ...] = ()
     """What others did to the targets lately, and was put right."""
 

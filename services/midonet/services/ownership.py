@@ -6,6 +6,7 @@ A node that loses its connection gives its leases up before the servers do. Noth
 import logging
 from collections.abc import Callable, Collection, Mapping
 from threading import Event, Thread
+from typing import ClassVar
 from urllib.parse import quote
 
 import msgspec
@@ -18,7 +19,7 @@ from midonet.services.coordination import Coordination, Lease
 from midonet.services.journal import note
 from midonet.services.spread import spread
 
-__all__ = ["LEADER", "Leadership", "Ownership"]
+__all__ = ["LEADER", "Claims", "Leadership", "Ownership"]
 
 LEADER = "leader"
 """The item that stands for leadership of a service."""
@@ -36,12 +37,22 @@ class _Holder(msgspec.Struct, frozen=True):
     version: int
 
 
+def _holder(data: bytes) -> _Holder:
+    """Return who holds an item; somebody else, if what stands there is not ours."""
+    try:
+        return msgspec.json.decode(data, type=_Holder)
+    except msgspec.DecodeError:
+        return _Holder("", -1)
+
+
 class Ownership:
     """This node's part in a service whose items are spread over the nodes that run it.
 
     `gained` and `lost` are called by a thread of its own, one after the other; an item goes to another node only when
     `lost` has returned, unless the session is over. What they raise goes to `crashed`.
     """
+
+    folder: ClassVar[str] = "services"
 
     def __init__(
         self,
@@ -56,11 +67,12 @@ class Ownership:
         """The nodes that run the service, as last seen."""
         self._coordination = coordination
         self._client = coordination.client
-        self._base = f"{coordination.root}/state/services/{quote(service, safe='')}"
+        self._base = f"{coordination.root}/state/{self.folder}/{quote(service, safe='')}"
         self._gained, self._lost, self._crashed = gained, lost, crashed
         self._items: frozenset[str] = frozenset()
         self._leases: dict[str, Lease] = {}
         self._watched = 0
+        self._told: list[str] = []
         self._awake = Event()
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=f"ownership-{service}", daemon=True)
@@ -117,7 +129,15 @@ class Ownership:
             note(logging.DEBUG, "no coordination", service=self.service, error=error.message)
             return False
         backoff.reset()
+        self._tell()
         return True
+
+    def _tell(self) -> None:
+        """Say what this node holds, if that is not what it was: one item by name, more of them by their number."""
+        held = sorted(self._leases)
+        if held != self._told:
+            note(logging.INFO, "holds", service=self.service, items=len(held), item=held[0] if len(held) == 1 else None)
+        self._told = held
 
     def _forget_over(self) -> None:
         session = self._coordination.session
@@ -126,7 +146,7 @@ class Ownership:
 
     def _give_up(self, lease: Lease) -> None:
         del self._leases[lease.item]
-        note(logging.INFO, "item lost", service=self.service, item=lease.item, epoch=lease.epoch)
+        note(logging.DEBUG, "item lost", service=self.service, item=lease.item, epoch=lease.epoch)
         self._lost(lease)
 
     def _tend(self) -> None:
@@ -170,7 +190,7 @@ class Ownership:
     def _holders(self) -> dict[str, _Holder]:
         paths = {f"{self._path(item)}/holder": item for item in self._items | self._leases.keys()}
         found = self._client.read_many(list(paths))
-        return {paths[path]: msgspec.json.decode(data, type=_Holder) for path, data in found.items()}
+        return {paths[path]: _holder(data) for path, data in found.items()}
 
     def _without_leftovers(self, holders: Mapping[str, _Holder], session: int) -> dict[str, _Holder]:
         """Remove what our session still holds, though we gave it up while the connection was away."""
@@ -203,7 +223,7 @@ class Ownership:
             return
         lease = Lease(item, results[0].mzxid, path, version, session)
         self._leases[item] = lease
-        note(logging.INFO, "item gained", service=self.service, item=item, epoch=lease.epoch)
+        note(logging.DEBUG, "item gained", service=self.service, item=item, epoch=lease.epoch)
         self._gained(lease)
 
     def _release(self, lease: Lease) -> None:
@@ -232,6 +252,8 @@ class Leadership(Ownership):
     `changed` is called with the lease when this node begins to lead, with None when it ends to.
     """
 
+    folder = "leaders"
+
     def __init__(
         self,
         coordination: Coordination,
@@ -249,3 +271,11 @@ class Leadership(Ownership):
 
     def _wanted(self, holders: Mapping[str, _Holder]) -> frozenset[str]:
         return self._items if LEADER not in holders or LEADER in self._leases else frozenset()
+
+
+class Claims(Ownership):
+    """Items that something else has given to this node; it takes their leases as soon as nobody else holds them."""
+
+    def _wanted(self, holders: Mapping[str, _Holder]) -> frozenset[str]:
+        del holders
+        return self._items

@@ -25,7 +25,7 @@ from midonet.projections.zookeeper.client import Client
 from midonet.services.coordination import Coordination
 from midonet.services.journal import note
 
-__all__ = ["Presence", "Process", "nodes", "this_process"]
+__all__ = ["Presence", "Process", "decode", "known_path", "nodes", "this_process"]
 
 _SECONDS = 1.0
 _CONNECT_SECONDS = 3.0
@@ -116,7 +116,7 @@ class Presence:
     def _contest(self) -> None:
         """Remove what our own former life left; anybody else is waited for."""
         data, stat = self._client.result(self._client.get_async(self._path))
-        other = _decode(data)
+        other = decode(data)
         if _is_over(other):
             self._client.result(self._client.delete_async(self._path, stat.version))
         else:
@@ -133,7 +133,7 @@ def _is_over(other: Mapping[str, Any]) -> bool:
     return pid == os.getpid() or not Path(f"/proc/{pid}").exists()
 
 
-def _decode(data: bytes) -> dict[str, Any]:
+def decode(data: bytes) -> dict[str, Any]:
     """Return what a node says of itself; empty if it is not readable."""
     try:
         return msgspec.json.decode(data, type=dict[str, Any])
@@ -141,13 +141,36 @@ def _decode(data: bytes) -> dict[str, Any]:
         return {}
 
 
+def known_path(root: str, node: str = "") -> str:
+    """Return the path of the record by which a node is known when it is gone, too."""
+    return f"{root}/state/known/{node}".rstrip("/")
+
+
 def nodes(client: Client, root: str) -> list[dict[str, Any]]:
-    """Return what all nodes say of themselves, by name; the client is connected. `Unavailable` without ZooKeeper."""
-    base = f"{root}/state/nodes"
+    """Return what all nodes say of themselves, by name; the client is connected. `Unavailable` without ZooKeeper.
+
+    `alive` says whether a node lives, `gone` since when it does not, if that is known, `known` whether it has a record.
+    """
+    present = _below(client, f"{root}/state/nodes")
+    known = _below(client, known_path(root))
+    return [
+        {
+            **known.get(name, {}),
+            **present.get(name, {}),
+            "node": name,
+            "alive": name in present,
+            "known": name in known,
+            "gone": known.get(name, {}).get("gone"),
+        }
+        for name in sorted({*present, *known})
+    ]
+
+
+def _below(client: Client, base: str) -> dict[str, dict[str, Any]]:
     with client.failures():
         try:
             names = client.result(client.get_children_async(base))
         except NoNodeError:
-            return []
-        found = client.read_many([f"{base}/{name}" for name in sorted(names)])
-    return [{"node": path.rpartition("/")[2], **_decode(data)} for path, data in found.items()]
+            return {}
+        found = client.read_many([f"{base}/{name}" for name in names])
+    return {path.rpartition("/")[2]: decode(data) for path, data in found.items()}

@@ -14,6 +14,7 @@ from time import monotonic
 
 from msgspec import Struct
 
+from midonet.events.controls import ServiceControl
 from midonet.events.errors import UsageError
 from midonet.events.notes import runs
 from midonet.events.settings import typed
@@ -104,8 +105,15 @@ class Roster:
         if not self._caught_up.is_set():
             return None if cls.early else Hold("waiting", "waits for the log to be read")
         if not runs(self._feed.noted, name, self._coordination.node):
-            return Hold("disabled", f"disabled by a command: `midoctl service enable {name}` lets it run")
+            return Hold(
+                "disabled", f"disabled by a command: `midoctl service enable {name}{self._where(name)}` lets it run"
+            )
         return None
+
+    def _where(self, name: str) -> str:
+        """Return the option that names this node, if it has a word of its own."""
+        node = self._coordination.node
+        return f" --node {node}" if ServiceControl(name, node).key in self._feed.noted else ""
 
 
 def _check(settings: Settings, found: Mapping[str, EntryPoint]) -> None:

@@ -10,7 +10,7 @@ any moment. It is called by one thread of its own; `health` and `projections` al
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -19,7 +19,7 @@ from midonet.services.context import Context
 from midonet.services.hosting import Hosted
 from midonet.services.settings import Settings
 
-__all__ = ["GROUP", "Gauge", "Health", "Service"]
+__all__ = ["GROUP", "Health", "Service"]
 
 GROUP = "midonet.services"
 """The entry points of services: the name of each is the name of the service."""
@@ -30,15 +30,6 @@ class Health(Struct, frozen=True):
 
     ok: bool = True
     reason: str | None = None
-
-
-class Gauge(Struct, frozen=True):
-    """A figure for Prometheus: its metric, what that is in words, its value, and labels that tell it from others."""
-
-    metric: str
-    help: str
-    value: float
-    labels: dict[str, str]
 
 
 class Service(ABC):
@@ -81,7 +72,3 @@ class Service(ABC):
     def details(self) -> Mapping[str, Any]:
         """Return what else it has to say of itself, as JSON values: `/status` shows it under the service's name."""
         return {}
-
-    def gauges(self) -> Iterable[Gauge]:
-        """Return its own figures for `/metrics`; all of one metric have the same labels."""
-        return ()

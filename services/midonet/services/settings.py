@@ -31,6 +31,13 @@ def _members(text: Any) -> str:
     return parse_members(str(text))
 
 
+def _index(text: Any) -> str:
+    if not str(text).startswith(("sqlite:///", "postgresql+psycopg://")) or str(text) == "sqlite:///":
+        raise ValueError("the address of a history index is sqlite:///FILE or postgresql+psycopg://…")
+    return str(text)
+
+
+HistoryIndex = Annotated[str, Format("index", _index)]
 ZooKeeperServers = Annotated[str, Format("servers", _zookeeper)]
 Members = Annotated[str, Format("members", _members)]
 
@@ -69,6 +76,10 @@ class Settings(Wire, frozen=True, kw_only=True):
     ] = None
     vault_key: Annotated[
         str | None, Meta(description="File with the key of the vault, for its owner alone (`midoctl secret key`).")
+    ] = None
+    history: Annotated[
+        HistoryIndex | None,
+        Meta(description="Index for questions about the past, sqlite:///FILE or postgresql+psycopg://…; off if unset."),
     ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="What is worth a line on standard error.")

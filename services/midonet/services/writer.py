@@ -1,4 +1,4 @@
-"""How services write: one writer for the whole daemon, opened when it is first needed, for everybody at the same time.
+"""How services write: one writer for the whole daemon, opened when it is first needed, and anew when it broke.
 
 Commands of all services and of the API's clients wait in one queue, and what waits together is written together. A
 service owns no truth. What it decides becomes a command on the log like anybody's, with the service's name as its
@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from threading import Lock, Thread
 
 from midonet.events.command import Command
-from midonet.events.errors import Unavailable
+from midonet.events.errors import NotFound, Rejected, Unavailable
 from midonet.events.log import Log
 from midonet.events.log.combining import CombiningWriter
 from midonet.events.log.store import Context, Result, Store
@@ -25,9 +25,9 @@ def actor() -> str:
 
 
 class Writer:
-    """Runs commands on the log that `open_log` opens. May be called by any thread.
+    """Runs commands on the log that `open_log` opens; those that wait at the same time share what durability costs.
 
-    A writer that broke down is made anew by the next command.
+    May be called by any thread.
     """
 
     def __init__(self, open_log: Callable[[], Log]) -> None:
@@ -45,21 +45,45 @@ class Writer:
 
         The first one waits until the log is open.
         """
-        return self._running().submit(command, context, dry_run=dry_run)
+        return self._submit(self._opened(), command, context, dry_run=dry_run)
+
+    def submit_now(self, command: Command, context: Context, *, dry_run: bool = False) -> Future[Result] | None:
+        """As `submit`, but never wait: None where the log has to be opened first."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            writer = self._writer
+        finally:
+            self._lock.release()
+        return self._submit(writer, command, context, dry_run=dry_run) if writer is not None else None
 
     def close(self) -> None:
-        """Let what was accepted be answered, and close the log then; returns at once."""
+        """Close the log as soon as no command is under way; returns at once."""
         with self._lock:
             self._closed = True
-            writer, self._writer = self._writer, None
-        if writer is not None:
-            Thread(target=writer.stop, name="writer-end", daemon=True).start()
+        self._forget(self._writer)
 
-    def _running(self) -> CombiningWriter:
+    def _submit(self, writer: CombiningWriter, command: Command, context: Context, *, dry_run: bool) -> Future[Result]:
+        try:
+            promise = writer.submit(command, context, dry_run=dry_run)
+        except Unavailable:
+            if not writer.alive:
+                self._forget(writer)
+            raise
+        promise.add_done_callback(lambda done: self._look(writer, done))
+        return promise
+
+    def _look(self, writer: CombiningWriter, done: Future[Result]) -> None:
+        """Begin with a fresh connection at the next command if this one failed for another reason than its own."""
+        error = done.exception() if not done.cancelled() else None
+        if error is not None and not isinstance(error, (Rejected, NotFound)):
+            self._forget(writer)
+
+    def _opened(self) -> CombiningWriter:
         with self._lock:
             if self._closed:
                 raise Unavailable("this node is being stopped; nothing was done")
-            if self._writer is None or not self._writer.alive:
+            if self._writer is None:
                 writer = CombiningWriter(self._open)
                 writer.start()
                 self._writer = writer
@@ -72,3 +96,10 @@ class Writer:
         except BaseException:
             log.close()
             raise
+
+    def _forget(self, writer: CombiningWriter | None) -> None:
+        with self._lock:
+            if writer is None or writer is not self._writer:
+                return
+            self._writer = None
+        Thread(target=writer.stop, name="writer-close", daemon=True).start()  # a log that hangs delays nobody

@@ -23,7 +23,7 @@ from midonet.events.errors import (
     TooLarge,
     Unavailable,
 )
-from midonet.events.log import Log, Progress, open_log
+from midonet.events.log import Bookmark, Log, Progress, open_log
 
 RACER = Path(__file__).with_name("racer.py")
 
@@ -360,6 +360,60 @@ class LogContract:
         with pytest.raises(LostCommits):
             log.append(head, [commit(head)])
 
+    def test_a_bookmark_brings_back_its_commit_alone(self, log: Log, url: str) -> None:
+        """No other commit is needed, and no other is taken for it."""
+        batch = chain(GENESIS, 7)
+        log.append(GENESIS, batch)
+        marks = bookmarks(log, batch)
+        with closing(open_log(url, create=False)) as other:
+            for position in (5, 6, 1, 7):
+                record = other.recall(marks[position])
+                assert record is not None
+                assert (record.raw, record.commit.position) == (batch[position - 1], position)
+            assert other.recall(Bookmark(3, "0" * 64, marks[3].place)) is None
+            assert other.recall(Bookmark(9, marks[3].hash, 10**9)) is None
+
+    def test_reading_resumes_at_a_bookmark(self, log: Log, url: str) -> None:
+        """What follows is read and written as ever."""
+        batch = chain(GENESIS, 9)
+        known = heads(batch)
+        log.append(GENESIS, batch)
+        marks = bookmarks(log, batch)
+        with closing(open_log(url, create=False)) as other:
+            assert other.resume(marks[6])
+            assert [record.raw for record in other.read(known[6])] == batch[6:]
+            assert other.head() == known[9]
+            assert (other.place(6), other.place(8)) == (marks[6].place, marks[8].place)
+            assert other.append(known[9], [commit(known[9])]) == 1
+            assert other.resume(marks[7])
+
+    def test_what_lies_before_a_bookmark_can_still_be_asked_for(self, log: Log, url: str) -> None:
+        """It only takes longer."""
+        batch = chain(GENESIS, 9)
+        log.append(GENESIS, batch)
+        marks = bookmarks(log, batch)
+        known = heads(batch)
+        asks: list[Callable[[Log], object]] = [
+            lambda log: [record.raw for record in log.read()],
+            lambda log: [record.raw for record in log.read(known[2])],
+            lambda log: [log.head_at(position) for position in range(10)],
+            lambda log: log.find(next(log.read(known[1])).commit.id),
+        ]
+        for ask in asks:
+            with closing(open_log(url, create=False)) as other:
+                assert other.resume(marks[6])
+                assert ask(other) == ask(log)
+
+    def test_a_bookmark_that_is_wrong_is_refused(self, log: Log, url: str) -> None:
+        """And then nothing has happened."""
+        batch = chain(GENESIS, 5)
+        log.append(GENESIS, batch)
+        marks = bookmarks(log, batch)
+        with closing(open_log(url, create=False)) as other:
+            for bad in (Bookmark(3, "0" * 64, marks[3].place), Bookmark(9, marks[5].hash, 10**9)):
+                assert not other.resume(bad)
+            assert [record.raw for record in other.read()] == batch
+
 
 def heads_id(raw: bytes) -> str:
     """Return the command id in a commit's bytes."""
@@ -369,3 +423,9 @@ def heads_id(raw: bytes) -> str:
 def position(step: Record | Progress) -> int | str:
     """Return what a step of a follower says, in short."""
     return step.commit.position if isinstance(step, Record) else f"at {step.head.position}"
+
+
+def bookmarks(log: Log, batch: list[bytes]) -> list[Bookmark]:
+    """Return where a log has its commits, by position."""
+    list(log.read())
+    return [Bookmark(head.position, head.hash, log.place(head.position)) for head in heads(batch)]

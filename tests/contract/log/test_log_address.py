@@ -35,7 +35,7 @@ def test_opening_a_topic_loads_what_a_topic_needs() -> None:
     assert loaded_by(statement) == {"kafka"}
 
 
-@pytest.mark.parametrize("url", ["", "log.db", "http://host", "postgresql://host/db", "mysql://u:secret@host/db"])
+@pytest.mark.parametrize("url", ["", "log.db", "ftp://host", "postgresql://host/db", "mysql://u:secret@host/db"])
 def test_an_unknown_form_is_refused_with_those_that_are_known(url: str) -> None:
     with pytest.raises(UsageError, match="sqlite:///FILE") as caught:
         open_log(url)

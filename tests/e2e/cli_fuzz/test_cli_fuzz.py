@@ -221,38 +221,7 @@ SENSIBLE = {
     "ip-protocol": "udp",
     "ethertype": "arp",
 }
-LINES = """port link p1 gw
-port unlink up
-port bind p1 --host hv1 --interface tap1
-port unbind p1
-tunnel-zone add-member fabric --host hv1 --address 198.51.100.7
-tunnel-zone remove-member fabric --host hv1
-vtep bind tor1 --physical-port e2 --vlan 7 --bridge web
-vtep unbind tor1 --physical-port e1 --vlan 0
-bridge add-mac web 02:00:00:00:00:02 --port p1 --vlan 7
-bridge remove-mac web 02:00:00:00:00:01
-bridge add-arp web 10.0.0.9 02:00:00:00:00:01
-bridge remove-arp web 10.0.0.9
-chain add-rule in --at-index 1 --action drop --tp-dst 80
-chain remove-rule in 1
-apply -f FILE
-apply -f FILE --prune
-apply -f - --dry-run
-plan -f FILE --prune
-export --at 1
-log --since 1 --until 1 --kind port --object p1 --actor alice -n 3
-history p1
-tag before 1 --move
-revert 1 --if-head 1
-restore FILE
-diff 0 1
-head --at 1
-projection list
-projection status vtep
-wait --for vtep --position 1 --timeout 0
-completion bash
-bridge create new --if-head 1 --command-id c1 -m why --actor me
-bridge list --limit 3 --after web --at 1""".splitlines()
+LINES = Path(__file__).with_name("lines.txt").read_text().splitlines()
 
 OF_A_KIND = {kind: list(templates(kind)) for kind in KINDS}
 OTHERS = [line.split() for line in LINES]

@@ -21,6 +21,13 @@ def test_random_deaths_lose_nothing(log: str, kills: str, commands: str) -> None
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_three_nodes_that_die_and_freeze_lose_nothing() -> None:
+    done = run("--log", "kafka", "--kills", "6", "--commands", "160", "--nodes", "3", "--frozen", "0.5", "--seed", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.nightly
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("log", ["sqlite", "kafka"])

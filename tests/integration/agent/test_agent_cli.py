@@ -158,6 +158,8 @@ def test_print_config_shows_what_counts(tmp_path: Path) -> None:
         "http": None,
         "run_dir": None,
         "session_timeout": 10.0,
+        "probe_port": 6680,
+        "probe_interval": 1.0,
     }
 
 

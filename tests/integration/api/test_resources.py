@@ -1,5 +1,6 @@
 """Objects over HTTP: what every kind offers, and what is said to whom asks for something else."""
 
+import gzip
 import ssl
 import subprocess
 from contextlib import closing
@@ -8,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_node import ApiNode
+from api_node import ApiNode, eventually
 from asking import Asker
 
 from midonet.events.log import open_log
 from midonet.events.model import KINDS
+from midonet.events.notes import control_of
+from midonet.projections.history.database import open_database
+from midonet.projections.history.index import Index
+from midonet.projections.history.writer import IndexWriter
 from midonet.services.http import Tls
 
 RESULT = {"position", "id", "events", "object"}
@@ -228,6 +233,48 @@ def test_history_is_told(api: Asker, node: ApiNode) -> None:
     assert [one["id"] for one in api.ok("POST", "/v1/objects", [ID, "nobody"])] == [ID]
 
 
+def test_history_is_told_alike_with_and_without_an_index(log_url: str, tmp_path: Path) -> None:
+    index = f"sqlite:///{tmp_path}/history.db"
+    with ApiNode(log_url) as plain, ApiNode(log_url, history=index) as quick:
+        with Asker(plain.url) as api:
+            for number in range(6):
+                api.ok("POST", "/v1/bridges", {"name": f"b{number}"}, headers={"Midonet-Actor": f"a{number % 2}@h"})
+                api.ok("PATCH", f"/v1/bridges/b{number}", {"tenant": "acme"})
+            api.ok("DELETE", "/v1/bridges/b3")
+        for lacking in (13, 5, 0):
+            indexed(log_url, index, lacking)
+            for path, query in QUESTIONS:
+                with Asker(plain.url) as one, Asker(quick.url) as other:
+                    told = [asker("GET", path, **query) for asker in (one, other)]
+                assert (told[0].status, told[0].body) == (told[1].status, told[1].body), path
+        (tmp_path / "history.db").write_bytes(b"nonsense" * 1000)
+        with Asker(quick.url) as asker:
+            assert len(asker.ok("GET", "/v1/objects/b1/history")) == 2
+
+
+QUESTIONS: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/objects/b1/history", {}),
+    ("/v1/objects/b3/history", {}),
+    ("/v1/objects/b3/blame", {"at": "8"}),
+    ("/v1/objects/nope/history", {}),
+    ("/v1/log", {"object": "b3"}),
+    ("/v1/log", {"object": "b3", "after": "7"}),
+    ("/v1/log", {"actor": "a1", "limit": "2"}),
+    ("/v1/log", {"actor": "a1", "last": "true", "limit": "2"}),
+    ("/v1/log", {"last": "true", "limit": "3"}),
+    ("/v1/log", {"kind": "bridge", "since": "3", "until": "5"}),
+    ("/v1/log", {"kind": "port"}),
+]
+
+
+def indexed(log_url: str, index: str, lacking: int) -> None:
+    """Index all commits but the last ones."""
+    with closing(open_log(log_url)) as log, closing(open_database(index, write=True)) as database:
+        writer = IndexWriter(Index(database), log.recall)
+        if records := list(log.read(writer.checkpoint.head))[: -lacking or None]:
+            writer.write(records, log.place)
+
+
 def test_the_entrance_leads_to_every_kind(api: Asker) -> None:
     entrance = api.ok("GET", "/v1")
     assert set(entrance["collections"]) == set(KINDS)
@@ -247,6 +294,18 @@ def test_projections_are_told_and_waited_for(api: Asker, node: ApiNode) -> None:
     assert late["detail"].endswith("the command itself is done, at position 2")
     assert "there are nsdb" in api.refused(400, "POST", "/v1/bridges", {"name": "c"}, wait="vtep=1")["detail"]
     assert api.ok("GET", "/v1/head")["position"] == 2
+
+
+def test_projections_and_services_are_controlled(api: Asker, node: ApiNode) -> None:
+    assert api.ok("POST", "/v1/projections/vtep/pause")["events"][0]["key"] == "projection/vtep"
+    assert api.ok("POST", "/v1/projections/vtep/skip", {"key": "tor/x"})["position"] == 2
+    assert api.refused(422, "POST", "/v1/projections/vtep/skip", {"k": "x"})["details"]["reason"] == "no-such-field"
+    assert api.ok("POST", "/v1/projections/vtep/retry")["position"] == 3
+    assert api.ok("POST", "/v1/projections/vtep/resume")["position"] == 4
+    assert api.ok("POST", "/v1/services/vtep/disable", {"node": "n1"})["events"][0]["key"] == "service/vtep@n1"
+    assert api.ok("POST", "/v1/services/vtep/enable", {"node": "n1"})["position"] == 6
+    eventually(lambda: node.feed.head.position == 6)
+    assert not control_of(node.feed.noted, "vtep").paused
 
 
 @pytest.mark.parametrize(
@@ -305,6 +364,16 @@ def test_head_and_options_are_answered(api: Asker) -> None:
     assert api("DELETE", "/v1/bridges").headers["allow"] == "GET, HEAD, OPTIONS, POST"
 
 
+def test_what_is_large_is_packed_for_who_wants_it(api: Asker) -> None:
+    for number in range(10):
+        api.ok("POST", "/v1/bridges", {"name": f"b{number}"})
+    plain = api("GET", "/v1/bridges")
+    packed = api("GET", "/v1/bridges", headers={"Accept-Encoding": "br, gzip;q=0.5"})
+    assert (packed.headers["content-encoding"], gzip.decompress(packed.body)) == ("gzip", plain.body)
+    assert "content-encoding" not in api("GET", "/v1/bridges", headers={"Accept-Encoding": "gzip;q=0"}).headers
+    assert "content-encoding" not in plain.headers
+
+
 def test_the_daemons_pages_are_on_the_same_port(api: Asker) -> None:
     assert api.ok("GET", "/healthz") == {"alive": True}
     assert api.refused(405, "POST", "/healthz")["code"] == "usage"
@@ -312,6 +381,7 @@ def test_the_daemons_pages_are_on_the_same_port(api: Asker) -> None:
 
 def test_a_log_that_is_away_is_no_error_of_ours(api: Asker, tmp_path: Path) -> None:
     api.ok("POST", "/v1/bridges", {"name": "web"})
+    assert len(api.ok("GET", "/v1/bridges")) == 1
     for suffix in ("", "-wal", "-shm"):
         (tmp_path / f"log.db{suffix}").unlink(missing_ok=True)
     (tmp_path / "log.db").mkdir()

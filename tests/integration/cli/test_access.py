@@ -57,7 +57,7 @@ def test_the_first_admin_is_made_on_the_log_and_then_signs_in_over_tls(
     server = authority.pair("server")
     tls = Tls(str(server.certificate), str(server.key), str(authority.ca))
     settings = {"vault": vault["MIDOCTL_VAULT"], "vault_key": vault["MIDOCTL_VAULT_KEY"]}
-    with ApiNode(log["MIDOCTL_SERVER"], tls=tls, auth="tokens", **settings) as node:  # type: ignore[arg-type]
+    with ApiNode(log["MIDOCTL_SERVER"], tls=tls, auth="tokens", **settings) as node:
         away = {"MIDOCTL_SERVER": node.url}
         assert "CERTIFICATE" in midoctl("whoami", status=5, **away).stderr.upper()
         api = {**away, "MIDOCTL_CA": str(authority.ca)}

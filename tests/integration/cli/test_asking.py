@@ -113,6 +113,7 @@ def test_what_deleting_does_is_told(midoctl: Midoctl) -> None:
         ("bridge create x --tenat y", "--tenant"),
         ("bridge show wbe", "web"),
         ("port show p3", "p1"),
+        ("port show web/p9", "web/p1"),
         ("port bind p1 --host hv3 --interface e", "hv1"),
         ("history wbe", "web"),
         ("blame wbe", "web"),

@@ -1,5 +1,6 @@
 """What the network reports is shown beside what is wanted, where ZooKeeper is given, and no command may belie it."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from agents import ViewWriter, running, wait_for
 
 from midonet.agent.agent import Agent
+from midonet.events.model import KINDS
 from midonet.events.model.devices import Port
 from midonet.projections.facts import (
     ContainerStatus,
@@ -25,7 +27,7 @@ from midonet.testbed import ZooKeeper
 Midoctl = Any
 """The fixture of `conftest.py`, which cannot be imported."""
 
-HOST, OTHER, PORT, UPLINK = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abcd")
+HOST, OTHER, PORT, UPLINK, STRANGER = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abcde")
 
 SITE = f"""
 - {{kind: host, id: {HOST}, name: hv1}}
@@ -86,12 +88,13 @@ def test_without_zookeeper_only_what_is_wanted_is_shown(site: Midoctl) -> None:
 def test_hosts_show_whether_they_live_and_what_they_have(agent: Agent, site: Midoctl) -> None:
     del agent
     rows = by_name(site.ok("host", "list"))
-    assert rows["hv1"]["facts"]["alive"] is True
+    assert rows["hv1"]["alive"] is True
     assert rows["hv1"]["facts"]["hostname"] == "test"
-    assert rows["hv2"]["facts"] == {"alive": False}
+    assert (rows["hv2"]["alive"], rows["hv2"]["facts"]) == (False, {})
     assert "lo" in {interface["name"] for interface in rows["hv1"]["facts"]["interfaces"]}
     shown = site("host", "show", "hv1").out
-    assert "alive" in shown
+    assert "\nalive" in shown
+    assert "\nreported hostname" in shown
     assert "interfaces" not in shown
     header, first, second = site("host", "list").out.splitlines()
     assert header.split()[-4:] == ["ALIVE", "LAST", "SEEN", "ADDRESSES"]
@@ -99,6 +102,13 @@ def test_hosts_show_whether_they_live_and_what_they_have(agent: Agent, site: Mid
     assert second.endswith(" no")
     assert "facts" not in site.ok("host", "show", "hv1", "--at", "1"), "a fact is of this moment"
     assert site("host", "list", "-o", "name").out == "hv1\nhv2\n"
+
+
+def test_who_lives_without_an_object_is_named(agent: Agent, site: Midoctl, zookeeper: ZooKeeper, zk_root: str) -> None:
+    del agent
+    with running(zookeeper.hosts, zk_root, STRANGER):
+        wait_for(lambda: STRANGER in site("host", "list").err)
+    assert site("host", "list").err == ""
 
 
 def test_interfaces_of_a_host(agent: Agent, site: Midoctl) -> None:
@@ -117,14 +127,17 @@ def test_when_a_dead_host_was_seen_last(agent: Agent, site: Midoctl, zookeeper: 
     time = "2026-01-01T00:00:00.000Z"
     writer.client.create(node_of(zk_root, LastSeen, OTHER), f'{{"time":"{time}"}}'.encode(), makepath=True)
     writer.close()
-    assert site.ok("host", "show", "hv2")["facts"] == {"alive": False, "last_seen": time, "hostname": None}
+    shown = site.ok("host", "show", "hv2")
+    assert (shown["alive"], shown["facts"]) == (False, {"last_seen": time, "hostname": None})
     assert time in site("host", "list").out
 
 
 def test_ports_show_whether_they_are_active(agent: Agent, site: Midoctl) -> None:
     del agent
-    assert site.ok("port", "show", "vm")["facts"] == {"active": True, "host": HOST, "interface": "lo"}
-    assert by_name(site.ok("port", "list"))["idle"]["facts"] == {"active": False}
+    shown = site.ok("port", "show", "vm")
+    assert (shown["active"], shown["facts"]) == (True, {"host": HOST, "interface": "lo"})
+    assert by_name(site.ok("port", "list"))["idle"]["active"] is False
+    assert re.search(rf"^active +yes\nreported host +hv1 \({HOST}\)$", site("port", "show", "vm").out, re.MULTILINE)
     assert "ACTIVE" in site("port", "list").out
 
 
@@ -134,7 +147,7 @@ def test_learned_routes_are_listed_and_marked(agent: Agent, site: Midoctl) -> No
     wait_for(lambda: len(site.ok("route", "list")) == 2)
     local, learned = sorted(site.ok("route", "list"), key=lambda row: "facts" in row)
     assert "facts" not in local
-    assert learned["facts"] == {"learned": True, "host": HOST}
+    assert (learned["learned"], learned["facts"]) == (True, {"host": HOST})
     assert (learned["dst"], learned["gateway"], learned["port"]) == ("198.51.100.0/24", "192.0.2.1", UPLINK)
     assert learned["weight"] == 20
     assert site.ok("route", "show", learned["id"]) == learned
@@ -142,6 +155,8 @@ def test_learned_routes_are_listed_and_marked(agent: Agent, site: Midoctl) -> No
     assert "LEARNED" in site("route", "list").out
     assert len(site.ok("route", "list", "--at", "1")) == 1
     assert "198.51" not in site("export").out
+    shell = site("shell", stdin=b"route list\nbridge create more\nroute list\nexport\n")
+    assert (shell.status, shell.out.count("198.51")) == (0, 2), "learned routes are never a part of the topology"
 
 
 def test_status_of_pools_members_and_containers(agent: Agent, site: Midoctl) -> None:
@@ -167,7 +182,7 @@ def test_a_host_is_not_deleted_while_its_agent_lives(agent: Agent, site: Midoctl
     assert site.ok("head") == before
     site.ok("host", "delete", "hv2")
     agent.stop()
-    wait_for(lambda: site.ok("host", "show", "hv1")["facts"]["alive"] is False)
+    wait_for(lambda: site.ok("host", "show", "hv1")["alive"] is False)
     site.ok("host", "delete", "hv1")
 
 
@@ -195,3 +210,8 @@ def test_zookeeper_that_is_away_hinders_nothing_that_is_wanted(site: Midoctl) ->
     assert run.err.startswith("what hosts report cannot be seen: ZooKeeper at 127.0.0.1:1")
     assert site.refused(5, "host", "interfaces", "hv1")["code"] == "unavailable"
     site.ok("host", "delete", "hv2")
+
+
+def test_no_object_has_a_field_that_is_called_like_what_is_reported() -> None:
+    for kind in KINDS.values():
+        assert {"alive", "active", "learned", "facts"}.isdisjoint(kind.fields)

@@ -1,5 +1,6 @@
 """Help that is true: every example of a kind does what it says, on one log; and tables of all of them fit."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from rich.cells import cell_len
 
 from midonet.cli import dhcp_links  # noqa: F401 - it adds its commands
@@ -149,3 +151,17 @@ def test_every_table_fits_the_terminal(everything: Midoctl, monkeypatch: pytest.
         assert done.out
         lines = re.sub(r"\x1b\[[0-9;]*m", "", done.out).splitlines()
         assert max(map(cell_len, lines)) <= width, f"{words}: {done.out}"
+
+
+def test_every_read_speaks_every_form(everything: Midoctl) -> None:
+    first = {kind: everything(kind, "list", "-o", "name").out.splitlines()[0] for kind in KIND_HELP}
+    reads = [
+        words for kind, ref in first.items() for words in ([kind, "list"], [kind, "show", ref], ["describe", kind])
+    ]
+    web = [["history", "bridge/web"], ["blame", "bridge/web"], ["bridge", "show", "web", "name", "tunnel-key"]]
+    for words in [*reads, *web, ["head"], ["tag", "list"], ["diff", "1"], ["verify"], ["projection", "list"], []]:
+        said = everything.ok(*words)
+        assert yaml.safe_load(everything("-o", "yaml", *words).out) == said, words
+        assert everything("-o", "name", *words).status == everything(*words).status == 0
+    commits = [json.loads(line) for line in everything("log", "-o", "json").out.splitlines()]
+    assert list(yaml.safe_load_all(everything("log", "-o", "yaml").out)) == commits

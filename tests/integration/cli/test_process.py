@@ -161,7 +161,8 @@ def test_tables_fit_the_terminal_and_are_coloured_only_there(network: Midoctl, c
     [
         ("sqlite:///", 2),
         ("mysql://root:secret@db/x", 2),
-        ("http://127.0.0.1:1/", 2),
+        ("http://127.0.0.1:1/", 5),
+        ("http://user:secret@127.0.0.1:1", 5),
         ("nonsense", 2),
         ("postgresql+psycopg://u:secret@127.0.0.1:1/x", 5),
         ("kafka://user:secret@/t", 2),
@@ -227,6 +228,9 @@ def test_other_logs_work_the_same(midoctl: Midoctl, server: str) -> None:
     assert midoctl.ok("bridge", "show", "web")["name"] == "web"
     assert midoctl.ok("head")["position"] == midoctl.ok("verify")["count"] == 1
     assert midoctl("log").out.startswith("1  ")
+    run = midoctl("shell", "-e", "bridge create db", "-e", "bridge list -o name", "-e", "head -o name")
+    assert (run.status, run.out.split()[-3:]) == (0, ["db", "web", "2"])
+    assert midoctl.ok()["position"] == 2
 
 
 def complete(midoctl: Midoctl, line: str) -> list[str]:
@@ -266,7 +270,7 @@ def test_an_unexpected_error_is_one_line(midoctl: Midoctl, monkeypatch: pytest.M
     def fail(*_: object) -> None:
         raise RuntimeError("a\nbug with postgresql://u:secret@db")
 
-    monkeypatch.setattr("midonet.cli.quick.head", fail)
+    monkeypatch.setattr("midonet.cli.quick.Reading.head", fail)
     monkeypatch.setattr("midonet.cli.quick.absent", lambda _: False)
     error = midoctl.refused(1, "head")
     assert error["code"] == "internal"

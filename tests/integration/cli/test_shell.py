@@ -49,6 +49,8 @@ def test_the_first_line_that_fails_ends_it(midoctl: Midoctl) -> None:
         "2 lines failed",
     ]
     assert midoctl.ok("head")["position"] == 3
+    run = midoctl("-o", "json", "shell", "--keep-going", stdin=text)
+    assert [json.loads(line)["error"]["code"] for line in run.err.splitlines()] == ["not-found", "usage"]
     run = midoctl("-o", "json", "shell", stdin=text)
     assert json.loads(run.err)["error"]["details"]["line"] == "stdin:3"
 
@@ -78,6 +80,8 @@ def test_lines_on_the_command_line(midoctl: Midoctl, tmp_path: Path) -> None:
     assert (run.status, run.out.splitlines()[-1]) == (0, "web")
     assert midoctl.refused(2, "shell", "-e", "head", "-f", "x")["code"] == "usage"
     assert midoctl.refused(2, "shell", "-f", str(tmp_path / "none"))["code"] == "usage"
+    for place in (str(tmp_path), "/proc/self/mem", "/dev/zero"):
+        assert midoctl.refused(2, "shell", "-f", place)["code"] == "usage"
     assert midoctl("shell", "-e", "bridge list extra").err.startswith("midoctl: -e:1: ")
 
 
@@ -150,6 +154,8 @@ def test_a_person_at_the_prompt(typist: pexpect.spawn, network: Midoctl) -> None
     say(typist, "", "@1", "db", "@2", "web")
     say(typist, "bridge set @1 --tenant acme", "bridge db: tenant none → acme", " 3>")
     say(typist, "bridge set @3 --tenant acme", "the last list has 2 entries")
+    network.ok("bridge", "create", "elsewhere")
+    say(typist, "bridge list", "@2", "elsewhere", " 4>")
     say(typist, "sett acme", "[acme]>")
     say(typist, "bridge list", "@1", "only bridges of tenant")
     say(typist, "bridge show @2", "the last list has 1 entries")

@@ -94,5 +94,5 @@ def test_a_wait_that_makes_no_sense_is_refused_before_anything_is_done(midoctl: 
 
 
 def test_the_views_are_listed(midoctl: Midoctl) -> None:
-    assert [found["name"] for found in midoctl.ok("projection", "list")] == ["nsdb", "vtep", "agents"]
+    assert [found["name"] for found in midoctl.ok("projection", "list")] == ["nsdb", "vtep", "history", "agents"]
     assert "--zookeeper" in midoctl("projection", "status").out

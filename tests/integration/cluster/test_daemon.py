@@ -56,8 +56,8 @@ def test_both_views_follow_the_log_and_the_daemon_says_so(scene: Make) -> None:
     assert status["log"] == stage.url
     assert status["head"] == {"position": head.position, "hash": head.hash, "time": head.time}
     states = {each["name"]: (each["state"], each["healthy"]) for each in status["services"]}
-    assert states.pop("zookeeper") == ("disabled", True)
-    assert states == dict.fromkeys(["api", "containers", "hosts", "nsdb", "vtep"], ("running", True))
+    assert states.pop("zookeeper") == states.pop("history") == ("disabled", True)
+    assert states == dict.fromkeys(states, ("running", True))
     assert [(each["name"], each["state"], each["position"], each["lag_events"]) for each in status["projections"]] == [
         ("nsdb", "live", head.position, 0),
         ("vtep", "live", head.position, 0),

@@ -15,7 +15,7 @@ from midonet.events.commit import Commit
 from midonet.events.model.services import container_interface
 from midonet.projections.facts import LastSeen
 from midonet.projections.facts.reader import FactsReader
-from midonet.testbed import ZooKeeper
+from midonet.testbed import Kafka, ZooKeeper
 
 Make = Callable[..., Scene]
 Start = Callable[..., AgentProcess]
@@ -75,6 +75,8 @@ def test_a_living_agent_gets_its_host_and_keeps_it(stage: Scene, start: Start) -
     eventually(partial(registered, stage, second), PATIENT)
     assert hosts(stage)[first].name == "renamed"
     assert daemon.has_logged("host is registered")
+    eventually(lambda: daemon.status()["details"]["hosts"].keys() == {first, second}, PATIENT)
+    assert "midonet_hosts_alive 2.0\n" in daemon.get("/metrics")[1]
 
 
 def test_a_killed_agent_is_told_dead_within_its_session(stage: Scene, start: Start, zk_root: str) -> None:
@@ -117,7 +119,7 @@ def test_nobody_is_dead_while_zookeeper_is_away(scene: Make, start: Start) -> No
             daemon = stage.daemon()
             eventually(partial(registered, stage, host), PATIENT)
             server.kill()
-            eventually(lambda: daemon.has_logged("hosts are unknown for now"), PATIENT)
+            eventually(lambda: daemon.has_logged("cannot act for now"), PATIENT)
             assert not daemon.has_logged("host is dead")
             server.start()
             eventually(
@@ -125,6 +127,26 @@ def test_nobody_is_dead_while_zookeeper_is_away(scene: Make, start: Start) -> No
             )
         finally:
             agent.close()
+
+
+@pytest.mark.slow
+def test_it_is_the_same_on_a_kafka_log(scene: Make, start: Start, kafka: Kafka, kafka_topic: str) -> None:
+    stage = scene(f"kafka://{kafka.bootstrap}/{kafka_topic}")
+    stage.create("bridge", name="web")
+    for daemon in (stage.absent("--container-grace", "1"), stage.absent("--container-grace", "1")):
+        daemon.launch()
+    host = str(uuid4())
+    start(host)
+    eventually(partial(registered, stage, host), PATIENT)
+    _, port = network(stage, [host])
+
+    def bound() -> bool:
+        stage.store.refresh()
+        return bool(stage.store.topology.get("port", port).host == host)
+
+    eventually(bound, PATIENT)
+    assert [commit.channel for commit in commits(stage)].count("service:containers") == 1
+    assert [commit.channel for commit in commits(stage)].count("service:hosts") == 1
 
 
 def network(stage: Scene, hosts: Sequence[str]) -> tuple[str, str]:

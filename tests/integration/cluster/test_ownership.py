@@ -93,6 +93,17 @@ def test_a_lease_that_somebody_removed_is_lost_and_taken_again(zookeeper: ZooKee
         eventually(lambda: node.items and node.ownership.leases()["x"].epoch > lease.epoch)
 
 
+def test_what_somebody_put_in_place_of_a_holder_is_respected(zookeeper: ZooKeeper, zk_root: str) -> None:
+    with Node(zookeeper.hosts, zk_root, "a") as node:
+        node.coordination.client.connect(10)
+        node.coordination.client.create(f"{zk_root}/state/services/test/leases/x/holder", b"{", makepath=True)
+        node.ownership.want({"x", "y"})
+        eventually(lambda: node.items == {"y"})
+        node.coordination.client.delete(f"{zk_root}/state/services/test/leases/x/holder")
+        eventually(lambda: node.items == {"x", "y"})
+        assert not node.crashes
+
+
 @pytest.mark.slow
 def test_a_node_without_connection_gives_up_before_others_take_over(zk_root: str) -> None:
     with ZooKeeper() as server, Node(server.hosts, zk_root, "a") as node:

@@ -60,15 +60,18 @@ def test_of_three_one_writes_and_whoever_dies_or_freezes_another_goes_on(scene: 
     eventually(lambda: roles(left).count("writing") == 1)
     for daemon in left:
         eventually(lambda daemon=daemon: daemon.get("/readyz")[0] == 200)  # type: ignore[misc]
+        assert daemon.status()["drift"] == [], "what another daemon wrote is nobody's doing"
 
 
 def test_two_that_write_at_once_do_no_harm(scene: Make, zookeeper: ZooKeeper) -> None:
     stage = scene(hosts=zookeeper.hosts)
-    daemons = [stage.daemon("--takeover-grace", "0.05") for _ in range(3)]
+    stage.create("bridge", name="first")
+    daemons = [stage.daemon("--takeover-grace", "0.05", "--node", f"n{number}") for number in range(3)]
     for number in range(60):
-        stage.create("bridge", name=f"b{number}")
+        stage.set("bridge", "first", tenant=f"t{number}")
         victim = daemons[number % 3].pid
         os.kill(victim, signal.SIGSTOP)
         time.sleep(0.08)
         os.kill(victim, signal.SIGCONT)
     stage.nsdb_settles()
+    assert [daemon.status()["drift"] for daemon in daemons] == [[], [], []]

@@ -197,3 +197,22 @@ def test_a_view_of_another_log_is_not_compared(projected: Projected, rebuilding:
             log.read,
             same_document,
         )
+
+
+def test_neither_a_switch_nor_an_upgrade_is_anybodys_doing(projected: Projected, rebuilding: Rebuilding) -> None:
+    hands = projected.kazoo()
+    assert rebuilding.run() == "2"
+    projected.create("bridge", name="afterwards")
+    projected.settle()
+    (keeper,) = projected.keepers
+    until(lambda: keeper.runner.status().state == "live")
+    assert (len(keeper.runner.repairs), keeper.runner.status().role) == (0, "writing")
+    keeper.stop()
+    bridge = next(iter(projected.store.topology.all("bridge")))
+    hands.set(f"{projected.root}/nsdb/2/format", b"1")
+    hands.create(f"{projected.root}/nsdb/2/models/bridge/{bridge}-f", b"as the release before packed it")
+    younger = projected.keep()
+    until(lambda: not projected.differences())
+    until(lambda: younger.runner.status().state == "live")
+    assert len(younger.runner.repairs) == 0
+    assert hands.get(f"{projected.root}/nsdb/2/format")[0] != b"1"

@@ -3,7 +3,6 @@
 The kinds are those of the comparison with OVN's VTEP controller, which repairs seven of the ten and records none.
 """
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,6 +13,8 @@ from vtep_switch import VtepSwitch, mac, wait_until
 
 from midonet.events.command import AddItem
 from midonet.projections.ovsdb import encode_set, named, ref
+from midonet.projections.port import key_text
+from midonet.projections.repairs import shown
 from midonet.projections.vtep import Key, read_rows
 
 TABLES = (
@@ -164,24 +165,44 @@ KINDS: Mapping[Callable[[VtepSwitch, str], None], Callable[[str], Key]] = {
 
 
 @pytest.mark.parametrize(("edit", "key"), KINDS.items(), ids=lambda value: getattr(value, "__name__", ""))
-def test_it_is_repaired_byte_for_byte_and_said(
-    kept: Site,
-    switch: VtepSwitch,
-    edit: Callable[[VtepSwitch, str], None],
-    key: Callable[[str], Key],
-    caplog: pytest.LogCaptureFixture,
+def test_it_is_repaired_byte_for_byte_and_recorded(
+    kept: Site, switch: VtepSwitch, edit: Callable[[VtepSwitch, str], None], key: Callable[[str], Key]
 ) -> None:
-    name = kept.switch_of("net")
+    name, (runner,) = kept.switch_of("net"), kept.runners.values()
     ours, theirs, config = our_bytes(switch), their_rows(switch), switch.config()
-    with caplog.at_level(logging.WARNING, "midonet.projections"):
-        edit(switch, name)
-        begun = time.monotonic()
-        wait_until(lambda: our_bytes(switch) == ours)
+    rows, before = read_rows(*switch.tcp), len(runner.repairs)
+    edit(switch, name)
+    begun = time.monotonic()
+    wait_until(lambda: our_bytes(switch) == ours)
     assert time.monotonic() - begun < SECONDS + 2, "a busy machine is given some time"
     assert their_rows(switch) == theirs
     assert switch.config() == config, "the checkpoint stays where it is"
-    repaired = [record.getMessage() for record in caplog.records if "repaired" in record.getMessage()]
-    assert any(str(key(name)) in line or "more" in line for line in repaired)
+    wait_until(lambda: len(runner.repairs) > before)
+    (repair,) = (one for one in runner.repairs.since(before) if one.key == key_text(key(name)))
+    assert repair.expected == shown(None, rows.get(key(name)))[1]
+    assert repair.found != repair.expected
+    assert repair.kind == EXPECTED_KIND.get(edit, "different")
+    assert repair.position == origin(kept, key(name))
+
+
+def origin(site: Site, key: Key) -> int:
+    """Return the commit that says what is expected; the head where none says anything of it."""
+    topology = site.store.topology
+    kinds = {"switch": ["bridge"], "binding": ["vtep-binding"], "mcast": ["vtep", "tunnel-zone"]}
+    named = [one for one in topology.all("mac-entry").values() if one.mac == key[-1]]
+    ports = [topology.get("port", one.port) for one in named]
+    sources = [one for kind in kinds.get(key[0], ()) for one in topology.all(kind).values()] or [*named, *ports]
+    return max((one.position for one in sources), default=topology.head.position)
+
+
+EXPECTED_KIND: Mapping[Callable[[VtepSwitch, str], None], str] = {
+    mac_row_deleted: "missing",
+    foreign_row_in_our_switch: "extra",
+    binding_removed: "missing",
+    binding_redirected: "missing",
+    logical_switch_deleted: "missing",
+    mcast_row_deleted: "missing",
+}
 
 
 def test_a_database_that_was_emptied_gets_all_of_it_again(kept: Site, switch: VtepSwitch) -> None:

@@ -1,5 +1,6 @@
 """Snapshots: they start where they were written, and whatever is wrong with one costs time and nothing else."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -127,9 +128,27 @@ def test_a_folder_that_cannot_be_used_is_no_trouble(log: Log, tmp_path: Path) ->
 
 
 def test_old_ones_are_thinned_out(log: Log, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshots, "_KEPT", 2)
     opened(log, folder)
-    assert kept(folder) == [4 * EVERY, 5 * EVERY]
+    assert kept(folder) == [n * EVERY for n in range(1, 6)]
+    room = sum(path.stat().st_size for path in folder.iterdir())
+    shutil.rmtree(folder)
+    monkeypatch.setattr(snapshots, "LIMIT", room * 3 // 4)
+    opened(log, folder)
+    assert kept(folder) == [2 * EVERY, 4 * EVERY, 5 * EVERY]
+    monkeypatch.setattr(snapshots, "LIMIT", room // 4)
+    opened(log, None)
+    (folder / f"{5 * EVERY}.snapshot").unlink()
+    opened(log, folder)
+    assert kept(folder) == [5 * EVERY]
+
+
+def test_what_would_go_again_at_once_is_not_written(log: Log, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(log, folder)
+    monkeypatch.setattr(snapshots, "LIMIT", sum(path.stat().st_size for path in folder.iterdir()) * 3 // 4)
+    for number in (1, 2, 3):
+        (folder / f"{number * EVERY}.snapshot").unlink()
+    Snapshots(folder).fold(Topology(), (r for r in log.read() if r.commit.position <= 4 * EVERY))
+    assert kept(folder) == [2 * EVERY, 4 * EVERY, 5 * EVERY]
 
 
 def test_the_fingerprint_is_that_of_the_model() -> None:

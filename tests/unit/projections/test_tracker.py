@@ -120,3 +120,45 @@ def test_a_parked_key_waits_for_another_value_and_the_others_go_on() -> None:
     tracked.touch(["a"])
     assert tracked.delta() == {"a": 3}
     assert not tracked.parked
+
+
+def test_a_value_that_cannot_be_made_parks_its_key_alone() -> None:
+    class Poisoned(Wanted):
+        """A projection that chokes on one key."""
+
+        def render(self, key: str) -> int | None:
+            """Fail once the value is negative."""
+            if self.get(key, 0) < 0:
+                raise ValueError("poison")
+            return self.get(key)
+
+    wanted = Poisoned(a=-1, b=2)
+    tracked = tracker(wanted)
+    assert tracked.delta() == {"b": 2}
+    assert "poison" in tracked.parked["a"]
+    wanted["a"] = 1
+    tracked.touch(["a"])
+    assert tracked.delta() == {"a": 1, "b": 2}
+
+
+def test_a_skipped_key_is_left_out_until_it_is_tried_again() -> None:
+    wanted = Wanted(a=1, b=2)
+    tracked = tracker(wanted)
+    assert tracked.retry(["a"]) == set()
+    assert tracked.delta() == {"b": 2}
+    wanted["a"] = 3
+    tracked.touch(["a"])
+    assert tracked.delta() == {"b": 2}
+    assert list(tracked.parked) == ["a"]
+    assert tracked.retry([]) == {"a"}
+    assert tracked.delta() == {"a": 3, "b": 2}
+
+
+def test_what_others_did_is_told_apart_from_what_did_not_arrive() -> None:
+    tracked = tracker(Wanted(a=1, b=2))
+    tracked.delta()
+    tracked.written()
+    assert tracked.reconcile({"a": 1, "b": 2}) == set()
+    assert tracked.reconcile({"a": 9, "c": 3}) == {"a", "b", "c"}
+    tracked.delta()
+    assert tracked.reconcile({"a": 1, "b": 2}) == set(), "our own, though nobody confirmed it"

@@ -8,8 +8,8 @@ from world import World
 
 from midonet.events.command import AddItem, Command, Op, RemoveItem
 from midonet.events.decide import Decision, decide
-from midonet.events.evolve import evolve
-from midonet.projections.vtep import Key, Value, VtepProjection
+from midonet.events.evolve import Change, evolve
+from midonet.projections.vtep import HOSTS, Key, Learned, Value, VtepProjection
 
 VTEP = "0a000000-0000-0000-0000-000000000001"
 LOW, HIGH = "00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000b"
@@ -282,3 +282,17 @@ def test_bfd_watches_the_hosts_and_the_vteps_that_share_a_bridge(scene: Scene) -
     for binding in [one for one in scene.topology.all("vtep-binding").values() if one.vtep == VTEP]:
         scene.delete("vtep-binding", binding.id)
     assert scene.of("bfd") == {}
+
+
+def test_a_dead_host_floods_for_nobody_unless_all_are_dead(scene: Scene) -> None:
+    key = (switch(scene), "unknown-dst")
+    join(scene, HIGH, "172.31.0.2")
+    scene.set("host", "low", flooding_proxy_weight=9)
+    learned = Learned()
+    projection = VtepProjection(VTEP, learned)
+    projection.attach(scene.topology)
+    for dead, proxy in (({LOW}, "172.31.0.2"), ({LOW, HIGH}, "172.31.0.1"), ({HIGH}, "172.31.0.1"), ({}, "172.31.0.1")):
+        learned.dead = frozenset(dead)
+        touched = projection.apply([Change(HOSTS, VTEP, None, None)])
+        assert projection.render(("mcast", *key)) == (proxy,)
+        assert touched <= {("mcast", *key)}

@@ -2,10 +2,11 @@
 
 from msgspec.structs import replace
 
+from midonet.events.commit import Event
 from midonet.events.evolve import Change
 from midonet.events.model.underlay import Vtep
 from midonet.events.topology import Topology
-from midonet.projections.vtep import Fleet, Step
+from midonet.projections.vtep import Fleet, Retired, Step
 
 A = Vtep(id="a", management_ip="192.0.2.1")
 B = Vtep(id="b", management_ip="192.0.2.2", management_port=6640)
@@ -55,3 +56,18 @@ def test_a_new_topology_leaves_running_what_is_still_right() -> None:
 
 def test_a_vtep_that_came_and_went_in_one_commit_was_never_there() -> None:
     assert Fleet().apply([created(A), deleted(A)]) == []
+
+
+def test_deleted_vteps_are_remembered_until_their_address_is_in_use_again() -> None:
+    retired = Retired()
+    retired.take([event("created", A), event("created", B)])
+    assert retired.addresses(Topology()) == set()
+    retired.take([event("deleted", A), event("deleted", B)])
+    topology = Topology()
+    topology.swap("heir", replace(B, id="heir"))
+    assert retired.addresses(topology) == {("192.0.2.1", 6632)}
+
+
+def event(verb: str, vtep: Vtep) -> Event:
+    data = {"management_ip": vtep.management_ip, "management_port": vtep.management_port}
+    return Event(f"vtep.{verb}", 1, f"vtep/{vtep.id}", data)

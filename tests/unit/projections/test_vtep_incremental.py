@@ -121,7 +121,7 @@ def _candidates(rng: Random) -> Iterator[Entity]:
     for host in hosts:
         yield Host(id=host, flooding_proxy_weight=rng.randrange(3))
     for number, zone in enumerate(("z1", "z2")):
-        chosen = [Member(host=host, address=f"172.{rng.randrange(2)}{number}.0.{host[1]}") for host in hosts]
+        chosen = [Member(host=host, address=f"172.{1 + rng.randrange(2)}{number}.0.{host[1]}") for host in hosts]
         yield TunnelZone(id=zone, name=zone, type="vtep", members=tuple(rng.sample(chosen, rng.randrange(4))))
     for vtep in ("v1", "v2"):
         yield Vtep(

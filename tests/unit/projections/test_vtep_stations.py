@@ -185,3 +185,18 @@ def test_writers_that_heard_in_different_orders_agree_in_the_end(net: Net, seed:
                 other.rows[net.key] = Held(row, age)
     assert writes <= 3
     assert {writer.row() for writer in writers} == {row}
+
+
+def test_what_makes_no_sense_is_not_passed_on(net: Net, writer: Writer) -> None:
+    net.set("vtep", A, tunnel_ips=[])
+    writer.projection.attach(net.topology)
+    said = Heard({(net.switch, MAC): Local("hello", "")}, (), whole=False)
+    writer.projection.apply([Change(HEARD, A, None, writer.learned.take(A, said))])
+    assert writer.row() is None
+
+
+def test_a_switch_without_configured_addresses_is_reached_where_it_says(net: Net, writer: Writer) -> None:
+    net.set("vtep", A, tunnel_ips=[])
+    writer.projection.attach(net.topology)
+    writer.hear(A)
+    assert writer.row() == (TUNNEL[A], "")

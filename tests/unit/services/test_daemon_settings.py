@@ -69,6 +69,7 @@ def test_variables_of_others_are_left_alone() -> None:
         ("http", "8181", "'8181' is not HOST:PORT"),
         ("http", "127.0.0.1:65536", "'127.0.0.1:65536' is not HOST:PORT"),
         ("http", "::1:80", "'::1:80': write an IPv6 address in brackets, [ADDRESS]:PORT"),
+        ("history", "mysql://db/x", "the address of a history index is sqlite:///FILE or postgresql+psycopg://…"),
         ("zookeeper", "a:1,b", "'b' is not HOST:PORT"),
         ("root", "midonet", "'midonet' is not an absolute path such as /midonet"),
         ("root", "/", "'/' is not an absolute path such as /midonet"),

@@ -3,7 +3,7 @@
 Importing this package loads no database or Kafka library; `open_log` loads the one that the URL names.
 """
 
-from midonet.events.log.address import open_log
-from midonet.events.log.port import Log, Progress
+from midonet.events.log.address import file_uri, open_log
+from midonet.events.log.port import Bookmark, Log, Progress
 
-__all__ = ["Log", "Progress", "open_log"]
+__all__ = ["Bookmark", "Log", "Progress", "file_uri", "open_log"]

@@ -3,7 +3,7 @@
 from midonet.events.errors import UsageError
 from midonet.events.log.port import Log
 
-__all__ = ["open_log"]
+__all__ = ["file_uri", "open_log"]
 
 _FORMS = (
     "sqlite:///FILE",
@@ -11,6 +11,13 @@ _FORMS = (
     "kafka://HOST:PORT[,HOST:PORT…][/TOPIC]",
     "http(s)://HOST:PORT[,HOST:PORT…] (a cluster's API)",
 )
+
+
+def file_uri(path: str, mode: str) -> str:
+    """Return a file as SQLite wants it where it is told how to open it (https://www.sqlite.org/uri.html)."""
+    for character, code in (("%", "%25"), ("?", "%3f"), ("#", "%23")):
+        path = path.replace(character, code)
+    return f"file:{path}?mode={mode}"
 
 
 def open_log(url: str, *, create: bool = True) -> Log:

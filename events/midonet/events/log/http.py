@@ -14,7 +14,7 @@ from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import NotFound, Tampered, Unavailable, UsageError
 from midonet.events.log.checks import diverged, lost_commits, same, tampered
 from midonet.events.log.http_client import ApiClient
-from midonet.events.log.port import Progress
+from midonet.events.log.port import Bookmark, Progress
 
 __all__ = ["HttpLog"]
 
@@ -69,6 +69,24 @@ class HttpLog:
         if commit is None or commit.id != command_id:
             raise tampered(position, f"what is told as commit {position} is not that commit")
         return Record(commit, raw, sha256(raw))
+
+    def place(self, position: int) -> int | None:
+        """Return None: the position is enough."""
+        del position
+        return None
+
+    def recall(self, bookmark: Bookmark) -> Record | None:
+        """Return the commit of a bookmark if those very bytes are still there; None if not."""
+        try:
+            raw = self.client.get(f"/v1/log/{bookmark.position}").body
+        except NotFound:
+            return None
+        commit = parse(raw) if sha256(raw) == bookmark.hash else None
+        return Record(commit, raw, bookmark.hash) if commit is not None else None
+
+    def resume(self, bookmark: Bookmark) -> bool:
+        """Return whether the log has that commit; every position is as quickly found as any other."""
+        return self.recall(bookmark) is not None
 
     def read(self, after: Head = GENESIS) -> Iterator[Record]:
         """Yield the accepted commits after `after`, up to the end as of now."""

@@ -6,13 +6,13 @@ A commit is acknowledged only when it is known to be accepted; if the answer is 
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from time import monotonic, sleep
 
 from kafka import TopicPartition
 
-from midonet.events.chain import extend
-from midonet.events.commit import GENESIS, Head, Record
+from midonet.events.chain import extend, parse
+from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import (
     Conflict,
     HeadMoved,
@@ -26,12 +26,12 @@ from midonet.events.errors import (
     VerificationFailed,
 )
 from midonet.events.log.checks import check_batch, diverged, head_moved, lost_commits, same, tampered
-from midonet.events.log.kafka_client import CHUNK_BYTES, Broker, Reader, Writer
+from midonet.events.log.kafka_client import CHUNK_BYTES, SMALL_FETCH, Broker, Reader, Writer
 from midonet.events.log.kafka_scan import Scan
 from midonet.events.log.kafka_topic import prepare_topic
-from midonet.events.log.port import Progress
+from midonet.events.log.port import Bookmark, Progress
 
-__all__ = ["DEFAULT_TOPIC", "KafkaLog", "open_kafka"]
+__all__ = ["DEFAULT_TOPIC", "KafkaLog", "kafka_address", "open_kafka"]
 
 DEFAULT_TOPIC = "midonet.topology"
 
@@ -44,10 +44,16 @@ _RECORD_OVERHEAD = 100
 
 def open_kafka(url: str, *, create: bool) -> "KafkaLog":
     """Open the log in a Kafka topic; `create` makes the topic if absent."""
+    servers, topic = kafka_address(url)
+    return KafkaLog(Broker(servers), topic, create=create)
+
+
+def kafka_address(url: str) -> tuple[str, str]:
+    """Return the servers (`HOST:PORT,…`) and the topic that an address names; `UsageError` if it is none."""
     match = _URL.fullmatch(url)
     if match is None or any(int(port) > _LAST_PORT for port in re.findall(r":(\d+)", match["servers"])):
         raise UsageError("the address of a log on Kafka is kafka://HOST:PORT[,HOST:PORT…][/TOPIC]")
-    return KafkaLog(Broker(match["servers"]), match["topic"] or DEFAULT_TOPIC, create=create)
+    return match["servers"], match["topic"] or DEFAULT_TOPIC
 
 
 class KafkaLog:
@@ -58,6 +64,8 @@ class KafkaLog:
         self._topic = topic
         partition = TopicPartition(topic, 0)
         self._reader = Reader(broker, partition)
+        self._picker = Reader(broker, partition, SMALL_FETCH)
+        self._picked: dict[int, bytes] = {}
         self._writer = Writer(broker, partition)
         self._scan = Scan()
         self._recent: list[Record] = []
@@ -83,8 +91,9 @@ class KafkaLog:
 
     def head_at(self, position: int) -> Head:
         """Return the head as it was at `position`; `NotFound` beyond the end."""
-        if position == 0:
-            return GENESIS
+        if position in (0, self._scan.base.position):
+            return self._scan.base if position else GENESIS
+        self._reach_back(position)
         end = self.head().position
         if not 0 < position <= end:
             raise NotFound(f"there is no position {position}: the log ends at {end}", position=position, end=end)
@@ -92,9 +101,47 @@ class KafkaLog:
 
     def find(self, command_id: str) -> Record | None:
         """Return the commit of a command id, or None if the log up to its present end has none."""
+        self._reach_back(0)
         self._catch_up()
         position = self._scan.position_of(command_id)
         return self._record_at(position) if position else None
+
+    def place(self, position: int) -> int | None:
+        """Return the offset of a commit; None if it was not read through this instance."""
+        known = max(self._scan.base.position, 1) <= position <= self._scan.head.position
+        return self._scan.offset_at(position) if known else None
+
+    def recall(self, bookmark: Bookmark) -> Record | None:
+        """Return the commit of a bookmark if those very bytes are still there; None if not."""
+        if bookmark.place is None:
+            return None
+        raw = self._pick(bookmark.place)
+        commit = parse(raw) if sha256(raw) == bookmark.hash else None
+        return Record(commit, raw, bookmark.hash) if commit and commit.position == bookmark.position else None
+
+    def _pick(self, offset: int) -> bytes:
+        """Return the record at an offset, with a few of those behind it at hand for the next call."""
+        if offset not in self._picked:
+            self._picked = {}
+            with suppress(VerificationFailed):  # a damaged record is none that anybody knew
+                found = self._picker.fetch(offset, _READ_SECONDS) if offset < self._reader.end() else []
+                self._picked = {message.offset: message.value or b"" for message in found}
+        return self._picked.get(offset, b"")
+
+    def resume(self, bookmark: Bookmark) -> bool:
+        """Let the scan begin behind a commit, if it is where it was."""
+        if self._scan.base.position <= bookmark.position <= self._scan.head.position:
+            return self._scan.hash_at(bookmark.position) == bookmark.hash
+        record = self.recall(bookmark)
+        if record is None or bookmark.place is None:
+            return False
+        self._scan, self._recent = Scan(record.head, bookmark.place), []
+        return True
+
+    def _reach_back(self, position: int) -> None:
+        """Scan from the beginning if the scan began behind a position."""
+        if position < self._scan.base.position:
+            self._scan, self._recent = Scan(), []
 
     def read(self, after: Head = GENESIS) -> Iterator[Record]:
         """Yield the accepted commits after `after`, up to the end as of now."""
@@ -117,6 +164,7 @@ class KafkaLog:
 
     def _read(self, after: Head, end: int) -> Iterator[Record]:
         """Yield what is accepted after `after`, up to the offset `end`, whoever else uses this log meanwhile."""
+        self._reach_back(after.position)
         while self._scan.head.position < after.position and self._scan.next_offset < end:
             self._must_advance()
         self._check(after)
@@ -276,6 +324,7 @@ class KafkaLog:
     def close(self) -> None:
         """Disconnect."""
         self._reader.close()
+        self._picker.close()
         self._writer.close()
 
 

@@ -32,7 +32,7 @@ from midonet.events.errors import MidonetError, Misconfigured, OutcomeUnknown, U
 from midonet.events.log.kafka_topic import RECORD_BYTES
 from midonet.events.wire import current, read_login
 
-__all__ = ["CHUNK_BYTES", "Broker", "Reader", "Writer"]
+__all__ = ["CHUNK_BYTES", "SMALL_FETCH", "Broker", "Reader", "Writer"]
 
 T = TypeVar("T")
 
@@ -44,6 +44,8 @@ _LONGEST_PAUSE = 1.0
 _REQUEST_MS = 3_000
 _DELIVERY_MS = 8_000
 _FETCH_BYTES = 4 * 1024 * 1024
+SMALL_FETCH = 32 * 1024
+"""Bytes that a reader of single records asks for at once; a larger record comes whole nevertheless."""
 _FETCH_RECORDS = 2_000
 _FAILURES = 2
 _STRANGERS = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
@@ -69,7 +71,7 @@ class Broker(Struct, frozen=True):
         """Return a new admin client."""
         return self._connect(KafkaAdminClient)
 
-    def consumer(self) -> Any:
+    def consumer(self, fetch_bytes: int = _FETCH_BYTES) -> Any:
         """Return a new consumer that only goes where it is told."""
         return self._connect(
             KafkaConsumer,
@@ -77,7 +79,7 @@ class Broker(Struct, frozen=True):
             auto_offset_reset="none",
             enable_auto_commit=False,
             fetch_max_wait_ms=500,
-            max_partition_fetch_bytes=_FETCH_BYTES,
+            max_partition_fetch_bytes=fetch_bytes,
             max_poll_records=_FETCH_RECORDS,
             metrics_enabled=False,
         )
@@ -168,9 +170,10 @@ class Reader:
     so the end is asked for on a second connection, where no fetch waits for records.
     """
 
-    def __init__(self, broker: Broker, partition: TopicPartition) -> None:
+    def __init__(self, broker: Broker, partition: TopicPartition, fetch_bytes: int = _FETCH_BYTES) -> None:
         self._broker = broker
         self._partition = partition
+        self._fetch_bytes = fetch_bytes
         self._consumer: Any = None
         self._asker: Any = None
         self._offset = -1
@@ -215,7 +218,7 @@ class Reader:
 
     def _fetcher(self) -> Any:
         if self._consumer is None:
-            self._consumer = self._broker.consumer()
+            self._consumer = self._broker.consumer(self._fetch_bytes)
             self._consumer.assign([self._partition])
             self._offset = -1
         return self._consumer

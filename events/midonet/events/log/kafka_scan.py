@@ -2,6 +2,7 @@
 
 Pure bookkeeping: values in, values out, so that every order of records can be tested without a broker.
 Per commit it keeps its offset, its hash and its command id, about 200 bytes; the commits stay in the topic.
+A scan may begin at any commit that is known to be in the chain: what is accepted after it follows from it alone.
 """
 
 from array import array
@@ -32,11 +33,13 @@ class _Orphan(Struct, frozen=True):
 
 
 class Scan:
-    """The accepted chain of a topic, as far as it was read."""
+    """The accepted chain of a topic, as far as it was read: from `base`, which is at `offset`, on."""
 
-    def __init__(self) -> None:
-        self.head: Head = GENESIS
-        self.next_offset = 0
+    def __init__(self, base: Head = GENESIS, offset: int = -1) -> None:
+        self.base = base
+        self.head = base
+        self.next_offset = offset + 1
+        self._base_offset = offset
         self.skipped = 0
         self._offsets = array("q")
         self._hashes = bytearray()
@@ -69,21 +72,23 @@ class Scan:
 
     def hash_at(self, position: int) -> str:
         """Return the hash of an accepted commit; that of `GENESIS` at 0."""
-        if position == 0:
-            return GENESIS.hash
-        return self._hashes[(position - 1) * _DIGEST_BYTES : position * _DIGEST_BYTES].hex()
+        if position == self.base.position:
+            return self.base.hash
+        index = position - self.base.position
+        return self._hashes[(index - 1) * _DIGEST_BYTES : index * _DIGEST_BYTES].hex()
 
     def offset_at(self, position: int) -> int:
         """Return where in the topic an accepted commit is."""
-        return self._offsets[position - 1]
+        index = position - self.base.position
+        return self._offsets[index - 1] if index else self._base_offset
 
     def position_of(self, command_id: str) -> int | None:
         """Return the position of a command's commit."""
         return self._positions.get(command_id)
 
     def positions_before(self, offset: int) -> int:
-        """Return how many accepted commits lie before an offset."""
-        return bisect_left(self._offsets, offset)
+        """Return how many accepted commits lie before an offset; no fewer than those before the scan."""
+        return self.base.position + bisect_left(self._offsets, offset)
 
     def _pass_over(self, record: Skipped) -> None:
         if record.reason != "not-a-commit":

@@ -11,13 +11,22 @@ from msgspec import Struct
 
 from midonet.events.commit import GENESIS, Head, Record
 
-__all__ = ["Log", "Progress"]
+__all__ = ["Bookmark", "Log", "Progress"]
 
 
 class Progress(Struct, frozen=True):
     """A mark in `follow`: the reader has seen everything up to `head`; nothing newer was there."""
 
     head: Head
+
+
+class Bookmark(Struct, frozen=True):
+    """Where a commit was found once: a cache's hint, never trusted, only tried."""
+
+    position: int
+    hash: str
+    place: int | None = None
+    """What `Log.place` said."""
 
 
 class Log(Protocol):
@@ -68,6 +77,23 @@ class Log(Protocol):
 
     def find(self, command_id: str) -> Record | None:
         """Return the commit of a command id, or None if the log up to its present end has none."""
+
+    def place(self, position: int) -> int | None:
+        """Return where the backend keeps a commit that was read through this instance, for a `Bookmark`.
+
+        None where the position alone is enough to find it.
+        """
+
+    def recall(self, bookmark: Bookmark) -> Record | None:
+        """Return the commit of a bookmark if those very bytes are still there; None if not. It reads nothing else."""
+
+    def resume(self, bookmark: Bookmark) -> bool:
+        """Let reading begin at a commit of which somebody knew that it is in the log, and where; False if it is not.
+
+        What comes after it is then read at a cost that does not depend on what came before. What lies before can
+        still be asked for, at the cost of reading it all. An append then only knows the command ids from there on:
+        who writes with an id that may be in use asks `find` first.
+        """
 
     def close(self) -> None:
         """Release connections; nothing else."""

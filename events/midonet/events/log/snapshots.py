@@ -18,24 +18,31 @@ from msgspec import Struct
 from midonet.events.commit import Head, Record, canonical, sha256
 from midonet.events.errors import Diverged, LostCommits
 from midonet.events.evolve import EVENT_VERSION, fold
+from midonet.events.log.port import Bookmark
 from midonet.events.model import KINDS, FieldSpec
 from midonet.events.notes import NOTES, Note
 from midonet.events.tags import Tag
 from midonet.events.topology import Topology
 
-__all__ = ["EVERY", "Snapshot", "Snapshots", "Unusable", "fingerprint"]
+__all__ = ["EVERY", "LIMIT", "Snapshot", "Snapshots", "Unusable", "fingerprint"]
 
 T = TypeVar("T")
+Place = Callable[[int], int | None]
+"""Tells where the backend of a log keeps a commit, as `Log.place`."""
 
 EVERY = 5_000
-"""Commits between two snapshots."""
+"""Commits between two snapshots: they are folded in a fraction of the time that it takes to start a program."""
+LIMIT = 1024 * 1024 * 1024
+"""Bytes that the snapshots of one log may take; where there is no room, the distance between them is doubled."""
 FOLD_VERSION = 1
 """Raise it when folding the same events comes to something else than before."""
 
-_KEPT = 128
-"""Snapshots of one log; of more, every other one goes."""
 _MAX_HEADER = 4 * 1024 * 1024
 _SUFFIX = ".snapshot"
+
+
+def _nowhere(_: int) -> None:
+    """Know no place."""
 
 
 class _Header(Struct, frozen=True):
@@ -47,6 +54,8 @@ class _Header(Struct, frozen=True):
     """By their keys."""
     parts: dict[str, int]
     """Kind → bytes of its objects; they follow in this order."""
+    place: int | None = None
+    """Where the backend keeps the commit at the head."""
 
 
 @cache
@@ -80,6 +89,11 @@ class Snapshot:
         self._path = path
         self._header = header
         self._start = start
+
+    @property
+    def bookmark(self) -> Bookmark:
+        """Where in the log it starts."""
+        return Bookmark(self.head.position, self.head.hash, self._header.place)
 
     @property
     def tags(self) -> Mapping[str, Tag]:
@@ -148,18 +162,18 @@ class Snapshots:
                 snapshot.discard()
         return work(None)
 
-    def fold(self, topology: Topology, records: Iterable[Record]) -> Topology:
-        """Fold records, and keep a snapshot now and then."""
+    def fold(self, topology: Topology, records: Iterable[Record], place: Place = _nowhere) -> Topology:
+        """Fold records, and keep a snapshot now and then; `place` is the log's."""
         for record in records:
             fold(topology, record)
-            self.passed(topology)
+            self.passed(topology, place)
         return topology
 
-    def passed(self, topology: Topology) -> None:
+    def passed(self, topology: Topology, place: Place = _nowhere) -> None:
         """Keep a snapshot if it is time for one."""
         if self._folder is not None and topology.head.position % EVERY == 0:
             with suppress(OSError):
-                self._keep(topology, self._folder)
+                self._keep(topology, self._folder, place(topology.head.position))
 
     def _paths(self) -> list[Path]:
         try:
@@ -185,9 +199,9 @@ class Snapshots:
             path.unlink()
         return None
 
-    def _keep(self, topology: Topology, folder: Path) -> None:
+    def _keep(self, topology: Topology, folder: Path, place: int | None) -> None:
         path = folder / f"{topology.head.position}{_SUFFIX}"
-        if path.exists():
+        if path.exists() or self._too_close(topology.head.position):
             return
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         parts = {
@@ -196,20 +210,37 @@ class Snapshots:
         body = b"".join(parts.values())
         sizes = {kind: len(raw) for kind, raw in parts.items()}
         notes = {key: msgspec.to_builtins(note) for key, note in topology.noted.items()}
-        header = _Header(fingerprint(), sha256(body), topology.head, topology.cursors, notes, sizes)
+        header = _Header(fingerprint(), sha256(body), topology.head, topology.cursors, notes, sizes, place)
         _write(path, msgspec.json.encode(header) + b"\n" + body)
         self._thin_out()
 
-    def _thin_out(self) -> None:
-        """Keep the newest, and of the others, if there are too many, those furthest apart."""
-        others = self._paths()[1:]
+    def _too_close(self, position: int) -> bool:
+        """Return whether a snapshot behind the newest would go again at once, as there is no room for it."""
+        sizes = {int(path.stem): _size(path) for path in self._paths()}
+        newest, largest = max(sizes, default=0), max(sizes.values(), default=0)
         stride = EVERY
-        while len(others) >= _KEPT:
+        while newest // stride * largest > LIMIT:
+            stride *= 2
+        return position < newest and position % stride != 0
+
+    def _thin_out(self) -> None:
+        """Keep the newest, and of the others, if they take too much room, those furthest apart."""
+        newest, *others = self._paths()
+        sizes = {path: _size(path) for path in (newest, *others)}
+        stride = EVERY
+        while others and sum(sizes[path] for path in (newest, *others)) > LIMIT:
             stride *= 2
             for path in others:
                 if int(path.stem) % stride:
                     path.unlink(missing_ok=True)
             others = [path for path in others if not int(path.stem) % stride]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _write(path: Path, raw: bytes) -> None:

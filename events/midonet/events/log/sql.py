@@ -21,7 +21,7 @@ from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import Conflict, NotFound, Tampered, Unavailable
 from midonet.events.log.checks import check_batch, diverged, head_moved, lost_commits, same, tampered
 from midonet.events.log.database import Bell, Database, commits
-from midonet.events.log.port import Progress
+from midonet.events.log.port import Bookmark, Progress
 
 __all__ = ["SqlLog"]
 
@@ -127,6 +127,20 @@ class SqlLog:
             return None
         return _alone(rows[0]) if rows else None
 
+    def place(self, position: int) -> int | None:
+        """Return None: the position is the key."""
+        del position
+        return None
+
+    def recall(self, bookmark: Bookmark) -> Record | None:
+        """Return the commit of a bookmark if those very bytes are still there; None if not."""
+        rows = self._fetch("at", position=bookmark.position)
+        return _alone(rows[0]) if rows and sha256(rows[0][-1]) == bookmark.hash else None
+
+    def resume(self, bookmark: Bookmark) -> bool:
+        """Return whether the log has that commit; every position is as quickly found as any other."""
+        return self.recall(bookmark) is not None
+
     def read(self, after: Head = GENESIS) -> Iterator[Record]:
         """Yield the accepted commits after `after`, up to the end as of now."""
         yield from self._read(after, self._end())
@@ -186,7 +200,7 @@ class SqlLog:
         return rows
 
     def _accept(self, head: Head, row: Row, *, trusted: int) -> Record:
-        position, *columns, raw = row
+        position, command_id, time, actor, raw = row
         expected = head.position + 1
         if position != expected:
             raise tampered(expected, f"commit {expected} is missing, the next is {position}")
@@ -194,7 +208,7 @@ class SqlLog:
         if isinstance(record, Skipped):
             raise self._broken(head, record, trusted=trusted)
         commit = record.commit
-        if columns != [commit.id, commit.time, commit.actor]:
+        if (command_id, time, actor) != (commit.id, commit.time, commit.actor):
             raise tampered(position, f"columns of commit {position} (id, time, actor) differ from its bytes")
         return record
 

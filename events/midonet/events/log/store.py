@@ -56,6 +56,7 @@ class Store:
             store = cls(log, snapshots)
             if snapshot is not None:
                 store.topology = snapshot.topology()
+                log.resume(snapshot.bookmark)
             store.refresh()
             return store
 
@@ -66,7 +67,7 @@ class Store:
         for record in self.log.read(self.topology.head):
             fold(self.topology, record)
             if self._snapshots is not None:
-                self._snapshots.passed(self.topology)
+                self._snapshots.passed(self.topology, self.log.place)
         return self.topology.head
 
     def execute(self, command: Command, context: Context, *, dry_run: bool = False) -> Result:

@@ -8,7 +8,6 @@ import os
 import time as clock
 from types import TracebackType
 from typing import Any, Self
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -52,7 +51,8 @@ def new_command_id() -> str:
     milliseconds = clock.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(10), "big")
     value = milliseconds << 80 | 7 << 76 | (random >> 68 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1
-    return str(UUID(int=value))
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 class Wish:

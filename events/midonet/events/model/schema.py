@@ -101,11 +101,16 @@ class FieldSpec:
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of object, compiled: its class, its fields and where its references are."""
+    """One kind of object: its class, its fields and where its references are."""
 
     name: str
     cls: type[Entity]
-    fields: dict[str, FieldSpec]
+
+    @cached_property
+    def fields(self) -> dict[str, FieldSpec]:
+        """The fields by name; compiled when somebody asks, as most programs ask for few kinds."""
+        specs = sorted(_compile_fields(self.cls), key=lambda spec: spec.name in _terms(self.cls))
+        return {spec.name: spec for spec in specs}
 
     @property
     def help(self) -> str:
@@ -133,18 +138,19 @@ class Kind:
         return {".".join(path): ref for path, ref in _references(self.fields.values())}
 
     @cached_property
-    def _plain_refs(self) -> tuple[str, ...]:
+    def plain_refs(self) -> tuple[str, ...]:
+        """The fields that are one reference and nothing else."""
         return tuple(name for name in self.ref_of if name in self.fields and not self.fields[name].many)
 
     @cached_property
     def _other_refs(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         """References in lists and structures: (name, field, parts inside)."""
-        others = (name for name in self.ref_of if name not in self._plain_refs)
+        others = (name for name in self.ref_of if name not in self.plain_refs)
         return tuple((name, *_split(name)) for name in others)
 
     def targets(self, entity: Entity) -> list[tuple[str, str]]:
         """Return (name as in `ref_of`, id) of every reference that the object holds, each once."""
-        found = [(field, value) for field in self._plain_refs if (value := getattr(entity, field)) is not None]
+        found = [(field, value) for field in self.plain_refs if (value := getattr(entity, field)) is not None]
         for name, field, parts in self._other_refs:
             if value := getattr(entity, field):
                 found += dict.fromkeys((name, target) for target in _ids(value, parts))
@@ -214,11 +220,6 @@ def _short(value: Any) -> str:
 def _plain_words(error: msgspec.ValidationError) -> str:
     text = str(error).replace("`", "").replace(" - at $.value", " at ").removesuffix(" at ")
     return text[:1].lower() + text[1:]
-
-
-def _compile_kind(cls: type[Entity]) -> Kind:
-    specs = sorted(_compile_fields(cls), key=lambda spec: spec.name in _terms(cls))
-    return Kind(cls.KIND, cls, {spec.name: spec for spec in specs})
 
 
 def _terms(cls: type[Entity]) -> set[str]:
@@ -308,5 +309,5 @@ _CLASSES: tuple[type[Entity], ...] = (
     MacEntry,
     ArpEntry,
 )
-KINDS: dict[str, Kind] = {cls.KIND: _compile_kind(cls) for cls in _CLASSES}
+KINDS: dict[str, Kind] = {cls.KIND: Kind(cls.KIND, cls) for cls in _CLASSES}
 """Every kind by name, parents before their parts."""

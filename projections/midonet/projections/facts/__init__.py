@@ -11,7 +11,9 @@ from midonet.projections.facts.kinds import (
     LearnedRoute,
     LearnedRoutes,
     MemberStatus,
+    Peer,
     PoolStatus,
+    UnderlayHealth,
     decode,
     node_of,
 )
@@ -27,7 +29,9 @@ __all__ = [
     "LearnedRoute",
     "LearnedRoutes",
     "MemberStatus",
+    "Peer",
     "PoolStatus",
+    "UnderlayHealth",
     "decode",
     "node_of",
 ]

@@ -22,7 +22,9 @@ __all__ = [
     "LearnedRoute",
     "LearnedRoutes",
     "MemberStatus",
+    "Peer",
     "PoolStatus",
+    "UnderlayHealth",
     "decode",
     "node_of",
 ]
@@ -141,6 +143,28 @@ class ContainerStatus(Fact, frozen=True, kw_only=True):
     message: str | None = None
     namespace: str | None = None
     interface: str | None = None
+
+
+class Peer(Struct, frozen=True, kw_only=True):
+    """Whether a host of the same tunnel zone answers, as another one sees it."""
+
+    host: str
+    address: str = ""
+    state: Literal["up", "down"] = "down"
+    flapping: bool = False
+    """Whether it is called down for having gone down too often lately."""
+    since: str | None = None
+    """RFC 3339."""
+    rtt_ms: float | None = None
+    """Milliseconds from a probe to its answer, smoothed."""
+
+
+class UnderlayHealth(Fact, frozen=True, kw_only=True):
+    """Which hosts of its tunnel zones a host reaches (ephemeral)."""
+
+    FOLDER = "health"
+
+    peers: tuple[Peer, ...] = ()
 
 
 FACTS: Mapping[str, type[Fact]] = {

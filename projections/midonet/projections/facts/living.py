@@ -9,6 +9,7 @@ from collections.abc import Callable
 from kazoo.exceptions import NoNodeError
 from kazoo.protocol.states import EventType, KazooState, WatchedEvent
 
+from midonet.events.commit import canonical
 from midonet.projections.facts.kinds import HostState, LastSeen, decode, node_of
 from midonet.projections.zookeeper.client import Client
 
@@ -36,12 +37,12 @@ class Living:
     def look(self) -> dict[str, HostState]:
         """Return the living hosts by id, as they were when they came to life."""
         self._client.connect(_CONNECT_SECONDS)
-        with self._client.failures():
-            if not self._watched:
-                self._read_all()
-            paths = {self._changed.popleft() for _ in range(len(self._changed))}
-            if paths:
-                self._read(paths)
+        try:
+            with self._client.failures():
+                self._catch_up()
+        except BaseException:
+            self._watched = False  # what has changed since is not known: begin anew
+            raise
         return dict(self._hosts)
 
     def now(self) -> dict[str, HostState]:
@@ -50,8 +51,6 @@ class Living:
 
     def note_seen(self, host: str, seen: LastSeen | None) -> None:
         """Keep in mind (None: forget) when a host was last alive."""
-        from midonet.events.commit import canonical
-
         path, client = node_of(self._root, LastSeen, host), self._client
         with client.failures():
             try:
@@ -67,20 +66,23 @@ class Living:
         """End the session."""
         self._client.close()
 
+    def _catch_up(self) -> None:
+        if not self._watched:
+            self._read_all()
+        paths = {self._changed.popleft() for _ in range(len(self._changed))}
+        if paths:
+            self._read(paths)
+
     def _read_all(self) -> None:
         client = self._client
         self._watched = True  # before the watch: whatever breaks from now on is noticed
         self._changed.clear()
+        client.watch_tree(self._folder, self._seen)
         try:
-            client.watch_tree(self._folder, self._seen)
-            try:
-                names = client.result(client.get_children_async(self._folder))
-            except NoNodeError:
-                names = []
-            self._hosts = self._decoded([f"{self._folder}/{name}" for name in names])
-        except BaseException:
-            self._watched = False
-            raise
+            names = client.result(client.get_children_async(self._folder))
+        except NoNodeError:
+            names = []
+        self._hosts = self._decoded([f"{self._folder}/{name}" for name in names])
 
     def _read(self, paths: set[str]) -> None:
         found = self._decoded(list(paths))

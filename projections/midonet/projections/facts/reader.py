@@ -32,6 +32,10 @@ class FactsReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the session."""
         self._client.close()
 
     def all(self, fact: type[F]) -> dict[str, F]:

@@ -1,9 +1,9 @@
 """What the agent of a host needs to know: where each object is packed, and which objects lead to which others.
 
 This is the whole rule of the host index, object by object; everything else in this package is bookkeeping. A node
-is an object's id, or one of three that are no objects: `hosts/<id>` is the agent of a host, `agents` is every agent,
-`members/<id>` are all hosts of a tunnel zone. What agents read is named by its kind in `_FOLLOWED`, or led to by a
-line in `leads`. Pure.
+is an object's id, or one of four that are no objects: `hosts/<id>` is the agent of a host, `agents` is every agent,
+`members/<id>` are all hosts of a tunnel zone, `bound/<id>` is what runs behind a router port where that is bound. What
+agents read is named by its kind in `_FOLLOWED`, or led to by a line in `leads`. Pure.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from midonet.events.model.devices import Port
 from midonet.events.model.groups import PortGroup
 from midonet.events.model.loadbalancer import Pool
 from midonet.events.model.policy import Rule
-from midonet.events.model.services import L2Insertion
+from midonet.events.model.services import L2Insertion, ServiceContainer
 from midonet.events.model.underlay import Host, TunnelZone
 from midonet.events.model.watching import Mirror, TraceRequest
 from midonet.projections.nsdb.graph import Edge
@@ -94,6 +94,8 @@ def _further(entity: Entity) -> Iterator[Edge]:
             yield entity.id, entity.to_port
         case Pool():
             yield entity.load_balancer, entity.id
+        case ServiceContainer(port=str(port)):
+            yield f"bound/{port}", entity.service_group
         case TraceRequest(port=str()) | L2Insertion() | PortGroup(stateful=True):
             yield _AGENTS, entity.id
 
@@ -111,5 +113,7 @@ def _port(port: Port) -> Iterator[Edge]:
     yield port.id, device
     if port.host is not None:
         yield agent(port.host), device
+        if port.router is not None:
+            yield agent(port.host), f"bound/{port.id}"
     if port.peer is not None:
         yield device, port.peer

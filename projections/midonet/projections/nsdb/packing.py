@@ -1,8 +1,9 @@
 """How objects are packed into documents: small enough that a change rewrites little, few enough to be read quickly.
 
 A pack is one document until that would hold more than `LIMIT` objects; then it is a trie of documents, each named
-by the shortest prefix of the hash of an object's id that at most `LIMIT` objects of the pack share. So packing is a
-function of the set of objects, whatever the order in which they came and went. Pure.
+by the shortest prefix, in bits, of the hash of an object's id that at most `LIMIT` objects of the pack share. So
+packing is a function of the set of objects, whatever the order in which they came and went; and documents are more than
+half full on average, so that the index of a host in a network of many ports stays far below ZooKeeper's 1 MiB. Pure.
 """
 
 import hashlib
@@ -14,7 +15,8 @@ __all__ = ["LIMIT", "Packing", "Touched"]
 LIMIT = 64
 """A document holds at most so many objects: a few kilobytes, far from ZooKeeper's 1 MiB."""
 
-_NIBBLES = "0123456789abcdef"
+_BITS = "01"
+_DIGEST_BITS = 256
 
 
 class Touched(NamedTuple):
@@ -50,12 +52,12 @@ class Packing:
             yield from self._below(pack, "")
 
     def _below(self, pack: str, prefix: str) -> Iterator[str]:
-        for nibble in _NIBBLES:
-            child = f"{pack}-{prefix}{nibble}"
+        for bit in _BITS:
+            child = f"{pack}-{prefix}{bit}"
             if child in self._documents:
                 yield child
             elif child in self._inner:
-                yield from self._below(pack, prefix + nibble)
+                yield from self._below(pack, prefix + bit)
 
     def document(self, pack: str, object_id: str) -> str:
         """Return the document where an object of a pack is, or would be."""
@@ -114,7 +116,8 @@ class Packing:
 
 def _digest(object_id: str) -> str:
     """Ids may be chosen, and then share long prefixes; their hashes do not."""
-    return hashlib.sha256(object_id.encode()).hexdigest()
+    number = int.from_bytes(hashlib.sha256(object_id.encode()).digest())
+    return f"{number:0{_DIGEST_BITS}b}"
 
 
 def _prefix(pack: str, document: str) -> str:
@@ -127,4 +130,4 @@ def _parent(pack: str, document: str) -> str:
 
 
 def _children(pack: str, document: str) -> list[str]:
-    return [f"{pack}-{_prefix(pack, document)}{nibble}" for nibble in _NIBBLES]
+    return [f"{pack}-{_prefix(pack, document)}{bit}" for bit in _BITS]

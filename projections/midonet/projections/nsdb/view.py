@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from midonet.events.topology import Topology
 from midonet.projections.nsdb.projection import NsdbProjection
 
-__all__ = ["LIVE", "differences", "expected_view", "same_document", "view_base"]
+__all__ = ["FORMAT", "LIVE", "differences", "expected_view", "same_document", "view_base"]
+
+FORMAT = b"2"
+"""Raise it when the same topology comes to other documents than before: then they are no drift, but an upgrade."""
 
 LIVE = "1"
 """The generation that a new installation starts with."""

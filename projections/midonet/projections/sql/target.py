@@ -83,7 +83,7 @@ class SqlTarget:
         self._engine = create_engine(address)
         self._checkpoint = Checkpoint()
         if address.get_backend_name() == "sqlite":
-            Path(address.database or "").parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(Path(address.database or "").parent)
             event.listen(self._engine, "connect", _careful)
             event.listen(self._engine, "begin", _immediately)
 
@@ -187,6 +187,13 @@ def _address(url: str) -> URL:
     if address is None or address.drivername not in ("sqlite", "postgresql+psycopg") or not address.database:
         raise UsageError(f"not the address of a database; allowed are {', '.join(_FORMS)}", allowed=_FORMS)
     return address
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"{folder} cannot be made: {error.strerror}", folder=str(folder)) from None
 
 
 def _insert(connection: Connection) -> type[sqlite.Insert] | type[postgresql.Insert]:

@@ -1,7 +1,7 @@
 """The databases of hardware VTEPs: what they should hold, what they do hold, and how the one becomes the other."""
 
 from midonet.projections.vtep.connection import Connection, LineState, utc_now
-from midonet.projections.vtep.desired import HEARD, TOUCHED, VtepProjection
+from midonet.projections.vtep.desired import HEARD, HOSTS, TOUCHED, VtepProjection
 from midonet.projections.vtep.fleet import Fleet, Retired, Step
 from midonet.projections.vtep.learned import Heard, Held, Learned, Local, News
 from midonet.projections.vtep.names import Key, Value
@@ -10,6 +10,7 @@ from midonet.projections.vtep.target import VtepTarget, read_checkpoint, read_ro
 
 __all__ = [
     "HEARD",
+    "HOSTS",
     "TOUCHED",
     "BfdSession",
     "Connection",

@@ -5,7 +5,7 @@ where they matter (locators are shared, ports may be bound to anybody's switch) 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from midonet.projections.ovsdb import Replica, Row, RowChange, decode_map, decode_ref, decode_set
@@ -50,10 +50,12 @@ class Touched(NamedTuple):
 
 
 class Actual:
-    """The database of the VTEP with this management address."""
+    """The database of the VTEP with this management address; `columns` are those that it has, by table."""
 
-    def __init__(self, management_ip: str) -> None:
+    def __init__(self, management_ip: str, columns: Mapping[str, Collection[str]] = OPTIONAL) -> None:
         self._management_ip = management_ip
+        self._modes = "replication_mode" in columns.get("Logical_Switch", ())
+        self._has_tunnels = "Tunnel" in columns
         self._replica = Replica({**COLUMNS, **OPTIONAL})
         self._tables = self._replica.tables
         self._values: Mapping[str, Callable[[Key, str], Value]] = {
@@ -155,11 +157,15 @@ class Actual:
         return bool(decode_map(self._tables["Tunnel"][tunnel]["bfd_params"]).get(MARK) == "row")
 
     def takes(self, key: Key, value: Value) -> bool:
-        """Whether the switch has what a value needs: the port of a binding, a tunnel that nobody else watches."""
-        if key[0] == "binding":
-            return bool(self.ports(key[1]))
-        if key[0] == "bfd":
-            return self.hardware is not None and not (self.tunnel(str(value), key[1]) or ("", False))[1]
+        """Whether the switch has what a value needs: a port, a mode, a tunnel that nobody else watches."""
+        match key:
+            case ("binding", port, _):
+                return bool(self.ports(port))
+            case ("replication", _):
+                return self._modes
+            case ("bfd", remote):
+                free = self._has_tunnels and self.hardware is not None
+                return free and not (self.tunnel(str(value), remote) or ("", False))[1]
         return True
 
     def report(self) -> SwitchReport:

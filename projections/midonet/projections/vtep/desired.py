@@ -14,14 +14,17 @@ from midonet.events.model.underlay import Host, TunnelZone, Vtep, VtepBinding
 from midonet.events.topology import Topology
 from midonet.projections.vtep.bound import Bound, forget, note
 from midonet.projections.vtep.learned import Held, Learned, News, Place, Station
-from midonet.projections.vtep.names import SOURCE_NODE, UNKNOWN_DST, Key, Value, bridge_id, switch_name
+from midonet.projections.vtep.names import SOURCE_NODE, UNKNOWN_DST, Key, Value, bridge_id, is_locator, switch_name
 from midonet.projections.vtep.stations import choose
 from midonet.projections.vtep.underlay import own_addresses, underlay
 
-__all__ = ["HEARD", "TOUCHED", "VtepProjection"]
+__all__ = ["HEARD", "HOSTS", "TOUCHED", "VtepProjection"]
 
 HEARD = "vtep-heard"
 """Kind of a change that tells what a switch reported: `id` is the VTEP, `new` the `News`."""
+
+HOSTS = "vtep-hosts"
+"""Kind of a change that tells that other hosts are dead than before."""
 
 TOUCHED = "vtep-touched"
 """Kind of a change that only names keys, in `new`, which are to be looked at again."""
@@ -50,6 +53,7 @@ class VtepProjection:
             "tunnel-zone": self._zone_changed,
             "vtep": self._vtep_changed,
             "vtep-binding": self._binding_changed,
+            HOSTS: lambda *_: self._underlay_changed(),
             TOUCHED: lambda _, keys: keys,
         }
         self.attach(Topology())
@@ -99,6 +103,26 @@ class VtepProjection:
                 value = self._watched.get(address)
         return value
 
+    def origin(self, key: Key) -> int | None:
+        """Return the commit that last changed what a key's value is made of; None if no object says anything of it."""
+        return max((entity.position for entity in self._sources(key)), default=None)
+
+    def _sources(self, key: Key) -> Iterator[Entity]:
+        get = self._topology.get
+        match key:
+            case ("switch", name):
+                found = [get("bridge", bridge_id(name))]
+            case ("binding", port, vlan):
+                found = [get("vtep-binding", one) for one in self._bindings.get((port, vlan), ())]
+            case ("ucast", name, mac):
+                bound = self._bridges.get(bridge_id(name))
+                entries = [get("mac-entry", one) for one in bound.macs.get(mac, ())] if bound is not None else []
+                found = [*entries, *(get("port", entry.port) for entry in entries)]
+            case _:
+                vtep = get("vtep", self._vtep)
+                found = [vtep, get("tunnel-zone", vtep.tunnel_zone) if vtep and vtep.tunnel_zone else None]
+        yield from (entity for entity in found if entity is not None)
+
     # -- values
 
     def _switch(self, bridge: str) -> int | None:
@@ -138,7 +162,7 @@ class VtepProjection:
             return None
         own = self._addresses_of(chosen.vtep)
         address = own[0] if own and chosen.address not in own else chosen.address
-        return address, bound.ip(mac) or chosen.ip
+        return (address, bound.ip(mac) or chosen.ip) if is_locator(address) else None
 
     def _strangers(self, bound: Bound, held: Held) -> Iterator[Station]:
         """Yield the station that a row was written for by somebody who could read a VTEP that we cannot."""

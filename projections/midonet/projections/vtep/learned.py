@@ -1,4 +1,4 @@
-"""What the switches report: the stations that they learned behind their ports, and their own tunnel addresses.
+"""What the network reports: the stations that switches learned, their tunnel addresses, and which hosts are dead.
 
 These are facts, no topology: they are lost with the process and read again. One instance is shared by the projections
 of all VTEPs of a process, and changed only while the topology is held still. Pure.
@@ -63,6 +63,8 @@ class Learned:
         self._tunnel_ips: dict[str, tuple[str, ...]] = {}
         self._away: set[str] = set()
         self.tick = count(1).__next__
+        self.dead: frozenset[str] = frozenset()
+        """Hosts that lived and do no more; of others nothing is known."""
 
     def knows(self, vtep: str) -> bool:
         """Whether a VTEP is being read: what is not reported by it is not there."""

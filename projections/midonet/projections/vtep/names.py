@@ -13,6 +13,7 @@ Only switches named `mn-…` and what hangs on them have keys, and tunnels whose
 the database belongs to others (contract §4).
 """
 
+import ipaddress
 import re
 from typing import Literal
 
@@ -28,6 +29,7 @@ __all__ = [
     "bridge_id",
     "is_locator",
     "is_ours",
+    "station_ip",
     "station_mac",
     "switch_name",
 ]
@@ -75,7 +77,19 @@ def is_ours(switch: str) -> bool:
 
 def is_locator(address: str) -> bool:
     """Whether a Physical_Locator can have this address: it knows one encapsulation, VXLAN over IPv4."""
-    return ":" not in address
+    return ":" not in address and _ip(address) != ""
+
+
+def station_ip(text: str) -> str:
+    """Return an IP address in its usual form; "" for anything else that a switch may write."""
+    return _ip(text) if text else ""
+
+
+def _ip(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return ""
 
 
 def station_mac(text: str) -> str | None:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from midonet.projections.ovsdb import Row, RowChange, decode_map, decode_ref, decode_set
 from midonet.projections.vtep.learned import Heard, Local, Place
-from midonet.projections.vtep.names import station_mac
+from midonet.projections.vtep.names import station_ip, station_mac
 
 __all__ = ["BfdSession", "PortReport", "Reports", "SwitchReport"]
 
@@ -83,7 +83,8 @@ class Reports:
         mac, switch = station_mac(str(row["MAC"])), self._names.get(decode_ref(row["logical_switch"]))
         if mac is not None and switch is not None:
             place = switch, mac
-            self._locals.setdefault(place, {})[uuid] = Local(addresses[decode_ref(row["locator"])], str(row["ipaddr"]))
+            local = Local(addresses[decode_ref(row["locator"])], station_ip(str(row["ipaddr"])))
+            self._locals.setdefault(place, {})[uuid] = local
             self._places[uuid] = place
             self._changed[place] = None
 

@@ -32,8 +32,9 @@ _REQUIRED: Mapping[str, Sequence[str]] = {
 
 
 _WANTING = {
+    "replication": "the switch knows no replication modes",
     "binding": "the switch has no physical port {} (yet)",
-    "bfd": "the switch has no tunnel to {} that is free: it says nothing of itself, or somebody else watches that one",
+    "bfd": "the switch has no tunnel to {} to watch: it knows none, or somebody else watches that one",
 }
 
 
@@ -162,9 +163,9 @@ class VtepTarget:
 
     def _dial(self) -> _Session:
         client = Client((self._host, self._port), probe=self._probe, on_lost=self._lost)
-        watch = Watch(Actual(self._host), self._woken, self._hear, self._tick)
         try:
             columns = check_schema(client, DATABASE, _REQUIRED, OPTIONAL)
+            watch = Watch(Actual(self._host, columns), self._woken, self._hear, self._tick)
             client.monitor(DATABASE, _monitored(columns), watch.update)
         except BaseException:
             client.close()

@@ -58,7 +58,7 @@ class Transaction:
         """The checkpoint that will be there afterwards."""
         self.operations: list[Operation] = [_expect(actual.root, checkpoint)]
         self.waiting: set[Key] = set()
-        """Bindings that could not be written for want of the port, tunnels that somebody else watches."""
+        """What the switch does not take at the moment, for want of a port, say."""
         self.removed: dict[str, Key] = {}
         """Switches that go, by UUID: a foreign row that refers to one of them makes the whole transaction fail."""
         self._actual = actual
@@ -68,8 +68,10 @@ class Transaction:
         for key, value in delta.items():
             if value is None:
                 self._remove(key)
-            else:
+            elif actual.takes(key, value):
                 self._put(key, value)
+            else:
+                self.waiting.add(key)
 
     def advance(self, checkpoint: Checkpoint | None) -> None:
         """Move the checkpoint, or remove it."""
@@ -123,12 +125,10 @@ class Transaction:
             return
         for tunnel in present:
             self._unwatch(tunnel)
-        free, watched = self._actual.tunnel(local, remote) or (None, False)
-        if switch is None or watched:
-            self.waiting.add(key)
-        elif free is not None:
+        free, _ = self._actual.tunnel(local, remote) or (None, False)
+        if free is not None:
             self._enable(free, "params")
-        else:
+        elif switch is not None:
             row = {"local": self._locator(local), "remote": self._locator(remote), "bfd_params": _enabled("row")}
             new = ("insert", encode_set((self._insert("Tunnel", row),)))
             self._do(_mutate("Physical_Switch", switch, "tunnels", new))
@@ -146,7 +146,7 @@ class Transaction:
             case ("switch", name):
                 self._switches[name] = self._write("Logical_Switch", key, {"name": name, "tunnel_key": value})
             case ("binding", port, vlan):
-                self._bind(key, self._actual.ports(port), vlan, self._switch(value))
+                self._bind(key, self._actual.ports(port)[0], vlan, self._switch(value))
             case ("ucast", switch, mac):
                 address, ip = value
                 row = {"MAC": mac, "logical_switch": self._switch(switch), "locator": self._locator(address)}
@@ -165,11 +165,9 @@ class Transaction:
             self._do(_delete(table, "_uuid", uuid))
         return ref(there[0])
 
-    def _bind(self, key: Key, ports: list[str], vlan: int, switch: list[str]) -> None:
-        if not ports:
-            self.waiting.add(key)
-            return
-        port, *others = self._actual.rows(key) or ports[:1]
+    def _bind(self, key: Key, free: str, vlan: int, switch: list[str]) -> None:
+        """Bind the port that is bound already, of several of its name, else the first."""
+        port, *others = self._actual.rows(key) or (free,)
         replace = ("delete", encode_set([vlan])), ("insert", encode_map({vlan: switch}))
         self._do(_mutate("Physical_Port", port, "vlan_bindings", *replace))
         for other in others:

@@ -1,6 +1,6 @@
 """The underlay as one VTEP sees it: which tunnel addresses it may send to, and who floods for it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from midonet.events.model.underlay import Vtep
@@ -40,7 +40,7 @@ def underlay(topology: Topology, learned: Learned, vtep_id: str) -> Underlay:
     weights = {host: topology.get("host", host).flooding_proxy_weight for host in hosts}
     return Underlay(
         hosts=hosts,
-        proxy=_elected(hosts, weights),
+        proxy=_elected(hosts, weights, learned.dead),
         flooders=frozenset(hosts[host] for host, weight in weights.items() if weight > 0),
         local=own[0] if own else None,
         source_node=vtep.replication == "source-node",
@@ -62,10 +62,12 @@ def _hosts(topology: Topology, vtep: Vtep, own: tuple[str, ...]) -> dict[str, st
     return {host: address for host, address in members if is_locator(address) and address not in own}
 
 
-def _elected(hosts: Mapping[str, str], weights: Mapping[str, int]) -> str | None:
-    """Return the address of the host with the greatest weight above 0; of equals, that of the one that joined first.
+def _elected(hosts: Mapping[str, str], weights: Mapping[str, int], dead: Collection[str]) -> str | None:
+    """Return the address of the host with the greatest weight above 0; of equals, of the one that joined first.
 
-    So whoever is elected stays so until it goes, or until a greater weight is given to another one.
+    So whoever is elected stays so until it goes, or until a greater weight is given to another one. A host that is
+    known to be dead is elected only if all are.
     """
-    host = max(hosts, key=lambda one: weights[one], default=None)
-    return hosts[host] if host is not None and weights[host] > 0 else None
+    able = [host for host in hosts if weights[host] > 0]
+    host = max([host for host in able if host not in dead] or able, key=lambda one: weights[one], default=None)
+    return hosts[host] if host is not None else None

@@ -43,12 +43,14 @@ class Watch:
         self._news: dict[Key, int] = {}
         self._tick = tick
         self._loaded = False
+        self._report: SwitchReport | None = None
         self._settled = False
 
     def update(self, updates: Mapping[str, Mapping[str, Any]]) -> None:
         """Take in an update of the monitor."""
         with self._lock:
             touched = self._actual.apply(updates)
+            self._report = None
             self._unchecked |= touched.keys
             if touched.hardware:
                 self._unchecked.update(self._waiting)
@@ -120,7 +122,9 @@ class Watch:
     def report(self) -> SwitchReport:
         """Return what the switch says of itself."""
         with self._lock:
-            return self._actual.report()
+            if self._report is None:
+                self._report = self._actual.report()
+            return self._report
 
     def drift(self) -> dict[Key, tuple[Value | None, Value | None]]:
         """Return what is not as expected: key → (expected, found)."""

@@ -8,20 +8,22 @@ ZooKeeper 3.6 or later. Nothing here knows what the nodes mean.
 """
 
 import logging
+import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import KazooException
+from kazoo.exceptions import ConnectionDropped, KazooException
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.connection import ConnectionHandler
 from kazoo.protocol.serialization import Watch
 from kazoo.protocol.states import EVENT_TYPE_MAP, WatchedEvent
 
 from midonet.events.errors import Unavailable
-from midonet.projections.zookeeper.requests import AddWatch, MultiRead, NodeRead
+from midonet.projections.zookeeper.handler import Handler
+from midonet.projections.zookeeper.requests import AddWatch, MultiRead, MultiWrite, NodeRead, Operation
 from midonet.projections.zookeeper.security import acl_for, options
 
 __all__ = ["Client"]
@@ -29,6 +31,8 @@ __all__ = ["Client"]
 T = TypeVar("T")
 
 _RECONNECT = {"max_tries": -1, "delay": 0.05, "backoff": 2, "max_delay": 1.0}
+_LENGTH = struct.Struct("!i")
+_CHUNK = 65_536
 _NODES_PER_READ = 200
 _IN_FLIGHT = 50
 """Kazoo wakes its thread by a byte per request through a socket pair, and fails when some 250 fill that up."""
@@ -41,7 +45,8 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
     """A client of the servers `hosts` (`HOST:PORT,…`); `session_timeout` in seconds."""
 
     def __init__(self, hosts: str, session_timeout: float = 6.0) -> None:
-        super().__init__(hosts, timeout=session_timeout, connection_retry=_RECONNECT, logger=_quiet, **options())
+        retry = _RECONNECT
+        super().__init__(hosts, session_timeout, handler=Handler(), connection_retry=retry, logger=_quiet, **options())
         self.servers = hosts
         self.patience = session_timeout + 2.0
         """Seconds after which a call that was not answered is given up."""
@@ -98,6 +103,10 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
         for chunk, nodes in self.pipelined((chunk, self._send(MultiRead(chunk))) for chunk in chunks):
             yield from zip(chunk, nodes, strict=True)
 
+    def transact(self, operations: Sequence[Operation]) -> Any:
+        """Send operations of which all happen or none; for what the future holds see `MultiWrite`."""
+        return self._send(MultiWrite(operations))
+
     def pipelined(self, requests: Iterable[tuple[T, Any]]) -> Iterator[tuple[T, Any]]:
         """Yield what was asked with its result, in order, while some more of the (lazy) requests are under way."""
         under_way: deque[tuple[T, Any]] = deque()
@@ -130,14 +139,49 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
 
 
 class _Connection(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no types
-    """Kazoo's connection, which also serves watches of trees."""
+    """Kazoo's connection, which also serves watches of trees, and reads as much at once as there is.
+
+    Kazoo waits and reads twice for every message, of which a bulk change brings one for each node that is watched.
+    """
+
+    _ahead = b""
+    _at = 0
+
+    def _connect(self, *address: Any) -> Any:
+        self._ahead, self._at = b"", 0
+        return super()._connect(*address)
+
+    def _read_socket(self, read_timeout: float) -> Any:
+        result = super()._read_socket(read_timeout)
+        while result is None and self._has_message():
+            result = super()._read_socket(read_timeout)
+        return result
+
+    def _has_message(self) -> bool:
+        """Whether a whole message was read ahead."""
+        there = len(self._ahead) - self._at - _LENGTH.size
+        return there >= 0 and there >= _LENGTH.unpack_from(self._ahead, self._at)[0]
+
+    def _read(self, length: int, timeout: float) -> bytes:
+        with self._socket_error_handling():
+            while (lacking := self._at + length - len(self._ahead)) > 0:
+                if not self.handler.select([self._socket], [], [], timeout)[0]:
+                    raise self.handler.timeout_exception("socket time-out during read")
+                chunk = self._socket.recv(max(_CHUNK, lacking))
+                if not chunk:
+                    raise ConnectionDropped("socket connection broken")
+                self._ahead, self._at = self._ahead[self._at :] + chunk, 0
+        self._at += length
+        return self._ahead[self._at - length : self._at]
 
     def _read_watch_event(self, buffer: bytes, offset: int) -> None:
         watch, _ = Watch.deserialize(buffer, offset)
-        event = WatchedEvent(EVENT_TYPE_MAP[watch.type], self.client.client_state, watch.path)
-        for root, callback in list(self.client.tree_watchers.items()):
-            if watch.path == root or watch.path.startswith(root + "/"):
+        client, path = self.client, watch.path
+        event = WatchedEvent(EVENT_TYPE_MAP[watch.type], client.client_state, path)
+        for root, callback in list(client.tree_watchers.items()):
+            if path.startswith(root) and (len(path) == len(root) or path[len(root)] == "/"):
                 callback(event)
-        if watch.path in self.client.node_watchers:
-            self.client.node_watchers[watch.path](event)
-        super()._read_watch_event(buffer, offset)
+        if path in client.node_watchers:
+            client.node_watchers[path](event)
+        if path in client._data_watchers or path in client._child_watchers:  # noqa: SLF001 - kazoo looks the same way
+            super()._read_watch_event(buffer, offset)

@@ -152,7 +152,7 @@ class Generations:
 
     def _remove(self, generation: str, tell: Callable[[int], None]) -> None:
         base = view_base(self._root, generation)
-        self._delete([f"{base}/checkpoint"])  # first: nobody shall go back to what is half removed
+        self._delete([f"{base}/checkpoint", f"{base}/format"])  # first: nobody shall go back to what is half removed
         keys = self._documents(base)
         for start in range(0, len(keys), _REMOVALS):
             part = [f"{base}/{key}" for key in keys[start : start + _REMOVALS]]

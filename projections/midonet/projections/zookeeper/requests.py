@@ -6,21 +6,27 @@ Source: `zookeeper.jute` and `MultiOperationRecord`/`MultiResponse` of ZooKeeper
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from kazoo.exceptions import EXCEPTIONS, NoAuthError, NoNodeError
-from kazoo.protocol.serialization import GetData, read_buffer, stat_struct, write_string
+from kazoo.protocol.serialization import (
+    Create,
+    GetData,
+    SetData,
+    read_buffer,
+    stat_struct,
+    write_string,
+)
 
-__all__ = ["AddWatch", "MultiRead", "NodeRead"]
+__all__ = ["AddWatch", "MultiRead", "MultiWrite", "NodeRead", "Operation"]
 
 _PERSISTENT, _RECURSIVE = struct.pack("!i", 0), struct.pack("!i", 1)
 _OPERATION = struct.Struct("!iBi")  # type, whether it was the last, error
 _END = _OPERATION.pack(-1, 1, -1)
-_ERROR = struct.Struct("!i")
+_INTEGER = struct.Struct("!i")
 _FAILED = -1
-_ACL_CHANGES = struct.Struct("!i")
-_ACL_CHANGES_AT = 40
-"""Where a node's `Stat` has its `aversion`."""
+_VERSION_AT, _ACL_CHANGES_AT = 32, 40
+"""Where a node's `Stat` has its `version` and its `aversion`."""
 
 
 class NodeRead(NamedTuple):
@@ -50,6 +56,55 @@ class AddWatch:
         return True
 
 
+Operation: TypeAlias = Any
+"""One step of a transaction: kazoo's own `Create`, `Delete`, `SetData` or `CheckVersion`, which have no types.
+
+Kazoo's `transaction()` would normalise every path again.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MultiWrite:
+    """Do all of these operations or none; answered by one value for each of them.
+
+    That is the new version of a node that was set, the exception of what failed, else None.
+    """
+
+    type: ClassVar[int] = 14
+    operations: Sequence[Operation]
+
+    def serialize(self) -> bytes:
+        """Return the request's body."""
+        parts = [part for each in self.operations for part in (_OPERATION.pack(each.type, 0, -1), each.serialize())]
+        return b"".join(parts) + _END
+
+    @classmethod
+    def deserialize(cls, body: bytes, offset: int) -> list[Exception | int | None]:
+        """Return what became of the operations."""
+        return list(cls._results(body, offset))
+
+    @staticmethod
+    def _results(body: Any, offset: int) -> Iterator[Exception | int | None]:
+        while True:
+            kind, last, _ = _OPERATION.unpack_from(body, offset)
+            offset += _OPERATION.size
+            if last:
+                return
+            if kind == _FAILED:
+                (error,) = _INTEGER.unpack_from(body, offset)
+                offset += _INTEGER.size
+                yield EXCEPTIONS[error]()
+            elif kind == SetData.type:
+                (version,) = _INTEGER.unpack_from(body, offset + _VERSION_AT)
+                offset += stat_struct.size
+                yield version
+            else:
+                if kind == Create.type:
+                    (size,) = _INTEGER.unpack_from(body, offset)
+                    offset += _INTEGER.size + size
+                yield None
+
+
 @dataclass(frozen=True, slots=True)
 class MultiRead:
     """Read many nodes; answered by what they hold, in the same order."""
@@ -75,13 +130,13 @@ class MultiRead:
             if last:
                 return
             if kind == _FAILED:
-                (error,) = _ERROR.unpack_from(body, offset)
-                offset += _ERROR.size
+                (error,) = _INTEGER.unpack_from(body, offset)
+                offset += _INTEGER.size
                 if error not in (NoNodeError.code, NoAuthError.code):
                     raise EXCEPTIONS[error]
                 yield NodeRead(None, guarded=error == NoAuthError.code)
             else:
                 data, offset = read_buffer(body, offset)
-                (changes,) = _ACL_CHANGES.unpack_from(body, offset + _ACL_CHANGES_AT)
+                (changes,) = _INTEGER.unpack_from(body, offset + _ACL_CHANGES_AT)
                 offset += stat_struct.size
                 yield NodeRead(data or b"", guarded=changes > 0)

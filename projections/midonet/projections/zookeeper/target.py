@@ -4,7 +4,7 @@ Every transaction checks the checkpoint's version: of two writers, one is refuse
 Nodes that are not named like documents are foreign and never touched; nothing is removed on close.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,21 +18,25 @@ from kazoo.exceptions import (
     RolledBackError,
     RuntimeInconsistency,
 )
+from kazoo.protocol.serialization import CheckVersion, Create, Delete, SetData
 from kazoo.protocol.states import EventType, KazooState, WatchedEvent
 
 from midonet.events.commit import canonical
 from midonet.events.errors import Unavailable
-from midonet.projections.nsdb.view import LIVE, view_base
+from midonet.projections.nsdb.view import FORMAT, LIVE, view_base
 from midonet.projections.port import Checkpoint, Fenced, Mended, Unfit
 from midonet.projections.zookeeper.batches import Write, batches, in_order
 from midonet.projections.zookeeper.client import Client
 from midonet.projections.zookeeper.layout import DIRECTORIES, decode_checkpoint, is_document
 from midonet.projections.zookeeper.pointer import Pointer
-from midonet.projections.zookeeper.security import acl_for
+from midonet.projections.zookeeper.requests import Operation
+from midonet.projections.zookeeper.security import acl_for, default_acl
 
 __all__ = ["ZooKeeperTarget"]
 
 _CHECKPOINT = "checkpoint"
+_FORMAT = "format"
+_ANY = -1
 _CONNECT_SECONDS = 3.0
 _GUARDED = b"(its access control list was changed)"
 """What a document counts as to which somebody else gave an access control list: nobody may be able to read it."""
@@ -60,13 +64,19 @@ class ZooKeeperTarget:
         self._mended: list[Mended] = []
         self._pointer = Pointer(self._client, root, self._mended.append) if generation is None else None
         self._generation = generation
+        self._base = view_base(root, self.generation)
         self._tell = written
         self._wake: Callable[[], None] = lambda: None
         self._present: set[str] = set()
         self._guarded: set[str] = set()
         self._blocked: set[str] = set()
         self._version = 0
+        self._prefix = 0
         self._expected: dict[str, int] = {}
+        self._format: bytes | None = None
+        self._known = False
+        """Whether the generation was seen in the present format before: what is not so now, somebody did."""
+        self._renewed = False
         self._touched = False
         self._pointed = False
 
@@ -78,7 +88,7 @@ class ZooKeeperTarget:
     @property
     def base(self) -> str:
         """Path of the generation as of the last `load`."""
-        return view_base(self._root, self.generation)
+        return self._base
 
     @property
     def version(self) -> int:
@@ -96,6 +106,11 @@ class ZooKeeperTarget:
     def mended(self) -> list[Mended]:
         """Return what was done to the pointer and to permissions since the last call, and was put right."""
         found, self._mended[:] = list(self._mended), []
+        return found
+
+    def renewed(self) -> bool:
+        """Return whether the last `load` found another generation, or documents of another release."""
+        found, self._renewed = self._renewed, False
         return found
 
     def close(self) -> None:
@@ -134,15 +149,21 @@ class ZooKeeperTarget:
             self._pointed = False
             live = self._pointer.settle(self._generation)
         if live != self._generation:
+            self._renewed, self._known = True, False
             self._client.tree_watchers.pop(self.base, None)
             self._generation = live
+            self._base = view_base(self._root, live)
 
     def _read(self) -> tuple[Checkpoint, Mapping[str, bytes]]:
         self._expected = {}
         self._touched = False  # before the watch, and that before the first read: nothing falls in between
         client = self._client
+        self._prefix = len(self.base) + 1
         client.watch_tree(self.base, self._seen)
         checkpoint = self._read_checkpoint()
+        self._format = client.read_many([self._path(_FORMAT)]).get(self._path(_FORMAT))
+        self._known |= self._format == FORMAT
+        self._renewed |= not self._known
         listings = [(directory, client.get_children_async(self._path(directory))) for directory in DIRECTORIES]
         keys = [f"{directory}/{name}" for directory, names in listings for name in client.result(names)]
         ours = {self._path(key): key for key in keys if is_document(key)}
@@ -168,10 +189,9 @@ class ZooKeeperTarget:
         return checkpoint
 
     def _make_anew(self, checkpoint: Checkpoint) -> None:
-        transaction = self._client.transaction()
-        transaction.delete(self._path(_CHECKPOINT), self._version)
-        transaction.create(self._path(_CHECKPOINT), canonical(checkpoint))
-        for result in self._client.result(transaction.commit_async()):
+        path = self._path(_CHECKPOINT)
+        anew = Delete(path, self._version), Create(path, canonical(checkpoint), list(default_acl()), 0)
+        for result in self._client.result(self._client.transact(anew)):
             if isinstance(result, KazooException):
                 raise Fenced("somebody else changed the checkpoint")
         self._version = 0
@@ -196,35 +216,44 @@ class ZooKeeperTarget:
                 self._tell(len(batch))
             results = self._client.result(self._commit(last, checkpoint))
             self._confirm(last, results)
-            self._version = results[-1].version
+            self._version = results[-1]
         self._expected = {}
         self._tell(len(last))
 
     def _commit(self, batch: Sequence[Write], checkpoint: Checkpoint | None) -> Any:
         """Send one transaction, which ends with the check of the checkpoint or with moving it."""
-        transaction = self._client.transaction()
-        for key, value in batch:
-            if key in self._guarded and value is not None:
-                transaction.delete(self._path(key))
-                transaction.create(self._path(key), value)
-            elif value is None:
-                transaction.delete(self._path(key))
-            elif key in self._present:
-                transaction.set_data(self._path(key), value)
-            else:
-                transaction.create(self._path(key), value)
+        operations = [operation for key, value in batch for operation in self._operations(key, value)]
+        path = self._path(_CHECKPOINT)
+        if self._format != FORMAT and checkpoint is not None:
+            operations.insert(0, self._format_operation())
         if checkpoint is None:
-            transaction.check(self._path(_CHECKPOINT), self._version)
+            operations.append(CheckVersion(path, self._version))
         else:
-            transaction.set_data(self._path(_CHECKPOINT), canonical(checkpoint), self._version)
-        return transaction.commit_async()
+            operations.append(SetData(path, canonical(checkpoint), self._version))
+        return self._client.transact(operations)
+
+    def _format_operation(self) -> Operation:
+        path = self._path(_FORMAT)
+        return Create(path, FORMAT, list(default_acl()), 0) if self._format is None else SetData(path, FORMAT, _ANY)
+
+    def _operations(self, key: str, value: bytes | None) -> Iterator[Operation]:
+        path = self._path(key)
+        guarded = key in self._guarded
+        if value is None or guarded:
+            yield Delete(path, _ANY)
+        if value is not None:
+            there = key in self._present and not guarded
+            yield SetData(path, value, _ANY) if there else Create(path, value, list(default_acl()), 0)
 
     def _confirm(self, batch: Sequence[Write], results: Sequence[Any]) -> None:
         """Take note of a transaction that went through; raise what made the server refuse it."""
         keys = [key for key, value in batch for _ in range(2 if key in self._guarded and value is not None else 1)]
-        for key, result in zip([*keys, _CHECKPOINT], results, strict=True):
+        formats = [_FORMAT] * (len(results) - len(keys) - 1)
+        for key, result in zip([*formats, *keys, _CHECKPOINT], results, strict=True):
             if isinstance(result, KazooException) and not isinstance(result, RolledBackError | RuntimeInconsistency):
                 raise self._refusal(key, result)
+        if formats:
+            self._format, self._known = FORMAT, True
         self._guarded.difference_update(keys)
         self._present.update(key for key, value in batch if value is not None)
         self._present.difference_update(key for key, value in batch if value is None)
@@ -259,7 +288,7 @@ class ZooKeeperTarget:
 
     def _seen(self, event: WatchedEvent) -> None:
         """Tell our own changes from others': ours come before the answer, each exactly once."""
-        key = event.path[len(self.base) + 1 :]
+        key = event.path[self._prefix :]
         if self._expected.get(key):
             self._expected[key] -= 1
         elif key == _CHECKPOINT or is_document(key) or key.rpartition("/")[0] in self._blocked:
@@ -279,4 +308,4 @@ class ZooKeeperTarget:
         self._wake()
 
     def _path(self, key: str) -> str:
-        return f"{self.base}/{key}"
+        return f"{self._base}/{key}"

@@ -5,6 +5,7 @@ journal and a 500 that says so. It serves the daemon's own pages as well, since 
 """
 
 import asyncio
+import gzip
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,21 +15,22 @@ from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
+from msgspec.structs import replace
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from midonet.events.commit import canonical
-from midonet.events.errors import Denied, MidonetError, NotFound, Unauthenticated, Unavailable, UsageError
-from midonet.services.api import accounts, documents, history, objects, pages
+from midonet.events.errors import Denied, MidonetError, NotFound, Throttled, Unauthenticated, Unavailable, UsageError
+from midonet.services.api import accounts, controls, documents, history, objects, pages
 from midonet.services.api.call import Call, bare_call, read_call
 from midonet.services.api.caller import Caller
 from midonet.services.api.denials import Denial, now
 from midonet.services.api.node import Node
 from midonet.services.api.openapi import document
 from midonet.services.api.operations import Answer, Operation
-from midonet.services.api.parameters import STALE
+from midonet.services.api.parameters import AT, STALE
 from midonet.services.api.problems import CONTENT_TYPE, encode, status_of
 from midonet.services.api.router import Router
 from midonet.services.api.watch import serve
@@ -42,6 +44,10 @@ _OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
 """Pages that name nobody's objects, for those who watch over the daemon."""
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="midonet"'}
 _POLICY_VIOLATION = 1008
+_WORTH_PACKING = 1_400
+"""Bytes that do not fit into one packet anyway."""
+_EFFORT = 4
+_AWAY = HTTPStatus.SERVICE_UNAVAILABLE
 
 OPERATIONS: tuple[Operation, ...] = tuple(
     chain(
@@ -50,6 +56,7 @@ OPERATIONS: tuple[Operation, ...] = tuple(
         documents.operations(),
         history.operations(),
         accounts.operations(),
+        controls.operations(),
         serve.operations(),
     )
 )
@@ -83,7 +90,7 @@ class Application:
             return await self._answer(request)
         except Denied as error:
             self._take_note(request, error)
-            return _problem(error, _CHALLENGE if isinstance(error, Unauthenticated) else None)
+            return _problem(error)
         except MidonetError as error:
             return _problem(error)
         except ClientDisconnect:
@@ -111,6 +118,8 @@ class Application:
         if operation.fresh and not call.get(STALE):
             await self._await_fresh()
         answer = await self._run(operation, call)
+        if isinstance(answer, Answer) and len(answer.body) >= _WORTH_PACKING and _takes_gzip(request):
+            answer = await self._node.in_thread(_packed, answer)
         response = answer if isinstance(answer, Response) else _sent(answer)
         if request.method == "HEAD" and isinstance(response, StreamingResponse):
             return Response(headers=dict(response.headers))
@@ -120,7 +129,10 @@ class Application:
         """Return who sends a request; raise what is to be told whoever may not."""
         if access == "open":
             return Caller("anonymous")
-        caller = await asyncio.to_thread(self._node.authentication.caller, request)
+        authentication = self._node.authentication
+        if not authentication.asks:
+            return authentication.caller(request)
+        caller = await asyncio.to_thread(authentication.caller, request)
         request.scope["midonet.actor"] = caller.actor
         if access == "admin":
             caller.need(lambda principal: principal.administers, "admins")
@@ -150,6 +162,8 @@ class Application:
         if inspect.iscoroutinefunction(operation.handler):
             answer: Answer | Response = await operation.handler(self._node, call)
             return answer
+        if operation.slow or call.get(AT) is not None:
+            return await self._node.in_thread(operation.handler, self._node, call)
         return await asyncio.to_thread(operation.handler, self._node, call)
 
     # WebSockets
@@ -197,6 +211,17 @@ async def _from_thread(make: Callable[[], Page]) -> Response:
     return Response(page.body, page.status, {"Cache-Control": "no-store"}, page.content_type)
 
 
+def _takes_gzip(request: Request) -> bool:
+    """Return whether the client understands gzip (RFC 9110), whatever else it would rather have."""
+    offered = (part.partition(";") for part in request.headers.get("accept-encoding", "").lower().split(","))
+    return any(name.strip() == "gzip" and weight.strip() not in ("q=0", "q=0.0") for name, _, weight in offered)
+
+
+def _packed(answer: Answer) -> Answer:
+    headers = {**answer.headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return replace(answer, body=gzip.compress(answer.body, _EFFORT), headers=headers)
+
+
 def _sent(answer: Answer) -> Response:
     headers = {"Cache-Control": "no-cache", **answer.headers}
     if answer.status is HTTPStatus.NOT_MODIFIED:
@@ -204,9 +229,14 @@ def _sent(answer: Answer) -> Response:
     return Response(answer.body, answer.status, headers, answer.content_type)
 
 
-def _problem(error: MidonetError, headers: Mapping[str, str] | None = None) -> Response:
+def _problem(error: MidonetError) -> Response:
     status = status_of(error)
-    return Response(encode(error, status), status, {"Cache-Control": "no-store", **(headers or {})}, CONTENT_TYPE)
+    headers = {"Cache-Control": "no-store", **({"Retry-After": "1"} if status == _AWAY else {})}
+    if isinstance(error, Throttled):
+        headers["Retry-After"] = str(error.details["seconds"])
+    elif isinstance(error, Unauthenticated):
+        headers |= _CHALLENGE
+    return Response(encode(error, status), status, headers, CONTENT_TYPE)
 
 
 def _not_allowed(operations: Mapping[str, Any], request: Request) -> Response:

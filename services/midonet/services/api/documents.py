@@ -1,6 +1,5 @@
 """Commands as documents: batches of operations, networks to be made as described, plans of that, and export."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -90,6 +89,7 @@ def operations() -> Iterator[Operation]:
         },
         errors=(400, 401, 404, 503),
         fresh=True,
+        slow=True,
     )
 
 
@@ -117,10 +117,10 @@ _PLAN = {
 
 
 async def _run(node: Node, call: Call) -> Answer:
-    batch = call.json(_Batch)
+    batch = await node.in_thread(call.json, _Batch)
     for op in batch.ops:
         if isinstance(op, (Revert, SetTag)):
-            await asyncio.to_thread(_check, node, op)
+            await node.in_thread(_check, node, op)
     return await write(node, call, batch.name, batch.ops)
 
 
@@ -150,7 +150,7 @@ def _described(call: Call) -> tuple[Put, list[Located]]:
 
 
 async def _apply(node: Node, call: Call) -> Answer:
-    put, located = await asyncio.to_thread(_described, call)
+    put, located = await node.in_thread(_described, call)
     try:
         return await write(node, call, "apply", [put])
     except MidonetError as error:
@@ -171,9 +171,9 @@ def _planned(node: Node, put: Put, call: Call) -> dict[str, Any]:
 
 
 async def _plan(node: Node, call: Call) -> Answer:
-    put, located = await asyncio.to_thread(_described, call)
+    put, located = await node.in_thread(_described, call)
     try:
-        return json_answer(await asyncio.to_thread(_planned, node, put, call))
+        return json_answer(await node.in_thread(_planned, node, put, call))
     except MidonetError as error:
         raise (placed(error, located) if located else error) from None
 

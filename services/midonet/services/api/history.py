@@ -3,7 +3,6 @@
 Commits are sent as the bytes that the chain of hashes protects, so that a client can check the chain itself.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -17,15 +16,18 @@ from midonet.events.command import DropTag, Revert, SetTag
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.errors import NotFound, UsageError
 from midonet.events.evolve import invert
+from midonet.events.history import differing, names_of
 from midonet.events.log import Log
 from midonet.events.log.lookup import commit_at
 from midonet.events.log.verification import before, verified
 from midonet.events.model import ordered, plain
 from midonet.events.moments import END, Moment
-from midonet.events.queries import Filter, blame, differing, entry, names_of
+from midonet.events.queries import Filter, blame, entry
 from midonet.events.tags import check_name
+from midonet.projections.history.past import Past
 from midonet.services.api.call import Call
 from midonet.services.api.eyes import difference_of, seen
+from midonet.services.api.indexed import ask, key_of
 from midonet.services.api.node import Node
 from midonet.services.api.objects import conditional
 from midonet.services.api.operations import JSON, Answer, Body, Operation, Reply, json_answer
@@ -37,6 +39,7 @@ from midonet.services.api.writes import DONE, REFUSALS, write
 __all__ = ["operations"]
 
 _READING = (400, 401, 403, 404, 409, 503)
+_SLOW = ("diff", "verify", "history", "blame")
 _MOMENT = {"type": "string"}
 _AFTER = Parameter(name="after", help="Only commits after this position.", schema=POSITION.schema, parse=POSITION.parse)
 _SINCE = Parameter(name="since", help="From this position, time or tag on.", schema=_MOMENT)
@@ -179,7 +182,8 @@ def _get(name: str, place: str, text: str, handler: Any, schema: Any, **more: An
         parameters=(*more.get("parameters", ()), IF_NONE_MATCH),
         replies={200: Reply("Found.", {JSON: schema}, ("ETag",)), 304: Reply("Nothing changed since.", {}, ("ETag",))},
         errors=_READING,
-        fresh=more.get("fresh", True),
+        fresh=True,
+        slow=name in _SLOW,
         access=more.get("access", "any"),
     )
 
@@ -207,11 +211,11 @@ def _head_of(node: Node, moment: Moment) -> Head:
 async def _log(node: Node, call: Call) -> Answer | Response:
     if JSON_SEQ in call.accept:
         call.caller.need(lambda principal: principal.reads_all, "those who may read everything; ask for JSON")
-        wanted, after = await asyncio.to_thread(_wanted, node, call)
+        wanted, after = await node.in_thread(_wanted, node, call)
         return await log_stream(node, wanted, after, follow=call.get(_FOLLOW))
     if call.get(_FOLLOW):
         raise UsageError(f"follow: ask for {JSON_SEQ} (the header Accept), or use /v1/watch", parameter="follow")
-    return await asyncio.to_thread(_page, node, call)
+    return await node.in_thread(_page, node, call)
 
 
 def _wanted(node: Node, call: Call) -> tuple[Filter, Head]:
@@ -220,9 +224,24 @@ def _wanted(node: Node, call: Call) -> tuple[Filter, Head]:
     until = node.moment(call.get(_UNTIL) or call.get(AT))
     with node.logs.lend() as log:
         after = log.head_at(position)
-        key = names_of(_visible(call, log.read())).find(call.get(_OBJECT)) if call.get(_OBJECT) is not None else None
+        key = _key(node, call, log, until) if call.get(_OBJECT) is not None else None
     since = node.moment(call.get(_SINCE))
     return Filter(since, until, call.get(_KIND), key, call.get(_ACTOR)), after
+
+
+def _key(node: Node, call: Call, log: Log, until: Moment) -> str:
+    wanted: str = call.get(_OBJECT)
+    return ask(
+        _index(node, call),
+        log,
+        lambda past: key_of(past, until, wanted),
+        lambda: names_of(_visible(call, until.upto(log.read()))).find(wanted),
+    )
+
+
+def _index(node: Node, call: Call) -> str | None:
+    """Return where the history index is; None for those who may not see all that it knows."""
+    return node.history if call.caller.limited is None else None
 
 
 def _page(node: Node, call: Call) -> Answer:
@@ -261,6 +280,10 @@ def _alone(node: Node, call: Call, record: Record) -> Iterable[Record]:
     return seen(call.caller.limited, [record], before)
 
 
+def _narrow(wanted: Filter) -> bool:
+    return any(one is not None for one in (wanted.key, wanted.kind, wanted.actor))
+
+
 def _commits(records: list[Record], following: str | None = None) -> Answer:
     headers = {"Link": f'<{following}>; rel="next"'} if following is not None else {}
     return Answer(b"[" + b",".join(record.raw for record in records) + b"]", headers=headers)
@@ -282,7 +305,7 @@ def _commit(node: Node, call: Call) -> Answer:
 
 async def _revert(node: Node, call: Call) -> Answer:
     position: int = call.path("position")
-    commit = (await asyncio.to_thread(_look, node, call, position)).commit
+    commit = (await node.in_thread(_look, node, call, position)).commit
     ops = [Revert(position, invert(commit.events))]
     return await write(node, call, "revert", ops, reason=f"revert of position {position}", causation=commit.id)
 
@@ -341,25 +364,36 @@ def _look_up(node: Node, call: Call) -> Answer:
 
 
 def _history(node: Node, call: Call) -> Answer:
-    def made(records: Callable[[], Iterator[Record]], key: str) -> list[Any]:
-        return [entry(one.commit, event) for one in records() for event in one.commit.events if event.key == key]
+    def made(records: Iterable[Record], key: str) -> list[Any]:
+        return [entry(one.commit, event) for one in records for event in one.commit.events if event.key == key]
 
     return _told(node, call, made)
 
 
 def _blame(node: Node, call: Call) -> Answer:
-    return _told(node, call, lambda records, key: blame(records(), key))
+    return _told(node, call, blame)
 
 
-def _told(node: Node, call: Call, make: Callable[[Callable[[], Iterator[Record]], str], Any]) -> Answer:
+def _told(node: Node, call: Call, make: Callable[[Iterable[Record], str], Any]) -> Answer:
     """Return what commits tell of an object."""
-    moment = node.moment(call.get(AT))
+    moment, wanted = node.moment(call.get(AT)), call.path("ref")
+
+    def looked_up(past: Past) -> Any:
+        key = key_of(past, moment, wanted)
+        return make(map(past.record, past.touching(key, moment.position_in(past))), key)
+
     with node.logs.lend() as log:
-
-        def records() -> Iterator[Record]:
-            return iter(_visible(call, moment.upto(log.read())))
-
-        return json_answer(make(records, names_of(records()).find(call.path("ref"))))
+        return json_answer(
+            ask(
+                _index(node, call),
+                log,
+                looked_up,
+                lambda: make(
+                    _visible(call, moment.upto(log.read())),
+                    names_of(_visible(call, moment.upto(log.read()))).find(wanted),
+                ),
+            )
+        )
 
 
 # Tags
@@ -374,7 +408,7 @@ def _tags(node: Node, call: Call) -> Answer:
 
 async def _set_tag(node: Node, call: Call) -> Answer:
     name = check_name(call.path("name"))
-    at = await asyncio.to_thread(_named_head, node, call.get(AT))
+    at = await node.in_thread(_named_head, node, call.get(AT))
     return await write(node, call, "tag.set", [SetTag(name, at.position, at.hash, at.time, move=call.get(_MOVE))])
 
 

@@ -5,8 +5,10 @@ Reads of now hold the feed's lock only to pick up objects, which never change; w
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from midonet.events.commit import Head
 from midonet.events.errors import NotFound
@@ -32,7 +34,10 @@ from midonet.services.http import Routes
 
 __all__ = ["Node"]
 
+T = TypeVar("T")
+
 _READERS = 4
+_SLOW = 4
 
 
 class Node:
@@ -43,6 +48,8 @@ class Node:
         self.feed: Feed = context.feed
         self.status: Callable[[], Mapping[str, Any]] = context.front.status
         self.pages: Routes = {path: page for path, page in context.front.http.routes.items() if not path.endswith("/")}
+        self.history: str | None = context.settings.history
+        """Where an index of the history is kept, if anywhere."""
         self.snapshots = snapshots_of(url)
         self.logs = Logs(lambda: open_log(url))
         self.past = Past(self.logs, self.snapshots)
@@ -55,6 +62,8 @@ class Node:
 
         self.readers = asyncio.Semaphore(_READERS)
         """For watchers that read the log, so that these leave it to others as well."""
+        self.slow = ThreadPoolExecutor(_SLOW, "api-slow")
+        """Threads for what takes long; what is quick never waits for one of these."""
         self.hub: Hub
 
     def _authentication(self, context: Context) -> Authentication:
@@ -84,9 +93,14 @@ class Node:
     def stop(self) -> None:
         """End all threads and release the log."""
         self.freshness.stop()
+        self.slow.shutdown(wait=False, cancel_futures=True)
         self.logs.close()
         if self.vault is not None:
             self.vault.close()
+
+    async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
+        """Do what may take long in a thread for that."""
+        return await asyncio.get_running_loop().run_in_executor(self.slow, partial(work, *args))
 
     def head_at(self, position: int) -> Head:
         """Return the head as it was at a position; `NotFound` beyond the end."""

@@ -64,6 +64,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     """For everybody, whoever is recognised (who sees only what is theirs), who may read everything, or admins."""
     fresh: bool = False
     """Whether it answers from the topology of now: then the log is asked first how far that is."""
+    slow: bool = False
+    """Whether it may take long: then it takes no thread from those that are quick."""
 
 
 def json_answer(value: Any, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> Answer:

@@ -9,15 +9,16 @@ import logging
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from importlib.util import find_spec
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
-import uvicorn
-
-from midonet.services.api.app import Application
-from midonet.services.api.certified import Certified
-from midonet.services.api.node import Node
 from midonet.services.context import Context
 from midonet.services.service import Health, Service
+from midonet.services.settings import Settings
+
+if TYPE_CHECKING:
+    import uvicorn
 
 __all__ = ["ApiService"]
 
@@ -28,13 +29,23 @@ _GRACE_SECONDS = 2
 _LOST_MILLISECONDS = 60_000
 """A client that acknowledges nothing for so long is gone."""
 _BACKLOG = 2_048
+_LIBRARIES = ("starlette", "uvicorn")
 
 
 class ApiService(Service):
     """Serves from a thread with an event loop of its own."""
 
+    @classmethod
+    def unset(cls, settings: Settings) -> str | None:
+        """Return that there is no API where its libraries are not installed: all else works without."""
+        del settings
+        missing = [name for name in _LIBRARIES if find_spec(name) is None]
+        return f"not installed: {', '.join(missing)} (pip install midonet[cluster])" if missing else None
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        from midonet.services.api.node import Node
+
         self.node = Node(context)
         self._stopping = Event()
         self._server: uvicorn.Server | None = None
@@ -70,6 +81,8 @@ class ApiService(Service):
             self.context.front.http.take_back()
 
     def _serve(self) -> None:
+        import uvicorn
+
         config = self._config()
         self._server = uvicorn.Server(config)
         if self._stopping.is_set():
@@ -81,7 +94,7 @@ class ApiService(Service):
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
             runner.run(self._until_stopped(self._server, listener))
 
-    async def _until_stopped(self, server: uvicorn.Server, listener: socket.socket) -> None:
+    async def _until_stopped(self, server: "uvicorn.Server", listener: socket.socket) -> None:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "api"))
         self.node.start()
         try:
@@ -91,13 +104,18 @@ class ApiService(Service):
         finally:
             await asyncio.to_thread(self.node.stop)
 
-    async def _send_watchers_away(self, server: uvicorn.Server) -> None:
+    async def _send_watchers_away(self, server: "uvicorn.Server") -> None:
         """Tell watchers that the node goes away as soon as it is to: the server waits for them."""
         while not server.should_exit:  # noqa: ASYNC110 - that is how uvicorn itself is told
             await asyncio.sleep(0.05)
         self.node.hub.stop()
 
-    def _config(self) -> uvicorn.Config:
+    def _config(self) -> "uvicorn.Config":
+        import uvicorn
+
+        from midonet.services.api.app import Application
+        from midonet.services.api.certified import Certified
+
         tls = self.context.front.http.tls
         return uvicorn.Config(
             Application(self.node),

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import Future
 from http import HTTPStatus
 from time import monotonic
 from typing import Any
@@ -36,11 +35,19 @@ __all__ = ["DONE", "REFUSALS", "await_views", "command_context", "expected", "po
 REFUSALS = (400, 401, 403, 404, 409, 412, 413, 422, 503, 504)
 DONE = Reply("Done, or nothing was to be done.", {"application/json": ref("Result")}, ("ETag",))
 _PAUSE = 0.02
+_MANY = 200
+"""Events that take longer to encode than a thread takes to begin."""
 
 
 async def write(node: Node, call: Call, name: str, ops: Sequence[Op], **context: str | None) -> Answer:
     """Run a command and answer with what became of it, once the projections that were asked for show it."""
     result = await run(node, call, Command(name, list(ops)), **context)
+    if len(result.events) < _MANY and call.caller.limited is None:
+        return _told(node, call, result)
+    return await node.in_thread(_told, node, call, result)
+
+
+def _told(node: Node, call: Call, result: Result) -> Answer:
     return json_answer(shown(node, call, result), HTTPStatus.OK, ETag=f'"{result.position}"')
 
 
@@ -64,15 +71,14 @@ async def run(node: Node, call: Call, command: Command, **context: str | None) -
     waiting: Sequence[tuple[str, float]] = call.get(WAIT)
     for projection, _ in waiting:
         positions(node, projection)
-    promise = await asyncio.to_thread(_submit, node, call, command, context)
+    who, dry_run = command_context(call, **context), call.get(DRY_RUN)
+    promise = node.writer.submit_now(command, who, dry_run=dry_run)
+    if promise is None:
+        promise = await asyncio.to_thread(node.writer.submit, command, who, dry_run=dry_run)
     result: Result = await asyncio.wrap_future(promise)
     if not call.get(DRY_RUN):
         await _await_views(node, result, waiting)
     return result
-
-
-def _submit(node: Node, call: Call, command: Command, context: dict[str, str | None]) -> Future[Result]:
-    return node.writer.submit(command, command_context(call, **context), dry_run=call.get(DRY_RUN))
 
 
 def command_context(call: Call, **defaults: str | None) -> Context:

@@ -21,6 +21,7 @@ from midonet.projections.vtep import (
     VtepTarget,
 )
 from midonet.services.hosting import Hosted
+from midonet.services.settings import Settings
 
 __all__ = ["Kept", "VtepState", "address"]
 
@@ -53,23 +54,21 @@ class Kept(Hosted):
     """The projection of one VTEP; `hear` is called with its id and what its switch says, None when it is lost."""
 
     def __init__(
-        self, feed: Feed, learned: Learned, step: Step, interval: float, hear: Callable[[str, Heard | None], None]
+        self, feed: Feed, learned: Learned, step: Step, settings: Settings, hear: Callable[[str, Heard | None], None]
     ) -> None:
         switch = VtepTarget(step.host, step.port)
         switch.on_report(lambda heard: hear(step.vtep, heard), learned.tick)
         projection = VtepProjection(step.vtep, learned, switch.held)
-        super().__init__(feed, projection, switch, address(step), reconcile_interval=interval)
+        timing = {"reconcile_interval": settings.reconcile_interval, "grace": settings.takeover_grace}
+        super().__init__(feed, projection, switch, address(step), **timing)
         self.vtep = step.vtep
-        self._feed = feed
         self._switch = switch
         self._backoff = Backoff(_FIRST_RETRY, _LAST_RETRY)
         self._retry_at = 0.0
 
     def note(self, *changes: Change) -> None:
         """Let the projection take note of what no commit says, and its runner go and look."""
-        with self._feed.reading():
-            self._runner.apply(changes)
-        self._runner.wake()
+        self._runner.note(*changes)
 
     def stations(self) -> set[tuple[str, str]]:
         """Return the places of all stations that the switch holds."""

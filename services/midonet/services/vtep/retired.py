@@ -84,26 +84,29 @@ class Cleaner:
         backoff = Backoff(_FIRST_TRY, _LAST_TRY)
         while not self._stopping.is_set():
             try:
-                retired = self._history()
-                with self._feed.reading() as topology:
-                    places = retired.addresses(topology)
+                self._feed.caught_up(self._stopping.is_set)  # what is to be served now goes first
+                retired, end = self._history()
+                self._feed.reach(end, self._stopping.is_set)
+                with self._feed.reading() as topology:  # nobody can create one of them until they are noted
+                    for place in retired.addresses(topology):
+                        self.retire(*place)
             except MidonetError as error:
                 note(logging.DEBUG, "history of VTEPs cannot be read", error=str(error))
                 self._stopping.wait(backoff.next())
             else:
-                for place in places:
-                    self.retire(*place)
                 return
 
-    def _history(self) -> Retired:
-        retired = Retired()
+    def _history(self) -> tuple[Retired, int]:
+        """Return the VTEPs that were ever deleted, and the position up to which that is known."""
+        retired, end = Retired(), 0
         with closing(open_log(self._log)) as log:
             for record in log.read():
+                end += 1  # positions have no gaps
                 if _RAW_MARK in record.raw:
                     retired.take(record.commit.events)
                 if self._stopping.is_set():
                     break
-        return retired
+        return retired, end
 
     def _try(self, place: Place) -> None:
         try:
@@ -122,14 +125,21 @@ class Cleaner:
 
     def _clear(self, host: str, port: int) -> None:
         checkpoint = read_checkpoint(host, port)
-        if checkpoint == Checkpoint() or not self._is_of_this_log(checkpoint):
+        if checkpoint == Checkpoint() or not self._is_ours(checkpoint) or self._is_employed(host, port):
             return
         with closing(VtepTarget(host, port)) as target:
             target.clear()
         note(logging.INFO, "cleared a VTEP that was deleted", target=f"{host}:{port}")
 
-    def _is_of_this_log(self, checkpoint: Checkpoint) -> bool:
+    def _is_ours(self, checkpoint: Checkpoint) -> bool:
+        """Whether this log was written there; then all is known that whoever wrote it knew."""
         try:
-            return self._feed.head_at(checkpoint.position).hash == checkpoint.hash
+            known = self._feed.head_at(checkpoint.position)
         except NotFound:
             return False
+        return known.hash == checkpoint.hash and self._feed.reach(checkpoint.position, self._stopping.is_set)
+
+    def _is_employed(self, host: str, port: int) -> bool:
+        with self._feed.reading() as topology:
+            vteps = topology.all("vtep").values()
+            return any((vtep.management_ip, vtep.management_port) == (host, port) for vtep in vteps)

@@ -4,21 +4,25 @@ Every VTEP has a runner of its own: one that cannot be reached delays no other.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
 import msgspec
 
+from midonet.events.errors import VerificationFailed
 from midonet.events.evolve import Change
 from midonet.events.topology import Topology
-from midonet.projections.vtep import HEARD, Fleet, Heard, Learned, News, Step
+from midonet.projections.vtep import HEARD, HOSTS, Fleet, Heard, Learned, News, Step
 from midonet.services.context import Context
 from midonet.services.hosting import Hosted
 from midonet.services.journal import note
-from midonet.services.service import Gauge, Health, Service
+from midonet.services.service import Health, Service
+from midonet.services.vtep.figures import Figures
+from midonet.services.vtep.hosts import DeadHosts
 from midonet.services.vtep.kept import Kept, VtepState, address
 from midonet.services.vtep.publisher import Publisher
 from midonet.services.vtep.retired import Cleaner
@@ -27,6 +31,10 @@ __all__ = ["VtepService"]
 
 _TICK = 0.5
 """Seconds between two looks at what waits for others."""
+
+_HOSTS_SECONDS = 1.0
+"""Seconds for which ZooKeeper may say which hosts are dead before the first switch is kept: else those would be elected
+once more."""
 
 
 class VtepService(Service):
@@ -41,8 +49,10 @@ class VtepService(Service):
         self._hosted: dict[str, Kept] = {}
         self._stopping = Event()
         self._begun = False
+        self._figures = Figures(context.meters)
         self._cleaner = Cleaner(context.feed, context.settings.log)
         self._publisher = Publisher(context.settings.zookeeper, context.settings.root, self._states)
+        self._hosts = DeadHosts(context.settings.zookeeper, context.settings.root, self._bury)
         self._threads = [
             Thread(target=self._run, name="vteps", daemon=True),
             Thread(target=self._listen, name="vteps-learned", daemon=True),
@@ -54,6 +64,7 @@ class VtepService(Service):
             thread.start()
         self._cleaner.start()
         self._publisher.start()
+        self._hosts.start()
 
     def stop(self) -> None:
         """Leave every VTEP as it is."""
@@ -64,7 +75,8 @@ class VtepService(Service):
             if thread.is_alive():
                 thread.join()
         self.context.feed.unsubscribe(self)
-        ends = [*(hosted.stop for hosted in self.projections()), self._cleaner.stop, self._publisher.stop]
+        others = [self._cleaner.stop, self._publisher.stop, self._hosts.stop]
+        ends = [*(hosted.stop for hosted in self.projections()), *others]
         with ThreadPoolExecutor(len(ends)) as pool:
             list(pool.map(lambda end: end(), ends))
 
@@ -80,21 +92,6 @@ class VtepService(Service):
         """Return what is known of the switches, and of those that are to be cleared."""
         states = sorted(self._states().values(), key=lambda state: state.address)
         return {"vteps": msgspec.to_builtins(states), "retired": self._cleaner.waiting()}
-
-    def gauges(self) -> Iterator[Gauge]:
-        """Yield what can be counted of the switches."""
-        for state in self._states().values():
-            labels = {"vtep": state.id, "target": state.address}
-            connected = state.connection == "connected"
-            yield Gauge("midonet_vtep_connected", "Whether the switch is connected.", float(connected), labels)
-            if connected:
-                faults = [*(state.faults or ()), *(fault for port in state.ports for fault in port.faults or ())]
-                up = sum(session.state == "up" for session in state.bfd)
-                yield Gauge("midonet_vtep_local_macs", "Stations behind its ports.", state.local_macs or 0, labels)
-                yield Gauge("midonet_vtep_faults", "Faults that the switch tells.", len(faults), labels)
-                yield Gauge("midonet_vtep_tunnels", "Tunnels of the switch.", len(state.bfd), labels)
-                yield Gauge("midonet_vtep_tunnels_up", "Tunnels that BFD finds up.", up, labels)
-        yield Gauge("midonet_vtep_retired", "Deleted VTEPs that may keep their rows.", len(self._cleaner.waiting()), {})
 
     def _states(self) -> dict[str, VtepState]:
         return {kept.vtep: kept.state() for kept in list(self._hosted.values())}
@@ -119,6 +116,7 @@ class VtepService(Service):
     def _run(self) -> None:
         try:
             self.context.feed.caught_up(self._stopping.is_set)
+            self._hosts.looked.wait(_HOSTS_SECONDS)
             self.context.feed.subscribe(self)
             while not self._stopping.is_set():
                 self._begun |= self._steps.empty()
@@ -139,10 +137,18 @@ class VtepService(Service):
             self._cleaner.retire(step.host, step.port)
             return
         self._cleaner.employ(step.host, step.port)
-        interval = self.context.settings.reconcile_interval
-        kept = Kept(self.context.feed, self._learned, step, interval, lambda *said: self._sayings.put(said))
+        settings = self.context.settings
+        kept = Kept(self.context.feed, self._learned, step, settings, lambda *said: self._sayings.put(said))
         self._hosted[step.vtep] = kept
         kept.start()
+
+    # -- the thread that looks at the hosts
+
+    def _bury(self, dead: frozenset[str]) -> None:
+        with suppress(VerificationFailed), self.context.feed.reading():
+            self._learned.dead = dead
+            for kept in list(self._hosted.values()):
+                kept.note(Change(HOSTS, kept.vtep, None, dead))
 
     # -- the thread that listens to the switches
 
@@ -152,6 +158,7 @@ class VtepService(Service):
                 self._hear()
                 for kept in list(self._hosted.values()):
                     kept.retry_refused()
+                self._figures.show(self._states().values(), len(self._cleaner.waiting()))
         except Exception as error:  # noqa: BLE001 - as in _run
             self.context.crashed(error)
 
@@ -164,11 +171,10 @@ class VtepService(Service):
             self._take(*said)
 
     def _take(self, vtep: str, heard: Heard | None) -> None:
-        if heard is None:
-            with self.context.feed.reading():
+        with suppress(VerificationFailed), self.context.feed.reading():  # what follows no log writes nothing, either
+            if heard is None:
                 self._learned.lose(vtep)
-        elif vtep in self._hosted:
-            with self.context.feed.reading():
+            elif vtep in self._hosted:
                 news = self._learned.take(vtep, heard)
                 self._tell(vtep, news, whole=heard.whole)
         self._publisher.wake()

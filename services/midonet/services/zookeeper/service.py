@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 from kazoo.exceptions import KazooException
 from kazoo.handlers.threading import KazooTimeoutError
@@ -46,8 +47,9 @@ class ZooKeeperService(Service):
         self._members = members_of(settings.zookeeper_members)
         self._member = self._members[(settings.zookeeper_member or 1) - 1]
         self._folder = Path(settings.zookeeper_data) if settings.zookeeper_data else _default_folder(os.environ)
-        self._mode = context.meters.gauge("serving", "Whether this node's ZooKeeper server serves.")
+        self._serving = context.meters.gauge("serving", "Whether this node's ZooKeeper server serves.")
         self._state = "the server has not been started yet"
+        self._found: str | None = None
         self._joined = False
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="zookeeper", daemon=True)
@@ -72,6 +74,10 @@ class ZooKeeperService(Service):
     def health(self) -> Health:
         """It is well while the server serves as a member of the ensemble."""
         return Health() if not self._state else Health(ok=False, reason=self._state)
+
+    def details(self) -> Mapping[str, Any]:
+        """Return which member it is, and its part in the ensemble."""
+        return {"member": self._member.number, "mode": self._found, "clients": client_hosts([self._member])}
 
     def _run(self) -> None:
         try:
@@ -127,8 +133,8 @@ class ZooKeeperService(Service):
         while not self._stopping.is_set():
             if (end := server.ended()) is not None:
                 raise Unavailable(end)
-            found = mode(self._member)
-            self._mode.set(found is not None)
+            found = self._found = mode(self._member)
+            self._serving.set(found is not None)
             if found is not None and not self._joined:
                 self._join()
             self._state = self._judge(found)

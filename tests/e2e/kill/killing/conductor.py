@@ -41,6 +41,7 @@ _LIFE_SECONDS = 2.5
 _WHOLE = 0.8
 """Share of deaths for which the broker is up: the others come while it is gone."""
 _END_SECONDS = 60.0
+_FROZEN_SECONDS = (0.5, 9.0)
 _WEIGHTS = {"cluster": 5, "writer": 4, "kafka": 2}
 
 
@@ -52,6 +53,10 @@ class Plan(Struct, frozen=True):
     log: str = "sqlite"
     """`sqlite` or `kafka`."""
     writers: int = 4
+    nodes: int = 1
+    """Cluster daemons on the one log."""
+    frozen: float = 0.0
+    """Share of a node's misfortunes that are SIGSTOP for some seconds instead of SIGKILL."""
     seed: int = 1
 
 
@@ -102,9 +107,9 @@ class _Stage:
         self.kafka = stack.enter_context(Kafka()) if plan.log == "kafka" else None
         self.url = f"kafka://{self.kafka.bootstrap}/kill" if self.kafka else f"sqlite:///{self.folder}/log.db"
         self._prepare()
-        self.cluster = stack.enter_context(ClusterDaemon("--log", self.url, "--zookeeper", self.zookeeper.hosts))
+        self.nodes = [stack.enter_context(self._node(number)) for number in range(1, plan.nodes + 1)]
         self.writers = [stack.enter_context(self._writer(number)) for number in range(plan.writers)]
-        self.born = {"cluster": monotonic()}
+        self.born: dict[Server, float] = {node: monotonic() for node in self.nodes}
 
     def _prepare(self) -> None:
         allow(self.folder, 0)
@@ -112,6 +117,9 @@ class _Stage:
             store = Store(log)
             for command in setup(*self.switch.tcp):
                 store.execute(command, Context(actor="conductor"))
+
+    def _node(self, number: int) -> ClusterDaemon:
+        return ClusterDaemon("--log", self.url, "--zookeeper", self.zookeeper.hosts, "--node", f"n{number}")
 
     def _writer(self, number: int) -> _Writer:
         return _Writer(self.url, str(self.plan.seed), str(number), str(self.share), str(self.folder))
@@ -135,7 +143,7 @@ class _Stage:
     def _named(self, name: str) -> Server:
         if name == "kafka" and self.kafka is not None:
             return self.kafka
-        return self.cluster if name == "cluster" else self.rng.choice(self.writers)
+        return self.rng.choice(self.nodes if name == "cluster" else self.writers)
 
 
 def conduct(plan: Plan, tell: Callable[[str], None] = lambda _: None) -> Outcome:
@@ -160,18 +168,31 @@ def _kill(stage: _Stage, tell: Callable[[str], None]) -> Counter[str]:
     for number, victim in enumerate(islice(stage.victims(), stage.plan.kills), 1):
         _ripen(stage, victim)
         _burst(stage, stage.share * number // stage.plan.kills)
-        victim.kill()
-        kills[victim.name] += 1
-        tell(f"{number}/{stage.plan.kills} {victim.name} died after {count(stage.folder)} commands")
-        sleep(stage.rng.uniform(0, 0.2))
-        victim.launch()
-        stage.born[victim.name] = monotonic()
+        fate = _freeze if victim in stage.nodes and stage.rng.random() < stage.plan.frozen else _die
+        tell(f"{number}/{stage.plan.kills} {victim.name} after {count(stage.folder)} commands")
+        kills[f"{fate(stage, victim)} of {victim.name}"] += 1
+        stage.born[victim] = monotonic()
     return kills
+
+
+def _die(stage: _Stage, victim: Server) -> str:
+    victim.kill()
+    sleep(stage.rng.uniform(0, 0.2))
+    victim.launch()
+    return "SIGKILL"
+
+
+def _freeze(stage: _Stage, victim: Server) -> str:
+    """Stop a node for less or for longer than its session lasts; what it does when it goes on comes too late."""
+    victim.freeze()
+    sleep(stage.rng.uniform(*_FROZEN_SECONDS))
+    victim.thaw()
+    return "SIGSTOP"
 
 
 def _ripen(stage: _Stage, victim: Server) -> None:
     """Let the victim live for a moment: now and then it dies while it starts, mostly when it works."""
-    sleep(max(0.0, stage.born.get(victim.name, 0.0) + stage.rng.uniform(0, _LIFE_SECONDS) - monotonic()))
+    sleep(max(0.0, stage.born.get(victim, 0.0) + stage.rng.uniform(0, _LIFE_SECONDS) - monotonic()))
     if stage.kafka is not None and stage.rng.random() < _WHOLE:
         stage.kafka.await_serving()
 
@@ -195,8 +216,11 @@ def _finish(stage: _Stage) -> None:
     with closing(open_log(stage.url)) as log, ViewReader(stage.zookeeper.hosts) as reader:
         head = log.head().position
         if not _await(lambda: {_position(stage), reader.checkpoint().position} == {head}, _END_SECONDS):
-            said = stage.cluster.get("/status")[1] + stage.cluster.log.read_text()[-_TAIL:]
-            raise TimedOut(f"the views do not come to {head}; the daemon says:\n{said}")
+            said = "".join(node.get("/status")[1] + node.log.read_text()[-_TAIL:] for node in stage.nodes)
+            raise TimedOut(f"the views do not come to {head}; the nodes say:\n{said}")
+        if not _await(lambda: verify.activity(stage.zookeeper.hosts)[0] == head, _END_SECONDS):
+            said = "".join(node.get("/status")[1] + node.log.read_text()[-_TAIL:] for node in stage.nodes)
+            raise TimedOut(f"the stream processor does not come to {head}; the nodes say:\n{said}")
 
 
 def _position(stage: _Stage) -> int:
@@ -216,6 +240,7 @@ def _judge(stage: _Stage, kills: Counter[str], seen: list[Documents], held: list
         *verify.views(store.topology, stage.zookeeper.hosts, stage.switch.tcp),
         *verify.documents_seen(records, seen, _BASE),
         *verify.rows_seen(records, held),
+        *verify.counted(stage.zookeeper.hosts, commits),
     ]
     said = "".join(writer.log.read_text() for writer in stage.writers)
     return Outcome(
@@ -226,7 +251,7 @@ def _judge(stage: _Stage, kills: Counter[str], seen: list[Documents], held: list
         records=len(raw),
         troubles=dict(Counter(line.removeprefix("trouble ") for line in said.splitlines() if line)),
         samples={"ZooKeeper": len(seen), "OVSDB": len(held)},
-        repairs=sum(each["repairs"] for each in stage.cluster.status()["projections"]),
+        repairs=sum(each["repairs"] for node in stage.nodes for each in node.status()["projections"]),
         wrong=wrong,
     )
 

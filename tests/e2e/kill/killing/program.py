@@ -41,9 +41,13 @@ def _plan() -> Plan:
 
 
 def _table(plan: Plan, outcome: Outcome) -> Table:
-    table = Table("what", "count", title=f"{plan.kills} SIGKILLs under {plan.commands} commands on {plan.log}")
+    table = Table(
+        "what",
+        "count",
+        title=f"{plan.kills} misfortunes under {plan.commands} commands, {plan.nodes} nodes on {plan.log}",
+    )
     rows = {
-        **{f"SIGKILL of {name}": number for name, number in sorted(outcome.kills.items())},
+        **dict(sorted(outcome.kills.items())),
         "commands acknowledged": outcome.acknowledged,
         "commits in the log": outcome.commits,
         "records that are no commits": outcome.records - outcome.commits,

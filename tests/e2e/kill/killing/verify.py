@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
+from kazoo.client import KazooClient
+from kazoo.exceptions import NoNodeError
 
 from killing.acks import Ack
 from killing.watch import Documents, Rows
@@ -26,6 +28,8 @@ from midonet.projections.vtep import VtepProjection, read_checkpoint, read_rows
 from midonet.projections.zookeeper import ViewReader
 
 __all__ = ["acknowledged", "as_sample", "chain", "documents_seen", "raw_records", "rows_seen", "views"]
+
+_ACTIVITY = "/midonet/state/streams/activity"
 
 
 def raw_records(url: str) -> list[bytes]:
@@ -97,6 +101,29 @@ def _followed(topology: Topology) -> VtepProjection:
 
 def _rows(projection: VtepProjection) -> dict[Any, Any]:
     return {key: projection.render(key) for key in projection.keys()}  # noqa: SIM118 - no mapping
+
+
+def activity(zookeeper: str) -> tuple[int, Counter[str]]:
+    """Return how far the stream processor `activity` says it is, and the commands that it has counted on all days."""
+    client = KazooClient(zookeeper)
+    client.start()
+    try:
+        position = json.loads(client.get(_ACTIVITY)[0] or b"{}").get("position", 0)
+        days = [json.loads(client.get(f"{_ACTIVITY}/{day}")[0]) for day in client.get_children(_ACTIVITY)]
+    except NoNodeError:
+        return 0, Counter()
+    finally:
+        client.stop()
+        client.close()
+    return position, sum((Counter(day["commands"]) for day in days), Counter())
+
+
+def counted(zookeeper: str, commits: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The stream processor has counted every commit, once, whoever ran it."""
+    _, found = activity(zookeeper)
+    expected = Counter(commit["command"]["name"] for commit in commits)
+    if found != expected:
+        yield f"the stream processor counted {dict(found)} where the log has {dict(expected)}"
 
 
 def documents_seen(records: Iterable[Record], samples: Sequence[Documents], base: str) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """The watch itself, `GET /v1/watch`: what a client may ask for, and its messages in either of two forms."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
@@ -107,12 +106,12 @@ async def watch(node: Node, call: Call) -> AsyncIterator[Sequence[Message] | Mar
     One that it does not want comes where its resume point is gone; then True comes first.
     """
     lens = lens_of(call)
-    found = await asyncio.to_thread(_resume_point, node, call)
+    found = await node.in_thread(_resume_point, node, call)
     after = found or GENESIS
     if found is None or call.get(_SNAPSHOT):
         if found is None:
             yield True
-        after, entities = await asyncio.to_thread(snapshot, node, lens)
+        after, entities = await node.in_thread(snapshot, node, lens)
         for parcel in parcels(after, entities):
             yield parcel
     async for item in course(node, node.hub, after, lens=lens, mark=call.get(_MARK)):

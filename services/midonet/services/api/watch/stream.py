@@ -3,7 +3,6 @@
 The same course for server-sent events, for WebSockets and for the raw log; only the clothes differ.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from itertools import islice
 from time import monotonic
@@ -87,10 +86,10 @@ async def course(node: Node, hub: Hub, after: Head, *, lens: Lens = EVERYTHING, 
 async def _missed(node: Node, hub: Hub, head: Head, lens: Lens) -> AsyncIterator[Sequence[Message]]:
     """Yield what is only in the log, until the hub has the rest; never more at once than fits well in memory."""
     sorts = bool(lens.tenants) or lens.only is not None
-    topology = await asyncio.to_thread(node.past.own, Moment(position=head.position)) if sorts else None
+    topology = await node.in_thread(node.past.own, Moment(position=head.position)) if sorts else None
     while head.position + 1 < hub.first:
         async with node.readers:
-            found = await asyncio.to_thread(_read, node, head, topology)
+            found = await node.in_thread(_read, node, head, topology)
         if not found:
             return
         head = found[-1].head
@@ -142,7 +141,7 @@ async def _kept(node: Node, wanted: Filter, head: Head) -> AsyncIterator[bytes]:
     end = node.feed.head
     while head.position < end.position:
         async with node.readers:
-            found = await asyncio.to_thread(_read, node, head, None)
+            found = await node.in_thread(_read, node, head, None)
         if not found or not wanted.until.includes(found[0].record.commit):
             return
         head = found[-1].head

@@ -1,0 +1,39 @@
+"""What the reports of all hosts on the underlay come to: links, and hosts that nobody reaches. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+
+from midonet.projections.facts.kinds import UnderlayHealth
+
+__all__ = ["Way", "cut_off", "ways"]
+
+
+class Way(Struct, frozen=True):
+    """From one host to another, as the first one sees it."""
+
+    source: str
+    target: str
+    address: str
+    up: bool
+    flapping: bool
+    since: str | None
+    rtt_ms: float | None
+
+
+def ways(reports: Mapping[str, UnderlayHealth]) -> list[Way]:
+    """Return all that is reported, in a stable order."""
+    return sorted(_ways(reports), key=lambda way: (way.source, way.target))
+
+
+def _ways(reports: Mapping[str, UnderlayHealth]) -> Iterator[Way]:
+    for source, report in reports.items():
+        for peer in report.peers:
+            up = peer.state == "up"
+            yield Way(source, peer.host, peer.address, up, peer.flapping, peer.since, peer.rtt_ms)
+
+
+def cut_off(found: list[Way]) -> list[str]:
+    """Return the hosts that are probed, and reached by nobody."""
+    reached = {way.target for way in found if way.up}
+    return sorted({way.target for way in found} - reached)

@@ -1,0 +1,38 @@
+"""What objects were called at one position of the past, for history in words."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from midonet.events.commit import Event
+from midonet.events.history import Names
+from midonet.events.model import KINDS, Kind
+from midonet.projections.history.past import Past
+
+__all__ = ["NamesAt"]
+
+
+class NamesAt(Names):
+    """Answers as `Names` that noted every commit up to a position."""
+
+    def __init__(self, past: Past, position: int) -> None:
+        super().__init__()
+        self._past = past
+        self._position = position
+
+    def meant(self, ref: str) -> list[str]:
+        """Return the keys of what `ref` may mean."""
+        return self._past.meant(ref, self._position, KINDS)
+
+    def names(self, kinds: Collection[str]) -> Iterable[str]:
+        """Return what objects of some kinds were called."""
+        return self._past.names(self._position, kinds)
+
+    def note(self, event: Event) -> None:
+        """Remember what an event behind the position says about names."""
+        self.label(event.key.partition("/")[2])
+        super().note(event)
+
+    def look_up(self, object_id: str) -> tuple[Kind, dict[str, Any]] | None:
+        """Return an object's kind and the fields that make its name."""
+        state = self._past.label(object_id, self._position)
+        return (KINDS[state.kind], state.data) if state is not None else None

@@ -1,0 +1,73 @@
+"""The service `activity`: how much was changed on each day, by whom and through what, counted as it happens.
+
+`<root>/state/streams/activity/<YYYY-MM-DD>` holds the counts of a day, of the last 30 on which anything happened. They
+are counted from the commits alone, so they can be counted again from the log at any time.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from midonet.events.commit import Commit
+from midonet.services.streams import Processor, StreamService, Write
+
+__all__ = ["PROCESSOR", "ActivityService", "State"]
+
+_DAYS = 30
+_MOST = 100
+"""Names that are told apart on one day; the rest is counted together."""
+
+_OTHERS = "others"
+
+
+class State(Struct, frozen=True):
+    """The day that is being counted, and the days that are kept."""
+
+    day: str = ""
+    commits: int = 0
+    events: int = 0
+    actors: dict[str, int] = {}
+    channels: dict[str, int] = {}
+    commands: dict[str, int] = {}
+    kept: tuple[str, ...] = ()
+
+
+def step(state: State, commit: Commit) -> tuple[State, Sequence[Write]]:
+    """Count a commit; a new day begins at zero, and the oldest one goes."""
+    day = commit.time[:10]
+    if day != state.day:
+        kept = (*(each for each in state.kept if each != day), day)
+        state = State(day=day, kept=kept)
+    gone, kept = state.kept[:-_DAYS], state.kept[-_DAYS:]
+    counted = State(
+        day,
+        state.commits + 1,
+        state.events + len(commit.events),
+        _one_more(state.actors, commit.actor),
+        _one_more(state.channels, commit.channel),
+        _one_more(state.commands, commit.command.name),
+        kept,
+    )
+    return counted, list(_writes(counted, gone))
+
+
+def _writes(state: State, gone: Sequence[str]) -> Iterator[Write]:
+    yield from (Write(day, None) for day in gone)
+    counts = {"actors": state.actors, "channels": state.channels, "commands": state.commands}
+    yield Write(state.day, {"commits": state.commits, "events": state.events, **counts})
+
+
+def _one_more(counts: dict[str, int], name: str) -> dict[str, int]:
+    key = name if name in counts or len(counts) < _MOST else _OTHERS
+    return {**counts, key: counts.get(key, 0) + 1}
+
+
+PROCESSOR = Processor(State, State, step)
+
+
+class ActivityService(StreamService):
+    """Counts on one node of the cluster."""
+
+    def processor(self) -> Processor[State]:
+        """Return the counting."""
+        return PROCESSOR

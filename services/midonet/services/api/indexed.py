@@ -1,0 +1,57 @@
+"""The history index of the cluster, where one is kept (`--history`): questions about the past then cost what they find.
+
+It is never trusted and never needed: every commit comes from the log, and where the index is absent, behind or damaged
+the log is read from its beginning.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from itertools import islice
+from typing import TypeVar
+
+from midonet.events.errors import Diverged, LostCommits
+from midonet.events.log import Log
+from midonet.events.model import KINDS
+from midonet.events.moments import Moment
+from midonet.projections.history.database import Unusable, open_database
+from midonet.projections.history.index import Index
+from midonet.projections.history.names import NamesAt
+from midonet.projections.history.past import Past
+
+__all__ = ["ask", "key_of"]
+
+T = TypeVar("T")
+
+_TAIL = 2_000
+"""Commits that the index may lack: they are looked through instead."""
+
+
+def ask(url: str | None, log: Log, answer: Callable[[Past], T], scan: Callable[[], T]) -> T:
+    """Return the answer of the index at `url`; what a scan of the log answers where there is no index to be used."""
+    if url is not None:
+        try:
+            with _opened(url, log) as past:
+                if past is not None:
+                    return answer(past)
+        except (Unusable, Diverged, LostCommits):
+            pass  # reading the log tells if that is to blame
+    return scan()
+
+
+@contextmanager
+def _opened(url: str, log: Log) -> Iterator[Past | None]:
+    with closing(open_database(url, write=False)) as database:
+        index = Index(database)
+        checkpoint = index.checkpoint()
+        if checkpoint is None or (checkpoint.head.position and not log.resume(checkpoint.bookmark)):
+            yield None
+            return
+        tail = list(islice(log.read(checkpoint.head), _TAIL + 1))
+        yield Past(index, checkpoint, tail, log.recall) if len(tail) <= _TAIL else None
+
+
+def key_of(past: Past, moment: Moment, ref: str) -> str:
+    """Return the key of what a reference means, of all that there ever was; errors as of `Names.find`."""
+    upto = moment.position_in(past)
+    found = past.meant(ref, upto, KINDS)
+    return found[0] if len(found) == 1 else NamesAt(past, upto).find(ref)

@@ -1,0 +1,109 @@
+"""The service `heartbeat`: which nodes the cluster has, which of them live, and how far each is behind.
+
+Every node leaves a record at `<root>/state/known/<node>` that outlives it; the node that leads the service notes there
+since when one is gone. So `midoctl cluster status` also shows who is missing. On every node, metrics tell the same.
+"""
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Annotated, Any
+
+from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
+from msgspec import Meta, Struct
+
+from midonet.events.commit import canonical
+from midonet.services.context import Context
+from midonet.services.periodic import Periodic
+from midonet.services.presence import decode, known_path, nodes
+
+__all__ = ["HeartbeatService", "Settings"]
+
+_CONNECT_SECONDS = 2.0
+
+
+class Settings(Struct, frozen=True):
+    """What may be set below `services.heartbeat`."""
+
+    period: Annotated[float, Meta(ge=0.1, le=3600, description="Seconds between two beats.")] = 1.0
+
+
+class HeartbeatService(Periodic):
+    """Beats on every node."""
+
+    settings = Settings
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context, context.config(Settings).period)
+        meters = context.meters
+        self._beats = meters.counter("beats", "Beats of this node that ZooKeeper answered.")
+        self._seconds_taken = meters.gauge("zookeeper_seconds", "Seconds that ZooKeeper took for the last beat.")
+        self._alive = meters.gauge("node_alive", "Whether a node of the cluster lives.", ["node"])
+        self._lag = meters.gauge("node_lag_commits", "Commits that a living node has not read yet.", ["node"])
+        self._leadership = context.leadership(lambda _: self.hurry())
+        self._known: dict[str, bool] = {}
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._leadership.start()
+        super().start()
+
+    def stop(self) -> None:
+        """End."""
+        super().stop()
+        self._leadership.stop()
+
+    def turn(self) -> None:
+        """Look at all nodes, and say what became different."""
+        client, begun = self.context.coordination.client, perf_counter()
+        client.connect(_CONNECT_SECONDS)
+        found = nodes(client, self.context.settings.root)
+        self._seconds_taken.set(perf_counter() - begun)
+        self._beats.inc()
+        self._be_known(found)
+        self._tell({node["node"]: node for node in found})
+        if self._leadership.lease is not None:
+            for node in found:
+                if not node["alive"] and node["gone"] is None:
+                    self._mark(node)
+
+    def _be_known(self, found: list[dict[str, Any]]) -> None:
+        """Leave a record of this node, without an hour of death."""
+        here = next((node for node in found if node["node"] == self.context.node), None)
+        if here is None or not here["alive"] or (here["known"] and here["gone"] is None):
+            return
+        client, path = self.context.coordination.client, known_path(self.context.settings.root, self.context.node)
+        record = canonical({"http": here.get("http")})
+        with client.failures(), suppress(NodeExistsError, NoNodeError, BadVersionError):
+            if here["known"]:
+                client.result(client.set_async(path, record))
+            else:
+                client.result(client.create_async(path, record, makepath=True))
+
+    def _mark(self, node: Mapping[str, Any]) -> None:
+        """Note since when a node is gone."""
+        client, path = self.context.coordination.client, known_path(self.context.settings.root, node["node"])
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        with client.failures(), suppress(NoNodeError, BadVersionError):
+            data, stat = client.result(client.get_async(path))
+            client.result(client.set_async(path, canonical({**decode(data), "gone": now}), stat.version))
+
+    def _tell(self, found: Mapping[str, Mapping[str, Any]]) -> None:
+        head = max(map(_position, found.values()), default=0)
+        for name, node in found.items():
+            self._alive.labels(name).set(node["alive"])
+            self._lag.labels(name).set(head - _position(node) if node["alive"] else 0)
+            if self._known.get(name) not in (None, node["alive"]):
+                level, word = (logging.INFO, "node is back") if node["alive"] else (logging.WARNING, "node is gone")
+                self.context.note(level, word, node=name)
+        for name in self._known.keys() - found.keys():
+            self._alive.remove(name)
+            self._lag.remove(name)
+        self._known = {name: node["alive"] for name, node in found.items()}
+
+
+def _position(node: Mapping[str, Any]) -> int:
+    found = node.get("position")
+    return found if isinstance(found, int) else 0

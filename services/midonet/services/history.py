@@ -1,0 +1,88 @@
+"""The service `history`: keeps an index of the log, so that questions about the past need not read it all.
+
+It is left out unless the setting `history` says where. `midoctl --history` with the same address uses the index.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from midonet.events.log import open_log
+from midonet.events.settings import hidden
+from midonet.projections.feed import Feed
+from midonet.projections.history.database import open_database
+from midonet.projections.history.target import HistoryProjection, HistoryTarget
+from midonet.services.context import Context
+from midonet.services.hosting import Hosted, Report
+from midonet.services.service import Service
+from midonet.services.settings import Settings
+
+__all__ = ["HistoryService"]
+
+
+class HistoryService(Service):
+    """One runner."""
+
+    @classmethod
+    def unset(cls, settings: Settings) -> str | None:
+        """Return that nobody said where the index is to be."""
+        return None if settings.history else "no index is kept: `--history URL` says where"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._hosted = _Indexing(context, str(context.settings.history))
+
+    def start(self) -> None:
+        """Begin to keep the index."""
+        self._hosted.start()
+
+    def stop(self) -> None:
+        """Leave the index as it is."""
+        self._hosted.stop()
+
+    def projections(self) -> Sequence[Hosted]:
+        """Return the index."""
+        return (self._hosted,)
+
+
+class _Indexing(Hosted):
+    """A first index takes minutes on a long log: meanwhile it is told how far it is."""
+
+    def __init__(self, context: Context, url: str) -> None:
+        self._feed: Feed = context.feed
+        self._index = HistoryTarget(lambda: open_log(context.settings.log), lambda: open_database(url, write=True))
+        super().__init__(
+            context.feed,
+            HistoryProjection(),
+            self._index,
+            hidden(url),
+            reconcile_interval=context.settings.reconcile_interval,
+            grace=context.settings.takeover_grace,
+        )
+
+    def stop(self) -> None:
+        """Leave the index as it is."""
+        self._index.stop()
+        super().stop()
+
+    def report(self, max_lag: float) -> Report:
+        """Return how it stands, also in the middle of a long write."""
+        report = super().report(max_lag)
+        if report.state != "stalled" or not self._index.writing:
+            return report
+        position = self._index.position
+        return replace(
+            report,
+            state="catching-up",
+            position=position,
+            lag_events=max(0, self._feed.head.position - position),
+            lag_seconds=self._age(position),
+            last_error=None,
+        )
+
+    def _age(self, position: int) -> float:
+        """Return how many seconds ago the first commit was made that the index lacks, as far as that is known."""
+        moment = self._feed.next_after(position).time
+        return round(max(0.0, time.time() - datetime.fromisoformat(moment).timestamp()), 3) if moment else 0.0

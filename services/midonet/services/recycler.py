@@ -1,0 +1,183 @@
+"""The service `recycler`: removes what is left in ZooKeeper of things that no longer exist, a little at a time.
+
+One node at a time does it, once in an interval, as MidoNet's recycler. It removes only what nobody holds: no ephemeral
+node, nothing young, and nothing of an object that the topology has. What it does not know it leaves alone.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from time import time
+from typing import Annotated, NamedTuple
+
+import msgspec
+from kazoo.exceptions import NoNodeError
+from msgspec import Meta, Struct
+
+from midonet.events.commit import canonical
+from midonet.events.errors import Conflict, NotFound
+from midonet.projections.zookeeper.generations import Generations
+from midonet.services.context import Context
+from midonet.services.coordination import Lease
+from midonet.services.periodic import Periodic
+from midonet.services.presence import decode, known_path
+
+__all__ = ["RecyclerService", "Settings"]
+
+_OF_OBJECTS = {
+    "hosts": "host",
+    "seen": "host",
+    "ports": "port",
+    "routes": "port",
+    "members": "pool-member",
+    "pools": "pool",
+    "containers": "service-container",
+    "vteps": "vtep",
+}
+"""Folders of facts, and the kind of object that each of their nodes is named after (docs/facts.md)."""
+
+_LOOK_SECONDS = 5.0
+_CONNECT_SECONDS = 2.0
+_DAY = 86_400.0
+
+
+class Settings(Struct, frozen=True):
+    """What may be set below `services.recycler`."""
+
+    interval: Annotated[float, Meta(ge=1, le=30 * _DAY, description="Seconds between two rounds.")] = _DAY
+    rate: Annotated[float, Meta(gt=0, le=10_000, description="Nodes that are removed in a second at most.")] = 100.0
+    grace: Annotated[float, Meta(ge=0, le=30 * _DAY, description="Seconds for which nothing may have changed.")] = (
+        3600.0
+    )
+    forget_nodes: Annotated[float, Meta(ge=0, description="Seconds after which a node that is gone is forgotten.")] = (
+        7 * _DAY
+    )
+
+
+class _Waste(NamedTuple):
+    path: str
+    version: int
+    what: str
+
+
+class RecyclerService(Periodic):
+    """Goes round on the node that leads."""
+
+    settings = Settings
+
+    def __init__(self, context: Context) -> None:
+        self._settings = context.config(Settings)
+        super().__init__(context, min(_LOOK_SECONDS, self._settings.interval))
+        self._root = context.settings.root
+        self._client = context.coordination.client
+        self._removed = context.meters.counter("removed", "Nodes that were removed.", ["what"])
+        self._leadership = context.leadership(lambda _: self.hurry())
+
+    def start(self) -> None:
+        """Become a candidate."""
+        self._leadership.start()
+        super().start()
+
+    def stop(self) -> None:
+        """End."""
+        super().stop()
+        self._leadership.stop()
+
+    def turn(self) -> None:
+        """Go round if this node leads and the last round is long ago."""
+        lease = self._leadership.lease
+        if lease is None:
+            return
+        self._client.connect(_CONNECT_SECONDS)
+        if time() - self._last_round() < self._settings.interval:
+            return
+        removed = sum(self._remove(lease, waste) for waste in self._waste()) + self._prune()
+        self._note_round()
+        if removed:
+            self.context.note(logging.INFO, "recycled", nodes=removed)
+
+    # -- what is waste
+
+    def _waste(self) -> Iterator[_Waste]:
+        for folder, kind in _OF_OBJECTS.items():
+            yield from self._old(f"{self._root}/state/{folder}", "facts", self._is_gone(kind))
+        services = f"{self._root}/state/services"
+        for service in self._children(services):
+            leases = f"{services}/{service}/leases"
+            yield from self._old(leases, "leases", lambda item, leases=leases: not self._children(f"{leases}/{item}"))  # type: ignore[misc]
+        yield from self._forgotten()
+
+    def _is_gone(self, kind: str) -> Callable[[str], bool]:
+        with self.context.feed.reading() as topology:
+            present = frozenset(topology.all(kind))
+        return lambda name: name not in present
+
+    def _old(self, folder: str, what: str, is_waste: Callable[[str], bool]) -> Iterator[_Waste]:
+        """Yield the nodes of a folder that are waste, held by no session and not touched lately."""
+        for name in filter(is_waste, self._children(folder)):
+            path = f"{folder}/{name}"
+            with self._client.failures():
+                stat = self._client.result(self._client.exists_async(path))
+            if stat is not None and not stat.ephemeralOwner and time() - stat.mtime / 1000 > self._settings.grace:
+                yield _Waste(path, stat.version, what)
+
+    def _forgotten(self) -> Iterator[_Waste]:
+        """Yield the records of nodes that have been gone for long."""
+        folder = known_path(self._root)
+        for name in self._children(folder):
+            path = f"{folder}/{name}"
+            with self._client.failures():
+                data, stat = self._client.result(self._client.get_async(path))
+            if decode(data).get("gone") and time() - stat.mtime / 1000 > self._settings.forget_nodes:
+                yield _Waste(path, stat.version, "nodes")
+
+    def _children(self, path: str) -> list[str]:
+        with self._client.failures():
+            try:
+                return sorted(self._client.result(self._client.get_children_async(path)))
+            except NoNodeError:
+                return []
+
+    # -- removing it
+
+    def _remove(self, lease: Lease, waste: _Waste) -> int:
+        """Remove a node that nobody has touched meanwhile, as long as this node leads; return how many went."""
+        if self.pause(1 / self._settings.rate):
+            return 0
+        transaction = self._client.transaction()
+        lease.guard(transaction)
+        transaction.delete(waste.path, waste.version)
+        with self._client.failures():
+            results = self._client.result(transaction.commit_async())
+        if any(isinstance(result, Exception) for result in results):
+            return 0  # somebody uses it again, or another node leads
+        self._removed.labels(waste.what).inc()
+        return 1
+
+    def _prune(self) -> int:
+        """Remove old generations of the view, unless somebody is at work on them."""
+        with closing(Generations(self.context.settings.zookeeper, self._root)) as generations:
+            try:
+                with generations.working(f"recycler of {self.context.node}"):
+                    old = generations.prune()
+            except (Conflict, NotFound):
+                return 0
+        self._removed.labels("generations").inc(len(old))
+        return len(old)
+
+    # -- when
+
+    def _path(self) -> str:
+        return f"{self._root}/state/services/{self.context.name}/round"
+
+    def _last_round(self) -> float:
+        data = self._client.read_many([self._path()]).get(self._path(), b"0")
+        try:
+            return msgspec.json.decode(data, type=float)
+        except msgspec.DecodeError:
+            return 0.0
+
+    def _note_round(self) -> None:
+        with self._client.failures():
+            self._client.result(self._client.ensure_path_async(self._path()))
+            self._client.result(self._client.set_async(self._path(), canonical(round(time(), 3))))

@@ -1,0 +1,168 @@
+"""The runtime on Kafka: a Faust agent under our own supervision, so that the consumer group chooses who works.
+
+Never Faust's command line: it would own argv, logging and standard output. Never `exactly_once`, and no tables: the
+checkpoint in ZooKeeper is what counts, Kafka's committed offset a hint. Whoever is given the partition also takes a
+lease, whose epoch fences an owner that was frozen while the group gave its partition to another.
+Source: reference of faust-streaming 0.15, and the behaviour of that release.
+"""
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Event, Thread
+from typing import Any
+
+from midonet.events.commit import MAX_COMMIT_BYTES
+from midonet.events.errors import MidonetError
+from midonet.projections.backoff import Backoff
+from midonet.projections.port import Fenced
+from midonet.services.context import Context
+from midonet.services.coordination import Lease
+from midonet.services.ownership import Claims
+from midonet.services.streams.worker import BATCH, Worker
+
+__all__ = ["FaustRuntime"]
+
+_ITEM = "stream"
+_TICK = 0.2
+_STOP_SECONDS = 4.0
+_WITHIN_SECONDS = 0.05
+_SESSION_SECONDS, _HEARTBEAT_SECONDS = 6.0, 2.0
+_RECORD_BYTES = MAX_COMMIT_BYTES + 64 * 1024
+
+
+class FaustRuntime:
+    """One Faust app on a thread of its own, made anew whenever it ends."""
+
+    def __init__(self, context: Context, worker: Worker[Any]) -> None:
+        self.trouble: str | None = "the stream has not been joined yet"
+        self._context = context
+        self._worker = worker
+        self._assigned = False
+        self._claims = Claims(context.coordination, context.name, _ignore, _ignore, context.crashed)
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name=f"stream-{context.name}", daemon=True)
+
+    @property
+    def lease(self) -> Lease | None:
+        """The lease by which this node works."""
+        return self._claims.leases().get(_ITEM)
+
+    def start(self) -> None:
+        """Join the consumer group."""
+        self._claims.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave the group and the lease to others."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(2 * _STOP_SECONDS)
+        self._claims.stop()
+
+    # -- the thread
+
+    def _run(self) -> None:
+        backoff = Backoff(first=0.5, cap=10.0)
+        try:
+            while not self._stopping.is_set():
+                with tempfile.TemporaryDirectory(prefix="mn-faust-", ignore_cleanup_errors=True) as folder:
+                    self.trouble = asyncio.run(self._live(folder))
+                self._assign(assigned=False)
+                self._stopping.wait(backoff.next())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
+            self._context.crashed(error)
+
+    async def _live(self, folder: str) -> str | None:
+        """Run one app to its end; return what ended it."""
+        app = self._app(folder)
+        try:
+            app.finalize()
+            await app.start()
+            self.trouble = None
+            while not self._stopping.is_set() and not app.should_stop and not app.crashed:  # noqa: ASYNC110 - it is set by a thread
+                await asyncio.sleep(_TICK)
+        except Exception as error:  # noqa: BLE001 - Faust lets errors of all its libraries through
+            return f"{type(error).__name__}: {error}"
+        finally:
+            with suppress(Exception):
+                await asyncio.wait_for(app.stop(), _STOP_SECONDS)
+        return None if self._stopping.is_set() else f"Faust has ended: {app.crash_reason!r}"
+
+    def _app(self, folder: str) -> Any:
+        import faust
+
+        from midonet.events.log.kafka import kafka_address
+
+        servers, topic = kafka_address(self._context.settings.log)
+        app: Any = faust.App(
+            f"{topic}{self._context.settings.root.replace('/', '.')}.{self._context.name}",
+            broker=[f"kafka://{server}" for server in servers.split(",")],
+            store="memory://",
+            datadir=folder,
+            autodiscover=False,
+            web_enabled=False,
+            worker_redirect_stdouts=False,
+            topic_disable_leader=True,
+            topic_allow_declare=False,
+            processing_guarantee="at_least_once",
+            consumer_auto_offset_reset="earliest",
+            consumer_max_fetch_size=_RECORD_BYTES,
+            broker_session_timeout=_SESSION_SECONDS,
+            broker_heartbeat_interval=_HEARTBEAT_SECONDS,
+            stream_wait_empty=False,
+        )
+        app.on_partitions_assigned.connect(self._on_assigned, weak=False)
+        app.on_partitions_revoked.connect(self._on_revoked, weak=False)
+        records = app.topic(topic, key_serializer="raw", value_serializer="raw", value_type=bytes, partitions=1)
+        app.agent(records, name=self._context.name)(self._consume)
+        return app
+
+    async def _on_assigned(self, _app: Any, assigned: Any, **_: Any) -> None:
+        self._assign(assigned=bool(assigned))
+
+    async def _on_revoked(self, _app: Any, revoked: Any, **_: Any) -> None:
+        if revoked:
+            self._assign(assigned=False)
+
+    def _assign(self, *, assigned: bool) -> None:
+        self._assigned = assigned
+        self._claims.want([_ITEM] if assigned else [])
+
+    async def _consume(self, stream: Any) -> None:
+        """Faust's agent: hands over what comes together; the offset is committed after that."""
+        with ThreadPoolExecutor(1) as pool:
+            async for raws in _taken(stream):
+                await self._hand_over(raws, pool)
+
+    async def _hand_over(self, raws: list[bytes], pool: ThreadPoolExecutor) -> None:
+        """Let the worker have records, for as long as it takes or the partition is ours."""
+        backoff = Backoff()
+        while self._assigned and not self._stopping.is_set():
+            if (lease := self.lease) is not None and await self._taken_in(lease, raws, pool):
+                return
+            await asyncio.sleep(backoff.next())
+
+    async def _taken_in(self, lease: Lease, raws: list[bytes], pool: ThreadPoolExecutor) -> bool:
+        try:
+            await asyncio.get_running_loop().run_in_executor(pool, self._worker.take, lease, raws)
+        except Fenced as late:
+            self._context.note(logging.INFO, "stale owner was refused", epoch=lease.epoch, reason=str(late))
+            return False
+        except MidonetError as error:
+            self.trouble = error.message
+            return False
+        self.trouble = None
+        return True
+
+
+async def _taken(stream: Any) -> AsyncIterator[list[bytes]]:
+    async for raws in stream.take(BATCH, within=_WITHIN_SECONDS):
+        yield list(raws)
+
+
+def _ignore(_: Lease) -> None:
+    """The lease itself says whether it is held."""

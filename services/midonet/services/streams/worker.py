@@ -1,0 +1,73 @@
+"""The half of running a processor that all runtimes share: resume at the checkpoint, fold what comes, write it.
+
+A runtime hands over raw records in the order of the log, any number of times. What is missing between them is read
+from the log itself: the place of a runtime in its stream is only a hint, the checkpoint is what counts.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
+from typing import Generic, NamedTuple, TypeVar
+
+from midonet.events.commit import Head
+from midonet.events.log.port import Log
+from midonet.services.coordination import Lease
+from midonet.services.streams.place import Place
+from midonet.services.streams.processor import Batch, Gap, Processor, fold
+
+__all__ = ["BATCH", "Worker"]
+
+S = TypeVar("S")
+
+BATCH = 100
+"""Commits that are written together at most."""
+
+
+class _Held(NamedTuple, Generic[S]):
+    lease: Lease
+    batch: Batch[S]
+
+
+class Worker(Generic[S]):
+    """One processor on one place, while this node holds its lease; used by one thread at a time."""
+
+    def __init__(self, processor: Processor[S], place: Place[S], open_log: Callable[[], Log]) -> None:
+        self.head: Head | None = None
+        """The checkpoint, as last written or read; None before."""
+        self._processor = processor
+        self._place = place
+        self._open_log = open_log
+        self._held: _Held[S] | None = None
+
+    def resume(self, lease: Lease) -> Head:
+        """Begin with a lease at the checkpoint, unless that is known; return it."""
+        return self._current(lease).batch.head
+
+    def take(self, lease: Lease, raws: Sequence[bytes]) -> int:
+        """Process records; return how many commits were new. `Fenced` if another node has taken over."""
+        try:
+            return self._process(lease, raws)
+        except Gap:
+            return sum(self._process(lease, chunk) for chunk in self._missing(lease))
+
+    def _current(self, lease: Lease) -> _Held[S]:
+        if self._held is None or self._held.lease != lease:
+            self._held = _Held(lease, self._place.load())
+            self.head = self._held.batch.head
+        return self._held
+
+    def _process(self, lease: Lease, raws: Iterable[bytes]) -> int:
+        before = self._current(lease).batch
+        after = fold(self._processor, before._replace(writes={}), raws)
+        if after.head == before.head:
+            return 0
+        self._held = None  # whatever happens now, it may have been written
+        self._place.save(lease, after)
+        self._held, self.head = _Held(lease, after), after.head
+        return after.head.position - before.head.position
+
+    def _missing(self, lease: Lease) -> Iterator[list[bytes]]:
+        with closing(self._open_log()) as log:
+            records = log.read(self._current(lease).batch.head)
+            while chunk := [record.raw for record in islice(records, BATCH)]:
+                yield chunk

@@ -1,0 +1,215 @@
+"""Rebuilding, replaying, controlling and auditing views by midoctl, with a real daemon, switch and ZooKeeper."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kazoo.client import KazooClient
+
+from midonet.testbed import OvsdbServer, ZooKeeper
+from midonet.testbed.cluster import ClusterDaemon
+
+MIDOCTL = Path(sys.executable).with_name("midoctl")
+Midoctl = Any
+"""The fixture of `conftest.py`, which cannot be imported."""
+
+
+def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until a condition holds, or fail."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
+class Stage:
+    """A log with a bound bridge, the daemon that keeps its views, and a pair of hands in ZooKeeper."""
+
+    def __init__(self, daemon: ClusterDaemon, switch: OvsdbServer, hands: KazooClient, root: str) -> None:
+        self.daemon, self.switch, self.hands, self.root = daemon, switch, hands, root
+
+    def generation(self) -> str:
+        """Return the live generation."""
+        return str(json.loads(self.hands.get(f"{self.root}/nsdb")[0])["generation"])
+
+    def document(self, kind: str) -> str:
+        """Return the path of the only document of a kind in the live generation."""
+        folder = f"{self.root}/nsdb/{self.generation()}/models/{kind}"
+        (name,) = self.hands.get_children(folder)
+        return f"{folder}/{name}"
+
+    def state(self, name: str) -> str:
+        """Return how a projection is."""
+        return str(
+            next((each["state"] for each in self.daemon.status()["projections"] if each["name"] == name), "none")
+        )
+
+
+@pytest.fixture
+def stage(midoctl: Midoctl, zookeeper: ZooKeeper, zk_root: str, ovsdb: Callable[..., OvsdbServer]) -> Iterator[Stage]:
+    """A stage whose views are live."""
+    midoctl.environ |= {"MIDOCTL_ZOOKEEPER": zookeeper.hosts, "MIDOCTL_ROOT": zk_root}
+    switch = ovsdb()
+    switch.add_switch("tor1", ["e1"], tunnel_ip="198.51.100.10")
+    midoctl.ok("bridge", "create", "web")
+    midoctl.ok("vtep", "create", "tor1", "--management-ip", switch.host, "--management-port", str(switch.port))
+    midoctl.ok("vtep", "bind", "tor1", "--physical-port", "e1", "--bridge", "web")
+    log = f"sqlite:///{midoctl.environ['XDG_DATA_HOME']}/midoctl/topology.db"
+    options = ("--log", log, "--zookeeper", zookeeper.hosts, "--root", zk_root, "--node", "n1")
+    with ExitStack() as stack:
+        daemon = stack.enter_context(ClusterDaemon(*options, "--reconcile-interval", "1"))
+        hands = KazooClient(zookeeper.hosts)
+        hands.start()
+        stack.callback(hands.close)
+        stack.callback(hands.stop)
+        midoctl.ok("wait", "--for", "nsdb", "--for", "vtep")
+        yield Stage(daemon, switch, hands, zk_root)
+
+
+def test_a_rebuild_switches_and_there_is_a_way_back(midoctl: Midoctl, stage: Stage) -> None:
+    (report,) = midoctl.ok("projection", "rebuild", "nsdb")
+    assert (report["generation"], report["previous"], stage.generation()) == ("2", "1", "2")
+    assert report["differences"]["compared"] > 0
+    midoctl.ok("bridge", "create", "afterwards", "--wait", "nsdb=20")
+    (back,) = midoctl.ok("projection", "rebuild", "nsdb", "--rollback")
+    assert (back["generation"], back["position"], stage.generation()) == ("1", 4, "1")
+    midoctl.ok("bridge", "create", "and on", "--wait", "nsdb=20")
+    assert midoctl("projection", "rebuild", "nsdb").out.startswith(f"{stage.root}/nsdb is at position 5, generation 3")
+    assert sorted(stage.hands.get_children(f"{stage.root}/nsdb")) == ["1", "3"]
+
+
+def test_a_killed_rebuild_is_continued_by_the_next_one(midoctl: Midoctl, stage: Stage) -> None:
+    ports = "\n".join(f"- {{kind: bridge, name: b{number}}}" for number in range(3_000))
+    midoctl.ok("apply", "-f", "-", stdin=ports.encode())
+    midoctl.ok("wait", "--for", "nsdb")
+    command = [str(MIDOCTL), "projection", "rebuild", "nsdb"]
+    with subprocess.Popen(command, env=midoctl.environ, stdout=subprocess.DEVNULL) as process:
+        until(lambda: stage.hands.exists(f"{stage.root}/nsdb/2") is not None)
+        process.kill()
+    assert stage.generation() == "1"
+    midoctl.ok("bridge", "create", "meanwhile", "--wait", "nsdb=20")
+    refused = midoctl("-o", "json", "projection", "rebuild", "nsdb")
+    assert refused.status in (0, 3)
+    if refused.status:
+        assert "is at work" in refused.error["message"], "until the session of the dead one is over"
+        until(lambda: midoctl("-o", "json", "projection", "rebuild", "nsdb").status == 0, 30)
+    assert stage.generation() == "2"
+    assert midoctl("projection", "rebuild", "nsdb", "--dry-run").status == 0
+
+
+def test_a_comparison_alone_ends_with_7_if_something_differs(midoctl: Midoctl, stage: Stage) -> None:
+    midoctl.ok("projection", "pause", "nsdb", "-m", "to look at something")
+    until(lambda: stage.state("nsdb") == "paused")
+    path = stage.document("bridge")
+    stage.hands.set(path, b"edited")
+    run = midoctl("-o", "json", "projection", "rebuild", "nsdb", "--dry-run")
+    assert run.status == 7
+    assert run.json[0]["differences"]["different"] == [path.partition("/nsdb/1/")[2]]
+    assert stage.hands.get(path)[0] == b"edited"
+    assert "1 different" in midoctl("projection", "rebuild", "nsdb").out
+    assert stage.hands.get(stage.document("bridge"))[0] != b"edited"
+
+
+def test_a_switch_is_compared_and_put_right(midoctl: Midoctl, stage: Stage) -> None:
+    midoctl.ok("projection", "pause", "vtep")
+    until(lambda: stage.state("vtep") == "paused")
+    (name,) = stage.switch.vtep_ctl("list-ls").split()
+    stage.switch.vtep_ctl("set", "Logical_Switch", name, "tunnel_key=7")
+    run = midoctl("-o", "json", "projection", "rebuild", "vtep", "--dry-run")
+    assert (run.status, run.json[0]["differences"]["different"]) == (7, [f"switch/{name}"])
+    (report,) = midoctl.ok("projection", "rebuild", "vtep")
+    assert (report["target"], report["differences"]["different"]) == ("vtep tor1", [f"switch/{name}"])
+    assert stage.switch.vtep_ctl("get", "Logical_Switch", name, "tunnel_key").strip() == "10001"
+    assert midoctl.refused(2, "projection", "rebuild", "vtep", "--rollback")["code"] == "usage"
+
+
+def test_drift_is_on_record_whoever_is_alive(midoctl: Midoctl, stage: Stage) -> None:
+    assert midoctl.ok("projection", "drift") == []
+    path = stage.document("bridge")
+    stage.hands.delete(path)
+    (name,) = stage.switch.vtep_ctl("list-ls").split()
+    stage.switch.vtep_ctl("set", "Logical_Switch", name, "tunnel_key=7")
+    until(lambda: len(midoctl.ok("projection", "drift")) == 2)
+    told = midoctl.ok("projection", "drift", "--cluster", stage.daemon.url)
+    assert {each["projection"] for each in told} == {"nsdb", "vtep"}
+    stage.daemon.kill()
+    (found,) = midoctl.ok("projection", "drift", "nsdb")
+    assert (found["kind"], found["found"], found["position"]) == ("missing", None, 3)
+    assert (found["command"], found["actor"].partition("@")[0]) == ("vtep.bind", "alice")
+    (row,) = midoctl.ok("projection", "drift", "vtep")
+    assert (row["key"], row["found"], row["expected"]) == (f"switch/{name}", "7", "10001")
+    stage.daemon.start()
+    assert len(midoctl.ok("projection", "drift")) == 2
+    assert "missing" in midoctl("projection", "drift", "-n", "5").out
+
+
+def test_what_operators_want_holds_at_once_and_after_a_restart(midoctl: Midoctl, stage: Stage) -> None:
+    midoctl.ok("projection", "pause", "nsdb", "-m", "ticket 7")
+    until(lambda: stage.state("nsdb") == "paused")
+    stage.daemon.restart()
+    until(lambda: stage.state("nsdb") == "paused")
+    midoctl.ok("bridge", "create", "late", "--wait", "vtep=20")
+    assert midoctl.refused(6, "wait", "--for", "nsdb", "--timeout", "0.5")["code"] == "timed-out"
+    midoctl.ok("projection", "resume", "nsdb", "--wait", "nsdb=20")
+    key = stage.document("vtep").partition("/nsdb/1/")[2]
+    midoctl.ok("projection", "skip", "nsdb", key)
+    midoctl.ok("vtep", "set", "tor1", "--name", "tor2", "--wait", "nsdb=20")
+    assert b"tor1" in stage.hands.get(stage.document("vtep"))[0]
+    until(lambda: key in stage.daemon.status()["projections"][0]["waiting"])
+    midoctl.ok("projection", "retry", "nsdb", key)
+    until(lambda: b"tor2" in stage.hands.get(stage.document("vtep"))[0])
+    lines = midoctl("-o", "json", "log", "--kind", "projection").out.splitlines()
+    words = [json.loads(line)["command"]["name"] for line in lines]
+    assert words == ["projection.pause", "projection.resume", "projection.skip", "projection.retry"]
+    midoctl.ok("verify")
+
+
+def test_the_past_is_materialised_anywhere_but_over_what_is_live(
+    midoctl: Midoctl, stage: Stage, zookeeper: ZooKeeper, tmp_path: Path
+) -> None:
+    scratch = f"zk://{zookeeper.hosts}{stage.root}-scratch"
+    assert midoctl.ok("replay", "--at", "1", "--projection", "nsdb", "--into", scratch)["views"] == {"nsdb": 1}
+    assert midoctl.ok("replay", "--projection", "nsdb", "--into", scratch)["position"] == 3
+    checkpoint = json.loads(stage.hands.get(f"{stage.root}-scratch/nsdb/1/checkpoint")[0])
+    assert checkpoint["position"] == 3
+    live = f"zk://{zookeeper.hosts}{stage.root}"
+    assert "may be a live view" in midoctl.refused(3, "replay", "--projection", "nsdb", "--into", live)["message"]
+    stage.hands.set(f"{stage.root}-scratch/nsdb/1/checkpoint", b'{"position": 2, "hash": "00"}')
+    assert midoctl.refused(3, "replay", "--projection", "nsdb", "--into", scratch)["code"] == "conflict"
+    for projection in ("nsdb", "vtep"):
+        midoctl.ok("replay", "--projection", projection, "--into", f"sqlite:///{tmp_path}/past.db")
+    with closing(sqlite3.connect(tmp_path / "past.db")) as database:
+        views = {row[0].partition("/")[0] for row in database.execute("SELECT DISTINCT view FROM midonet_views")}
+    assert views == {"nsdb", "vtep"}
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["replay", "--projection", "vtep", "--into", "zk://127.0.0.1:1/x"], 2),
+        (["replay", "--projection", "nsdb", "--into", "zk://127.0.0.1:1"], 2),
+        (["replay", "--projection", "nsdb", "--into", "nonsense"], 2),
+        (["replay", "--projection", "nsdb", "--into", "sqlite://"], 2),
+        (["projection", "rebuild", "agents"], 2),
+        (["projection", "rebuild", "nsdb"], 2),
+        (["projection", "pause", "agents"], 2),
+        (["projection", "skip", "nsdb", ""], 3),
+    ],
+)
+def test_nonsense_is_refused(midoctl: Midoctl, words: list[str], status: int) -> None:
+    midoctl.ok("bridge", "create", "web")
+    midoctl.refused(status, *words)
+
+
+def test_a_database_that_holds_a_log_takes_no_view(midoctl: Midoctl) -> None:
+    midoctl.ok("bridge", "create", "web")
+    log = f"sqlite:///{midoctl.environ['XDG_DATA_HOME']}/midoctl/topology.db"
+    assert "holds a log" in midoctl.refused(2, "replay", "--projection", "nsdb", "--into", log)["message"]
+    midoctl.ok("verify")

@@ -1,0 +1,233 @@
+"""The history index against the log itself: whatever was done, it answers what a scan of all commits answers."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from random import Random
+from tempfile import TemporaryDirectory
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from random_commands import random_command
+
+from midonet.cli.session import handle
+from midonet.cli.tables import object_card
+from midonet.events.chain import extend
+from midonet.events.command import Command
+from midonet.events.commit import CommandRef, Commit, Head, Record, canonical
+from midonet.events.decide import decide
+from midonet.events.errors import MidonetError, NotFound, Rejected
+from midonet.events.evolve import fold
+from midonet.events.history import Names, describe
+from midonet.events.log.port import Bookmark
+from midonet.events.model import KINDS
+from midonet.events.resolve import find
+from midonet.events.topology import Topology
+from midonet.projections.history import entries
+from midonet.projections.history.database import SqliteFile
+from midonet.projections.history.excerpt import excerpt
+from midonet.projections.history.index import Index, Query
+from midonet.projections.history.names import NamesAt
+from midonet.projections.history.past import Past
+from midonet.projections.history.writer import IndexWriter
+
+_ACTORS = ("alice@here", "bob@here", "alice", "alice@there")
+
+
+def committed(topology: Topology, rng: Random, number: int) -> Record | None:
+    """Decide a random command and fold its commit; None if it is refused or changes nothing."""
+    command: Command = random_command(rng, topology)
+    try:
+        decision = decide(topology, command, f"command-{number}")
+    except (Rejected, NotFound):
+        return None
+    if not decision.events:
+        return None
+    head = topology.head
+    commit = Commit(
+        position=head.position + 1,
+        prev=head.hash,
+        id=f"command-{number}",
+        command=CommandRef(command.name, command.digest),
+        time=f"2026-01-01T00:00:{rng.choice((head.position, max(0, head.position - 9))) // 3:02}.000000Z",
+        actor=rng.choice(_ACTORS),
+        channel="test",
+        events=decision.events,
+    )
+    record = extend(head, canonical(commit))
+    assert isinstance(record, Record)
+    fold(topology, record)
+    return record
+
+
+def history(rng: Random, wishes: int) -> list[Record]:
+    """Return the commits of some random commands."""
+    topology = Topology()
+    return [record for n in range(wishes) if (record := committed(topology, rng, n)) is not None]
+
+
+class Scan:
+    """The answers that need no index: everything is read again."""
+
+    def __init__(self, records: Sequence[Record], upto: int) -> None:
+        self.records = records[:upto]
+        self.names = Names()
+        for record in self.records:
+            self.names.note_all(record.commit)
+
+    def meant(self, ref: str) -> list[str]:
+        """Return what a reference may mean."""
+        return self.names.meant(ref)
+
+    def touching(self, key: str) -> list[int]:
+        """Return where an object was touched."""
+        return [r.commit.position for r in self.records if any(e.key == key for e in r.commit.events)]
+
+    def topology(self) -> Topology:
+        """Return the fold of everything."""
+        topology = Topology()
+        for record in self.records:
+            fold(topology, record)
+        return topology
+
+
+def indexed(folder: str, records: Sequence[Record], rng: Random) -> Past:
+    """Return the past of the records: most of them are in the index, written in some batches; the rest is the tail."""
+
+    def recall(bookmark: Bookmark) -> Record | None:
+        record = records[bookmark.position - 1]
+        return record if (record.hash, bookmark.place) == (bookmark.hash, 7 * bookmark.position) else None
+
+    end, at = rng.randrange(len(records) + 1), 0
+    while True:
+        with closing(SqliteFile(f"{folder}/index", write=True)) as database:  # each process starts with what is there
+            writer = IndexWriter(Index(database), recall)
+            for _ in range(2):
+                step = min(end - at, rng.randrange(1, 40))
+                if step:
+                    writer.write(records[at : at + step], lambda position: 7 * position)
+                at += step
+        if at == end:
+            break
+    index = Index(SqliteFile(f"{folder}/index", write=False))
+    checkpoint = index.checkpoint()
+    assert checkpoint is not None
+    return Past(index, checkpoint, records[end:], recall)
+
+
+def references(records: Sequence[Record], scan: Scan, rng: Random) -> Iterator[str]:
+    """Yield what people may write: ids, names, paths and prefixes of what there was, and nonsense."""
+    ids = sorted({event.key.partition("/")[2] for record in records for event in record.commit.events})
+    for object_id in rng.sample(ids, min(12, len(ids))):
+        short = scan.names.short(object_id)
+        yield from (object_id, object_id[:8].upper(), object_id[:13], short, short.rpartition("/")[2])
+        yield from (f"{rng.choice(list(KINDS))}/{short}", f"{object_id}/x", short[:7])
+    yield from ("nothing", "port/", "/", "a/b/c", "")
+
+
+def same_answers(past: Past, records: Sequence[Record], rng: Random) -> None:
+    upto = rng.randrange(len(records) + 1)
+    scan, names = Scan(records, upto), NamesAt(past, upto)
+    for ref in references(records, scan, rng):
+        assert names.meant(ref) == scan.meant(ref), ref
+    topology = scan.topology()
+    keys = sorted({event.key for record in records for event in record.commit.events})
+    for key in keys:
+        kind, _, object_id = key.partition("/")
+        assert past.touching(key, upto) == scan.touching(key)
+        assert names.label(object_id) == scan.names.label(object_id)
+        assert_state(past, topology, kind, object_id, upto)
+    for record in records[max(0, upto - 3) : upto]:
+        then, there = NamesAt(past, record.commit.position), Scan(records, record.commit.position).names
+        assert [describe(e, then) for e in record.commit.events] == [describe(e, there) for e in record.commit.events]
+    assert past.head_at(upto) == (records[upto - 1].head if upto else Head())
+
+
+def assert_state(past: Past, topology: Topology, kind: str, object_id: str, upto: int) -> None:
+    """An object alone is what it is in the fold of everything."""
+    found = past.state(f"{kind}/{object_id}", upto)
+    there = topology.get(kind, object_id)
+    assert (there is None) == (found is None or found[0].gone)
+    if there is not None and found is not None:
+        assert msgspec.convert({**found[0].data, "position": found[1]}, KINDS[kind].cls) == there
+
+
+def same_choice(past: Past, records: Sequence[Record], rng: Random) -> None:
+    low = rng.randrange(1, len(records) + 1)
+    high = rng.randrange(low, len(records) + 1)
+    keys = sorted({event.key for record in records for event in record.commit.events})
+    key = rng.choice([None, rng.choice(keys), "port/none"])
+    kind = rng.choice([None, *sorted({key.partition("/")[0] for key in keys}), "tenant"])
+    actor = rng.choice([None, *_ACTORS, "nobody"])
+
+    def wanted(records: Iterable[Record]) -> list[int]:
+        return [record.commit.position for record in records if passes(record.commit, key, kind, actor)]
+
+    query = Query(low, high, key, kind, actor)
+    found = past.select(query)
+    assert wanted(found) == wanted(records[low - 1 : high])
+    found = past.select(query, newest_first=True)
+    assert wanted(found) == wanted(reversed(records[low - 1 : high]))
+
+
+def passes(commit: Commit, key: str | None, kind: str | None, actor: str | None) -> bool:
+    return actor in (None, commit.actor, commit.actor.partition("@")[0]) and any(
+        key in (None, event.key) and (kind is None or event.key.startswith(f"{kind}/")) for event in commit.events
+    )
+
+
+def same_moments(past: Past, records: Sequence[Record]) -> None:
+    """Times may run backwards in a log that others wrote: what counts is the first that is later."""
+    for second in range(0, 40, 3):
+        time = f"2026-01-01T00:00:{second:02}.000000Z"
+        later = (record.commit.position - 1 for record in records if record.commit.time > time)
+        assert past.position_at(time) == next(later, len(records))
+        since = (record.commit.position - 1 for record in records if record.commit.time >= time)
+        assert past.position_at(time, before=True) == next(since, len(records))
+        until = (record.commit.position for record in reversed(records) if record.commit.time <= time)
+        assert past.last_until(time) == next(until, 0)
+
+
+def same_excerpts(past: Past, records: Sequence[Record], rng: Random) -> None:
+    """A part of the topology is enough to find an object and to show it, wherever the whole one finds one."""
+    upto = rng.randrange(len(records) + 1)
+    scan = Scan(records, upto)
+    whole = scan.topology()
+    for ref in [*references(records, scan, rng), *(e.name for e in whole if e.name)][:80]:
+        for kind in ("port", "bridge", "rule", "vtep-binding", rng.choice(list(KINDS))):
+            part = excerpt(past, upto, kind, ref)
+            try:
+                there = find(whole, kind, ref)
+            except MidonetError:
+                assert part is None
+                continue
+            assert part is not None
+            assert find(part, kind, ref) == there
+            assert part.head == whole.head
+            assert handle(part, kind, there.id, there.name) == handle(whole, kind, there.id, there.name)
+            assert object_card(part, KINDS[kind], there) == object_card(whole, KINDS[kind], there)
+
+
+@given(st.integers(min_value=0, max_value=2**64))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_the_index_answers_as_a_scan_of_the_log(seed: int) -> None:
+    rng = Random(seed)  # noqa: S311 - a seed, not a secret
+    spacing = entries._SPACING  # noqa: SLF001 - to have several versions of an object in a short log
+    entries._SPACING = rng.choice((1, 2, 4, 64))  # noqa: SLF001 - as above
+    try:
+        records = history(rng, 90)
+        with TemporaryDirectory() as folder:
+            past = indexed(folder, records, rng)
+            same_answers(past, records, rng)
+            for _ in range(4):
+                same_choice(past, records, rng)
+            same_moments(past, records)
+            same_excerpts(past, records, rng)
+    finally:
+        entries._SPACING = spacing  # noqa: SLF001 - as above
+
+
+def test_what_the_schema_says_of_names_is_what_the_model_says() -> None:
+    from midonet.projections.history.schema import SCHEMA
+
+    assert SCHEMA.partition("-")[2] == entries.labels_digest(), "set the second part of schema.SCHEMA"

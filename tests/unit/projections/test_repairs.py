@@ -1,0 +1,74 @@
+"""Records of repairs tell what differed, and never grow beyond bounds."""
+
+import json
+from typing import Any
+
+import pytest
+
+from midonet.projections.port import Checkpoint, Mended
+from midonet.projections.recording import Recorder
+from midonet.projections.repairs import KEPT, Repair, Repairs, decode_ring, encode_ring, kind_of_repair, shown
+
+
+def repair(number: int, text: str = "x") -> Repair:
+    return Repair(
+        time=f"2026-01-31T12:00:00.{number:03d}Z",
+        projection="nsdb",
+        target="zk1:2181/midonet",
+        key=f"models/bridge/{number}",
+        kind="different",
+        found=text,
+        expected="y",
+        position=number,
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "told"),
+    [
+        (None, b"new", (None, "new")),
+        (b"old", None, ("old", None)),
+        (b'{"a":1,"b":2}', b'{"a":1,"b":3}', ('{"b": 2}', '{"b": 3}')),
+        (b'{"a":{"x":1,"y":2}}', b'{"a":{"x":1}}', ('{"a": {"y": 2}}', '{"a": {}}')),
+        (7, 10001, ("7", "10001")),
+        (("172.16.0.1", ""), ("172.16.0.2", ""), ('["172.16.0.1", ""]', '["172.16.0.2", ""]')),
+        (b"\xff", b"", ("\\xff", "")),
+        (b"[" * 100_000, b"", ("[" * 1_000 + "…", "")),
+    ],
+)
+def test_what_is_equal_on_both_sides_is_left_out(
+    found: Any, expected: Any, told: tuple[str | None, str | None]
+) -> None:
+    assert shown(found, expected) == told
+
+
+def test_kinds() -> None:
+    assert [kind_of_repair(*pair) for pair in ((None, 1), (1, None), (1, 2))] == ["missing", "extra", "different"]
+
+
+def test_the_newest_are_kept_and_all_are_counted() -> None:
+    repairs = Repairs()
+    repairs.note([repair(number) for number in range(KEPT)])
+    repairs.note([repair(number) for number in range(KEPT, KEPT + 10)])
+    assert (len(repairs), repairs.counts["different"]) == (KEPT + 10, KEPT + 10)
+    assert [each.position for each in repairs.newest(2)] == [KEPT + 8, KEPT + 9]
+    assert [each.position for each in repairs.since(KEPT + 7)] == [KEPT + 7, KEPT + 8, KEPT + 9]
+    assert repairs.since(KEPT + 10) == []
+    assert repairs.since(0)[0].position == 10, "what is no longer kept is gone"
+
+
+def test_a_ring_stays_small_and_survives_nonsense() -> None:
+    large = encode_ring(repair(number, "ü" * 1_000) for number in range(1_000))
+    assert len(large) <= 256 * 1024
+    assert decode_ring(large)[-1].position == 999
+    assert decode_ring(b"nonsense") == decode_ring(b"") == []
+    assert decode_ring(encode_ring([repair(1)])) == [repair(1)]
+
+
+def test_what_a_target_mends_and_an_edited_checkpoint_are_recorded() -> None:
+    recorder = Recorder("nsdb", "zk1:2181/midonet")
+    recorder.checkpoint(Checkpoint(), Checkpoint(7, "7" * 64))
+    recorder.mended([Mended("nsdb", "{}", '{"generation":"1"}')], 7)
+    lost, pointer = recorder.repairs.since(0)
+    assert (lost.key, lost.kind, json.loads(lost.expected or "")["position"]) == ("checkpoint", "missing", 7)
+    assert (pointer.key, pointer.kind, pointer.position) == ("nsdb", "different", 7)

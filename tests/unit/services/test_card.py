@@ -1,0 +1,71 @@
+"""What a node says of itself is short, whatever it keeps and owns."""
+
+import msgspec
+
+from midonet.events.commit import Head, canonical
+from midonet.services.card import card
+from midonet.services.coordination import Lease
+from midonet.services.hosting import Costs, Report
+from midonet.services.keeper import ServiceStatus
+from midonet.services.overview import Overview
+from midonet.services.presence import Process
+
+WELL = Report(
+    name="vtep",
+    target="192.0.2.1:6632",
+    state="live",
+    position=12,
+    lag_events=0,
+    lag_seconds=0.4,
+    last_error=None,
+    repairs=0,
+    repaired={},
+    role="writing",
+    waiting={},
+    ready=True,
+)
+ILL = msgspec.structs.replace(
+    WELL, target="192.0.2.2:6632", state="stalled", position=7, lag_events=5, lag_seconds=61.7, last_error="x" * 5000
+)
+PROCESS = Process("http://n1:8181", "n1", 7, "1", "2026-11-25T00:00:00Z")
+
+
+def overview(*reports: Report) -> Overview:
+    return Overview(
+        node="n1",
+        node_error=None,
+        log="sqlite:///log.db",
+        head=Head(12, "a" * 64, "2026-11-25T00:00:00Z"),
+        log_error=None,
+        caught_up=True,
+        services=(ServiceStatus("vtep", "running", healthy=True),),
+        projections=reports,
+        costs=tuple(Costs() for _ in reports),
+    )
+
+
+def test_many_targets_are_one_line_that_tells_the_worst() -> None:
+    told = card(overview(*[WELL] * 40, ILL), PROCESS, {})["projections"]
+    assert {**told["vtep"], "last_error": None} == {
+        "targets": 41,
+        "live": 40,
+        "writing": 41,
+        "position": 7,
+        "lag_events": 5,
+        "lag_seconds": 61,
+        "last_error": None,
+    }
+    assert len(told["vtep"]["last_error"]) == 500
+
+
+def test_nothing_changes_while_nothing_happens() -> None:
+    later = msgspec.structs.replace(WELL, lag_seconds=0.6)
+    assert card(overview(WELL), PROCESS, {}) == card(overview(later), PROCESS, {})
+
+
+def test_it_fits_into_a_node_of_zookeeper_whatever_is_owned() -> None:
+    leases = [Lease(f"{number:036}", 2**40 + number, "/x", 1, 1) for number in range(50_000)]
+    told = card(overview(*[ILL] * 5000), PROCESS, {"vtep": leases, "idle": []})
+    assert told["owned"] == {"vtep": 50_000}
+    assert told["owns"].keys() == {"vtep"}
+    assert len(canonical(told)) < 200_000

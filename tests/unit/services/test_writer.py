@@ -1,0 +1,78 @@
+"""A daemon's one writer: opened late, shared by all threads, and opened anew when the log broke."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from midonet.events.command import Command, Create
+from midonet.events.errors import CommandIdReused, Conflict, Unavailable
+from midonet.events.log import Log, open_log
+from midonet.events.log.store import Context
+from midonet.services.writer import Writer
+
+WHO = Context(actor="test", channel="service:test")
+
+
+class Source:
+    """Opens the log, unless it is away."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.away = False
+        self.opened = 0
+
+    def __call__(self) -> Log:
+        """Open it."""
+        if self.away:
+            raise Unavailable("away")
+        self.opened += 1
+        return open_log(self.url)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    return Source(f"sqlite:///{tmp_path}/log.db")
+
+
+@pytest.fixture
+def writer(source: Source) -> Iterator[Writer]:
+    writer = Writer(source)
+    yield writer
+    writer.close()
+
+
+def bridge(name: str) -> Command:
+    return Command("bridge.create", [Create("bridge", {"name": name})])
+
+
+def test_it_opens_the_log_once_and_late(source: Source, writer: Writer) -> None:
+    assert source.opened == 0
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda number: writer.execute(bridge(f"b{number}"), WHO), range(40)))
+    assert sorted(result.position for result in results) == list(range(1, 41))
+    assert source.opened == 1
+
+
+def test_a_refusal_is_an_answer(source: Source, writer: Writer) -> None:
+    writer.execute(Command("zone", [Create("tunnel-zone", {"name": "z"})]), WHO)
+    with pytest.raises(Conflict):
+        writer.execute(Command("zone", [Create("tunnel-zone", {"name": "z"})]), WHO)
+    assert source.opened == 1
+
+
+def test_a_log_that_is_away_is_opened_when_it_is_back(source: Source, writer: Writer) -> None:
+    source.away = True
+    with pytest.raises(Unavailable):
+        writer.execute(bridge("a"), WHO)
+    source.away = False
+    assert writer.execute(bridge("a"), WHO).position == 1
+
+
+def test_what_is_decided_twice_happens_once(writer: Writer) -> None:
+    once = Context(actor="test", channel="service:test", command_id="decision-1")
+    assert writer.execute(bridge("a"), once) == writer.execute(bridge("a"), once)
+    with pytest.raises(CommandIdReused) as caught:
+        writer.execute(bridge("b"), once)
+    assert caught.value.details["position"] == 1
