@@ -1,8 +1,9 @@
 """An API node of the test's own in this process: the real service on a real port, without the rest of a daemon."""
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Self
+
+from waiting import eventually
 
 from midonet.events.log import open_log
 from midonet.projections.feed import Feed
@@ -14,15 +15,7 @@ from midonet.services.meters import Meters
 from midonet.services.settings import Settings
 from midonet.services.writer import Writer
 
-__all__ = ["ApiNode", "eventually"]
-
-
-def eventually(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait until a condition holds, or fail."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.005)
+__all__ = ["ApiNode"]
 
 
 class ApiNode:

@@ -4,14 +4,19 @@ import socket
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Literal
 
+from midonet.events.errors import Unavailable
 from midonet.testbed.certificates import Tls
 from midonet.testbed.server import LOOPBACK, Server, accepts, run
 
 __all__ = ["OvsdbServer", "Schema", "schema_file"]
 
 Schema = Literal["hardware_vtep", "Open_vSwitch", "OVN_Northbound", "OVN_Southbound"]
+
+_PATIENCE, _PAUSE = 10, 0.05
+"""Seconds that a server is given to answer, and between two tries."""
 
 _SCHEMAS = Path("/usr/share")
 _FILES: dict[Schema, str] = {
@@ -88,8 +93,18 @@ class OvsdbServer(Server):
         return accepts(self.host, self.port) and _accepts_locally(self.sock)
 
     def vtep_ctl(self, *arguments: str) -> str:
-        """Run vtep-ctl on this database and return its output; `Unavailable` if it fails."""
-        return run("vtep-ctl", f"--db=unix:{self.sock}", "--timeout=10", *arguments)
+        """Run vtep-ctl on this database and return its output; `Unavailable` if it fails.
+
+        It gives up at the first connection that is refused, as happens on a busy machine: it is then run again.
+        """
+        deadline = monotonic() + _PATIENCE
+        while True:
+            try:
+                return run("vtep-ctl", f"--db=unix:{self.sock}", f"--timeout={_PATIENCE}", *arguments)
+            except Unavailable as error:
+                if "Connection refused" not in error.message or monotonic() > deadline:
+                    raise
+            sleep(_PAUSE)
 
     def add_switch(self, name: str, ports: Sequence[str], *, tunnel_ip: str, management_ip: str | None = None) -> None:
         """Add a physical switch with its ports; its management address is this server's unless given."""

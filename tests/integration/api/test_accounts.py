@@ -11,9 +11,10 @@ from typing import Any
 
 import jwt
 import pytest
-from api_node import ApiNode, eventually
+from api_node import ApiNode
 from asking import Asker
 from cryptography.hazmat.primitives.asymmetric import ec
+from waiting import eventually
 
 from midonet.events.command import Command, Op, SetUser
 from midonet.events.log import open_log

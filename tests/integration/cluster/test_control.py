@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clustered import Scene, eventually
+from clustered import Scene
+from waiting import eventually
 
 from midonet.events.command import Enable
 from midonet.testbed import ZooKeeper

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from api_node import eventually
 from asking import Asker
+from waiting import eventually
 
 from midonet.events.settings import load
 from midonet.events.vault.sealing import new_key

@@ -7,10 +7,11 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from clustered import Scene, eventually
+from clustered import Scene
 from kazoo.client import KazooClient
 from prometheus_client.parser import text_string_to_metric_families
 from vtep_switch import VtepSwitch, mac
+from waiting import eventually
 
 from midonet.projections.vtep import read_rows
 from midonet.testbed import OvsdbServer

@@ -10,8 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from clustered import Scene, eventually
+from clustered import Scene
 from remembering import Midoctl, grow
+from waiting import eventually
 
 from midonet.events.log import open_log
 from midonet.projections.history.database import SqliteFile, open_database

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from threading import Event, Thread
-from time import monotonic, sleep
+from time import monotonic
 from typing import ClassVar, cast
 
 import pytest
+from waiting import eventually
 
 from midonet.events.errors import Misconfigured, Unavailable
 from midonet.services import keeper as keeping
@@ -62,13 +63,6 @@ def kept(load: Callable[[], type[Service]], others: dict[str, Keeper] | None = N
     keeper.stop()
     assert keeper.join(5)
     assert keeper.status().state == "stopped"
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = monotonic() + 5
-    while not condition():
-        assert monotonic() < deadline
-        sleep(0.005)
 
 
 def test_a_service_lives_until_it_is_stopped() -> None:
