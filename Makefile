@@ -55,5 +55,5 @@ setup: ## install what is missing: system packages, .venv, server jars
 	@compose/setup/jars.sh
 
 clean: ## remove all that was built or fetched
-	@rm -rf .venv .cache dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .cache dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -3,6 +3,8 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from compileall import compile_dir
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 
@@ -14,6 +16,7 @@ from commands import batched, single
 from failover import failover
 from figures import Row, spread
 from kafka_log import single_on_kafka
+from kinds import kinds
 from latency import latency
 from long_past import as_of, history, show
 from memory import memory
@@ -40,6 +43,7 @@ BENCHES: Mapping[str, Bench] = {
     "api": api,
     "failover": failover,
     "views": views,
+    "kinds": kinds,
     "view-writes": view_writes,
     "vtep": vtep,
     "vtep-sync": vtep_sync,
@@ -50,6 +54,7 @@ BENCHES: Mapping[str, Bench] = {
 def main() -> None:
     """Run what was asked for."""
     options = _options()
+    _compile()
     console = Console(width=None if sys.stdout.isatty() else 160)
     rows: list[Row] = []
     for name in options.names or BENCHES:
@@ -60,6 +65,12 @@ def main() -> None:
         console.print(f"[{number}] {row.note}", markup=False, highlight=False)
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(rows)))
+
+
+def _compile() -> None:
+    """Compile all modules, as an installer does; else every process might do so anew, where it may not write."""
+    for part in import_module("midonet").__path__:
+        compile_dir(part, quiet=1)
 
 
 def _options() -> argparse.Namespace:

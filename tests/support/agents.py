@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,18 +24,9 @@ from midonet.events.commit import canonical
 from midonet.events.errors import Unavailable
 from midonet.events.model import Entity, plain
 
-__all__ = ["AgentProcess", "ViewWriter", "running", "wait_for"]
+__all__ = ["AgentProcess", "ViewWriter", "running"]
 
 T = TypeVar("T")
-
-
-def wait_for(look: Callable[[], T], seconds: float = 20.0) -> T:
-    """Return the first true value that `look` returns; the test fails if that takes too long."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"waited for {seconds} s"
-        time.sleep(0.02)
-    return found
 
 
 class ViewWriter:

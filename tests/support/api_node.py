@@ -1,8 +1,9 @@
 """An API node of the test's own in this process: the real service on a real port, without the rest of a daemon."""
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Self
+
+from waiting import eventually
 
 from midonet.events.log import open_log
 from midonet.projections.feed import Feed
@@ -14,24 +15,16 @@ from midonet.services.meters import Meters
 from midonet.services.settings import Settings
 from midonet.services.writer import Writer
 
-__all__ = ["ApiNode", "eventually"]
-
-
-def eventually(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait until a condition holds, or fail."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.005)
+__all__ = ["ApiNode"]
 
 
 class ApiNode:
     """Serves the log at `log` from construction to `close`; `status` is what the daemon would say of itself."""
 
-    def __init__(self, log: str, *, tls: Tls | None = None, history: str | None = None) -> None:
+    def __init__(self, log: str, *, tls: Tls | None = None, **settings: Any) -> None:
+        self.settings = Settings(log=log, zookeeper="127.0.0.1:1", **settings)
         self.log = log
         self.crashes: list[BaseException] = []
-        self.history = history
         self.status: Callable[[], Mapping[str, Any]] = lambda: {"log": log, "projections": [], "services": []}
         self.feed = Feed(lambda: open_log(log), idle=0.1)
         self.writer = Writer(lambda: open_log(log))
@@ -43,7 +36,7 @@ class ApiNode:
 
     def _context(self) -> Context:
         return Context(
-            settings=Settings(log=self.log, zookeeper="127.0.0.1:1", history=self.history),
+            settings=self.settings,
             feed=self.feed,
             crashed=self.crashes.append,
             front=Front(self.http, lambda: self.status()),  # noqa: PLW0108 - a test may change it

@@ -1,40 +1,31 @@
 """A log, switches, and the daemon that keeps the views of the one in ZooKeeper and in the others."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any, Self
-from uuid import uuid4
+from functools import cached_property
+from typing import Self
 
+from commanding import Commanding
 from vtep_switch import VtepSwitch
+from waiting import eventually
 
-from midonet.events.command import Command, Create, Delete, Op, Update
 from midonet.events.log import open_log
-from midonet.events.log.store import Context, Store
+from midonet.events.log.store import Store
 from midonet.events.topology import Topology
 from midonet.projections.nsdb import differences, expected_view
 from midonet.projections.vtep import Key, Value, VtepProjection, read_checkpoint, read_rows
 from midonet.projections.zookeeper import ViewReader
 from midonet.testbed.cluster import ClusterDaemon
 
-__all__ = ["Scene", "eventually"]
+__all__ = ["Scene"]
 
 
-def eventually(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait until a condition holds, or fail."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
-
-
-class Scene:
+class Scene(Commanding):
     """Commands go to the log at `url`; daemons that are started here follow it. Closes what it started."""
 
     def __init__(self, url: str, hosts: str, root: str) -> None:
         self.url, self.hosts, self.root = url, hosts, root
         self._stack = ExitStack()
-        self._store: Store | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -44,32 +35,12 @@ class Scene:
 
     # -- the log
 
-    @property
-    def store(self) -> Store:
+    @cached_property
+    def store(self) -> Store:  # type: ignore[override]  # it can be set, as the attribute can
         """The log as this test writes to it."""
-        if self._store is None:
-            log = open_log(self.url)
-            self._stack.callback(log.close)
-            self._store = Store(log)
-        return self._store
-
-    def run(self, *ops: Op) -> int:
-        """Run one command; return its position."""
-        return self.store.execute(Command("test", list(ops)), Context(actor="test")).position
-
-    def create(self, kind: str, **fields: Any) -> str:
-        """Create an object; return its id."""
-        object_id = str(uuid4())
-        self.run(Create(kind, {"id": object_id, **fields}))
-        return object_id
-
-    def set(self, kind: str, ref: str, **fields: Any) -> int:
-        """Set fields of an object; return the position."""
-        return self.run(Update(kind, ref, fields))
-
-    def delete(self, kind: str, ref: str, *, cascade: bool = False) -> int:
-        """Delete an object; return the position."""
-        return self.run(Delete(kind, ref, cascade=cascade))
+        log = open_log(self.url)
+        self._stack.callback(log.close)
+        return Store(log)
 
     def rebuilt(self) -> Topology:
         """Return what the log comes to, read from its first commit."""

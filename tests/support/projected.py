@@ -2,13 +2,12 @@
 
 from contextlib import ExitStack
 from typing import Any, Self
-from uuid import uuid4
 
+from commanding import Commanding
 from kazoo.client import KazooClient
 
-from midonet.events.command import Command, Create, Op, Update
 from midonet.events.log.address import open_log
-from midonet.events.log.store import Context, Store
+from midonet.events.log.store import Store
 from midonet.projections.feed import Feed
 from midonet.projections.nsdb import NsdbProjection, differences, expected_view, same_document, view_base
 from midonet.projections.runner import Runner
@@ -33,7 +32,7 @@ class Keeper:
         self.feed.stop()
 
 
-class Projected:
+class Projected(Commanding):
     """A topology that is changed by commands, and its view below `root`. Closes what it started."""
 
     def __init__(self, url: str, hosts: str, root: str) -> None:
@@ -49,20 +48,6 @@ class Projected:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
-
-    def run(self, *ops: Op) -> int:
-        """Run one command; return its position."""
-        return self.store.execute(Command("test", list(ops)), Context(actor="test")).position
-
-    def create(self, kind: str, **fields: Any) -> str:
-        """Create an object; return its id."""
-        object_id = str(uuid4())
-        self.run(Create(kind, {"id": object_id, **fields}))
-        return object_id
-
-    def set(self, kind: str, ref: str, **fields: Any) -> int:
-        """Set fields of an object; return the position."""
-        return self.run(Update(kind, ref, fields))
 
     def keep(
         self, target: ZooKeeperTarget | None = None, *, projection: NsdbProjection | None = None, **options: Any

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from typing import Any
 
-from vtep_switch import VtepSwitch, wait_until
+from commanding import Commanding
+from vtep_switch import VtepSwitch
+from waiting import eventually
 
-from midonet.events.command import Command, Create, Delete, Op, Update
 from midonet.events.log.address import open_log
-from midonet.events.log.store import Context, Store
+from midonet.events.log.store import Store
 from midonet.projections.feed import Feed
 from midonet.projections.runner import Runner
 from midonet.projections.vtep import Key, Value, VtepProjection, VtepTarget, read_checkpoint, read_rows
@@ -16,7 +16,7 @@ from midonet.projections.vtep import Key, Value, VtepProjection, VtepTarget, rea
 __all__ = ["Site"]
 
 
-class Site:
+class Site(Commanding):
     """A log with a bridge `net`, a host `hv1` in the zone `tors`, and whoever keeps VTEPs equal to it."""
 
     def __init__(self, url: str) -> None:
@@ -28,22 +28,6 @@ class Site:
         self.create("tunnel-zone", "tors", type="vtep", members=[{"host": "hv1", "address": "172.31.0.1"}])
         self.create("bridge", "net")
         self.create("port", "p1", bridge="net", host="hv1", interface="tap1")
-
-    def run(self, *ops: Op) -> None:
-        """Run one command."""
-        self.store.execute(Command("test", list(ops)), Context(actor="test"))
-
-    def create(self, kind: str, name: str | None = None, **fields: Any) -> None:
-        """Create an object."""
-        self.run(Create(kind, {**({"name": name} if name else {}), **fields}))
-
-    def set(self, kind: str, ref: str, **fields: Any) -> None:
-        """Set fields of an object."""
-        self.run(Update(kind, ref, fields))
-
-    def delete(self, kind: str, ref: str) -> None:
-        """Delete an object."""
-        self.run(Delete(kind, ref))
 
     def id_of(self, kind: str, name: str) -> str:
         """Return the id of the only object of that name."""
@@ -81,7 +65,7 @@ class Site:
     def settle(self, switch: VtepSwitch) -> None:
         """Wait until a switch is at the head of the log; its rows must be those of a projection from scratch."""
         head = self.store.topology.head.position
-        wait_until(lambda: read_checkpoint(*switch.tcp).position == head)
+        eventually(lambda: read_checkpoint(*switch.tcp).position == head)
         assert read_rows(*switch.tcp) == self.rows(switch)
 
     def rows(self, switch: VtepSwitch) -> dict[Key, Value | None]:

@@ -1,16 +1,17 @@
 """An emulated VTEP switch for tests: a real OVSDB server with a physical switch, and what its operator sees there."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
+
+from waiting import eventually
 
 from midonet.projections.ovsdb import Client
 from midonet.projections.port import Checkpoint
 from midonet.projections.vtep import Key, Value, VtepTarget
 from midonet.testbed import OvsdbServer
 
-__all__ = ["VtepSwitch", "keep", "mac", "reconcile", "wait_until"]
+__all__ = ["VtepSwitch", "keep", "mac", "reconcile"]
 
 
 class VtepSwitch(OvsdbServer):
@@ -79,13 +80,5 @@ def reconcile(target: VtepTarget, desired: Mapping[Key, Value], position: int) -
 
 def keep(target: VtepTarget, desired: Mapping[Key, Value], position: int) -> dict[Key, Value | None]:
     """Wait until a target has drifted, and repair it; return what was wrong."""
-    wait_until(target.drifted)
+    eventually(target.drifted)
     return reconcile(target, desired, position)
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait until a condition holds; fail if it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)

@@ -7,16 +7,16 @@ it runs.
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from midonet.agent.settings import Settings
 from midonet.events import errors
-from midonet.events.settings import load, read_file, render, spell_out
+from midonet.events.options import with_settings
+from midonet.events.settings import render
+from midonet.events.wire import use
 
 __all__ = ["command", "main"]
 
@@ -52,24 +52,6 @@ def _fail(error: errors.MidonetError, words: Sequence[str]) -> int:
     return error.exit_status
 
 
-def _with_settings(function: Callable[..., None]) -> Callable[..., None]:
-    """Add an option for each setting, and `--config`; the function gets the effective settings."""
-
-    @wraps(function)
-    def call(config: str | None, **values: Any) -> None:
-        flags = {setting.name: values.pop(setting.name) for setting in spell_out(Settings)}
-        path = config or os.environ.get("MIDONET_CONFIG")
-        file = read_file(Path(path)) if path else None
-        function(load(Settings, flags=flags, environ=os.environ, file=file), **values)
-
-    decorated: Callable[..., None] = call
-    for setting in reversed(list(spell_out(Settings))):
-        default = f" Default: {setting.default}." if setting.default is not None else ""
-        text = f"{setting.help}{default} [{setting.variable}]"
-        decorated = click.option(setting.flag, metavar="VALUE", help=text)(decorated)
-    return click.option("--config", metavar="FILE", help="YAML file with settings. [MIDONET_CONFIG]")(decorated)
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="midonet", prog_name="midonet-agent")
 def command() -> None:
@@ -80,10 +62,11 @@ def command() -> None:
 
 
 @command.command()
-@_with_settings
+@with_settings(Settings)
 @click.option("--print-config", is_flag=True, help="Print the effective settings and end.")
 def run(settings: Settings, *, print_config: bool) -> None:
     """Run the agent in the foreground, until SIGTERM."""
+    use(settings)
     if print_config:
         click.echo(render(settings), nl=False)
         return
@@ -97,7 +80,7 @@ def run(settings: Settings, *, print_config: bool) -> None:
 
 
 @command.command()
-@_with_settings
+@with_settings(Settings)
 @click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", help="Form of output.")
 def show(settings: Settings, *, output: str) -> None:
     """Show what the running agent of this host holds, at which position.

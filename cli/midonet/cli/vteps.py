@@ -11,15 +11,14 @@ import click
 from midonet.cli import output
 from midonet.cli.command import command
 from midonet.cli.completion import complete_refs
+from midonet.cli.reported import reader
 from midonet.cli.session import Session
-from midonet.cli.waiting import servers
 from midonet.events import resolve
 from midonet.events.errors import NotFound, UsageError
 from midonet.events.model.underlay import Vtep
 
 __all__ = ["status"]
 
-_CONNECT_SECONDS = 10.0
 _HEADERS = ("vtep", "connection", "since", "switch", "tunnel ips", "local macs", "faults", "bfd", "last error")
 _UNKNOWN: Mapping[str, Any] = {"connection": "unknown"}
 
@@ -80,22 +79,11 @@ def _told(url: str) -> Iterable[State]:
 
 def _published(session: Session) -> Mapping[str, State]:
     import msgspec
-    from kazoo.exceptions import NoNodeError
 
-    from midonet.projections.zookeeper.client import Client
+    from midonet.projections.facts.switches import VtepState
 
-    client, path = Client(servers(session.settings)), f"{session.settings.get('root')}/state/vteps"
-    try:
-        client.connect(_CONNECT_SECONDS)
-        with client.failures():
-            try:
-                names = client.result(client.get_children_async(path))
-            except NoNodeError:
-                return {}
-            nodes = client.read_many([f"{path}/{name}" for name in names])
-        return {node.rpartition("/")[2]: msgspec.json.decode(data) for node, data in nodes.items()}
-    finally:
-        client.close()
+    with reader(session) as facts:
+        return msgspec.to_builtins(facts.all(VtepState))  # type: ignore[no-any-return]
 
 
 def _line(row: State) -> list[str]:

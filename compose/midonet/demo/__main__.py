@@ -19,7 +19,8 @@ __all__ = ["main"]
 @click.option("--log", type=click.Choice(["sqlite", "kafka"]), default="sqlite", help="Where the log is kept.")
 def main(log: str) -> None:
     """Show the main job on real servers, from the command to the switch, and what survives a kill."""
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 118)
+    width = None if sys.stdout.isatty() else 118
+    console = Console(highlight=False, emoji=False, soft_wrap=True, width=width)  # a MAC has `:ab:`, which is an emoji
     started = time.monotonic()
     try:
         facts = _play(console, log)

@@ -121,6 +121,26 @@ def move_a_machine(play: Play) -> None:
     play.facts["one change"] = f"from commit to {arrivals}"
 
 
+def damage_both_views(play: Play) -> None:
+    """Somebody damages both views: they are put right, and every repair is on record."""
+    documents = [path for path in read_view(play.zookeeper, _VIEW) if "/models/bridge/" in path]
+    name, switch = next(iter(play.stage.switches.items()))
+    bridge = switch.vtep_ctl("list-ls").split()[0]
+    play.zookeeper.set(documents[0], b"a stranger was here")
+    switch.vtep_ctl("clear-remote-macs", bridge)
+    play.console.print(f"a stranger wrote into a document in ZooKeeper, and cleared the MACs of {bridge} on {name}")
+    repairs = wait_for("the repairs", lambda: _repairs(play))
+    play.midoctl("projection", "drift")
+    play.midoctl("cluster", "status")
+    play.facts["the damage"] = f"{repairs} repairs in both views, on record with who had written what should be there"
+
+
+def _repairs(play: Play) -> int:
+    """Return how many repairs are on record, 0 as long as one of the views has none."""
+    found = play.stage.json("projection", "drift")
+    return len(found) if {each["projection"] for each in found} == {"nsdb", "vtep"} else 0
+
+
 def kill_the_cluster(play: Play) -> None:
     """More racks arrive in waves; SIGKILL the cluster in the middle of it, and start it again."""
     started = threading.Event()
@@ -208,6 +228,7 @@ ACTS = [
     look_at_agents,
     look_at_switches,
     move_a_machine,
+    damage_both_views,
     kill_the_cluster,
     compare_with_a_rebuild,
     remember,

@@ -4,13 +4,19 @@ import socket
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Literal
 
+from midonet.events.errors import Unavailable
+from midonet.testbed.certificates import Tls
 from midonet.testbed.server import LOOPBACK, Server, accepts, run
 
 __all__ = ["OvsdbServer", "Schema", "schema_file"]
 
 Schema = Literal["hardware_vtep", "Open_vSwitch", "OVN_Northbound", "OVN_Southbound"]
+
+_PATIENCE, _PAUSE = 10, 0.05
+"""Seconds that a server is given to answer, and between two tries."""
 
 _SCHEMAS = Path("/usr/share")
 _FILES: dict[Schema, str] = {
@@ -35,13 +41,16 @@ def schema_file(schema: Schema) -> Path:
 class OvsdbServer(Server):
     """One ovsdb-server with one database, on TCP and on a Unix socket.
 
+    With `tls` its TCP port speaks TLS, to clients whose certificate the CA signed.
+
     `host` is any loopback address: switches that differ by management address, as VTEPs do, need one each.
     """
 
     name = "ovsdb"
 
-    def __init__(self, schema: Schema = "hardware_vtep", host: str = LOOPBACK) -> None:
+    def __init__(self, schema: Schema = "hardware_vtep", host: str = LOOPBACK, *, tls: Tls | None = None) -> None:
         super().__init__()
+        self.tls = tls
         self.schema = schema
         self.host = host
         self.port = self.lease_port(host)
@@ -66,19 +75,36 @@ class OvsdbServer(Server):
             "ovsdb-server",
             self.database,
             f"--remote=punix:{self.sock}",
-            f"--remote=ptcp:{self.port}:{self.host}",
+            *self._remote(),
             f"--unixctl={self._control}",
             "--no-chdir",
             "-vsyslog:off",
         ]
+
+    def _remote(self) -> Sequence[str]:
+        if self.tls is None:
+            return [f"--remote=ptcp:{self.port}:{self.host}"]
+        files = {"private-key": self.tls.server.key, "certificate": self.tls.server.certificate, "ca-cert": self.tls.ca}
+        options = [f"--{name}={file}" for name, file in files.items()]
+        return [f"--remote=pssl:{self.port}:{self.host}", *options]
 
     def serves(self) -> bool:
         """Whether both remotes are there; they are opened in no certain order."""
         return accepts(self.host, self.port) and _accepts_locally(self.sock)
 
     def vtep_ctl(self, *arguments: str) -> str:
-        """Run vtep-ctl on this database and return its output; `Unavailable` if it fails."""
-        return run("vtep-ctl", f"--db=unix:{self.sock}", "--timeout=10", *arguments)
+        """Run vtep-ctl on this database and return its output; `Unavailable` if it fails.
+
+        It gives up at the first connection that is refused, as happens on a busy machine: it is then run again.
+        """
+        deadline = monotonic() + _PATIENCE
+        while True:
+            try:
+                return run("vtep-ctl", f"--db=unix:{self.sock}", f"--timeout={_PATIENCE}", *arguments)
+            except Unavailable as error:
+                if "Connection refused" not in error.message or monotonic() > deadline:
+                    raise
+            sleep(_PAUSE)
 
     def add_switch(self, name: str, ports: Sequence[str], *, tunnel_ip: str, management_ip: str | None = None) -> None:
         """Add a physical switch with its ports; its management address is this server's unless given."""

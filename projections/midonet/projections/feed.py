@@ -100,11 +100,11 @@ class Feed:
         if self._broken is not None:
             raise VerificationFailed(self._broken.message, **self._broken.details)
 
-    def subscribe(self, follower: Follower) -> None:
-        """Attach a follower to the topology as it is now and keep it informed."""
+    def subscribe(self, follower: Follower, *, ahead: bool = False) -> None:
+        """Attach a follower to the topology as it is now and keep it informed, `ahead` of others or after them."""
         with self.reading() as topology:
             follower.attach(topology)
-            self._followers = [*self._followers, follower]
+            self._followers = [follower, *self._followers] if ahead else [*self._followers, follower]
 
     def unsubscribe(self, follower: Follower) -> None:
         """Forget a follower."""

@@ -37,6 +37,11 @@ class Tracker(Generic[K, V]):
         They wait for another value.
         """
 
+    @property
+    def pending(self) -> bool:
+        """Whether there are keys whose values may have to be written."""
+        return bool(self._pending or self._writing)
+
     def touch(self, keys: Iterable[K]) -> None:
         """Note that the desired values of these keys may have changed."""
         for key in keys:

@@ -7,7 +7,6 @@ import logging
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from threading import Event, Thread
 from typing import ClassVar
 
 from midonet.events.command import Command
@@ -17,6 +16,7 @@ from midonet.events.topology import Topology
 from midonet.projections.backoff import Backoff
 from midonet.projections.facts import HostState
 from midonet.projections.facts.living import Living
+from midonet.projections.loop import Loop
 from midonet.services.context import Context
 from midonet.services.journal import note
 from midonet.services.service import Health, Service
@@ -38,23 +38,20 @@ class Controller(Service):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._wake = Event()
-        self._stopping = Event()
         self._trouble: str | None = None
         self._acted = False
         """Whether it has ever known which hosts live."""
-        self._thread = Thread(target=self._run, name=context.name, daemon=True)
+        self._concerned = False
+        """Whether something was committed that it has to look at."""
+        self._loop = Loop(context.name, self._run, context.crashed)
 
     def start(self) -> None:
         """Begin to follow topology and hosts."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Leave everything as it is."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._loop.stop()
         self.context.feed.unsubscribe(self)
 
     def health(self) -> Health:
@@ -66,15 +63,17 @@ class Controller(Service):
     def attach(self, topology: Topology) -> None:
         """Look at a whole topology."""
         del topology
-        self._wake.set()
+        self._loop.wake()
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Take note of the changes of one commit."""
-        if any(change.kind in self.kinds for change in changes):
-            self._wake.set()
+        self._concerned |= any(change.kind in self.kinds for change in changes)
 
     def wake(self) -> None:
-        """Do nothing: `apply` wakes."""
+        """Look, if there is something to be looked at; not before, as `apply` holds up who waits for the topology."""
+        if self._concerned:
+            self._concerned = False
+            self._loop.wake()
 
     # -- for those who control
 
@@ -91,35 +90,31 @@ class Controller(Service):
         except (Rejected, NotFound) as error:
             note(logging.WARNING, "a decision was refused", service=self.context.name, reason=error.message)
             return False
-        self.context.feed.reach(position, self._stopping.is_set)
+        self.context.feed.reach(position, self._loop.stopping)
         return True
 
     # -- the thread
 
     def _run(self) -> None:
-        try:
-            self.context.feed.caught_up(self._stopping.is_set)
-            self.context.feed.subscribe(self)
-            settings = self.context.settings
-            with closing(Living(settings.zookeeper, settings.root, self._wake.set)) as living:
-                self._control(living)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
-            self.context.crashed(error)
+        self.context.feed.caught_up(self._loop.stopping)
+        self.context.feed.subscribe(self)
+        settings = self.context.settings
+        with closing(Living(settings.zookeeper, settings.root, self._loop.wake)) as living:
+            self._control(living)
 
     def _control(self, living: Living) -> None:
         backoff = Backoff()
-        while not self._stopping.is_set():
-            self._wake.clear()
+        for _ in self._loop.turns():
             try:
                 leisure = self.work(living, living.look())
             except Unavailable as error:
                 self._report(error.message)
-                self._stopping.wait(backoff.next())
+                self._loop.pause(backoff.next())
             else:
                 self._report(None)
                 backoff.reset()
-                self._stopping.wait(_PAUSE)
-                self._wake.wait(min(_LEISURE, _LEISURE if leisure is None else leisure))
+                self._loop.pause(_PAUSE)
+                self._loop.rest(min(_LEISURE, _LEISURE if leisure is None else leisure))
 
     def _report(self, trouble: str | None) -> None:
         if trouble is not None and self._trouble is None and self._acted:

@@ -37,20 +37,13 @@ class HealthService(Periodic):
         self._facts = FactsReader(context.settings.zookeeper, context.settings.root)
         self._ways = context.meters.gauge("ways", "Ways between hosts of a tunnel zone that are probed.", ["state"])
         self._cut_off = context.meters.gauge("hosts_cut_off", "Hosts that are probed, and reached by nobody.")
-        self._leadership = context.leadership(lambda _: self.hurry())
         self._seen: Mapping[tuple[str, str], Way] = {}
         self._down: list[Way] = []
         self._lost: list[str] = []
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._leadership.start()
-        super().start()
-
     def stop(self) -> None:
         """End."""
         super().stop()
-        self._leadership.stop()
         self._facts.close()
 
     def turn(self) -> None:
@@ -61,7 +54,7 @@ class HealthService(Periodic):
         self._ways.labels("down").set(len(self._down))
         self._cut_off.set(len(self._lost))
         now = {(way.source, way.target): way for way in found}
-        if self._leadership.lease is not None:
+        if self.lease is not None:
             self._say(now)
         self._seen = now
 

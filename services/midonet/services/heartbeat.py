@@ -42,18 +42,7 @@ class HeartbeatService(Periodic):
         self._seconds_taken = meters.gauge("zookeeper_seconds", "Seconds that ZooKeeper took for the last beat.")
         self._alive = meters.gauge("node_alive", "Whether a node of the cluster lives.", ["node"])
         self._lag = meters.gauge("node_lag_commits", "Commits that a living node has not read yet.", ["node"])
-        self._leadership = context.leadership(lambda _: self.hurry())
         self._known: dict[str, bool] = {}
-
-    def start(self) -> None:
-        """Begin to beat."""
-        self._leadership.start()
-        super().start()
-
-    def stop(self) -> None:
-        """End."""
-        super().stop()
-        self._leadership.stop()
 
     def turn(self) -> None:
         """Look at all nodes, and say what became different."""
@@ -64,7 +53,7 @@ class HeartbeatService(Periodic):
         self._beats.inc()
         self._be_known(found)
         self._tell({node["node"]: node for node in found})
-        if self._leadership.lease is not None:
+        if self.lease is not None:
             for node in found:
                 if not node["alive"] and node["gone"] is None:
                     self._mark(node)

@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from threading import Thread
 from time import monotonic
 from typing import Any
@@ -17,7 +16,9 @@ import click
 from msgspec.structs import replace
 
 from midonet.events import errors
-from midonet.events.settings import hidden, load, read_file, render, spell_out
+from midonet.events.options import with_settings
+from midonet.events.settings import hidden, render
+from midonet.events.wire import use
 from midonet.services.settings import Settings, effective
 
 __all__ = ["command", "main"]
@@ -28,12 +29,11 @@ _INTERRUPTED = 130
 _STOP = (signal.SIGTERM, signal.SIGINT)
 _STOP_SECONDS = 9.0
 _SWITCH = 0.001
-"""Seconds that a thread that computes may keep one waiting that has a message to pass on; Python's default is 5 ms."""
-
-_SWITCH = 0.001
 """Seconds after which a thread that computes lets others go on: those that serve clients wait for it."""
-_TICK = 0.5
+_TICK = 1.0
 """Seconds between two looks at how the daemon does."""
+_PROMPT = 0.05
+"""Seconds between two looks at whether it has ended."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,15 +56,6 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-def _settings_options(function: Callable[..., int]) -> Callable[..., int]:
-    """Add `--config` and one option for every setting, in the order of their declaration."""
-    for setting in reversed(list(spell_out(Settings))):
-        default = f", default {setting.default}" if setting.default is not None else ""
-        text = f"{setting.help} [{setting.variable}{default}]"
-        function = click.option(setting.flag, metavar="VALUE", help=text)(function)
-    return click.option("--config", metavar="FILE", help="YAML file with settings. [MIDONET_CONFIG]")(function)
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="midonet", prog_name="midonet-cluster")
 def command() -> None:
@@ -76,14 +67,12 @@ def command() -> None:
 
 
 @command.command()
-@_settings_options
+@with_settings(Settings)
 @click.option("--print-config", is_flag=True, help="Print the effective settings as YAML, secrets hidden, and end.")
-def run(*, config: str | None, print_config: bool, **flags: str | None) -> int:
+def run(settings: Settings, *, print_config: bool) -> int:
     """Run the services until SIGTERM."""
-    config = config or os.environ.get("MIDONET_CONFIG")
-    file = read_file(Path(config)) if config else None
-    settings = load(Settings, flags=flags, environ=os.environ, file=file)
     in_use = effective(settings)
+    use(in_use)
     if print_config:
         click.echo(render(replace(settings, node=in_use.node)), nl=False)
         return 0
@@ -94,9 +83,7 @@ def _serve(settings: Settings) -> int:
     from midonet.services import journal
     from midonet.services.daemon import Daemon
 
-    sys.setswitchinterval(_SWITCH)
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # they are waited for below; every thread inherits this
-    sys.setswitchinterval(_SWITCH)
     journal.set_up(settings.log_level)
     daemon = Daemon(settings)
     click.echo(daemon.http.url)
@@ -121,7 +108,7 @@ def _stop(stop: Callable[[], Any]) -> int:
     stopping.start()
     status, deadline = 0, monotonic() + _STOP_SECONDS
     while stopping.is_alive() and monotonic() < deadline and not status:
-        status = _INTERRUPTED if _asked(_TICK / 10) else 0
+        status = _INTERRUPTED if _asked(_PROMPT) else 0
     sys.stdout.flush()
     os._exit(status)
 

@@ -5,7 +5,6 @@ A node that loses its connection gives its leases up before the servers do. Noth
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from threading import Event, Thread
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ from kazoo.exceptions import KazooException, NoNodeError
 from midonet.events.commit import canonical
 from midonet.events.errors import MidonetError
 from midonet.projections.backoff import Backoff
+from midonet.projections.loop import Loop
 from midonet.services.coordination import Coordination, Lease
 from midonet.services.journal import note
 from midonet.services.spread import spread
@@ -68,26 +68,21 @@ class Ownership:
         self._coordination = coordination
         self._client = coordination.client
         self._base = f"{coordination.root}/state/{self.folder}/{quote(service, safe='')}"
-        self._gained, self._lost, self._crashed = gained, lost, crashed
+        self._gained, self._lost = gained, lost
         self._items: frozenset[str] = frozenset()
         self._leases: dict[str, Lease] = {}
         self._watched = 0
         self._told: list[str] = []
-        self._awake = Event()
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name=f"ownership-{service}", daemon=True)
+        self._loop = Loop(f"ownership-{service}", self._run, crashed)
 
     def start(self) -> None:
         """Become a member."""
         self._coordination.enter(self)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Let all items go to others and end to be a member; `lost` has been called for each."""
-        self._stopping.set()
-        self.wake()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._loop.stop()
         self._coordination.leave(self)
         self._client.tree_watchers.pop(self._base, None)
 
@@ -103,20 +98,16 @@ class Ownership:
 
     def wake(self) -> None:
         """Look again, soon."""
-        self._awake.set()
+        self._loop.wake()
 
     # -- the thread
 
     def _run(self) -> None:
         backoff = Backoff()
-        try:
-            while not self._stopping.is_set():
-                self._awake.clear()
-                self._awake.wait(backoff.next() if not self._look(backoff) else self._coordination.patience)
-                self._stopping.wait(_SETTLE_SECONDS)
-            self._resign()
-        except Exception as error:  # noqa: BLE001 - the service's own functions may fail in any way
-            self._crashed(error)
+        for _ in self._loop.turns():
+            self._loop.rest(backoff.next() if not self._look(backoff) else self._coordination.patience)
+            self._loop.pause(_SETTLE_SECONDS)
+        self._resign()
 
     def _look(self, backoff: Backoff) -> bool:
         """Bring our leases to what they should be; return whether ZooKeeper answered."""

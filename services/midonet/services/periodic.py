@@ -1,11 +1,15 @@
-"""A service that takes a turn every so many seconds, on a thread of its own; what fails is for the next turn."""
+"""A service that takes a turn every so many seconds, on a thread of its own; what fails is for the next turn.
+
+It does so on every node; one of them leads, and does what is to be done once.
+"""
 
 import logging
 from abc import abstractmethod
-from threading import Event, Thread
 
 from midonet.events.errors import MidonetError, Unavailable
+from midonet.projections.loop import Loop
 from midonet.services.context import Context
+from midonet.services.coordination import Lease
 from midonet.services.service import Health, Service
 
 __all__ = ["Periodic"]
@@ -18,45 +22,40 @@ class Periodic(Service):
         super().__init__(context)
         self._seconds = seconds
         self._trouble: str | None = None
-        self._wake = Event()
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name=context.name, daemon=True)
+        self._leadership = context.leadership(lambda _: self._loop.wake())
+        self._loop = Loop(context.name, self._run, context.crashed)
 
     @abstractmethod
     def turn(self) -> None:
-        """Do what is due; `stopping` says when to leave off."""
+        """Do what is due; `pause` says when to leave off."""
 
     def start(self) -> None:
         """Begin to take turns."""
-        self._thread.start()
+        self._leadership.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Take no more turns."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._loop.stop()
+        self._leadership.stop()
 
-    def hurry(self) -> None:
-        """Take the next turn now."""
-        self._wake.set()
+    @property
+    def lease(self) -> Lease | None:
+        """The lease by which this node leads, if it does."""
+        return self._leadership.lease
 
     def pause(self, seconds: float) -> bool:
         """Wait within a turn; return whether to leave off."""
-        return self._stopping.wait(seconds)
+        return self._loop.pause(seconds)
 
     def health(self) -> Health:
         """It is well if its last turn was."""
         return Health(ok=self._trouble is None, reason=self._trouble)
 
     def _run(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                self._wake.clear()
-                self._take_turn()
-                self._wake.wait(self._seconds)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
-            self.context.crashed(error)
+        for _ in self._loop.turns():
+            self._take_turn()
+            self._loop.rest(self._seconds)
 
     def _take_turn(self) -> None:
         try:

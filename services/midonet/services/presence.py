@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from socket import gethostname
-from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +20,8 @@ from msgspec import Struct
 
 from midonet.events.commit import canonical
 from midonet.events.errors import MidonetError
+from midonet.projections.loop import Loop
+from midonet.projections.zookeeper.below import read_below
 from midonet.projections.zookeeper.client import Client
 from midonet.services.coordination import Coordination
 from midonet.services.journal import note
@@ -65,26 +66,23 @@ class Presence:
         self._path = f"{coordination.root}/state/nodes/{coordination.node}"
         self._look = look
         self._written: tuple[int, bytes] | None = None
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="presence", daemon=True)
+        self._loop = Loop("presence", self._run)
 
     def start(self) -> None:
         """Begin to be seen."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End the thread; the node goes with the session."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._loop.stop()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        for _ in self._loop.turns():
             try:
                 self._publish()
             except MidonetError as error:
                 note(logging.DEBUG, "no presence", error=error.message)
-            self._stopping.wait(_SECONDS)
+            self._loop.rest(_SECONDS)
 
     def _publish(self) -> None:
         self._client.connect(_CONNECT_SECONDS)
@@ -151,8 +149,10 @@ def nodes(client: Client, root: str) -> list[dict[str, Any]]:
 
     `alive` says whether a node lives, `gone` since when it does not, if that is known, `known` whether it has a record.
     """
-    present = _below(client, f"{root}/state/nodes")
-    known = _below(client, known_path(root))
+    present, known = (
+        {name: decode(data) for name, data in read_below(client, path).items()}
+        for path in (f"{root}/state/nodes", known_path(root))
+    )
     return [
         {
             **known.get(name, {}),
@@ -164,13 +164,3 @@ def nodes(client: Client, root: str) -> list[dict[str, Any]]:
         }
         for name in sorted({*present, *known})
     ]
-
-
-def _below(client: Client, base: str) -> dict[str, dict[str, Any]]:
-    with client.failures():
-        try:
-            names = client.result(client.get_children_async(base))
-        except NoNodeError:
-            return {}
-        found = client.read_many([f"{base}/{name}" for name in names])
-    return {path.rpartition("/")[2]: decode(data) for path, data in found.items()}

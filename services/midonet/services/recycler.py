@@ -71,21 +71,10 @@ class RecyclerService(Periodic):
         self._root = context.settings.root
         self._client = context.coordination.client
         self._removed = context.meters.counter("removed", "Nodes that were removed.", ["what"])
-        self._leadership = context.leadership(lambda _: self.hurry())
-
-    def start(self) -> None:
-        """Become a candidate."""
-        self._leadership.start()
-        super().start()
-
-    def stop(self) -> None:
-        """End."""
-        super().stop()
-        self._leadership.stop()
 
     def turn(self) -> None:
         """Go round if this node leads and the last round is long ago."""
-        lease = self._leadership.lease
+        lease = self.lease
         if lease is None:
             return
         self._client.connect(_CONNECT_SECONDS)

@@ -6,10 +6,10 @@ It has a thread of its own, so that no repair waits for ZooKeeper; what cannot b
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from threading import Event, Thread
 from weakref import WeakKeyDictionary
 
 from midonet.events.errors import MidonetError
+from midonet.projections.loop import Loop
 from midonet.projections.repairs import Repairs
 from midonet.projections.zookeeper.ledger import Ledger
 from midonet.services.hosting import Hosted
@@ -28,31 +28,28 @@ class RepairsKeeper:
         self._hosted = hosted
         self._ledger = ledger
         self._seen: WeakKeyDictionary[Repairs, int] = WeakKeyDictionary()
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="repairs", daemon=True)
+        self._loop = Loop("repairs", self._run)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self, seconds: float) -> None:
         """Write what there is, unless that takes too long."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(seconds)
+        self._loop.stop(seconds)
 
     def _run(self) -> None:
-        while not self._pending() and not self._stopping.wait(_PAUSE):
+        while not self._pending() and not self._loop.pause(_PAUSE):
             pass  # most daemons never need the session of a ledger
         if not self._pending():
             return
         with closing(self._ledger()) as ledger:
             while True:
-                last = self._stopping.is_set()
+                last = self._loop.stopping()
                 self._write(ledger)
                 if last:
                     return
-                self._stopping.wait(_PAUSE)
+                self._loop.pause(_PAUSE)
 
     def _pending(self) -> list[Hosted]:
         return [hosted for hosted in self._hosted() if len(hosted.repairs) > self._seen.get(hosted.repairs, 0)]

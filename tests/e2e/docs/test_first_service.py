@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from clustered import eventually
+from waiting import eventually
 
 from midonet.events.command import Command, Create, Enable
 from midonet.events.log import open_log

@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
-from agents import AgentProcess, ViewWriter, command, wait_for
+from agents import AgentProcess, ViewWriter, command
+from waiting import HEARS_CTRL_C, eventually
 
 from midonet.events.model.devices import Bridge, Port
 from midonet.testbed import ZooKeeper
@@ -54,7 +55,7 @@ def agent(writer: ViewWriter, start: Start, host: str) -> AgentProcess:
     port = Port(id="p1", name="vm", bridge="b1", host=host, interface="lo")
     writer.commit(1, {"bridge/x": [Bridge(id="b1", name="web")], "port/x": [port]}, {host: ["bridge/x", "port/x"]})
     writer.switch()
-    wait_for(lambda: [port["active"] for port in agent.show().get("ports", [])] == [True])
+    eventually(lambda: [port["active"] for port in agent.show().get("ports", [])] == [True])
     return agent
 
 
@@ -105,7 +106,7 @@ def test_show_finds_no_agent_behind_the_socket_of_a_killed_one(agent: AgentProce
 def test_show_of_several_agents_wants_to_know_which(agent: AgentProcess, zookeeper: ZooKeeper) -> None:
     words = ("--zookeeper", zookeeper.hosts, "--root", "/nowhere", "--run-dir", str(agent.run_dir), "--host-id", HOST)
     with subprocess.Popen(command("run", *words), stderr=subprocess.DEVNULL) as second:
-        wait_for(lambda: run("show", "--run-dir", str(agent.run_dir)).returncode == 3)
+        eventually(lambda: run("show", "--run-dir", str(agent.run_dir)).returncode == 3)
         line = refused(3, "show", "--run-dir", str(agent.run_dir), "-o", "json")
         assert json.loads(line)["error"]["details"]["candidates"] == sorted([HOST, agent.host])
         shown = run("show", "--run-dir", str(agent.run_dir), "--host-id", HOST, "-o", "json")
@@ -121,7 +122,7 @@ def test_a_second_agent_takes_the_socket_over_when_it_is_free(
         time.sleep(1.5)
         assert agent.show()["pid"] == agent.process.pid
         agent.stop()
-        wait_for(lambda: agent.show().get("pid") == second.pid)
+        eventually(lambda: agent.show().get("pid") == second.pid)
         second.terminate()
 
 
@@ -134,7 +135,7 @@ def test_pages(agent: AgentProcess) -> None:
 
 def test_not_ready_is_503(start: Start, host: str) -> None:
     agent = start(host, "--http", "127.0.0.1:0")
-    wait_for(lambda: agent.logged("registered"))
+    eventually(lambda: agent.logged("registered"))
     status, text = get(agent, "/readyz")
     assert status == 503
     assert "no view is published" in json.loads(text)["reasons"][0]
@@ -241,8 +242,8 @@ def test_a_fresh_host_makes_its_identity(tmp_path: Path, zookeeper: ZooKeeper, s
     file = tmp_path / "host-id"
     words = ("--zookeeper", zookeeper.hosts, "--host-id-file", str(file), "--run-dir", str(short))
     with subprocess.Popen(command("run", *words), stderr=subprocess.DEVNULL) as agent:
-        wait_for(lambda: list(short.iterdir()))
-        shown = wait_for(lambda: run("show", *words, "-o", "json").stdout)
+        eventually(lambda: list(short.iterdir()))
+        shown = eventually(lambda: run("show", *words, "-o", "json").stdout)
         assert json.loads(shown)["host"] == file.read_text().strip()
         agent.terminate()
 
@@ -251,9 +252,9 @@ def test_a_running_agent_has_loaded_neither_kafka_nor_faust_nor_sql(zookeeper: Z
     words = ["run", "--zookeeper", zookeeper.hosts, "--host-id", HOST, "--run-dir", str(short)]
     program = f"from midonet.agent.main import main; raise SystemExit(main({words!r}))"
     with subprocess.Popen(
-        [sys.executable, "-X", "importtime", "-c", program], stderr=subprocess.PIPE, text=True
+        [*HEARS_CTRL_C, sys.executable, "-X", "importtime", "-c", program], stderr=subprocess.PIPE, text=True
     ) as agent:
-        wait_for(lambda: list(short.glob("*.sock")))
+        eventually(lambda: list(short.glob("*.sock")))
         time.sleep(0.5)
         agent.send_signal(signal.SIGINT)
         report = agent.communicate(timeout=10)[1]

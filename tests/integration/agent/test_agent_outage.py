@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from agents import AgentProcess, ViewWriter, wait_for
+from agents import AgentProcess, ViewWriter
+from waiting import eventually
 
 from midonet.events.model.devices import Bridge
 from midonet.testbed import ZooKeeper
@@ -28,20 +29,20 @@ def agent(writer: ViewWriter, start: Start, host: str) -> AgentProcess:
     agent = start(host)
     writer.commit(1, DOCUMENTS, {host: ["bridge/x"]})
     writer.switch()
-    wait_for(lambda: writer.applied(host) == 1)
+    eventually(lambda: writer.applied(host) == 1)
     return agent
 
 
 def goes_on(writer: ViewWriter, host: str) -> None:
     """Check that the agent is back: registered, and following changes."""
-    wait_for(lambda: writer.client.connected)
+    eventually(lambda: writer.client.connected)
     position = max(1, writer.client.retry(writer.applied, host)) + 1
     writer.client.retry(writer.commit, position, {"bridge/x": [Bridge(id="b1", name="new")]}, {host: ["bridge/x"]})
-    wait_for(lambda: writer.client.retry(writer.applied, host) == position)
+    eventually(lambda: writer.client.retry(writer.applied, host) == position)
 
 
 def keeps_what_it_knows(agent: AgentProcess) -> None:
-    wait_for(lambda: not agent.show()["connected"])
+    eventually(lambda: not agent.show()["connected"])
     shown = agent.show()
     assert shown["counts"] == {"bridge": 1}
     assert shown["position"] == 1
@@ -75,19 +76,19 @@ def test_a_session_that_expired_is_replaced(writer: ViewWriter, agent: AgentProc
 
     first = session()
     agent.process.send_signal(signal.SIGSTOP)  # SIGSTOP: the machine hangs longer than its session lasts
-    wait_for(lambda: session() == 0)
+    eventually(lambda: session() == 0)
     agent.process.send_signal(signal.SIGCONT)
-    wait_for(lambda: session() not in (0, first))
+    eventually(lambda: session() not in (0, first))
     goes_on(writer, agent.host)
 
 
 def test_absent_at_the_start(zookeeper: ZooKeeper, start: Start, writer: ViewWriter, host: str) -> None:
     zookeeper.kill()
     agent = start(host)
-    wait_for(lambda: agent.logged("ZooKeeper is away"))
+    eventually(lambda: agent.logged("ZooKeeper is away"))
     assert agent.show()["reasons"][1] == "no topology yet: it is being read"
     zookeeper.start()
-    wait_for(lambda: writer.client.retry(writer.state, host))
+    eventually(lambda: writer.client.retry(writer.state, host))
     assert agent.logged("ZooKeeper is away") == 1
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agents import AgentProcess, ViewWriter, running, wait_for
+from agents import AgentProcess, ViewWriter, running
+from waiting import eventually
 
 from midonet.agent import agent as agent_module
 from midonet.agent.interfaces import Sysfs
@@ -28,7 +29,7 @@ def vm(host: str, interface: str, port: str = "p1") -> Port:
 
 def test_registers_while_it_lives(writer: ViewWriter, start: Start, host: str) -> None:
     agent = start(host)
-    state: dict[str, Any] = wait_for(lambda: writer.state(host) or {})
+    state: dict[str, Any] = eventually(lambda: writer.state(host) or {})
     assert state.keys() == {"hostname", "pid", "version", "started", "position", "interfaces", "addresses"}
     (loopback,) = (interface for interface in state["interfaces"] if interface["name"] == "lo")
     assert loopback["up"]
@@ -45,25 +46,25 @@ def test_registers_while_it_lives(writer: ViewWriter, start: Start, host: str) -
 
 def test_a_second_agent_with_the_same_id_says_so_and_waits(writer: ViewWriter, start: Start, host: str) -> None:
     first = start(host)
-    wait_for(lambda: writer.state(host))
+    eventually(lambda: writer.state(host))
     second = start(host)
-    wait_for(lambda: second.logged("this host's id is in use"))
+    eventually(lambda: second.logged("this host's id is in use"))
     reasons = second.show()["reasons"]
     assert reasons[0].startswith(f"host {host} is registered by process {first.process.pid} on ")
     assert writer.state(host) == {**(writer.state(host) or {}), "pid": first.process.pid}
     assert second.process.poll() is None
     first.stop()
-    wait_for(lambda: (writer.state(host) or {}).get("pid") == second.process.pid)
+    eventually(lambda: (writer.state(host) or {}).get("pid") == second.process.pid)
     assert second.logged("this host's id is in use") == 1
     assert not second.show()["reasons"][:-1]
 
 
 def test_after_a_crash_it_waits_for_its_old_session_to_end(writer: ViewWriter, start: Start, host: str) -> None:
     first = start(host)
-    wait_for(lambda: writer.state(host))
+    eventually(lambda: writer.state(host))
     first.kill()
     second = start(host)
-    wait_for(lambda: (writer.state(host) or {}).get("pid") == second.process.pid)
+    eventually(lambda: (writer.state(host) or {}).get("pid") == second.process.pid)
 
 
 def test_nodes_that_others_removed_are_put_back(
@@ -75,9 +76,9 @@ def test_nodes_that_others_removed_are_put_back(
     port = writer.paths.port_state("p1")
     with running(zookeeper.hosts, zk_root, host):
         for path in (writer.paths.host_state(host), port):
-            wait_for(partial(writer.client.exists, path))
+            eventually(partial(writer.client.exists, path))
             writer.client.delete(path)
-            wait_for(partial(writer.client.exists, path))
+            eventually(partial(writer.client.exists, path))
     assert not writer.client.exists(port)
 
 
@@ -100,18 +101,18 @@ def test_ports_whose_interface_is_up_are_active(
     writer.switch()
     set_interface("tap1", "up")
     with running(zookeeper.hosts, zk_root, host, interfaces=Sysfs(tmp_path)) as agent:
-        wait_for(lambda: active() == {"p1": {"host": host, "interface": "tap1"}})
+        eventually(lambda: active() == {"p1": {"host": host, "interface": "tap1"}})
         set_interface("tap2", "up")
-        wait_for(lambda: active().keys() == {"p1", "p2"})
+        eventually(lambda: active().keys() == {"p1", "p2"})
         set_interface("tap1", "down")
-        wait_for(lambda: active().keys() == {"p2"})
+        eventually(lambda: active().keys() == {"p2"})
         assert agent.status.interfaces == {"tap1": "down", "tap2": "up"}
         writer.commit(2, {"bridge/x": [WEB], "port/x": [vm(host, "tap1", "p2")]}, index)
-        wait_for(lambda: active() == {})
+        eventually(lambda: active() == {})
         set_interface("tap1", "up")
-        wait_for(lambda: active() == {"p2": {"host": host, "interface": "tap1"}})
+        eventually(lambda: active() == {"p2": {"host": host, "interface": "tap1"}})
         writer.commit(3, {"bridge/x": [WEB], "port/x": [Port(id="p2", bridge="b1")]}, index)
-        wait_for(lambda: active() == {})
+        eventually(lambda: active() == {})
 
 
 def test_a_port_that_another_host_still_holds_is_awaited(
@@ -122,12 +123,12 @@ def test_a_port_that_another_host_still_holds_is_awaited(
     writer.commit(1, {"bridge/x": [WEB], "port/x": [vm(host, "lo")]}, {host: ["bridge/x", "port/x"]})
     writer.switch()
     with running(zookeeper.hosts, zk_root, host) as agent:
-        wait_for(lambda: writer.applied(host) == 1)
+        eventually(lambda: writer.applied(host) == 1)
         assert agent.status.registered
         assert agent.status.active == frozenset()
         assert writer.client.get(path)[0] == b"elsewhere"
         writer.client.delete(path)
-        wait_for(lambda: agent.status.active == {"p1"})
+        eventually(lambda: agent.status.active == {"p1"})
         assert json.loads(writer.client.get(path)[0]) == {"host": host, "interface": "lo"}
 
 
@@ -139,10 +140,10 @@ def test_what_other_parts_of_the_agent_report_is_there_while_it_lives(
         assert facts.all(LearnedRoutes) == {}
         agent.tell(LearnedRoutes, "p1", learned)
         agent.tell(MemberStatus, "m1", MemberStatus(host=host, status="active"))
-        wait_for(lambda: facts.all(LearnedRoutes) == {"p1": learned})
-        wait_for(lambda: facts.some(MemberStatus, ["m1", "m2"]).keys() == {"m1"})
+        eventually(lambda: facts.all(LearnedRoutes) == {"p1": learned})
+        eventually(lambda: facts.some(MemberStatus, ["m1", "m2"]).keys() == {"m1"})
         agent.tell(LearnedRoutes, "p1", None)
-        wait_for(lambda: facts.all(LearnedRoutes) == {})
+        eventually(lambda: facts.all(LearnedRoutes) == {})
     with FactsReader(zookeeper.hosts, zk_root) as facts:
         assert facts.all(MemberStatus) == {}
         assert facts.all(HostState) == {}

@@ -8,7 +8,8 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
-from agents import ViewWriter, running, wait_for
+from agents import ViewWriter, running
+from waiting import eventually
 
 from midonet.agent import session as session_module
 from midonet.agent.session import PATIENCE, Session
@@ -20,7 +21,7 @@ from midonet.testbed import ZooKeeper
 def session(zookeeper: ZooKeeper) -> Iterator[Session]:
     session = Session(zookeeper.hosts, timeout=4, wake=lambda: None)
     session.keep_trying()
-    wait_for(lambda: session.connected)
+    eventually(lambda: session.connected)
     yield session
     session.close(5)
 
@@ -100,7 +101,7 @@ def test_what_is_no_zookeeper_does_not_end_the_agent(zookeeper: ZooKeeper, zk_ro
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _NoZooKeeper) as other:
         Thread(target=other.serve_forever, daemon=True).start()
         with running(f"127.0.0.1:{other.server_address[1]},{zookeeper.hosts}", zk_root, host) as agent:
-            wait_for(lambda: agent.status.registered)
+            eventually(lambda: agent.status.registered)
         other.shutdown()
 
 
@@ -120,7 +121,7 @@ def test_a_client_that_broke_down_is_started_again(
     monkeypatch.setattr(session_module._Connection, "_read_watch_event", break_once)  # noqa: SLF001 - as above
     writer.switch()
     with running(zookeeper.hosts, writer.paths.pointer.removesuffix("/nsdb"), host):
-        wait_for(lambda: writer.applied(host) == 0)
+        eventually(lambda: writer.applied(host) == 0)
         writer.commit(1, {}, {})
-        wait_for(lambda: writer.applied(host) == 1)
+        eventually(lambda: writer.applied(host) == 1)
     assert not broken[0].is_alive()

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from threading import Event
 
 import pytest
-from agents import AgentProcess, ViewWriter, running, wait_for
+from agents import AgentProcess, ViewWriter, running
+from waiting import eventually
 
 from midonet.agent.agent import PAUSE
 from midonet.agent.snapshot import Snapshot
@@ -26,7 +27,7 @@ def test_holds_what_its_index_names_and_nothing_else(writer: ViewWriter, start: 
     documents: Documents = {"bridge/x": [WEB], "port/x": [VM], "bridge/y": [ELSEWHERE]}
     writer.commit(1, documents, {host: ["bridge/x", "port/x"]})
     writer.switch()
-    wait_for(lambda: writer.applied(host) == 1)
+    eventually(lambda: writer.applied(host) == 1)
     shown = agent.show()
     assert shown["counts"] == {"bridge": 1, "port": 1}
     assert shown["objects"]["bridge"]["b1"]["name"] == "web"
@@ -36,27 +37,27 @@ def test_holds_what_its_index_names_and_nothing_else(writer: ViewWriter, start: 
 
 def test_a_host_that_is_not_in_the_topology_yet(writer: ViewWriter, start: Start, host: str) -> None:
     agent = start(host)
-    wait_for(lambda: "no view is published" in str(agent.show().get("reasons")))
+    eventually(lambda: "no view is published" in str(agent.show().get("reasons")))
     writer.commit(3, {"bridge/x": [WEB]}, {})
     writer.switch()
-    wait_for(lambda: writer.applied(host) == 3)
+    eventually(lambda: writer.applied(host) == 3)
     shown = agent.show()
     assert not shown["in_topology"]
     assert shown["objects"] == {}
     assert shown["notes"] == [f"host {host} is not in the topology yet"]
     writer.commit(4, {"bridge/x": [WEB]}, {host: ["bridge/x"]})
-    wait_for(lambda: writer.applied(host) == 4)
+    eventually(lambda: writer.applied(host) == 4)
     assert agent.show()["counts"] == {"bridge": 1}
 
 
 def test_the_position_advances_though_nothing_of_its_own_changed(writer: ViewWriter, start: Start, host: str) -> None:
     start(host)
-    wait_for(lambda: writer.state(host))
+    eventually(lambda: writer.state(host))
     writer.switch()
     begin = time.monotonic()
     for position in range(1, 101):
         writer.commit(position, {"bridge/x": [WEB]}, {host: ["bridge/x"]})
-    wait_for(lambda: writer.applied(host) == 100)
+    eventually(lambda: writer.applied(host) == 100)
     publications = writer.client.exists(writer.paths.host_state(host)).version
     assert publications <= (time.monotonic() - begin) / PAUSE + 2
 
@@ -89,7 +90,7 @@ def hammer(hosts: str, root: str, host: str, commits: int = 600, rate: float = 2
             Event().wait(1 / rate)
         for result in pending:
             result.get(timeout=10)
-        wait_for(lambda: seen[-1].position == commits - 1)
+        eventually(lambda: seen[-1].position == commits - 1)
     writer.close()
     for snapshot in seen:
         names = [entity.name for objects in snapshot.objects.values() for entity in objects.values()]
@@ -106,14 +107,14 @@ def test_a_new_generation_replaces_the_old_at_once(
     writer.commit(5, {"bridge/x": [WEB], "port/x": [VM]}, {host: ["bridge/x", "port/x"]})
     writer.switch()
     with running(zookeeper.hosts, zk_root, host, told=seen.append):
-        wait_for(lambda: writer.applied(host) == 5)
+        eventually(lambda: writer.applied(host) == 5)
         rebuilt = ViewWriter(zookeeper.hosts, zk_root, "2")
         rebuilt.commit(6, {"bridge/z": [WEB], "port/z": [VM]}, {host: ["bridge/z", "port/z"]})
         rebuilt.switch()
-        wait_for(lambda: writer.applied(host) == 6)
+        eventually(lambda: writer.applied(host) == 6)
         writer.commit(7, {}, {})
         rebuilt.commit(8, {"bridge/z": [WEB], "port/z": [VM]}, {host: ["bridge/z", "port/z"]})
-        wait_for(lambda: writer.applied(host) == 8)
+        eventually(lambda: writer.applied(host) == 8)
         rebuilt.close()
     assert [(snapshot.generation, snapshot.position) for snapshot in seen] == [("1", 5), ("2", 6), ("2", 8)]
     assert all(snapshot.counts() == {"bridge": 1, "port": 1} for snapshot in seen)
@@ -129,7 +130,7 @@ def test_a_bad_document_is_named_and_the_rest_goes_on(
     writer.put("models/bridge/x", garbage)
     writer.switch()
     writer.commit(2, {"bridge/x": [WEB], "port/x": [], "teapot/x": []}, index)
-    wait_for(lambda: writer.applied(host) == 2)
+    eventually(lambda: writer.applied(host) == 2)
     shown = agent.show()
     assert shown["counts"] == {}
     assert sorted(note.partition(": ")[0] for note in shown["notes"]) == [
@@ -137,7 +138,7 @@ def test_a_bad_document_is_named_and_the_rest_goes_on(
         f"{writer.base}/models/teapot/x",
     ]
     writer.commit(3, {"bridge/x": [WEB, ELSEWHERE]}, {host: ["bridge/x"]})
-    wait_for(lambda: writer.applied(host) == 3)
+    eventually(lambda: writer.applied(host) == 3)
     shown = agent.show()
     assert shown["counts"] == {"bridge": 2}
     assert shown["notes"] == []

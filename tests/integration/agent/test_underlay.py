@@ -8,7 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from clustered import Scene, eventually
+from clustered import Scene
+from waiting import eventually
 
 from midonet.cli.main import main
 from midonet.testbed import ZooKeeper

@@ -8,8 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from api_node import ApiNode, eventually
+from api_node import ApiNode
 from asking import Asker
+from waiting import eventually
 
 from midonet.cli.main import main
 from midonet.events.commit import GENESIS, Head, Record

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_node import ApiNode, eventually
+from api_node import ApiNode
 from asking import Asker
+from waiting import eventually
 
 from midonet.events.log import open_log
 from midonet.events.model import KINDS

@@ -11,8 +11,9 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from api_node import ApiNode, eventually
+from api_node import ApiNode
 from asking import Asker, Event
+from waiting import eventually
 from websockets.sync.client import connect
 
 from midonet.events.command import Command, Create

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from clustered import eventually
+from waiting import eventually
 
 from midonet.testbed import ZooKeeper
 from midonet.testbed.cluster import ClusterDaemon

@@ -6,7 +6,8 @@ from typing import Any
 
 import psutil
 import pytest
-from agents import ViewWriter, running, wait_for
+from agents import ViewWriter, running
+from waiting import eventually
 
 from midonet.agent.agent import Agent
 from midonet.events.model import KINDS
@@ -20,6 +21,7 @@ from midonet.projections.facts import (
     PoolStatus,
     node_of,
 )
+from midonet.projections.facts import reader as facts_reader
 from midonet.projections.facts.owners import owners
 from midonet.projections.facts.reader import FactsReader
 from midonet.testbed import ZooKeeper
@@ -66,7 +68,7 @@ def agent(site: Midoctl, zookeeper: ZooKeeper, zk_root: str) -> Iterator[Agent]:
     writer.switch()
     try:
         with running(zookeeper.hosts, zk_root, HOST) as agent:
-            wait_for(lambda: agent.status.active == {PORT})
+            eventually(lambda: agent.status.active == {PORT})
             yield agent
     finally:
         writer.close()
@@ -107,7 +109,7 @@ def test_hosts_show_whether_they_live_and_what_they_have(agent: Agent, site: Mid
 def test_who_lives_without_an_object_is_named(agent: Agent, site: Midoctl, zookeeper: ZooKeeper, zk_root: str) -> None:
     del agent
     with running(zookeeper.hosts, zk_root, STRANGER):
-        wait_for(lambda: STRANGER in site("host", "list").err)
+        eventually(lambda: STRANGER in site("host", "list").err)
     assert site("host", "list").err == ""
 
 
@@ -144,7 +146,7 @@ def test_ports_show_whether_they_are_active(agent: Agent, site: Midoctl) -> None
 def test_learned_routes_are_listed_and_marked(agent: Agent, site: Midoctl) -> None:
     fact = LearnedRoutes(host=HOST, routes=(LearnedRoute(dst="198.51.100.0/24", gateway="192.0.2.1", weight=20),))
     agent.tell(LearnedRoutes, UPLINK, fact)
-    wait_for(lambda: len(site.ok("route", "list")) == 2)
+    eventually(lambda: len(site.ok("route", "list")) == 2)
     local, learned = sorted(site.ok("route", "list"), key=lambda row: "facts" in row)
     assert "facts" not in local
     assert (learned["learned"], learned["facts"]) == (True, {"host": HOST})
@@ -166,7 +168,7 @@ def test_status_of_pools_members_and_containers(agent: Agent, site: Midoctl) -> 
     agent.tell(
         ContainerStatus, ids["service-container"], ContainerStatus(host=HOST, status="error", message="no image")
     )
-    wait_for(lambda: "facts" in site.ok("service-container", "show", "vpn"))
+    eventually(lambda: "facts" in site.ok("service-container", "show", "vpn"))
     assert site.ok("pool", "show", "servers")["facts"]["mapping_status"] == "pending-create"
     assert site.ok("pool-member", "show", "s1")["facts"]["status"] == "active"
     assert "no image" in site("service-container", "show", "vpn").out
@@ -182,7 +184,7 @@ def test_a_host_is_not_deleted_while_its_agent_lives(agent: Agent, site: Midoctl
     assert site.ok("head") == before
     site.ok("host", "delete", "hv2")
     agent.stop()
-    wait_for(lambda: site.ok("host", "show", "hv1")["alive"] is False)
+    eventually(lambda: site.ok("host", "show", "hv1")["alive"] is False)
     site.ok("host", "delete", "hv1")
 
 
@@ -202,7 +204,8 @@ def test_a_vtep_has_no_address_of_a_host(agent: Agent, site: Midoctl, zookeeper:
     site.ok("vtep", "set", "tor", "--tunnel-ips", "203.0.113.2")
 
 
-def test_zookeeper_that_is_away_hinders_nothing_that_is_wanted(site: Midoctl) -> None:
+def test_zookeeper_that_is_away_hinders_nothing_that_is_wanted(site: Midoctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts_reader, "_CONNECT_SECONDS", 0.5)
     site.environ["MIDOCTL_ZOOKEEPER"] = "127.0.0.1:1"
     run = site("host", "list")
     assert run.status == 0

@@ -4,7 +4,6 @@ import json
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 from kazoo.client import KazooClient
+from waiting import eventually
 
 from midonet.testbed import OvsdbServer, ZooKeeper
 from midonet.testbed.cluster import ClusterDaemon
@@ -19,14 +19,6 @@ from midonet.testbed.cluster import ClusterDaemon
 MIDOCTL = Path(sys.executable).with_name("midoctl")
 Midoctl = Any
 """The fixture of `conftest.py`, which cannot be imported."""
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait until a condition holds, or fail."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
 
 
 class Stage:
@@ -91,7 +83,7 @@ def test_a_killed_rebuild_is_continued_by_the_next_one(midoctl: Midoctl, stage: 
     midoctl.ok("wait", "--for", "nsdb")
     command = [str(MIDOCTL), "projection", "rebuild", "nsdb"]
     with subprocess.Popen(command, env=midoctl.environ, stdout=subprocess.DEVNULL) as process:
-        until(lambda: stage.hands.exists(f"{stage.root}/nsdb/2") is not None)
+        eventually(lambda: stage.hands.exists(f"{stage.root}/nsdb/2") is not None)
         process.kill()
     assert stage.generation() == "1"
     midoctl.ok("bridge", "create", "meanwhile", "--wait", "nsdb=20")
@@ -99,14 +91,14 @@ def test_a_killed_rebuild_is_continued_by_the_next_one(midoctl: Midoctl, stage: 
     assert refused.status in (0, 3)
     if refused.status:
         assert "is at work" in refused.error["message"], "until the session of the dead one is over"
-        until(lambda: midoctl("-o", "json", "projection", "rebuild", "nsdb").status == 0, 30)
+        eventually(lambda: midoctl("-o", "json", "projection", "rebuild", "nsdb").status == 0, 30)
     assert stage.generation() == "2"
     assert midoctl("projection", "rebuild", "nsdb", "--dry-run").status == 0
 
 
 def test_a_comparison_alone_ends_with_7_if_something_differs(midoctl: Midoctl, stage: Stage) -> None:
     midoctl.ok("projection", "pause", "nsdb", "-m", "to look at something")
-    until(lambda: stage.state("nsdb") == "paused")
+    eventually(lambda: stage.state("nsdb") == "paused")
     path = stage.document("bridge")
     stage.hands.set(path, b"edited")
     run = midoctl("-o", "json", "projection", "rebuild", "nsdb", "--dry-run")
@@ -119,7 +111,7 @@ def test_a_comparison_alone_ends_with_7_if_something_differs(midoctl: Midoctl, s
 
 def test_a_switch_is_compared_and_put_right(midoctl: Midoctl, stage: Stage) -> None:
     midoctl.ok("projection", "pause", "vtep")
-    until(lambda: stage.state("vtep") == "paused")
+    eventually(lambda: stage.state("vtep") == "paused")
     (name,) = stage.switch.vtep_ctl("list-ls").split()
     stage.switch.vtep_ctl("set", "Logical_Switch", name, "tunnel_key=7")
     run = midoctl("-o", "json", "projection", "rebuild", "vtep", "--dry-run")
@@ -136,7 +128,7 @@ def test_drift_is_on_record_whoever_is_alive(midoctl: Midoctl, stage: Stage) -> 
     stage.hands.delete(path)
     (name,) = stage.switch.vtep_ctl("list-ls").split()
     stage.switch.vtep_ctl("set", "Logical_Switch", name, "tunnel_key=7")
-    until(lambda: len(midoctl.ok("projection", "drift")) == 2)
+    eventually(lambda: len(midoctl.ok("projection", "drift")) == 2)
     told = midoctl.ok("projection", "drift", "--cluster", stage.daemon.url)
     assert {each["projection"] for each in told} == {"nsdb", "vtep"}
     stage.daemon.kill()
@@ -152,9 +144,9 @@ def test_drift_is_on_record_whoever_is_alive(midoctl: Midoctl, stage: Stage) -> 
 
 def test_what_operators_want_holds_at_once_and_after_a_restart(midoctl: Midoctl, stage: Stage) -> None:
     midoctl.ok("projection", "pause", "nsdb", "-m", "ticket 7")
-    until(lambda: stage.state("nsdb") == "paused")
+    eventually(lambda: stage.state("nsdb") == "paused")
     stage.daemon.restart()
-    until(lambda: stage.state("nsdb") == "paused")
+    eventually(lambda: stage.state("nsdb") == "paused")
     midoctl.ok("bridge", "create", "late", "--wait", "vtep=20")
     assert midoctl.refused(6, "wait", "--for", "nsdb", "--timeout", "0.5")["code"] == "timed-out"
     midoctl.ok("projection", "resume", "nsdb", "--wait", "nsdb=20")
@@ -162,9 +154,9 @@ def test_what_operators_want_holds_at_once_and_after_a_restart(midoctl: Midoctl,
     midoctl.ok("projection", "skip", "nsdb", key)
     midoctl.ok("vtep", "set", "tor1", "--name", "tor2", "--wait", "nsdb=20")
     assert b"tor1" in stage.hands.get(stage.document("vtep"))[0]
-    until(lambda: key in stage.daemon.status()["projections"][0]["waiting"])
+    eventually(lambda: key in stage.daemon.status()["projections"][0]["waiting"])
     midoctl.ok("projection", "retry", "nsdb", key)
-    until(lambda: b"tor2" in stage.hands.get(stage.document("vtep"))[0])
+    eventually(lambda: b"tor2" in stage.hands.get(stage.document("vtep"))[0])
     lines = midoctl("-o", "json", "log", "--kind", "projection").out.splitlines()
     words = [json.loads(line)["command"]["name"] for line in lines]
     assert words == ["projection.pause", "projection.resume", "projection.skip", "projection.retry"]

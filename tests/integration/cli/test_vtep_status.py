@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from clustered import eventually
+from waiting import eventually
 
 from midonet.testbed import OvsdbServer, ZooKeeper
 from midonet.testbed.cluster import ClusterDaemon

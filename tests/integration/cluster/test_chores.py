@@ -6,7 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from clustered import Scene, eventually
+from clustered import Scene
+from waiting import eventually
 
 from midonet.projections.zookeeper import Client
 from midonet.testbed.cluster import ClusterDaemon

@@ -6,7 +6,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from clustered import Scene, eventually
+from clustered import Scene
+from waiting import eventually
 
 from midonet.testbed.cluster import ClusterDaemon
 

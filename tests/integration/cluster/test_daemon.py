@@ -5,8 +5,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from clustered import Scene, eventually
+from clustered import Scene
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import eventually
 
 from midonet.projections.vtep import read_rows
 from midonet.testbed import Kafka, ZooKeeper

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
-from clustered import Scene, eventually
+from clustered import Scene
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import eventually
 
 from midonet.agent.settings import Settings as AgentSettings
 from midonet.events.settings import load, spell_out

@@ -10,7 +10,8 @@ from shutil import rmtree
 from typing import NamedTuple
 
 import pytest
-from clustered import Scene, eventually
+from clustered import Scene
+from waiting import eventually
 
 from midonet.events.command import Create
 from midonet.services.zookeeper.members import members_of

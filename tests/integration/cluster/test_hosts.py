@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import pytest
 from agents import AgentProcess
-from clustered import Scene, eventually
+from clustered import Scene
+from waiting import eventually
 
 from midonet.events.command import AddItem
 from midonet.events.commit import Commit

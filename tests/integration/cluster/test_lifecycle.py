@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 import yaml
-from clustered import Scene, eventually
+from clustered import Scene
+from waiting import eventually
 
 from midonet.events.settings import spell_out
 from midonet.projections.vtep import read_rows

@@ -3,9 +3,9 @@
 from contextlib import ExitStack
 
 import pytest
-from clustered import eventually
 from holding import HeldElsewhere, Node
 from kazoo.exceptions import BadVersionError
+from waiting import eventually
 
 from midonet.services.coordination import Coordination, Lease
 from midonet.services.ownership import Leadership

@@ -5,7 +5,8 @@ import signal
 import time
 from collections.abc import Callable
 
-from clustered import Scene, eventually
+from clustered import Scene
+from waiting import eventually
 
 from midonet.testbed import ZooKeeper
 from midonet.testbed.cluster import ClusterDaemon

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from clustered import Scene, eventually
+from clustered import Scene
+from waiting import eventually
 
 from midonet.events.log import open_log
 from midonet.projections.zookeeper import Client

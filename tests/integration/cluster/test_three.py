@@ -5,7 +5,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
-from clustered import Scene, eventually
+from clustered import Scene
+from waiting import eventually
 
 from midonet.testbed.cluster import ClusterDaemon
 from midonet.testbed.kafka import KafkaCluster

@@ -7,10 +7,11 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from clustered import Scene, eventually
+from clustered import Scene
 from kazoo.client import KazooClient
 from prometheus_client.parser import text_string_to_metric_families
 from vtep_switch import VtepSwitch, mac
+from waiting import eventually
 
 from midonet.projections.vtep import read_rows
 from midonet.testbed import OvsdbServer
@@ -203,7 +204,8 @@ def test_the_state_of_a_switch_is_published_and_shown(rack: Rack) -> None:
         assert stat is not None
         assert stat.ephemeralOwner
     standby = rack.daemon()
-    eventually(lambda: {one["id"] for one in details(standby)["vteps"]} == {vtep, other})
+    known = {vtep: ["mac_table_exhaustion"], other: None}
+    eventually(lambda: {one["id"]: one["faults"] for one in details(standby)["vteps"]} == known)
     daemon.kill()
     switch.vtep_ctl("clear", "Physical_Switch", "tor", "switch_fault_status")
     eventually(lambda: state(rack, vtep).get("faults", "absent") == [], 30)

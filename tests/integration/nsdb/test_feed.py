@@ -1,11 +1,11 @@
 """The feed follows a log that is absent, grows or cannot be understood, and tells its followers."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from waiting import eventually
 
 from midonet.events.command import Command, Create
 from midonet.events.commit import Commit, canonical
@@ -15,14 +15,6 @@ from midonet.events.log.address import open_log
 from midonet.events.log.store import Context, Store
 from midonet.events.topology import Topology
 from midonet.projections.feed import Feed
-
-
-def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait until a condition holds, or fail."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.005)
 
 
 class Witness:
@@ -68,10 +60,10 @@ def url(tmp_path: Path) -> str:
 
 def test_a_log_that_is_not_there_yet_is_awaited(url: str) -> None:
     with following(url) as feed:
-        until(lambda: feed.error)
+        eventually(lambda: feed.error)
         execute(Store(open_log(url)), "bridge")
-        until(lambda: feed.head.position == 1)
-        until(lambda: feed.error is None)
+        eventually(lambda: feed.head.position == 1)
+        eventually(lambda: feed.error is None)
 
 
 def test_followers_are_told_everything_after_what_they_were_attached_to(url: str) -> None:
@@ -85,9 +77,32 @@ def test_followers_are_told_everything_after_what_they_were_attached_to(url: str
         feed.unsubscribe(gone)
         execute(store, "router")
         execute(store, "chain")
-        until(lambda: witness.woken == 2)
+        eventually(lambda: witness.woken == 2)
         assert (witness.attached, witness.kinds) == ([1], ["router", "chain"])
         assert gone.woken == 0
+
+
+def test_who_goes_ahead_is_woken_before_those_who_came_earlier(url: str) -> None:
+    store = Store(open_log(url))
+    order: list[str] = []
+
+    class Named(Witness):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self._name = name
+
+        def wake(self) -> None:
+            super().wake()
+            order.append(self._name)
+
+    with following(url) as feed:
+        feed.caught_up(lambda: False)
+        feed.subscribe(Named("first"))
+        feed.subscribe(Named("second"))
+        feed.subscribe(Named("ahead"), ahead=True)
+        execute(store, "bridge")
+        eventually(lambda: len(order) == 3)
+    assert order == ["ahead", "first", "second"]
 
 
 def test_heads_of_the_past_and_the_end_of_the_log(url: str) -> None:
@@ -120,7 +135,7 @@ def test_a_commit_that_cannot_be_understood_stops_everything_before_it_is_half_d
         witness = Witness()
         feed.subscribe(witness)
         store.log.append(record.head, [bad])
-        until(lambda: feed.error)
+        eventually(lambda: feed.error)
         assert feed.head.position == 1
         with pytest.raises(VerificationFailed, match="commit 2"), feed.reading():
             pass

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from threading import Event
 
 import pytest
-from agents import wait_for
 from kazoo.client import KazooClient
+from waiting import eventually
 
 from midonet.events.errors import Unavailable
 from midonet.projections.facts import HostState, LastSeen, node_of
@@ -41,16 +41,16 @@ def test_hosts_come_and_go(server: ZooKeeper, client: KazooClient, zk_root: str)
     try:
         assert living.look() == {}
         put(client, zk_root, "a", b'{"hostname":"hv1","position":7,"added-later":1}')
-        wait_for(lambda: living.look() == {"a": HostState(hostname="hv1", position=7)})
+        eventually(lambda: living.look() == {"a": HostState(hostname="hv1", position=7)})
         put(client, zk_root, "b", b"garbage")
-        wait_for(lambda: living.look().get("b") == HostState())
+        eventually(lambda: living.look().get("b") == HostState())
         woken.clear()
         client.set(node_of(zk_root, HostState, "a"), b'{"hostname":"hv1","position":8}')
         assert living.now()["a"].position == 8
         assert not woken.is_set(), "progress of an agent is no change of who lives"
         client.delete(node_of(zk_root, HostState, "a"))
         assert woken.wait(20)
-        wait_for(lambda: living.look().keys() == {"b"})
+        eventually(lambda: living.look().keys() == {"b"})
     finally:
         living.close()
 
@@ -67,12 +67,12 @@ def test_a_server_that_is_away_makes_nobody_dead(server: ZooKeeper, client: Kazo
     living = Living(server.hosts, zk_root, lambda: None)
     try:
         put(client, zk_root, "a")
-        wait_for(lambda: living.look().keys() == {"a"})
+        eventually(lambda: living.look().keys() == {"a"})
         server.kill()
         while (alive := found(living)) is not None:
             assert alive == {"a"}
         server.start()
-        wait_for(lambda: found(living))
+        eventually(lambda: found(living))
     finally:
         living.close()
 

@@ -1,7 +1,6 @@
 """Whatever somebody does to the view by hand: it is put right at once, recorded with what was found, and no more."""
 
 import json
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -11,20 +10,13 @@ from kazoo.client import KazooClient
 from kazoo.exceptions import NotEmptyError
 from kazoo.security import CREATOR_ALL_ACL, make_acl
 from projected import Keeper, Projected
+from waiting import eventually
 
 from midonet.events.command import Delete, Retry, Skip
 from midonet.projections.repairs import Repair
 
 READ_ONLY = [make_acl("world", "anyone", read=True, admin=True)]
 FORGED = {"position": 999_999, "hash": "f" * 64}
-
-
-def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
-    """Wait until a condition holds, or fail."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
 
 
 def deleted(hands: KazooClient, path: str) -> None:
@@ -110,12 +102,13 @@ def test_it_is_put_right_and_recorded(projected: Projected, kept: Keeper, case: 
         for path, data in foreign.items():
             hands.create(path, data, makepath=True)
     deed(hands, place(projected, what))
-    until(lambda: any(repair.key.startswith(key) and repair.kind == kind for repair in kept.runner.repairs.since(0)))
-    until(lambda: not projected.differences())
+    repairs = kept.runner.repairs
+    eventually(lambda: any(repair.key.startswith(key) and repair.kind == kind for repair in repairs.since(0)))
+    eventually(lambda: not projected.differences())
     head = projected.store.topology.head
-    until(lambda: projected.reader.checkpoint().position == head.position)
+    eventually(lambda: projected.reader.checkpoint().position == head.position)
     assert json.loads(hands.get(place(projected, "pointer"))[0]) == {"generation": "1"}
-    until(lambda: kept.runner.status().state == "live")
+    eventually(lambda: kept.runner.status().state == "live")
     if deed is not rooted_out:
         assert {path: hands.get(path)[0] for path in foreign} == foreign
     projected.create("bridge", name="afterwards")
@@ -124,7 +117,7 @@ def test_it_is_put_right_and_recorded(projected: Projected, kept: Keeper, case: 
 
 
 def only(keeper: Keeper) -> Repair:
-    until(lambda: len(keeper.runner.repairs))
+    eventually(lambda: len(keeper.runner.repairs))
     (found,) = keeper.runner.repairs.since(0)
     return found
 
@@ -146,7 +139,7 @@ def test_a_node_that_nobody_may_read_is_made_anew(projected: Projected, kept: Ke
     hands.add_auth("digest", "mallory:secret")
     hands.set_acls(place(projected, "document"), CREATOR_ALL_ACL)
     hands.set_acls(place(projected, "checkpoint"), CREATOR_ALL_ACL)
-    until(lambda: len(kept.runner.repairs))
+    eventually(lambda: len(kept.runner.repairs))
     assert projected.differences() == []
 
 
@@ -156,11 +149,11 @@ def test_what_stands_on_a_document_of_ours_holds_it_back_until_it_goes(projected
     projected.run(Delete("bridge", path[-36:]))
     projected.create("bridge", name="other")
     projected.settle()
-    until(lambda: kept.runner.status().parked)
+    eventually(lambda: kept.runner.status().parked)
     assert "not ours" in next(iter(kept.runner.status().parked.values()))
     hands.delete(f"{path}/foreign")
-    until(lambda: not kept.runner.status().parked)
-    until(lambda: not projected.differences())
+    eventually(lambda: not kept.runner.status().parked)
+    eventually(lambda: not projected.differences())
 
 
 def test_a_key_may_be_left_alone_for_a_while(projected: Projected, kept: Keeper) -> None:
@@ -168,11 +161,11 @@ def test_a_key_may_be_left_alone_for_a_while(projected: Projected, kept: Keeper)
     projected.run(Skip("nsdb", path[-50:]))
     projected.settle()
     hands.set(path, b"for an experiment")
-    until(lambda: kept.runner.status().parked)
+    eventually(lambda: kept.runner.status().parked)
     projected.set("bridge", path[-36:], name="renamed")
     projected.settle()
     assert hands.get(path)[0] == b"for an experiment"
     assert "skipped by an operator" in kept.runner.status().parked[path[-50:]]
     projected.run(Retry("nsdb"))
-    until(lambda: not projected.differences())
-    until(lambda: kept.runner.status().parked == {})
+    eventually(lambda: not projected.differences())
+    eventually(lambda: kept.runner.status().parked == {})

@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from projected import Projected
 from random_commands import random_command
+from waiting import eventually
 
 from midonet.events.command import Command, Create
 from midonet.events.commit import Head, Record
@@ -31,14 +32,6 @@ from midonet.projections.zookeeper import ZooKeeperTarget, batches
 from midonet.testbed import ZooKeeper
 
 SEED = 20261122
-
-
-def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
-    """Wait until a condition holds, or fail."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
 
 
 def churn(projected: Projected, rng: Random, steps: int) -> None:
@@ -72,20 +65,20 @@ def test_the_server_is_killed_again_and_again_under_load(projected: Projected, z
             churn(projected, rng, 40)
     projected.settle()
     assert projected.differences() == []
-    until(lambda: keeper.runner.status().state == "live")
+    eventually(lambda: keeper.runner.status().state == "live")
 
 
 def test_the_server_is_absent_at_first(projected: Projected, zookeeper: ZooKeeper) -> None:
     projected.create("bridge")
     with away(zookeeper):
         keeper = projected.keep()
-        until(lambda: keeper.runner.status().error)
+        eventually(lambda: keeper.runner.status().error)
         found = keeper.runner.status()
         assert (found.state, found.position, found.lag_events) == ("rebuilding", 0, 1)
         assert "does not answer" in str(found.error)
     projected.settle()
     assert projected.differences() == []
-    until(lambda: keeper.runner.status().error is None)
+    eventually(lambda: keeper.runner.status().error is None)
 
 
 def test_the_server_hangs(projected: Projected, zookeeper: ZooKeeper, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,13 +89,13 @@ def test_the_server_hangs(projected: Projected, zookeeper: ZooKeeper, monkeypatc
     zookeeper.freeze()
     try:
         projected.create("bridge")
-        until(lambda: keeper.runner.status().error)
-        until(lambda: keeper.runner.status().state == "stalled")
+        eventually(lambda: keeper.runner.status().error)
+        eventually(lambda: keeper.runner.status().state == "stalled")
     finally:
         zookeeper.thaw()
     projected.settle()
     assert projected.differences() == []
-    until(lambda: keeper.runner.status().state == "live")
+    eventually(lambda: keeper.runner.status().state == "live")
 
 
 def test_stopping_does_not_wait_for_a_server_that_hangs(projected: Projected, zookeeper: ZooKeeper) -> None:
@@ -139,7 +132,7 @@ def test_two_writers_at_once_never_take_the_view_back(projected: Projected) -> N
     assert seen == sorted(seen)
     assert projected.differences() == []
     for keeper in (first, second):
-        until(lambda: keeper.runner.status().state == "live")  # noqa: B023 - called at once
+        eventually(lambda: keeper.runner.status().state == "live")  # noqa: B023 - called at once
 
 
 class Counting(ZooKeeperTarget):
@@ -177,7 +170,7 @@ def test_of_two_writers_one_stands_by_and_takes_over_within_a_second(projected: 
     projected.settle()
     assert time.monotonic() - begun < 1.5
     assert projected.differences() == []
-    until(lambda: keepers[standby].runner.status().state == "live")
+    eventually(lambda: keepers[standby].runner.status().state == "live")
 
 
 def test_a_writer_that_was_overtaken_is_refused(projected: Projected) -> None:
@@ -224,13 +217,13 @@ def test_a_writer_that_is_behind_waits_and_writes_nothing(projected: Projected) 
     feed.start()
     runner.start()
     try:
-        until(lambda: feed.head.position == 3)
+        eventually(lambda: feed.head.position == 3)
         time.sleep(0.5)
         assert runner.status().state == "rebuilding"
         assert projected.reader.checkpoint().position == 5
         assert projected.differences() == []
         let_go.set()
-        until(lambda: runner.status().state == "live")
+        eventually(lambda: runner.status().state == "live")
         assert runner.status().position == 5
     finally:
         let_go.set()
@@ -253,7 +246,7 @@ def parked(projected: Projected, url: str) -> str:
     before = projected.reader.documents(), projected.reader.checkpoint()
     projected.url = url
     keeper = projected.keep(reconcile_interval=0.2)
-    until(lambda: keeper.runner.status().state == "parked")
+    eventually(lambda: keeper.runner.status().state == "parked")
     time.sleep(0.5)
     found = keeper.runner.status()
     assert found.state == "parked"

@@ -3,12 +3,13 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 from agents import running
 from projected import Projected
+from waiting import eventually
 
 from midonet.agent.snapshot import Snapshot
 from midonet.events.command import Create, Pause
@@ -22,14 +23,6 @@ from midonet.projections.feed import Feed
 from midonet.projections.nsdb import NsdbProjection, same_document, view_base
 from midonet.projections.rebuild import GenerationPlace, build, roll_back
 from midonet.projections.zookeeper.generations import Generations
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait until a condition holds, or fail."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
 
 
 class Rebuilding:
@@ -111,27 +104,27 @@ def test_agents_and_daemons_follow_and_nobody_loses_anything(projected: Projecte
     projected.set("port", port, host=host, interface="tap0")
     snapshots: list[Snapshot] = []
     with running(projected.hosts, projected.root, host, told=snapshots.append):
-        until(lambda: snapshots and snapshots[-1].position == projected.store.topology.head.position)
+        eventually(lambda: snapshots and snapshots[-1].position == projected.store.topology.head.position)
         whole = len(snapshots)
         with writing(projected) as positions:
-            until(lambda: len(positions) > 20)
+            eventually(lambda: len(positions) > 20)
             assert [rebuilding.run(), rebuilding.run()] == ["2", "3"]
             assert rebuilding.back() == "2"
-            until(lambda: len(positions) > 60)
+            eventually(lambda: len(positions) > 60)
         projected.settle()
         head = projected.store.topology.head.position
-        until(lambda: snapshots[-1].position == head and snapshots[-1].generation == "2")
+        eventually(lambda: snapshots[-1].position == head and snapshots[-1].generation == "2")
     assert [each.position for each in snapshots] == sorted(each.position for each in snapshots)
     assert {len(each.objects["port"]) for each in snapshots[whole:]} == {200}
     assert {each.generation for each in snapshots} >= {"1", "2"}
-    until(lambda: not projected.differences())
+    eventually(lambda: not projected.differences())
     names = projected.kazoo().get_children(f"{projected.root}/nsdb")
     assert sorted(names) == ["2", "3"], "the live one and the one before"
 
 
 def test_what_is_compared_is_one_position_however_much_is_written(projected: Projected, rebuilding: Rebuilding) -> None:
     with writing(projected) as positions:
-        until(lambda: positions)
+        eventually(lambda: positions)
         assert not rebuilding.compare()
     projected.settle()
     assert rebuilding.compare().position == projected.store.topology.head.position
@@ -139,7 +132,7 @@ def test_what_is_compared_is_one_position_however_much_is_written(projected: Pro
 
 def test_what_is_wrong_is_told_by_kind(projected: Projected, rebuilding: Rebuilding) -> None:
     projected.run(Pause("nsdb"))
-    until(lambda: rebuilding.feed.control("nsdb").paused)
+    eventually(lambda: rebuilding.feed.control("nsdb").paused)
     time.sleep(0.5)
     hands, base, stray = projected.kazoo(), projected.base, "models/bridge/00000000-0000-4000-8000-000000000000"
     bridge = f"models/bridge/{next(iter(projected.store.topology.all('bridge')))}"
@@ -205,14 +198,14 @@ def test_neither_a_switch_nor_an_upgrade_is_anybodys_doing(projected: Projected,
     projected.create("bridge", name="afterwards")
     projected.settle()
     (keeper,) = projected.keepers
-    until(lambda: keeper.runner.status().state == "live")
+    eventually(lambda: keeper.runner.status().state == "live")
     assert (len(keeper.runner.repairs), keeper.runner.status().role) == (0, "writing")
     keeper.stop()
     bridge = next(iter(projected.store.topology.all("bridge")))
     hands.set(f"{projected.root}/nsdb/2/format", b"1")
     hands.create(f"{projected.root}/nsdb/2/models/bridge/{bridge}-f", b"as the release before packed it")
     younger = projected.keep()
-    until(lambda: not projected.differences())
-    until(lambda: younger.runner.status().state == "live")
+    eventually(lambda: not projected.differences())
+    eventually(lambda: younger.runner.status().state == "live")
     assert len(younger.runner.repairs) == 0
     assert hands.get(f"{projected.root}/nsdb/2/format")[0] != b"1"

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 from kazoo.client import KazooClient
+from waiting import eventually
 
 from midonet.events.errors import Unavailable
 from midonet.testbed import (
@@ -121,15 +122,6 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 def lives(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
-
-
-def eventually(condition: Callable[[], object], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def test_a_server_keeps_its_data_over_crash_hang_and_restart_and_leaves_nothing(store: Store) -> None:

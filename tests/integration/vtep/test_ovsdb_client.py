@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from ovs.db.idl import Idl, SchemaHelper
 from ovs.poller import Poller
-from vtep_switch import VtepSwitch, mac, wait_until
+from vtep_switch import VtepSwitch, mac
+from waiting import eventually
 
 from midonet.events.errors import Misconfigured, Rejected, Unavailable
 from midonet.projections.ovsdb import Client, Replica, check_schema, encode_map, named, ref
@@ -81,10 +82,10 @@ def test_a_monitor_keeps_a_replica(switch: VtepSwitch, connect: Connect) -> None
     rows = replica.tables["Logical_Switch"]
     assert list(rows.values()) == [{"name": "a", "tunnel_key": 1}]
     switch.vtep_ctl("add-ls", "b", "--", "set", "Logical_Switch", "a", "tunnel_key=2")
-    wait_until(lambda: len(rows) == 2)
+    eventually(lambda: len(rows) == 2)
     assert {row["name"]: row["tunnel_key"] for row in rows.values()} == {"a": 2, "b": ["set", []]}
     switch.vtep_ctl("del-ls", "a")
-    wait_until(lambda: len(rows) == 1)
+    eventually(lambda: len(rows) == 1)
 
 
 def test_the_echo_of_a_transaction_comes_before_its_answer(connect: Connect) -> None:
@@ -199,7 +200,7 @@ def test_an_idle_connection_to_a_frozen_server_is_given_up(switch: VtepSwitch, c
     time.sleep(1)
     assert client.alive, "a server that answers the probe is alive"
     switch.freeze()
-    wait_until(lambda: not client.alive, 5)
+    eventually(lambda: not client.alive, 5)
 
 
 def test_a_call_ends_after_its_timeout(switch: VtepSwitch, connect: Connect) -> None:

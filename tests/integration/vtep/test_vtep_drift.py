@@ -8,7 +8,8 @@ from threading import Event
 from typing import Any
 
 import pytest
-from vtep_switch import VtepSwitch, keep, mac, reconcile, wait_until
+from vtep_switch import VtepSwitch, keep, mac, reconcile
+from waiting import eventually
 
 from midonet.events.errors import Rejected, Unavailable
 from midonet.projections.ovsdb import encode_map, encode_set, named, ref
@@ -155,7 +156,7 @@ def test_an_edit_is_seen_named_and_put_right(
     reconcile(target, DESIRED, 1)
     theirs = switch.table("Logical_Switch")[row_of(switch, "Logical_Switch", "name", "theirs")]
     edit(switch)
-    wait_until(lambda: key in target.drift())
+    eventually(lambda: key in target.drift())
     assert woken
     expected, found = target.drift()[key]
     assert expected == DESIRED.get(key)
@@ -171,9 +172,9 @@ def test_an_edit_is_seen_named_and_put_right(
 def test_an_edit_that_was_taken_back_is_no_drift(switch: VtepSwitch, target: VtepTarget) -> None:
     reconcile(target, DESIRED, 1)
     change_key(switch)
-    wait_until(target.drifted)
+    eventually(target.drifted)
     switch.vtep_ctl("set", "Logical_Switch", RED, "tunnel_key=10001")
-    wait_until(lambda: not target.drifted())
+    eventually(lambda: not target.drifted())
 
 
 def test_an_edit_between_two_writes_does_not_get_lost(switch: VtepSwitch, target: VtepTarget) -> None:
@@ -181,7 +182,7 @@ def test_an_edit_between_two_writes_does_not_get_lost(switch: VtepSwitch, target
     for position in range(2, 30):
         change_ip(switch)
         target.write({("ucast", RED, mac(position)): ("172.31.0.2", "")}, Checkpoint(position))
-        wait_until(target.drifted)
+        eventually(target.drifted)
         assert target.drift().keys() == {MAC1}
         target.write({MAC1: DESIRED[MAC1]}, Checkpoint(position))
         assert not target.drifted()

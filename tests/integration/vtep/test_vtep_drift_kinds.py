@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from vtep_site import Site
-from vtep_switch import VtepSwitch, mac, wait_until
+from vtep_switch import VtepSwitch, mac
+from waiting import eventually
 
 from midonet.events.command import AddItem
 from midonet.projections.ovsdb import encode_set, named, ref
@@ -173,11 +174,11 @@ def test_it_is_repaired_byte_for_byte_and_recorded(
     rows, before = read_rows(*switch.tcp), len(runner.repairs)
     edit(switch, name)
     begun = time.monotonic()
-    wait_until(lambda: our_bytes(switch) == ours)
+    eventually(lambda: our_bytes(switch) == ours)
     assert time.monotonic() - begun < SECONDS + 2, "a busy machine is given some time"
     assert their_rows(switch) == theirs
     assert switch.config() == config, "the checkpoint stays where it is"
-    wait_until(lambda: len(runner.repairs) > before)
+    eventually(lambda: len(runner.repairs) > before)
     (repair,) = (one for one in runner.repairs.since(before) if one.key == key_text(key(name)))
     assert repair.expected == shown(None, rows.get(key(name)))[1]
     assert repair.found != repair.expected
@@ -209,7 +210,7 @@ def test_a_database_that_was_emptied_gets_all_of_it_again(kept: Site, switch: Vt
     ours = our_bytes(switch)
     switch.reset()
     switch.vtep_ctl("add-ls", "theirs", "--", "add-ucast-remote", "theirs", mac(9), "172.31.7.7")
-    wait_until(lambda: our_bytes(switch) == ours, 30)
+    eventually(lambda: our_bytes(switch) == ours, 30)
     kept.settle(switch)
     assert "ucast-mac-remote" in switch.macs("theirs")
 
@@ -220,7 +221,7 @@ def test_a_row_that_was_touched_without_being_changed_is_left_as_it_is(kept: Sit
     before = {table: switch.table(table) for table in TABLES}
     untouched = {uuid: row for uuid, row in before["Ucast_Macs_Remote"].items() if row["MAC"] != mac(1)}
     switch.vtep_ctl("del-ucast-remote", name, mac(1))
-    wait_until(lambda: ("ucast", name, mac(1)) in read_rows(*switch.tcp))
+    eventually(lambda: ("ucast", name, mac(1)) in read_rows(*switch.tcp))
     after = switch.table("Ucast_Macs_Remote")
     assert {uuid: row for uuid, row in after.items() if uuid in untouched} == untouched
     for table in TABLES:

@@ -1,7 +1,8 @@
 """From a command on the log to rows on switches, kept by a runner through restarts, drift and late hardware."""
 
 from vtep_site import Site
-from vtep_switch import VtepSwitch, mac, wait_until
+from vtep_switch import VtepSwitch, mac
+from waiting import eventually
 
 from midonet.events.command import AddItem, Create
 from midonet.projections.vtep import read_checkpoint, read_rows
@@ -42,16 +43,16 @@ def test_a_row_that_somebody_removed_is_back_within_a_second(site: Site, switch:
     site.settle(switch)
     (net,) = site.store.topology.named("bridge", "net")
     switch.vtep_ctl("clear-remote-macs", f"mn-{net.id}")
-    wait_until(lambda: read_rows(*switch.tcp) == site.rows(switch), 1)
+    eventually(lambda: read_rows(*switch.tcp) == site.rows(switch), 1)
 
 
 def test_a_port_that_comes_late_is_bound_when_it_comes(site: Site, switch: VtepSwitch) -> None:
     site.add_vtep("tor", switch)
     site.create("vtep-binding", vtep="tor", physical_port="swp9", vlan=9, bridge="net")
     site.keep()
-    wait_until(lambda: read_checkpoint(*switch.tcp).position == site.store.topology.head.position)
+    eventually(lambda: read_checkpoint(*switch.tcp).position == site.store.topology.head.position)
     switch.vtep_ctl("add-port", "tor", "swp9")
-    wait_until(lambda: switch.bindings("swp9"), 2)
+    eventually(lambda: switch.bindings("swp9"), 2)
     site.settle(switch)
 
 

@@ -22,7 +22,8 @@ import time
 
 import pytest
 from vtep_site import Site
-from vtep_switch import VtepSwitch, mac, wait_until
+from vtep_switch import VtepSwitch, mac
+from waiting import eventually
 
 from midonet.events.command import AddItem, RemoveItem
 from midonet.events.errors import Conflict
@@ -53,7 +54,7 @@ def test_a_switch_is_known_by_what_it_says(kept: Site, switch: VtepSwitch, targe
     assert report is not None
     assert (report.name, report.tunnel_ips) == ("tor", ["172.31.9.1"])
     switch.vtep_ctl("set", "Physical_Switch", "tor", "tunnel_ips=172.31.9.5")
-    wait_until(lambda: (told := target.report()) is not None and told.tunnel_ips == ["172.31.9.5"])
+    eventually(lambda: (told := target.report()) is not None and told.tunnel_ips == ["172.31.9.5"])
 
 
 def test_a_logical_switch_lives_as_long_as_its_last_binding(kept: Site, switch: VtepSwitch) -> None:
@@ -88,17 +89,17 @@ def test_bindings_wait_for_ports_and_are_back_with_them(kept: Site, switch: Vtep
     name = kept.switch_of("net")
     switch.vtep_ctl("del-port", "tor", "swp1")
     kept.create("mac-entry", bridge="net", mac=mac(1), port="p1")
-    wait_until(lambda: macs(switch) == [mac(1)])
+    eventually(lambda: macs(switch) == [mac(1)])
     assert switch.vtep_ctl("list-ls").split() == [name]
     switch.vtep_ctl("add-port", "tor", "swp1")
-    wait_until(lambda: switch.bindings() == f"0000 {name}")
+    eventually(lambda: switch.bindings() == f"0000 {name}")
 
 
 def test_another_physical_switch_is_left_alone(kept: Site, switch: VtepSwitch) -> None:
     name = kept.switch_of("net")
     switch.vtep_ctl("add-ps", "void", "--", "add-port", "void", "p0", "--", "bind-ls", "void", "p0", "100", name)
     kept.create("mac-entry", bridge="net", mac=mac(1), port="p1")
-    wait_until(lambda: macs(switch) == [mac(1)])
+    eventually(lambda: macs(switch) == [mac(1)])
     assert switch.vtep_ctl("list-bindings", "void", "p0").split() == ["0100", name]
     switch.vtep_ctl("del-ps", "void")
     kept.settle(switch)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from vtep_switch import VtepSwitch, mac, reconcile, wait_until
+from vtep_switch import VtepSwitch, mac, reconcile
+from waiting import eventually
 
 from midonet.events.errors import Misconfigured, Unavailable
 from midonet.projections.ovsdb import encode_map, named, ref
@@ -141,7 +142,7 @@ def test_a_locator_of_somebody_else_is_shared_unless_it_has_a_key(switch: VtepSw
     ((uuid, row),) = switch.table("Physical_Locator").items()
     assert row["dst_ip"] == "172.31.0.1"
     switch.vtep_ctl("set", "Physical_Locator", uuid, "tunnel_key=5")
-    wait_until(target.drifted)
+    eventually(target.drifted)
     assert target.drift() == {("ucast", RED, mac(1)): (("172.31.0.1", ""), ("172.31.0.1 key 5", ""))}
     reconcile(target, {("switch", RED): 10001, ("ucast", RED, mac(1)): ("172.31.0.1", "")}, 2)
     assert sorted(str(row["tunnel_key"]) for row in switch.table("Physical_Locator").values()) == ["5", "['set', []]"]
@@ -207,7 +208,7 @@ def test_a_binding_waits_for_its_port_while_the_rest_goes_on(switch: VtepSwitch,
     assert not target.drifted()
     assert target.load() == (at(1), desired), "nothing is to be repaired about it meanwhile"
     switch.vtep_ctl("add-port", "tor", "swp9")
-    wait_until(target.drifted)
+    eventually(target.drifted)
     assert woken
     reconcile(target, desired, 2)
     assert target.waiting() == {}
@@ -218,12 +219,12 @@ def test_a_binding_waits_for_its_port_while_the_rest_goes_on(switch: VtepSwitch,
 def test_a_port_that_goes_takes_its_bindings_along_until_it_comes_back(switch: VtepSwitch, target: VtepTarget) -> None:
     reconcile(target, DESIRED, 1)
     switch.vtep_ctl("del-port", "tor", "swp2")
-    wait_until(target.drifted)
+    eventually(target.drifted)
     reconcile(target, DESIRED, 2)
     assert target.waiting().keys() == {("binding", "swp2", 7)}
     assert not target.drifted()
     switch.vtep_ctl("add-port", "tor", "swp2")
-    wait_until(target.drifted)
+    eventually(target.drifted)
     reconcile(target, DESIRED, 3)
     assert switch.bindings("swp2") == f"0007 {RED}"
 
@@ -271,7 +272,7 @@ def test_a_checkpoint_that_makes_no_sense_counts_as_none(switch: VtepSwitch, tar
 def test_a_stranger_on_the_checkpoint_is_noticed(switch: VtepSwitch, target: VtepTarget) -> None:
     reconcile(target, DESIRED, 1)
     switch.vtep_ctl("remove", "Global", ".", "other_config", "midonet-position")
-    wait_until(target.drifted)
+    eventually(target.drifted)
     with pytest.raises(Fenced):
         target.write({}, at(2))
     assert target.load() == (Checkpoint(), DESIRED)
@@ -311,7 +312,7 @@ def test_a_fence_in_the_middle_of_a_large_delta_leaves_the_checkpoint(targets: T
     rows: dict[Key, Value | None] = {("ucast", RED, mac(n)): ("172.31.0.1", "") for n in range(3000)}
     with ThreadPoolExecutor() as pool:
         writing = pool.submit(target.write, rows, at(3))
-        wait_until(rival.drifted)
+        eventually(rival.drifted)
         rival.write({}, at(2))
         with pytest.raises(Fenced):
             writing.result()

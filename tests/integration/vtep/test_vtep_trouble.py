@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from vtep_switch import VtepSwitch, mac, reconcile, wait_until
+from vtep_switch import VtepSwitch, mac, reconcile
+from waiting import eventually
 
 from midonet.events.errors import Unavailable
 from midonet.projections.port import Checkpoint
@@ -28,7 +29,7 @@ def test_a_frozen_server_is_noticed_idle_and_writing(switch: VtepSwitch, targets
     switch.freeze()
     with pytest.raises(Unavailable, match="silent"):
         writing.write({}, Checkpoint(2))
-    wait_until(idle.drifted, 5)
+    eventually(idle.drifted, 5)
     assert woken
     with pytest.raises(Unavailable):
         idle.load()
@@ -39,7 +40,7 @@ def test_a_frozen_server_is_noticed_idle_and_writing(switch: VtepSwitch, targets
 def test_a_killed_server_is_noticed_at_once_and_met_again(switch: VtepSwitch, target: VtepTarget) -> None:
     reconcile(target, DESIRED, 1)
     switch.kill()
-    wait_until(target.drifted, 1)
+    eventually(target.drifted, 1)
     with pytest.raises(Unavailable):
         target.write({}, Checkpoint(2))
     with pytest.raises(Unavailable, match="refused"):
@@ -66,7 +67,7 @@ def test_a_write_whose_answer_never_came_is_found_by_the_next_load(
 def test_a_switch_that_forgot_everything_gets_it_again(switch: VtepSwitch, target: VtepTarget) -> None:
     reconcile(target, DESIRED, 7)
     switch.reset()
-    wait_until(target.drifted)
+    eventually(target.drifted)
     assert target.load() == (Checkpoint(), {})
     reconcile(target, DESIRED, 7)
     assert read_rows(*switch.tcp) == DESIRED

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from vtep_switch import VtepSwitch, keep, reconcile, wait_until
+from vtep_switch import VtepSwitch, keep, reconcile
+from waiting import eventually
 
 from midonet.projections.ovsdb import encode_map, encode_set, named, ref
 from midonet.projections.vtep import Key, Value, VtepTarget, read_rows
@@ -133,7 +134,7 @@ def test_drift_is_seen_and_put_right(
     host = next(uuid for uuid, row in switch.table("Physical_Locator").items() if row["dst_ip"] == HOST)
     edit(switch, next(uuid for uuid, row in switch.table("Tunnel").items() if row["remote"][1] == host))
     key: Key = ("replication", RED) if edit is unset_mode else WATCHED
-    wait_until(lambda: key in target.drift())
+    eventually(lambda: key in target.drift())
     keep(target, DESIRED, 1)
     assert read_rows(*switch.tcp) == DESIRED
     assert switch.table("Tunnel")[theirs] == before

@@ -162,3 +162,17 @@ def test_what_others_did_is_told_apart_from_what_did_not_arrive() -> None:
     assert tracked.reconcile({"a": 9, "c": 3}) == {"a", "b", "c"}
     tracked.delta()
     assert tracked.reconcile({"a": 1, "b": 2}) == set(), "our own, though nobody confirmed it"
+
+
+def test_it_is_pending_until_the_target_took_what_differs() -> None:
+    wanted = Wanted(a=1)
+    tracked = tracker(wanted)
+    assert tracked.pending
+    tracked.delta()
+    assert tracked.pending
+    tracked.written()
+    assert not tracked.pending
+    tracked.touch(["a"])
+    assert tracked.pending
+    assert tracked.delta() == {}
+    assert not tracked.pending

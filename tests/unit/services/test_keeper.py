@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from threading import Event, Thread
-from time import monotonic, sleep
+from time import monotonic
 from typing import ClassVar, cast
 
 import pytest
+from waiting import eventually
 
 from midonet.events.errors import Misconfigured, Unavailable
 from midonet.services import keeper as keeping
 from midonet.services.context import Context
-from midonet.services.keeper import Keeper, describe
+from midonet.services.keeper import Hold, Keeper, describe
 from midonet.services.service import Health, Service
 
 
@@ -62,13 +63,6 @@ def kept(load: Callable[[], type[Service]], others: dict[str, Keeper] | None = N
     keeper.stop()
     assert keeper.join(5)
     assert keeper.status().state == "stopped"
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = monotonic() + 5
-    while not condition():
-        assert monotonic() < deadline
-        sleep(0.005)
 
 
 def test_a_service_lives_until_it_is_stopped() -> None:
@@ -207,6 +201,19 @@ def test_a_service_that_is_stopped_while_it_waits_never_starts() -> None:
     with kept(lambda: Needy, keepers) as keeper:
         eventually(lambda: keeper.status().state == "waiting")
     assert Recorder.calls == []
+
+
+def test_a_service_that_was_held_starts_as_soon_as_its_keeper_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "_HEALTH_SECONDS", 60.0)
+    holds = [Hold("waiting", "waits for the log to be read")]
+    keeper = Keeper("test", lambda: Recorder, context, {}, lambda _: holds[0] if holds else None)
+    keeper.start()
+    eventually(lambda: keeper.status().state == "waiting")
+    holds.clear()
+    keeper.wake()
+    assert keeper.running.wait(5)
+    keeper.stop()
+    assert keeper.join(5)
 
 
 def test_projections_of_a_broken_addon_break_nobody() -> None:

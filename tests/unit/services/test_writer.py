@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from api_node import eventually
+from waiting import eventually
 
 from midonet.events.command import Command, Create
 from midonet.events.errors import CommandIdReused, Conflict, Unavailable

@@ -10,13 +10,13 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from threading import Event, Thread
 from time import monotonic
 
 from midonet.agent.journal import note
 from midonet.agent.snapshot import Snapshot
 from midonet.agent.underlay.mesh import Link, Target, probe, read, reply, targets
 from midonet.projections.facts import Peer, UnderlayHealth
+from midonet.projections.loop import Loop
 
 __all__ = ["Prober"]
 
@@ -42,18 +42,15 @@ class Prober:
         self._selector = selectors.DefaultSelector()
         self._refused: set[str] = set()
         self._reported: tuple[float, UnderlayHealth | None] = (0.0, None)
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="underlay", daemon=True)
+        self._loop = Loop("underlay", self._run)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(2 * self._interval + 1)
+        self._loop.stop(2 * self._interval + 1)
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Probe whom a new snapshot names. By any thread."""
@@ -63,7 +60,7 @@ class Prober:
 
     def _run(self) -> None:
         try:
-            while not self._stopping.is_set():
+            for _ in self._loop.turns():
                 self._turn()
         finally:
             for each in self._sockets.values():
@@ -123,9 +120,9 @@ class Prober:
 
     def _hear(self, until: float) -> None:
         """Answer others, and take note of answers, until a time."""
-        while not self._stopping.is_set() and (left := until - monotonic()) > 0:
+        while not self._loop.stopping() and (left := until - monotonic()) > 0:
             if not self._sockets:
-                self._stopping.wait(left)
+                self._loop.pause(left)
                 return
             for key, _ in self._selector.select(min(left, 0.5)):
                 with suppress(OSError):

@@ -32,7 +32,9 @@ __all__ = ["SqliteDatabase", "open_sqlite"]
 
 _SCHEME = "sqlite:///"
 _BUSY_SECONDS = 10.0
-_INTERVAL = 0.1
+_INTERVAL = 0.5
+"""Seconds after which a reader looks by itself: a writer that was killed between its commit and the bell rang none."""
+_UNWATCHED = 0.05
 _SMALLEST_DATABASE = 512
 
 _MEANINGS: dict[int, tuple[type[MidonetError], str]] = {
@@ -163,7 +165,7 @@ class _FileBell:
 class _Clock:
     """A bell for where the file cannot be watched."""
 
-    interval = _INTERVAL / 2
+    interval = _UNWATCHED
 
     def wait(self, seconds: float) -> None:
         sleep(seconds)

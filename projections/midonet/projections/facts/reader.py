@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self, TypeVar
 
-from kazoo.exceptions import NoNodeError
-
 from midonet.projections.facts.kinds import Fact, decode, node_of
+from midonet.projections.zookeeper.below import read_below
 from midonet.projections.zookeeper.client import Client
 
 __all__ = ["FactsReader"]
@@ -41,12 +40,8 @@ class FactsReader:
     def all(self, fact: type[F]) -> dict[str, F]:
         """Return the facts of a kind by object id."""
         self._client.connect(_CONNECT_SECONDS)
-        with self._client.failures():
-            try:
-                names = self._client.result(self._client.get_children_async(node_of(self._root, fact)))
-            except NoNodeError:
-                return {}
-        return self.some(fact, names)
+        found = read_below(self._client, node_of(self._root, fact))
+        return {object_id: decode(fact, data) for object_id, data in found.items()}
 
     def some(self, fact: type[F], ids: Iterable[str]) -> dict[str, F]:
         """Return the facts of a kind about these objects; nothing about those of which nobody reports any."""

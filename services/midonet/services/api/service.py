@@ -20,6 +20,8 @@ from midonet.services.settings import Settings
 if TYPE_CHECKING:
     import uvicorn
 
+    from midonet.services.api.server import Server
+
 __all__ = ["ApiService"]
 
 _THREADS = 16
@@ -48,7 +50,7 @@ class ApiService(Service):
 
         self.node = Node(context)
         self._stopping = Event()
-        self._server: uvicorn.Server | None = None
+        self._server: Server | None = None
         self._thread = Thread(target=self._run, name="api", daemon=True)
 
     def start(self) -> None:
@@ -60,7 +62,7 @@ class ApiService(Service):
         self._stopping.set()
         server = self._server
         if server is not None:
-            server.should_exit = True
+            server.end()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -82,39 +84,32 @@ class ApiService(Service):
             self.context.front.http.take_back()
 
     def _serve(self) -> None:
-        import uvicorn
-
         config = self._config()
-        self._server = uvicorn.Server(config)
-        if self._stopping.is_set():
-            return
         listener = self.context.front.http.lend()
         with suppress(OSError):
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _LOST_MILLISECONDS)
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(self._until_stopped(self._server, listener))
+            runner.run(self._until_stopped(config, listener))
 
-    async def _until_stopped(self, server: "uvicorn.Server", listener: socket.socket) -> None:
+    async def _until_stopped(self, config: "uvicorn.Config", listener: socket.socket) -> None:
+        from midonet.services.api.server import Server
+
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "api"))
         self.node.start()
         try:
-            leaving = asyncio.create_task(self._send_watchers_away(server))
-            await server.serve(sockets=[listener])
-            await leaving
+            self._server = Server(config, leaving=self.node.hub.stop)
+            if self._stopping.is_set():  # it was set before there was anybody to tell
+                self._server.end()
+            await self._server.serve(sockets=[listener])
         finally:
             await asyncio.to_thread(self.node.stop)
-
-    async def _send_watchers_away(self, server: "uvicorn.Server") -> None:
-        """Tell watchers that the node goes away as soon as it is to: the server waits for them."""
-        while not server.should_exit:  # noqa: ASYNC110 - that is how uvicorn itself is told
-            await asyncio.sleep(0.05)
-        self.node.hub.stop()
 
     def _config(self) -> "uvicorn.Config":
         import uvicorn
 
         from midonet.services.api.app import Application
+        from midonet.services.api.certified import Certified
 
         tls = self.context.front.http.tls
         return uvicorn.Config(
@@ -127,6 +122,6 @@ class ApiService(Service):
             proxy_headers=False,
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE_SECONDS,
-            ssl_certfile=tls.certificate if tls is not None else None,
-            ssl_keyfile=tls.key if tls is not None else None,
+            ssl_context_factory=(lambda *_: tls.context()) if tls is not None else None,
+            http=Certified,
         )

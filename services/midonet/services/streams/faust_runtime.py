@@ -12,12 +12,12 @@ import tempfile
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from threading import Event, Thread
 from typing import Any
 
 from midonet.events.commit import MAX_COMMIT_BYTES
 from midonet.events.errors import MidonetError
 from midonet.projections.backoff import Backoff
+from midonet.projections.loop import Loop
 from midonet.projections.port import Fenced
 from midonet.services.context import Context
 from midonet.services.coordination import Lease
@@ -43,8 +43,7 @@ class FaustRuntime:
         self._worker = worker
         self._assigned = False
         self._claims = Claims(context.coordination, context.name, _ignore, _ignore, context.crashed)
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name=f"stream-{context.name}", daemon=True)
+        self._loop = Loop(f"stream-{context.name}", self._run, context.crashed)
 
     @property
     def lease(self) -> Lease | None:
@@ -54,27 +53,22 @@ class FaustRuntime:
     def start(self) -> None:
         """Join the consumer group."""
         self._claims.start()
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Leave the group and the lease to others."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(2 * _STOP_SECONDS)
+        self._loop.stop(2 * _STOP_SECONDS)
         self._claims.stop()
 
     # -- the thread
 
     def _run(self) -> None:
         backoff = Backoff(first=0.5, cap=10.0)
-        try:
-            while not self._stopping.is_set():
-                with tempfile.TemporaryDirectory(prefix="mn-faust-", ignore_cleanup_errors=True) as folder:
-                    self.trouble = asyncio.run(self._live(folder))
-                self._assign(assigned=False)
-                self._stopping.wait(backoff.next())
-        except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
-            self._context.crashed(error)
+        for _ in self._loop.turns():
+            with tempfile.TemporaryDirectory(prefix="mn-faust-", ignore_cleanup_errors=True) as folder:
+                self.trouble = asyncio.run(self._live(folder))
+            self._assign(assigned=False)
+            self._loop.pause(backoff.next())
 
     async def _live(self, folder: str) -> str | None:
         """Run one app to its end; return what ended it."""
@@ -83,14 +77,14 @@ class FaustRuntime:
             app.finalize()
             await app.start()
             self.trouble = None
-            while not self._stopping.is_set() and not app.should_stop and not app.crashed:  # noqa: ASYNC110 - it is set by a thread
+            while not self._loop.stopping() and not app.should_stop and not app.crashed:  # noqa: ASYNC110 - it is set by a thread
                 await asyncio.sleep(_TICK)
         except Exception as error:  # noqa: BLE001 - Faust lets errors of all its libraries through
             return f"{type(error).__name__}: {error}"
         finally:
             with suppress(Exception):
                 await asyncio.wait_for(app.stop(), _STOP_SECONDS)
-        return None if self._stopping.is_set() else f"Faust has ended: {app.crash_reason!r}"
+        return None if self._loop.stopping() else f"Faust has ended: {app.crash_reason!r}"
 
     def _app(self, folder: str) -> Any:
         import faust
@@ -141,7 +135,7 @@ class FaustRuntime:
     async def _hand_over(self, raws: list[bytes], pool: ThreadPoolExecutor) -> None:
         """Let the worker have records, for as long as it takes or the partition is ours."""
         backoff = Backoff()
-        while self._assigned and not self._stopping.is_set():
+        while self._assigned and not self._loop.stopping():
             if (lease := self.lease) is not None and await self._taken_in(lease, raws, pool):
                 return
             await asyncio.sleep(backoff.next())

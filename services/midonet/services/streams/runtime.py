@@ -1,16 +1,15 @@
 """What runs a processor, and the one of them for logs without Kafka: a loop on the log, on the node that leads."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from threading import Event, Thread
+from itertools import islice
 from typing import Any, Protocol
 
-from midonet.events.commit import Record
 from midonet.events.errors import MidonetError
 from midonet.events.log import open_log
-from midonet.events.log.port import Progress
 from midonet.projections.backoff import Backoff
+from midonet.projections.loop import Loop
 from midonet.projections.port import Fenced
 from midonet.services.context import Context
 from midonet.services.coordination import Lease
@@ -18,7 +17,11 @@ from midonet.services.streams.worker import BATCH, Worker
 
 __all__ = ["Embedded", "Runtime"]
 
-_IDLE_SECONDS = 0.5
+_LEISURE = 0.25
+"""Seconds between two looks at whether there are new commits.
+
+Nobody waits for what is counted of them, but whoever made one waits for the views: so no commit wakes this thread.
+"""
 
 
 class Runtime(Protocol):
@@ -45,10 +48,8 @@ class Embedded:
         self.trouble: str | None = None
         self._context = context
         self._worker = worker
-        self._changed = Event()
-        self._stopping = Event()
-        self._leadership = context.leadership(lambda _: self._changed.set())
-        self._thread = Thread(target=self._run, name=f"stream-{context.name}", daemon=True)
+        self._leadership = context.leadership(lambda _: self._loop.wake())
+        self._loop = Loop(f"stream-{context.name}", self._run, context.crashed)
 
     @property
     def lease(self) -> Lease | None:
@@ -58,27 +59,20 @@ class Embedded:
     def start(self) -> None:
         """Become a candidate."""
         self._leadership.start()
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End to be one."""
-        self._stopping.set()
-        self._changed.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._loop.stop()
         self._leadership.stop()
 
     def _run(self) -> None:
         backoff = Backoff(first=0.2)
-        try:
-            while not self._stopping.is_set():
-                self._changed.clear()
-                if (lease := self.lease) is None:
-                    self._changed.wait()
-                elif not self._lead(lease, backoff):
-                    self._stopping.wait(backoff.next())
-        except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
-            self._context.crashed(error)
+        for _ in self._loop.turns():
+            if (lease := self.lease) is None:
+                self._loop.rest()
+            elif not self._lead(lease, backoff):
+                self._loop.pause(backoff.next())
 
     def _lead(self, lease: Lease, backoff: Backoff) -> bool:
         """Follow the log while the lease lasts; return whether it ended without trouble."""
@@ -96,23 +90,19 @@ class Embedded:
         return True
 
     def _batches(self, lease: Lease) -> Iterator[list[bytes]]:
+        """Yield what comes, as many records as fit in one batch, and an empty one whenever the log has been read."""
         with closing(open_log(self._context.settings.log)) as log:
-            after = self._worker.resume(lease)
-            items = log.follow(after, stopped=lambda: self._over(lease), idle=_IDLE_SECONDS)
-            yield from _gathered(items, lambda: self._over(lease))
+            head, seen = self._worker.resume(lease), -1
+            while not self._over(lease):
+                before, seen = seen, self._context.feed.head.position
+                records = log.read(head) if seen != before else iter(())
+                while batch := list(islice(records, BATCH)):
+                    head = batch[-1].head
+                    yield [record.raw for record in batch]
+                    if self._over(lease):
+                        return
+                yield []
+                self._loop.pause(_LEISURE)
 
     def _over(self, lease: Lease) -> bool:
-        return self._stopping.is_set() or self.lease != lease
-
-
-def _gathered(items: Iterable[Record | Progress], over: Callable[[], bool]) -> Iterator[list[bytes]]:
-    """Yield the records that come together: up to the end of the log (perhaps none), or as many as fit in one batch."""
-    raws: list[bytes] = []
-    for item in items:
-        if isinstance(item, Record):
-            raws.append(item.raw)
-        if isinstance(item, Progress) or len(raws) == BATCH:
-            yield raws
-            raws = []
-        if over():
-            return
+        return self._loop.stopping() or self.lease != lease

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Collection, Mapping
 
+from midonet.projections.facts.switches import VtepState
 from midonet.services.meters import Meters
-from midonet.services.vtep.kept import VtepState
 
 __all__ = ["Figures"]
 

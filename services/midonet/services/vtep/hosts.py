@@ -7,7 +7,7 @@ ZooKeeper is away: then everybody stays what he was.
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from threading import Event, Thread
+from threading import Event
 from time import monotonic
 
 from midonet.events.errors import Unavailable
@@ -15,6 +15,7 @@ from midonet.projections.backoff import Backoff
 from midonet.projections.facts import LastSeen
 from midonet.projections.facts.living import Living
 from midonet.projections.facts.reader import FactsReader
+from midonet.projections.loop import Loop
 from midonet.services.journal import note
 
 __all__ = ["DeadHosts", "Obituary"]
@@ -68,26 +69,20 @@ class DeadHosts:
         self.looked = Event()
         """Set as soon as it is known who is dead."""
         self._obituary = Obituary()
-        self._wake = Event()
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="vteps-hosts", daemon=True)
+        self._loop = Loop("vteps-hosts", self._run)
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(_STOP_SECONDS)
+        self._loop.stop(_STOP_SECONDS)
 
     def _run(self) -> None:
         backoff, reminded = Backoff(), False
-        with closing(Living(self._servers, self._root, self._wake.set)) as living:
-            while not self._stopping.is_set():
-                self._wake.clear()
+        with closing(Living(self._servers, self._root, self._loop.wake)) as living:
+            for _ in self._loop.turns():
                 try:
                     if not reminded:
                         self._remind()
@@ -95,10 +90,10 @@ class DeadHosts:
                     self._look(living)
                 except Unavailable as error:
                     note(logging.DEBUG, "hosts are unknown for now", service="vtep", reason=error.message)
-                    self._stopping.wait(backoff.next())
+                    self._loop.pause(backoff.next())
                 else:
                     backoff.reset()
-                    self._wake.wait(max(0.05, self._obituary.next_look(monotonic())))
+                    self._loop.rest(max(0.05, self._obituary.next_look(monotonic())))
 
     def _remind(self) -> None:
         with FactsReader(self._servers, self._root) as reader:

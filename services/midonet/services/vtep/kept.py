@@ -3,19 +3,16 @@
 from collections.abc import Callable
 from time import monotonic
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from midonet.events.evolve import Change
 from midonet.projections.backoff import Backoff
+from midonet.projections.facts.switches import VtepState
 from midonet.projections.feed import Feed
 from midonet.projections.vtep import (
     TOUCHED,
-    BfdSession,
     Heard,
     Learned,
-    LineState,
-    PortReport,
     Step,
     VtepProjection,
     VtepTarget,
@@ -23,7 +20,7 @@ from midonet.projections.vtep import (
 from midonet.services.hosting import Hosted
 from midonet.services.settings import Settings
 
-__all__ = ["Kept", "VtepState", "address"]
+__all__ = ["Kept", "address"]
 
 _FIRST_RETRY, _LAST_RETRY = 1.0, 60.0
 
@@ -31,23 +28,6 @@ _FIRST_RETRY, _LAST_RETRY = 1.0, 60.0
 def address(step: Step) -> str:
     """Return the address of a switch as people write it."""
     return f"[{step.host}]:{step.port}" if ":" in step.host else f"{step.host}:{step.port}"
-
-
-class VtepState(Struct, frozen=True, kw_only=True):
-    """What is known of a switch at the moment; what it said is unknown (None, nothing) unless it is connected."""
-
-    id: str
-    address: str
-    connection: LineState
-    since: str
-    """Since when the connection is so."""
-    last_error: str | None
-    physical_switch: str | None = None
-    tunnel_ips: list[str] = []
-    ports: list[PortReport] = []
-    faults: list[str] | None = None
-    bfd: list[BfdSession] = []
-    local_macs: int | None = None
 
 
 class Kept(Hosted):
@@ -60,7 +40,7 @@ class Kept(Hosted):
         switch.on_report(lambda heard: hear(step.vtep, heard), learned.tick)
         projection = VtepProjection(step.vtep, learned, switch.held)
         timing = {"reconcile_interval": settings.reconcile_interval, "grace": settings.takeover_grace}
-        super().__init__(feed, projection, switch, address(step), **timing)
+        super().__init__(feed, projection, switch, address(step), ahead=True, **timing)
         self.vtep = step.vtep
         self._switch = switch
         self._backoff = Backoff(_FIRST_RETRY, _LAST_RETRY)
@@ -98,9 +78,9 @@ class Kept(Hosted):
         return replace(
             state,
             physical_switch=report.name,
-            tunnel_ips=report.tunnel_ips,
-            ports=report.ports,
-            faults=report.faults,
-            bfd=report.bfd,
+            tunnel_ips=tuple(report.tunnel_ips),
+            ports=tuple(report.ports),
+            faults=None if report.faults is None else tuple(report.faults),
+            bfd=tuple(report.bfd),
             local_macs=report.local_macs,
         )

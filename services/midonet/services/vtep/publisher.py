@@ -7,16 +7,17 @@ moment when that one's session ends. Nobody depends on it: a cluster without Zoo
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from threading import Event, Thread
 
 import msgspec
 from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 
 from midonet.events.errors import Unavailable
+from midonet.projections.facts import node_of
+from midonet.projections.facts.switches import VtepState
+from midonet.projections.loop import Loop
 from midonet.projections.zookeeper.client import Client
 from midonet.services.journal import note
-from midonet.services.vtep.kept import VtepState
 
 __all__ = ["Publisher"]
 
@@ -30,40 +31,34 @@ class Publisher:
 
     def __init__(self, servers: str, root: str, look: Callable[[], Mapping[str, VtepState]]) -> None:
         self._client = Client(servers)
-        self._base = f"{root}/state/vteps"
+        self._root = root
         self._look = look
         self._published: dict[str, bytes] = {}
         self._session: int | None = None
-        self._wake = Event()
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="vteps-state", daemon=True)
+        self._loop = Loop("vteps-state", self._run)
 
     def start(self) -> None:
         """Begin to publish."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End the session: the nodes go with it."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(_STOP_SECONDS)
+        self._loop.stop(_STOP_SECONDS)
         self._client.close()
 
     def wake(self) -> None:
         """Go and look."""
-        self._wake.set()
+        self._loop.wake()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
+        for _ in self._loop.turns():
             try:
                 self._publish()
             except (Unavailable, KazooException, KazooTimeoutError) as error:
                 note(logging.DEBUG, "states of VTEPs cannot be published", error=str(error))
             except Exception as error:  # noqa: BLE001 - whatever it is, the switches themselves are kept by others
                 note(logging.ERROR, "states of VTEPs were not published", error=repr(error))
-            self._wake.wait(_LOOK_SECONDS)
+            self._loop.rest(_LOOK_SECONDS)
 
     def _publish(self) -> None:
         self._client.connect(_CONNECT_SECONDS)
@@ -81,7 +76,7 @@ class Publisher:
         """Forget what was published by a session that has ended: its nodes went with it."""
         session = self._client.client_id[0] if self._client.client_id else None
         if session != self._session:
-            self._client.result(self._client.ensure_path_async(self._base))
+            self._client.result(self._client.ensure_path_async(node_of(self._root, VtepState)))
             self._session, self._published = session, {}
 
     def _put(self, vtep: str, data: bytes) -> bool:
@@ -97,4 +92,4 @@ class Publisher:
         return True
 
     def _path(self, vtep: str) -> str:
-        return f"{self._base}/{vtep}"
+        return node_of(self._root, VtepState, vtep)

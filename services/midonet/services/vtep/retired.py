@@ -5,13 +5,14 @@ Which they are is in the log's history, so none is forgotten, whatever was away 
 
 import logging
 from contextlib import closing
-from threading import Event, Lock, Thread
+from threading import Lock
 from time import monotonic
 
 from midonet.events.errors import MidonetError, NotFound
 from midonet.events.log import open_log
 from midonet.projections.backoff import Backoff
 from midonet.projections.feed import Feed
+from midonet.projections.loop import Loop
 from midonet.projections.port import Checkpoint, Fenced, Unfit
 from midonet.projections.vtep import Retired, VtepTarget, read_checkpoint
 from midonet.services.journal import note
@@ -34,26 +35,21 @@ class Cleaner:
         self._lock = Lock()
         self._due: dict[Place, tuple[float, Backoff]] = {}
         self._errors: dict[Place, str] = {}
-        self._wake = Event()
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="vteps-retired", daemon=True)
+        self._loop = Loop("vteps-retired", self._run)
 
     def start(self) -> None:
         """Begin: look into the history, then try."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End; what was not cleared yet is found again in the history."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(_STOP_SECONDS)
+        self._loop.stop(_STOP_SECONDS)
 
     def retire(self, host: str, port: int) -> None:
         """Clear the switch at this address, now if possible."""
         with self._lock:
             self._due[host, port] = monotonic(), Backoff(_FIRST_TRY, _LAST_TRY)
-        self._wake.set()
+        self._loop.wake()
 
     def employ(self, host: str, port: int) -> None:
         """Leave the switch at this address alone: it is a VTEP again."""
@@ -67,13 +63,12 @@ class Cleaner:
 
     def _run(self) -> None:
         self._remember()
-        while not self._stopping.is_set():
-            self._wake.clear()
+        for _ in self._loop.turns():
             now = monotonic()
             for place in [place for place, (due, _) in self._snapshot() if due <= now]:
                 self._try(place)
             pause = min((due for _, (due, _) in self._snapshot()), default=now + _LAST_TRY) - monotonic()
-            self._wake.wait(max(0.01, pause))
+            self._loop.rest(max(0.01, pause))
 
     def _snapshot(self) -> list[tuple[Place, tuple[float, Backoff]]]:
         with self._lock:
@@ -82,17 +77,17 @@ class Cleaner:
     def _remember(self) -> None:
         """Read in the log which VTEPs were deleted; try for as long as it cannot be read."""
         backoff = Backoff(_FIRST_TRY, _LAST_TRY)
-        while not self._stopping.is_set():
+        while not self._loop.stopping():
             try:
-                self._feed.caught_up(self._stopping.is_set)  # what is to be served now goes first
+                self._feed.caught_up(self._loop.stopping)  # what is to be served now goes first
                 retired, end = self._history()
-                self._feed.reach(end, self._stopping.is_set)
+                self._feed.reach(end, self._loop.stopping)
                 with self._feed.reading() as topology:  # nobody can create one of them until they are noted
                     for place in retired.addresses(topology):
                         self.retire(*place)
             except MidonetError as error:
                 note(logging.DEBUG, "history of VTEPs cannot be read", error=str(error))
-                self._stopping.wait(backoff.next())
+                self._loop.pause(backoff.next())
             else:
                 return
 
@@ -104,7 +99,7 @@ class Cleaner:
                 end += 1  # positions have no gaps
                 if _RAW_MARK in record.raw:
                     retired.take(record.commit.events)
-                if self._stopping.is_set():
+                if self._loop.stopping():
                     break
         return retired, end
 
@@ -137,7 +132,7 @@ class Cleaner:
             known = self._feed.head_at(checkpoint.position)
         except NotFound:
             return False
-        return known.hash == checkpoint.hash and self._feed.reach(checkpoint.position, self._stopping.is_set)
+        return known.hash == checkpoint.hash and self._feed.reach(checkpoint.position, self._loop.stopping)
 
     def _is_employed(self, host: str, port: int) -> bool:
         with self._feed.reading() as topology:

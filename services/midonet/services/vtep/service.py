@@ -16,6 +16,7 @@ import msgspec
 from midonet.events.errors import VerificationFailed
 from midonet.events.evolve import Change
 from midonet.events.topology import Topology
+from midonet.projections.facts.switches import VtepState
 from midonet.projections.vtep import HEARD, HOSTS, Fleet, Heard, Learned, News, Step
 from midonet.services.context import Context
 from midonet.services.hosting import Hosted
@@ -23,7 +24,7 @@ from midonet.services.journal import note
 from midonet.services.service import Health, Service
 from midonet.services.vtep.figures import Figures
 from midonet.services.vtep.hosts import DeadHosts
-from midonet.services.vtep.kept import Kept, VtepState, address
+from midonet.services.vtep.kept import Kept, address
 from midonet.services.vtep.publisher import Publisher
 from midonet.services.vtep.retired import Cleaner
 

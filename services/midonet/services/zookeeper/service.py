@@ -10,7 +10,6 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 from kazoo.exceptions import KazooException
@@ -18,6 +17,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 
 from midonet.events.errors import MidonetError, Unavailable
 from midonet.projections.backoff import Backoff
+from midonet.projections.loop import Loop
 from midonet.projections.zookeeper import Client
 from midonet.services.context import Context
 from midonet.services.service import Health, Service
@@ -51,8 +51,7 @@ class ZooKeeperService(Service):
         self._state = "the server has not been started yet"
         self._found: str | None = None
         self._joined = False
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="zookeeper", daemon=True)
+        self._loop = Loop("zookeeper", self._run, context.crashed)
 
     @classmethod
     def unset(cls, settings: Settings) -> str | None:
@@ -63,13 +62,11 @@ class ZooKeeperService(Service):
 
     def start(self) -> None:
         """Begin to run the server."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End the server; its data stays."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._loop.stop()
 
     def health(self) -> Health:
         """It is well while the server serves as a member of the ensemble."""
@@ -80,20 +77,17 @@ class ZooKeeperService(Service):
         return {"member": self._member.number, "mode": self._found, "clients": client_hosts([self._member])}
 
     def _run(self) -> None:
+        self._state = "the server's jars are being fetched"
+        jars = find_jars(self.context.settings.zookeeper_jars, os.environ)
+        server = Server(self._member, self._folder, jars)
+        members = self._first_members() if server.is_new else []
+        if self._loop.stopping():
+            return
+        server.start(members)
         try:
-            self._state = "the server's jars are being fetched"
-            jars = find_jars(self.context.settings.zookeeper_jars, os.environ)
-            server = Server(self._member, self._folder, jars)
-            members = self._first_members() if server.is_new else []
-            if self._stopping.is_set():
-                return
-            server.start(members)
-            try:
-                self._watch(server)
-            finally:
-                server.stop()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
-            self.context.crashed(error)
+            self._watch(server)
+        finally:
+            server.stop()
 
     def _first_members(self) -> Sequence[str]:
         """Return the members that a new server begins with: those that serve, and itself, or itself alone."""
@@ -101,7 +95,7 @@ class ZooKeeperService(Service):
         founder = self._member.number == 1
         backoff = Backoff(first=0.2)
         waited = 0.0
-        while others and not self._stopping.is_set():
+        while others and not self._loop.stopping():
             self._state = f"looks for the ensemble at {client_hosts(others)}"
             for member in others:
                 with suppress(MidonetError):
@@ -110,7 +104,7 @@ class ZooKeeperService(Service):
                     return lines if self._member.number in known else [*lines, self._member.line("observer")]
             if founder and waited >= _FOUND_SECONDS:
                 break
-            self._stopping.wait(delay := backoff.next())
+            self._loop.pause(delay := backoff.next())
             waited += delay
         return [self._member.line()]
 
@@ -130,7 +124,7 @@ class ZooKeeperService(Service):
 
     def _watch(self, server: Server) -> None:
         """Look after the server until the service ends; a server that ends is a crash."""
-        while not self._stopping.is_set():
+        for _ in self._loop.turns():
             if (end := server.ended()) is not None:
                 raise Unavailable(end)
             found = self._found = mode(self._member)
@@ -138,7 +132,7 @@ class ZooKeeperService(Service):
             if found is not None and not self._joined:
                 self._join()
             self._state = self._judge(found)
-            self._stopping.wait(_WATCH_SECONDS)
+            self._loop.rest(_WATCH_SECONDS)
 
     def _judge(self, found: str | None) -> str:
         if found is None:

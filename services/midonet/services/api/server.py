@@ -1,0 +1,46 @@
+"""uvicorn as this service needs it: told to end, where it would look ten times a second whether it is to.
+
+It must not do anything else in another way than uvicorn does.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import uvicorn
+
+__all__ = ["Server"]
+
+_TICK = 1.0
+"""Seconds between two looks at the clock, for the header `Date`."""
+
+
+class Server(uvicorn.Server):
+    """Serves until `end`; `leaving` is called before it waits for the answers that are being given.
+
+    It belongs to the event loop that runs when it is made; only `end` is called by other threads.
+    """
+
+    def __init__(self, config: uvicorn.Config, leaving: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._leaving = leaving
+        self._loop = asyncio.get_running_loop()
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """Serve no more."""
+        self.should_exit = True
+        with suppress(RuntimeError):  # the loop has ended already
+            self._loop.call_soon_threadsafe(self._ending.set)
+
+    async def main_loop(self) -> None:
+        """Keep the clock until it is time to end."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _TICK)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Send away who would never go by himself, then end as uvicorn does."""
+        self._leaving()
+        await super().shutdown(sockets)

@@ -1,0 +1,71 @@
+"""A loop hears of everything: whoever wakes it gets a turn, and it never sleeps through its own end."""
+
+from threading import Event
+
+from midonet.projections.loop import Loop
+
+LONG = 30.0
+
+
+def test_it_rests_until_it_is_woken() -> None:
+    turned = Event()
+
+    def work() -> None:
+        for _ in loop.turns():
+            turned.set()
+            loop.rest(LONG)
+
+    loop = Loop("test", work)
+    loop.start()
+    assert turned.wait(LONG)
+    turned.clear()
+    loop.wake()
+    assert turned.wait(LONG / 2)
+    loop.stop()
+    assert loop.stopping()
+
+
+def test_a_call_in_the_middle_of_a_turn_brings_another_one() -> None:
+    begun, called, again = Event(), Event(), Event()
+
+    def work() -> None:
+        for _ in loop.turns():
+            if begun.is_set():
+                again.set()
+            begun.set()
+            called.wait(LONG)
+            loop.rest(LONG)
+
+    loop = Loop("test", work)
+    loop.start()
+    assert begun.wait(LONG)
+    loop.wake()
+    called.set()
+    assert again.wait(LONG / 2)
+    loop.stop()
+
+
+def test_an_end_between_two_turns_is_never_slept_through() -> None:
+    loop = Loop("test", lambda: None)
+    turns = loop.turns()
+    next(turns)
+    loop.stop()
+    assert loop.pause(LONG), "no pause outlasts the end"
+    loop.rest(LONG)
+    assert next(turns, "over") == "over"
+
+
+def test_what_it_raises_is_told() -> None:
+    crashes: list[BaseException] = []
+
+    def work() -> None:
+        raise RuntimeError("broken")
+
+    loop = Loop("test", work, crashes.append)
+    loop.start()
+    loop.stop()
+    assert [str(crash) for crash in crashes] == ["broken"]
+
+
+def test_one_that_never_began_can_be_stopped() -> None:
+    Loop("test", lambda: None).stop()
