@@ -70,8 +70,13 @@ class Daemon:
         self._repairs = RepairsKeeper(self._hosted, lambda: Ledger(settings.zookeeper, settings.root))
         self._seen = self.overview()
         self._told = monotonic()
-        tls = Tls(settings.http_cert, settings.http_key) if settings.http_cert is not None else None
-        self.http = HttpServer(settings.http, self.routes(), tls)
+        tls = (
+            Tls(settings.http_cert, settings.http_key, settings.http_clients_ca)
+            if settings.http_cert is not None
+            else None
+        )
+        guarded = ("/status", "/cluster") if settings.auth == "tokens" else ()
+        self.http = HttpServer(settings.http, self.routes(), tls, guarded)
 
     def _front(self) -> Front:
         return Front(self.http, lambda: page(self.overview()))

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from midonet.events import errors
 from midonet.events.options import with_settings
 from midonet.events.settings import hidden, render
+from midonet.events.wire import use
 from midonet.services.settings import Settings, effective
 
 __all__ = ["command", "main"]
@@ -71,6 +72,7 @@ def command() -> None:
 def run(settings: Settings, *, print_config: bool) -> int:
     """Run the services until SIGTERM."""
     in_use = effective(settings)
+    use(in_use)
     if print_config:
         click.echo(render(replace(settings, node=in_use.node)), nl=False)
         return 0
