@@ -41,6 +41,8 @@ class Controller(Service):
         self._trouble: str | None = None
         self._acted = False
         """Whether it has ever known which hosts live."""
+        self._concerned = False
+        """Whether something was committed that it has to look at."""
         self._loop = Loop(context.name, self._run, context.crashed)
 
     def start(self) -> None:
@@ -65,11 +67,13 @@ class Controller(Service):
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Take note of the changes of one commit."""
-        if any(change.kind in self.kinds for change in changes):
-            self._loop.wake()
+        self._concerned |= any(change.kind in self.kinds for change in changes)
 
     def wake(self) -> None:
-        """Do nothing: `apply` wakes."""
+        """Look, if there is something to be looked at; not before, as `apply` holds up who waits for the topology."""
+        if self._concerned:
+            self._concerned = False
+            self._loop.wake()
 
     # -- for those who control
 

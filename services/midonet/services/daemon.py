@@ -188,6 +188,8 @@ class Daemon:
         with suppress(VerificationFailed):  # it is shown as the log's error
             self._feed.caught_up(self._stopping.is_set)
             self._caught_up.set()
+            for keeper in list(self._roster.keepers.values()):
+                keeper.wake()
 
 
 def _verdict(troubles: list[str]) -> HTTPStatus:

@@ -27,7 +27,7 @@ from midonet.projections.nsdb.view import FORMAT, LIVE, view_base
 from midonet.projections.port import Checkpoint, Fenced, Mended, Unfit
 from midonet.projections.zookeeper.batches import Write, batches, in_order
 from midonet.projections.zookeeper.client import Client
-from midonet.projections.zookeeper.layout import DIRECTORIES, decode_checkpoint, is_document
+from midonet.projections.zookeeper.layout import DIRECTORIES, MODELS, decode_checkpoint, is_document
 from midonet.projections.zookeeper.pointer import Pointer
 from midonet.projections.zookeeper.requests import Operation
 from midonet.projections.zookeeper.security import acl_for, default_acl
@@ -198,11 +198,12 @@ class ZooKeeperTarget:
         self._mended.append(Mended(_CHECKPOINT, _GUARDED, canonical(checkpoint)))
 
     def _make_frame(self) -> None:
-        for directory in DIRECTORIES:
-            self._client.result(self._client.ensure_path_async(self._path(directory)))
-        with suppress(NodeExistsError):
-            checkpoint = canonical(Checkpoint())
-            self._client.result(self._client.create_async(self._path(_CHECKPOINT), checkpoint))
+        """Make what is missing of the nodes around the documents, all in one go: requests are served in order."""
+        self._client.result(self._client.ensure_path_async(self._path(MODELS)))
+        nodes = {**dict.fromkeys(DIRECTORIES, b""), _CHECKPOINT: canonical(Checkpoint())}
+        for made in [self._client.create_async(self._path(key), data) for key, data in nodes.items()]:
+            with suppress(NodeExistsError):
+                self._client.result(made)
 
     # -- writing
 

@@ -1,0 +1,68 @@
+"""The hub keeps what it heard for whoever looks, and wakes only those who wait."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midonet.events.command import Command, Create
+from midonet.events.evolve import fold
+from midonet.events.log import open_log
+from midonet.events.log.store import Context, Store
+from midonet.events.topology import Topology
+from midonet.projections.feed import Feed
+from midonet.services.api.watch.hub import Hub
+
+LONG = 10.0
+"""Seconds: no hub is started here, so that none wakes anybody by the clock."""
+
+Work = Callable[[Hub, Callable[[], None]], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Callable[[Work], None]]:
+    """Run something with a hub and what lets it hear one of three commits after the other."""
+    url = f"sqlite:///{tmp_path}/log.db"
+    with closing(open_log(url)) as log:
+        store = Store(log)
+        for _ in range(3):
+            store.execute(Command("test", [Create("bridge", {})]), Context(actor="test"))
+        records, topology = log.read(), Topology()
+
+        async def run(work: Work) -> None:
+            made = Hub(Feed(lambda: open_log(url)), kept=2)
+
+            def hear() -> None:
+                record = next(records)
+                made.hear(record, fold(topology, record), topology)
+
+            await asyncio.wait_for(work(made, hear), LONG)
+
+        yield lambda work: asyncio.run(run(work))
+
+
+def test_what_was_heard_while_nobody_watched_is_there(hub: Callable[[Work], None]) -> None:
+    async def work(hub: Hub, hear: Callable[[], None]) -> None:
+        for _ in range(3):
+            hear()
+        await hub.move()
+        assert (hub.head.position, hub.first) == (3, 2)
+        assert [heard.head.position for heard in hub.after(1)] == [2, 3]
+        assert not hub.after(3)
+
+    hub(work)
+
+
+def test_everybody_who_waits_is_woken_by_another_thread(hub: Callable[[Work], None]) -> None:
+    async def work(hub: Hub, hear: Callable[[], None]) -> None:
+        for position in (1, 2, 3):
+            waiting = [asyncio.create_task(hub.move()) for _ in range(3)]
+            await asyncio.sleep(0)
+            await asyncio.to_thread(hear)
+            await asyncio.gather(*waiting)
+            assert hub.head.position == position
+
+    hub(work)
