@@ -3,6 +3,8 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from compileall import compile_dir
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 
@@ -13,6 +15,7 @@ from commanders import commanders
 from commands import batched, single
 from figures import Row, spread
 from kafka_log import single_on_kafka
+from kinds import kinds
 from latency import latency
 from long_past import as_of, history, show
 from memory import memory
@@ -38,6 +41,7 @@ BENCHES: Mapping[str, Bench] = {
     "show": show,
     "api": api,
     "views": views,
+    "kinds": kinds,
     "view-writes": view_writes,
     "vtep": vtep,
     "vtep-sync": vtep_sync,
@@ -48,6 +52,7 @@ BENCHES: Mapping[str, Bench] = {
 def main() -> None:
     """Run what was asked for."""
     options = _options()
+    _compile()
     console = Console(width=None if sys.stdout.isatty() else 160)
     rows: list[Row] = []
     for name in options.names or BENCHES:
@@ -58,6 +63,12 @@ def main() -> None:
         console.print(f"[{number}] {row.note}", markup=False, highlight=False)
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(rows)))
+
+
+def _compile() -> None:
+    """Compile all modules, as an installer does; else every process might do so anew, where it may not write."""
+    for part in import_module("midonet").__path__:
+        compile_dir(part, quiet=1)
 
 
 def _options() -> argparse.Namespace:

@@ -15,19 +15,18 @@ from uuid import uuid4
 from figures import Goal, Row, alternate, duration, rate
 from fleet import Fleet, design
 from kazoo.client import KazooClient
-from load import CONTEXT, create, directory, run_all, update
+from load import CONTEXT, directory, run_all, update
 
-from midonet.events.command import Command, Put
+from midonet.events.command import Command, Create, Put
 from midonet.projections.ovsdb import Client, encode_set, named
 from midonet.projections.port import Checkpoint
 from midonet.projections.zookeeper import ZooKeeperTarget
 from midonet.testbed import ZooKeeper
 from midonet.testbed.ovn import Northd
 
-__all__ = ["view_writes", "views"]
+__all__ = ["fill_peer", "view_writes", "views"]
 
 _PORTS_PER_SWITCH = 100
-_BATCH = 1_000
 _REST = 0.05
 _IDLE = 10.0
 _VALUE = b"x" * 298
@@ -45,7 +44,7 @@ def views(*, quick: bool) -> Iterator[Row]:
         northd = stack.enter_context(Northd())
         fleet = Fleet(stack, place, zookeeper, ports=0)
         fleet.await_views()
-        ours, theirs = _fill(fleet, ports), _fill_peer(northd, ports)
+        ours, theirs = _fill(fleet, ports), fill_peer(northd, ports)
         yield _row(f"{ports:,} ports at once → all views, vs OVN", [ours], [theirs], goals["fill"])
         _complete(fleet, ports)
         ours_each, theirs_each = _one_by_one(fleet, northd, rounds)
@@ -73,19 +72,19 @@ def _row(name: str, ours: Sequence[float], peer: Sequence[float], goal: Goal | N
 
 
 def _fill(fleet: Fleet, ports: int) -> float:
-    """Add all bridges and ports, each by a command of its own; return the seconds until the views have them."""
+    """Add all ports, a bridge with its hundred by each command; return the seconds until the views have them."""
     bridges = [document for document in design(ports, fleet.ovsdb) if document["kind"] == "bridge"]
-    commands = [command for bridge in bridges for command in _commands(bridge)]
-    sightings = fleet.expect_views(fleet.store.topology.head.position + len(commands))
+    sightings = fleet.expect_views(fleet.store.topology.head.position + len(bridges))
     start = perf_counter()
-    run_all(fleet.store, commands)
+    for bridge in bridges:
+        fleet.store.execute(_command(bridge), CONTEXT)
     return max(sighting.since(start) for sighting in sightings)
 
 
-def _commands(bridge: Mapping[str, Any]) -> Iterator[Command]:
-    yield create("bridge", name=bridge["name"])
-    for port in bridge["ports"]:
-        yield create("port", bridge=bridge["name"], **port)
+def _command(bridge: Mapping[str, Any]) -> Command:
+    """Return what creates a bridge and its ports, in one commit."""
+    ports = [Create("port", {"bridge": bridge["name"], **port}) for port in bridge["ports"]]
+    return Command("apply", [Create("bridge", {"name": bridge["name"]}), *ports])
 
 
 def _complete(fleet: Fleet, ports: int) -> None:
@@ -94,13 +93,12 @@ def _complete(fleet: Fleet, ports: int) -> None:
     fleet.await_views()
 
 
-def _fill_peer(northd: Northd, ports: int) -> float:
-    """Add all ports in transactions of a thousand; return the seconds until the southbound database has them."""
+def fill_peer(northd: Northd, ports: int) -> float:
+    """Add all ports, a switch with a hundred by each transaction; return the seconds until the southbound has them."""
     start = perf_counter()
     with closing(Client(str(northd.north.sock), timeout=120)) as client:
-        for first in range(0, ports, _BATCH):
-            switches = range(first // _PORTS_PER_SWITCH, (first + _BATCH) // _PORTS_PER_SWITCH)
-            client.transact(_DATABASE, [operation for number in switches for operation in _switch(number)])
+        for number in range(ports // _PORTS_PER_SWITCH):
+            client.transact(_DATABASE, list(_switch(number)))
     northd.nbctl("sync")
     return perf_counter() - start
 
@@ -164,9 +162,10 @@ def _rebuild(fleet: Fleet) -> float:
 
 
 def _rebuild_peer(northd: Northd) -> float:
-    """Lose the southbound database; return the seconds from the start of its successor until all is there."""
+    """Lose the southbound database; return the seconds from the start of an empty one until all is there."""
     northd.lose_south()
     start = perf_counter()
+    northd.start_south()
     northd.nbctl("sync")
     return perf_counter() - start
 

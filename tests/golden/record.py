@@ -16,12 +16,14 @@ from midonet.events.command import (
     Create,
     Delete,
     DropTag,
+    DropUser,
     Enable,
     Op,
     Pause,
     RemoveItem,
     Retry,
     SetTag,
+    SetUser,
     Skip,
     Update,
 )
@@ -171,6 +173,9 @@ SCENARIO: list[Op] = [
     Enable("vtep"),
     Enable("vtep", "node1", enabled=False),
     Enable("vtep", "node1"),
+    SetUser("alice", ("reader@acme",), new=True),
+    SetUser("alice", ("tenant-admin@acme",), disabled=True),
+    DropUser("alice"),
 ]
 """Commands whose events are of every type that this release writes."""
 

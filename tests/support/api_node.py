@@ -21,10 +21,10 @@ __all__ = ["ApiNode"]
 class ApiNode:
     """Serves the log at `log` from construction to `close`; `status` is what the daemon would say of itself."""
 
-    def __init__(self, log: str, *, tls: Tls | None = None, history: str | None = None) -> None:
+    def __init__(self, log: str, *, tls: Tls | None = None, **settings: Any) -> None:
+        self.settings = Settings(log=log, zookeeper="127.0.0.1:1", **settings)
         self.log = log
         self.crashes: list[BaseException] = []
-        self.history = history
         self.status: Callable[[], Mapping[str, Any]] = lambda: {"log": log, "projections": [], "services": []}
         self.feed = Feed(lambda: open_log(log), idle=0.1)
         self.writer = Writer(lambda: open_log(log))
@@ -36,7 +36,7 @@ class ApiNode:
 
     def _context(self) -> Context:
         return Context(
-            settings=Settings(log=self.log, zookeeper="127.0.0.1:1", history=self.history),
+            settings=self.settings,
             feed=self.feed,
             crashed=self.crashes.append,
             front=Front(self.http, lambda: self.status()),  # noqa: PLW0108 - a test may change it

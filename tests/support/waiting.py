@@ -4,11 +4,14 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-__all__ = ["eventually"]
+__all__ = ["HEARS_CTRL_C", "eventually"]
 
 T = TypeVar("T")
 
 _PAUSE = 0.01
+
+HEARS_CTRL_C = ("env", "--default-signal=INT")
+"""What a program is run by that is sent SIGINT: a test run in the background ignores it, and so would the program."""
 
 
 def eventually(look: Callable[[], T], seconds: float = 30.0) -> T:

@@ -16,6 +16,7 @@ from midonet.agent.settings import Settings
 from midonet.events import errors
 from midonet.events.options import with_settings
 from midonet.events.settings import render
+from midonet.events.wire import use
 
 __all__ = ["command", "main"]
 
@@ -65,6 +66,7 @@ def command() -> None:
 @click.option("--print-config", is_flag=True, help="Print the effective settings and end.")
 def run(settings: Settings, *, print_config: bool) -> None:
     """Run the agent in the foreground, until SIGTERM."""
+    use(settings)
     if print_config:
         click.echo(render(settings), nl=False)
         return

@@ -26,6 +26,7 @@ from kazoo.protocol.states import KazooState
 
 from midonet.agent.documents import Node
 from midonet.events.errors import Unavailable
+from midonet.projections.zookeeper.security import options
 
 __all__ = ["PATIENCE", "Session"]
 
@@ -203,7 +204,7 @@ class _Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
     """kazoo with persistent watches, and with a start that may be repeated."""
 
     def __init__(self, hosts: str, timeout: float, on_change: Callable[[str], None]) -> None:
-        super().__init__(hosts=hosts, timeout=timeout, connection_retry=_RETRY)
+        super().__init__(hosts=hosts, timeout=timeout, connection_retry=_RETRY, **options())
         self.on_change = on_change
         self._connection = _Connection(self, self._conn_retry.copy())
 

@@ -2,17 +2,18 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from midonet.events.model.fields import Id
 from midonet.events.settings import HostPort, Node, Servers
+from midonet.events.wire import Wire
 
 __all__ = ["Settings"]
 
 _MAX_TIMEOUT = 120
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+class Settings(Wire, frozen=True, kw_only=True):
     """The effective settings of one agent."""
 
     zookeeper: Annotated[Servers | None, Meta(description="ZooKeeper servers, HOST:PORT[,HOST:PORT…].")] = None

@@ -32,7 +32,7 @@ _LISTED = 20
 """Events of one commit that a table lists before it only counts them."""
 
 
-_NOTES = ("tag", "projection", "service")
+_NOTES = ("tag", "projection", "service", "user")
 """Kinds of notes, as `midonet.events.notes.NOTES`, which is only loaded where it is needed."""
 
 

@@ -54,6 +54,14 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "health": ("health", "Show which hosts reach each other through the underlay."),
         "service": ("services", "List services, and let them run or not."),
     },
+    "Access": {
+        "login": ("login", "Sign in at a cluster; later commands are yours."),
+        "logout": ("login", "Sign out: the token counts no more."),
+        "whoami": ("login", "Show who you are to a cluster, and your roles."),
+        "user": ("users", "Users, their roles, passwords and tokens."),
+        "secret": ("secret", "Secrets by name, such as passwords of BGP peers."),
+        "audit": ("audit", "Show who wanted what and was refused."),
+    },
     "More": {
         "describe": ("describe", "Show what a kind is: fields, values, references, what deleting one does."),
         "shell": ("shell", "Run commands one after the other, typed or from a file, on one open log."),

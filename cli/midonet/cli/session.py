@@ -42,6 +42,10 @@ class Session:
         self.form: str = settings.get("output")
         self._stack = ExitStack()
         self._noted = False
+        if str(settings.get("cluster") or self.url).startswith(("http://", "https://")):
+            from midonet.cli.signing import prove
+
+            prove(settings)
 
     def __enter__(self) -> Self:
         gc.disable()  # a fold makes many objects and no garbage: collecting doubles its time

@@ -17,7 +17,7 @@ from midonet.events.guess import closest
 if TYPE_CHECKING:
     from midonet.cli.kept import Kept
 
-__all__ = ["EVERYWHERE", "FORMS", "READ", "SETTINGS", "WRITE", "Setting", "Settings", "shared_option"]
+__all__ = ["EVERYWHERE", "FORMS", "READ", "SETTINGS", "VAULT", "WRITE", "Setting", "Settings", "shared_option"]
 
 FORMS = ("table", "json", "yaml", "name")
 """Forms of output."""
@@ -127,6 +127,14 @@ SETTINGS: Mapping[str, Setting] = {
     "zookeeper": Setting(("--zookeeper",), "HOSTS", "ZooKeeper servers with the views, HOST:PORT[,…]."),
     "root": Setting(("--root",), "PATH", "ZooKeeper path of the views.", _zookeeper_root, lambda _: "/midonet"),
     "cluster": Setting(("--cluster",), "URL", "HTTP address of a midonet-cluster, for its status."),
+    "ca": Setting(("--ca",), "FILE", "CA of the cluster's certificate (PEM), if the system does not know it."),
+    "cert": Setting(("--cert",), "FILE", "Certificate to show to the cluster (PEM), with its key or beside it."),
+    "cert_key": Setting(("--cert-key",), "FILE", "Key of that certificate, if it is in a file of its own."),
+    "token_file": Setting(("--token-file",), "FILE", "File with a token for the cluster. Default: what login keeps."),
+    "vault": Setting(
+        ("--vault",), "URL", "Where secrets are kept: file:///FILE, sqlite:///FILE, postgresql+psycopg://…."
+    ),
+    "vault_key": Setting(("--vault-key",), "FILE", "File with the key of the vault."),
     "at": Setting(("--at",), "X", "As of a position, an RFC 3339 time or a tag."),
     "no_cache": Setting(("--no-cache",), "", "Use no snapshots of the log.", _flag, lambda _: False),
     "history": Setting(("--history",), "URL", "History index of a cluster: sqlite:///FILE or postgresql+psycopg://…"),
@@ -142,7 +150,10 @@ SETTINGS: Mapping[str, Setting] = {
         choices=("nsdb", "vtep", "history", "agents"),
     ),
 }
-EVERYWHERE = ("server", "output", "actor", "reason", "config", "zookeeper", "root", "cluster", "history")
+ACCESS = ("ca", "cert", "cert_key", "token_file")
+"""What a cluster's API is reached with."""
+VAULT = ("vault", "vault_key")
+EVERYWHERE = ("server", "output", "actor", "reason", "config", "zookeeper", "root", "cluster", "history", *ACCESS)
 """Shared options of every command."""
 READ = ("at", "no_cache")
 WRITE = ("dry_run", "if_head", "command_id", "wait", "no_cache")
@@ -163,6 +174,11 @@ class Settings:
     def cache(self) -> str:
         """The user's folder for what can be made anew at any time."""
         return _home(self.environ, "XDG_CACHE_HOME", ".cache")
+
+    @property
+    def home(self) -> str:
+        """The user's folder for what belongs to the user alone."""
+        return f"{_home(self.environ, 'XDG_CONFIG_HOME', '.config')}/midoctl"
 
     @property
     def state(self) -> str:

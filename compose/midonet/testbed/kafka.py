@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 from uuid import uuid4
 
+from midonet.testbed.certificates import Tls
 from midonet.testbed.group import Group
 from midonet.testbed.jvm import java
 from midonet.testbed.server import LOOPBACK, Server, accepts, run
@@ -53,14 +54,24 @@ class Kafka(Server):
     """One combined Kafka node (broker and controller), standing alone unless a cluster makes it a member.
 
     `settings` are added to server.properties: topic defaults, time-outs. `number` tells the nodes of a
-    cluster apart; a cluster also sets `voters` and `cluster_id`, alike on every node, before the first start.
+    cluster apart; with `tls` clients speak TLS, show a certificate of the CA's and sign in as one of `users`, {name:
+    password} (SASL PLAIN); a cluster also sets `voters` and `cluster_id`, alike on every node, before the first start.
     """
 
     name = "kafka"
     patience: ClassVar[float] = 60.0
 
-    def __init__(self, settings: Mapping[str, str] | None = None, *, number: int = 1) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, str] | None = None,
+        *,
+        number: int = 1,
+        tls: Tls | None = None,
+        users: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__()
+        self._tls = tls
+        self._users = users
         self.number = number
         self.port = self.lease_port()
         self._file = self.directory / "server.properties"
@@ -89,6 +100,28 @@ class Kafka(Server):
         """Whether the node has joined its cluster and accepts clients."""
         return self.has_logged("Kafka Server started") and accepts(LOOPBACK, self.port)
 
+    def _security(self) -> Mapping[str, str]:
+        if self._tls is None:
+            return {}
+        users = " ".join(f'user_{name}="{password}"' for name, password in (self._users or {}).items())
+        own = 'required username="broker" password="broker" user_broker="broker"'
+        return {
+            "listeners": f"SASL_SSL://{self.bootstrap},CONTROLLER://{self._controller}",
+            "advertised.listeners": f"SASL_SSL://{self.bootstrap}",
+            "listener.security.protocol.map": "SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name": "SASL_SSL",
+            "sasl.enabled.mechanisms": "PLAIN",
+            "sasl.mechanism.inter.broker.protocol": "PLAIN",
+            "listener.name.sasl_ssl.plain.sasl.jaas.config": (
+                f"org.apache.kafka.common.security.plain.PlainLoginModule {own} {users};"
+            ),
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(self._tls.server.both),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(self._tls.ca),
+            "ssl.client.auth": "required",
+        }
+
     def _properties(self) -> Mapping[str, str]:
         return {
             "node.id": str(self.number),
@@ -97,6 +130,7 @@ class Kafka(Server):
             "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
             "log.dirs": str(self.directory / "data"),
             **_SETTINGS,
+            **self._security(),
             **self._settings,
         }
 

@@ -4,8 +4,8 @@ There are no hypervisors: chassis are rows, and ports are bound by writing so as
 the VTEP controller looks at.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -53,23 +53,34 @@ class Northd(Scoped):
     def start(self) -> None:
         """Start all three."""
         self._stack.enter_context(self.north)
-        self._begin()
+        self.start_south()
 
-    def _begin(self) -> None:
+    def start_south(self) -> None:
+        """Start an empty southbound database, and `ovn-northd`, which fills it."""
         self._inner = self._stack.enter_context(ExitStack())
         self.south = self._inner.enter_context(OvsdbServer(_SB))
         databases = f"--ovnnb-db=unix:{self.north.sock}", f"--ovnsb-db=unix:{self.south.sock}"
         self._inner.enter_context(_Daemon("ovn-northd", *databases))
 
     def lose_south(self) -> None:
-        """Lose all that was made, and let an empty database and a new process take the place."""
+        """Lose all that was made, and end the process that made it; `start_south` begins anew."""
         self._inner.close()
-        self._begin()
 
     def nbctl(self, *words: str, wait: bool = True) -> str:
         """Run ovn-nbctl; by default until the southbound database has it."""
         waiting = ["--wait=sb"] if wait else []
         return run("ovn-nbctl", f"--db=unix:{self.north.sock}", "--timeout=120", *waiting, *words)
+
+    @contextmanager
+    def resident(self) -> Iterator[Callable[..., str]]:
+        """Keep an `ovn-nbctl` that has read the database; yield what runs commands in it, as `nbctl` does."""
+        socket = self.north.directory / "nbctl.ctl"
+        database = f"--db=unix:{self.north.sock}"
+        run("ovn-nbctl", database, "--detach", f"--unixctl={socket}", f"--pidfile={socket}.pid")
+        try:
+            yield lambda *words: run("ovn-nbctl", "-u", socket, "--timeout=120", "--wait=sb", *words)
+        finally:
+            run("ovs-appctl", "-t", socket, "exit")
 
     def close(self) -> None:
         """Kill all of it."""

@@ -8,6 +8,7 @@ from time import monotonic, sleep
 from typing import Literal
 
 from midonet.events.errors import Unavailable
+from midonet.testbed.certificates import Tls
 from midonet.testbed.server import LOOPBACK, Server, accepts, run
 
 __all__ = ["OvsdbServer", "Schema", "schema_file"]
@@ -40,13 +41,16 @@ def schema_file(schema: Schema) -> Path:
 class OvsdbServer(Server):
     """One ovsdb-server with one database, on TCP and on a Unix socket.
 
+    With `tls` its TCP port speaks TLS, to clients whose certificate the CA signed.
+
     `host` is any loopback address: switches that differ by management address, as VTEPs do, need one each.
     """
 
     name = "ovsdb"
 
-    def __init__(self, schema: Schema = "hardware_vtep", host: str = LOOPBACK) -> None:
+    def __init__(self, schema: Schema = "hardware_vtep", host: str = LOOPBACK, *, tls: Tls | None = None) -> None:
         super().__init__()
+        self.tls = tls
         self.schema = schema
         self.host = host
         self.port = self.lease_port(host)
@@ -71,11 +75,18 @@ class OvsdbServer(Server):
             "ovsdb-server",
             self.database,
             f"--remote=punix:{self.sock}",
-            f"--remote=ptcp:{self.port}:{self.host}",
+            *self._remote(),
             f"--unixctl={self._control}",
             "--no-chdir",
             "-vsyslog:off",
         ]
+
+    def _remote(self) -> Sequence[str]:
+        if self.tls is None:
+            return [f"--remote=ptcp:{self.port}:{self.host}"]
+        files = {"private-key": self.tls.server.key, "certificate": self.tls.server.certificate, "ca-cert": self.tls.ca}
+        options = [f"--{name}={file}" for name, file in files.items()]
+        return [f"--remote=pssl:{self.port}:{self.host}", *options]
 
     def serves(self) -> bool:
         """Whether both remotes are there; they are opened in no certain order."""

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from midonet.testbed.certificates import Tls
 from midonet.testbed.group import Group
 from midonet.testbed.jvm import java
 from midonet.testbed.server import LOOPBACK, Server
@@ -24,8 +25,23 @@ admin.enableServer=false
 """
 
 
+_TLS = """\
+serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory
+secureClientPort={port}
+secureClientPortAddress={host}
+ssl.keyStore.location={tls.server.both}
+ssl.keyStore.type=PEM
+ssl.trustStore.location={tls.ca}
+ssl.trustStore.type=PEM
+ssl.clientAuth=need
+ssl.hostnameVerification=false
+"""
+
+
 class ZooKeeper(Server):
     """One ZooKeeper server, standing alone unless an ensemble makes it a member.
+
+    With `tls` it also has a port that speaks TLS, `secure`, to clients whose certificate the CA signed.
 
     `number` tells the servers of an ensemble apart; an ensemble also sets `membership`, the `server.…` lines
     of zoo.cfg, before the first start.
@@ -33,8 +49,10 @@ class ZooKeeper(Server):
 
     name = "zookeeper"
 
-    def __init__(self, *, number: int = 1) -> None:
+    def __init__(self, *, number: int = 1, tls: Tls | None = None) -> None:
         super().__init__()
+        self.tls = tls
+        self._secure_port = self.lease_port() if tls is not None else 0
         self.number = number
         self.port = self.lease_port()
         self.voter = f"{LOOPBACK}:{self.lease_port()}:{self.lease_port()}"
@@ -44,6 +62,11 @@ class ZooKeeper(Server):
     def hosts(self) -> str:
         """Connection string for clients, `HOST:PORT`."""
         return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def secure(self) -> str:
+        """Connection string for clients that speak TLS."""
+        return f"{LOOPBACK}:{self._secure_port}"
 
     @property
     def mode(self) -> str | None:
@@ -69,6 +92,8 @@ class ZooKeeper(Server):
         data.mkdir()
         (data / "myid").write_text(f"{self.number}\n")
         configuration = _CONFIGURATION.format(directory=self.directory, host=LOOPBACK, port=self.port)
+        if self.tls is not None:
+            configuration += _TLS.format(port=self._secure_port, host=LOOPBACK, tls=self.tls)
         (self.directory / "zoo.cfg").write_text(configuration + self.membership)
 
     def command(self) -> Sequence[str | Path]:

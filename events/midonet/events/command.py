@@ -16,6 +16,7 @@ __all__ = [
     "Create",
     "Delete",
     "DropTag",
+    "DropUser",
     "Enable",
     "Expect",
     "Op",
@@ -25,6 +26,7 @@ __all__ = [
     "Retry",
     "Revert",
     "SetTag",
+    "SetUser",
     "Skip",
     "Update",
 ]
@@ -144,6 +146,24 @@ class Enable(Struct, frozen=True, tag="enable", tag_field="op"):
     enabled: bool = True
 
 
+class SetUser(Struct, frozen=True, tag="set-user", tag_field="op"):
+    """Let a user have these roles, and be `disabled` or not; None leaves either as it is.
+
+    With `new` it is refused if there is one already, without if there is none.
+    """
+
+    name: str
+    roles: tuple[str, ...] | None = None
+    disabled: bool | None = None
+    new: bool = False
+
+
+class DropUser(Struct, frozen=True, tag="drop-user", tag_field="op"):
+    """Delete a user; what they did stays in the history."""
+
+    name: str
+
+
 Op = (
     Create
     | Update
@@ -158,6 +178,8 @@ Op = (
     | Skip
     | Retry
     | Enable
+    | SetUser
+    | DropUser
     | Expect
 )
 

@@ -11,12 +11,14 @@ import msgspec
 from msgspec import Struct
 
 from midonet.events import put, resolve, revert
+from midonet.events.access import Deed, Principal, authorise, discreet
 from midonet.events.command import (
     AddItem,
     Command,
     Create,
     Delete,
     DropTag,
+    DropUser,
     Enable,
     Expect,
     Op,
@@ -26,18 +28,22 @@ from midonet.events.command import (
     Retry,
     Revert,
     SetTag,
+    SetUser,
     Skip,
     Update,
 )
-from midonet.events.commit import Event
+from midonet.events.commit import Event, canonical
 from midonet.events.controls import ProjectionControl, ServiceControl, check_key, check_word
 from midonet.events.draft import Draft, drafting, label
-from midonet.events.errors import Conflict, InvalidValue, NotFound, ObjectChanged
+from midonet.events.errors import Conflict, InvalidValue, MidonetError, NotFound, ObjectChanged
+from midonet.events.guess import closest
 from midonet.events.model import Entity, FieldSpec, Kind, kind_of
 from midonet.events.model.fields import canonical_id
-from midonet.events.notes import Note, control_of, runs
+from midonet.events.notes import Note, control_of, is_note, runs
 from midonet.events.tags import TAG, Tag, check_name
 from midonet.events.topology import Topology
+from midonet.events.users import User, check_user, roles_of
+from midonet.events.visible import Visible
 
 __all__ = ["Decision", "decide"]
 
@@ -50,14 +56,33 @@ class Decision(Struct, frozen=True):
     """The object that the command is about, as it will be (or as it was, if deleted)."""
 
 
-def decide(topology: Topology, command: Command, command_id: str) -> Decision:
-    """Return the decision; raise `Rejected` or `NotFound` with what is wrong, where, and what to do."""
-    with drafting(topology, command_id) as draft:
-        subjects = [_OPS[type(op)](draft, op) for op in command.ops]
-        draft.settle()
-        last = subjects[-1] if subjects else None
-        subject = (topology.find(last.id) or last) if last is not None else None
-        return Decision(draft.events(), subject)
+def decide(topology: Topology, command: Command, command_id: str, principal: Principal | None = None) -> Decision:
+    """Return the decision; raise `Rejected` or `NotFound` with what is wrong, where, and what to do.
+
+    A `principal` gets only what it may do, and is told only of what it may see; without one, everything is allowed.
+    """
+    with drafting(topology, command_id, _seen(topology, principal)) as draft:
+        try:
+            return _decided(draft, command, principal)
+        except MidonetError as error:
+            if principal is None:
+                raise
+            raise discreet(error, principal, draft.either, canonical(command).decode()) from None
+
+
+def _seen(topology: Topology, principal: Principal | None) -> Topology:
+    return topology if principal is None or principal.reads_all else Visible(topology, principal)
+
+
+def _decided(draft: Draft, command: Command, principal: Principal | None) -> Decision:
+    subjects = [_OPS[type(op)](draft, op) for op in command.ops]
+    draft.settle()
+    events = draft.events()
+    if principal is not None:
+        notes = [event.key for event in events if is_note(event.key)]
+        authorise(principal, Deed(draft.touched(), notes, draft.before, draft.topology.find))
+    last = subjects[-1] if subjects else None
+    return Decision(events, (draft.topology.find(last.id) or last) if last is not None else None)
 
 
 def _create(draft: Draft, op: Create) -> Entity:
@@ -66,7 +91,7 @@ def _create(draft: Draft, op: Create) -> Entity:
     object_id = _chosen_id(fields) or draft.new_id()
     placed = {"index": kind.field("index").coerce(fields.pop("index"))} if _may_place(kind, fields) else {}
     put.refuse_derived(kind, fields)
-    return draft.create(put.build(kind, object_id, {**resolve.values(draft.topology, kind, fields), **placed}))
+    return draft.create(put.build(kind, object_id, {**resolve.values(draft.seen, kind, fields), **placed}))
 
 
 def _chosen_id(fields: dict[str, Any]) -> str | None:
@@ -83,9 +108,9 @@ def _may_place(kind: Kind, fields: Mapping[str, Any]) -> bool:
 
 def _update(draft: Draft, op: Update) -> Entity:
     kind = kind_of(op.kind)
-    old = resolve.find(draft.topology, op.kind, op.ref)
+    old = resolve.find(draft.seen, op.kind, op.ref)
     put.refuse_derived(kind, op.fields)
-    values = resolve.values(draft.topology, kind, op.fields)
+    values = resolve.values(draft.seen, kind, op.fields)
     for field in op.vacant:
         present = getattr(old, field)
         if present not in (None, values.get(field)):
@@ -103,7 +128,7 @@ def _update(draft: Draft, op: Update) -> Entity:
 
 
 def _delete(draft: Draft, op: Delete) -> Entity:
-    target = resolve.find(draft.topology, op.kind, op.ref) if op.ref is not None else _matching(draft, op)
+    target = resolve.find(draft.seen, op.kind, op.ref) if op.ref is not None else _matching(draft, op)
     put.refuse_follower(target)
     draft.delete(target, cascade=op.cascade)
     return target  # type: ignore[no-any-return]
@@ -111,11 +136,9 @@ def _delete(draft: Draft, op: Delete) -> Entity:
 
 def _matching(draft: Draft, op: Delete) -> Any:
     kind = kind_of(op.kind)
-    values = resolve.values(draft.topology, kind, op.where)
+    values = resolve.values(draft.seen, kind, op.where)
     owner = next((field for field in kind.cls.OWNER if values.get(field)), None)
-    siblings = (
-        draft.topology.referrers(values[owner], kind.name, owner) if owner else draft.topology.all(kind.name).values()
-    )
+    siblings = draft.seen.referrers(values[owner], kind.name, owner) if owner else draft.seen.all(kind.name).values()
     for entity in siblings:
         if all(getattr(entity, field) == value for field, value in values.items()):
             return entity
@@ -129,9 +152,9 @@ def _add_item(draft: Draft, op: AddItem) -> Entity:
 
 
 def _remove_item(draft: Draft, op: RemoveItem) -> Entity:
-    old = resolve.find(draft.topology, op.kind, op.ref)
+    old = resolve.find(draft.seen, op.kind, op.ref)
     spec = kind_of(op.kind).field(op.field)
-    wanted = resolve.partial(draft.topology, spec, op.item)
+    wanted = resolve.partial(draft.seen, spec, op.item)
     present = getattr(old, spec.name)
     left = tuple(item for item in present if not _fits(item, wanted))
     if len(left) == len(present):
@@ -147,8 +170,8 @@ def _fits(item: Any, wanted: Any) -> bool:
 
 def _list_item(draft: Draft, op: AddItem) -> tuple[Any, FieldSpec, tuple[Any, ...]]:
     kind = kind_of(op.kind)
-    old = resolve.find(draft.topology, op.kind, op.ref)
-    return old, kind.field(op.field), resolve.values(draft.topology, kind, {op.field: [op.item]})[op.field]
+    old = resolve.find(draft.seen, op.kind, op.ref)
+    return old, kind.field(op.field), resolve.values(draft.seen, kind, {op.field: [op.item]})[op.field]
 
 
 def _set_list(draft: Draft, old: Any, spec: FieldSpec, items: tuple[Any, ...]) -> Entity:
@@ -176,7 +199,7 @@ def _drop_tag(draft: Draft, op: DropTag) -> None:
 
 
 def _expect(draft: Draft, op: Expect) -> Entity:
-    found: Entity = resolve.find(draft.topology, op.kind, op.ref)
+    found: Entity = resolve.find(draft.seen, op.kind, op.ref)
     if found.position != op.position:
         raise ObjectChanged(
             f"{label(found)} was last changed by position {found.position}, not by {op.position} as demanded",
@@ -220,6 +243,31 @@ def _note(draft: Draft, new: Note, *, unless: bool) -> None:
         draft.topology.noted[new.key] = new
 
 
+def _set_user(draft: Draft, op: SetUser) -> None:
+    new = User(check_user(op.name))
+    old = draft.topology.noted.get(new.key)
+    if old is None and not op.new:
+        raise _no_user(draft, op.name)
+    if old is not None and op.new:
+        raise Conflict(f"there is a user {op.name} already", field="name", reason="user-exists")
+    found = old if isinstance(old, User) else new
+    draft.topology.noted[new.key] = msgspec.structs.replace(
+        found,
+        roles=found.roles if op.roles is None else roles_of(op.roles),
+        disabled=found.disabled if op.disabled is None else op.disabled,
+    )
+
+
+def _drop_user(draft: Draft, op: DropUser) -> None:
+    if draft.topology.noted.pop(f"{User.KIND}/{op.name}", None) is None:
+        raise _no_user(draft, op.name)
+
+
+def _no_user(draft: Draft, name: str) -> NotFound:
+    names = [note.name for note in draft.topology.noted.values() if isinstance(note, User)]
+    return NotFound(f"there is no user {name!r}{closest(name, names)}", user=name)
+
+
 def _now(draft: Draft, entity: Entity) -> Entity:
     return draft.topology.find(entity.id) or entity
 
@@ -234,6 +282,8 @@ _OPS: Mapping[type[Op], Callable[[Draft, Any], Entity | None]] = {
     Revert: revert.revert,
     SetTag: _set_tag,
     DropTag: _drop_tag,
+    SetUser: _set_user,
+    DropUser: _drop_user,
     Expect: _expect,
     Pause: _pause,
     Skip: _skip,

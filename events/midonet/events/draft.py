@@ -33,8 +33,10 @@ def label(entity: Entity) -> str:
 class Draft:
     """One command under way on a topology."""
 
-    def __init__(self, topology: Topology, command_id: str) -> None:
+    def __init__(self, topology: Topology, command_id: str, seen: Topology | None = None) -> None:
         self.topology = topology
+        self.seen = topology if seen is None else seen
+        """The same as whoever gives the command may know it: what references mean is looked up here."""
         self.planned: dict[tuple[str, str], list[str]] = {}
         """Names of objects that this command will create: (kind, name) → ids."""
         self.cascading = False
@@ -153,6 +155,14 @@ class Draft:
             reason="in-use",
         )
 
+    def before(self, object_id: str) -> Entity | None:
+        """Return an object as it was before the draft."""
+        return self._before[object_id] if object_id in self._before else self.topology.find(object_id)
+
+    def either(self, object_id: str) -> Entity | None:
+        """Return an object as it is now, or as it was if it is gone."""
+        return self.topology.find(object_id) or self._before.get(object_id)
+
     def touched(self) -> Iterator[tuple[Entity | None, Entity | None]]:
         """Yield what was touched: as it was before the draft, and as it is now."""
         for object_id, old in list(self._before.items()):
@@ -196,9 +206,9 @@ def _refuse_stranger(entity: Entity, field: str, target: Entity) -> None:
 
 
 @contextmanager
-def drafting(topology: Topology, command_id: str) -> Iterator[Draft]:
+def drafting(topology: Topology, command_id: str, seen: Topology | None = None) -> Iterator[Draft]:
     """Work on a draft that is taken back at the end, whatever happens."""
-    draft = Draft(topology, command_id)
+    draft = Draft(topology, command_id, seen)
     try:
         yield draft
     finally:

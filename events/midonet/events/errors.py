@@ -13,7 +13,10 @@ ends with them. Nothing here formats for a screen.
     │   │   └── CommandIdReused    the command id belongs to another command
     │   ├── InUse                  others refer to what would be deleted
     │   ├── AmbiguousRef           a name or prefix fits several objects
-    │   └── TooLarge               one commit would exceed the limit of the log
+    │   ├── TooLarge               one commit would exceed the limit of the log
+    │   └── Denied                 it is not for whoever wants it
+    │       ├── Unauthenticated    nobody knows who wants it
+    │       └── Throttled          too many tries; later one may try again
     ├── NotFound                   nothing has that id, name or moment
     ├── Unavailable                the log or a server cannot be reached at the moment
     │   └── OutcomeUnknown         it broke between write and answer; the command id tells
@@ -31,6 +34,7 @@ __all__ = [
     "AmbiguousRef",
     "CommandIdReused",
     "Conflict",
+    "Denied",
     "Diverged",
     "HeadMoved",
     "InUse",
@@ -43,8 +47,10 @@ __all__ = [
     "OutcomeUnknown",
     "Rejected",
     "Tampered",
+    "Throttled",
     "TimedOut",
     "TooLarge",
+    "Unauthenticated",
     "Unavailable",
     "UsageError",
     "VerificationFailed",
@@ -124,6 +130,24 @@ class TooLarge(Rejected):
     """One commit would exceed the limit of the log; nothing was written."""
 
     code = "too-large"
+
+
+class Denied(Rejected):
+    """It is not for whoever wants it; nothing is said about what they may not know of."""
+
+    code = "denied"
+
+
+class Unauthenticated(Denied):
+    """Nobody knows who wants it: no credentials, or none that hold."""
+
+    code = "unauthenticated"
+
+
+class Throttled(Denied):
+    """Too many tries that failed; `details["seconds"]` says when to try again."""
+
+    code = "throttled"
 
 
 class NotFound(MidonetError):

@@ -1,4 +1,4 @@
-"""Notes: what a log says beside the network itself, such as tags of positions and controls of projections.
+"""Notes: what a log says beside the network itself, such as tags of positions, controls of projections, and users.
 
 A note is called by its name, not by an id; it is no kind of the model, so no view shows it, no export holds it and no
 `apply --prune` removes it. Making, changing and removing one are events like all others, and are reverted like them.
@@ -13,12 +13,13 @@ import msgspec
 from midonet.events.commit import Event
 from midonet.events.controls import ProjectionControl, ServiceControl
 from midonet.events.tags import Tag
+from midonet.events.users import User
 
-__all__ = ["NOTES", "Note", "control_of", "describe", "evolved", "is_note", "note_event", "runs"]
+__all__ = ["NOTES", "Note", "control_of", "describe", "evolved", "is_note", "note_event", "plain_note", "runs"]
 
-Note = Tag | ProjectionControl | ServiceControl
+Note = Tag | ProjectionControl | ServiceControl | User
 
-NOTES: Mapping[str, type[Note]] = {cls.KIND: cls for cls in (Tag, ProjectionControl, ServiceControl)}
+NOTES: Mapping[str, type[Note]] = {cls.KIND: cls for cls in (Tag, ProjectionControl, ServiceControl, User)}
 """Kinds of notes, by the first part of their keys."""
 
 _VERSION = 1
@@ -29,6 +30,12 @@ def is_note(key: str) -> bool:
     return key.partition("/")[0] in NOTES
 
 
+def plain_note(note: Note) -> dict[str, Any]:
+    """Return the fields of a note as JSON has them."""
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(note))
+    return found
+
+
 def note_event(key: str, old: Note | None, new: Note | None) -> Event | None:
     """Return the event that turns `old` into `new` (None: absent); None if nothing differs."""
     kind = key.partition("/")[0]
@@ -36,8 +43,8 @@ def note_event(key: str, old: Note | None, new: Note | None) -> Event | None:
         return None
     if old is None or new is None:
         verb = "created" if old is None else "deleted"
-        return Event(f"{kind}.{verb}", _VERSION, key, msgspec.to_builtins(new or old))
-    before, after = msgspec.to_builtins(old), msgspec.to_builtins(new)
+        return Event(f"{kind}.{verb}", _VERSION, key, plain_note(new or old))  # type: ignore[arg-type]  # one is there
+    before, after = plain_note(old), plain_note(new)
     changed = {field: [before[field], value] for field, value in after.items() if before[field] != value}
     return Event(f"{kind}.{new.CHANGE}", _VERSION, key, {"changed": changed})
 
@@ -61,6 +68,8 @@ def describe(event: Event) -> str:
     verb = event.type.rpartition(".")[2]
     if kind == Tag.KIND:
         return _tag_told(name, verb, event.data)
+    if kind == User.KIND:
+        return f"user {name}{_user_told(verb, event.data)}"
     subject = f"{kind} {name}".replace("@", " on node ")
     words = _projection_told(name, verb, event.data) if kind == ProjectionControl.KIND else _service_told(verb, event)
     return f"{subject}: {', '.join(words)}" if words else f"{subject} {verb}"
@@ -71,6 +80,17 @@ def _tag_told(name: str, verb: str, data: Mapping[str, Any]) -> str:
         old, new = data["changed"]["position"]
         return f"tag {name} moved: position {old} → {new}"
     return f"tag {name} {verb}: position {data['position']}"
+
+
+def _user_told(verb: str, data: Mapping[str, Any]) -> str:
+    if verb == "deleted":
+        return " deleted"
+    said = {field: pair[1] for field, pair in data["changed"].items()} if "changed" in data else data
+    words = [f"roles {', '.join(said['roles']) or 'none'}"] if "roles" in said else []
+    if "changed" in data:
+        words += ["disabled" if said["disabled"] else "enabled"] if "disabled" in said else []
+        return f": {', '.join(words)}"
+    return f" created: {', '.join(words + ['disabled'] * said['disabled'])}"
 
 
 def _projection_told(name: str, verb: str, data: dict[str, Any]) -> list[str]:

@@ -148,7 +148,7 @@ def _adopt(draft: Draft, item: _Item) -> None:
             )
         item.fields[field_name] = item.parent.id
     mine = {f: item.fields[f] for f in owners if item.fields.get(f) is not None}
-    item.fields.update(resolve.values(draft.topology, item.kind, mine, draft.planned))
+    item.fields.update(resolve.values(draft.seen, item.kind, mine, draft.planned))
 
 
 def _checked_id(draft: Draft, kind: Kind, chosen: Any) -> str:
@@ -197,8 +197,8 @@ def _siblings(draft: Draft, item: _Item) -> Iterable[Any]:
     """Return the objects of the kind that have the same parent; all of the name if the kind has no parents."""
     owner = next((f for f in item.kind.cls.OWNER if item.fields.get(f)), None)
     if owner is not None:
-        return draft.topology.referrers(item.fields[owner], item.kind.name, owner)
-    return draft.topology.named(item.kind.name, item.fields["name"])
+        return draft.seen.referrers(item.fields[owner], item.kind.name, owner)
+    return draft.seen.named(item.kind.name, item.fields["name"])
 
 
 def _identity(draft: Draft, item: _Item) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _identity(draft: Draft, item: _Item) -> dict[str, Any]:
     missing = [part for part, value in written.items() if value is None and item.kind.fields[part].required]
     if missing:
         raise InvalidValue(f"{missing[0]} is missing", field=missing[0], reason="missing")
-    return resolve.values(draft.topology, item.kind, written, draft.planned)
+    return resolve.values(draft.seen, item.kind, written, draft.planned)
 
 
 def _rule_at(draft: Draft, chain: _Item, item: _Item) -> str | None:
@@ -239,7 +239,7 @@ def _write(draft: Draft, item: _Item) -> None:
     old = draft.topology.get(item.kind.name, item.id)
     fields = _without_unchanged_derived(item.kind, item.fields, old)
     refuse_derived(item.kind, fields)
-    values = resolve.values(draft.topology, item.kind, fields, draft.planned)
+    values = resolve.values(draft.seen, item.kind, fields, draft.planned)
     if old is None:
         draft.create(build(item.kind, item.id, values))
     else:
@@ -271,7 +271,7 @@ def _order(draft: Draft, chain: _Item) -> None:
 
 
 def _prune(draft: Draft, described: set[str]) -> None:
-    for entity in [entity for entity in draft.topology if entity.id not in described]:
+    for entity in [entity for entity in draft.seen if entity.id not in described]:
         if draft.topology.find(entity.id) is not None and entity.follows is None:
             draft.delete(entity, cascade=False)
 

@@ -15,6 +15,8 @@ from midonet.events.topology import Topology
 __all__ = ["find", "find_id", "partial", "values"]
 
 _MIN_PREFIX = 8
+_SHORTEST_ID = 32
+"""Characters of an id without hyphens."""
 _LISTED = 10
 
 Names = Mapping[tuple[str, str], Sequence[str]]
@@ -30,6 +32,9 @@ def find_id(topology: Topology, kind: str, ref: object, planned: Names = _NO_NAM
     """Return the id that `ref` means, also among objects that are only planned so far."""
     if not isinstance(ref, str) or not ref:
         raise InvalidValue(f"{ref!r} does not name a {_either(kind)}", kind=kind, reason="bad-reference")
+    there: Entity | None = topology.get(kind, ref)
+    if there is not None:  # the whole id, as programs write it
+        return there.id
     for search in (_by_id, _by_name, _by_path, _by_prefix):
         found = sorted({i for one in kind.split("|") for i in search(topology, one, ref, planned)})
         if len(found) > 1:
@@ -40,6 +45,8 @@ def find_id(topology: Topology, kind: str, ref: object, planned: Names = _NO_NAM
 
 
 def _by_id(topology: Topology, kind: str, ref: str, planned: Names) -> Iterable[str]:
+    if len(ref) < _SHORTEST_ID:  # most references are names
+        return
     try:
         object_id = canonical_id(ref)
     except ValueError:

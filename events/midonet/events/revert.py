@@ -15,7 +15,7 @@ from midonet.events.commit import Event
 from midonet.events.draft import Draft, drafting, label
 from midonet.events.errors import Conflict, MidonetError
 from midonet.events.model import KINDS, Entity, kind_of, plain
-from midonet.events.notes import Note, evolved, is_note
+from midonet.events.notes import Note, evolved, is_note, plain_note
 from midonet.events.topology import Topology
 
 __all__ = ["revert"]
@@ -67,7 +67,7 @@ def _note_back(noted: dict[str, Note], event: Event) -> Iterator[Conflict]:
     verb, now = event.type.rpartition(".")[2], noted.pop(event.key, None)
     changed = event.data.get("changed", {})
     left = {field: pair[0] for field, pair in changed.items()} if changed else event.data if verb == "deleted" else {}
-    found = {} if now is None else msgspec.to_builtins(now)
+    found = {} if now is None else plain_note(now)
     if bool(found) != bool(left) or any(found.get(field) != value for field, value in left.items()):
         yield Conflict(f"{event.key.replace('/', ' ')} is no longer as the commit left it", key=event.key)
         return

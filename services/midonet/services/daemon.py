@@ -70,8 +70,13 @@ class Daemon:
         self._repairs = RepairsKeeper(self._hosted, lambda: Ledger(settings.zookeeper, settings.root))
         self._seen = self.overview()
         self._told = monotonic()
-        tls = Tls(settings.http_cert, settings.http_key) if settings.http_cert is not None else None
-        self.http = HttpServer(settings.http, self.routes(), tls)
+        tls = (
+            Tls(settings.http_cert, settings.http_key, settings.http_clients_ca)
+            if settings.http_cert is not None
+            else None
+        )
+        guarded = ("/status", "/cluster") if settings.auth == "tokens" else ()
+        self.http = HttpServer(settings.http, self.routes(), tls, guarded)
 
     def _front(self) -> Front:
         return Front(self.http, lambda: page(self.overview()))
@@ -183,6 +188,8 @@ class Daemon:
         with suppress(VerificationFailed):  # it is shown as the log's error
             self._feed.caught_up(self._stopping.is_set)
             self._caught_up.set()
+            for keeper in list(self._roster.keepers.values()):
+                keeper.wake()
 
 
 def _verdict(troubles: list[str]) -> HTTPStatus:

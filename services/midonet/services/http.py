@@ -8,7 +8,7 @@ import logging
 import socket
 import socketserver
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -46,16 +46,29 @@ class Tls(NamedTuple):
 
     certificate: str
     key: str | None
+    clients_ca: str | None = None
+    """File with the CA of those clients that show a certificate."""
 
     def context(self) -> ssl.SSLContext:
         """Return what encrypts; `Misconfigured` if the files cannot be read or do not belong together."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
             context.load_cert_chain(self.certificate, self.key)
         except (OSError, ssl.SSLError) as error:
-            reason = getattr(error, "reason", None) or error.strerror or str(error)
-            raise Misconfigured(f"no TLS with {self.certificate}: {reason}", file=self.certificate) from None
+            raise _no_tls(self.certificate, error) from None
+        if self.clients_ca is not None:
+            try:
+                context.load_verify_locations(self.clients_ca)
+            except (OSError, ssl.SSLError) as error:
+                raise _no_tls(self.clients_ca, error) from None
+            context.verify_mode = ssl.CERT_OPTIONAL
         return context
+
+
+def _no_tls(file: str, error: OSError) -> Misconfigured:
+    reason = getattr(error, "reason", None) or error.strerror or str(error)
+    return Misconfigured(f"no TLS with {file}: {reason}", file=file)
 
 
 def json_page(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Page:
@@ -70,14 +83,20 @@ def _problem(status: HTTPStatus, message: str) -> Page:
 
 
 class HttpServer:
-    """Serves routes from a thread of its own, from construction to `close`; `Unavailable` if it cannot listen."""
+    """Serves routes from a thread of its own, from construction to `close`; `Unavailable` if it cannot listen.
 
-    def __init__(self, address: str, routes: Routes, tls: Tls | None = None) -> None:
+    Paths that are `guarded` are not for everybody: only who borrows the port, and knows who asks, may show them.
+    """
+
+    def __init__(
+        self, address: str, routes: Routes, tls: Tls | None = None, guarded: Container[str] = frozenset()
+    ) -> None:
         host, port = split_host_port(address)
         self.tls = tls
         self.routes = routes
         try:
             self._server = _Listener(host, port, routes, tls.context() if tls is not None else None)
+            self._server.guarded = guarded
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise Unavailable(f"cannot serve HTTP on {address}: {reason}", address=address) from None
@@ -124,6 +143,7 @@ class HttpServer:
 
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
+    guarded: Container[str] = frozenset()
 
     def __init__(self, host: str, port: int, routes: Routes, tls: ssl.SSLContext | None) -> None:
         self.routes = routes
@@ -183,6 +203,9 @@ class _Handler(BaseHTTPRequestHandler):
             return _problem(HTTPStatus.METHOD_NOT_ALLOWED, f"{self.command} is not offered here; there is GET")
         if route is None:
             return _problem(HTTPStatus.NOT_FOUND, f"there is no {path}; there are {', '.join(self.server.routes)}")
+        if below in self.server.guarded:
+            reason = f"{path} is for users, and the API is not here to know them"
+            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, reason)
         try:
             return route()
         except Exception as error:  # noqa: BLE001 - whatever it is, the daemon goes on

@@ -109,6 +109,10 @@ class Keeper:
         self._stopping.set()
         self._wake.set()
 
+    def wake(self) -> None:
+        """Let it look again whether the service is to run; called by any thread."""
+        self._wake.set()
+
     def join(self, seconds: float) -> bool:
         """Return whether the service ended within so many seconds."""
         if self._thread is not None:

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from midonet.events import errors
 from midonet.events.options import with_settings
 from midonet.events.settings import hidden, render
+from midonet.events.wire import use
 from midonet.services.settings import Settings, effective
 
 __all__ = ["command", "main"]
@@ -71,6 +72,7 @@ def command() -> None:
 def run(settings: Settings, *, print_config: bool) -> int:
     """Run the services until SIGTERM."""
     in_use = effective(settings)
+    use(in_use)
     if print_config:
         click.echo(render(replace(settings, node=in_use.node)), nl=False)
         return 0
@@ -82,7 +84,6 @@ def _serve(settings: Settings) -> int:
     from midonet.services.daemon import Daemon
 
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # they are waited for below; every thread inherits this
-    sys.setswitchinterval(_SWITCH)
     journal.set_up(settings.log_level)
     daemon = Daemon(settings)
     click.echo(daemon.http.url)

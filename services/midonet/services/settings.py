@@ -2,18 +2,20 @@
 
 import os
 import re
+from ipaddress import ip_address
 from socket import gethostname
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 from msgspec.structs import replace
 
 from midonet.events.errors import UsageError
 from midonet.events.model.fields import Format
 from midonet.events.settings import HostPort, Node, Services, parse_servers, split_host_port
+from midonet.events.wire import Wire
 from midonet.services.zookeeper.members import client_hosts, members_of, parse_members
 
-__all__ = ["Settings", "effective", "node_name"]
+__all__ = ["Settings", "effective", "is_loopback", "node_name"]
 
 _DAY = 86_400
 _PORT = 8181
@@ -40,7 +42,7 @@ ZooKeeperServers = Annotated[str, Format("servers", _zookeeper)]
 Members = Annotated[str, Format("members", _members)]
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+class Settings(Wire, frozen=True, kw_only=True):
     """The effective settings of one cluster daemon."""
 
     log: Annotated[str, Meta(description="URL of the log, as for `midoctl --server`.")]
@@ -56,6 +58,24 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = None
     http_key: Annotated[
         str | None, Meta(description="PEM file with the certificate's private key, if it is in another file.")
+    ] = None
+    http_clients_ca: Annotated[
+        str | None,
+        Meta(description="PEM file with the CA of clients' certificates: a client may show one, and is who it names."),
+    ] = None
+    auth: Annotated[
+        Literal["none", "tokens"] | None,
+        Meta(
+            description="Who may use the API: everybody who reaches the port (none), or users with a token, "
+            "password or certificate. Default: none on the machine itself; elsewhere it has to be said."
+        ),
+    ] = None
+    vault: Annotated[
+        str | None,
+        Meta(description="Where secrets are kept, sealed: file:///FILE, sqlite:///FILE or postgresql+psycopg://…."),
+    ] = None
+    vault_key: Annotated[
+        str | None, Meta(description="File with the key of the vault, for its owner alone (`midoctl secret key`).")
     ] = None
     history: Annotated[
         HistoryIndex | None,
@@ -113,7 +133,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 def effective(settings: Settings) -> Settings:
     """Return settings as the daemon uses them: who this node is, and where ZooKeeper is; `UsageError` names a gap."""
-    settings = replace(settings, node=node_name(settings))
+    settings = replace(settings, node=node_name(settings), auth=_auth(settings))
     if settings.zookeeper != EMBEDDED:
         if settings.zookeeper_member is not None:
             raise UsageError("zookeeper_member needs `--zookeeper embedded`", setting="zookeeper_member")
@@ -127,6 +147,34 @@ def effective(settings: Settings) -> Settings:
     if settings.zookeeper_member is None and len(members) > 1:
         raise UsageError("say by --zookeeper-member which of the members runs here", setting="zookeeper_member")
     return replace(settings, zookeeper=client_hosts(members), zookeeper_member=member)
+
+
+def _auth(settings: Settings) -> Literal["none", "tokens"]:
+    """Return who may use the API; an API that is open to the network is refused unless somebody wants it so."""
+    if settings.auth == "tokens" and settings.vault is None and not settings.services.get("api", {}).get("oidc_issuer"):
+        raise UsageError(
+            "auth: to know users it takes a vault (--vault, --vault-key) or an identity provider "
+            "(services.api.oidc_issuer)",
+            setting="auth",
+        )
+    if settings.auth is not None or is_loopback(settings.http):
+        return settings.auth or "none"
+    raise UsageError(
+        f"everybody who reaches {settings.http} could change the network: say --auth tokens, or --auth none if all who "
+        "can reach it may",
+        setting="auth",
+    )
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether only the machine itself reaches an address, HOST:PORT."""
+    host = split_host_port(address)[0]
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def node_name(settings: Settings) -> str:

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import yaml
 from agents import AgentProcess, ViewWriter, command
-from waiting import eventually
+from waiting import HEARS_CTRL_C, eventually
 
 from midonet.events.model.devices import Bridge, Port
 from midonet.testbed import ZooKeeper
@@ -252,7 +252,7 @@ def test_a_running_agent_has_loaded_neither_kafka_nor_faust_nor_sql(zookeeper: Z
     words = ["run", "--zookeeper", zookeeper.hosts, "--host-id", HOST, "--run-dir", str(short)]
     program = f"from midonet.agent.main import main; raise SystemExit(main({words!r}))"
     with subprocess.Popen(
-        [sys.executable, "-X", "importtime", "-c", program], stderr=subprocess.PIPE, text=True
+        [*HEARS_CTRL_C, sys.executable, "-X", "importtime", "-c", program], stderr=subprocess.PIPE, text=True
     ) as agent:
         eventually(lambda: list(short.glob("*.sock")))
         time.sleep(0.5)

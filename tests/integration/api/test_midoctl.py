@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from api_node import ApiNode
 from asking import Asker
-from waiting import eventually
+from waiting import HEARS_CTRL_C, eventually
 
 from midonet.cli.main import main
 from midonet.events.log import open_log
@@ -154,7 +154,7 @@ def test_views_are_waited_for_at_the_node(midoctl: Callable[..., Any], node: Api
 
 def test_the_log_is_followed(midoctl: Callable[..., Any], node: ApiNode) -> None:
     midoctl("bridge", "create", "web")
-    command: list[str | Path] = [MIDOCTL, "--server", node.url, "-o", "json", "log", "--follow"]
+    command: list[str | Path] = [*HEARS_CTRL_C, MIDOCTL, "--server", node.url, "-o", "json", "log", "--follow"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ}) as following:
         assert following.stdout is not None
         assert json.loads(following.stdout.readline())["position"] == 1

@@ -21,6 +21,7 @@ from midonet.projections.facts import (
     PoolStatus,
     node_of,
 )
+from midonet.projections.facts import reader as facts_reader
 from midonet.projections.facts.owners import owners
 from midonet.projections.facts.reader import FactsReader
 from midonet.testbed import ZooKeeper
@@ -203,7 +204,8 @@ def test_a_vtep_has_no_address_of_a_host(agent: Agent, site: Midoctl, zookeeper:
     site.ok("vtep", "set", "tor", "--tunnel-ips", "203.0.113.2")
 
 
-def test_zookeeper_that_is_away_hinders_nothing_that_is_wanted(site: Midoctl) -> None:
+def test_zookeeper_that_is_away_hinders_nothing_that_is_wanted(site: Midoctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts_reader, "_CONNECT_SECONDS", 0.5)
     site.environ["MIDOCTL_ZOOKEEPER"] = "127.0.0.1:1"
     run = site("host", "list")
     assert run.status == 0

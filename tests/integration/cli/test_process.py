@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import HEARS_CTRL_C
 
 from midonet.events.command import Command, Create
 from midonet.events.log import open_log
@@ -111,8 +112,7 @@ def test_a_reader_that_goes_away_is_no_news(network: Midoctl) -> None:
 
 def test_ctrl_c_ends_quietly(network: Midoctl) -> None:
     with subprocess.Popen(
-        # a test run in the background has SIGINT ignored, and so would the program
-        ["env", "--default-signal=INT", MIDOCTL, "log", "--follow"],
+        [*HEARS_CTRL_C, MIDOCTL, "log", "--follow"],
         env=network.environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -204,7 +204,8 @@ def test_the_state_of_a_switch_is_published_and_shown(rack: Rack) -> None:
         assert stat is not None
         assert stat.ephemeralOwner
     standby = rack.daemon()
-    eventually(lambda: {one["id"] for one in details(standby)["vteps"]} == {vtep, other})
+    known = {vtep: ["mac_table_exhaustion"], other: None}
+    eventually(lambda: {one["id"]: one["faults"] for one in details(standby)["vteps"]} == known)
     daemon.kill()
     switch.vtep_ctl("clear", "Physical_Switch", "tor", "switch_fault_status")
     eventually(lambda: state(rack, vtep).get("faults", "absent") == [], 30)

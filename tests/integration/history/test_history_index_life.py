@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from clustered import Scene
 from remembering import Midoctl, grow
-from waiting import eventually
+from waiting import HEARS_CTRL_C, eventually
 
 from midonet.events.log import open_log
 from midonet.projections.history.database import SqliteFile, open_database
@@ -45,7 +45,7 @@ def url(tmp_path: Path) -> str:
 def slowly(run: Midoctl, *words: str) -> "subprocess.Popen[str]":
     """Start a process that indexes 20 commits in a tenth of a second."""
     environ = {**run.environ, "PYTHONPATH": ":".join(sys.path)}
-    command = [sys.executable, "-c", _SLOWLY, "-o", "json", *words]
+    command = [*HEARS_CTRL_C, sys.executable, "-c", _SLOWLY, "-o", "json", *words]
     return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -13,7 +13,7 @@ from waiting import eventually
 from midonet.events.errors import Misconfigured, Unavailable
 from midonet.services import keeper as keeping
 from midonet.services.context import Context
-from midonet.services.keeper import Keeper, describe
+from midonet.services.keeper import Hold, Keeper, describe
 from midonet.services.service import Health, Service
 
 
@@ -201,6 +201,19 @@ def test_a_service_that_is_stopped_while_it_waits_never_starts() -> None:
     with kept(lambda: Needy, keepers) as keeper:
         eventually(lambda: keeper.status().state == "waiting")
     assert Recorder.calls == []
+
+
+def test_a_service_that_was_held_starts_as_soon_as_its_keeper_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "_HEALTH_SECONDS", 60.0)
+    holds = [Hold("waiting", "waits for the log to be read")]
+    keeper = Keeper("test", lambda: Recorder, context, {}, lambda _: holds[0] if holds else None)
+    keeper.start()
+    eventually(lambda: keeper.status().state == "waiting")
+    holds.clear()
+    keeper.wake()
+    assert keeper.running.wait(5)
+    keeper.stop()
+    assert keeper.join(5)
 
 
 def test_projections_of_a_broken_addon_break_nobody() -> None:

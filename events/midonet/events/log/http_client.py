@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 from midonet.events import errors
 from midonet.events.errors import MidonetError, OutcomeUnknown, Unavailable, UsageError
 
-__all__ = ["ApiClient", "Reply"]
+__all__ = ["Access", "ApiClient", "Reply", "use"]
 
 T = TypeVar("T")
 
@@ -38,13 +38,38 @@ class Reply(NamedTuple):
     headers: Mapping[str, str]
 
 
+class Access(NamedTuple):
+    """What a client proves itself with, and whom it trusts; files are PEM."""
+
+    token: str | None = None
+    ca: str | None = None
+    """CA of the servers; the system's own if there is none."""
+    certificate: str | None = None
+    key: str | None = None
+
+
+_access: Callable[[str], Access] = lambda _: Access()  # noqa: E731 - until somebody knows better
+
+
+def use(access: Callable[[str], Access]) -> None:
+    """Let every client of this process that is made from now on ask what it proves itself with at an address."""
+    global _access  # noqa: PLW0603 - a process is one user
+    _access = access
+
+
 class ApiClient:
     """Asks the nodes at `url`: `http://HOST:PORT[,HOST:PORT…]`, or https. Belongs to one thread."""
 
     def __init__(self, url: str) -> None:
         self._nodes = _nodes(url)
+        self._access = _access(url)
         self._connection: HTTPConnection | None = None
         self.url = url
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """The address of every node."""
+        return [node.geturl() for node in self._nodes]
 
     def close(self) -> None:
         """Disconnect."""
@@ -117,8 +142,11 @@ class ApiClient:
 
     def _connect(self) -> HTTPConnection:
         node = self._nodes[0]
-        make = HTTPSConnection if node.scheme == "https" else HTTPConnection
-        connection = make(node.hostname or "", node.port, timeout=_CONNECT_SECONDS)
+        connection = (
+            HTTPSConnection(node.hostname or "", node.port, timeout=_CONNECT_SECONDS, context=self._tls())
+            if node.scheme == "https"
+            else HTTPConnection(node.hostname or "", node.port, timeout=_CONNECT_SECONDS)
+        )
         try:
             connection.connect()
         except OSError as error:
@@ -128,8 +156,23 @@ class ApiClient:
         self._connection = connection
         return connection
 
+    def _tls(self) -> Any:
+        """Return what checks the server's certificate, and shows ours; `UsageError` names a file that is no good."""
+        import ssl
+
+        access = self._access
+        try:
+            context = ssl.create_default_context(cafile=access.ca)
+            if access.certificate is not None:
+                context.load_cert_chain(access.certificate, access.key, password="")
+        except (OSError, ssl.SSLError) as error:
+            files = ", ".join(file for file in (access.ca, access.certificate, access.key) if file is not None)
+            raise UsageError(f"no TLS with {files}: {_said(error)}") from None
+        return context
+
     def _send(self, connection: HTTPConnection, message: "_Message") -> HTTPResponse:
-        raw = {name: text.encode() for name, text in message.headers.items()}
+        proof = {"Authorization": f"Bearer {self._access.token}"} if self._access.token is not None else {}
+        raw = {name: text.encode() for name, text in {**proof, **message.headers}.items()}
         connection.request(message.method, self._nodes[0].path.rstrip("/") + message.target, message.body, raw)
         response = connection.getresponse()
         if response.status not in _OK:

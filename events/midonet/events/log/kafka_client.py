@@ -6,8 +6,9 @@ rule removes duplicates anyway. Every wait is bounded; every error that leaves h
 
 import logging
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
@@ -22,11 +23,14 @@ from kafka.errors import (
     OffsetOutOfRangeError,
     PolicyViolationError,
     RecordListTooLargeError,
+    SaslAuthenticationFailedError,
+    UnsupportedSaslMechanismError,
 )
 from msgspec import Struct
 
 from midonet.events.errors import MidonetError, Misconfigured, OutcomeUnknown, Unavailable, VerificationFailed
 from midonet.events.log.kafka_topic import RECORD_BYTES
+from midonet.events.wire import current, read_login
 
 __all__ = ["CHUNK_BYTES", "SMALL_FETCH", "Broker", "Reader", "Writer"]
 
@@ -44,6 +48,8 @@ SMALL_FETCH = 32 * 1024
 """Bytes that a reader of single records asks for at once; a larger record comes whole nevertheless."""
 _FETCH_RECORDS = 2_000
 _FAILURES = 2
+_STRANGERS = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
+"""What does not pass by waiting: we are not known there."""
 _REFUSALS = (
     AuthorizationError,
     InvalidTimestampError,
@@ -105,10 +111,11 @@ class Broker(Struct, frozen=True):
                     bootstrap_timeout_ms=_REQUEST_MS,
                     reconnect_backoff_max_ms=1_000,
                     request_timeout_ms=_REQUEST_MS,
+                    **security(),
                     **settings,
                 )
             except (KafkaError, OSError) as error:
-                if monotonic() + pause > deadline:
+                if monotonic() + pause > deadline or isinstance(error, _STRANGERS):
                     raise self.failure(error) from error
             sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -132,6 +139,28 @@ class Broker(Struct, frozen=True):
             yield
         except KafkaError as error:
             raise self.failure(error) from error
+
+
+def security() -> Mapping[str, Any]:
+    """Return how clients of Kafka protect their connections and prove who we are; `Misconfigured` names a bad file."""
+    wire = current()
+    login = read_login(wire.kafka_login) if wire.kafka_login is not None else None
+    protocol = {(False, False): "PLAINTEXT", (True, False): "SSL", (False, True): "SASL_PLAINTEXT"}.get(
+        (wire.kafka_ca is not None, login is not None), "SASL_SSL"
+    )
+    found: dict[str, Any] = {"security_protocol": protocol}
+    if wire.kafka_ca is not None:
+        for file in (wire.kafka_ca, wire.kafka_cert, wire.kafka_key):
+            if file is not None and not Path(file).is_file():
+                raise Misconfigured(f"no TLS with Kafka: there is no file {file}", file=file)
+        found |= {"ssl_cafile": wire.kafka_ca, "ssl_certfile": wire.kafka_cert, "ssl_keyfile": wire.kafka_key}
+    if login is not None:
+        found |= {
+            "sasl_mechanism": wire.kafka_mechanism,
+            "sasl_plain_username": login.user,
+            "sasl_plain_password": login.password,
+        }
+    return found
 
 
 class Reader:

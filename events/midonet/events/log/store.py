@@ -12,7 +12,7 @@ from typing import Any
 from midonet.events.chain import extend
 from midonet.events.command import Command
 from midonet.events.commit import MAX_COMMIT_BYTES, CommandRef, Commit, Head, Record, canonical
-from midonet.events.decide import Decision, decide
+from midonet.events.decide import Decision
 from midonet.events.errors import (
     CommandIdReused,
     Conflict,
@@ -126,6 +126,8 @@ class Store:
         if record is None:
             return None
         commit = record.commit
+        if wish.context.principal is not None and commit.actor != wish.context.actor:
+            raise CommandIdReused(f"command id {command_id} was used before; use a new one", command_id=command_id)
         if commit.command.digest != command.digest:
             raise CommandIdReused(
                 f"command id {command_id} belongs to {commit.command.name} at position {commit.position}; "
@@ -163,11 +165,11 @@ class Store:
         head = self.refresh()
         if wanted not in (None, head.position):
             raise _moved(wanted, head)
-        return decide(self.topology, wish.command, wish.id)
+        return wish.decide(self.topology)
 
     def _hopeful(self, wish: Wish) -> Decision:
         try:
-            return decide(self.topology, wish.command, wish.id)
+            return wish.decide(self.topology)
         except (Rejected, NotFound):
             return _NOTHING
 
@@ -252,7 +254,7 @@ class Store:
         if wish.alone or wish.context.if_head not in (None, self.topology.head.position):
             return b"", _NOTHING
         try:
-            decision = decide(self.topology, wish.command, wish.id)
+            decision = wish.decide(self.topology)
             return self._encode(wish, decision) if decision.events else b"", decision
         except (Rejected, NotFound):
             return b"", _NOTHING

@@ -11,8 +11,10 @@ from typing import Any, Self
 
 from msgspec import Struct
 
+from midonet.events.access import Principal
 from midonet.events.command import Command
 from midonet.events.commit import Event
+from midonet.events.decide import Decision, decide
 from midonet.events.errors import MidonetError, OutcomeUnknown, Unavailable
 from midonet.events.evolve import Change
 from midonet.events.topology import Notes, Topology
@@ -31,6 +33,8 @@ class Context(Struct, frozen=True, kw_only=True):
     command_id: str | None = None
     if_head: int | None = None
     """Refuse unless the log is at exactly this position."""
+    principal: Principal | None = None
+    """Whoever may do only so much; None for those who hold the log itself."""
 
 
 class Result(Struct, frozen=True):
@@ -72,6 +76,10 @@ class Wish:
     def may_be_done(self) -> bool:
         """Whether the log may hold it already: it has to be looked for."""
         return self.unknown or self.context.command_id is not None
+
+    def decide(self, topology: Topology) -> Decision:
+        """Return what the command comes to on a topology; raises as `decide.decide`."""
+        return decide(topology, self.command, self.id, self.context.principal)
 
     def failure(self, error: MidonetError) -> MidonetError:
         """Return what a failure of the log means for this command, as an error of its own."""

@@ -50,7 +50,7 @@ class FieldSpec:
     format: Format | None
     parts: tuple["FieldSpec", ...]
 
-    @property
+    @cached_property
     def choices(self) -> tuple[str, ...]:
         """The allowed words of an enumeration, else nothing."""
         return get_args(self.base) if get_origin(self.base) is Literal else ()

@@ -17,6 +17,7 @@ import msgspec
 
 from midonet.events.errors import Rejected, Unavailable
 from midonet.projections.ovsdb.framing import Framer
+from midonet.projections.ovsdb.secure import SecureSocket, secured
 
 __all__ = ["PROBE_SECONDS", "Address", "Client"]
 
@@ -116,7 +117,7 @@ class Client:
         if threading.current_thread() is not self._reader:
             self._reader.join()
 
-    def _connect(self, address: Address) -> socket.socket:
+    def _connect(self, address: Address) -> socket.socket | SecureSocket:
         try:
             return _connect_tcp(address) if isinstance(address, tuple) else _connect_unix(address)
         except OSError as error:
@@ -226,10 +227,10 @@ class Client:
         return Rejected(f"OVSDB server {self.address} refused {what}: {words}", error=fields.get("error"), **details)
 
 
-def _connect_tcp(address: tuple[str, int]) -> socket.socket:
+def _connect_tcp(address: tuple[str, int]) -> socket.socket | SecureSocket:
     connection = socket.create_connection(address, timeout=CONNECT_SECONDS)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
+    return secured(connection)
 
 
 def _connect_unix(path: str) -> socket.socket:

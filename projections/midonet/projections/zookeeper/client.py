@@ -24,6 +24,7 @@ from kazoo.protocol.states import EVENT_TYPE_MAP, WatchedEvent
 from midonet.events.errors import Unavailable
 from midonet.projections.zookeeper.handler import Handler
 from midonet.projections.zookeeper.requests import AddWatch, MultiRead, MultiWrite, NodeRead, Operation
+from midonet.projections.zookeeper.security import acl_for, options
 
 __all__ = ["Client"]
 
@@ -44,7 +45,8 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
     """A client of the servers `hosts` (`HOST:PORT,…`); `session_timeout` in seconds."""
 
     def __init__(self, hosts: str, session_timeout: float = 6.0) -> None:
-        super().__init__(hosts, session_timeout, handler=Handler(), connection_retry=_RECONNECT, logger=_quiet)
+        retry = _RECONNECT
+        super().__init__(hosts, session_timeout, handler=Handler(), connection_retry=retry, logger=_quiet, **options())
         self.servers = hosts
         self.patience = session_timeout + 2.0
         """Seconds after which a call that was not answered is given up."""
@@ -66,6 +68,16 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
         except (KazooException, KazooTimeoutError) as error:
             reason = str(error) or type(error).__name__
             raise Unavailable(f"ZooKeeper at {self.servers}: {reason}", servers=self.servers) from error
+
+    def create_async(self, path: str, value: bytes = b"", acl: Any = None, **more: Any) -> Any:
+        """As kazoo's; without a list of its own, a node gets the one that is for its place."""
+        chosen = acl_for(path) if acl is None or acl is self.default_acl else acl
+        return super().create_async(path, value, chosen, **more)
+
+    def ensure_path_async(self, path: str, acl: Any = None) -> Any:
+        """As kazoo's; every node on the way gets the list that is for its own place."""
+        del acl
+        return super().ensure_path_async(path, self.default_acl)
 
     def watch_tree(self, path: str, callback: Callable[[WatchedEvent], None]) -> None:
         """Call `callback` on every change of `path` and of all below it, until the connection is lost.

@@ -18,13 +18,12 @@ from midonet.events.errors import Conflict, NotFound
 from midonet.projections.nsdb.view import view_base
 from midonet.projections.port import Checkpoint
 from midonet.projections.zookeeper.client import Client
-from midonet.projections.zookeeper.layout import DIRECTORIES, decode_checkpoint, decode_generation, is_document
+from midonet.projections.zookeeper.layout import DIRECTORIES, MODELS, decode_checkpoint, decode_generation, is_document
 
 __all__ = ["Generations", "Noted"]
 
 _CONNECT_SECONDS = 10.0
 _REMOVALS = 250
-_MODELS = "models"
 
 
 class Noted(Struct):
@@ -158,7 +157,7 @@ class Generations:
             part = [f"{base}/{key}" for key in keys[start : start + _REMOVALS]]
             self._delete(part)
             tell(len(part))
-        for folder in (*DIRECTORIES, _MODELS, ""):
+        for folder in (*DIRECTORIES, MODELS, ""):
             self._delete([f"{base}/{folder}".rstrip("/")])
 
     def _delete(self, paths: Sequence[str]) -> None:

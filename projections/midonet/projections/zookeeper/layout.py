@@ -7,9 +7,12 @@ import msgspec
 from midonet.events.model import KINDS
 from midonet.projections.port import Checkpoint
 
-__all__ = ["DIRECTORIES", "decode_checkpoint", "decode_generation", "is_document"]
+__all__ = ["DIRECTORIES", "MODELS", "decode_checkpoint", "decode_generation", "is_document"]
 
-DIRECTORIES = (*(f"models/{kind}" for kind in KINDS), "hosts")
+MODELS = "models"
+"""Node below a generation that holds a directory for every kind."""
+
+DIRECTORIES = (*(f"{MODELS}/{kind}" for kind in KINDS), "hosts")
 """Nodes below a generation that hold documents."""
 
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"

@@ -20,7 +20,6 @@ from kazoo.exceptions import (
 )
 from kazoo.protocol.serialization import CheckVersion, Create, Delete, SetData
 from kazoo.protocol.states import EventType, KazooState, WatchedEvent
-from kazoo.security import OPEN_ACL_UNSAFE
 
 from midonet.events.commit import canonical
 from midonet.events.errors import Unavailable
@@ -28,9 +27,10 @@ from midonet.projections.nsdb.view import FORMAT, LIVE, view_base
 from midonet.projections.port import Checkpoint, Fenced, Mended, Unfit
 from midonet.projections.zookeeper.batches import Write, batches, in_order
 from midonet.projections.zookeeper.client import Client
-from midonet.projections.zookeeper.layout import DIRECTORIES, decode_checkpoint, is_document
+from midonet.projections.zookeeper.layout import DIRECTORIES, MODELS, decode_checkpoint, is_document
 from midonet.projections.zookeeper.pointer import Pointer
 from midonet.projections.zookeeper.requests import Operation
+from midonet.projections.zookeeper.security import acl_for, default_acl
 
 __all__ = ["ZooKeeperTarget"]
 
@@ -190,7 +190,7 @@ class ZooKeeperTarget:
 
     def _make_anew(self, checkpoint: Checkpoint) -> None:
         path = self._path(_CHECKPOINT)
-        anew = Delete(path, self._version), Create(path, canonical(checkpoint), OPEN_ACL_UNSAFE, 0)
+        anew = Delete(path, self._version), Create(path, canonical(checkpoint), list(default_acl()), 0)
         for result in self._client.result(self._client.transact(anew)):
             if isinstance(result, KazooException):
                 raise Fenced("somebody else changed the checkpoint")
@@ -198,11 +198,12 @@ class ZooKeeperTarget:
         self._mended.append(Mended(_CHECKPOINT, _GUARDED, canonical(checkpoint)))
 
     def _make_frame(self) -> None:
-        for directory in DIRECTORIES:
-            self._client.result(self._client.ensure_path_async(self._path(directory)))
-        with suppress(NodeExistsError):
-            checkpoint = canonical(Checkpoint())
-            self._client.result(self._client.create_async(self._path(_CHECKPOINT), checkpoint))
+        """Make what is missing of the nodes around the documents, all in one go: requests are served in order."""
+        self._client.result(self._client.ensure_path_async(self._path(MODELS)))
+        nodes = {**dict.fromkeys(DIRECTORIES, b""), _CHECKPOINT: canonical(Checkpoint())}
+        for made in [self._client.create_async(self._path(key), data) for key, data in nodes.items()]:
+            with suppress(NodeExistsError):
+                self._client.result(made)
 
     # -- writing
 
@@ -234,7 +235,7 @@ class ZooKeeperTarget:
 
     def _format_operation(self) -> Operation:
         path = self._path(_FORMAT)
-        return Create(path, FORMAT, OPEN_ACL_UNSAFE, 0) if self._format is None else SetData(path, FORMAT, _ANY)
+        return Create(path, FORMAT, list(default_acl()), 0) if self._format is None else SetData(path, FORMAT, _ANY)
 
     def _operations(self, key: str, value: bytes | None) -> Iterator[Operation]:
         path = self._path(key)
@@ -243,7 +244,7 @@ class ZooKeeperTarget:
             yield Delete(path, _ANY)
         if value is not None:
             there = key in self._present and not guarded
-            yield SetData(path, value, _ANY) if there else Create(path, value, OPEN_ACL_UNSAFE, 0)
+            yield SetData(path, value, _ANY) if there else Create(path, value, list(default_acl()), 0)
 
     def _confirm(self, batch: Sequence[Write], results: Sequence[Any]) -> None:
         """Take note of a transaction that went through; raise what made the server refuse it."""
@@ -277,7 +278,7 @@ class ZooKeeperTarget:
         """Take an access control list back that somebody changed, if that is still allowed."""
         folder = self._path(key.rpartition("/")[0] or key)
         try:
-            self._client.result(self._client.set_acls_async(folder, OPEN_ACL_UNSAFE))
+            self._client.result(self._client.set_acls_async(folder, list(acl_for(folder))))
         except NoAuthError:
             return Unavailable(
                 f"ZooKeeper does not let us write {self._path(key)}: its access control list was changed"

@@ -16,15 +16,17 @@ from itertools import chain
 from typing import Any
 
 from msgspec.structs import replace
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from midonet.events.commit import canonical
-from midonet.events.errors import MidonetError, NotFound, Unavailable, UsageError
-from midonet.services.api import controls, documents, history, objects, pages
+from midonet.events.errors import Denied, MidonetError, NotFound, Throttled, Unauthenticated, Unavailable, UsageError
+from midonet.services.api import accounts, controls, documents, history, objects, pages
 from midonet.services.api.call import Call, bare_call, read_call
+from midonet.services.api.caller import Caller
+from midonet.services.api.denials import Denial, now
 from midonet.services.api.node import Node
 from midonet.services.api.openapi import document
 from midonet.services.api.operations import Answer, Operation
@@ -38,6 +40,9 @@ from midonet.services.journal import note
 __all__ = ["OPERATIONS", "Application"]
 
 _FRESH_SECONDS = 10.0
+_OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
+"""Pages that name nobody's objects, for those who watch over the daemon."""
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="midonet"'}
 _POLICY_VIOLATION = 1008
 _WORTH_PACKING = 1_400
 """Bytes that do not fit into one packet anyway."""
@@ -50,6 +55,7 @@ OPERATIONS: tuple[Operation, ...] = tuple(
         objects.operations(),
         documents.operations(),
         history.operations(),
+        accounts.operations(),
         controls.operations(),
         serve.operations(),
     )
@@ -82,6 +88,9 @@ class Application:
     async def _respond(self, request: Request) -> Response:
         try:
             return await self._answer(request)
+        except Denied as error:
+            self._take_note(request, error)
+            return _problem(error)
         except MidonetError as error:
             return _problem(error)
         except ClientDisconnect:
@@ -95,6 +104,8 @@ class Application:
         path = request.scope.get("raw_path", b"").decode("latin-1").partition("?")[0] or request.url.path
         method = "GET" if request.method == "HEAD" else request.method
         if path in self._pages:
+            if path not in _OPEN:
+                await self._recognise(request, "all")
             return await self._pages[path]() if method == "GET" else _not_allowed({"GET": None}, request)
         found = self._router.find(path)
         if found is None:
@@ -102,7 +113,8 @@ class Application:
         if method not in found.operations:
             return _not_allowed(found.operations, request)
         operation = found.operations[method]
-        call = await read_call(operation, request, found.values)
+        caller = await self._recognise(request, operation.access)
+        call = await read_call(operation, request, found.values, caller)
         if operation.fresh and not call.get(STALE):
             await self._await_fresh()
         answer = await self._run(operation, call)
@@ -112,6 +124,33 @@ class Application:
         if request.method == "HEAD" and isinstance(response, StreamingResponse):
             return Response(headers=dict(response.headers))
         return response
+
+    async def _recognise(self, request: HTTPConnection, access: str) -> Caller:
+        """Return who sends a request; raise what is to be told whoever may not."""
+        if access == "open":
+            return Caller("anonymous")
+        authentication = self._node.authentication
+        if not authentication.asks:
+            return authentication.caller(request)
+        caller = await asyncio.to_thread(authentication.caller, request)
+        request.scope["midonet.actor"] = caller.actor
+        if access == "admin":
+            caller.need(lambda principal: principal.administers, "admins")
+        elif access == "all":
+            caller.need(lambda principal: principal.reads_all, "those who may read everything")
+        return caller
+
+    def _take_note(self, request: HTTPConnection, error: Denied) -> None:
+        denial = Denial(
+            time=now(),
+            actor=request.scope.get("midonet.actor", "unknown"),
+            address=request.client.host if request.client is not None else "unknown",
+            method=request.scope.get("method", "WEBSOCKET"),
+            path=request.url.path,
+            code=error.code,
+            reason=error.message,
+        )
+        self._node.denials.add(denial)
 
     async def _await_fresh(self) -> None:
         try:
@@ -145,12 +184,14 @@ class Application:
             operation = found.operations.get("GET") if found is not None else None
             if operation is None or operation.id != "watch":
                 raise UsageError("WebSockets are for /v1/watch only")
-            call = bare_call(operation, socket, {})
+            call = bare_call(operation, socket, {}, await self._recognise(socket, operation.access))
             await self._await_fresh()
             async for text in serve.socket_messages(self._node, call):
                 await socket.send_text(text)
             await socket.close()
         except MidonetError as error:
+            if isinstance(error, Denied):
+                self._take_note(socket, error)
             await socket.send_text((b'{"type":"error","problem":%b}' % encode(error)).decode())
             await socket.close(_POLICY_VIOLATION)
 
@@ -191,6 +232,10 @@ def _sent(answer: Answer) -> Response:
 def _problem(error: MidonetError) -> Response:
     status = status_of(error)
     headers = {"Cache-Control": "no-store", **({"Retry-After": "1"} if status == _AWAY else {})}
+    if isinstance(error, Throttled):
+        headers["Retry-After"] = str(error.details["seconds"])
+    elif isinstance(error, Unauthenticated):
+        headers |= _CHALLENGE
     return Response(encode(error, status), status, headers, CONTENT_TYPE)
 
 

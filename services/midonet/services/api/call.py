@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import HTTPConnection, Request
 
 from midonet.events.errors import InvalidValue, TooLarge, UsageError
-from midonet.services.api.caller import Caller, authenticate
+from midonet.services.api.caller import Caller
 from midonet.services.api.operations import Operation
 from midonet.services.api.parameters import Parameter
 
@@ -29,6 +29,7 @@ class Call:
         self.content_type = ""
         self.query = ""
         self.accept = ""
+        self.request: HTTPConnection
         self._values = values
 
     def get(self, parameter: Parameter) -> Any:
@@ -44,9 +45,9 @@ class Call:
         return _decode(self.body, kind)
 
 
-async def read_call(operation: Operation, request: Request, path: Mapping[str, str]) -> Call:
+async def read_call(operation: Operation, request: Request, path: Mapping[str, str], caller: Caller) -> Call:
     """Read a request; raises `UsageError`, `InvalidValue` or `TooLarge` with what is wrong with it."""
-    call = bare_call(operation, request, path)
+    call = bare_call(operation, request, path, caller)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await _read_body(operation, request)
     if operation.body is not None and body and content_type not in operation.body.content:
@@ -56,10 +57,11 @@ async def read_call(operation: Operation, request: Request, path: Mapping[str, s
     return call
 
 
-def bare_call(operation: Operation, request: HTTPConnection, path: Mapping[str, str]) -> Call:
+def bare_call(operation: Operation, request: HTTPConnection, path: Mapping[str, str], caller: Caller) -> Call:
     """Read a request that has no body; raises as `read_call`."""
     values = {**_in_query(operation, request), **_in_headers(operation, request), **_in_path(operation, path)}
-    call = Call(operation, values, authenticate(request))
+    call = Call(operation, values, caller)
+    call.request = request
     call.query, call.accept = request.url.query, request.headers.get("accept", "")
     return call
 

@@ -1,23 +1,37 @@
-"""Who sends a request. The one place that decides it: whoever adds authentication adds it here.
+"""Who sends a request, as the operations see it: whom the history names, and what they may see and do."""
 
-For now everybody who reaches the port may do everything, and is who they say they are; so the port listens on the
-machine itself unless an operator says otherwise.
-"""
+from collections.abc import Callable
 
 from msgspec import Struct
-from starlette.requests import HTTPConnection
 
-__all__ = ["Caller", "authenticate"]
+from midonet.events.access import Principal
+from midonet.events.errors import Denied
+from midonet.events.topology import Topology
+from midonet.events.visible import Visible
+
+__all__ = ["Caller"]
 
 
 class Caller(Struct, frozen=True):
     """Whoever sent a request."""
 
     actor: str
-    """Who acts, for the history, where the request does not say."""
+    """Who acts, for the history."""
+    principal: Principal | None = None
+    """Who they are and what they may do; None where nobody is asked: they may do everything, and say who they are."""
+    token: str | None = None
+    """Id of the token that they came with, if it is one of ours."""
 
+    @property
+    def limited(self) -> Principal | None:
+        """The principal, if there is anything in the network that they may not see."""
+        return self.principal if self.principal is not None and not self.principal.reads_all else None
 
-def authenticate(request: HTTPConnection) -> Caller:
-    """Return who sends a request; to be refused is an error of its own."""
-    host = request.client.host if request.client is not None else "unknown"
-    return Caller(f"anonymous@{host}")
+    def view(self, topology: Topology) -> Topology:
+        """Return a topology as they may see it."""
+        return topology if self.limited is None else Visible(topology, self.limited, redact=True)
+
+    def need(self, holds: Callable[[Principal], bool], what: str) -> None:
+        """Raise `Denied` unless something holds of who they are; `what` says for whom it is."""
+        if self.principal is not None and not holds(self.principal):
+            raise Denied(f"{self.principal.name} may not do that: it is for {what}", principal=self.principal.name)

@@ -14,7 +14,6 @@ from midonet.events.errors import InvalidValue, MidonetError
 from midonet.events.evolve import invert
 from midonet.events.export import documents
 from midonet.events.log.lookup import commit_at
-from midonet.events.log.results import value_of
 from midonet.projections.impact import impact, named
 from midonet.services.api.call import Call
 from midonet.services.api.node import Node
@@ -22,7 +21,7 @@ from midonet.services.api.objects import conditional
 from midonet.services.api.operations import JSON, Answer, Body, Operation, Reply, json_answer
 from midonet.services.api.parameters import IF_NONE_MATCH, READ, WRITE, flag
 from midonet.services.api.schemas import OPS, array, ref
-from midonet.services.api.writes import DONE, REFUSALS, command_context, write
+from midonet.services.api.writes import DONE, REFUSALS, command_context, shown, write
 
 __all__ = ["operations"]
 
@@ -88,7 +87,7 @@ def operations() -> Iterator[Operation]:
             200: Reply("Documents.", {JSON: _DOCUMENTS, YAML: {"type": "string"}}, ("ETag",)),
             304: Reply("Nothing changed since.", {}, ("ETag",)),
         },
-        errors=(400, 404, 503),
+        errors=(400, 401, 404, 503),
         fresh=True,
         slow=True,
     )
@@ -161,12 +160,13 @@ async def _apply(node: Node, call: Call) -> Answer:
 def _planned(node: Node, put: Put, call: Call) -> dict[str, Any]:
     with node.apart.store() as store:
         result = store.execute(Command("apply", [put]), command_context(call), dry_run=True)
+        everything = call.caller.limited is None
         found = impact(store.topology, result.events)
         return {
-            **value_of(result),
+            **shown(node, call, result),
             "head": store.topology.head,
-            "hosts": named("host", found.hosts, store.topology, result.events),
-            "vteps": named("vtep", found.vteps, store.topology, result.events),
+            "hosts": named("host", found.hosts, store.topology, result.events) if everything else [],
+            "vteps": named("vtep", found.vteps, store.topology, result.events) if everything else [],
         }
 
 

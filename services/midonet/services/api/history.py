@@ -26,6 +26,7 @@ from midonet.events.queries import Filter, blame, entry
 from midonet.events.tags import check_name
 from midonet.projections.history.past import Past
 from midonet.services.api.call import Call
+from midonet.services.api.eyes import difference_of, seen
 from midonet.services.api.indexed import ask, key_of
 from midonet.services.api.node import Node
 from midonet.services.api.objects import conditional
@@ -37,7 +38,7 @@ from midonet.services.api.writes import DONE, REFUSALS, write
 
 __all__ = ["operations"]
 
-_READING = (400, 404, 409, 503)
+_READING = (400, 401, 403, 404, 409, 503)
 _SLOW = ("diff", "verify", "history", "blame")
 _MOMENT = {"type": "string"}
 _AFTER = Parameter(name="after", help="Only commits after this position.", schema=POSITION.schema, parse=POSITION.parse)
@@ -99,7 +100,9 @@ def operations() -> Iterator[Operation]:
         errors=REFUSALS,
     )
     yield _get("diff", "/v1/diff", "What differs between two moments.", _diff, _DIFF, parameters=(_START, _TO))
-    yield _get("verify", "/v1/verify", "Check all of the log.", _verify, ref("Verified"), parameters=(_FROM,))
+    yield _get(
+        "verify", "/v1/verify", "Check all of the log.", _verify, ref("Verified"), parameters=(_FROM,), access="all"
+    )
     yield from _on_objects()
     yield from _on_tags()
 
@@ -137,7 +140,7 @@ def _on_objects() -> Iterator[Operation]:
         parameters=READ,
         body=Body({JSON: {"type": "array", "items": {"type": "string"}, "maxItems": 100_000}}, "Ids."),
         replies={200: Reply("The objects.", {JSON: array(ref("Object"))})},
-        errors=(400, 404, 413, 422, 503),
+        errors=(400, 401, 404, 413, 422, 503),
         fresh=True,
     )
 
@@ -181,6 +184,7 @@ def _get(name: str, place: str, text: str, handler: Any, schema: Any, **more: An
         errors=_READING,
         fresh=True,
         slow=name in _SLOW,
+        access=more.get("access", "any"),
     )
 
 
@@ -206,6 +210,7 @@ def _head_of(node: Node, moment: Moment) -> Head:
 
 async def _log(node: Node, call: Call) -> Answer | Response:
     if JSON_SEQ in call.accept:
+        call.caller.need(lambda principal: principal.reads_all, "those who may read everything; ask for JSON")
         wanted, after = await node.in_thread(_wanted, node, call)
         return await log_stream(node, wanted, after, follow=call.get(_FOLLOW))
     if call.get(_FOLLOW):
@@ -219,35 +224,60 @@ def _wanted(node: Node, call: Call) -> tuple[Filter, Head]:
     until = node.moment(call.get(_UNTIL) or call.get(AT))
     with node.logs.lend() as log:
         after = log.head_at(position)
-        key = _key(node, log, until, call.get(_OBJECT)) if call.get(_OBJECT) is not None else None
+        key = _key(node, call, log, until) if call.get(_OBJECT) is not None else None
     since = node.moment(call.get(_SINCE))
     return Filter(since, until, call.get(_KIND), key, call.get(_ACTOR)), after
 
 
-def _key(node: Node, log: Log, until: Moment, wanted: str) -> str:
+def _key(node: Node, call: Call, log: Log, until: Moment) -> str:
+    wanted: str = call.get(_OBJECT)
     return ask(
-        node.history,
+        _index(node, call),
         log,
         lambda past: key_of(past, until, wanted),
-        lambda: names_of(until.upto(log.read())).find(wanted),
+        lambda: names_of(_visible(call, until.upto(log.read()))).find(wanted),
     )
+
+
+def _index(node: Node, call: Call) -> str | None:
+    """Return where the history index is; None for those who may not see all that it knows."""
+    return node.history if call.caller.limited is None else None
 
 
 def _page(node: Node, call: Call) -> Answer:
     if call.get(_ID) is not None:
         with node.logs.lend() as log:
             record = log.find(call.get(_ID))
-        return _commits([record] if record is not None else [])
+        found = [] if record is None else list(_alone(node, call, record))
+        return _commits(found)
     wanted, after = _wanted(node, call)
     limit: int = call.get(LIMIT)
     with node.logs.lend() as log:
-        fitting = (
-            record for record in wanted.until.upto(log.read(after), after.position) if wanted.shows(record.commit)
-        )
+        fitting = (record for record in _from(call, log, wanted.until, after) if wanted.shows(record.commit))
         if call.get(_LAST):
             return _commits(list(deque(fitting, limit)))
         found = list(islice(fitting, limit + 1))
     return _commits(found[:limit], _next(call, found[limit - 1]) if len(found) > limit else None)
+
+
+def _visible(call: Call, records: Iterable[Record]) -> Iterable[Record]:
+    """Return what may be seen of commits from the first one on."""
+    return records if call.caller.limited is None else seen(call.caller.limited, records)
+
+
+def _from(call: Call, log: Log, until: Moment, after: Head) -> Iterable[Record]:
+    """Return what may be seen of the commits after a head."""
+    if call.caller.limited is None:
+        return until.upto(log.read(after), after.position)
+    return (one for one in _visible(call, until.upto(log.read())) if one.commit.position > after.position)
+
+
+def _alone(node: Node, call: Call, record: Record) -> Iterable[Record]:
+    """Return what may be seen of one commit, if anything."""
+    if call.caller.limited is None:
+        return [record]
+    before = node.past.own(Moment(position=record.commit.position - 1))
+    return seen(call.caller.limited, [record], before)
 
 
 def _narrow(wanted: Filter) -> bool:
@@ -267,24 +297,35 @@ def _next(call: Call, last: Record) -> str:
 def _commit(node: Node, call: Call) -> Answer:
     with node.logs.lend() as log:
         record = commit_at(log, call.path("position"))
-    return conditional(call, f'"{record.hash}"', lambda: record.raw)
+    found = next(iter(_alone(node, call, record)), None)
+    if found is None:
+        raise NotFound(f"there is no position {record.commit.position} that you may see")
+    return conditional(call, f'"{record.hash}"', lambda: found.raw)
 
 
 async def _revert(node: Node, call: Call) -> Answer:
     position: int = call.path("position")
-    commit = (await node.in_thread(_look, node, position)).commit
+    commit = (await node.in_thread(_look, node, call, position)).commit
     ops = [Revert(position, invert(commit.events))]
     return await write(node, call, "revert", ops, reason=f"revert of position {position}", causation=commit.id)
 
 
-def _look(node: Node, position: int) -> Record:
+def _look(node: Node, call: Call, position: int) -> Record:
+    """Return a commit as it is, if all of it may be seen: what is taken back is the whole of it."""
     with node.logs.lend() as log:
-        return commit_at(log, position)
+        record = commit_at(log, position)
+    found = next(iter(_alone(node, call, record)), None)
+    if found is None or len(found.commit.events) != len(record.commit.events):
+        raise NotFound(f"there is no position {position} all of which you may see", position=position)
+    return record
 
 
 def _diff(node: Node, call: Call) -> Answer:
     with node.logs.lend() as log:
         one, other = (_position(node, log, call.get(parameter)) for parameter in (_START, _TO))
+        if call.caller.limited is not None:
+            sides = [call.caller.view(node.past.own(Moment(position=position))) for position in (one, other)]
+            return json_answer({"from": one, "to": other, "events": difference_of(*sides)})
         events = differing(Moment(position=max(one, other)).upto(log.read()), one, other)
     return json_answer({"from": one, "to": other, "events": events})
 
@@ -344,10 +385,13 @@ def _told(node: Node, call: Call, make: Callable[[Iterable[Record], str], Any]) 
     with node.logs.lend() as log:
         return json_answer(
             ask(
-                node.history,
+                _index(node, call),
                 log,
                 looked_up,
-                lambda: make(moment.upto(log.read()), names_of(moment.upto(log.read())).find(wanted)),
+                lambda: make(
+                    _visible(call, moment.upto(log.read())),
+                    names_of(_visible(call, moment.upto(log.read()))).find(wanted),
+                ),
             )
         )
 

@@ -16,9 +16,14 @@ from midonet.events.log import open_log
 from midonet.events.moments import END, Moment, parse
 from midonet.events.tags import is_name
 from midonet.events.topology import Topology
+from midonet.events.users import User
+from midonet.events.vault.port import Vault
 from midonet.projections.feed import Feed
 from midonet.services.api.apart import Apart
+from midonet.services.api.authentication import Authentication
 from midonet.services.api.call import Call
+from midonet.services.api.config import ApiConfig
+from midonet.services.api.denials import Denials
 from midonet.services.api.freshness import Freshness
 from midonet.services.api.logs import Logs
 from midonet.services.api.parameters import AT
@@ -51,6 +56,9 @@ class Node:
         self.apart = Apart(self.logs, self.snapshots)
         self.freshness = Freshness(self.feed, self.logs, context.crashed)
         self.writer = context.writer
+        self.denials = Denials()
+        self.vault: Vault | None = None
+        self.authentication = self._authentication(context)
 
         self.readers = asyncio.Semaphore(_READERS)
         """For watchers that read the log, so that these leave it to others as well."""
@@ -58,10 +66,28 @@ class Node:
         """Threads for what takes long; what is quick never waits for one of these."""
         self.hub: Hub
 
+    def _authentication(self, context: Context) -> Authentication:
+        settings = context.settings
+        credentials = None
+        if settings.vault is not None:
+            from midonet.events.vault.address import open_vault
+            from midonet.events.vault.credentials import Credentials
+
+            vault = self.vault = open_vault(settings.vault, settings.vault_key)
+            credentials = Credentials(vault)
+        asks = settings.auth == "tokens"
+        return Authentication(context.config(ApiConfig), self.user, credentials, asks=asks)
+
+    def user(self, name: str) -> User | None:
+        """Return a user as of now."""
+        with self.feed.reading() as topology:
+            found = topology.noted.get(f"{User.KIND}/{name}")
+        return found if isinstance(found, User) else None
+
     def start(self) -> None:
         """Begin to work; called in the event loop that serves."""
         self.freshness.start()
-        self.hub = Hub(self.feed)
+        self.hub = Hub(self.feed, strict=self.authentication.asks)
         self.hub.start()
 
     def stop(self) -> None:
@@ -69,6 +95,8 @@ class Node:
         self.freshness.stop()
         self.slow.shutdown(wait=False, cancel_futures=True)
         self.logs.close()
+        if self.vault is not None:
+            self.vault.close()
 
     async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
         """Do what may take long in a thread for that."""
@@ -96,10 +124,10 @@ class Node:
         """As `reading`, for what takes long: nobody waits for it."""
         moment = self.moment(call.get(AT))
         if not _is_now(moment, self.feed.head):
-            yield self.past.topology(moment)
+            yield call.caller.view(self.past.topology(moment))
             return
         with self.apart.store() as store:
-            yield store.topology
+            yield call.caller.view(store.topology)
 
     @contextmanager
     def reading(self, call: Call) -> Iterator[Topology]:
@@ -107,9 +135,9 @@ class Node:
         moment = self.moment(call.get(AT))
         with self.feed.reading() as topology:
             if _is_now(moment, topology.head):
-                yield topology
+                yield call.caller.view(topology)
                 return
-        yield self.past.topology(moment)
+        yield call.caller.view(self.past.topology(moment))
 
 
 def _is_now(moment: Moment, head: Head) -> bool:

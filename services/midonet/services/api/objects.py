@@ -14,7 +14,6 @@ from midonet.events import resolve
 from midonet.events.command import Command, Create, Delete, Op, Update
 from midonet.events.errors import InvalidValue, UsageError
 from midonet.events.links import LINKS, Link
-from midonet.events.log.results import value_of
 from midonet.events.model import KINDS, Entity, Kind, ordered, plain
 from midonet.events.selection import Selection
 from midonet.services.api.call import Call
@@ -34,12 +33,12 @@ from midonet.services.api.parameters import (
     path,
 )
 from midonet.services.api.schemas import array, fields_schema, input_name, object_name, ref
-from midonet.services.api.writes import DONE, REFUSALS, expected, run, write
+from midonet.services.api.writes import DONE, REFUSALS, expected, run, shown, write
 
 __all__ = ["conditional", "operations"]
 
 MERGE_PATCH = "application/merge-patch+json"
-_READING = (400, 404, 409, 422, 503)
+_READING = (400, 401, 404, 409, 422, 503)
 _BATCH = 1_000
 
 REF = path("ref", "Id, name, PARENT/NAME (the slash as %2F), or the first 8 or more characters of an id.")
@@ -229,7 +228,7 @@ def _like(value: Any, example: Any) -> Any:
 async def _create(kind: Kind, node: Node, call: Call) -> Answer:
     command = Command(f"{kind.name}.create", [Create(kind.name, call.json(dict[str, Any]))])
     result = await run(node, call, command)
-    value, status = value_of(result), HTTPStatus.CREATED if result.events else HTTPStatus.OK
+    value, status = shown(node, call, result), HTTPStatus.CREATED if result.events else HTTPStatus.OK
     location = f"/v1/{kind.plural}/{quote(str((result.object or {}).get('id')))}"
     return json_answer(value, status, ETag=f'"{result.position}"', Location=location)
 

@@ -5,7 +5,7 @@ Routes and the OpenAPI document come from the same list, so neither can say what
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -60,6 +60,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     body: Body | None = None
     replies: Mapping[int, Reply]
     errors: tuple[int, ...] = ()
+    access: Literal["open", "any", "all", "admin"] = "any"
+    """For everybody, whoever is recognised (who sees only what is theirs), who may read everything, or admins."""
     fresh: bool = False
     """Whether it answers from the topology of now: then the log is asked first how far that is."""
     slow: bool = False

@@ -21,10 +21,20 @@ _FOR = Parameter(name="for", help=WAIT.help, schema=WAIT.schema, parse=WAIT.pars
 def operations() -> Iterator[Operation]:
     """Yield the operations on the node itself."""
     yield _page("entrance", "/v1", "Where everything is, and how much.", _entrance, parameters=READ, fresh=True)
-    yield _page("status", "/v1/status", "The daemon of this node: its log, services and projections.", _status)
-    yield _page("list-projections", "/v1/projections", "How far the projections are.", _projections, rows=True)
+    yield _page("status", "/v1/status", "This node's daemon: log, services, projections.", _status, access="all")
+    yield _page(
+        "list-projections", "/v1/projections", "How far projections are.", _projections, rows=True, access="all"
+    )
     name = (path("name", "Name of the projection."),)
-    yield _page("get-projection", "/v1/projections/{name}", "One projection.", _projection, parameters=name, rows=True)
+    yield _page(
+        "get-projection",
+        "/v1/projections/{name}",
+        "One projection.",
+        _projection,
+        parameters=name,
+        rows=True,
+        access="all",
+    )
     yield _page(
         "wait",
         "/v1/wait",
@@ -46,7 +56,8 @@ def _page(name: str, place: str, text: str, handler: Any, **more: Any) -> Operat
         handler=handler,
         parameters=more.get("parameters", ()),
         replies={200: Reply("Found.", _ROWS if more.get("rows") else _ANY)},
-        errors=more.get("errors", (400, 404, 503)),
+        errors=(401, 403, *more.get("errors", (400, 404, 503))),
+        access=more.get("access", "any"),
         fresh=more.get("fresh", False),
     )
 
@@ -58,7 +69,7 @@ def _entrance(node: Node, call: Call) -> Answer:
     places = {kind.name: f"/v1/{kind.plural}" for kind in KINDS.values()}
     return json_answer(
         {
-            "log": node.status()["log"],
+            "log": node.status()["log"] if call.caller.limited is None else None,
             "head": {"position": head.position, "hash": head.hash, "time": head.time or None},
             "objects": counts,
             "collections": places,

@@ -108,6 +108,7 @@ class ApiService(Service):
         import uvicorn
 
         from midonet.services.api.app import Application
+        from midonet.services.api.certified import Certified
 
         tls = self.context.front.http.tls
         return uvicorn.Config(
@@ -120,6 +121,6 @@ class ApiService(Service):
             proxy_headers=False,
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE_SECONDS,
-            ssl_certfile=tls.certificate if tls is not None else None,
-            ssl_keyfile=tls.key if tls is not None else None,
+            ssl_context_factory=(lambda *_: tls.context()) if tls is not None else None,
+            http=Certified,
         )

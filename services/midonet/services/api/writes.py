@@ -4,7 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from time import monotonic
+from typing import Any
 
+import msgspec
+
+from midonet.events.access import hidden_from
 from midonet.events.command import Command, Expect, Op
 from midonet.events.errors import TimedOut, UsageError
 from midonet.events.log.results import value_of
@@ -26,9 +30,9 @@ from midonet.services.api.parameters import (
 )
 from midonet.services.api.schemas import ref
 
-__all__ = ["DONE", "REFUSALS", "await_views", "command_context", "expected", "positions", "run", "write"]
+__all__ = ["DONE", "REFUSALS", "await_views", "command_context", "expected", "positions", "run", "shown", "write"]
 
-REFUSALS = (400, 404, 409, 412, 413, 422, 503, 504)
+REFUSALS = (400, 401, 403, 404, 409, 412, 413, 422, 503, 504)
 DONE = Reply("Done, or nothing was to be done.", {"application/json": ref("Result")}, ("ETag",))
 _PAUSE = 0.02
 _MANY = 200
@@ -38,13 +42,28 @@ _MANY = 200
 async def write(node: Node, call: Call, name: str, ops: Sequence[Op], **context: str | None) -> Answer:
     """Run a command and answer with what became of it, once the projections that were asked for show it."""
     result = await run(node, call, Command(name, list(ops)), **context)
-    if len(result.events) < _MANY:
-        return _told(result)
-    return await node.in_thread(_told, result)
+    if len(result.events) < _MANY and call.caller.limited is None:
+        return _told(node, call, result)
+    return await node.in_thread(_told, node, call, result)
 
 
-def _told(result: Result) -> Answer:
-    return json_answer(value_of(result), HTTPStatus.OK, ETag=f'"{result.position}"')
+def _told(node: Node, call: Call, result: Result) -> Answer:
+    return json_answer(shown(node, call, result), HTTPStatus.OK, ETag=f'"{result.position}"')
+
+
+def shown(node: Node, call: Call, result: Result) -> Any:
+    """Return what became of a command as whoever sent it may know it."""
+    value = value_of(result)
+    principal = call.caller.limited
+    if principal is None:
+        return value
+    with node.feed.reading() as topology:
+
+        def hides(object_id: str) -> bool:
+            found = topology.find(object_id)
+            return found is not None and not principal.sees(found, topology.find)
+
+        return hidden_from(msgspec.to_builtins(value), hides)
 
 
 async def run(node: Node, call: Call, command: Command, **context: str | None) -> Result:
@@ -64,15 +83,20 @@ async def run(node: Node, call: Call, command: Command, **context: str | None) -
 
 def command_context(call: Call, **defaults: str | None) -> Context:
     """Return what the headers say about a command; `defaults` count where they say nothing."""
+    principal = call.caller.principal
     said = {
-        "actor": call.get(ACTOR) or call.caller.actor,
+        "actor": call.caller.actor if principal is not None else call.get(ACTOR) or call.caller.actor,
         "reason": call.get(REASON),
         "correlation": call.get(CORRELATION) or call.get(TRACEPARENT),
         "causation": call.get(CAUSATION),
         "command_id": call.get(IDEMPOTENCY_KEY),
         "if_head": call.get(IF_HEAD),
     }
-    return Context(channel="api", **{**defaults, **{name: value for name, value in said.items() if value is not None}})
+    return Context(
+        channel="api",
+        principal=principal,
+        **{**defaults, **{name: value for name, value in said.items() if value is not None}},
+    )
 
 
 def expected(call: Call, kind: str, object_ref: str) -> list[Op]:

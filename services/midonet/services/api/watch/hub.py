@@ -29,8 +29,9 @@ class Hub:
     What was heard waits until somebody looks: as long as nobody watches, a commit does not even wake the loop.
     """
 
-    def __init__(self, feed: Feed, *, kept: int = _KEPT) -> None:
+    def __init__(self, feed: Feed, *, kept: int = _KEPT, strict: bool = False) -> None:
         self._feed = feed
+        self._strict = strict
         self.kept = kept
         """How many commits are at hand for watchers."""
         self._loop = asyncio.get_running_loop()
@@ -70,7 +71,7 @@ class Hub:
 
     def hear(self, record: Record, changes: Sequence[Change], topology: Topology) -> None:
         """Take note of a commit; called by the feed."""
-        self._heard.append(message(record, changes, topology))
+        self._heard.append(message(record, changes, topology, strict=self._strict))
         if self._watchers:
             with suppress(RuntimeError):  # the loop has ended already
                 self._loop.call_soon_threadsafe(self._wake)

@@ -3,19 +3,21 @@
 What it looks like through a lens is encoded once, however many look through the same one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from midonet.events.commit import Head, Record, canonical
+from midonet.events.access import hidden_from, owners_of
+from midonet.events.commit import Event, Head, Record, canonical
 from midonet.events.evolve import Change
 from midonet.events.model import KINDS, Entity
 from midonet.events.notes import is_note
 from midonet.events.topology import Topology
+from midonet.services.api.eyes import part
 
-__all__ = ["EVERYTHING", "Lens", "Message", "message", "tenants_of"]
+__all__ = ["EVERYTHING", "Lens", "Message", "message"]
 
 _REMEMBERED = 64
 """Lenses whose view of a message is kept."""
@@ -31,6 +33,8 @@ class Lens(Struct, frozen=True):
     keys: frozenset[str] = frozenset()
     """As `kind/id`."""
     tenants: frozenset[str] = frozenset()
+    only: frozenset[str] | None = None
+    """What belongs to these tenants, and not even an id of anything else; None: there is nothing to hide."""
 
     def sees(self, key: str, tenants: Tenants) -> bool:
         """Return whether an event, or an object, is let through."""
@@ -38,6 +42,7 @@ class Lens(Struct, frozen=True):
             (not self.kinds or key.partition("/")[0] in self.kinds)
             and (not self.keys or key in self.keys)
             and (not self.tenants or not self.tenants.isdisjoint(tenants))
+            and (self.only is None or not self.only.isdisjoint(tenants))
         )
 
 
@@ -47,10 +52,13 @@ EVERYTHING = Lens()
 class Message:
     """One commit, and what it looks like through the lenses that were asked for so far."""
 
-    __slots__ = ("_frames", "_seen", "_tenants", "record")
+    __slots__ = ("_frames", "_mentioned", "_seen", "_tenants", "record")
 
-    def __init__(self, record: Record, tenants: Sequence[Tenants]) -> None:
+    def __init__(
+        self, record: Record, tenants: Sequence[Tenants], mentioned: Mapping[str, Tenants] | None = None
+    ) -> None:
         self.record = record
+        self._mentioned = mentioned or {}
         self._tenants = tenants
         self._seen: dict[Lens, bytes | None] = {}
         self._frames: dict[Lens, bytes] = {}
@@ -78,7 +86,18 @@ class Message:
         ]
         if not events:
             return None
+        if lens.only is not None:
+            return canonical(part(commit, [self._discreet(event, lens.only) for event in events]))
         return self.record.raw if len(events) == len(commit.events) else canonical(_with(commit, events))
+
+    def _discreet(self, event: Event, only: Tenants) -> Event:
+        """Return an event without ids of what is not for these tenants."""
+
+        def hides(object_id: str) -> bool:
+            found = self._mentioned.get(object_id)
+            return found is not None and only.isdisjoint(found)
+
+        return Event(event.type, event.v, event.key, hidden_from(event.data, hides))
 
     def frame(self, lens: Lens) -> bytes:
         """Return the message as a server-sent event; nothing if the lens lets nothing through."""
@@ -99,31 +118,31 @@ def _frame(position: int, raw: bytes) -> bytes:
     return b"id: %d\nevent: commit\ndata: %b\n\n" % (position, data)
 
 
-def message(record: Record, changes: Sequence[Change], topology: Topology) -> Message:
-    """Return the message for a commit that was just folded into a topology."""
+def message(record: Record, changes: Sequence[Change], topology: Topology, *, strict: bool = True) -> Message:
+    """Return the message for a commit that was just folded into a topology.
+
+    `strict`: some watchers see only what is theirs, so it has to be known whose everything is that is mentioned.
+    """
     gone = {change.id: change.old for change in changes if change.new is None}
+
+    def find(object_id: str) -> Entity | None:
+        return topology.find(object_id) or gone.get(object_id)
+
     rest = iter(changes)
-    tenants = [
-        _NOBODY if is_note(event.key) else _of_change(next(rest), topology, gone) for event in record.commit.events
-    ]
-    return Message(record, tenants)
+    of_event = [None if is_note(event.key) else next(rest) for event in record.commit.events]
+    tenants = [_of_change(change, find) if change is not None else _NOBODY for change in of_event]
+    mentioned = {
+        target: owners_of(found, find)
+        for change in of_event
+        if strict and change is not None
+        for side in (change.old, change.new)
+        if side is not None
+        for _, target in KINDS[change.kind].targets(side)
+        if (found := find(target)) is not None
+    }
+    return Message(record, tenants, mentioned)
 
 
-def _of_change(change: Change, topology: Topology, gone: Mapping[str, Entity]) -> Tenants:
+def _of_change(change: Change, find: Callable[[str], Entity | None]) -> Tenants:
     sides = (side for side in (change.old, change.new) if side is not None)
-    return frozenset(tenant for side in sides for tenant in tenants_of(side, topology, gone))
-
-
-def tenants_of(entity: Entity, topology: Topology, gone: Mapping[str, Entity]) -> Iterator[str]:
-    """Yield whom an object belongs to: its own tenant, or that of its parent; `gone` has what was just deleted."""
-    tenant = getattr(entity, "tenant", None)
-    if tenant is not None:
-        yield tenant
-    elif entity.KIND == "tenant" and entity.name is not None:
-        yield entity.name
-    else:
-        for field in KINDS[entity.KIND].cls.OWNER:
-            owner_id = getattr(entity, field)
-            owner = (topology.find(owner_id) or gone.get(owner_id)) if owner_id is not None else None
-            if owner is not None:
-                yield from tenants_of(owner, topology, gone)
+    return frozenset(tenant for side in sides for tenant in owners_of(side, find))

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from starlette.responses import StreamingResponse
 
+from midonet.events.access import SHARED
 from midonet.events.commit import GENESIS, Head, canonical
 from midonet.events.errors import NotFound
 from midonet.events.model import KINDS
@@ -94,7 +95,7 @@ def operations() -> Iterator[Operation]:
         handler=_serve,
         parameters=(_AFTER, _LAST, _HASH, _SNAPSHOT, _MARK, _KINDS, _KEYS, _TENANTS),
         replies={200: Reply("Messages without end.", {EVENT_STREAM: {"type": "string"}})},
-        errors=(400, 503),
+        errors=(400, 401, 503),
         fresh=True,
     )
 
@@ -131,7 +132,9 @@ def _resume_point(node: Node, call: Call) -> Head | None:
 
 def lens_of(call: Call) -> Lens:
     """Return what a client wants to see."""
-    return Lens(frozenset(call.get(_KINDS)), frozenset(call.get(_KEYS)), frozenset(call.get(_TENANTS)))
+    limited = call.caller.limited
+    only = limited.readable | {SHARED} if limited is not None else None
+    return Lens(frozenset(call.get(_KINDS)), frozenset(call.get(_KEYS)), frozenset(call.get(_TENANTS)), only)
 
 
 async def _serve(node: Node, call: Call) -> StreamingResponse:

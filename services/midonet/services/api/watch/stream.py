@@ -11,15 +11,17 @@ from typing import Any, Literal
 from msgspec import Struct
 from starlette.responses import StreamingResponse
 
+from midonet.events.access import Principal, owners_of
 from midonet.events.commit import Head, canonical
 from midonet.events.evolve import fold
 from midonet.events.model import KINDS, ordered, plain
 from midonet.events.moments import Moment
 from midonet.events.queries import Filter
 from midonet.events.topology import Topology
+from midonet.events.visible import Visible
 from midonet.services.api.node import Node
 from midonet.services.api.watch.hub import Hub
-from midonet.services.api.watch.messages import EVERYTHING, Lens, Message, message, tenants_of
+from midonet.services.api.watch.messages import EVERYTHING, Lens, Message, message
 
 __all__ = ["JSON_SEQ", "End", "Mark", "Objects", "course", "log_stream", "snapshot"]
 
@@ -83,7 +85,8 @@ async def course(node: Node, hub: Hub, after: Head, *, lens: Lens = EVERYTHING, 
 
 async def _missed(node: Node, hub: Hub, head: Head, lens: Lens) -> AsyncIterator[Sequence[Message]]:
     """Yield what is only in the log, until the hub has the rest; never more at once than fits well in memory."""
-    topology = await node.in_thread(node.past.own, Moment(position=head.position)) if lens.tenants else None
+    sorts = bool(lens.tenants) or lens.only is not None
+    topology = await node.in_thread(node.past.own, Moment(position=head.position)) if sorts else None
     while head.position + 1 < hub.first:
         async with node.readers:
             found = await node.in_thread(_read, node, head, topology)
@@ -103,14 +106,19 @@ def _read(node: Node, after: Head, topology: Topology | None) -> Sequence[Messag
 
 def snapshot(node: Node, lens: Lens) -> tuple[Head, Sequence[Any]]:
     """Return the objects that there are now, as a lens lets them through, and the head that they belong to."""
-    with node.feed.reading() as topology:
+    with node.feed.reading() as whole:
+        topology = whole if lens.only is None else Visible(whole, _one_who_reads(lens.only), redact=True)
         head = topology.head
         kinds = [kind for kind in KINDS if not lens.kinds or kind in lens.kinds]
         entities = [entity for kind in kinds for entity in topology.all(kind).values()]
         if lens.tenants:
-            entities = [one for one in entities if not lens.tenants.isdisjoint(tenants_of(one, topology, {}))]
+            entities = [one for one in entities if not lens.tenants.isdisjoint(owners_of(one, topology.find))]
     wanted = Lens(keys=lens.keys)
     return head, [one for one in entities if wanted.sees(f"{one.KIND}/{one.id}", frozenset())]
+
+
+def _one_who_reads(tenants: frozenset[str]) -> Principal:
+    return Principal("watcher", [f"reader@{tenant}" for tenant in tenants])
 
 
 def parcels(head: Head, entities: Sequence[Any]) -> Any:

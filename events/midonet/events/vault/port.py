@@ -1,0 +1,51 @@
+"""What a vault is: values by name, sealed where they lie, that can be changed and taken away for good.
+
+The log only ever holds names of secrets: it is copied and kept for ever, a secret has to be replaced and forgotten.
+"""
+
+import re
+from typing import Protocol
+
+from midonet.events.errors import InvalidValue
+
+__all__ = ["MAX_VALUE", "Vault", "check_secret"]
+
+MAX_VALUE = 64 * 1024
+"""Bytes that a secret may have."""
+
+_NAME = re.compile(r"[^\W_][\w.+@/-]{0,254}")
+
+
+class Vault(Protocol):
+    """Any thread may ask; several processes may share one. What fails raises `Unavailable` or `Misconfigured`."""
+
+    def get(self, name: str) -> bytes | None:
+        """Return a secret; None if there is none of that name."""
+        ...
+
+    def put(self, name: str, value: bytes) -> None:
+        """Keep a secret, durably, in the place of the one before."""
+        ...
+
+    def delete(self, name: str) -> bool:
+        """Forget a secret; return whether there was one."""
+        ...
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Return the names that begin so, in order."""
+        ...
+
+    def close(self) -> None:
+        """Release what it holds."""
+        ...
+
+
+def check_secret(name: str) -> str:
+    """Return the name of a secret; `InvalidValue` if it can be none."""
+    if _NAME.fullmatch(name) is None:
+        raise InvalidValue(
+            f"{name[:80]!r} is no name for a secret: a letter or digit, then letters, digits and ._+@/-",
+            field="name",
+            reason="bad-name",
+        )
+    return name

@@ -1,0 +1,102 @@
+"""TLS for a connection to an OVSDB server, as Open vSwitch does it (ovsdb-server(1), `pssl:`).
+
+A switch is known by the CA that signed its certificate; what it is called does not count, as in Open vSwitch itself.
+OpenSSL lets only one thread at a time use a connection, while ours read and write at the same time: they take turns
+here, and nobody holds the turn while it waits for the network.
+"""
+
+import select
+import socket
+import ssl
+from threading import Lock
+from time import monotonic
+
+from midonet.events.errors import Misconfigured
+from midonet.events.wire import Wire, current
+
+__all__ = ["SecureSocket", "secured"]
+
+
+class SecureSocket:
+    """The part of a socket that the client uses."""
+
+    def __init__(self, plain: socket.socket, context: ssl.SSLContext) -> None:
+        self._tls = context.wrap_socket(plain)
+        self._timeout: float | None = None
+        self._turn = Lock()
+        self._tls.settimeout(0.0)
+
+    def settimeout(self, seconds: float | None) -> None:
+        """As a socket's."""
+        self._timeout = seconds
+
+    def recv(self, size: int) -> bytes:
+        """As a socket's; `TimeoutError` if nothing comes in time."""
+        deadline = None if self._timeout is None else monotonic() + self._timeout
+        while True:
+            with self._turn:
+                try:
+                    return self._tls.recv(size)
+                except ssl.SSLWantReadError:
+                    writing = False
+                except ssl.SSLWantWriteError:
+                    writing = True
+                except ssl.SSLEOFError:
+                    return b""
+            self._await(writing=writing, deadline=deadline)
+
+    def sendall(self, data: bytes) -> None:
+        """As a socket's."""
+        left = memoryview(data)
+        deadline = None if self._timeout is None else monotonic() + self._timeout
+        while left:
+            with self._turn:
+                try:
+                    left = left[self._tls.send(left) :]
+                    continue
+                except ssl.SSLWantReadError:
+                    writing = False
+                except ssl.SSLWantWriteError:
+                    writing = True
+            self._await(writing=writing, deadline=deadline)
+
+    def shutdown(self, how: int) -> None:
+        """As a socket's, at once: whoever waits for it wakes."""
+        socket.socket.shutdown(self._tls, how)
+
+    def close(self) -> None:
+        """As a socket's."""
+        self._tls.close()
+
+    def _await(self, *, writing: bool, deadline: float | None) -> None:
+        left = None if deadline is None else max(0.0, deadline - monotonic())
+        poll = select.poll()
+        poll.register(self._tls, select.POLLOUT if writing else select.POLLIN)
+        if not poll.poll(None if left is None else left * 1000):
+            raise TimeoutError("timed out")
+
+
+def secured(plain: socket.socket) -> "socket.socket | SecureSocket":
+    """Return a TCP connection to a switch, protected if that was asked for; `OSError` if the switch is not ours."""
+    wire = current()
+    if wire.ovsdb_ca is None:
+        return plain
+    try:
+        return SecureSocket(plain, _context(wire, wire.ovsdb_ca))
+    except BaseException:
+        plain.close()
+        raise
+
+
+def _context(wire: Wire, ca: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_verify_locations(ca)
+        if wire.ovsdb_cert is not None:
+            context.load_cert_chain(wire.ovsdb_cert, wire.ovsdb_key, password="")
+    except (OSError, ssl.SSLError) as error:
+        reason = getattr(error, "reason", None) or error.strerror or str(error)
+        raise Misconfigured(f"no TLS with switches: {reason}", file=ca) from None
+    return context

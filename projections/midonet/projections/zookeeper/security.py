@@ -1,0 +1,72 @@
+"""What clients of ZooKeeper are made with: TLS, who we are, and access control lists for what we write.
+
+    below <root>/nsdb and all else of ours    the cluster: everything; agents: read
+    <root>/state                              agents may also make what is not there yet
+    <root>/state/hosts, <root>/state/ports    the cluster and agents: everything
+
+Without a login, lists are open, as ZooKeeper's own default is.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kazoo.security import ACL, OPEN_ACL_UNSAFE, Id, Permissions, make_digest_acl_credential
+
+from midonet.events.errors import Misconfigured
+from midonet.events.wire import Wire, current, read_login
+
+__all__ = ["acl_for", "default_acl", "options"]
+
+_OF_AGENTS = re.compile(r"/state/(hosts|ports)(/|$)")
+
+
+def options() -> Mapping[str, Any]:
+    """Return the arguments for kazoo's client; `Misconfigured` names a file that is no good."""
+    wire = current()
+    found: dict[str, Any] = {"default_acl": default_acl()}
+    if wire.zookeeper_login is not None:
+        login = read_login(wire.zookeeper_login)
+        found["auth_data"] = [("digest", f"{login.user}:{login.password}")]
+    return {**found, **_tls(wire)}
+
+
+def _tls(wire: Wire) -> Mapping[str, Any]:
+    if wire.zookeeper_ca is None:
+        return {}
+    for file in (wire.zookeeper_ca, wire.zookeeper_cert, wire.zookeeper_key):
+        if file is not None and not Path(file).is_file():
+            raise Misconfigured(f"no TLS with ZooKeeper: there is no file {file}", file=file)
+    return {
+        "use_ssl": True,
+        "ca": wire.zookeeper_ca,
+        "certfile": wire.zookeeper_cert,
+        "keyfile": wire.zookeeper_key or wire.zookeeper_cert,
+        "verify_certs": True,
+        "check_hostname": True,
+    }
+
+
+def default_acl() -> Sequence[ACL]:
+    """Return who may do what with a node that is ours alone to write."""
+    return _acl(Permissions.READ)
+
+
+def acl_for(path: str) -> Sequence[ACL]:
+    """Return who may do what with a node."""
+    if _OF_AGENTS.search(path):
+        return _acl(Permissions.ALL)
+    return _acl(Permissions.READ | Permissions.CREATE if path.endswith("/state") else Permissions.READ)
+
+
+def _acl(others: int) -> Sequence[ACL]:
+    wire = current()
+    if wire.zookeeper_login is None:
+        return list(OPEN_ACL_UNSAFE)
+    login = read_login(wire.zookeeper_login)
+    mine = ACL(Permissions.ALL, Id("digest", make_digest_acl_credential(login.user, login.password)))
+    if wire.zookeeper_cluster is not None:  # we are an agent
+        return [mine, ACL(Permissions.ALL, Id("digest", wire.zookeeper_cluster))]
+    agents = Id("digest", wire.zookeeper_agents) if wire.zookeeper_agents is not None else Id("world", "anyone")
+    return [mine, ACL(others, agents)]

@@ -1,0 +1,69 @@
+"""The history as somebody may see it: of each commit the events on what is theirs, and no id of what is not.
+
+An event is theirs if its object is or was, at that commit. A commit of which they see only a part comes without its
+reason and what it follows from, which may speak of the rest. Pure but for the log that it is given.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec.structs import replace
+
+from midonet.events.access import Principal, hidden_from
+from midonet.events.commit import Commit, Event, Record, canonical
+from midonet.events.evolve import Change, created, deleted, fold, updated
+from midonet.events.model import Entity
+from midonet.events.notes import is_note
+from midonet.events.topology import Topology
+
+__all__ = ["difference_of", "part", "seen"]
+
+
+def seen(principal: Principal, records: Iterable[Record], topology: Topology | None = None) -> Iterator[Record]:
+    """Yield what a principal sees of commits; they follow on `topology`, the empty one if none is given."""
+    behind = Topology() if topology is None else topology
+    for record in records:
+        changes = fold(behind, record)
+        if (commit := _through(principal, record.commit, changes, behind)) is not None:
+            yield Record(commit, canonical(commit), record.hash)
+
+
+def _through(principal: Principal, commit: Commit, changes: Sequence[Change], topology: Topology) -> Commit | None:
+    gone = {change.id: change.old for change in changes if change.new is None}
+
+    def find(object_id: str) -> Entity | None:
+        return topology.find(object_id) or gone.get(object_id)
+
+    def hides(object_id: str) -> bool:
+        found = find(object_id)
+        return found is not None and not principal.sees(found, find)
+
+    rest = iter(changes)
+    objects = [(event, next(rest)) for event in commit.events if not is_note(event.key)]
+    events = [
+        Event(event.type, event.v, event.key, hidden_from(event.data, hides))
+        for event, change in objects
+        if any(side is not None and principal.sees(side, find) for side in (change.old, change.new))
+    ]
+    return part(commit, events)
+
+
+def part(commit: Commit, events: list[Event]) -> Commit | None:
+    """Return a commit with only these events; None without any."""
+    if not events:
+        return None
+    if len(events) == len(commit.events):
+        return replace(commit, events=events)
+    return replace(commit, events=events, reason=None, correlation=None, causation=None)
+
+
+def difference_of(one: Topology, other: Topology) -> list[Event]:
+    """Return the events, one per object, that lead from one topology to another, as both are seen."""
+    before, after = ({entity.id: entity for entity in side} for side in (one, other))
+    events = []
+    for object_id in {**before, **after}:
+        old, new = before.get(object_id), after.get(object_id)
+        if old is not None and new is not None:
+            events.append(updated(old, new))
+        else:
+            events.append(created(new) if new is not None else deleted(old) if old is not None else None)
+    return [event for event in events if event is not None]

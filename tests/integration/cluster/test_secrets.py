@@ -1,0 +1,97 @@
+"""Whatever a daemon says of itself, no secret that it was given is in it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from asking import Asker
+from waiting import eventually
+
+from midonet.events.settings import load
+from midonet.events.vault.sealing import new_key
+from midonet.services.settings import Settings, effective, is_loopback
+
+PLANTED = "planted-s3cret"
+DAEMON = [sys.executable, "-m", "midonet.services.main", "run"]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """Settings with secrets in every place where one can be."""
+    key = tmp_path / "key"
+    key.touch(mode=0o600)
+    key.write_text(new_key())
+    login = tmp_path / "login"
+    login.write_text(f"user:{PLANTED}")
+    return {
+        "PATH": "/usr/bin:/bin",
+        "MIDONET_LOG": f"postgresql+psycopg://user:{PLANTED}@127.0.0.1:1/db?password={PLANTED}",
+        "MIDONET_ZOOKEEPER": "127.0.0.1:1",
+        "MIDONET_ZOOKEEPER_LOGIN": str(login),
+        "MIDONET_KAFKA_LOGIN": str(login),
+        "MIDONET_VAULT": f"sqlite:///{tmp_path}/vault.db?token={PLANTED}",
+        "MIDONET_VAULT_KEY": str(key),
+        "MIDONET_HTTP": "127.0.0.1:0",
+        "MIDONET_AUTH": "tokens",
+    }
+
+
+def test_the_effective_settings_are_shown_without_them(environ: dict[str, str]) -> None:
+    environ["MIDONET_SERVICES"] = f"{{greeter: {{password: {PLANTED}}}}}"
+    done = subprocess.run([*DAEMON, "--print-config"], env=environ, capture_output=True, text=True, check=True)
+    assert PLANTED not in done.stdout + done.stderr
+    assert "***" in done.stdout
+    assert environ["MIDONET_VAULT_KEY"] in done.stdout
+
+
+def test_neither_the_journal_nor_any_page_tells_them(environ: dict[str, str]) -> None:
+    with subprocess.Popen(
+        [*DAEMON, "--log-level", "debug"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as daemon:
+        assert daemon.stdout is not None
+        assert daemon.stderr is not None
+        url = daemon.stdout.readline().strip()
+        told = [url, Path(f"/proc/{daemon.pid}/cmdline").read_text()]
+        with Asker(url) as api:
+            eventually(lambda: b"unavailable" in api("GET", "/readyz").body or b"log" in api("GET", "/readyz").body)
+            pages = ("/readyz", "/status", "/metrics", "/cluster", "/v1/status", "/healthz")
+            told += [api("GET", path).body.decode() for path in pages]
+        daemon.terminate()
+        told += [daemon.stdout.read(), daemon.stderr.read()]
+    assert "level=" in told[-1]
+    assert not [text for text in told if PLANTED in text]
+
+
+def test_the_pages_about_everything_are_not_for_everybody(environ: dict[str, str]) -> None:
+    with subprocess.Popen(DAEMON, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as daemon:
+        assert daemon.stdout is not None
+        with Asker(daemon.stdout.readline().strip()) as api:
+            assert {path: api("GET", path).status for path in ("/status", "/cluster")} == {
+                "/status": 503,
+                "/cluster": 503,
+            }
+            assert json.loads(api("GET", "/healthz").body)["alive"]
+        daemon.terminate()
+
+
+@pytest.mark.parametrize(
+    ("http", "auth", "status"),
+    [("0.0.0.0:0", None, 2), ("[::]:0", None, 2), ("127.0.0.1:0", None, 0), ("0.0.0.0:0", "none", 0)],
+)
+def test_an_api_that_others_reach_is_not_opened_by_accident(http: str, auth: str | None, status: int) -> None:
+    words = ["--log", "sqlite:///x", "--zookeeper", "z:1", "--http", http, *(["--auth", auth] if auth else [])]
+    done = subprocess.run([*DAEMON, *words, "--print-config"], capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert done.stderr.count("\n") == (1 if status else 0)
+    assert ("--auth" in done.stderr) == bool(status)
+
+
+def test_what_only_the_machine_itself_reaches() -> None:
+    found = [
+        is_loopback(address) for address in ("localhost:1", "127.9.9.9:1", "[::1]:1", "h:1", "10.0.0.1:1", "[::]:1")
+    ]
+    assert found == [True, True, True, False, False, False]
+    settings = load(Settings, flags={"log": "sqlite:///x", "zookeeper": "z:1"}, environ={})
+    assert effective(settings).auth == "none"
