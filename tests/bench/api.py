@@ -1,7 +1,7 @@
 """One API node, in a process of its own: commands of many clients, and a commit's way to a thousand watchers.
 
-The peer of commands is the same writer without HTTP: as many commanders in one process. The peer of the thousand is one
-watcher, and a bare server that sends as many bytes to as many clients.
+The peer of commands is the same writer without HTTP: as many commanders in one process; the peer of three nodes on one
+log is one node. The peer of the thousand is one watcher, and a bare server that sends as many bytes to as many clients.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ __all__ = ["api"]
 
 _CLIENTS = 100
 _EACH = 20
+_NODES = 3
 _WATCHERS = 1_000
 _Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -36,6 +37,7 @@ def api(*, quick: bool) -> Iterator[Row]:
     with Kafka() as kafka:
         url = f"kafka://{kafka.bootstrap}"
         yield from _commands("Kafka", f"{url}/api", f"{url}/peer", pairs)
+        yield _commands_of_three(f"{url}/three", f"{url}/one", pairs)
 
 
 @contextmanager
@@ -57,9 +59,27 @@ def _commands(backend: str, log: str, peer_log: str, pairs: int) -> Iterator[Row
     )
 
 
-def _clients(runner: asyncio.Runner, place: str) -> Work:
+def _commands_of_three(log: str, peer_log: str, pairs: int) -> Row:
+    with ExitStack() as stack:
+        places = [stack.enter_context(_node(log)) for _ in range(_NODES)]
+        alone, runner = stack.enter_context(_node(peer_log)), stack.enter_context(asyncio.Runner())
+        found = alternate(pairs, _clients(runner, *places), _clients(runner, alone))
+    return Row(
+        name=f"commands of {_CLIENTS} HTTP clients at {_NODES} nodes on one log in Kafka, vs at one node",
+        ours=rate(found.ours),
+        peer=rate(found.peer),
+        ratios=found.faster(),
+        note="all nodes, the broker and the clients share the machine",
+    )
+
+
+def _clients(runner: asyncio.Runner, *places: str) -> Work:
+    """Return the work of clients that are spread over the nodes at `places`."""
     names = (f"http-{number}" for number in count())
-    open_pairs = runner.run(_connect(place, _CLIENTS))
+    shares = [len(range(number, _CLIENTS, len(places))) for number in range(len(places))]
+    open_pairs = [
+        pair for place, share in zip(places, shares, strict=True) for pair in runner.run(_connect(place, share))
+    ]
 
     async def commanders() -> int:
         await asyncio.gather(*(_create_some(pair, names) for pair in open_pairs))

@@ -13,6 +13,7 @@ from api import api
 from bulk import bulk
 from commanders import commanders
 from commands import batched, single
+from failover import failover
 from figures import Row, spread
 from kafka_log import single_on_kafka
 from kinds import kinds
@@ -40,6 +41,7 @@ BENCHES: Mapping[str, Bench] = {
     "as-of": as_of,
     "show": show,
     "api": api,
+    "failover": failover,
     "views": views,
     "kinds": kinds,
     "view-writes": view_writes,

@@ -100,8 +100,9 @@ class Rows:
 class BareOvsdb:
     """The least that can insert a row: one request, one answer (RFC 7047), over TCP as a switch is reached."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        self._socket = socket.create_connection(address)
+    def __init__(self, address: tuple[str, int], *, seconds: float | None = None) -> None:
+        """Connect; no answer for so many `seconds` is a `TimeoutError`."""
+        self._socket = socket.create_connection(address, timeout=seconds)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def transact(self, *operations: dict[str, Any]) -> list[Any]:
@@ -110,7 +111,10 @@ class BareOvsdb:
         self._socket.sendall(json.dumps(request).encode())
         answer = b""
         while True:
-            answer += self._socket.recv(65536)
+            received = self._socket.recv(65536)
+            if not received:
+                raise ConnectionError("the server closed the connection")
+            answer += received
             try:
                 return list(json.loads(answer)["result"])
             except json.JSONDecodeError:

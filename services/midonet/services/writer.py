@@ -8,15 +8,19 @@ channel, or it does not happen.
 import socket
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Lock, Thread
 
 from midonet.events.command import Command
-from midonet.events.errors import NotFound, Rejected, Unavailable
+from midonet.events.errors import MidonetError, NotFound, Rejected, Unavailable
 from midonet.events.log import Log
 from midonet.events.log.combining import CombiningWriter
 from midonet.events.log.store import Context, Result, Store
 
 __all__ = ["Writer", "actor"]
+
+_IDLE_SECONDS = 5.0
+"""After which a writer that nobody needs reads what others wrote."""
 
 
 def actor() -> str:
@@ -35,6 +39,10 @@ class Writer:
         self._lock = Lock()
         self._writer: CombiningWriter | None = None
         self._closed = False
+
+    def prepare(self) -> None:
+        """Begin to open the log: whoever comes when another node has died must not wait until it is read."""
+        Thread(target=self._prepare, name="writer-open", daemon=True).start()
 
     def execute(self, command: Command, context: Context) -> Result:
         """Run a command and wait until it is durable; raises as `Store.execute`, and `Unavailable` without a log."""
@@ -58,10 +66,19 @@ class Writer:
         return self._submit(writer, command, context, dry_run=dry_run) if writer is not None else None
 
     def close(self) -> None:
-        """Close the log as soon as no command is under way; returns at once."""
+        """Close the log as soon as no command is under way; returns at once, also while it is being opened."""
+        self._closed = True
+        Thread(target=self._end, name="writer-close", daemon=True).start()
+
+    def _prepare(self) -> None:
+        with suppress(MidonetError):  # the first command tries again, and says what is wrong
+            self._opened()
+
+    def _end(self) -> None:
         with self._lock:
-            self._closed = True
-        self._forget(self._writer)
+            writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.stop()
 
     def _submit(self, writer: CombiningWriter, command: Command, context: Context, *, dry_run: bool) -> Future[Result]:
         try:
@@ -84,7 +101,7 @@ class Writer:
             if self._closed:
                 raise Unavailable("this node is being stopped; nothing was done")
             if self._writer is None:
-                writer = CombiningWriter(self._open)
+                writer = CombiningWriter(self._open, idle=_IDLE_SECONDS)
                 writer.start()
                 self._writer = writer
             return self._writer

@@ -22,9 +22,10 @@ def test_random_deaths_lose_nothing(log: str, kills: str, commands: str) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
-def test_three_nodes_that_die_and_freeze_lose_nothing() -> None:
-    done = run("--log", "kafka", "--kills", "6", "--commands", "160", "--nodes", "3", "--frozen", "0.5", "--seed", "2")
+@pytest.mark.timeout(300)
+def test_three_of_each_that_die_and_freeze_lose_nothing_and_tell_one_history() -> None:
+    three = ("--log", "kafka", "--nodes", "3", "--brokers", "3", "--zookeepers", "3")
+    done = run(*three, "--api", "2", "--kills", "6", "--commands", "160", "--frozen", "0.5", "--seed", "2")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -169,3 +170,40 @@ def test_a_writer_that_breaks_down_has_not_begun_with_those_that_wait(opened: Op
         error = other.exception(PATIENCE)
         assert type(error) is Unavailable
         assert isinstance(error.__cause__, RuntimeError)
+
+
+def test_an_idle_writer_reads_what_others_write(opened: Opener) -> None:
+    stores: list[Store] = []
+
+    def remembered() -> Store:
+        stores.append(opened())
+        return stores[-1]
+
+    other = opened()
+    with CombiningWriter(remembered, idle=0.01):
+        other.execute(bridge("by another"), ME)
+        deadline = monotonic() + PATIENCE
+        while stores[0].topology.head != other.topology.head:
+            assert monotonic() < deadline
+            sleep(0.01)
+
+
+def test_an_idle_writer_outlives_a_log_that_is_away(opened: Opener) -> None:
+    looked = Event()
+
+    class Away:
+        def __init__(self, log: Any) -> None:
+            self._log = log
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._log, name)
+
+        def read(self, after: Any) -> Any:
+            if not looked.is_set():
+                looked.set()
+                raise Unavailable("away")
+            return self._log.read(after)
+
+    with CombiningWriter(lambda: opened(Away), idle=0.01) as writer:
+        assert looked.wait(PATIENCE)
+        assert writer.execute(bridge("a"), ME).position == 1

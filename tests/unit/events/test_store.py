@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from unlucky import UnluckyLog
 
@@ -74,6 +75,17 @@ def test_the_same_id_does_it_once_and_answers_the_same(open_store: Callable[[], 
     assert replayed(open_store).topology.head.position == 1
     with pytest.raises(CommandIdReused, match="position 1"):
         open_store().execute(bridge("db"), careful)
+
+
+def test_a_deletion_that_is_sent_again_answers_the_same(open_store: Callable[[], Store]) -> None:
+    store = open_store()
+    store.execute(Command("bridge.create", [Create("bridge", {"name": "a"})]), ME)
+    command, who = Command("bridge.delete", [Delete("bridge", "a")]), Context(actor="me@here", command_id="once")
+    first = store.execute(command, who)
+    assert first.object is not None
+    assert first.object["position"] == first.position == 2
+    again = open_store().execute(command, who)
+    assert msgspec.json.encode(again, order="sorted") == msgspec.json.encode(first, order="sorted")
 
 
 def test_a_store_that_is_behind_decides_again(open_store: Callable[[], Store]) -> None:

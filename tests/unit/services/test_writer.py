@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
+from waiting import eventually
 
 from midonet.events.command import Command, Create
 from midonet.events.errors import CommandIdReused, Conflict, Unavailable
@@ -76,3 +78,30 @@ def test_what_is_decided_twice_happens_once(writer: Writer) -> None:
     with pytest.raises(CommandIdReused) as caught:
         writer.execute(bridge("b"), once)
     assert caught.value.details["position"] == 1
+
+
+def test_it_opens_the_log_ahead_of_the_first_command(source: Source, writer: Writer) -> None:
+    source.away = True
+    writer.prepare()  # tells nobody: the first command will be told
+    source.away = False
+    writer.prepare()
+    eventually(lambda: source.opened)
+    assert writer.execute(bridge("a"), WHO).position == 1
+    assert source.opened == 1
+
+
+def test_it_ends_at_once_while_the_log_is_being_opened(source: Source) -> None:
+    begun, go_on = Event(), Event()
+
+    def slowly() -> Log:
+        begun.set()
+        go_on.wait(30)
+        return source()
+
+    writer = Writer(slowly)
+    writer.prepare()
+    assert begun.wait(30)
+    writer.close()
+    go_on.set()
+    with pytest.raises(Unavailable, match="being stopped"):
+        writer.execute(bridge("a"), WHO)

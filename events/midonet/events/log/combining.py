@@ -7,7 +7,7 @@ stays a commit of its own, and everybody gets what `Store.execute` would have gi
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, suppress
 from threading import Condition, Lock, Thread
 from types import TracebackType
 from typing import Self
@@ -77,12 +77,14 @@ class _Awaited:
 class CombiningWriter:
     """One writer for many commanders; use it in a `with` statement, or call `start` and in the end `stop`.
 
-    `open_store` is called in the writer's own thread, to which the store and its log belong.
+    `open_store` is called in the writer's own thread, to which the store and its log belong. After `idle` seconds
+    without a command it reads what others wrote, so that the next command finds little left to read.
     """
 
-    def __init__(self, open_store: Callable[[], Store], *, capacity: int = CAPACITY) -> None:
+    def __init__(self, open_store: Callable[[], Store], *, capacity: int = CAPACITY, idle: float | None = None) -> None:
         self._open_store = open_store
         self._capacity = capacity
+        self._idle = idle
         self._opened: Future[None] = Future()
         self._changed = Condition(Lock())
         self._queue: deque[_Promised | _Awaited] = deque()
@@ -157,15 +159,25 @@ class CombiningWriter:
                 self._break_down(fault)
 
     def _serve(self, store: Store) -> None:
-        while taken := self._take():
+        while taken := self._take(store):
             self._running = deque(one for one in taken if one.begin())
             for outcome in store.run([one.wish for one in self._running]):
                 self._running.popleft().settle(outcome)
 
-    def _take(self) -> deque[_Promised | _Awaited]:
+    def _take(self, store: Store) -> deque[_Promised | _Awaited]:
         """Wait for commands and take all that are there; none once the writer is stopped."""
+        while not self._wait():
+            with suppress(MidonetError):  # the next command meets it too, and somebody waits for that one
+                store.refresh()
+        return self._take_all()
+
+    def _wait(self) -> bool:
+        """Wait for commands or the end, at most until the writer is idle; return whether there is something to do."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._ended)
+            return bool(self._changed.wait_for(lambda: self._queue or self._ended, self._idle))
+
+    def _take_all(self) -> deque[_Promised | _Awaited]:
+        with self._changed:
             taken, self._queue = self._queue, deque()
         return taken
 
@@ -180,7 +192,7 @@ class CombiningWriter:
         self._refuse_more(trouble)
         for one in self._running:
             one.settle(_caused(one.wish.broken_off(f"the writer {trouble}"), fault))
-        for one in self._take():
+        for one in self._take_all():
             if one.begin():
                 one.settle(_caused(_refused(trouble), fault))
 

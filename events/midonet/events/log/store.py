@@ -210,7 +210,10 @@ class Store:
     def _result(self, record: Record, decision: Decision) -> Result:
         entity = decision.object
         current = self.topology.find(entity.id) if entity is not None else None
-        return Result(record.commit.position, record.commit.id, record.commit.events, _shown(current or entity))
+        shown = _shown(current or entity)
+        if shown is not None and current is None:
+            shown["position"] = record.commit.position  # its deletion was its last change
+        return Result(record.commit.position, record.commit.id, record.commit.events, shown)
 
     def _some(self, waiting: Sequence[Wish]) -> list[Result | MidonetError]:
         """Return what became of the first commands; nothing yet is possible; of all, if the log fails."""

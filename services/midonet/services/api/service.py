@@ -76,6 +76,7 @@ class ApiService(Service):
         try:
             self.context.feed.caught_up(self._stopping.is_set)
             if not self._stopping.is_set():
+                self.context.writer.prepare()
                 self._serve()
         except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
             self.context.crashed(error)

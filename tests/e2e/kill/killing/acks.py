@@ -1,12 +1,19 @@
-"""What writers and the conductor tell each other through files, which outlive any of them."""
+"""What writers and the conductor tell each other through files, which outlive any of them.
 
+Times are nanoseconds of the machine's monotonic clock, which all processes share.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic_ns
 from typing import NamedTuple
 
-__all__ = ["Ack", "allow", "allowed", "count", "note", "read"]
+from killing.history import Call, Repeat
+
+__all__ = ["Ack", "allow", "allowed", "begin", "calls", "count", "note", "note_again", "read", "repeats"]
 
 
-_LINE = len("00000000-0000-0000-0000-000000000000 1234567890\n")
+_LINE = len("00000000-0000-0000-0000-000000000000 1234567890 12345678901234567890\n")
 
 
 class Ack(NamedTuple):
@@ -14,19 +21,52 @@ class Ack(NamedTuple):
 
     id: str
     position: int
+    responded: int = 0
+
+
+def begin(folder: Path, writer: int, command_id: str) -> None:
+    """Note that a command will be sent; whoever takes it up again after a SIGKILL notes it a second time."""
+    _add(folder / f"calls-{writer}", f"{command_id} {monotonic_ns()}\n")
 
 
 def note(folder: Path, writer: int, command_id: str, position: int) -> None:
-    """Add an acknowledged command to a writer's list; one write, so that no SIGKILL leaves half a line."""
-    with (folder / f"acks-{writer}").open("ab", buffering=0) as file:
-        file.write(f"{command_id} {position:>10}\n".encode())
+    """Add an acknowledged command to a writer's list."""
+    _add(folder / f"acks-{writer}", f"{command_id} {position:>10} {monotonic_ns():>20}\n")
+
+
+def note_again(folder: Path, writer: int, repeat: Repeat) -> None:
+    """Add what became of a command that was sent once more."""
+    _add(folder / f"again-{writer}", f"{repeat.id} {repeat.position} {int(repeat.same)}\n")
+
+
+def _add(path: Path, line: str) -> None:
+    """One write, so that no SIGKILL leaves half a line."""
+    with path.open("ab", buffering=0) as file:
+        file.write(line.encode())
+
+
+def _lines(path: Path) -> Iterator[list[str]]:
+    lines = path.read_text().splitlines() if path.exists() else []
+    return map(str.split, lines)
 
 
 def read(folder: Path, writer: int) -> list[Ack]:
     """Return the acknowledged commands of a writer, in its order."""
-    path = folder / f"acks-{writer}"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [Ack(command_id, int(position)) for command_id, position in map(str.split, lines)]
+    return [Ack(each, int(position), int(at)) for each, position, at in _lines(folder / f"acks-{writer}")]
+
+
+def calls(folder: Path, writer: int) -> list[Call]:
+    """Return the history of a writer: its acknowledged commands, from their first sending on."""
+    begun: dict[str, int] = {}
+    for command_id, at in _lines(folder / f"calls-{writer}"):
+        begun.setdefault(command_id, int(at))
+    return [Call(ack.id, begun[ack.id], ack.responded, ack.position) for ack in read(folder, writer)]
+
+
+def repeats(folder: Path, writer: int) -> list[Repeat]:
+    """Return the commands that a writer has sent once more."""
+    lines = _lines(folder / f"again-{writer}")
+    return [Repeat(command_id, int(position), same == "1") for command_id, position, same in lines]
 
 
 def count(folder: Path) -> int:

@@ -13,12 +13,15 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 from time import monotonic, sleep
+from typing import Any
 
 from kazoo.client import KazooClient
+from kazoo.exceptions import KazooException
 from msgspec import Struct
 
-from killing import verify
-from killing.acks import Ack, allow, count, read
+from killing import history, verify
+from killing.acks import Ack, allow, calls, count, read, repeats
+from killing.clients import Asker, Follower
 from killing.load import PORTS, SWITCH_IP, setup
 from killing.watch import Documents, Rows, Watcher, documents, rows
 from midonet.events.errors import TimedOut
@@ -27,8 +30,9 @@ from midonet.events.log.store import Context, Store
 from midonet.projections.nsdb import view_base
 from midonet.projections.vtep import read_checkpoint
 from midonet.projections.zookeeper import ViewReader
-from midonet.testbed import Kafka, OvsdbServer, Server, ZooKeeper
+from midonet.testbed import Kafka, KafkaCluster, OvsdbServer, Server, ZooKeeper, ZooKeeperEnsemble
 from midonet.testbed.cluster import ClusterDaemon
+from midonet.testbed.group import Group
 
 __all__ = ["Outcome", "Plan", "conduct"]
 
@@ -42,7 +46,14 @@ _WHOLE = 0.8
 """Share of deaths for which the broker is up: the others come while it is gone."""
 _END_SECONDS = 60.0
 _FROZEN_SECONDS = (0.5, 9.0)
-_WEIGHTS = {"cluster": 5, "writer": 4, "kafka": 2}
+_WEIGHTS = {"cluster": 5, "writer": 4, "kafka": 2, "zookeeper": 2}
+_RESTARTED = 0.3
+"""Share of the deaths of a server of a group that are an orderly restart."""
+_FOLLOWERS = 2
+
+
+AnyKafka = Kafka | KafkaCluster
+AnyZooKeeper = ZooKeeper | ZooKeeperEnsemble
 
 
 class Plan(Struct, frozen=True):
@@ -55,8 +66,14 @@ class Plan(Struct, frozen=True):
     writers: int = 4
     nodes: int = 1
     """Cluster daemons on the one log."""
+    api: int = 0
+    """Writers that send their commands to the nodes' API; the others write to the log themselves."""
+    brokers: int = 1
+    """Kafka nodes: one, or three and more that go on without one."""
+    zookeepers: int = 1
+    """ZooKeeper servers: one, which stays alive, or three and more."""
     frozen: float = 0.0
-    """Share of a node's misfortunes that are SIGSTOP for some seconds instead of SIGKILL."""
+    """Share of misfortunes, of those that others can stand in for, that are SIGSTOP for some seconds."""
     seed: int = 1
 
 
@@ -72,6 +89,8 @@ class Outcome(Struct):
     troubles: dict[str, int]
     """How often a writer had to try again, by reason."""
     samples: dict[str, int]
+    looks: dict[str, int]
+    """What was compared with the order in time: reads, repeats, commits that watchers saw and their connections."""
     repairs: int
     wrong: list[str]
 
@@ -101,15 +120,33 @@ class _Stage:
         self.plan = plan
         self.rng = Random(f"kill/{plan.seed}")  # noqa: S311 - a repeatable run
         self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mn-kill-")))
-        self.zookeeper = stack.enter_context(ZooKeeper())
+        self.zookeeper = self._servers()
+        stack.enter_context(self.zookeeper)
         self.switch = stack.enter_context(OvsdbServer())
         self.switch.add_switch("switch", PORTS, tunnel_ip=SWITCH_IP)
-        self.kafka = stack.enter_context(Kafka()) if plan.log == "kafka" else None
+        self.kafka = self._brokers() if plan.log == "kafka" else None
+        if self.kafka is not None:
+            stack.enter_context(self.kafka)
         self.url = f"kafka://{self.kafka.bootstrap}/kill" if self.kafka else f"sqlite:///{self.folder}/log.db"
         self._prepare()
         self.nodes = [stack.enter_context(self._node(number)) for number in range(1, plan.nodes + 1)]
         self.writers = [stack.enter_context(self._writer(number)) for number in range(plan.writers)]
         self.born: dict[Server, float] = {node: monotonic() for node in self.nodes}
+        self.groups: dict[str, list[Server]] = {
+            "cluster": [*self.nodes],
+            "writer": [*self.writers],
+            "kafka": _members(self.kafka),
+            "zookeeper": _members(self.zookeeper) if plan.zookeepers > 1 else [],
+        }
+        urls = [node.url for node in self.nodes]
+        self.asker = Asker(urls)
+        self.followers = [Follower(urls, number) for number in range(_FOLLOWERS)]
+
+    def _servers(self) -> AnyZooKeeper:
+        return ZooKeeper() if self.plan.zookeepers == 1 else ZooKeeperEnsemble(self.plan.zookeepers)
+
+    def _brokers(self) -> AnyKafka:
+        return Kafka() if self.plan.brokers == 1 else KafkaCluster(self.plan.brokers)
 
     def _prepare(self) -> None:
         allow(self.folder, 0)
@@ -122,7 +159,9 @@ class _Stage:
         return ClusterDaemon("--log", self.url, "--zookeeper", self.zookeeper.hosts, "--node", f"n{number}")
 
     def _writer(self, number: int) -> _Writer:
-        return _Writer(self.url, str(self.plan.seed), str(number), str(self.share), str(self.folder))
+        places = ",".join(node.url.removeprefix("http://") for node in self.nodes)
+        url = f"http://{places}" if number < self.plan.api else self.url
+        return _Writer(url, str(self.plan.seed), str(number), str(self.share), str(self.folder))
 
     @property
     def share(self) -> int:
@@ -133,17 +172,38 @@ class _Stage:
         """Return all that was acknowledged so far."""
         return [ack for number in range(self.plan.writers) for ack in read(self.folder, number)]
 
+    def calls(self) -> list[history.Call]:
+        """Return the history of all writers."""
+        return [call for number in range(self.plan.writers) for call in calls(self.folder, number)]
+
+    def repeats(self) -> list[history.Repeat]:
+        """Return what was sent once more."""
+        return [repeat for number in range(self.plan.writers) for repeat in repeats(self.folder, number)]
+
     def victims(self) -> Iterator[Server]:
         """Yield who dies next, without end; at first everyone's turn comes."""
-        names = [name for name in _WEIGHTS if name != "kafka" or self.kafka]
+        names = [name for name in _WEIGHTS if self.groups[name]]
         yield from map(self._named, self.rng.sample(names, len(names)))
         while True:
             yield self._named(self.rng.choices(names, [_WEIGHTS[name] for name in names])[0])
 
     def _named(self, name: str) -> Server:
-        if name == "kafka" and self.kafka is not None:
-            return self.kafka
-        return self.rng.choice(self.nodes if name == "cluster" else self.writers)
+        return self.rng.choice(self.groups[name])
+
+    def fate(self, victim: Server) -> "Callable[[_Stage, Server], str]":
+        """Return what is to happen to a victim."""
+        group = next(name for name, members in self.groups.items() if victim in members)
+        grouped = group not in ("cluster", "writer") and len(self.groups[group]) > 1
+        if (group == "cluster" or grouped) and self.rng.random() < self.plan.frozen:
+            return _freeze
+        return _restart if grouped and self.rng.random() < _RESTARTED else _die
+
+
+def _members(servers: Server | Group[Any] | None) -> list[Server]:
+    """Return a server, or those of a group, as a list."""
+    if servers is None:
+        return []
+    return [servers] if isinstance(servers, Server) else [*servers.members]
 
 
 def conduct(plan: Plan, tell: Callable[[str], None] = lambda _: None) -> Outcome:
@@ -154,7 +214,10 @@ def conduct(plan: Plan, tell: Callable[[str], None] = lambda _: None) -> Outcome
         client = KazooClient(stage.zookeeper.hosts)
         client.start()
         stack.callback(client.stop)
-        eyes = Watcher(lambda: documents(client, _BASE)), Watcher(lambda: rows(str(stage.switch.sock)))
+        eyes = (
+            Watcher(lambda: documents(client, _BASE), missed=[KazooException]),
+            Watcher(lambda: rows(str(stage.switch.sock))),
+        )
         kills = _kill(stage, tell)
         tell("the last death is over; the rest of the load follows")
         _finish(stage)
@@ -168,7 +231,7 @@ def _kill(stage: _Stage, tell: Callable[[str], None]) -> Counter[str]:
     for number, victim in enumerate(islice(stage.victims(), stage.plan.kills), 1):
         _ripen(stage, victim)
         _burst(stage, stage.share * number // stage.plan.kills)
-        fate = _freeze if victim in stage.nodes and stage.rng.random() < stage.plan.frozen else _die
+        fate = stage.fate(victim)
         tell(f"{number}/{stage.plan.kills} {victim.name} after {count(stage.folder)} commands")
         kills[f"{fate(stage, victim)} of {victim.name}"] += 1
         stage.born[victim] = monotonic()
@@ -182,8 +245,16 @@ def _die(stage: _Stage, victim: Server) -> str:
     return "SIGKILL"
 
 
+def _restart(stage: _Stage, victim: Server) -> str:
+    """End a server cleanly and start it again."""
+    del stage
+    victim.stop()
+    victim.launch()
+    return "restart"
+
+
 def _freeze(stage: _Stage, victim: Server) -> str:
-    """Stop a node for less or for longer than its session lasts; what it does when it goes on comes too late."""
+    """Stop it for less or for longer than its session lasts; what it does when it goes on comes too late."""
     victim.freeze()
     sleep(stage.rng.uniform(*_FROZEN_SECONDS))
     victim.thaw()
@@ -194,7 +265,8 @@ def _ripen(stage: _Stage, victim: Server) -> None:
     """Let the victim live for a moment: now and then it dies while it starts, mostly when it works."""
     sleep(max(0.0, stage.born.get(victim, 0.0) + stage.rng.uniform(0, _LIFE_SECONDS) - monotonic()))
     if stage.kafka is not None and stage.rng.random() < _WHOLE:
-        stage.kafka.await_serving()
+        for broker in stage.groups["kafka"]:
+            broker.await_serving()
 
 
 def _burst(stage: _Stage, share: int) -> None:
@@ -218,6 +290,7 @@ def _finish(stage: _Stage) -> None:
         if not _await(lambda: {_position(stage), reader.checkpoint().position} == {head}, _END_SECONDS):
             said = "".join(node.get("/status")[1] + node.log.read_text()[-_TAIL:] for node in stage.nodes)
             raise TimedOut(f"the views do not come to {head}; the nodes say:\n{said}")
+        _await(lambda: all(len(each.seen) >= head for each in stage.followers), _END_SECONDS)
         if not _await(lambda: verify.activity(stage.zookeeper.hosts)[0] == head, _END_SECONDS):
             said = "".join(node.get("/status")[1] + node.log.read_text()[-_TAIL:] for node in stage.nodes)
             raise TimedOut(f"the stream processor does not come to {head}; the nodes say:\n{said}")
@@ -228,6 +301,8 @@ def _position(stage: _Stage) -> int:
 
 
 def _judge(stage: _Stage, kills: Counter[str], seen: list[Documents], held: list[Rows], seconds: float) -> Outcome:
+    for client in (stage.asker, *stage.followers):
+        client.stop()
     raw, acks = verify.raw_records(stage.url), stage.acks()
     commits = verify.chain(raw)
     with closing(open_log(stage.url)) as log:
@@ -236,6 +311,7 @@ def _judge(stage: _Stage, kills: Counter[str], seen: list[Documents], held: list
         store.refresh()
     wrong = [
         *verify.acknowledged(commits, acks),
+        *_historical(stage, [record.raw for record in records]),
         *([] if len(commits) == len(records) else [f"the log has {len(commits)} commits, its reader {len(records)}"]),
         *verify.views(store.topology, stage.zookeeper.hosts, stage.switch.tcp),
         *verify.documents_seen(records, seen, _BASE),
@@ -251,9 +327,27 @@ def _judge(stage: _Stage, kills: Counter[str], seen: list[Documents], held: list
         records=len(raw),
         troubles=dict(Counter(line.removeprefix("trouble ") for line in said.splitlines() if line)),
         samples={"ZooKeeper": len(seen), "OVSDB": len(held)},
+        looks={
+            "reads of the head": len(stage.asker.looks),
+            "commands sent once more": len(stage.repeats()),
+            "commits told to watchers": sum(len(each.seen) for each in stage.followers),
+            "connections of watchers": sum(each.connections for each in stage.followers),
+        },
         repairs=sum(each["repairs"] for node in stage.nodes for each in node.status()["projections"]),
         wrong=wrong,
     )
+
+
+def _historical(stage: _Stage, commits: Sequence[bytes]) -> Iterator[str]:
+    """What clients were told is the history of one log."""
+    made = stage.calls()
+    yield from history.unique(made)
+    yield from history.in_real_time(made, stage.asker.looks)
+    yield from history.repeated(made, stage.repeats())
+    for number, follower in enumerate(stage.followers):
+        yield from history.watched(f"watcher {number}", follower.seen, commits)
+        if follower.resets:
+            yield f"watcher {number} was told {follower.resets} times that the log is another one"
 
 
 def _await(condition: Callable[[], bool], seconds: float) -> bool:

@@ -4,6 +4,7 @@ It ends with 0 if all that must hold did, else with 7 (contract §2: verificatio
 """
 
 import argparse
+import logging
 
 import msgspec
 from rich.console import Console
@@ -19,6 +20,7 @@ _SHOWN = 20
 
 def main() -> int:
     """Run the plan that the command line gives and print what came of it."""
+    logging.getLogger("kazoo").setLevel(logging.CRITICAL)  # servers go away all the time
     plan = _plan()
     console = Console(stderr=True)
     with console.status("starting servers") as status:
@@ -53,6 +55,7 @@ def _table(plan: Plan, outcome: Outcome) -> Table:
         "records that are no commits": outcome.records - outcome.commits,
         **{f"writers tried again: {reason}": number for reason, number in sorted(outcome.troubles.items())},
         **{f"looks at {view}": number for view, number in outcome.samples.items()},
+        **outcome.looks,
         "repairs": outcome.repairs,
         "seconds": round(outcome.seconds),
         "faults": len(outcome.wrong),

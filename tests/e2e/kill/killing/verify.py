@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from kazoo.exceptions import NoNodeError
 from killing.acks import Ack
 from killing.watch import Documents, Rows
 from midonet.events.commit import Record
+from midonet.events.errors import TimedOut
 from midonet.events.evolve import fold
 from midonet.events.topology import Topology
 from midonet.projections.nsdb import NsdbProjection, differences, expected_view
@@ -30,6 +31,7 @@ from midonet.projections.zookeeper import ViewReader
 __all__ = ["acknowledged", "as_sample", "chain", "documents_seen", "raw_records", "rows_seen", "views"]
 
 _ACTIVITY = "/midonet/state/streams/activity"
+_SECONDS = 10.0
 
 
 def raw_records(url: str) -> list[bytes]:
@@ -80,6 +82,8 @@ def acknowledged(commits: Sequence[dict[str, Any]], acks: Sequence[Ack]) -> Iter
 def views(topology: Topology, zookeeper: str, switch: tuple[str, int]) -> Iterator[str]:
     """Both views are at the head and equal what the log alone gives."""
     with ViewReader(zookeeper) as reader:
+        with suppress(TimedOut):  # the server that is asked may be a moment behind the one that was asked before
+            reader.wait(topology.head.position, _SECONDS)
         if reader.checkpoint().position != topology.head.position:
             yield f"ZooKeeper is at {reader.checkpoint().position}, the log at {topology.head.position}"
         wrong = differences(reader.documents(), expected_view(topology, reader.base()))
@@ -108,6 +112,7 @@ def activity(zookeeper: str) -> tuple[int, Counter[str]]:
     client = KazooClient(zookeeper)
     client.start()
     try:
+        client.sync(_ACTIVITY)
         position = json.loads(client.get(_ACTIVITY)[0] or b"{}").get("position", 0)
         days = [json.loads(client.get(f"{_ACTIVITY}/{day}")[0]) for day in client.get_children(_ACTIVITY)]
     except NoNodeError:

@@ -6,7 +6,8 @@ position: a view that was wiped, thinned out or set back for a moment is found, 
 
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from threading import Event, Thread
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -43,9 +44,10 @@ Sample = Documents | Rows
 
 
 class Watcher(Generic[S]):
-    """Takes samples from construction to `stop`."""
+    """Takes samples from construction to `stop`; one that fails by `missed` is left out: its server is gone."""
 
-    def __init__(self, look: Callable[[], S]) -> None:
+    def __init__(self, look: Callable[[], S], *, missed: Sequence[type[Exception]] = ()) -> None:
+        self._missed = missed
         self.samples: list[S] = []
         self._look = look
         self._stopping = Event()
@@ -54,7 +56,8 @@ class Watcher(Generic[S]):
 
     def _run(self) -> None:
         while not self._stopping.wait(_INTERVAL):
-            self.samples.append(self._look())
+            with suppress(*self._missed):
+                self.samples.append(self._look())
 
     def stop(self) -> list[S]:
         """Return the samples, a last one included."""
@@ -65,7 +68,8 @@ class Watcher(Generic[S]):
 
 
 def documents(client: KazooClient, base: str) -> Documents:
-    """Look at the view in ZooKeeper."""
+    """Look at the view in ZooKeeper; what an earlier look has seen is seen by whichever server is asked now."""
+    client.sync(base)
     before = _position(client, base)
     futures = {kind: client.get_children_async(f"{base}/models/{kind}") for kind in _children(client, f"{base}/models")}
     names = frozenset(f"models/{kind}/{name}" for kind, future in futures.items() for name in future.get())
