@@ -68,8 +68,7 @@ class Northd(Scoped):
 
     def nbctl(self, *words: str, wait: bool = True) -> str:
         """Run ovn-nbctl; by default until the southbound database has it."""
-        waiting = ["--wait=sb"] if wait else []
-        return run("ovn-nbctl", f"--db=unix:{self.north.sock}", "--timeout=120", *waiting, *words)
+        return run("ovn-nbctl", f"--db=unix:{self.north.sock}", *_options(wait=wait), *words)
 
     @contextmanager
     def resident(self) -> Iterator[Callable[..., str]]:
@@ -78,13 +77,17 @@ class Northd(Scoped):
         database = f"--db=unix:{self.north.sock}"
         run("ovn-nbctl", database, "--detach", f"--unixctl={socket}", f"--pidfile={socket}.pid")
         try:
-            yield lambda *words: run("ovn-nbctl", "-u", socket, "--timeout=120", "--wait=sb", *words)
+            yield lambda *words, wait=True: run("ovn-nbctl", "-u", socket, *_options(wait=wait), *words)
         finally:
             run("ovs-appctl", "-t", socket, "exit")
 
     def close(self) -> None:
         """Kill all of it."""
         self._stack.close()
+
+
+def _options(*, wait: bool) -> list[str]:
+    return ["--timeout=120", *(["--wait=sb"] if wait else [])]
 
 
 class Ovn(Scoped):

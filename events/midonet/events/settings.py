@@ -75,9 +75,9 @@ class _Given(NamedTuple):
 
 
 def spell_out(cls: type[Struct]) -> Iterator[Setting]:
-    """Yield the settings that a struct declares."""
+    """Yield the settings that a struct declares, those that it inherits after its own."""
     hints = get_type_hints(cls, include_extras=True)
-    for field in msgspec.structs.fields(cls):
+    for field in sorted(msgspec.structs.fields(cls), key=lambda field: field.name not in cls.__annotations__):
         marks = get_args(hints[field.name])
         text = next((m.description for m in marks if isinstance(m, Meta) and m.description), "")
         default = None if field.required or field.default is msgspec.NODEFAULT else field.default

@@ -15,9 +15,11 @@ from tempfile import TemporaryDirectory
 import pytest
 import yaml
 from agents import AgentProcess, ViewWriter, command
+from msgspec.structs import asdict
 from waiting import HEARS_CTRL_C, eventually
 
 from midonet.events.model.devices import Bridge, Port
+from midonet.events.wire import Wire
 from midonet.testbed import ZooKeeper
 
 Start = Callable[..., AgentProcess]
@@ -151,6 +153,7 @@ def test_print_config_shows_what_counts(tmp_path: Path) -> None:
     )
     assert shown.returncode == 0
     assert yaml.safe_load(shown.stdout) == {
+        **asdict(Wire()),
         "zookeeper": "flag:1",
         "root": "/environment",
         "log_level": "error",
