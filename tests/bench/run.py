@@ -76,7 +76,7 @@ def _compile() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure, each figure as a ratio to a peer measured in the same run.")
     parser.add_argument("names", nargs="*", type=_name, metavar="NAME", help=f"of {', '.join(BENCHES)}")
-    parser.add_argument("--quick", action="store_true", help="fewer and smaller rounds: under a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer and smaller rounds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")
     return parser.parse_args()
 
