@@ -16,11 +16,12 @@ from midonet.events.log import open_log
 from midonet.events.settings import hidden
 from midonet.projections.feed import Feed
 from midonet.projections.zookeeper.ledger import Ledger
+from midonet.services.api import problems
 from midonet.services.card import card
 from midonet.services.context import Front
 from midonet.services.coordination import Coordination
 from midonet.services.hosting import Hosted
-from midonet.services.http import HttpServer, Page, Routes, Tls, json_page, problem
+from midonet.services.http import HttpServer, Page, Routes, Tls, json_page
 from midonet.services.journal import SILENCE, dead_threads, note
 from midonet.services.metrics import CONTENT_TYPE, Metrics
 from midonet.services.overview import Overview, lines, page, reasons
@@ -165,7 +166,7 @@ class Daemon:
             client.connect(_ASK_SECONDS)
             return json_page({"nodes": nodes(client, self._settings.root)})
         except Unavailable as error:
-            return problem(HTTPStatus.SERVICE_UNAVAILABLE, error.message)
+            return Page(problems.encode(error), problems.CONTENT_TYPE, problems.status_of(error))
 
     def _card(self) -> dict[str, Any]:
         return card(self.overview(), this_process(self._url), self._coordination.leases())

@@ -19,7 +19,7 @@ from midonet.events.errors import Misconfigured, Unavailable
 from midonet.events.settings import split_host_port
 from midonet.services.journal import note
 
-__all__ = ["HttpServer", "Page", "Routes", "Tls", "json_page", "problem"]
+__all__ = ["HttpServer", "Page", "Routes", "Tls", "json_page"]
 
 _CLIENT_SECONDS = 10
 """A client that says nothing for so long is let go."""
@@ -63,7 +63,7 @@ def json_page(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Page:
     return Page(canonical(value) + b"\n", "application/json", status)
 
 
-def problem(status: HTTPStatus, message: str) -> Page:
+def _problem(status: HTTPStatus, message: str) -> Page:
     """Return an error as a page, in the form of contract §2."""
     code = status.phrase.lower().replace(" ", "-")
     return json_page({"error": {"code": code, "message": message, "details": {}}}, status)
@@ -180,14 +180,14 @@ class _Handler(BaseHTTPRequestHandler):
         below = next((key for key in routes if key.endswith("/") and f"{path}/".startswith(key)), path)
         route = routes.get(below)
         if route is not None and below == path and self.command not in ("GET", "HEAD"):
-            return problem(HTTPStatus.METHOD_NOT_ALLOWED, f"{self.command} is not offered here; there is GET")
+            return _problem(HTTPStatus.METHOD_NOT_ALLOWED, f"{self.command} is not offered here; there is GET")
         if route is None:
-            return problem(HTTPStatus.NOT_FOUND, f"there is no {path}; there are {', '.join(self.server.routes)}")
+            return _problem(HTTPStatus.NOT_FOUND, f"there is no {path}; there are {', '.join(self.server.routes)}")
         try:
             return route()
         except Exception as error:  # noqa: BLE001 - whatever it is, the daemon goes on
             note(logging.ERROR, "page failed", path=path, error=repr(error))
-            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the page failed; the daemon's log says why")
+            return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the page failed; the daemon's log says why")
 
     def log_message(self, *_: Any) -> None:
         """Keep silent: probes come every few seconds."""
