@@ -102,6 +102,7 @@ class ApiService(Service):
             await server.serve(sockets=[listener])
             await leaving
         finally:
+            self.node.hub.stop()
             await asyncio.to_thread(self.node.stop)
 
     async def _send_watchers_away(self, server: "uvicorn.Server") -> None:
