@@ -1,6 +1,7 @@
 """Several API nodes on one log: any of them takes commands, and none of them is needed."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +16,7 @@ from waiting import eventually
 from midonet.cli.main import main
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.errors import Diverged, LostCommits, OutcomeUnknown, Unavailable, UsageError
-from midonet.events.log import Progress, open_log
+from midonet.events.log import Log, Progress, open_log
 from midonet.events.log.http_client import ApiClient
 from midonet.testbed import Kafka
 from midonet.testbed.cluster import ClusterDaemon
@@ -199,3 +200,33 @@ def test_a_node_without_the_others_says_that_the_outcome_is_open(daemons: Callab
             client.request("POST", "/v1/bridges", headers=headers, body=b'{"name": "x"}')
         thaw.join()
     assert caught.value.details.get("command_id") == "k"
+
+
+def test_a_log_that_is_away_is_asked_no_oftener_than_clients_ask(
+    nodes: Callable[[], ApiNode], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = nodes()
+    opened: list[str] = []
+
+    def opening() -> Log:
+        opened.append(node.log)
+        return open_log(node.log)
+
+    monkeypatch.setattr(node.service.node.logs, "_open", opening)
+    with Asker(node.url) as asker:
+        assert asker.ok("GET", "/v1/bridges") == []
+        for suffix in ("", "-wal", "-shm"):
+            (tmp_path / f"log.db{suffix}").unlink(missing_ok=True)
+        (tmp_path / "log.db").mkdir()
+        for _ in range(3):
+            assert asker.refused(503, "GET", "/v1/bridges")["code"] in ("unavailable", "misconfigured")
+        time.sleep(0.2)
+        assert len(opened) <= 3
+        (tmp_path / "log.db").rmdir()
+        assert eventually_ok(asker, "/v1/bridges") == []
+
+
+def eventually_ok(asker: Asker, path: str) -> object:
+    """Ask until there is an answer."""
+    eventually(lambda: asker("GET", path).status == 200)
+    return asker.ok("GET", path)

@@ -1,4 +1,4 @@
-"""The log: an append-only chain of commits behind one port, on SQLite, PostgreSQL or Kafka.
+"""The log: an append-only chain of commits behind one port, on SQLite, PostgreSQL, Kafka, or behind a cluster's API.
 
 Importing this package loads no database or Kafka library; `open_log` loads the one that the URL names.
 """

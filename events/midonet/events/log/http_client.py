@@ -185,6 +185,8 @@ class ApiClient:
         """Return the error that an answer tells."""
         try:
             told = json.loads(response.read(_MAX_PROBLEM))
+            if response.status == _UNAVAILABLE and "error" in told:  # one of the daemon's own pages
+                return Unavailable(str(told["error"]["message"]), url=self.url)
             code, message, details = told["code"], str(told["detail"]), dict(told["details"])
         except (ValueError, KeyError, TypeError, OSError, HTTPException):
             return self._stranger(response)

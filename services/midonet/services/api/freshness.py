@@ -6,11 +6,9 @@ feed is then at least where the log was when the question was asked.
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from threading import Condition, Event, Thread
 
 from midonet.events.errors import MidonetError, Unavailable
-from midonet.events.log import Log
 from midonet.projections.feed import Feed
 from midonet.services.api.logs import Logs
 
@@ -54,25 +52,29 @@ class Freshness:
 
     def _run(self) -> None:
         try:
-            while not self._stopped.is_set():
-                with suppress(MidonetError), self._logs.lend() as log:
-                    self._serve(log)
+            while waiting := self._take():
+                _settle(waiting, self._trouble())
         except Exception as error:  # noqa: BLE001 - the service is made anew
             self._crashed(error)
 
-    def _serve(self, log: Log) -> None:
-        while not self._stopped.is_set():
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._stopped.is_set())
-                waiting, self._waiting = self._waiting, []
-            try:
+    def _take(self) -> list[Future[None]]:
+        """Wait for somebody; return all who wait, nobody once it is stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._stopped.is_set())
+            waiting, self._waiting = self._waiting, []
+        if self._stopped.is_set():
+            _settle(waiting, _stopping())
+            return []
+        return waiting
+
+    def _trouble(self) -> MidonetError | None:
+        """Let the feed read what the log holds now; return why it cannot, if so."""
+        try:
+            with self._logs.lend() as log:
                 self._await(log.head().position)
-            except MidonetError as error:
-                _settle(waiting, error)
-                raise
-            _settle(
-                waiting, Unavailable("the API is being stopped; ask another node") if self._stopped.is_set() else None
-            )
+        except MidonetError as error:
+            return error
+        return _stopping() if self._stopped.is_set() else None
 
     def _await(self, position: int) -> None:
         if self._feed.head.position < position and not self._feed.reach(position, self._stopped.is_set):

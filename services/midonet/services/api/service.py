@@ -103,6 +103,7 @@ class ApiService(Service):
                 self._server.end()
             await self._server.serve(sockets=[listener])
         finally:
+            self.node.hub.stop()
             await asyncio.to_thread(self.node.stop)
 
     def _config(self) -> "uvicorn.Config":
