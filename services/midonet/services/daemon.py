@@ -28,7 +28,7 @@ from midonet.services.overview import Overview, lines, page, reasons
 from midonet.services.presence import Presence, nodes, this_process
 from midonet.services.repairs import RepairsKeeper
 from midonet.services.roster import Roster
-from midonet.services.settings import Settings, node_name
+from midonet.services.settings import Settings, node_name, undecided
 from midonet.services.writer import Writer
 
 __all__ = ["Daemon"]
@@ -42,14 +42,7 @@ _STOP_SECONDS = 7.5
 _ASK_SECONDS = 2.0
 
 
-_AWAY = {
-    "code": "unavailable",
-    "detail": "the API is not served at the moment; /readyz says why",
-    "details": {},
-    "status": HTTPStatus.SERVICE_UNAVAILABLE,
-    "title": HTTPStatus.SERVICE_UNAVAILABLE.phrase,
-    "type": "urn:midonet:error:unavailable",
-}
+_AWAY = "the API is not served at the moment; /readyz says why"
 """What is answered in the API's place until it has borrowed the port."""
 
 
@@ -75,7 +68,7 @@ class Daemon:
             if settings.http_cert is not None
             else None
         )
-        guarded = ("/status", "/cluster") if settings.auth == "tokens" else ()
+        guarded = ("/status", "/cluster") if settings.auth != "none" else ()
         self.http = HttpServer(settings.http, self.routes(), tls, guarded)
 
     def _front(self) -> Front:
@@ -162,8 +155,13 @@ class Daemon:
             "/metrics": lambda: Page(self._metrics.render(), CONTENT_TYPE),
             "/status": lambda: json_page(page(self.overview())),
             "/cluster": self._cluster,
-            "/v1/": lambda: json_page(_AWAY, HTTPStatus.SERVICE_UNAVAILABLE),
+            "/v1/": self._away,
         }
+
+    def _away(self) -> Page:
+        """Say in the API's place why it is not there."""
+        error = Unavailable(undecided(self._settings) or _AWAY)
+        return Page(problems.encode(error), problems.CONTENT_TYPE, HTTPStatus.SERVICE_UNAVAILABLE)
 
     def _cluster(self) -> Page:
         client = self._coordination.client

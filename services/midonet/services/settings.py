@@ -15,7 +15,7 @@ from midonet.events.settings import HostPort, Node, Services, parse_servers, spl
 from midonet.events.wire import Wire
 from midonet.services.zookeeper.members import client_hosts, members_of, parse_members
 
-__all__ = ["Settings", "effective", "is_loopback", "node_name"]
+__all__ = ["Settings", "effective", "is_loopback", "node_name", "undecided"]
 
 _DAY = 86_400
 _PORT = 8181
@@ -67,7 +67,7 @@ class Settings(Wire, frozen=True, kw_only=True):
         Literal["none", "tokens"] | None,
         Meta(
             description="Who may use the API: everybody who reaches the port (none), or users with a token, "
-            "password or certificate. Default: none on the machine itself; elsewhere it has to be said."
+            "password or certificate. Default: none on the machine itself; elsewhere there is no API until it is said."
         ),
     ] = None
     vault: Annotated[
@@ -149,20 +149,24 @@ def effective(settings: Settings) -> Settings:
     return replace(settings, zookeeper=client_hosts(members), zookeeper_member=member)
 
 
-def _auth(settings: Settings) -> Literal["none", "tokens"]:
-    """Return who may use the API; an API that is open to the network is refused unless somebody wants it so."""
+def _auth(settings: Settings) -> Literal["none", "tokens"] | None:
+    """Return who may use the API; None where others reach it and nobody has said so: it stays shut (`undecided`)."""
     if settings.auth == "tokens" and settings.vault is None and not settings.services.get("api", {}).get("oidc_issuer"):
         raise UsageError(
             "auth: to know users it takes a vault (--vault, --vault-key) or an identity provider "
             "(services.api.oidc_issuer)",
             setting="auth",
         )
+    return settings.auth or (None if undecided(settings) else "none")
+
+
+def undecided(settings: Settings) -> str | None:
+    """Return why there is no API where others reach it: somebody has to say who may use it."""
     if settings.auth is not None or is_loopback(settings.http):
-        return settings.auth or "none"
-    raise UsageError(
+        return None
+    return (
         f"everybody who reaches {settings.http} could change the network: say --auth tokens, or --auth none if all who "
-        "can reach it may",
-        setting="auth",
+        "can reach it may"
     )
 
 

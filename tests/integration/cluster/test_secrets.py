@@ -11,7 +11,8 @@ from waiting import eventually
 
 from midonet.events.settings import load
 from midonet.events.vault.sealing import new_key
-from midonet.services.settings import Settings, effective, is_loopback
+from midonet.services.api.service import ApiService
+from midonet.services.settings import Settings, effective, is_loopback, undecided
 
 PLANTED = "planted-s3cret"
 DAEMON = [sys.executable, "-m", "midonet.services.main", "run"]
@@ -77,15 +78,28 @@ def test_the_pages_about_everything_are_not_for_everybody(environ: dict[str, str
 
 
 @pytest.mark.parametrize(
-    ("http", "auth", "status"),
-    [("0.0.0.0:0", None, 2), ("[::]:0", None, 2), ("127.0.0.1:0", None, 0), ("0.0.0.0:0", "none", 0)],
+    ("http", "auth", "opens"),
+    [("0.0.0.0:0", None, False), ("[::]:0", None, False), ("127.0.0.1:0", None, True), ("0.0.0.0:0", "none", True)],
 )
-def test_an_api_that_others_reach_is_not_opened_by_accident(http: str, auth: str | None, status: int) -> None:
-    words = ["--log", "sqlite:///x", "--zookeeper", "z:1", "--http", http, *(["--auth", auth] if auth else [])]
-    done = subprocess.run([*DAEMON, *words, "--print-config"], capture_output=True, text=True, check=False)
-    assert done.returncode == status
-    assert done.stderr.count("\n") == (1 if status else 0)
-    assert ("--auth" in done.stderr) == bool(status)
+def test_an_api_that_others_reach_is_not_opened_by_accident(http: str, auth: str | None, *, opens: bool) -> None:
+    flags = {"log": "sqlite:///x", "zookeeper": "z:1", "http": http} | ({"auth": auth} if auth else {})
+    settings = effective(load(Settings, flags=flags, environ={}))
+    assert (undecided(settings) is None) == opens
+    assert (ApiService.unset(settings) is None) == opens
+
+
+def test_all_but_the_api_is_there_while_nobody_has_said_who_may_use_it(environ: dict[str, str]) -> None:
+    del environ["MIDONET_AUTH"]
+    environ |= {"MIDONET_LOG": "sqlite:////nowhere/log.db", "MIDONET_HTTP": "0.0.0.0:0"}
+    with subprocess.Popen(DAEMON, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as daemon:
+        assert daemon.stdout is not None
+        with Asker(daemon.stdout.readline().strip()) as api:
+            assert api("GET", "/healthz").status == 200
+            assert api("GET", "/status").status == 503
+            refused = api("GET", "/v1/bridges")
+            assert refused.status == 503
+            assert "say --auth tokens" in json.loads(refused.body)["detail"]
+        daemon.terminate()
 
 
 def test_what_only_the_machine_itself_reaches() -> None:

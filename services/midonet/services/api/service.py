@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from midonet.services.context import Context
 from midonet.services.service import Health, Service
-from midonet.services.settings import Settings
+from midonet.services.settings import Settings, undecided
 
 if TYPE_CHECKING:
     import uvicorn
@@ -39,10 +39,11 @@ class ApiService(Service):
 
     @classmethod
     def unset(cls, settings: Settings) -> str | None:
-        """Return that there is no API where its libraries are not installed: all else works without."""
-        del settings
+        """Return why there is no API: its libraries are missing, or nobody said who may use it. All else works."""
         missing = [name for name in _LIBRARIES if find_spec(name) is None]
-        return f"not installed: {', '.join(missing)} (pip install midonet[cluster])" if missing else None
+        if missing:
+            return f"not installed: {', '.join(missing)} (pip install midonet[cluster])"
+        return undecided(settings)
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
