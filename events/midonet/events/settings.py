@@ -134,8 +134,9 @@ def hidden(value: Any) -> Any:
 
 
 def render(settings: Struct) -> str:
-    """Return settings as the YAML of a configuration file, secrets hidden."""
-    return yaml.safe_dump(_shown(msgspec.structs.asdict(settings)), sort_keys=False)
+    """Return settings as the YAML of a configuration file, in the order of `spell_out`, secrets hidden."""
+    values = {setting.name: getattr(settings, setting.name) for setting in spell_out(type(settings))}
+    return yaml.safe_dump(_shown(values), sort_keys=False)
 
 
 def _shown(value: Any, name: str = "") -> Any:
