@@ -8,6 +8,7 @@ from typing import Any
 
 import pexpect
 import pytest
+from waiting import HEARS_CTRL_C
 
 Midoctl = Any
 """The fixture of `conftest.py`, which cannot be imported."""
@@ -127,9 +128,9 @@ def test_the_chosen_tenant(midoctl: Midoctl) -> None:
 @pytest.fixture
 def typist(network: Midoctl) -> Iterator[pexpect.spawn]:
     """A person at a terminal with a shell on a small network."""
-    program = Path(sys.executable).with_name("midoctl")
+    program, *words = *HEARS_CTRL_C, str(Path(sys.executable).with_name("midoctl")), "shell"
     environ = {**network.environ, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
-    child = pexpect.spawn(str(program), ["shell"], env=environ, encoding="utf-8", timeout=10, dimensions=(40, 120))
+    child = pexpect.spawn(program, words, env=environ, encoding="utf-8", timeout=10, dimensions=(40, 120))
     child.expect("`exit` ends")
     yield child
     child.close(force=True)

@@ -8,6 +8,7 @@ ZooKeeper 3.6 or later. Nothing here knows what the nodes mean.
 """
 
 import logging
+import ssl
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -167,7 +168,12 @@ class _Connection(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no ty
             while (lacking := self._at + length - len(self._ahead)) > 0:
                 if not self.handler.select([self._socket], [], [], timeout)[0]:
                     raise self.handler.timeout_exception("socket time-out during read")
-                chunk = self._socket.recv(max(_CHUNK, lacking))
+                try:
+                    chunk = self._socket.recv(
+                        max(_CHUNK, lacking)
+                    )  # of TLS a whole record, so that none waits unseen
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):  # what came was TLS's own
+                    continue
                 if not chunk:
                     raise ConnectionDropped("socket connection broken")
                 self._ahead, self._at = self._ahead[self._at :] + chunk, 0

@@ -9,6 +9,7 @@ import gzip
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
@@ -132,6 +133,8 @@ class Application:
         authentication = self._node.authentication
         if not authentication.asks:
             return authentication.caller(request)
+        with suppress(Unavailable):  # a log that is away takes no change of roles either
+            await self._await_fresh()
         caller = await asyncio.to_thread(authentication.caller, request)
         request.scope["midonet.actor"] = caller.actor
         if access == "admin":
