@@ -169,9 +169,7 @@ class _Connection(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no ty
                 if not self.handler.select([self._socket], [], [], timeout)[0]:
                     raise self.handler.timeout_exception("socket time-out during read")
                 try:
-                    chunk = self._socket.recv(
-                        max(_CHUNK, lacking)
-                    )  # of TLS a whole record, so that none waits unseen
+                    chunk = self._socket.recv(max(_CHUNK, lacking))  # of TLS a whole record, so that none waits unseen
                 except (ssl.SSLWantReadError, ssl.SSLWantWriteError):  # what came was TLS's own
                     continue
                 if not chunk:
