@@ -10,6 +10,7 @@ wanted=(
   "/usr/lib/postgresql/*/bin/initdb postgresql"
   "ovn-nbctl ovn-central"
   "ovn-controller-vtep ovn-controller-vtep"
+  "curl curl"
   "kcat kcat"
   "sqlite3 sqlite3"
   "ip iproute2"
