@@ -116,7 +116,7 @@ class Application:
         operation = found.operations[method]
         caller = await self._recognise(request, operation.access)
         call = await read_call(operation, request, found.values, caller)
-        if operation.fresh and not call.get(STALE):
+        if operation.fresh and not (call.get(STALE) or request.scope.get("midonet.fresh")):
             await self._await_fresh()
         answer = await self._run(operation, call)
         if isinstance(answer, Answer) and len(answer.body) >= _WORTH_PACKING and _takes_gzip(request):
@@ -135,6 +135,7 @@ class Application:
             return authentication.caller(request)
         with suppress(Unavailable):  # a log that is away takes no change of roles either
             await self._await_fresh()
+            request.scope["midonet.fresh"] = True  # as fresh as a read has to be, too
         caller = await asyncio.to_thread(authentication.caller, request)
         request.scope["midonet.actor"] = caller.actor
         if access == "admin":
