@@ -81,7 +81,7 @@ def test_a_plan_that_was_edited_is_refused(network: Midoctl, kept: str) -> None:
     network.refused(3, "apply", "--plan", kept)
     network.refused(2, "apply", "--plan", kept + "x")
     network.refused(2, "apply", "--plan", kept, "--prune")
-    network.refused(2, "plan", "-f", "-", "--out", "/nowhere/a.plan", stdin=WANTED)
+    network.refused(2, "plan", "-f", "-", "--out", "/proc/nowhere/a.plan", stdin=WANTED)
     assert network.ok("head")["position"] == 1
 
 

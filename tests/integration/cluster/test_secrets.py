@@ -88,9 +88,9 @@ def test_an_api_that_others_reach_is_not_opened_by_accident(http: str, auth: str
     assert (ApiService.unset(settings) is None) == opens
 
 
-def test_all_but_the_api_is_there_while_nobody_has_said_who_may_use_it(environ: dict[str, str]) -> None:
+def test_all_but_the_api_is_there_while_nobody_has_said_who_may_use_it(environ: dict[str, str], tmp_path: Path) -> None:
     del environ["MIDONET_AUTH"]
-    environ |= {"MIDONET_LOG": "sqlite:////nowhere/log.db", "MIDONET_HTTP": "0.0.0.0:0"}
+    environ |= {"MIDONET_LOG": f"sqlite:///{tmp_path}/log.db", "MIDONET_HTTP": "0.0.0.0:0"}
     with subprocess.Popen(DAEMON, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as daemon:
         assert daemon.stdout is not None
         with Asker(daemon.stdout.readline().strip()) as api:
