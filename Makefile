@@ -34,6 +34,8 @@ lint: setup ## style, form and the arrows between the packages
 	@$(PYTHON_BIN)/ruff format --check
 	@$(PYTHON_BIN)/yamllint --strict .
 	@$(PYTHON_BIN)/hadolint compose/cluster/Dockerfile
+	@# Compose is a program in Go, which only those who use it have; its check needs no engine.
+	@! docker compose version >/dev/null 2>&1 || docker compose --file compose/cluster/compose.yaml config --quiet
 	@$(PYTHON_BIN)/lint-imports
 
 fmt: setup ## put the code into its one form
