@@ -45,7 +45,7 @@ class Follower(Protocol):
         """Take note of the changes of one commit, already in the topology."""
 
     def wake(self) -> None:
-        """Go and look; called after every commit, without the lock."""
+        """Go and look; called after every commit, without the lock. What needs no waiting may be done at once."""
 
 
 Listener = Callable[[Record, Sequence[Change], Topology], None]

@@ -1,8 +1,9 @@
 """The runner: keeps one target equal to one projection, whatever happens to the target, the log or this process.
 
-One thread per runner. It takes over where the target's checkpoint says, never writes from a position behind it,
-never from a log that does not contain it, and never gives up. What was lost or edited by others is repaired when
-it is found, and recorded. Errors are a state to show, not a reason to end.
+One thread per runner. The little that an ordinary commit changes is sent by the feed's thread, which knows of it first,
+if the runner's own one rests; that one waits for the answer. It takes over where the target's checkpoint says, never
+writes from a position behind it, never from a log that does not contain it, and never gives up. What was lost or edited
+by others is repaired when it is found, and recorded. Errors are a state to show, not a reason to end.
 
 Any number of processes may keep the same target. One writes; the others stand by: they fold and write nothing, and one
 of them takes over when the target stays behind the log and nobody moves it.
@@ -15,7 +16,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from midonet.events.controls import ProjectionControl
 from midonet.events.errors import Diverged, LostCommits, VerificationFailed
@@ -43,8 +45,20 @@ GRACE = 0.3
 _MOMENT = 0.002
 """Seconds for which a position waits that comes without values: who has values to write needs the processor more."""
 
+_LITTLE = 32
+"""Values that may be made and sent on the feed's thread, which all projections wait for."""
+
 _PATIENCE = 20
 """Graces after which one takes over although somebody moves something in the target."""
+
+
+class _Step(NamedTuple):
+    """What is to be written in one go."""
+
+    delta: Mapping[Any, Any]
+    checkpoint: Checkpoint
+    repairs: Sequence[Repair]
+    news: set[Any]
 
 
 class Runner(Generic[K, V]):
@@ -89,6 +103,10 @@ class Runner(Generic[K, V]):
         self._backoff = Backoff()
         self._wake = threading.Event()
         self._stopped = threading.Event()
+        self._turn = threading.Lock()
+        """Held by whoever makes use of the target: the thread, unless it rests."""
+        self._flight: Callable[[], None] | None = None
+        """What waits for the answer to what the feed's thread has sent."""
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         target.on_change(self._stir)
 
@@ -101,7 +119,7 @@ class Runner(Generic[K, V]):
     def stop(self) -> None:
         """End the thread and release the target's connections; the target keeps what it has."""
         self._stopped.set()
-        self.wake()
+        self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -181,32 +199,56 @@ class Runner(Generic[K, V]):
             keys = set(self._projection.apply(changes))
             self._tracker.touch(keys)
             self._news |= keys
-        self.wake()
+        self._wake.set()
 
     def wake(self) -> None:
-        """Go and look; called by any thread."""
+        """Send at once what a commit has changed, if it is little and the thread rests; then wake that."""
+        if self._turn.acquire(blocking=False):
+            try:
+                self._send_ahead()
+            except Exception:
+                logger.exception("%s: leaves to its thread what could not be sent at once", self.name)
+            finally:
+                self._turn.release()
         self._wake.set()
+
+    def _send_ahead(self) -> None:
+        begin = getattr(self._target, "begin", None)
+        if begin is None or self._flight is not None or not 0 < self._tracker.pending <= _LITTLE:
+            return
+        if not self._attached or self._standby or self._idle() or self._target.drifted():
+            return
+        step = self._plan()
+        try:
+            answer = begin(step.delta, step.checkpoint) if step.delta else None
+        except Exception as error:  # noqa: BLE001 - the thread deals with it, as if it had been the answer
+            answer = partial(_raise, error)
+        if answer is None:
+            self._news |= step.news
+        else:
+            self._flight = partial(self._write, step, answer)
 
     def _stir(self) -> None:
         """Note that something moved in the target; called by any thread."""
         self._stirred = time.monotonic()
-        self.wake()
+        self._wake.set()
 
     # -- the thread
 
     def _run(self) -> None:
         subscribed = False
-        while not self._stopped.is_set():
-            try:
-                self._feed.caught_up(self._stopped.is_set)
-                if not subscribed:
-                    self._feed.subscribe(self, ahead=self._ahead)
-                    subscribed = True
-                self._keep_equal()
-            except Exception as error:  # noqa: BLE001 - whatever it is, a thread that ends leaves the view to rot
-                self._retry(error)
-        self._feed.unsubscribe(self)
-        self._target.close()
+        with self._turn:
+            while not self._stopped.is_set():
+                try:
+                    self._feed.caught_up(self._stopped.is_set)
+                    if not subscribed:
+                        self._feed.subscribe(self, ahead=self._ahead)
+                        subscribed = True
+                    self._keep_equal()
+                except Exception as error:  # noqa: BLE001 - whatever it is, a thread that ends leaves the view to rot
+                    self._retry(error)
+            self._feed.unsubscribe(self)
+            self._target.close()
 
     def _keep_equal(self) -> None:
         """Read the target and keep it equal until it has to be read again, or somebody else does."""
@@ -221,8 +263,19 @@ class Runner(Generic[K, V]):
         due = time.monotonic() + self._interval
         while not (self._standby or self._idle() or self._target.drifted()) and (left := due - time.monotonic()) > 0:
             self._flush()
-            self._wake.wait(left)
+            self._rest(left)
+
+    def _rest(self, seconds: float) -> None:
+        """Wait until there is something to do; then see to what was sent meanwhile."""
+        self._turn.release()
+        try:
+            self._wake.wait(seconds)
             self._give_way()
+        finally:
+            self._turn.acquire()
+        flight, self._flight = self._flight, None
+        if flight is not None:
+            flight()
 
     def _give_way(self) -> None:
         """Let others go first for a moment, unless there is something to write here, too."""
@@ -339,6 +392,13 @@ class Runner(Generic[K, V]):
 
     def _flush(self) -> None:
         """Write what is pending, and the position that it brings the target to."""
+        step = self._plan()
+        if step.delta or step.checkpoint != self._checkpoint:
+            self._write(step, lambda: self._target.write(step.delta, step.checkpoint))
+        else:
+            self._succeeded()
+
+    def _plan(self) -> _Step:
         with self._feed.reading() as topology:
             if not self._attached:
                 self.attach(topology)
@@ -346,23 +406,29 @@ class Runner(Generic[K, V]):
             checkpoint = Checkpoint(topology.head.position, topology.head.hash)
             repairs = list(self._foreign(delta, checkpoint))
             news, self._news = self._news, set()  # what is noted from now on is news again
-        if delta or checkpoint != self._checkpoint:
-            self._tried = checkpoint
-            try:
-                self._target.write(delta, checkpoint)
-            except Unfit as unfit:
-                self._news |= news
-                self._park(unfit)
-                return
-            except Exception:
-                self._news |= news
-                raise
-            self._tracker.written()
-            self._checkpoint = checkpoint
-            self._strange.clear()
-            self._renewed = False
-            self._recorder.record(repairs)
-        self._standing.succeeded(checkpoint.position)
+        return _Step(delta, checkpoint, repairs, news)
+
+    def _write(self, step: _Step, write: Callable[[], None]) -> None:
+        """Do what writes a step, or waits for the answer; take note of how that went."""
+        self._tried = step.checkpoint
+        try:
+            write()
+        except Unfit as unfit:
+            self._news |= step.news
+            self._park(unfit)
+            return
+        except Exception:
+            self._news |= step.news
+            raise
+        self._tracker.written()
+        self._checkpoint = step.checkpoint
+        self._strange.clear()
+        self._renewed = False
+        self._recorder.record(step.repairs)
+        self._succeeded()
+
+    def _succeeded(self) -> None:
+        self._standing.succeeded(self._position)
         self._backoff.reset()
 
     def _foreign(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> Iterator[Repair]:
@@ -380,7 +446,7 @@ class Runner(Generic[K, V]):
         logger.error("%s: parked %s", self.name, unfit)
         with self._feed.reading():
             self._tracker.park(unfit.key, str(unfit))
-        self.wake()
+        self._wake.set()
 
     def _retry(self, error: Exception) -> None:
         """Note what went wrong and wait; for the log's commits longer than for a server."""
@@ -388,6 +454,10 @@ class Runner(Generic[K, V]):
         if isinstance(error, Fenced):
             self._tried = None
         self._stopped.wait(self._interval if isinstance(error, VerificationFailed) else self._backoff.next())
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def _age(moment: str) -> float:

@@ -38,9 +38,9 @@ class Tracker(Generic[K, V]):
         """
 
     @property
-    def pending(self) -> bool:
-        """Whether there are keys whose values may have to be written."""
-        return bool(self._pending or self._writing)
+    def pending(self) -> int:
+        """How many keys there are whose values may have to be written."""
+        return len(self._pending) + len(self._writing)
 
     def touch(self, keys: Iterable[K]) -> None:
         """Note that the desired values of these keys may have changed."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
@@ -89,6 +90,18 @@ class Metered(Generic[K, V]):
         begun = perf_counter()
         with self._counted():
             self._target.write(delta, checkpoint)
+        self.costs.written(perf_counter() - begun)
+
+    def begin(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> Callable[[], None] | None:
+        """As the target's; None where it knows nothing but `write`."""
+        begun, begin = perf_counter(), getattr(self._target, "begin", None)
+        with self._counted():
+            wait: Callable[[], None] | None = begin(delta, checkpoint) if begin is not None else None
+        return partial(self._finish, wait, begun) if wait is not None else None
+
+    def _finish(self, wait: Callable[[], None], begun: float) -> None:
+        with self._counted():
+            wait()
         self.costs.written(perf_counter() - begun)
 
     def drifted(self) -> bool:

@@ -69,11 +69,17 @@ class Bringer:
         self.target, self._tracker = target or self.place.target(), None
 
     def bring(self) -> None:
-        """Write what is missing, as a runner does; raises what goes wrong."""
+        """Write what is missing, as a runner does, every other time in two steps; raises what goes wrong."""
         if self._tracker is None or self.target.drifted():
             self._load()
         assert self._tracker is not None
-        self.target.write(self._tracker.delta(), self.head)
+        delta = self._tracker.delta()
+        begin = getattr(self.target, "begin", None) if self.head.position % 2 else None
+        answer = begin(delta, self.head) if begin is not None else None
+        if answer is not None:
+            answer()
+        else:
+            self.target.write(delta, self.head)
         self._tracker.written()
 
     def _load(self) -> None:
@@ -175,7 +181,7 @@ class Crashing:
 
     def __getattr__(self, name: str) -> Any:
         operation = getattr(self._target, name)
-        if name not in ("load", "write"):
+        if name not in ("load", "begin", "write"):
             return operation
 
         def counted(*args: Any) -> Any:

@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
@@ -149,6 +149,11 @@ class Counting(ZooKeeperTarget):
         """Count those that go through."""
         super().write(delta, checkpoint)
         self.writes += 1
+
+    def begin(self, delta: Mapping[str, bytes | None], checkpoint: Checkpoint) -> Callable[[], None] | None:
+        """Count as well."""
+        self.writes += 1
+        return super().begin(delta, checkpoint)
 
 
 def test_of_two_writers_one_stands_by_and_takes_over_within_a_second(projected: Projected) -> None:

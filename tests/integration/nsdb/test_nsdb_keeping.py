@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 from projected import Projected
@@ -40,6 +40,11 @@ class Watched(ZooKeeperTarget):
         """Note the keys."""
         self.written.append(set(delta))
         super().write(delta, checkpoint)
+
+    def begin(self, delta: Mapping[str, bytes | None], checkpoint: Checkpoint) -> Callable[[], None] | None:
+        """Note the keys as well."""
+        self.written.append(set(delta))
+        return super().begin(delta, checkpoint)
 
 
 def test_the_contract_to_the_letter(projected: Projected) -> None:

@@ -5,9 +5,11 @@ broken: make a new client. It never retries, because only the caller knows what 
 """
 
 import contextlib
+import os
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import count
@@ -61,6 +63,7 @@ class Client:
         self._on_lost = on_lost
         self._lock = threading.Lock()
         self._sending = threading.Lock()
+        self._unsent: deque[bytes] = deque()
         self._trouble: str | None = None
         self._ids = count(1)
         self._calls: dict[int, tuple[Future[Any], Callable[[Any], object] | None]] = {}
@@ -85,7 +88,23 @@ class Client:
         Raises `Rejected` if any of them, or the commit itself, fails: nothing has changed then. Its details are the
         server's `error` and the index of the `operation` (their number, if it was the commit).
         """
-        results: list[Any] = self.call("transact", [database, *operations])
+        return self._results(self.call("transact", [database, *operations]))
+
+    def begin(self, database: str, operations: Sequence[Mapping[str, Any]]) -> Callable[[], list[Any]]:
+        """As `transact` in two steps: it sends without ever waiting, and what it returns waits for the results.
+
+        What the network does not take at once is sent in the second step.
+        """
+        answer = self._ask("transact", [database, *operations])
+        self._offer()
+
+        def wait() -> list[Any]:
+            self._push()
+            return self._results(self._await(answer, "transact", self._timeout))
+
+        return wait
+
+    def _results(self, results: list[Any]) -> list[Any]:
         for index, result in enumerate(results):
             if result is not None and "error" in result:
                 raise self._refused("a transaction", result, operation=index)
@@ -126,13 +145,22 @@ class Client:
     def _call(
         self, method: str, params: Sequence[Any], timeout: float, then: Callable[[Any], object] | None = None
     ) -> Any:
+        answer = self._ask(method, params, then)
+        self._push()
+        return self._await(answer, method, timeout)
+
+    def _ask(self, method: str, params: Sequence[Any], then: Callable[[Any], object] | None = None) -> Future[Any]:
+        """Make a request ready to be sent; return what will hold its answer."""
         answer: Future[Any] = Future()
         with self._lock:
             if self._trouble is not None:
                 raise self._unavailable(self._trouble)
             number = next(self._ids)
             self._calls[number] = answer, then
-        self._send({"method": method, "params": params, "id": number})
+        self._unsent.append(_encoder.encode({"method": method, "params": params, "id": number}))
+        return answer
+
+    def _await(self, answer: Future[Any], method: str, timeout: float) -> Any:
         try:
             return answer.result(timeout)
         except TimeoutError:
@@ -140,12 +168,30 @@ class Client:
             raise self._unavailable(f"no answer to {method} within {timeout:g} s") from None
 
     def _send(self, message: Mapping[str, Any]) -> None:
-        data = _encoder.encode(message)
+        self._unsent.append(_encoder.encode(message))
+        self._push()
+
+    def _push(self) -> None:
+        """Send what is ready, in order."""
         try:
             with self._sending:
-                self._socket.sendall(data)
+                while self._unsent:
+                    self._socket.sendall(self._unsent.popleft())
         except OSError as error:
             self._lose(_words(error))
+
+    def _offer(self) -> None:
+        """Send what is ready as far as that needs no waiting; TLS, whose records are whole or nothing, is left out."""
+        if isinstance(self._socket, SecureSocket) or not self._sending.acquire(blocking=False):
+            return
+        try:
+            with contextlib.suppress(OSError):  # no room at the moment, or `_push` will find out what it is
+                while self._unsent:
+                    sent = os.write(self._socket.fileno(), self._unsent[0])  # a socket with a time-out would wait
+                    if rest := self._unsent.popleft()[sent:]:
+                        self._unsent.appendleft(rest)
+        finally:
+            self._sending.release()
 
     def _read(self) -> None:
         """Read until the connection ends, whatever ends it."""
@@ -161,7 +207,8 @@ class Client:
             trouble = f"what it sent makes no sense ({type(error).__name__}: {error})"
         finally:
             self._lose(trouble)
-            self._socket.close()
+            with self._sending:  # nobody may write to the number of a socket that is closed
+                self._socket.close()
 
     def _receive(self) -> bytes:
         """Wait for what comes next; ask a server that is silent for a sign of life."""

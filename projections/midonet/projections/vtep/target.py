@@ -104,6 +104,11 @@ class VtepTarget:
         """
         self._commit(delta, checkpoint)
 
+    def begin(self, delta: Mapping[Key, Value | None], checkpoint: Checkpoint) -> Callable[[], None] | None:
+        """As `write` in two steps, of which the first only sends; None for a delta of several transactions."""
+        first, *more = batches(delta, self._batch)
+        return self._finish(first, checkpoint) if not more else None
+
     def clear(self) -> None:
         """Remove all that is ours, the checkpoint as well: the VTEP is no longer ours to manage."""
         _, rows = self.load()
@@ -190,26 +195,38 @@ class VtepTarget:
         watch = self._connected().watch
         *early, last = batches(delta, self._batch)
         for part in early:
-            self._run(watch.plan(part))
-        transaction = watch.plan(last)
-        transaction.advance(checkpoint)
-        self._run(transaction)
+            self._run(watch.plan(part))()
+        self._finish(last, checkpoint)()
 
-    def _run(self, transaction: Transaction) -> None:
+    def _finish(self, part: Delta, checkpoint: Checkpoint | None) -> Callable[[], None]:
+        """Send the last part of a delta; return what waits until it is committed."""
+        transaction = self._connected().watch.plan(part)
+        transaction.advance(checkpoint)
+        return self._run(transaction)
+
+    def _run(self, transaction: Transaction) -> Callable[[], None]:
         client, watch = self._connected()
-        try:
-            self._transact(client, transaction.operations)
-        except Unavailable as error:
-            for uuid, key in transaction.removed.items():
-                if uuid in error.message:  # "cannot delete Logical_Switch row … because of 1 remaining reference(s)"
-                    self.refused.add(key)
-                    raise Unfit(key, error.message) from None
-            raise
-        watch.settle(transaction)
+        wait = client.begin(DATABASE, transaction.operations)
+
+        def settle() -> None:
+            try:
+                self._transacted(client, wait)
+            except Unavailable as error:
+                for uuid, key in transaction.removed.items():
+                    if uuid in error.message:  # "cannot delete Logical_Switch row … of 1 remaining reference(s)"
+                        self.refused.add(key)
+                        raise Unfit(key, error.message) from None
+                raise
+            watch.settle(transaction)
+
+        return settle
 
     def _transact(self, client: Client, operations: Sequence[Operation]) -> None:
+        self._transacted(client, client.begin(DATABASE, operations))
+
+    def _transacted(self, client: Client, wait: Callable[[], object]) -> None:
         try:
-            client.transact(DATABASE, operations)
+            wait()
         except Rejected as error:
             if error.details["error"] == "timed out":
                 raise Fenced(f"another writer moved the checkpoint of VTEP {client.address}") from None

@@ -2,27 +2,25 @@
 
 * `watch_tree`: one persistent recursive watch instead of one watch per node.
 * `read_many`: hundreds of nodes in one request, at many times the speed of one by one.
+* A request is sent by whoever makes it, not by another thread that has to wake up first.
 * It reconnects for ever, within about a second of the servers' return, and does not log every attempt.
 
 ZooKeeper 3.6 or later. Nothing here knows what the nodes mean.
 """
 
 import logging
-import ssl
-import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import ConnectionDropped, KazooException
+from kazoo.exceptions import KazooException
 from kazoo.handlers.threading import KazooTimeoutError
-from kazoo.protocol.connection import ConnectionHandler
-from kazoo.protocol.serialization import Watch
-from kazoo.protocol.states import EVENT_TYPE_MAP, WatchedEvent
+from kazoo.protocol.states import WatchedEvent
 
 from midonet.events.errors import Unavailable
+from midonet.projections.zookeeper.connection import Connection
 from midonet.projections.zookeeper.handler import Handler
 from midonet.projections.zookeeper.requests import AddWatch, MultiRead, MultiWrite, NodeRead, Operation
 from midonet.projections.zookeeper.security import acl_for, options
@@ -32,8 +30,6 @@ __all__ = ["Client"]
 T = TypeVar("T")
 
 _RECONNECT = {"max_tries": -1, "delay": 0.05, "backoff": 2, "max_delay": 1.0}
-_LENGTH = struct.Struct("!i")
-_CHUNK = 65_536
 _NODES_PER_READ = 200
 _IN_FLIGHT = 50
 """Kazoo wakes its thread by a byte per request through a socket pair, and fails when some 250 fill that up."""
@@ -53,7 +49,7 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
         """Seconds after which a call that was not answered is given up."""
         self.tree_watchers: dict[str, Callable[[WatchedEvent], None]] = {}
         self.node_watchers: dict[str, Callable[[WatchedEvent], None]] = {}
-        self._connection = _Connection(self, self._conn_retry.copy(), logger=_quiet)
+        self._connection = Connection(self, self._conn_retry.copy(), logger=_quiet)
 
     def connect(self, timeout: float) -> None:
         """Connect if this was not done yet; `Unavailable` if there is no connection after `timeout` seconds."""
@@ -128,8 +124,14 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
 
     def _send(self, request: Any) -> Any:
         future = self.handler.async_result()
-        self._call(request, future)
+        if not self._connection.send(request, future):
+            self._call(request, future)
         return future
+
+    def _session_callback(self, state: str) -> None:
+        """As kazoo's; what is sent meanwhile is given up with the rest or is not sent."""
+        with self._connection.sending:
+            super()._session_callback(state)
 
     def close(self) -> None:
         """End the session and release everything; takes no longer than the session timeout."""
@@ -137,55 +139,3 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
             self.stop()
         with suppress(Exception):
             super().close()
-
-
-class _Connection(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no types
-    """Kazoo's connection, which also serves watches of trees, and reads as much at once as there is.
-
-    Kazoo waits and reads twice for every message, of which a bulk change brings one for each node that is watched.
-    """
-
-    _ahead = b""
-    _at = 0
-
-    def _connect(self, *address: Any) -> Any:
-        self._ahead, self._at = b"", 0
-        return super()._connect(*address)
-
-    def _read_socket(self, read_timeout: float) -> Any:
-        result = super()._read_socket(read_timeout)
-        while result is None and self._has_message():
-            result = super()._read_socket(read_timeout)
-        return result
-
-    def _has_message(self) -> bool:
-        """Whether a whole message was read ahead."""
-        there = len(self._ahead) - self._at - _LENGTH.size
-        return there >= 0 and there >= _LENGTH.unpack_from(self._ahead, self._at)[0]
-
-    def _read(self, length: int, timeout: float) -> bytes:
-        with self._socket_error_handling():
-            while (lacking := self._at + length - len(self._ahead)) > 0:
-                if not self.handler.select([self._socket], [], [], timeout)[0]:
-                    raise self.handler.timeout_exception("socket time-out during read")
-                try:
-                    chunk = self._socket.recv(max(_CHUNK, lacking))  # of TLS a whole record, so that none waits unseen
-                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):  # what came was TLS's own
-                    continue
-                if not chunk:
-                    raise ConnectionDropped("socket connection broken")
-                self._ahead, self._at = self._ahead[self._at :] + chunk, 0
-        self._at += length
-        return self._ahead[self._at - length : self._at]
-
-    def _read_watch_event(self, buffer: bytes, offset: int) -> None:
-        watch, _ = Watch.deserialize(buffer, offset)
-        client, path = self.client, watch.path
-        event = WatchedEvent(EVENT_TYPE_MAP[watch.type], client.client_state, path)
-        for root, callback in list(client.tree_watchers.items()):
-            if path.startswith(root) and (len(path) == len(root) or path[len(root)] == "/"):
-                callback(event)
-        if path in client.node_watchers:
-            client.node_watchers[path](event)
-        if path in client._data_watchers or path in client._child_watchers:  # noqa: SLF001 - kazoo looks the same way
-            super()._read_watch_event(buffer, offset)

@@ -4,8 +4,9 @@ Every transaction checks the checkpoint's version: of two writers, one is refuse
 Nodes that are not named like documents are foreign and never touched; nothing is removed on close.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from kazoo.exceptions import (
@@ -210,16 +211,32 @@ class ZooKeeperTarget:
     def write(self, delta: Mapping[str, bytes | None], checkpoint: Checkpoint) -> None:
         """Write documents (None: remove) and the checkpoint, in one transaction unless they are too large for one."""
         *first, last = batches(in_order(delta))
-        self._expected = {key: 2 if key in self._guarded else 1 for key in (*delta, _CHECKPOINT)}
+        self._expect(delta)
         with self._client.failures():
             for batch, results in self._client.pipelined((batch, self._commit(batch, None)) for batch in first):
                 self._confirm(batch, results)
                 self._tell(len(batch))
-            results = self._client.result(self._commit(last, checkpoint))
-            self._confirm(last, results)
-            self._version = results[-1]
+        self._finish(last, self._commit(last, checkpoint))
+
+    def begin(self, delta: Mapping[str, bytes | None], checkpoint: Checkpoint) -> Callable[[], None] | None:
+        """As `write` in two steps, of which the first only sends; None where it takes several transactions."""
+        only, *more = batches(in_order(delta))
+        if more:
+            return None
+        self._expect(delta)
+        return partial(self._finish, only, self._commit(only, checkpoint))
+
+    def _expect(self, delta: Iterable[str]) -> None:
+        self._expected = {key: 2 if key in self._guarded else 1 for key in (*delta, _CHECKPOINT)}
+
+    def _finish(self, batch: Sequence[Write], answer: Any) -> None:
+        """Wait for the answer to the transaction that moves the checkpoint."""
+        with self._client.failures():
+            results = self._client.result(answer)
+            self._confirm(batch, results)
+        self._version = results[-1]
         self._expected = {}
-        self._tell(len(last))
+        self._tell(len(batch))
 
     def _commit(self, batch: Sequence[Write], checkpoint: Checkpoint | None) -> Any:
         """Send one transaction, which ends with the check of the checkpoint or with moving it."""
