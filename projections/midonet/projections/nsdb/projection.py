@@ -8,15 +8,20 @@ what it touches: an ordinary one rewrites one document; only one that adds or re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
+import msgspec
+
 from midonet.events.commit import canonical
 from midonet.events.evolve import Change
-from midonet.events.model import Entity, plain
+from midonet.events.model import Entity
 from midonet.events.topology import Topology
 from midonet.projections.nsdb.graph import Graph
 from midonet.projections.nsdb.needs import HELD_BY, agent, leads, pack
 from midonet.projections.nsdb.packing import LIMIT, Packing, Touched
 
 __all__ = ["NsdbProjection"]
+
+_OBJECTS = b'{"objects":{%b}}'
+_encoder = msgspec.json.Encoder()
 
 
 class NsdbProjection:
@@ -82,8 +87,8 @@ class NsdbProjection:
 
     def _document(self, name: str) -> bytes | None:
         ids = self._packing.objects(name)
-        found = (self._topology.find(object_id) for object_id in ids)
-        return canonical({"objects": {entity.id: plain(entity) for entity in found if entity}}) if ids else None
+        found = (self._topology.find(object_id) for object_id in sorted(ids))
+        return _OBJECTS % b",".join(_member(entity) for entity in found if entity) if ids else None
 
     def _index(self, name: str) -> bytes | None:
         if self._topology.get("host", _holder(name)) is None:
@@ -107,6 +112,11 @@ class NsdbProjection:
         entity = self._topology.find(node)
         for kind in HELD_BY[entity.KIND] if entity else ():
             yield from self._packing.documents(f"models/{kind}/{node}")
+
+
+def _member(entity: Entity) -> bytes:
+    """Return what `plain` says of an object, as a member of a document; to sort its fields would take twice as long."""
+    return b'"%b":{"kind":"%b",%b' % (entity.id.encode(), entity.KIND.encode(), _encoder.encode(entity)[1:])
 
 
 def _holder(path: str) -> str:
