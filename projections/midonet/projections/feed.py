@@ -35,7 +35,10 @@ _SOON = 0.1
 class Follower(Protocol):
     """Who follows a feed.
 
-    `attach` and `apply` are called under the feed's lock: they are quick, do no I/O and never raise.
+    `attach` and `apply` are called under the feed's lock: they are quick, do no I/O and never raise. It may also have
+    `send()`, which sends what the commit changed if that takes no waiting, and returns whether anything was sent. It is
+    called after a commit, without the lock and before any `wake`, until one has sent something: two servers that begin
+    at the same moment are in each other's way.
     """
 
     def attach(self, topology: Topology) -> None:
@@ -45,7 +48,7 @@ class Follower(Protocol):
         """Take note of the changes of one commit, already in the topology."""
 
     def wake(self) -> None:
-        """Go and look; called after every commit, without the lock. What needs no waiting may be done at once."""
+        """Go and look; called after every commit, without the lock."""
 
 
 Listener = Callable[[Record, Sequence[Change], Topology], None]
@@ -215,6 +218,7 @@ class Feed:
                 self._progress += 1
             self._moved.notify_all()
         if isinstance(item, Record):
+            any(send() for follower in self._followers if (send := getattr(follower, "send", None)))
             for follower in self._followers:
                 follower.wake()
 

@@ -119,7 +119,7 @@ class Runner(Generic[K, V]):
     def stop(self) -> None:
         """End the thread and release the target's connections; the target keeps what it has."""
         self._stopped.set()
-        self._wake.set()
+        self.wake()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -199,22 +199,29 @@ class Runner(Generic[K, V]):
             keys = set(self._projection.apply(changes))
             self._tracker.touch(keys)
             self._news |= keys
-        self._wake.set()
+        self.wake()
 
     def wake(self) -> None:
-        """Send at once what a commit has changed, if it is little and the thread rests; then wake that."""
-        if self._turn.acquire(blocking=False):
-            try:
-                self._send_ahead()
-            except Exception:
-                logger.exception("%s: leaves to its thread what could not be sent at once", self.name)
-            finally:
-                self._turn.release()
+        """Go and look; called by any thread."""
         self._wake.set()
+
+    def send(self) -> bool:
+        """Send what a commit has changed, if it is little and the thread rests; return whether anything was sent."""
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            if self._flight is None:
+                self._send_ahead()
+                return self._flight is not None
+        except Exception:
+            logger.exception("%s: leaves to its thread what could not be sent at once", self.name)
+        finally:
+            self._turn.release()
+        return False
 
     def _send_ahead(self) -> None:
         begin = getattr(self._target, "begin", None)
-        if begin is None or self._flight is not None or not 0 < self._tracker.pending <= _LITTLE:
+        if begin is None or not 0 < self._tracker.pending <= _LITTLE:
             return
         if not self._attached or self._standby or self._idle() or self._target.drifted():
             return
@@ -231,7 +238,7 @@ class Runner(Generic[K, V]):
     def _stir(self) -> None:
         """Note that something moved in the target; called by any thread."""
         self._stirred = time.monotonic()
-        self._wake.set()
+        self.wake()
 
     # -- the thread
 
@@ -446,7 +453,7 @@ class Runner(Generic[K, V]):
         logger.error("%s: parked %s", self.name, unfit)
         with self._feed.reading():
             self._tracker.park(unfit.key, str(unfit))
-        self._wake.set()
+        self.wake()
 
     def _retry(self, error: Exception) -> None:
         """Note what went wrong and wait; for the log's commits longer than for a server."""
