@@ -6,14 +6,17 @@ They name files and no secrets, so that they may be shown; a file with a login h
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
 from midonet.events.errors import Misconfigured
 
-__all__ = ["Login", "Wire", "current", "read_login", "use"]
+if TYPE_CHECKING:  # else `midoctl --help` would have to load it
+    from ssl import SSLContext
+
+__all__ = ["Login", "Wire", "current", "kafka_login", "kafka_tls", "read_login", "tls_context", "use"]
 
 _File = str | None
 
@@ -84,3 +87,39 @@ def read_login(file: str) -> Login:
     if not colon or not user or not password:
         raise Misconfigured(f"{file} holds no login: one line, USER:PASSWORD", file=file)
     return Login(user, password)
+
+
+def kafka_tls() -> "SSLContext | None":
+    """Return how connections to Kafka are protected, if they are; `Misconfigured` names a file that is no good."""
+    wire = current()
+    if wire.kafka_ca is None:
+        return None
+    return tls_context("Kafka", wire.kafka_ca, wire.kafka_cert, wire.kafka_key)
+
+
+def kafka_login() -> Login | None:
+    """Return who we are to Kafka, if we sign in there (SASL)."""
+    wire = current()
+    return read_login(wire.kafka_login) if wire.kafka_login is not None else None
+
+
+def tls_context(peer: str, ca: str, certificate: str | None, key: str | None) -> "SSLContext":
+    """Return what checks servers by a CA and by their names, and shows our certificate to them.
+
+    `Misconfigured` names a file that is no good; a key that is protected by a password is none, as nobody is there to
+    be asked for it.
+    """
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    file = ca
+    try:
+        context.load_verify_locations(ca)
+        if certificate is not None:
+            file = certificate if key is None else f"{certificate} and {key}"
+            context.load_cert_chain(certificate, key, password="")
+    except (OSError, ssl.SSLError) as error:
+        reason = getattr(error, "reason", None) or error.strerror or str(error)
+        raise Misconfigured(f"no TLS with {peer}: {file}: {reason}", file=file) from None
+    return context
