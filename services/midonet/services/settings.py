@@ -126,6 +126,14 @@ class Settings(Wire, frozen=True, kw_only=True):
             description="Folder of the embedded server's data. Default: /var/lib/midonet/zookeeper, or the user's own."
         ),
     ] = None
+    zookeeper_members_ca: Annotated[
+        str | None,
+        Meta(description="CA of the embedded members among each other, if it is not the one that clients have, too."),
+    ] = None
+    zookeeper_members_cert: Annotated[
+        str | None, Meta(description="Certificate of that CA for the member here, with its key or beside.")
+    ] = None
+    zookeeper_members_key: Annotated[str | None, Meta(description="Key of that certificate.")] = None
     zookeeper_jars: Annotated[
         str | None, Meta(description="Folder with the jars of the ZooKeeper server; by default Maven fetches them.")
     ] = None
@@ -138,6 +146,7 @@ def effective(settings: Settings) -> Settings:
         if settings.zookeeper_member is not None:
             raise UsageError("zookeeper_member needs `--zookeeper embedded`", setting="zookeeper_member")
         return settings
+    _check_keys(settings)
     members = members_of(settings.zookeeper_members)
     member = settings.zookeeper_member or 1
     if member > len(members):
@@ -147,6 +156,20 @@ def effective(settings: Settings) -> Settings:
     if settings.zookeeper_member is None and len(members) > 1:
         raise UsageError("say by --zookeeper-member which of the members runs here", setting="zookeeper_member")
     return replace(settings, zookeeper=client_hosts(members), zookeeper_member=member)
+
+
+def _check_keys(settings: Settings) -> None:
+    """Refuse what would leave an embedded member without the TLS that its operator means it to speak."""
+    if settings.zookeeper_ca is not None and settings.zookeeper_cert is None:
+        raise UsageError(
+            "zookeeper_cert: an embedded member that speaks TLS needs a certificate", setting="zookeeper_cert"
+        )
+    members = settings.zookeeper_members_ca, settings.zookeeper_members_cert
+    if any(members) and not all([*members, settings.zookeeper_ca]):
+        raise UsageError(
+            "zookeeper_members_ca goes with zookeeper_members_cert, and with zookeeper_ca and zookeeper_cert",
+            setting="zookeeper_members_ca",
+        )
 
 
 def _auth(settings: Settings) -> Literal["none", "tokens"] | None:
