@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
-from midonet.events.errors import Misconfigured
+from midonet.events.errors import Misconfigured, UsageError
 
 if TYPE_CHECKING:  # else `midoctl --help` would have to load it
     from ssl import SSLContext
@@ -62,19 +62,30 @@ _in_use: Wire | None = None
 
 
 def use(settings: Wire) -> None:
-    """Let connections that this process makes from now on be protected so."""
+    """Let connections that this process makes from now on be protected so; `UsageError` if that makes no sense."""
     global _in_use  # noqa: PLW0603 - a process has one identity
     names = [field.name for field in msgspec.structs.fields(Wire)]
-    _in_use = Wire(**{name: getattr(settings, name) for name in names})
+    _in_use = _checked(Wire(**{name: getattr(settings, name) for name in names}))
 
 
 def current() -> Wire:
-    """Return how connections are protected: as was said, or else as the environment says."""
+    """Return how connections are protected: as was said, or else as the environment says; `UsageError` as `use`."""
     if _in_use is not None:
         return _in_use
     from midonet.events.settings import load
 
-    return load(Wire, flags={}, environ=os.environ)
+    return _checked(load(Wire, flags={}, environ=os.environ))
+
+
+def _checked(wire: Wire) -> Wire:
+    """Refuse a certificate that would never be shown: without a CA no TLS is spoken, which nobody would notice."""
+    for peer in ("zookeeper", "kafka", "ovsdb"):
+        for part in ("cert", "key"):
+            if getattr(wire, f"{peer}_{part}") is not None and getattr(wire, f"{peer}_ca") is None:
+                raise UsageError(
+                    f"{peer}_{part} needs {peer}_ca: without a CA no TLS is spoken", setting=f"{peer}_{part}"
+                )
+    return wire
 
 
 def read_login(file: str) -> Login:

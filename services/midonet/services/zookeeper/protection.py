@@ -86,6 +86,7 @@ class Protection(NamedTuple):
         yield from _stores("ssl", self.clients, _clients_file(folder))
         yield "sslQuorum=true"
         yield "sslQuorumReloadCertFiles=true"
+        yield "ssl.quorum.clientHostnameVerification=false"  # whom a member connects to has to prove its name
         yield from _stores("ssl.quorum", self.members, _members_file(folder))
 
     def version(self) -> Sequence[float]:
