@@ -31,6 +31,7 @@ from midonet.services.api.past import Past, snapshots_of
 from midonet.services.api.watch.hub import Hub
 from midonet.services.context import Context
 from midonet.services.http import Routes
+from midonet.services.settings import is_loopback
 
 __all__ = ["Node"]
 
@@ -48,6 +49,8 @@ class Node:
         self.feed: Feed = context.feed
         self.status: Callable[[], Mapping[str, Any]] = context.front.status
         self.pages: Routes = {path: page for path, page in context.front.http.routes.items() if not path.endswith("/")}
+        self.local = is_loopback(context.settings.http)
+        """Whether only the machine itself reaches the API."""
         self.history: str | None = context.settings.history
         """Where an index of the history is kept, if anywhere."""
         self.snapshots = snapshots_of(url)

@@ -111,7 +111,7 @@ class ApiService(Service):
         import uvicorn
 
         from midonet.services.api.app import Application
-        from midonet.services.api.certified import Certified
+        from midonet.services.api.connections import Connection
 
         tls = self.context.front.http.tls
         return uvicorn.Config(
@@ -125,5 +125,5 @@ class ApiService(Service):
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             ssl_context_factory=(lambda *_: tls.context()) if tls is not None else None,
-            http=Certified,
+            http=Connection,
         )
