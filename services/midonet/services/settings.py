@@ -2,7 +2,6 @@
 
 import os
 import re
-from ipaddress import ip_address
 from socket import gethostname
 from typing import Annotated, Any, Literal
 
@@ -11,11 +10,11 @@ from msgspec.structs import replace
 
 from midonet.events.errors import UsageError
 from midonet.events.model.fields import Format
-from midonet.events.settings import HostPort, Node, Services, parse_servers, split_host_port
+from midonet.events.settings import HostPort, Node, Services, is_loopback, parse_servers, split_host_port
 from midonet.events.wire import Wire
 from midonet.services.zookeeper.members import client_hosts, members_of, parse_members
 
-__all__ = ["Settings", "effective", "is_loopback", "node_name", "undecided"]
+__all__ = ["Settings", "effective", "node_name", "undecided"]
 
 _DAY = 86_400
 _PORT = 8181
@@ -191,17 +190,6 @@ def undecided(settings: Settings) -> str | None:
         f"everybody who reaches {settings.http} could change the network: say --auth tokens, or --auth none if all who "
         "can reach it may"
     )
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether only the machine itself reaches an address, HOST:PORT."""
-    host = split_host_port(address)[0]
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def node_name(settings: Settings) -> str:

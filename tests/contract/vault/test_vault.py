@@ -1,5 +1,6 @@
 """One behaviour of vaults in a file, in SQLite and in PostgreSQL, and of passwords and tokens that are kept in them."""
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -139,6 +140,16 @@ def test_passwords_and_tokens(vault: Vault) -> None:
     credentials.forget("ann")
     assert credentials.token(issued.text) is None
     assert vault.names() == []
+
+
+def test_a_file_is_for_its_owner_alone(url: str, key: Path, tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with closing(open_vault(url, str(key))) as vault:
+            vault.put("a", b"one")
+    finally:
+        os.umask(before)
+    assert [file.name for file in tmp_path.glob("vault*") if file.stat().st_mode & 0o077] == []
 
 
 @pytest.fixture

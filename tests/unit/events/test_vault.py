@@ -1,6 +1,5 @@
 """A vault and its key as files: for their owner alone, each value for its own name, and what is wrong with them."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -50,12 +49,3 @@ def test_what_is_wrong_is_said_in_one_line(key: Path, tmp_path: Path) -> None:
         open_vault(f"file://{tmp_path}/no/such/folder", str(key)).put("a", b"")
     with pytest.raises(InvalidValue):
         own_name("token/x")
-
-
-def test_the_file_is_for_its_owner_alone(key: Path, tmp_path: Path) -> None:
-    before = os.umask(0)
-    try:
-        open_vault(f"file://{tmp_path}/vault", str(key)).put("a", b"one")
-    finally:
-        os.umask(before)
-    assert (tmp_path / "vault").stat().st_mode & 0o777 == 0o600

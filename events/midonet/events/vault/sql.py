@@ -1,7 +1,8 @@
 """A vault in a table of a database, for the nodes of a cluster: `secrets(name, sealed)` on PostgreSQL or SQLite."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -36,6 +37,7 @@ class SqlVault:
         except (sa.exc.ArgumentError, ImportError):
             raise UsageError(f"not the address of a vault: {self._url}") from None
         try:
+            _make_private(self._engine.url)
             self._create()
         except BaseException:
             self.close()
@@ -90,3 +92,10 @@ class SqlVault:
         except sa.exc.SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
             raise Unavailable(f"the vault {self._url}: {reason}", vault=self._url) from None
+
+
+def _make_private(url: sa.URL) -> None:
+    """Make SQLite's file, if it is not there, for its owner alone."""
+    if url.get_backend_name() == "sqlite" and url.database:
+        with suppress(OSError):  # SQLite says what is wrong with it
+            Path(url.database).touch(mode=0o600)

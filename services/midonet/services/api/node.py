@@ -14,6 +14,7 @@ from midonet.events.commit import Head
 from midonet.events.errors import NotFound
 from midonet.events.log import open_log
 from midonet.events.moments import END, Moment, parse
+from midonet.events.settings import is_loopback
 from midonet.events.tags import is_name
 from midonet.events.topology import Topology
 from midonet.events.users import User
@@ -31,7 +32,6 @@ from midonet.services.api.past import Past, snapshots_of
 from midonet.services.api.watch.hub import Hub
 from midonet.services.context import Context
 from midonet.services.http import Routes
-from midonet.services.settings import is_loopback
 
 __all__ = ["Node"]
 
