@@ -173,10 +173,11 @@ def _check_keys(settings: Settings) -> None:
 
 def _auth(settings: Settings) -> Literal["none", "tokens"] | None:
     """Return who may use the API; None where others reach it and nobody has said so: it stays shut (`undecided`)."""
-    if settings.auth == "tokens" and settings.vault is None and not settings.services.get("api", {}).get("oidc_issuer"):
+    known = settings.vault or settings.http_clients_ca or settings.services.get("api", {}).get("oidc_issuer")
+    if settings.auth == "tokens" and not known:
         raise UsageError(
-            "auth: to know users it takes a vault (--vault, --vault-key) or an identity provider "
-            "(services.api.oidc_issuer)",
+            "auth: to know users it takes a vault (--vault, --vault-key), a CA of their certificates "
+            "(--http-clients-ca) or an identity provider (services.api.oidc_issuer)",
             setting="auth",
         )
     return settings.auth or (None if undecided(settings) else "none")
