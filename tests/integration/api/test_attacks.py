@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from api_node import ApiNode
-from asking import Asker, Event
+from asking import Asker, Event, bearer
+from waiting import eventually
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
@@ -184,3 +185,41 @@ def test_nobody_fills_the_memory_with_the_head_of_a_request(start: bytes, node: 
 def test_who_is_not_known_yet_sends_no_body(api: Asker) -> None:
     problem = api.refused(400, "POST", "/v1/login", b"x" * 1024 * 1024)
     assert "takes no body" in problem["detail"]
+
+
+# Users that are gone
+
+
+@pytest.fixture
+def root(log_url: str, node: ApiNode, credentials: Credentials) -> dict[str, str]:
+    """Headers of an admin."""
+    position = run(log_url, SetUser("root", ("admin",), new=True))
+    eventually(lambda: node.feed.head.position >= position)
+    return bearer(credentials.issue("root", 3600).text)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ("DELETE", "/v1/users/eve"),
+        ("POST", "/v1/commands", {"ops": [{"op": "drop-user", "name": "eve"}]}),
+        ("POST", "/v1/log/{made}/revert"),
+    ],
+)
+def test_who_is_called_like_a_user_that_is_gone_inherits_no_proof(
+    api: Asker, root: dict[str, str], credentials: Credentials, request_: tuple[str, ...]
+) -> None:
+    new = {"ops": [{"op": "set-user", "name": "eve", "roles": ["reader"], "new": True}]}
+    made = api.ok("POST", "/v1/commands", new, headers=root)["position"]
+    method, path, *body = request_
+    path = path.format(made=made)
+    credentials.set_password("eve", "of the first eve")
+    first = bearer(credentials.issue("eve", 3600).text)
+    api.ok(method, path, *body, headers=root, dry_run="true")
+    assert api.ok("GET", "/v1/whoami", headers=first)["name"] == "eve", "it was only tried"
+    assert credentials.has_password("eve", "of the first eve")
+    api.ok(method, path, *body, headers=root)
+    api.refused(401, "GET", "/v1/whoami", headers=first)
+    api.ok("POST", "/v1/commands", new, headers=root)
+    api.refused(401, "GET", "/v1/whoami", headers=first)
+    assert not credentials.has_password("eve", "of the first eve")

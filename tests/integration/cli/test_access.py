@@ -85,8 +85,13 @@ def test_the_first_admin_is_made_on_the_log_and_then_signs_in_over_tls(
         stranger = Authority(tmp_path / "other", "stranger").pair("ann")
         shown |= {"MIDOCTL_CERT": str(stranger.certificate), "MIDOCTL_CERT_KEY": str(stranger.key)}
         midoctl("whoami", status=5, **shown)
+        midoctl("user", "delete", "ann", "--dry-run", **api)
+        assert "ann" in midoctl("whoami", **ann).stdout
         midoctl("user", "set", "ann", "--disable", **api)
         assert "gone or disabled" in midoctl("whoami", status=3, **ann).stderr
+        midoctl("user", "delete", "ann", **api)
+        midoctl("user", "create", "ann", "--role", "reader", **api)
+        assert "none of ours" in midoctl("whoami", status=3, **ann).stderr
         midoctl("logout", **api)
         midoctl("whoami", status=3, **api)
     planted = (PASSWORD, SECRET, token, ann["MIDOCTL_TOKEN"])
