@@ -20,6 +20,7 @@ from midonet.events.command import Command, Create, Op, SetUser
 from midonet.events.log import open_log
 from midonet.events.log.store import Context, Store
 from midonet.events.vault.credentials import Credentials
+from midonet.services.api import connections
 from midonet.services.api.connections import MAX_HEAD
 from midonet.services.api.watch import permit
 from midonet.services.http import Tls
@@ -180,6 +181,21 @@ def test_nobody_fills_the_memory_with_the_head_of_a_request(start: bytes, node: 
             connection.sendall(b"a" * 1_000 * MAX_HEAD)
     with Asker(node.url) as api:
         assert api("GET", "/healthz", headers={"X": "a" * (MAX_HEAD // 2)}).status == 200
+
+
+def test_nobody_keeps_a_connection_by_never_ending_a_head(
+    api: Asker, node: ApiNode, signed_in: Callable[[str], dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
+    host, _, port = node.url.removeprefix("http://").partition(":")
+    whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    with api.watch(headers=signed_in("rita"), mark=1) as events:
+        for said in (b"", b"GET / HT", whole + b"GET / HT"):
+            with socket.create_connection((host, int(port)), timeout=20) as connection:
+                connection.sendall(said)
+                answered = b"".join(iter(lambda connection=connection: connection.recv(65536), b""))  # type: ignore[misc]
+                assert answered.count(b"HTTP/1.1 200 ") == said.count(whole)
+        assert [next(events).kind for _ in range(3)] == ["mark"] * 3, "who is served is not asked again"
 
 
 def test_who_is_not_known_yet_sends_no_body(api: Asker) -> None:

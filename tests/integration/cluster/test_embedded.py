@@ -177,6 +177,16 @@ def reads(hosts: str, path: str) -> bool:
             return bool(client.read_many([path]))
 
 
+def fingerprint(hosts: str, settings: Mapping[str, str]) -> bytes:
+    """Return what tells the certificate that a server shows at the moment from others."""
+    files = (settings[f"zookeeper_{name}"] for name in ("ca", "cert", "key"))
+    host, _, port = hosts.partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as plain:
+        context = tls_context("ZooKeeper", *files)
+        with context.wrap_socket(plain, server_hostname=host) as secure:
+            return secure.getpeercert(binary_form=True) or b""
+
+
 def ports_of(process: str) -> list[int]:
     """Return where a process listens."""
     done = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True)
@@ -184,7 +194,10 @@ def ports_of(process: str) -> list[int]:
 
 
 def test_an_embedded_member_speaks_tls_and_heeds_lists(
-    ensemble: Callable[..., Ensemble], protected: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ensemble: Callable[..., Ensemble],
+    protected: dict[str, str],
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one = ensemble(1, *as_options(protected))
     (node,) = one.nodes
@@ -206,6 +219,9 @@ def test_an_embedded_member_speaks_tls_and_heeds_lists(
         client.connect(10)
         with pytest.raises(NoAuthError):
             client.delete(view)
+    before = fingerprint(hosts, protected)
+    authority.pair("node")  # the files are replaced
+    eventually(lambda: fingerprint(hosts, protected) != before, 60)
     told = [Path(f"/proc/{process}/cmdline").read_text(), *(path.read_text() for path in one.folder(0).glob("log"))]
     digest = make_digest_acl_credential("cluster", PLANTED)
     assert not [text for text in [*told, node.log.read_text()] if PLANTED in text or digest in text]

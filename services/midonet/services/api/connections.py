@@ -1,7 +1,7 @@
 """One connection of a client, as uvicorn serves it, with what that leaves out: who it is, and an end to its headers.
 
 Requests and WebSockets know the certificate that was shown; and nobody, known or not, fills the memory with the head of
-a request, for which uvicorn's quick parser has no limit.
+a request, or keeps a connection by never ending one: uvicorn's quick parser has no limit for either.
 """
 
 import asyncio
@@ -11,10 +11,13 @@ from typing import Any
 from starlette.requests import HTTPConnection
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["MAX_HEAD", "Connection", "certificate_of"]
+__all__ = ["HEAD_SECONDS", "MAX_HEAD", "Connection", "certificate_of"]
 
 MAX_HEAD = 64 * 1024
 """Bytes that the first line and the headers of a request may have together, and its trailers as well."""
+
+HEAD_SECONDS = 30.0
+"""Seconds that a client may take for the head of a request, or to begin with the first one."""
 
 _CERTIFICATE = "midonet.certificate"
 
@@ -29,9 +32,25 @@ class Connection(HttpToolsProtocol):
         """Note who it is."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, _CERTIFICATE: transport.get_extra_info("peercert")}
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._awaited.cancel()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        self._awaited = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def on_message_begin(self) -> None:
+        """Wait for the end of the head."""
+        self._awaited.cancel()
+        self._await_head()
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Count anew."""
+        """Wait no more, and count anew."""
+        self._awaited.cancel()
         self._unread = 0
         super().on_headers_complete()
 
