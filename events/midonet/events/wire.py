@@ -48,14 +48,20 @@ class Wire(Struct, frozen=True, kw_only=True):
     ovsdb_key: Annotated[_File, Meta(description="Key of that certificate.")] = None
 
 
+class _Secret(str):
+    """A text that hides where its holder is shown: clients log with what they were configured."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
 class Login(NamedTuple):
     """A name and what proves it."""
 
     user: str
     password: str
-
-    def __repr__(self) -> str:
-        return f"Login({self.user!r}, ***)"
 
 
 _in_use: Wire | None = None
@@ -97,7 +103,7 @@ def read_login(file: str) -> Login:
         raise Misconfigured(f"the login in {file} cannot be read: {reason}", file=file) from None
     if not colon or not user or not password:
         raise Misconfigured(f"{file} holds no login: one line, USER:PASSWORD", file=file)
-    return Login(user, password)
+    return Login(user, _Secret(password))
 
 
 def kafka_tls() -> "SSLContext | None":

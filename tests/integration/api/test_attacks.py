@@ -13,6 +13,7 @@ import pytest
 from api_node import ApiNode
 from asking import Asker, Event, bearer
 from waiting import eventually
+from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
@@ -239,3 +240,13 @@ def test_who_is_called_like_a_user_that_is_gone_inherits_no_proof(
     api.ok("POST", "/v1/commands", new, headers=root)
     api.refused(401, "GET", "/v1/whoami", headers=first)
     assert not credentials.has_password("eve", "of the first eve")
+
+
+def test_a_websocket_takes_no_long_speeches(node: ApiNode, signed_in: Callable[[str], dict[str, str]]) -> None:
+    url = node.url.replace("http", "ws") + "/v1/watch?mark=1"
+    with connect(url, additional_headers=signed_in("rita")) as messages:
+        messages.send("a" * 1_000)
+        assert json.loads(messages.recv(timeout=20))["type"] == "mark"
+        messages.send("a" * 1_000_000)
+        with pytest.raises(ConnectionClosedError):
+            list(messages)

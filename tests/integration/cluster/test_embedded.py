@@ -199,7 +199,7 @@ def test_an_embedded_member_speaks_tls_and_heeds_lists(
     authority: Authority,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one = ensemble(1, *as_options(protected))
+    one = ensemble(1, *as_options(protected), "--log-level", "debug")
     (node,) = one.nodes
     node.start()
     one.scene.create("bridge", name="b")

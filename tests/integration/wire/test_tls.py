@@ -273,7 +273,7 @@ def test_a_stream_processor_signs_in_as_the_log_does(
 ) -> None:
     with Scene(f"kafka://{brokers[0].bootstrap}/streams", zookeeper.secure, zk_root) as scene:
         position = [scene.run(Create("bridge", {"name": name})) for name in "abc"][-1]
-        daemon = scene.daemon(*everything)
+        daemon = scene.daemon(*everything, "--log-level", "debug")
         eventually(lambda: daemon.status()["details"].get("activity", {}).get("position") == position, 60)
         assert daemon.status()["details"]["activity"]["runtime"] == "FaustRuntime"
         scene.nsdb_settles()
