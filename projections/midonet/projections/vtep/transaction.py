@@ -73,6 +73,17 @@ class Transaction:
             else:
                 self.waiting.add(key)
 
+    @property
+    def effect(self) -> str | None:
+        """`insert` or `delete` if that is all it does, to rows of single MACs: then another such one can be under way.
+
+        What it refers to is there, and stays. None for anything else, such as a locator that it brings: whatever is
+        planned next has to wait for it.
+        """
+        effects = {(operation["op"], operation["table"]) for operation in self.operations[1:]}
+        effect, table = effects.pop() if len(effects) == 1 else ("", "")
+        return effect if table == "Ucast_Macs_Remote" and effect in {"insert", "delete"} else None
+
     def advance(self, checkpoint: Checkpoint | None) -> None:
         """Move the checkpoint, or remove it."""
         config = _config(checkpoint) if checkpoint is not None else {}
