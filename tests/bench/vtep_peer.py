@@ -6,6 +6,7 @@ comes as a whole. They come where operators make them come (a command on our log
 northbound database, which is not), and `ovsdb-client` sees the row.
 """
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from statistics import median
@@ -31,6 +32,8 @@ __all__ = ["vtep", "vtep_drift", "vtep_sync"]
 _LARGE = 1_900
 """Stations of the larger switch: the peer's VXLAN mode knows 2,047 ports of a switch, not more."""
 _REST = 0.05
+_LULL = 0.3
+"""Seconds before many at once: what follows the removal of as many must not delay them, on either side."""
 _CHUNKS = 5
 _ROWS = 50_000
 
@@ -141,6 +144,8 @@ class _Side:
 
     def _filled(self, count: int, put: _Work, remove: _Work) -> float:
         numbers = range(1, count + 1)
+        sleep(_LULL)
+        gc.collect()
         taken = self._until(numbers, put)
         remove(numbers)
         self.settle(0)

@@ -7,6 +7,7 @@ succeeded: whatever ends this process or the connection, a checkpoint never says
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from midonet.events.errors import Rejected, Unavailable
 from midonet.projections.ovsdb import Answer, Client
@@ -28,13 +29,17 @@ def commit(client: Client, watch: Watch, parts: Iterable[Delta], checkpoint: Che
     """
     *early, last = parts
     flight = _Flight(client, watch)
-    for part in early:
-        flight.send(flight.plan(part))
-    transaction = flight.plan(last)
-    transaction.advance(checkpoint)
-    flight.arrive()
-    flight.send(transaction)
-    flight.land()
+    try:
+        for part in early:
+            flight.send(flight.plan(part))
+        transaction = flight.plan(last)
+        transaction.advance(checkpoint)
+        flight.arrive()
+        flight.send(transaction)
+        flight.land()
+    except BaseException:
+        flight.end()
+        raise
 
 
 def transact(client: Client, operations: Sequence[Operation]) -> None:
@@ -80,6 +85,12 @@ class _Flight:
         if self._arrived:
             self._watch.settle(self._arrived)
             self._arrived = []
+
+    def end(self) -> None:
+        """Wait for the rest, whatever becomes of it: nothing shall change that nobody waits for any more."""
+        for _, answer in self._sent:
+            with suppress(Rejected, Unavailable):
+                answer()
 
     def _next(self) -> None:
         transaction, answer = self._sent.popleft()
