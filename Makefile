@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 LOG ?= sqlite
-MISFORTUNES ?= 500
+MISFORTUNES ?= 800
 PYTHON_BIN := .venv/bin
 PYTEST := $(PYTHON_BIN)/pytest
 
@@ -25,7 +25,7 @@ test-long: lint type ## as test, with the nightly ones
 bench: setup ## measure, each figure as a ratio to a peer measured in the same run
 	@$(PYTHON_BIN)/python tests/bench/run.py $(ARGS)
 
-soak: setup ## three of each server under load, killed and frozen at random, for half an hour (MISFORTUNES=500)
+soak: setup ## three of each server under load, killed and frozen at random, for half an hour (MISFORTUNES=800)
 	@$(PYTHON_BIN)/python tests/e2e/kill/run.py --log kafka --nodes 3 --brokers 3 --zookeepers 3 --api 2 --frozen 0.4 \
 	  --kills $(MISFORTUNES) --commands $$(($(MISFORTUNES) * 20))
 

@@ -21,7 +21,7 @@ from midonet.events.errors import Rejected, Unavailable
 from midonet.projections.ovsdb.framing import Framer
 from midonet.projections.ovsdb.secure import SecureSocket, secured
 
-__all__ = ["PROBE_SECONDS", "Address", "Client"]
+__all__ = ["PROBE_SECONDS", "Address", "Answer", "Client"]
 
 CONNECT_SECONDS = 5.0
 
@@ -36,6 +36,9 @@ _PROBE_ID = "probe"
 
 Address = tuple[str, int] | str
 """Host and port of a TCP server, or the path of a Unix socket."""
+
+Answer = Callable[[], list[Any]]
+"""Waits for the results of a transaction that was sent."""
 
 Updates = Mapping[str, Mapping[str, Any]]
 _encoder = msgspec.json.Encoder()
@@ -88,27 +91,17 @@ class Client:
         Raises `Rejected` if any of them, or the commit itself, fails: nothing has changed then. Its details are the
         server's `error` and the index of the `operation` (their number, if it was the commit).
         """
-        return self._results(self.call("transact", [database, *operations]))
+        return self.begin(database, operations)()
 
-    def begin(self, database: str, operations: Sequence[Mapping[str, Any]]) -> Callable[[], list[Any]]:
-        """As `transact` in two steps: it sends without ever waiting, and what it returns waits for the results.
+    def begin(self, database: str, operations: Sequence[Mapping[str, Any]]) -> Answer:
+        """Send a transaction, and never wait; return what waits for its results, and returns or raises as `transact`.
 
-        What the network does not take at once is sent in the second step.
+        The server runs transactions in the order in which they were sent. What the network does not take at once is
+        sent with the next message, or when the results are awaited.
         """
         answer = self._ask("transact", [database, *operations])
         self._offer()
-
-        def wait() -> list[Any]:
-            self._push()
-            return self._results(self._await(answer, "transact", self._timeout))
-
-        return wait
-
-    def _results(self, results: list[Any]) -> list[Any]:
-        for index, result in enumerate(results):
-            if result is not None and "error" in result:
-                raise self._refused("a transaction", result, operation=index)
-        return results
+        return lambda: self._results(self._wait(answer, "transact", self._timeout))
 
     def monitor(
         self, database: str, columns: Mapping[str, Sequence[str]], on_update: Callable[[Updates], object]
@@ -142,12 +135,16 @@ class Client:
         except OSError as error:
             raise self._unavailable(_words(error)) from None
 
+    def _results(self, results: list[Any]) -> list[Any]:
+        for index, result in enumerate(results):
+            if result is not None and "error" in result:
+                raise self._refused("a transaction", result, operation=index)
+        return results
+
     def _call(
         self, method: str, params: Sequence[Any], timeout: float, then: Callable[[Any], object] | None = None
     ) -> Any:
-        answer = self._ask(method, params, then)
-        self._push()
-        return self._await(answer, method, timeout)
+        return self._wait(self._ask(method, params, then), method, timeout)
 
     def _ask(self, method: str, params: Sequence[Any], then: Callable[[Any], object] | None = None) -> Future[Any]:
         """Make a request ready to be sent; return what will hold its answer."""
@@ -160,7 +157,8 @@ class Client:
         self._unsent.append(_encoder.encode({"method": method, "params": params, "id": number}))
         return answer
 
-    def _await(self, answer: Future[Any], method: str, timeout: float) -> Any:
+    def _wait(self, answer: Future[Any], method: str, timeout: float) -> Any:
+        self._push()
         try:
             return answer.result(timeout)
         except TimeoutError:

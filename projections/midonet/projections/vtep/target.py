@@ -6,17 +6,19 @@ that are not ours are never touched, and closing never removes a row.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import NamedTuple
 
 from midonet.events.errors import Misconfigured, Rejected, Unavailable
 from midonet.projections.ovsdb import PROBE_SECONDS, Client, check_schema, decode_map
-from midonet.projections.port import Checkpoint, Fenced, Unfit
+from midonet.projections.port import Checkpoint, Unfit
 from midonet.projections.vtep.actual import COLUMNS, OPTIONAL, Actual, parse_checkpoint
 from midonet.projections.vtep.connection import Connection, Line
+from midonet.projections.vtep.flight import begin, commit, transact
 from midonet.projections.vtep.learned import Heard, Held
 from midonet.projections.vtep.names import DATABASE, Key, Value
 from midonet.projections.vtep.reports import SwitchReport
-from midonet.projections.vtep.transaction import Delta, Operation, Transaction, batches
+from midonet.projections.vtep.transaction import Delta, batches
 from midonet.projections.vtep.watch import Watch
 
 __all__ = ["VtepTarget", "read_checkpoint", "read_rows"]
@@ -89,7 +91,7 @@ class VtepTarget:
         client, watch = self._session
         claim = watch.claim()
         if claim:
-            self._transact(client, claim)
+            transact(client, claim)
         return watch.load()
 
     def peek(self) -> Checkpoint:
@@ -106,8 +108,8 @@ class VtepTarget:
 
     def begin(self, delta: Mapping[Key, Value | None], checkpoint: Checkpoint) -> Callable[[], None] | None:
         """As `write` in two steps, of which the first only sends; None for a delta of several transactions."""
-        first, *more = batches(delta, self._batch)
-        return self._finish(first, checkpoint) if not more else None
+        only, *more = batches(delta, self._batch)
+        return partial(self._finish, begin(*self._connected(), only, checkpoint)) if not more else None
 
     def clear(self) -> None:
         """Remove all that is ours, the checkpoint as well: the VTEP is no longer ours to manage."""
@@ -191,46 +193,15 @@ class VtepTarget:
         return self._session
 
     def _commit(self, delta: Delta, checkpoint: Checkpoint | None) -> None:
-        """Commit a delta in parts; the checkpoint moves (None: is removed) with the last of them."""
-        watch = self._connected().watch
-        *early, last = batches(delta, self._batch)
-        for part in early:
-            self._run(watch.plan(part))()
-        self._finish(last, checkpoint)()
+        self._finish(lambda: commit(*self._connected(), batches(delta, self._batch), checkpoint))
 
-    def _finish(self, part: Delta, checkpoint: Checkpoint | None) -> Callable[[], None]:
-        """Send the last part of a delta; return what waits until it is committed."""
-        transaction = self._connected().watch.plan(part)
-        transaction.advance(checkpoint)
-        return self._run(transaction)
-
-    def _run(self, transaction: Transaction) -> Callable[[], None]:
-        client, watch = self._connected()
-        wait = client.begin(DATABASE, transaction.operations)
-
-        def settle() -> None:
-            try:
-                self._transacted(client, wait)
-            except Unavailable as error:
-                for uuid, key in transaction.removed.items():
-                    if uuid in error.message:  # "cannot delete Logical_Switch row … of 1 remaining reference(s)"
-                        self.refused.add(key)
-                        raise Unfit(key, error.message) from None
-                raise
-            watch.settle(transaction)
-
-        return settle
-
-    def _transact(self, client: Client, operations: Sequence[Operation]) -> None:
-        self._transacted(client, client.begin(DATABASE, operations))
-
-    def _transacted(self, client: Client, wait: Callable[[], object]) -> None:
+    def _finish(self, work: Callable[[], None]) -> None:
+        """Do what commits a delta, or waits until it is committed."""
         try:
-            wait()
-        except Rejected as error:
-            if error.details["error"] == "timed out":
-                raise Fenced(f"another writer moved the checkpoint of VTEP {client.address}") from None
-            raise Unavailable(error.message, **error.details) from None
+            work()
+        except Unfit as unfit:
+            self.refused.add(unfit.key)
+            raise
 
 
 def read_checkpoint(host: str, port: int) -> Checkpoint:
