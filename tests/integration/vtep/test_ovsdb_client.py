@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 import pytest
@@ -44,6 +45,18 @@ def test_transactions_may_be_under_way_together_and_run_in_order(connect: Connec
     assert [sorted(row["name"] for row in answer()[1]["rows"]) for answer in (last, first)] == [["a", "b"], ["a"]]
     with pytest.raises(Rejected):
         refused()
+
+
+def test_what_the_network_does_not_take_at_once_is_sent_in_order(connect: Connect) -> None:
+    client = connect()
+    client._socket.setsockopt(SOL_SOCKET, SO_SNDBUF, 4096)  # noqa: SLF001 - a slow network
+    texts = ["small", *(character * 700_000 for character in "ab"), "last"]
+    answers = [client.begin(DATABASE, [insert(f"{n}", description=text)]) for n, text in enumerate(texts)]
+    client.echo()
+    for answer in reversed(answers):
+        assert answer()[0]["uuid"]
+    (listed,) = client.transact(DATABASE, [{**LIST, "columns": ["name", "description"]}])
+    assert {row["name"]: row["description"] for row in listed["rows"]} == {f"{n}": text for n, text in enumerate(texts)}
 
 
 def test_a_refused_operation_is_an_error_and_changes_nothing(connect: Connect) -> None:
