@@ -49,7 +49,8 @@ def test_transactions_may_be_under_way_together_and_run_in_order(connect: Connec
 
 def test_what_the_network_does_not_take_at_once_is_sent_in_order(connect: Connect) -> None:
     client = connect()
-    client._socket.setsockopt(SOL_SOCKET, SO_SNDBUF, 4096)  # noqa: SLF001 - a slow network
+    wire: Any = client._socket  # noqa: SLF001 - a slow network
+    wire.setsockopt(SOL_SOCKET, SO_SNDBUF, 4096)
     texts = ["small", *(character * 700_000 for character in "ab"), "last"]
     answers = [client.begin(DATABASE, [insert(f"{n}", description=text)]) for n, text in enumerate(texts)]
     client.echo()
