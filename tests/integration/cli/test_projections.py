@@ -160,6 +160,10 @@ def test_what_operators_want_holds_at_once_and_after_a_restart(midoctl: Midoctl,
     lines = midoctl("-o", "json", "log", "--kind", "projection").out.splitlines()
     words = [json.loads(line)["command"]["name"] for line in lines]
     assert words == ["projection.pause", "projection.resume", "projection.skip", "projection.retry"]
+    for ref in ("nsdb", "projection/nsdb"):
+        lines = json.loads(midoctl("-o", "json", "history", ref).out)
+        assert len(lines) == len(words), ref
+    assert "did you mean nsdb?" in midoctl.refused(4, "history", "nsbd")["message"]
     midoctl.ok("verify")
 
 
