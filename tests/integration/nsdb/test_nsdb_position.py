@@ -1,13 +1,22 @@
 """Who keeps the view and who stands by never lie about where it is, and never take each other for strangers."""
 
+import threading
 import time
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 from projected import Projected
 from waiting import eventually
 
 from midonet.events.command import Create, Pause
+from midonet.events.commit import Record
+from midonet.events.log.address import open_log
+from midonet.events.log.port import Log, Progress
+from midonet.projections.feed import Feed
+from midonet.projections.nsdb import NsdbProjection, expected_view, same_document
 from midonet.projections.port import Checkpoint, Fenced
+from midonet.projections.runner import Runner
 from midonet.projections.zookeeper import ZooKeeperTarget
 
 _SLOW_LOOK = 600.0
@@ -82,6 +91,52 @@ def test_who_was_frozen_in_a_large_change_writes_no_more_of_it_once_another_bega
     finally:
         younger.close()
         stale.close()
+
+
+class Lagging:
+    """A log whose commits come late to whoever follows it, though everybody can ask where it ends."""
+
+    def __init__(self, log: Log, gate: threading.Event) -> None:
+        self._log = log
+        self._gate = gate
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def follow(self, *args: Any, **options: Any) -> Iterator[Record | Progress]:
+        """As the log's, but held up."""
+        for item in self._log.follow(*args, **options):
+            while isinstance(item, Record) and not self._gate.is_set() and not options["stopped"]():
+                self._gate.wait(0.05)
+            yield item
+
+
+def test_half_a_change_of_a_writer_who_knows_more_is_no_drift(projected: Projected) -> None:
+    """Of two daemons the one that reads the log later finds what its own topology does not explain."""
+    bridge, gate = projected.create("bridge", name="web"), threading.Event()
+    gate.set()
+    feed = Feed(lambda: cast("Log", Lagging(open_log(projected.url), gate)), idle=0.2)
+    target = projected.target()
+    runner = Runner(feed, NsdbProjection(lambda: target.base), target, same=same_document)
+    try:
+        feed.start()
+        runner.start()
+        projected.settle()
+        gate.clear()
+        projected.set("bridge", "web", tenant="later")
+        found = expected_view(projected.store.topology, projected.base)
+        path = f"{projected.base}/models/bridge/{bridge}"
+        hands = projected.kazoo()
+        hands.set(path, found[path])  # one of several transactions
+        time.sleep(0.7)
+        assert hands.get(path)[0] == found[path], "it was left as it is"
+        gate.set()
+        projected.settle()
+        assert hands.get(path)[0] == found[path]
+        assert runner.repairs.newest(9) == []
+    finally:
+        runner.stop()
+        feed.stop()
 
 
 def test_many_large_changes_by_two_who_both_write_are_nobodys_drift(projected: Projected) -> None:
