@@ -87,11 +87,7 @@ def test_a_killed_rebuild_is_continued_by_the_next_one(midoctl: Midoctl, stage: 
         process.kill()
     assert stage.generation() == "1"
     midoctl.ok("bridge", "create", "meanwhile", "--wait", "nsdb=20")
-    refused = midoctl("-o", "json", "projection", "rebuild", "nsdb")
-    assert refused.status in (0, 3)
-    if refused.status:
-        assert "is at work" in refused.error["message"], "until the session of the dead one is over"
-        eventually(lambda: midoctl("-o", "json", "projection", "rebuild", "nsdb").status == 0, 30)
+    midoctl.ok("projection", "rebuild", "nsdb")  # though the session of the dead one may not be over
     assert stage.generation() == "2"
     assert midoctl("projection", "rebuild", "nsdb", "--dry-run").status == 0
 
