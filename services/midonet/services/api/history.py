@@ -33,7 +33,7 @@ from midonet.services.api.objects import conditional
 from midonet.services.api.operations import JSON, Answer, Body, Operation, Reply, json_answer
 from midonet.services.api.parameters import AT, IF_NONE_MATCH, LIMIT, POSITION, READ, WRITE, Parameter, flag, path
 from midonet.services.api.schemas import array, ref
-from midonet.services.api.watch.stream import JSON_SEQ, lens_of, log_stream
+from midonet.services.api.watch.stream import JSON_SEQ, log_stream
 from midonet.services.api.writes import DONE, REFUSALS, write
 
 __all__ = ["operations"]
@@ -214,7 +214,7 @@ async def _log(node: Node, call: Call) -> Answer | Response:
         if not call.get(_PART):
             call.caller.need(lambda principal: principal.reads_all, "those who may read everything; `part=true` is not")
         wanted, after = await node.in_thread(_wanted, node, call)
-        return await log_stream(node, wanted, after, lens_of(call.caller), follow=call.get(_FOLLOW))
+        return await log_stream(node, call, wanted, after, follow=call.get(_FOLLOW))
     if call.get(_FOLLOW):
         raise UsageError(f"follow: ask for {JSON_SEQ} (the header Accept), or use /v1/watch", parameter="follow")
     return await node.in_thread(_page, node, call)

@@ -34,6 +34,8 @@ _LOST_MILLISECONDS = 60_000
 _BACKLOG = 2_048
 _TOLD = ("ETag", "Link", "Location", "Midonet-Position", "Retry-After")
 """Headers of answers that a page of another origin may read."""
+_MAX_MESSAGE = 4_096
+"""Bytes of what a WebSocket's client says, to which nobody listens."""
 _LIBRARIES = ("starlette", "uvicorn")
 
 
@@ -125,7 +127,7 @@ class ApiService(Service):
     def _config(self) -> "uvicorn.Config":
         import uvicorn
 
-        from midonet.services.api.certified import Certified
+        from midonet.services.api.connections import Connection
 
         tls = self.context.front.http.tls
         return uvicorn.Config(
@@ -139,5 +141,6 @@ class ApiService(Service):
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             ssl_context_factory=(lambda *_: tls.context()) if tls is not None else None,
-            http=Certified,
+            http=Connection,
+            ws_max_size=_MAX_MESSAGE,
         )
