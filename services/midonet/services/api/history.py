@@ -212,7 +212,10 @@ def _head_of(node: Node, moment: Moment) -> Head:
 async def _log(node: Node, call: Call) -> Answer | Response:
     if JSON_SEQ in call.accept:
         if not call.get(_PART):
-            call.caller.need(lambda principal: principal.reads_all, "those who may read everything; `part=true` is not")
+            call.caller.need(
+                lambda principal: principal.reads_all,
+                "those who may read everything; `part=true` shows others their part",
+            )
         wanted, after = await node.in_thread(_wanted, node, call)
         return await log_stream(node, call, wanted, after, follow=call.get(_FOLLOW))
     if call.get(_FOLLOW):
