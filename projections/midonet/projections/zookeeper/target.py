@@ -71,6 +71,7 @@ class ZooKeeperTarget:
         self._present: set[str] = set()
         self._guarded: set[str] = set()
         self._blocked: set[str] = set()
+        self._checkpoint = Checkpoint()
         self._version = 0
         self._prefix = 0
         self._expected: dict[str, int] = {}
@@ -187,6 +188,7 @@ class ZooKeeperTarget:
         checkpoint = decode_checkpoint(data)
         if guarded:
             self._make_anew(checkpoint)
+        self._checkpoint = checkpoint
         return checkpoint
 
     def _make_anew(self, checkpoint: Checkpoint) -> None:
@@ -209,14 +211,20 @@ class ZooKeeperTarget:
     # -- writing
 
     def write(self, delta: Mapping[str, bytes | None], checkpoint: Checkpoint) -> None:
-        """Write documents (None: remove) and the checkpoint, in one transaction unless they are too large for one."""
+        """Write documents (None: remove) and the checkpoint, in one transaction unless they are too large for one.
+
+        Who begins with a large change says so by the checkpoint's version, before anything is written: whoever is in
+        the midst of another one, and may have been frozen there, writes no more of it.
+        """
         *first, last = batches(in_order(delta))
         self._expect(delta)
-        with self._client.failures():
-            for batch, results in self._client.pipelined((batch, self._commit(batch, None)) for batch in first):
-                self._confirm(batch, results)
-                self._tell(len(batch))
-        self._finish(last, self._commit(last, checkpoint))
+        try:
+            with self._client.failures():
+                self._write_first(first)
+            self._finish(last, checkpoint, self._commit(last, checkpoint))
+        except Fenced as fenced:
+            fenced.bulk = bool(first)
+            raise
 
     def begin(self, delta: Mapping[str, bytes | None], checkpoint: Checkpoint) -> Callable[[], None] | None:
         """As `write` in two steps, of which the first only sends; None where it takes several transactions."""
@@ -224,19 +232,38 @@ class ZooKeeperTarget:
         if more:
             return None
         self._expect(delta)
-        return partial(self._finish, only, self._commit(only, checkpoint))
+        return partial(self._finish, only, checkpoint, self._commit(only, checkpoint))
 
     def _expect(self, delta: Iterable[str]) -> None:
         self._expected = {key: 2 if key in self._guarded else 1 for key in (*delta, _CHECKPOINT)}
 
-    def _finish(self, batch: Sequence[Write], answer: Any) -> None:
+    def _finish(self, batch: Sequence[Write], checkpoint: Checkpoint, answer: Any) -> None:
         """Wait for the answer to the transaction that moves the checkpoint."""
         with self._client.failures():
             results = self._client.result(answer)
             self._confirm(batch, results)
         self._version = results[-1]
+        self._checkpoint = checkpoint
         self._expected = {}
         self._tell(len(batch))
+
+    def _write_first(self, first: Sequence[Sequence[Write]]) -> None:
+        """Write what does not fit into the transaction that moves the checkpoint."""
+        if first:
+            self._claim()
+        for batch, results in self._client.pipelined((batch, self._commit(batch, None)) for batch in first):
+            self._confirm(batch, results)
+            self._tell(len(batch))
+
+    def _claim(self) -> None:
+        """Write the checkpoint as it is, so that nobody else can who has not read it since."""
+        self._expected[_CHECKPOINT] += 1
+        (result,) = self._client.result(
+            self._client.transact([SetData(self._path(_CHECKPOINT), canonical(self._checkpoint), self._version)])
+        )
+        if isinstance(result, KazooException):
+            raise self._refusal(_CHECKPOINT, result)
+        self._version = result
 
     def _commit(self, batch: Sequence[Write], checkpoint: Checkpoint | None) -> Any:
         """Send one transaction, which ends with the check of the checkpoint or with moving it."""
