@@ -85,6 +85,11 @@ class Daemon:
             keeper.start()
         self._repairs.start()
 
+    @property
+    def settled(self) -> bool:
+        """Whether it has begun: the log was read, and the views have had their time."""
+        return self._roster.settled
+
     def stop(self) -> None:
         """End all services, at the same time, then the feed; give up on those that take too long."""
         self._stopping.set()
@@ -186,8 +191,7 @@ class Daemon:
         with suppress(VerificationFailed):  # it is shown as the log's error
             self._feed.caught_up(self._stopping.is_set)
             self._caught_up.set()
-            for keeper in list(self._roster.keepers.values()):
-                keeper.wake()
+            self._roster.settle(self._stopping.is_set)
 
 
 def _verdict(troubles: list[str]) -> HTTPStatus:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 
 from msgspec import Struct
 
@@ -32,6 +32,12 @@ __all__ = ["Roster"]
 
 _LOOK_SECONDS = 5.0
 """Time between two looks for packages that were installed meanwhile."""
+
+_VIEWS_SECONDS = 1.0
+"""For which all else leaves the processor to the views when a daemon begins."""
+
+_PROMPT = 0.01
+"""Seconds between two looks whether the views are there."""
 
 
 class _Nothing(Struct):
@@ -57,6 +63,7 @@ class Roster:
         self._writer = writer
         self._coordination = coordination
         self._caught_up = caught_up
+        self._settled = Event()
         self._front = front
         self._looked = monotonic()
         found = {entry.name: entry for entry in entry_points(group=GROUP)}
@@ -70,6 +77,25 @@ class Roster:
             return []
         self._looked = monotonic()
         return [self._add(entry) for entry in entry_points(group=GROUP) if entry.name not in self.keepers]
+
+    @property
+    def settled(self) -> bool:
+        """Whether all services may run."""
+        return self._settled.is_set()
+
+    def wake(self) -> None:
+        """Let all keepers look again whether their services are to run."""
+        for keeper in list(self.keepers.values()):
+            keeper.wake()
+
+    def settle(self, stopped: Callable[[], bool]) -> None:
+        """Wait until the views are as the log says, or cannot be so soon; then let the other services start, too."""
+        self.wake()
+        due = monotonic() + _VIEWS_SECONDS
+        while not stopped() and monotonic() < due and not all(keeper.settled for keeper in list(self.keepers.values())):
+            sleep(_PROMPT)
+        self._settled.set()
+        self.wake()
 
     def _add(self, entry: EntryPoint) -> Keeper:
         self.meters[entry.name] = Meters(entry.name)
@@ -108,6 +134,8 @@ class Roster:
             return Hold(
                 "disabled", f"disabled by a command: `midoctl service enable {name}{self._where(name)}` lets it run"
             )
+        if not (cls.ahead or cls.early or self._settled.is_set()):
+            return Hold("waiting", "waits for the views")
         return None
 
     def _where(self, name: str) -> str:
