@@ -77,7 +77,7 @@ class Rows:
 
     def expect(self, text: str) -> Sighting:
         """Return when an update of the table holds a text; the latest one counts as well."""
-        sighting = Sighting(lambda line: text.encode() in line)
+        sighting = Sighting(lambda line: text.encode() in line and text in _became(line))
         with self._lock:
             if not sighting.look(self._latest):
                 self._sightings.append(sighting)
@@ -95,6 +95,12 @@ class Rows:
         self._process.terminate()
         self._process.wait()
         self._reader.join()
+
+
+def _became(line: bytes) -> str:
+    """Return of an update what rows became, without what they were."""
+    rows = json.loads(line)["data"]
+    return json.dumps([row for row in rows if row[1] not in ("old", "delete")], separators=(",", ":"))
 
 
 class BareOvsdb:

@@ -11,10 +11,6 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
-from sqlalchemy import URL, NullPool, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.pool import PoolProxiedConnection
-
 from midonet.events.errors import (
     Conflict,
     MidonetError,
@@ -24,7 +20,7 @@ from midonet.events.errors import (
     UsageError,
     VerificationFailed,
 )
-from midonet.events.log.database import Bell
+from midonet.events.log.database import Bell, Connection, Cursor
 from midonet.events.log.inotify import FileWatch, wake
 from midonet.events.log.sql import SqlLog
 
@@ -92,6 +88,7 @@ class SqliteDatabase:
     driver_error: type[Exception] = sqlite3.Error
     begin = "BEGIN IMMEDIATE"
     exists = "SELECT 1, '' FROM sqlite_schema WHERE name = 'commits'"
+    number, binary, parameter = "INTEGER", "BLOB", ":{}"
 
     def __init__(self, path: Path) -> None:
         self.url = f"{_SCHEME}{path}"
@@ -99,16 +96,21 @@ class SqliteDatabase:
         self._name = _shown(path)
         self._bell = path.resolve().with_name(f"{path.resolve().name}-wal")
         self._opened: object = None
-        self.engine = create_engine(
-            URL.create("sqlite", database=path.as_uri(), query={"mode": "rw", "uri": "true"}),
-            connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
-            paramstyle="named",
-            poolclass=NullPool,
-            pool_reset_on_return=None,
-        )
-        event.listen(self.engine, "connect", self._prepare)
 
-    def _prepare(self, connection: sqlite3.Connection, _: object) -> None:
+    def connect(self) -> Connection:
+        """Open the file; `Misconfigured` where it cannot be safe."""
+        uri = f"{self._path.as_uri()}?mode=rw"
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
         with closing(connection.cursor()) as cursor:
             mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
             cursor.execute("PRAGMA synchronous = FULL")
@@ -124,7 +126,7 @@ class SqliteDatabase:
             return None
         return found.st_dev, found.st_ino
 
-    def lost(self, _: PoolProxiedConnection) -> bool:
+    def lost(self, _: Connection) -> bool:
         """Tell whether the file was replaced or removed: what is written to the old one is lost."""
         return self._identity() != self._opened
 
@@ -135,7 +137,7 @@ class SqliteDatabase:
         kind, meaning = _MEANINGS.get(code, (unnamed, "cannot be used"))
         return kind(f"{self._name} {meaning} ({error})", file=self._name)
 
-    def announce(self, cursor: DBAPICursor) -> None:
+    def announce(self, cursor: Cursor) -> None:
         """Do nothing: readers are woken after the commit."""
 
     def ring(self) -> None:
