@@ -7,7 +7,8 @@ command does not matter. The events are the difference between before and after:
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from uuid import UUID, uuid5
+from hashlib import sha1
+from uuid import UUID
 
 import msgspec
 
@@ -21,13 +22,20 @@ from midonet.events.topology import Topology
 
 __all__ = ["Draft", "drafting", "label"]
 
-_NAMESPACE = UUID("6d69646f-6e65-5274-8000-6f626a656374")
+_NAMESPACE = UUID("6d69646f-6e65-5274-8000-6f626a656374").bytes
 _LISTED = 10
 
 
 def label(entity: Entity) -> str:
     """Return how messages call an object: kind, name if it has one, and id."""
     return f"{entity.KIND} {entity.name} ({entity.id})" if entity.name else f"{entity.KIND} {entity.id}"
+
+
+def _uuid5(name: str) -> str:
+    """Return the UUID of a name in our namespace (RFC 9562 §5.5), in a fourth of the time that `uuid.uuid5` takes."""
+    text = sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(text[16], 16) & 3]
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
 
 
 class Draft:
@@ -50,7 +58,7 @@ class Draft:
     def new_id(self) -> str:
         """Return the next object id: the same command decided again gives the same ids."""
         self._ids += 1
-        return str(uuid5(_NAMESPACE, f"{self._command_id}/{self._ids}"))
+        return _uuid5(f"{self._command_id}/{self._ids}")
 
     def create(self, entity: Entity) -> Entity:
         """Add an object, with the numbers that its kind gets at creation."""
@@ -60,7 +68,7 @@ class Draft:
         numbers = {
             field: allocate(self.topology, pool) for field, pool in entity.NUMBERS.items() if POOLS[pool].at_creation
         }
-        entity = msgspec.structs.replace(entity, **numbers).derive()
+        entity = (msgspec.structs.replace(entity, **numbers) if numbers else entity).derive()
         self._swap(entity.id, entity)
         reactions.react(self, None, entity)
         return entity
@@ -189,7 +197,10 @@ class Draft:
     def take_back(self) -> None:
         """Leave the topology exactly as it was."""
         for object_id, old in reversed(self._before.items()):
-            self.topology.swap(object_id, old)
+            if old is None:
+                self.topology.withdraw(object_id)
+            else:
+                self.topology.swap(object_id, old)
         self.topology.put_back(self._notes)
 
 

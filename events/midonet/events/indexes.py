@@ -5,12 +5,14 @@ A pure replay never pays for them.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain
+from typing import Any, NamedTuple
 
 from midonet.events.model import KINDS, Entity
+from midonet.events.model.schema import getter
 
-__all__ = ["Indexes", "Multimap", "unique_key"]
+__all__ = ["Indexes", "Multimap"]
 
 
 class Multimap:
@@ -52,46 +54,87 @@ class Multimap:
             del self._found[key]
 
 
+class _Plan(NamedTuple):
+    """Under what the objects of a kind are entered."""
+
+    read: Callable[[Entity], tuple[Any, ...]]
+    """Reads everything that an index is about: objects alike in that are entered alike."""
+    values: Callable[[Entity], tuple[Any, ...]]
+    """Reads the fields whose values are keys as they are."""
+    indexes: tuple[Multimap, ...]
+    """The index for each of those fields."""
+    unique: tuple[tuple[Multimap, Callable[[Entity], tuple[Any, ...]]], ...]
+    """The index of each unique set of fields, and what reads the fields."""
+    inner: bool
+    """Whether the kind has references in lists or structures."""
+
+
 class Indexes:
     """Four maps from a value to the ids of the objects that have it."""
 
     def __init__(self, entities: Iterable[Entity]) -> None:
-        self.referrers = Multimap()
-        """Target id → (referring id, field)."""
+        self.referrers: dict[tuple[str, str], Multimap] = defaultdict(Multimap)
+        """(Kind, field) → target id → ids of the objects that refer to it."""
         self.named: dict[str, Multimap] = defaultdict(Multimap)
         """Kind → name → ids."""
-        self.unique = Multimap()
-        """(kind, *values of a unique set of fields) → ids."""
+        self.unique: dict[tuple[str, tuple[str, ...]], Multimap] = defaultdict(Multimap)
+        """(Kind, unique set of fields) → their values → ids."""
         self.numbers: dict[str, Multimap] = defaultdict(Multimap)
         """Pool → number → ids."""
+        self._plans: dict[str, _Plan] = {}
         for entity in entities:
-            self.add(entity)
+            self.replace(None, entity)
 
-    def add(self, entity: Entity) -> None:
-        """Enter an object under all its values."""
-        for index, key, member in self._entries(entity):
-            index.add(key, member)
+    def replace(self, old: Entity | None, new: Entity | None) -> None:
+        """Enter `new` where `old` was (None: no object); most changes are of fields that no index is about."""
+        if type(old) is type(new) and new is not None:
+            read = self._plan(new.KIND).read
+            if read(old) == read(new):  # type: ignore[arg-type]  # of the same type as `new`
+                return
+        if old is not None:
+            for index, key in self._entries(old):
+                index.remove(key, old.id)
+        if new is not None:
+            for index, key in self._entries(new):
+                index.add(key, new.id)
 
-    def remove(self, entity: Entity) -> None:
-        """Take an object out from under all its values."""
-        for index, key, member in self._entries(entity):
-            index.remove(key, member)
+    def sharing(self, entity: Entity) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield (unique fields, other id) for every object that shares the values of a unique set of fields."""
+        for fields, (index, values) in zip(entity.UNIQUE, self._plan(entity.KIND).unique, strict=True):
+            yield from ((fields, other) for other in index.get(values(entity)) if other != entity.id)
 
-    def _entries(self, entity: Entity) -> Iterator[tuple[Multimap, Any, Any]]:
-        kind, object_id = entity.KIND, entity.id
-        for field, target in KINDS[kind].targets(entity):
-            yield self.referrers, target, (object_id, field)
-        if entity.name is not None:
-            yield self.named[kind], entity.name, object_id
-        for fields in entity.UNIQUE:
-            if (key := unique_key(entity, fields)) is not None:
-                yield self.unique, key, object_id
-        for field, pool in entity.NUMBERS.items():
-            if (number := getattr(entity, field)) is not None:
-                yield self.numbers[pool], number, object_id
+    def referring(self, object_id: str) -> Iterator[tuple[str, str]]:
+        """Yield (id, field) of every object that refers to an object."""
+        for (_, field), index in self.referrers.items():
+            yield from ((referrer, field) for referrer in index.get(object_id))
 
+    def _entries(self, entity: Entity) -> Iterable[tuple[Multimap, Any]]:
+        """Return every index that an object is in, and under which key."""
+        plan = self._plan(entity.KIND)
+        found = [entry for entry in zip(plan.indexes, plan.values(entity), strict=True) if entry[1] is not None]
+        for index, values in plan.unique:
+            if None not in (key := values(entity)):
+                found.append((index, key))
+        if plan.inner:
+            kind = entity.KIND
+            found += [(self.referrers[kind, field], target) for field, target in KINDS[kind].inner_targets(entity)]
+        return found
 
-def unique_key(entity: Entity, fields: tuple[str, ...]) -> tuple[Any, ...] | None:
-    """Return the key of a unique set of fields, or None if one of them has no value."""
-    key = (entity.KIND, fields, *[getattr(entity, field) for field in fields])
-    return None if None in key else key
+    def _plan(self, kind: str) -> _Plan:
+        plan = self._plans.get(kind)
+        if plan is None:
+            plan = self._plans[kind] = self._planned(kind)
+        return plan
+
+    def _planned(self, kind: str) -> _Plan:
+        cls, refs, inner = KINDS[kind].cls, KINDS[kind].plain_refs, KINDS[kind].inner_refs
+        referrers = [self.referrers[kind, field] for field in refs]
+        numbers = [self.numbers[pool] for pool in cls.NUMBERS.values()]
+        plain = (*refs, "name", *cls.NUMBERS)
+        return _Plan(
+            read=getter((*plain, *chain(*cls.UNIQUE), *(field for _, field, _ in inner))),
+            values=getter(plain),
+            indexes=(*referrers, self.named[kind], *numbers),
+            unique=tuple((self.unique[kind, fields], getter(fields)) for fields in cls.UNIQUE),
+            inner=bool(inner),
+        )

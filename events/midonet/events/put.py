@@ -278,7 +278,7 @@ def _prune(draft: Draft, described: set[str]) -> None:
 
 def build(kind: Kind, object_id: str, values: Mapping[str, Any]) -> Entity:
     """Return a new object; `InvalidValue` lists the fields that are missing."""
-    missing = [name for name, spec in kind.fields.items() if spec.required and name != "id" and name not in values]
+    missing = [name for name in kind.needed if name not in values]
     if missing:
         raise InvalidValue(
             f"a {kind.name} needs {', '.join(missing)}", field=missing[0], missing=missing, reason="missing"

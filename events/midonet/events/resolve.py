@@ -36,28 +36,27 @@ def find_id(topology: Topology, kind: str, ref: object, planned: Names = _NO_NAM
     if there is not None:  # the whole id, as programs write it
         return there.id
     for search in (_by_id, _by_name, _by_path, _by_prefix):
-        found = sorted({i for one in kind.split("|") for i in search(topology, one, ref, planned)})
+        found = {i for one in kind.split("|") for i in search(topology, one, ref, planned)}
         if len(found) > 1:
-            raise _ambiguous(topology, kind, ref, found)
+            raise _ambiguous(topology, kind, ref, sorted(found))
         if found:
-            return found[0]
+            return found.pop()
     raise _missing(topology, kind, ref)
 
 
 def _by_id(topology: Topology, kind: str, ref: str, planned: Names) -> Iterable[str]:
     if len(ref) < _SHORTEST_ID:  # most references are names
-        return
+        return ()
     try:
         object_id = canonical_id(ref)
     except ValueError:
-        return
-    if topology.get(kind, object_id) is not None or object_id in planned.get((kind, object_id), ()):
-        yield object_id
+        return ()
+    there = topology.get(kind, object_id) is not None or object_id in planned.get((kind, object_id), ())
+    return (object_id,) if there else ()
 
 
 def _by_name(topology: Topology, kind: str, ref: str, planned: Names) -> Iterable[str]:
-    yield from (entity.id for entity in topology.named(kind, ref))
-    yield from planned.get((kind, ref), ())
+    return [*(entity.id for entity in topology.named(kind, ref)), *planned.get((kind, ref), ())]
 
 
 def _by_path(topology: Topology, kind: str, ref: str, planned: Names) -> Iterable[str]:
@@ -137,12 +136,14 @@ def partial(topology: Topology, spec: FieldSpec, item: Any) -> Any:
 
 
 def _value(topology: Topology, kind: Kind, name: str, value: Any, planned: Names) -> Any:
-    spec = kind.field(name)
+    spec = kind.fields.get(name) or kind.field(name)
     if value is None:
         if spec.required:
             raise InvalidValue(f"a {kind.name} cannot be without {name}", field=name, reason="missing")
         return spec.default
-    return spec.coerce(_resolved(topology, spec, value, planned))
+    if spec.ref is not None and not spec.many:  # an id that is found is in its form
+        return _target(topology, name, spec.ref.kind, value, planned)
+    return spec.coerce(_resolved(topology, spec, value, planned) if spec.ref or spec.parts else value)
 
 
 def _resolved(topology: Topology, spec: FieldSpec, value: Any, planned: Names) -> Any:

@@ -5,11 +5,10 @@ back. It holds no truth of its own: fold the log again and it is the same.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from midonet.events.commit import GENESIS, Head
-from midonet.events.indexes import Indexes, unique_key
+from midonet.events.indexes import Indexes
 from midonet.events.model import KINDS, Entity
 from midonet.events.notes import Note
 from midonet.events.tags import Tag
@@ -36,10 +35,20 @@ class Topology:
         """Notes on the log, by their keys: tags, and controls of projections and services."""
         self._objects: dict[str, Entity] = {}
         self._kinds: dict[str, dict[str, Entity]] = {kind: {} for kind in KINDS}
+        self._built: Indexes | None = None
+        self._withdrawn: dict[str, Entity] = {}
+        """Objects that are gone, but still in the indexes, until somebody asks those."""
 
-    @cached_property
+    @property
     def _indexes(self) -> Indexes:
-        return Indexes(self._objects.values())
+        """The indexes, built when first asked for, without anything that was withdrawn."""
+        if self._built is None:
+            self._built = Indexes(self._objects.values())
+        if self._withdrawn:
+            for entity in self._withdrawn.values():
+                self._built.replace(entity, None)
+            self._withdrawn.clear()
+        return self._built
 
     def __len__(self) -> int:
         """Return the number of objects."""
@@ -76,20 +85,15 @@ class Topology:
 
     def referring(self, object_id: str) -> list[tuple[Entity, str]]:
         """Return every (object, field) that refers to an object, nested references included, in a stable order."""
-        return [(self._objects[referrer], field) for referrer, field in sorted(self._indexes.referrers.get(object_id))]
+        return [(self._objects[referrer], field) for referrer, field in sorted(self._indexes.referring(object_id))]
 
     def referrers(self, object_id: str, kind: str, field: str) -> Iterator[Any]:
-        """Yield the objects of `kind` whose `field` refers to an object."""
-        for referrer_id, referring_field in self._indexes.referrers.get(object_id):
-            if field == referring_field and kind == self._objects[referrer_id].KIND:
-                yield self._objects[referrer_id]
+        """Return the objects of `kind` whose `field` refers to an object."""
+        return map(self._objects.__getitem__, self._indexes.referrers[kind, field].get(object_id))
 
     def sharing(self, entity: Entity) -> Iterator[tuple[tuple[str, ...], str]]:
         """Yield (unique fields, other id) for every object that shares the values of a unique set of fields."""
-        for fields in entity.UNIQUE:
-            for other in self._indexes.unique.get(unique_key(entity, fields)):
-                if other != entity.id:
-                    yield fields, other
+        return self._indexes.sharing(entity)
 
     def is_taken(self, pool: str, number: int) -> bool:
         """Return whether an object holds that number of the pool."""
@@ -126,15 +130,20 @@ class Topology:
             self._note_numbers(old, new)
         elif old is not None:
             del self._objects[object_id], self._kinds[old.KIND][object_id]
-        if "_indexes" in self.__dict__:
-            self._reindex(old, new)
+        if self._built is not None:
+            self._built.replace(self._withdrawn.pop(object_id, old), new)
         return old
 
-    def _reindex(self, old: Entity | None, new: Entity | None) -> None:
-        if old is not None:
-            self._indexes.remove(old)
-        if new is not None:
-            self._indexes.add(new)
+    def withdraw(self, object_id: str) -> None:
+        """Remove an object that a draft made: mostly its commit makes it again at once, and then no index changes.
+
+        Asking the indexes for the first time after that changes them, so only one thread may use such a topology.
+        """
+        entity = self._objects.pop(object_id, None)
+        if entity is not None:
+            del self._kinds[entity.KIND][object_id]
+            if self._built is not None:
+                self._withdrawn[object_id] = entity
 
     def _note_numbers(self, old: Entity | None, new: Entity) -> None:
         for field, pool in new.NUMBERS.items():

@@ -2,7 +2,6 @@
 
 import os
 import re
-from ipaddress import ip_address
 from socket import gethostname
 from typing import Annotated, Any, Literal
 
@@ -11,11 +10,11 @@ from msgspec.structs import replace
 
 from midonet.events.errors import UsageError
 from midonet.events.model.fields import Format
-from midonet.events.settings import HostPort, Node, Services, parse_servers, split_host_port
+from midonet.events.settings import HostPort, Node, Services, is_loopback, parse_servers, split_host_port
 from midonet.events.wire import Wire
 from midonet.services.zookeeper.members import client_hosts, members_of, parse_members
 
-__all__ = ["Settings", "effective", "is_loopback", "node_name", "undecided"]
+__all__ = ["Settings", "effective", "node_name", "undecided"]
 
 _DAY = 86_400
 _PORT = 8181
@@ -126,6 +125,14 @@ class Settings(Wire, frozen=True, kw_only=True):
             description="Folder of the embedded server's data. Default: /var/lib/midonet/zookeeper, or the user's own."
         ),
     ] = None
+    zookeeper_members_ca: Annotated[
+        str | None,
+        Meta(description="CA of the embedded members among each other, if it is not the one that clients have, too."),
+    ] = None
+    zookeeper_members_cert: Annotated[
+        str | None, Meta(description="Certificate of that CA for the member here, with its key or beside.")
+    ] = None
+    zookeeper_members_key: Annotated[str | None, Meta(description="Key of that certificate.")] = None
     zookeeper_jars: Annotated[
         str | None, Meta(description="Folder with the jars of the ZooKeeper server; by default Maven fetches them.")
     ] = None
@@ -138,6 +145,7 @@ def effective(settings: Settings) -> Settings:
         if settings.zookeeper_member is not None:
             raise UsageError("zookeeper_member needs `--zookeeper embedded`", setting="zookeeper_member")
         return settings
+    _check_keys(settings)
     members = members_of(settings.zookeeper_members)
     member = settings.zookeeper_member or 1
     if member > len(members):
@@ -149,12 +157,27 @@ def effective(settings: Settings) -> Settings:
     return replace(settings, zookeeper=client_hosts(members), zookeeper_member=member)
 
 
+def _check_keys(settings: Settings) -> None:
+    """Refuse what would leave an embedded member without the TLS that its operator means it to speak."""
+    if settings.zookeeper_ca is not None and settings.zookeeper_cert is None:
+        raise UsageError(
+            "zookeeper_cert: an embedded member that speaks TLS needs a certificate", setting="zookeeper_cert"
+        )
+    members = settings.zookeeper_members_ca, settings.zookeeper_members_cert
+    if any(members) and not all([*members, settings.zookeeper_ca]):
+        raise UsageError(
+            "zookeeper_members_ca goes with zookeeper_members_cert, and with zookeeper_ca and zookeeper_cert",
+            setting="zookeeper_members_ca",
+        )
+
+
 def _auth(settings: Settings) -> Literal["none", "tokens"] | None:
     """Return who may use the API; None where others reach it and nobody has said so: it stays shut (`undecided`)."""
-    if settings.auth == "tokens" and settings.vault is None and not settings.services.get("api", {}).get("oidc_issuer"):
+    known = settings.vault or settings.http_clients_ca or settings.services.get("api", {}).get("oidc_issuer")
+    if settings.auth == "tokens" and not known:
         raise UsageError(
-            "auth: to know users it takes a vault (--vault, --vault-key) or an identity provider "
-            "(services.api.oidc_issuer)",
+            "auth: to know users it takes a vault (--vault, --vault-key), a CA of their certificates "
+            "(--http-clients-ca) or an identity provider (services.api.oidc_issuer)",
             setting="auth",
         )
     return settings.auth or (None if undecided(settings) else "none")
@@ -168,17 +191,6 @@ def undecided(settings: Settings) -> str | None:
         f"everybody who reaches {settings.http} could change the network: say --auth tokens, or --auth none if all who "
         "can reach it may"
     )
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether only the machine itself reaches an address, HOST:PORT."""
-    host = split_host_port(address)[0]
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def node_name(settings: Settings) -> str:

@@ -6,40 +6,22 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 from api_node import ApiNode
-from asking import Asker
+from asking import Asker, bearer
 from cryptography.hazmat.primitives.asymmetric import ec
 from waiting import eventually
 
 from midonet.events.command import Command, Op, SetUser
 from midonet.events.log import open_log
 from midonet.events.log.store import Context, Store
-from midonet.events.vault.address import open_vault
 from midonet.events.vault.credentials import Credentials
-from midonet.events.vault.sealing import new_key
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of users of this test
 ROLES = {"root": "admin", "olga": "operator", "ann": "tenant-admin@acme", "bea": "tenant-admin@beta", "rita": "reader"}
-
-
-@pytest.fixture
-def vault(tmp_path: Path) -> dict[str, Any]:
-    """A vault and its key."""
-    key = tmp_path / "key"
-    key.write_text(new_key())
-    key.chmod(0o600)
-    return {"vault": f"file://{tmp_path}/vault", "vault_key": str(key)}
-
-
-@pytest.fixture
-def credentials(vault: dict[str, Any]) -> Credentials:
-    """What proves who users are."""
-    return Credentials(open_vault(vault["vault"], vault["vault_key"]))
 
 
 @pytest.fixture
@@ -49,12 +31,6 @@ def node(log_url: str, vault: dict[str, Any], credentials: Credentials) -> Itera
     credentials.set_password("ann", PASSWORD)
     with ApiNode(log_url, auth="tokens", **vault) as node:
         yield node
-
-
-@pytest.fixture
-def signed_in(credentials: Credentials) -> Callable[[str], dict[str, str]]:
-    """Give a user a token; return the headers that say so."""
-    return lambda name: bearer(credentials.issue(name, 3600).text)
 
 
 @pytest.fixture
@@ -80,10 +56,6 @@ def run(log_url: str, *ops: Op) -> None:
 
 def basic(name: str, password: str = PASSWORD) -> dict[str, str]:
     return {"Authorization": "Basic " + b64encode(f"{name}:{password}".encode()).decode()}
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 def test_nobody_is_let_in_without_saying_who_they_are(api: Asker) -> None:

@@ -6,9 +6,10 @@ knows a kind by name. A new kind is one class in this package, named in `KINDS`.
 
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
@@ -31,7 +32,7 @@ from midonet.events.model.tenancy import Tenant
 from midonet.events.model.underlay import Host, TunnelZone, Vtep, VtepBinding
 from midonet.events.model.watching import LoggingResource, Mirror, TraceRequest
 
-__all__ = ["KINDS", "FieldSpec", "Kind", "kind_of", "ordered", "plain"]
+__all__ = ["KINDS", "FieldSpec", "Kind", "getter", "kind_of", "ordered", "plain"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class FieldSpec:
     def coerce(self, value: Any) -> Any:
         """Return the canonical, typed value of what was written; `InvalidValue` names the field and the trouble."""
         try:
-            return msgspec.convert({"value": self._parse(value)}, self._holder).value
+            parsed = self._parse(value) if self._is_written_otherwise else value
+            return msgspec.convert({"value": parsed}, self._holder).value
         except msgspec.ValidationError as error:
             raise self._bad(value, _plain_words(error), "bad-value") from None
         except ValueError as error:
@@ -71,6 +73,11 @@ class FieldSpec:
 
     def _bad(self, value: Any, trouble: str, reason: str) -> InvalidValue:
         return InvalidValue(f"{self.name}: {trouble}", field=self.name, value=_short(value), reason=reason)
+
+    @cached_property
+    def _is_written_otherwise(self) -> bool:
+        """Whether people may write a value in another form than its canonical one."""
+        return bool(self.many or self.parts or self.choices or self.format)
 
     @cached_property
     def _holder(self) -> Any:
@@ -128,6 +135,11 @@ class Kind:
         return {name: spec for name, spec in self.fields.items() if not spec.derived and name != "id"}
 
     @cached_property
+    def needed(self) -> tuple[str, ...]:
+        """The fields that an object cannot be made without, apart from its id."""
+        return tuple(name for name, spec in self.fields.items() if spec.required and name != "id")
+
+    @cached_property
     def structured(self) -> frozenset[str]:
         """Fields whose stored form differs from their JSON form."""
         return frozenset(name for name, spec in self.fields.items() if spec.many or spec.parts)
@@ -143,15 +155,24 @@ class Kind:
         return tuple(name for name in self.ref_of if name in self.fields and not self.fields[name].many)
 
     @cached_property
-    def _other_refs(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-        """References in lists and structures: (name, field, parts inside)."""
+    def _plain_targets(self) -> Callable[[Entity], tuple[Any, ...]]:
+        return getter(self.plain_refs)
+
+    @cached_property
+    def inner_refs(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        """References in lists and structures: (name as in `ref_of`, field, parts inside)."""
         others = (name for name in self.ref_of if name not in self.plain_refs)
         return tuple((name, *_split(name)) for name in others)
 
     def targets(self, entity: Entity) -> list[tuple[str, str]]:
         """Return (name as in `ref_of`, id) of every reference that the object holds, each once."""
-        found = [(field, value) for field in self.plain_refs if (value := getattr(entity, field)) is not None]
-        for name, field, parts in self._other_refs:
+        plain = zip(self.plain_refs, self._plain_targets(entity), strict=True)
+        return [(field, target) for field, target in plain if target is not None] + self.inner_targets(entity)
+
+    def inner_targets(self, entity: Entity) -> list[tuple[str, str]]:
+        """Return the same of those in lists and structures only."""
+        found: list[tuple[str, str]] = []
+        for name, field, parts in self.inner_refs:
             if value := getattr(entity, field):
                 found += dict.fromkeys((name, target) for target in _ids(value, parts))
         return found
@@ -166,6 +187,13 @@ class Kind:
                 f"a {self.name} has no field {name}{hint}", field=name, kind=self.name, reason="no-such-field"
             )
         return spec
+
+
+def getter(fields: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what reads these attributes of an object, all at once."""
+    if len(fields) > 1:
+        return attrgetter(*fields)
+    return lambda entity: tuple(getattr(entity, field) for field in fields)
 
 
 def _references(specs: Iterable[FieldSpec]) -> Iterator[tuple[tuple[str, ...], Ref]]:

@@ -25,6 +25,7 @@ from starlette.websockets import WebSocket
 from midonet.events.commit import canonical
 from midonet.events.errors import Denied, MidonetError, NotFound, Throttled, Unauthenticated, Unavailable, UsageError
 from midonet.services.api import accounts, controls, documents, history, objects, pages
+from midonet.services.api.browsers import misled
 from midonet.services.api.call import Call, bare_call, read_call
 from midonet.services.api.caller import Caller
 from midonet.services.api.denials import Denial, now
@@ -131,6 +132,9 @@ class Application:
         if access == "open":
             return Caller("anonymous")
         authentication = self._node.authentication
+        reason = misled(request.headers, asked=authentication.asks, local=self._node.local)
+        if reason is not None:
+            raise Denied(reason, reason="another-origin")
         if not authentication.asks:
             return authentication.caller(request)
         with suppress(Unavailable):  # a log that is away takes no change of roles either

@@ -212,7 +212,7 @@ async def _log(node: Node, call: Call) -> Answer | Response:
     if JSON_SEQ in call.accept:
         call.caller.need(lambda principal: principal.reads_all, "those who may read everything; ask for JSON")
         wanted, after = await node.in_thread(_wanted, node, call)
-        return await log_stream(node, wanted, after, follow=call.get(_FOLLOW))
+        return await log_stream(node, call, wanted, after, follow=call.get(_FOLLOW))
     if call.get(_FOLLOW):
         raise UsageError(f"follow: ask for {JSON_SEQ} (the header Accept), or use /v1/watch", parameter="follow")
     return await node.in_thread(_page, node, call)

@@ -14,6 +14,7 @@ from midonet.events.commit import Head
 from midonet.events.errors import NotFound
 from midonet.events.log import open_log
 from midonet.events.moments import END, Moment, parse
+from midonet.events.settings import is_loopback
 from midonet.events.tags import is_name
 from midonet.events.topology import Topology
 from midonet.events.users import User
@@ -48,6 +49,8 @@ class Node:
         self.feed: Feed = context.feed
         self.status: Callable[[], Mapping[str, Any]] = context.front.status
         self.pages: Routes = {path: page for path, page in context.front.http.routes.items() if not path.endswith("/")}
+        self.local = is_loopback(context.settings.http)
+        """Whether only the machine itself reaches the API."""
         self.history: str | None = context.settings.history
         """Where an index of the history is kept, if anywhere."""
         self.snapshots = snapshots_of(url)

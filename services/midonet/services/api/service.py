@@ -31,6 +31,8 @@ _GRACE_SECONDS = 2
 _LOST_MILLISECONDS = 60_000
 """A client that acknowledges nothing for so long is gone."""
 _BACKLOG = 2_048
+_MAX_MESSAGE = 4_096
+"""Bytes of what a WebSocket's client says, to which nobody listens."""
 _LIBRARIES = ("starlette", "uvicorn")
 
 
@@ -111,7 +113,7 @@ class ApiService(Service):
         import uvicorn
 
         from midonet.services.api.app import Application
-        from midonet.services.api.certified import Certified
+        from midonet.services.api.connections import Connection
 
         tls = self.context.front.http.tls
         return uvicorn.Config(
@@ -125,5 +127,6 @@ class ApiService(Service):
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             ssl_context_factory=(lambda *_: tls.context()) if tls is not None else None,
-            http=Certified,
+            http=Connection,
+            ws_max_size=_MAX_MESSAGE,
         )

@@ -114,7 +114,7 @@ async def watch(node: Node, call: Call) -> AsyncIterator[Sequence[Message] | Mar
         after, entities = await node.in_thread(snapshot, node, lens)
         for parcel in parcels(after, entities):
             yield parcel
-    async for item in course(node, node.hub, after, lens=lens, mark=call.get(_MARK)):
+    async for item in course(node, call, after, lens=lens, mark=call.get(_MARK)):
         yield item
 
 

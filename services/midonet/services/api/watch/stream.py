@@ -19,9 +19,11 @@ from midonet.events.moments import Moment
 from midonet.events.queries import Filter
 from midonet.events.topology import Topology
 from midonet.events.visible import Visible
+from midonet.services.api.call import Call
 from midonet.services.api.node import Node
 from midonet.services.api.watch.hub import Hub
 from midonet.services.api.watch.messages import EVERYTHING, Lens, Message, message
+from midonet.services.api.watch.permit import Permit
 
 __all__ = ["JSON_SEQ", "End", "Mark", "Objects", "course", "log_stream", "snapshot"]
 
@@ -42,7 +44,7 @@ class Mark(Struct, frozen=True):
 class End(Struct, frozen=True):
     """Nothing more comes; the watcher may resume at `position`."""
 
-    reason: Literal["slow", "stopping"]
+    reason: Literal["slow", "stopping", "denied"]
     position: int
 
 
@@ -57,11 +59,23 @@ class Objects(Struct, frozen=True):
 Item = Sequence[Message] | Mark | End
 
 
-async def course(node: Node, hub: Hub, after: Head, *, lens: Lens = EVERYTHING, mark: float) -> AsyncIterator[Item]:
-    """Yield all that comes after a head, for ever: what the hub no longer has is read from the log.
+async def course(node: Node, call: Call, after: Head, *, lens: Lens = EVERYTHING, mark: float) -> AsyncIterator[Item]:
+    """Yield all that comes after a head, for ever, or for as long as the caller may see it.
 
     A mark comes when the end is reached, and then after every `mark` seconds without a message.
     """
+    permit, position = Permit(node, call), after.position
+    async for item in _whole_course(node, node.hub, after, lens, mark):
+        if not await permit.holds():
+            yield End("denied", position)
+            return
+        if isinstance(item, Sequence):
+            position = item[-1].head.position
+        yield item
+
+
+async def _whole_course(node: Node, hub: Hub, after: Head, lens: Lens, mark: float) -> AsyncIterator[Item]:
+    """Yield it; what the hub no longer has is read from the log."""
     head = after
     if head.position + 1 < hub.first:
         async for missed in _missed(node, hub, head, lens):
@@ -131,9 +145,9 @@ def parcels(head: Head, entities: Sequence[Any]) -> Any:
 # The raw log
 
 
-async def log_stream(node: Node, wanted: Filter, after: Head, *, follow: bool) -> StreamingResponse:
+async def log_stream(node: Node, call: Call, wanted: Filter, after: Head, *, follow: bool) -> StreamingResponse:
     """Return the bytes of the commits after a head, each between RS and LF (RFC 7464)."""
-    source = _followed(node, wanted, after) if follow else _kept(node, wanted, after)
+    source = _followed(node, call, wanted, after) if follow else _kept(node, wanted, after)
     return StreamingResponse(source, media_type=JSON_SEQ, headers={"Cache-Control": "no-store"})
 
 
@@ -152,8 +166,8 @@ def _sequence(found: Sequence[Message], wanted: Filter) -> list[bytes]:
     return [b"\x1e%b\n" % one.record.raw for one in found if wanted.shows(one.record.commit)]
 
 
-async def _followed(node: Node, wanted: Filter, after: Head) -> AsyncIterator[bytes]:
-    async for item in course(node, node.hub, after, mark=_MARK_SECONDS):
+async def _followed(node: Node, call: Call, wanted: Filter, after: Head) -> AsyncIterator[bytes]:
+    async for item in course(node, call, after, mark=_MARK_SECONDS):
         if isinstance(item, Mark):
             yield b'\x1e{"head":%b}\n' % canonical(item.head)
         elif isinstance(item, End):
