@@ -100,7 +100,7 @@ def _look_up(session: Session, past: "Past", printer: "_Printer", asked: _Asked)
 def _key(past: "Past", upto: int, ref: str) -> str:
     """Return the key of what `ref` means; errors as of `Names.find`."""
     found = past.meant(ref, upto, KIND_HELP)
-    return found[0] if len(found) == 1 else _names_at(past, upto).find(ref)
+    return found[0] if len(found) == 1 else _names_at(past, upto).find(ref, noted=True)
 
 
 def _names_at(past: "Past", position: int) -> "Names":
@@ -207,7 +207,7 @@ def _find(session: Session, ref: str) -> str:
     """Return the key of what `ref` means, by reading the log."""
     from midonet.events.history import names_of
 
-    return names_of(session.moment.upto(session.records())).find(ref)
+    return names_of(session.moment.upto(session.records())).find(ref, noted=True)
 
 
 _OBJECT = click.Argument(["ref"], type=REF, metavar="REF", shell_complete=complete_any)
@@ -218,12 +218,14 @@ _OBJECT = click.Argument(["ref"], type=REF, metavar="REF", shell_complete=comple
     _OBJECT,
     shared=READ,
     examples="""  midoctl history web
-  midoctl history port/web/p1 -o json""",
+  midoctl history port/web/p1 -o json
+  midoctl history projection/nsdb""",
 )
 def history(session: Session, ref: str) -> None:
     """Show what became of one object, deleted ones included: every event with who, when and why.
 
-    REF may be KIND/REF where a bridge and a router, say, have the same name.
+    REF may be KIND/REF where a bridge and a router, say, have the same name. What was said of a projection or a service
+    has a history, too, and so have tags and users: projection/nsdb, service/vtep@node1, tag/monday, or the name alone.
     """
     told = session.ask(lambda past: _looked_up(session, past, ref), lambda: _scanned(session, ref))
     session.print(

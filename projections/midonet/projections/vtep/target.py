@@ -94,8 +94,10 @@ class VtepTarget:
         return watch.load()
 
     def peek(self) -> Checkpoint:
-        """Return the checkpoint as the connection knows it, position 0 if there is none."""
-        return self._connected().watch.checkpoint() or Checkpoint()
+        """Return the checkpoint as the connection knows it, position 0 if there is none; it may be a short one."""
+        if self._session is None:
+            return read_checkpoint(self._host, self._port)
+        return self._session.watch.checkpoint() or Checkpoint()
 
     def write(self, delta: Mapping[Key, Value | None], checkpoint: Checkpoint) -> None:
         """Write values (None: remove) and the checkpoint; a large delta in several transactions, checkpoint last.
