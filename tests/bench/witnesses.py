@@ -18,8 +18,8 @@ from kazoo.client import KazooClient
 __all__ = ["BareOvsdb", "Nodes", "Rows", "Sighting", "Test"]
 
 _PATIENCE = 30.0
-_INSERTED = re.compile(rb'"insert","([^"]*)"')
-"""The value of a row that `ovsdb-client` saw come."""
+_INSERTED = re.compile(rb'"(?:insert|initial)","([^"]*)"')
+"""The value of a row that `ovsdb-client` saw come, or found when it began."""
 
 Test = Callable[[bytes], bool]
 """Whether what was read is what was expected."""

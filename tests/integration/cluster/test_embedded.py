@@ -253,10 +253,10 @@ def test_members_speak_tls_to_each_other_by_a_ca_of_their_own(
 
 def knock(context: ssl.SSLContext, port: int) -> bytes:
     """Say something to a port over TLS; return what it answers."""
-    with socket.create_connection((LOOPBACK, port), timeout=10) as plain:
-        tls = context.wrap_socket(plain, server_hostname=LOOPBACK)
-        tls.sendall(bytes(8))
-        return tls.recv(1)
+    plain = socket.create_connection((LOOPBACK, port), timeout=10)
+    with plain, context.wrap_socket(plain, server_hostname=LOOPBACK) as secure:
+        secure.sendall(bytes(8))
+        return secure.recv(1)
 
 
 def test_tls_is_switched_on_where_there_was_none(

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -21,6 +21,7 @@ from kazoo.exceptions import NoAuthError
 from kazoo.security import OPEN_ACL_UNSAFE
 from waiting import eventually
 
+from midonet.agent.session import Session
 from midonet.events import wire
 from midonet.events.command import Create
 from midonet.events.errors import Misconfigured, Unavailable
@@ -29,7 +30,7 @@ from midonet.events.wire import Wire
 from midonet.projections.ovsdb.client import Client as Switch
 from midonet.projections.ovsdb.secure import secured
 from midonet.projections.zookeeper import Client
-from midonet.testbed.certificates import Authority
+from midonet.testbed.certificates import Authority, Tls
 from midonet.testbed.kafka import Kafka
 from midonet.testbed.ovsdb import OvsdbServer
 from midonet.testbed.zookeeper import ZooKeeper
@@ -172,14 +173,52 @@ def test_agents_write_only_what_is_theirs_and_strangers_read_nothing(
             assert stranger.read_many(["/midonet/nsdb/1/checkpoint"]) == {}
 
 
-def test_a_server_that_some_other_ca_of_the_machine_trusts_is_no_server_of_ours(
-    zookeeper: ZooKeeper, authority: Authority, speak: Any, wrong: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def of_the_cluster(hosts: str) -> str:
+    """Return why the cluster's client has no connection; an empty text if it has one."""
+    with closing(Client(hosts)) as client:
+        try:
+            client.connect(3)
+        except Unavailable as error:
+            return error.message
+        return ""
+
+
+def of_an_agent(hosts: str) -> str:
+    """Return why an agent has no connection; an empty text if it has one."""
+    session = Session(hosts, timeout=5, wake=lambda: None)
+    try:
+        session.keep_trying()
+        with suppress(AssertionError):
+            eventually(lambda: session.connected or session.trouble, 10)
+        return "" if session.connected else session.trouble or "no word"
+    finally:
+        session.close(5)
+
+
+@pytest.fixture
+def public(zookeeper: ZooKeeper, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> ZooKeeper:
+    """A server whose CA is among those that the machine trusts."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
-    pair = authority.pair("client")
-    speak(**wrong("zookeeper")[0] | {"zookeeper_cert": str(pair.certificate), "zookeeper_key": str(pair.key)})
-    with closing(Client(zookeeper.secure)) as client, pytest.raises(Unavailable):
-        client.connect(2)
+    return zookeeper
+
+
+@pytest.mark.parametrize("connected", [of_the_cluster, of_an_agent])
+def test_a_server_that_some_other_ca_of_the_machine_trusts_is_no_server_of_ours(
+    public: ZooKeeper, ours: Any, wrong: Any, connected: Any, speak: Any
+) -> None:
+    speak(**ours("zookeeper"))
+    assert connected(public.secure) == ""
+    speak(**ours("zookeeper") | {"zookeeper_ca": wrong("zookeeper")[0]["zookeeper_ca"]})
+    assert "unable to get local issuer certificate" in connected(public.secure)
+
+
+@pytest.mark.parametrize("connected", [of_the_cluster, of_an_agent])
+def test_a_server_by_another_name_is_no_server_of_ours(
+    authority: Authority, ours: Any, connected: Any, speak: Any
+) -> None:
+    with ZooKeeper(tls=Tls(authority.pair("elsewhere", here=False), authority.ca)) as zookeeper:
+        speak(**ours("zookeeper"))
+        assert "certificate is not valid for '127.0.0.1'" in connected(zookeeper.secure)
 
 
 @pytest.mark.parametrize("peer", ["zookeeper", "kafka", "ovsdb"])

@@ -23,6 +23,9 @@ _WRITABLE = select.POLLOUT | select.POLLERR
 class Handler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo ships no types
     """Runs the connection and the callbacks of one client."""
 
+    trouble: str | None = None
+    """Why the last attempt to speak TLS failed, if it did: kazoo keeps it to itself."""
+
     def create_connection(self, *, use_ssl: bool, **more: Any) -> Any:
         """As kazoo's; the files are read for every connection, so that they can be replaced under way."""
         if not use_ssl:
@@ -30,14 +33,18 @@ class Handler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo ships 
         try:
             context = tls_context("ZooKeeper", more["ca"], more["certfile"], more["keyfile"])
         except Misconfigured as error:  # since this client was made
+            self.trouble = error.message
             raise OSError(error.message) from None
         plain = socket.create_connection(more["address"], more["timeout"])
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return context.wrap_socket(plain, server_hostname=more["hostname"])
-        except BaseException:
+            secure = context.wrap_socket(plain, server_hostname=more["hostname"])
+        except BaseException as error:
+            self.trouble = f"no TLS: {getattr(error, 'verify_message', None) or error}"
             plain.close()
             raise
+        self.trouble = None
+        return secure
 
     def select(
         self, readers: Sequence[Any], writers: Sequence[Any], _: Sequence[Any], timeout: float | None = None

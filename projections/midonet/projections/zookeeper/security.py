@@ -14,6 +14,7 @@ from typing import Any
 from kazoo.security import ACL, OPEN_ACL_UNSAFE, Id, Permissions, make_digest_acl_credential
 
 from midonet.events.wire import Wire, current, read_login, tls_context
+from midonet.projections.zookeeper.handler import Handler
 
 __all__ = ["acl_for", "default_acl", "options"]
 
@@ -21,9 +22,9 @@ _OF_AGENTS = re.compile(r"/state/(hosts|ports)(/|$)")
 
 
 def options() -> Mapping[str, Any]:
-    """Return the arguments for kazoo's client; `Misconfigured` names a file that is no good."""
+    """Return the arguments for one client of kazoo; `Misconfigured` names a file that is no good."""
     wire = current()
-    found: dict[str, Any] = {"default_acl": default_acl()}
+    found: dict[str, Any] = {"default_acl": default_acl(), "handler": Handler()}
     if wire.zookeeper_login is not None:
         login = read_login(wire.zookeeper_login)
         found["auth_data"] = [("digest", f"{login.user}:{login.password}")]
@@ -31,7 +32,7 @@ def options() -> Mapping[str, Any]:
 
 
 def _tls(wire: Wire) -> Mapping[str, Any]:
-    """Return how the handler makes connections; the files are tried at once, so that a bad one is told."""
+    """Return what the handler makes connections with; the files are tried at once, so that a bad one is told."""
     if wire.zookeeper_ca is None:
         return {}
     tls_context("ZooKeeper", wire.zookeeper_ca, wire.zookeeper_cert, wire.zookeeper_key)
