@@ -128,7 +128,7 @@ def _read(session: Session, printer: "_Printer", asked: _Asked) -> Filter:
 def _follow(session: Session, printer: "_Printer", wanted: Filter) -> None:
     output.flush()
     gc.enable()  # this may go on for days
-    log = session.open()
+    log = session.log.log() if session.limited else session.open()
     log.resume(Bookmark(printer.head.position, printer.head.hash, session.log.place(printer.head.position)))
     for item in log.follow(printer.head, stopped=lambda: False):
         if isinstance(item, Record):
@@ -276,19 +276,11 @@ def _words(event: Event, names: "Names") -> str:
 )
 def diff(session: Session, start: str, end: str | None) -> None:
     """Show what differs between two moments, one line per object; TO is the end of the log if absent."""
-    from midonet.events.evolve import fold, invert
-    from midonet.events.history import Names, describe, difference
+    from midonet.events.history import describe
 
     one = session.position_of(start)
     other = session.position_of(end) if end is not None else session.head().position
-    first, last = sorted((one, other))
-    topology, changes = session.folded(Moment(position=first)), []
-    names, place = Names(topology.find), session.log.place(first)
-    for record in Moment(position=last).upto(session.records(topology.head, place), first):
-        changes += fold(topology, record)
-        names.note_all(record.commit)
-    events = difference(changes)
-    events = events if one <= other else invert(events)
+    events, names = _seen_to_differ(session, one, other)
     session.print(
         {"from": one, "to": other, "events": events},
         names=lambda: (event.key for event in events),
@@ -296,6 +288,29 @@ def diff(session: Session, start: str, end: str | None) -> None:
     )
     if not events:
         session.note(f"nothing differs between positions {one} and {other}")
+
+
+def _seen_to_differ(session: Session, one: int, other: int) -> "tuple[list[Event], Names]":
+    """Return the events that lead from one position to another, and what everything is called."""
+    if session.cluster is None or not session.limited:
+        return _folded(session, one, other)
+    from midonet.cli.remote import difference_of
+
+    return difference_of(session.cluster, one, other)
+
+
+def _folded(session: Session, one: int, other: int) -> "tuple[list[Event], Names]":
+    from midonet.events.evolve import fold, invert
+    from midonet.events.history import Names, difference
+
+    first, last = sorted((one, other))
+    topology, changes = session.folded(Moment(position=first)), []
+    names, place = Names(topology.find), session.log.place(first)
+    for record in Moment(position=last).upto(session.records(topology.head, place), first):
+        changes += fold(topology, record)
+        names.note_all(record.commit)
+    events = difference(changes)
+    return events if one <= other else invert(events), names
 
 
 @command("head", shared=READ, examples="  midoctl head -o json")

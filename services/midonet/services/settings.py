@@ -37,6 +37,17 @@ def _index(text: Any) -> str:
 
 
 HistoryIndex = Annotated[str, Format("index", _index)]
+
+
+def _origins(text: Any) -> str:
+    found = [part.strip() for part in str(text).split(",") if part.strip()]
+    for one in found:
+        if one != "*" and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+", one):
+            raise ValueError(f"{one!r} is no origin such as https://ui.example.org")
+    return ",".join(found)
+
+
+Origins = Annotated[str, Format("origins", _origins)]
 ZooKeeperServers = Annotated[str, Format("servers", _zookeeper)]
 Members = Annotated[str, Format("members", _members)]
 
@@ -61,6 +72,13 @@ class Settings(Wire, frozen=True, kw_only=True):
     http_clients_ca: Annotated[
         str | None,
         Meta(description="PEM file with the CA of clients' certificates: a client may show one, and is who it names."),
+    ] = None
+    cors_origins: Annotated[
+        Origins | None,
+        Meta(
+            description="Web pages that may ask the API from a browser, by origin: https://HOST[:PORT],…, or *. "
+            "Off if unset."
+        ),
     ] = None
     auth: Annotated[
         Literal["none", "tokens"] | None,
@@ -141,6 +159,11 @@ class Settings(Wire, frozen=True, kw_only=True):
 def effective(settings: Settings) -> Settings:
     """Return settings as the daemon uses them: who this node is, and where ZooKeeper is; `UsageError` names a gap."""
     settings = replace(settings, node=node_name(settings), auth=_auth(settings))
+    if "*" in (settings.cors_origins or "").split(",") and settings.auth == "none":
+        raise UsageError(
+            "cors_origins: with --auth none, any page that somebody here opens could change the network: name origins",
+            setting="cors_origins",
+        )
     if settings.zookeeper != EMBEDDED:
         if settings.zookeeper_member is not None:
             raise UsageError("zookeeper_member needs `--zookeeper embedded`", setting="zookeeper_member")

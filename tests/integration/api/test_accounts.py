@@ -4,8 +4,10 @@ import json
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -15,8 +17,11 @@ from asking import Asker, bearer
 from cryptography.hazmat.primitives.asymmetric import ec
 from waiting import eventually
 
+from midonet.cli.main import main
 from midonet.events.command import Command, Op, SetUser
-from midonet.events.log import open_log
+from midonet.events.commit import Record
+from midonet.events.log import http_client, open_log
+from midonet.events.log.http import HttpPart
 from midonet.events.log.store import Context, Store
 from midonet.events.vault.credentials import Credentials
 
@@ -225,6 +230,83 @@ def test_a_watcher_sees_its_own_tenant_as_it_happens_and_as_it_happened(
             assert "beta" not in told
             assert peer not in told
             assert json.loads(told)["events"][0]["type"] == "port.unlinked"
+
+
+@pytest.fixture
+def cache_of_bea(
+    node: ApiNode, tenants: dict[str, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Let bea use midoctl at the node; return where it keeps things."""
+    monkeypatch.setenv("MIDOCTL_SERVER", node.url)
+    monkeypatch.setenv("MIDOCTL_TOKEN", tenants["bea"]["Authorization"].split()[1])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml", "name"])
+def test_midoctl_tells_a_tenant_of_its_own_past(
+    api: Asker, tenants: dict[str, dict[str, str]], form: str, cache_of_bea: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    olga, bea = tenants["olga"], tenants["bea"]
+    api.ok("POST", "/v1/ports", {"name": "beta-down", "router": "provider", "peer": "beta-up"}, headers=olga)
+    api.ok("PATCH", "/v1/bridges/beta-net", {"name": "beta-2"}, headers=bea)
+    api.ok("PATCH", "/v1/bridges/acme-net", {"name": "acme-2"}, headers=olga)
+    foreign = {
+        one["id"]
+        for kind in ("bridges", "routers", "ports")
+        for one in api.ok("GET", f"/v1/{kind}", headers=olga)
+        if not str(one["name"]).startswith("beta") or one["name"] == "beta-down"
+    }
+
+    def told(*words: str, status: int = 0) -> str:
+        assert main(["-o", form, *words]) == status
+        said = capfd.readouterr()
+        everything = said.out + said.err
+        assert "acme" not in everything
+        assert "provider" not in everything
+        assert not [one for one in foreign if one in everything], words
+        return everything
+
+    position = api.ok("GET", "/v1/head", headers=bea)["position"]
+    before = str(position - 2)
+    for words in (
+        ["log"],
+        ["log", "-n", "1"],
+        ["log", "--object", "beta-2"],
+        ["log", "--kind", "port", "--since", "2"],
+        ["history", "beta-2"],
+        ["history", "beta-net", "--at", before],
+        ["blame", "beta-2"],
+        ["blame", "router/beta-gw", "--at", before],
+        ["diff", "0"],
+        ["diff", before, str(position)],
+        ["diff", str(position), "3"],
+        ["bridge", "list", "--at", before],
+        ["bridge", "show", "beta-net", "--at", before],
+    ):
+        assert told(*words), words
+    for words in (["history", "gone"], ["log", "--at", str(position + 1)], ["history", "beta-2", "--at", "999"]):
+        assert told(*words, status=4), words
+    told("verify", status=3)
+    for one in sorted(foreign):
+        assert main(["history", one]) == 4
+    capfd.readouterr()
+    assert not list(cache_of_bea.rglob("*.db"))
+
+
+def test_midoctl_follows_what_a_tenant_sees(
+    api: Asker, node: ApiNode, tenants: dict[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = tenants["bea"]["Authorization"].split()[1]
+    monkeypatch.setattr(http_client, "_access", lambda _: http_client.Access(token))
+    with closing(HttpPart(node.url)) as log:
+        head = list(log.read())[-1].head
+        api.ok("PATCH", "/v1/bridges/acme-net", {"name": "acme-2"}, headers=tenants["olga"])
+        api.ok("PATCH", "/v1/bridges/beta-net", {"name": "beta-2"}, headers=tenants["bea"])
+        items = log.follow(head, stopped=lambda: False)
+        record = next(item for item in items if isinstance(item, Record))
+        assert b"acme" not in record.raw
+        assert record.commit.events[0].data["changed"]["name"] == ["beta-net", "beta-2"]
 
 
 def _until_mark(events: Any) -> list[Any]:

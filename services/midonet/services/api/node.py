@@ -29,6 +29,7 @@ from midonet.services.api.freshness import Freshness
 from midonet.services.api.logs import Logs
 from midonet.services.api.parameters import AT
 from midonet.services.api.past import Past, snapshots_of
+from midonet.services.api.views import Others, reached, rows
 from midonet.services.api.watch.hub import Hub
 from midonet.services.context import Context
 from midonet.services.http import Routes
@@ -59,6 +60,8 @@ class Node:
         self.apart = Apart(self.logs, self.snapshots)
         self.freshness = Freshness(self.feed, self.logs, context.crashed)
         self.writer = context.writer
+        self.name = context.node
+        self.others = Others(context.coordination)
         self.denials = Denials()
         self.vault: Vault | None = None
         self.authentication = self._authentication(context)
@@ -104,6 +107,17 @@ class Node:
     async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
         """Do what may take long in a thread for that."""
         return await asyncio.get_running_loop().run_in_executor(self.slow, partial(work, *args))
+
+    def projections(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Return how all projections of the cluster are, or those of one name."""
+        return rows(self._own(name), self.others.say(name), self.name)
+
+    def reached(self, name: str) -> dict[str, int]:
+        """Return how far a projection is in the whole cluster; nothing if nobody keeps it."""
+        return reached(self._own(name), self.others.say(name))
+
+    def _own(self, name: str | None) -> list[Mapping[str, Any]]:
+        return [row for row in self.status()["projections"] if name in (None, row["name"])]
 
     def head_at(self, position: int) -> Head:
         """Return the head as it was at a position; `NotFound` beyond the end."""

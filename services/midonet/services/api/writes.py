@@ -72,7 +72,7 @@ async def run(node: Node, call: Call, command: Command, **context: str | None) -
     """Run a command as the request says; return the result."""
     waiting: Sequence[tuple[str, float]] = call.get(WAIT)
     for projection, _ in waiting:
-        positions(node, projection)
+        await asyncio.to_thread(positions, node, projection)
     who, dry_run = command_context(call, **context), call.get(DRY_RUN)
     promise = node.writer.submit_now(command, who, dry_run=dry_run)
     if promise is None:
@@ -149,10 +149,9 @@ async def _await_view(node: Node, position: int, name: str, deadline: float) -> 
 
 
 def positions(node: Node, name: str) -> dict[str, int]:
-    """Return how far a projection is, by target; `UsageError` says which projections there are."""
-    rows = node.status()["projections"]
-    found = {row["target"]: row["position"] for row in rows if row["name"] == name}
+    """Return how far a projection is in the cluster; `UsageError` says which projections there are."""
+    found = node.reached(name)
     if not found:
-        known = ", ".join(sorted({row["name"] for row in rows})) or "none"
-        raise UsageError(f"wait: there is no projection {name!r} on this node; there are {known}", parameter="wait")
+        known = ", ".join(sorted({row["name"] for row in node.projections()})) or "none"
+        raise UsageError(f"wait: there is no projection {name!r} in the cluster; there are {known}", parameter="wait")
     return found

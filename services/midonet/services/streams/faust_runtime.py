@@ -44,12 +44,17 @@ class FaustRuntime:
         self._worker = worker
         self._assigned = False
         self._claims = Claims(context.coordination, context.name, _ignore, _ignore, context.crashed)
+        self._claims.expect([_ITEM])
         self._loop = Loop(f"stream-{context.name}", self._run, context.crashed)
 
     @property
     def lease(self) -> Lease | None:
         """The lease by which this node works."""
         return self._claims.leases().get(_ITEM)
+
+    def vacant(self) -> float:
+        """Return for how many seconds no node has had the partition and its lease."""
+        return self._claims.vacant()
 
     def start(self) -> None:
         """Join the consumer group."""
