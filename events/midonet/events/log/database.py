@@ -1,15 +1,15 @@
-"""What differs between the SQL servers that can hold a log, and the table that they have in common.
+"""What differs between the SQL servers that can hold a log. Nothing here knows the chain rule."""
 
-The table is contract §1: other programs read it with nothing but SQL. Nothing here knows the chain rule, and nothing
-here needs more than the driver: to load a toolkit takes longer than to read a log of ten thousand objects.
-"""
-
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
 from midonet.events.errors import MidonetError
 
-__all__ = ["Bell", "Connection", "Cursor", "Database"]
+__all__ = ["CHUNK_ROWS", "Bell", "Connection", "Cursor", "Database"]
+
+CHUNK_ROWS = 2_000
+"""Commits that one query returns at most."""
 
 Connection: TypeAlias = Any
 """A connection of the driver's, and its cursor, as PEP 249 has them; drivers share no types."""
@@ -36,12 +36,8 @@ class Database(Protocol):
     """Statements that open a transaction which is going to write."""
     exists: str
     """A query with a row iff the table is there."""
-    number: str
-    """The type of a 64-bit integer."""
-    binary: str
-    """The type of bytes."""
-    parameter: str
-    """How a statement names a value that comes with it, `{}` for its name."""
+    statements: Mapping[str, str]
+    """What `statements.py` says, in the server's words."""
 
     def connect(self) -> Connection:
         """Return a new connection, on which each statement is a transaction of its own unless one was begun."""

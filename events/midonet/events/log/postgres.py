@@ -4,7 +4,7 @@ Readers are woken by NOTIFY, which is a part of the appending transaction. A ser
 is not on its disk is refused. The password comes from the URL or from PGPASSWORD, and is never shown.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -24,6 +24,7 @@ from midonet.events.errors import (
 )
 from midonet.events.log.database import Bell, Connection, Cursor
 from midonet.events.log.sql import SqlLog
+from midonet.events.log.statements import compiled
 
 __all__ = ["PostgresDatabase", "open_postgres"]
 
@@ -79,7 +80,6 @@ class PostgresDatabase:
     driver_error: type[Exception] = psycopg.Error
     begin = "BEGIN"
     exists = "SELECT 1 WHERE to_regclass('commits') IS NOT NULL"
-    number, binary, parameter = "BIGINT", "BYTEA", "%({})s"
 
     def __init__(self, url: URL) -> None:
         self.url = _public(url)
@@ -91,6 +91,7 @@ class PostgresDatabase:
         )
         event.listen(self._engine, "do_connect", lambda *arguments: _Session.connect(**arguments[-1]))
         event.listen(self._engine, "connect", self._prepare)
+        self.statements: Mapping[str, str] = compiled(self._engine.dialect)
 
     def connect(self) -> Connection:
         """Connect; `Misconfigured` if the server may lose what it acknowledges."""

@@ -1,7 +1,7 @@
-"""The log as a table of an SQL server: one row per commit, one transaction per batch.
+"""The log as a table, on SQLAlchemy Core: one row per commit, one transaction per batch.
 
-Statements run on the driver's own cursors: a single durable append then costs little more than its fsync. Nothing here
-may write a row that does not extend the chain.
+Statements are SQLAlchemy's (`statements.py`) and run on the driver's own cursors: a single durable append then costs
+little more than its fsync. Nothing here may write a row that does not extend the chain.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,33 +22,8 @@ T = TypeVar("T")
 Row = tuple[int, str, str, str, bytes]
 """Position, command id, time, actor and bytes, as stored."""
 
-_CHUNK_ROWS = 2_000
 _CHUNK_BYTES = 16 * 1024 * 1024
 _FETCHED = 100
-
-# Somebody who edits the table by hand may leave TEXT in the column: the chain is about bytes.
-_ROW = "SELECT position, id, time, actor, CAST(body AS {binary}) FROM commits"
-_STATEMENTS = {
-    "create": (
-        "CREATE TABLE IF NOT EXISTS commits (position {number} NOT NULL, id TEXT NOT NULL, time TEXT NOT NULL, "
-        "actor TEXT NOT NULL, body {binary} NOT NULL, PRIMARY KEY (position), UNIQUE (id))"
-    ),
-    "insert": "INSERT INTO commits (position, id, time, actor, body) "
-    "VALUES ({position}, {id}, {time}, {actor}, {body})",
-    "last": f"{_ROW} ORDER BY position DESC LIMIT 1",
-    "end": "SELECT max(position) FROM commits",
-    "at": f"{_ROW} WHERE position = {{position}}",
-    "by_id": f"{_ROW} WHERE id = {{id}}",
-    "between": f"{_ROW} WHERE position > {{after}} AND position <= {{end}} ORDER BY position LIMIT {_CHUNK_ROWS}",
-}
-_PARAMETERS = ("position", "id", "time", "actor", "body", "after", "end")
-
-
-def _statements(database: Database) -> dict[str, str]:
-    """Return the statements in the server's own words."""
-    words = {name: database.parameter.format(name) for name in _PARAMETERS}
-    words |= {"number": database.number, "binary": database.binary}
-    return {name: text.format(**words) for name, text in _STATEMENTS.items()} | {"exists": database.exists}
 
 
 def _all(cursor: Cursor) -> list[Row]:
@@ -74,7 +49,7 @@ class SqlLog:
     def __init__(self, database: Database, *, create: bool) -> None:
         self._database = database
         self._connection: Connection | None = None
-        self._sql = _statements(database)
+        self._sql = {**database.statements, "exists": database.exists}
         self._open(create=create)
 
     @property

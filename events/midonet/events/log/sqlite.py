@@ -5,7 +5,7 @@ WAL with `synchronous=FULL`: a commit is on the disk when `append` returns; read
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from time import sleep
@@ -20,7 +20,7 @@ from midonet.events.errors import (
     UsageError,
     VerificationFailed,
 )
-from midonet.events.log.database import Bell, Connection, Cursor
+from midonet.events.log.database import CHUNK_ROWS, Bell, Connection, Cursor
 from midonet.events.log.inotify import FileWatch, wake
 from midonet.events.log.sql import SqlLog
 
@@ -43,6 +43,23 @@ _MEANINGS: dict[int, tuple[type[MidonetError], str]] = {
     sqlite3.SQLITE_NOTADB: (Misconfigured, "is not a SQLite database"),
     sqlite3.SQLITE_READONLY: (Unavailable, "cannot be written"),
 }
+
+
+_ROW = (
+    "SELECT commits.position, commits.id, commits.time, commits.actor, CAST(commits.body AS BLOB) AS body FROM commits"
+)
+_STATEMENTS = {
+    "create": "CREATE TABLE IF NOT EXISTS commits ( position INTEGER NOT NULL, id TEXT NOT NULL, time TEXT NOT NULL, "
+    "actor TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (position), UNIQUE (id) )",
+    "insert": "INSERT INTO commits (position, id, time, actor, body) VALUES (:position, :id, :time, :actor, :body)",
+    "last": f"{_ROW} ORDER BY commits.position DESC LIMIT 1 OFFSET 0",
+    "end": "SELECT max(commits.position) AS max_1 FROM commits",
+    "at": f"{_ROW} WHERE commits.position = :position",
+    "by_id": f"{_ROW} WHERE commits.id = :id",
+    "between": f"{_ROW} WHERE commits.position > :after AND commits.position <= :end "
+    f"ORDER BY commits.position LIMIT {CHUNK_ROWS} OFFSET 0",
+}
+"""Word by word what SQLAlchemy makes of `statements.py`, which only the test has to load."""
 
 
 def open_sqlite(url: str, *, create: bool) -> SqlLog:
@@ -88,7 +105,7 @@ class SqliteDatabase:
     driver_error: type[Exception] = sqlite3.Error
     begin = "BEGIN IMMEDIATE"
     exists = "SELECT 1, '' FROM sqlite_schema WHERE name = 'commits'"
-    number, binary, parameter = "INTEGER", "BLOB", ":{}"
+    statements: Mapping[str, str] = _STATEMENTS
 
     def __init__(self, path: Path) -> None:
         self.url = f"{_SCHEME}{path}"
