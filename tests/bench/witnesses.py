@@ -4,9 +4,10 @@ A witness is asked before a command what it should see, and says when it did, by
 """
 
 import json
+import re
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from threading import Event, Lock, Thread
 from time import perf_counter
@@ -17,6 +18,8 @@ from kazoo.client import KazooClient
 __all__ = ["BareOvsdb", "Nodes", "Rows", "Sighting", "Test"]
 
 _PATIENCE = 30.0
+_INSERTED = re.compile(rb'"(?:insert|initial)","([^"]*)"')
+"""The value of a row that `ovsdb-client` saw come, or found when it began."""
 
 Test = Callable[[bytes], bool]
 """Whether what was read is what was expected."""
@@ -32,8 +35,9 @@ class Sighting:
 
     def look(self, data: bytes) -> bool:
         """Take note of the time if this is what was expected; return whether it is."""
+        moment = perf_counter()  # looking closer takes time, too
         if not self._seen.is_set() and self.test(data):
-            self._moment = perf_counter()
+            self._moment = moment
             self._seen.set()
         return self._seen.is_set()
 
@@ -81,6 +85,19 @@ class Rows:
         with self._lock:
             if not sighting.look(self._latest):
                 self._sightings.append(sighting)
+        return sighting
+
+    def expect_all(self, inserted: Collection[str]) -> Sighting:
+        """Return when rows with all of these values were inserted, by however many updates from now on."""
+        missing = {value.encode() for value in inserted}
+
+        def test(line: bytes) -> bool:
+            missing.difference_update(_INSERTED.findall(line))
+            return not missing
+
+        sighting = Sighting(test)
+        with self._lock:
+            self._sightings.append(sighting)
         return sighting
 
     def _read(self) -> None:

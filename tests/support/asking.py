@@ -7,7 +7,12 @@ from http.client import HTTPConnection
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode, urlsplit
 
-__all__ = ["Answer", "Asker", "Event", "events"]
+__all__ = ["Answer", "Asker", "Event", "bearer", "events"]
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the headers of who comes with a token."""
+    return {"Authorization": f"Bearer {token}"}
 
 
 class Answer(NamedTuple):

@@ -128,7 +128,7 @@ class Agent:
             self._look()
         self._session.keep_trying()
         if not self._session.connected:
-            raise Unavailable("no connection")
+            raise Unavailable(self._session.trouble or "no connection")
         if self._session.connection != self._watching:
             self._watch()
         if self._catch_up():

@@ -56,7 +56,7 @@ class Checkpoint(Struct, frozen=True):
 
 
 class Index(Struct, frozen=True):
-    """The documents that hold all that concerns one host, as absolute paths."""
+    """The documents that hold all that concerns one host, or parts of a long index, as absolute paths."""
 
     documents: list[str]
 
@@ -112,9 +112,15 @@ def read_checkpoint(raw: bytes | None) -> Checkpoint:
     return _decode(_checkpoint, raw)
 
 
-def read_index(raw: bytes, models: str) -> dict[str, str]:
-    """Return the documents of a host's index, each with its kind; `Unreadable` if one is not below `models`."""
-    return {path: _kind(path, models) for path in _decode(_index, raw).documents}
+def read_index(raw: bytes | None, models: str, index: str | None = None) -> tuple[dict[str, str], set[str]]:
+    """Return the documents that an index names, each with its kind, and the parts of `index` if it is that.
+
+    A long index names parts of its own, `<index>-<n>`, which name documents. `Unreadable` if it names anything else
+    than these or what is below `models`.
+    """
+    paths = _decode(_index, raw).documents
+    parts = {path for path in paths if index is not None and path.startswith(f"{index}-")}
+    return {path: _kind(path, models) for path in paths if path not in parts}, parts
 
 
 def read_objects(raw: bytes | None, kind: str) -> dict[str, Entity]:

@@ -1,12 +1,14 @@
 """Where others ask the running agent: a Unix socket on this host, and HTTP where an operator wants it.
 
-Both speak HTTP and serve the same pages: `/healthz`, `/readyz`, `/metrics`, `/snapshot`. Only the socket is found
-without any setting: `agent-<host-id>.sock` in a run directory, so several agents of one machine keep apart.
+Both speak HTTP and serve the same pages: `/healthz`, `/readyz`, `/metrics` and, to this host alone, `/snapshot`. Only
+the socket is found without any setting: `agent-<host-id>.sock` in a run directory, so several agents of one machine
+keep apart.
 """
 
 import os
 import socket
 import socketserver
+import stat
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -19,7 +21,7 @@ from typing import Any, NamedTuple
 from midonet.agent.status import Status, metrics, notes, reasons, report
 from midonet.events.commit import canonical
 from midonet.events.errors import Misconfigured, Unavailable
-from midonet.events.settings import split_host_port
+from midonet.events.settings import is_loopback, split_host_port
 
 __all__ = ["SocketEndpoint", "ask", "run_dirs", "serve_http", "socket_path"]
 
@@ -31,6 +33,8 @@ _CLAIM_SECONDS = 1.0
 
 _MAX_SOCKET_PATH = 107
 """sockaddr_un (unix(7))."""
+
+_WRITE_OF_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 class _Page(NamedTuple):
@@ -53,6 +57,10 @@ _PAGES: Mapping[str, Callable[[Status], _Page]] = {
 }
 
 
+_OWN = frozenset({"/snapshot"})
+"""What names objects of tenants, and is for this host alone: HTTP knows nobody."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: "_TcpServer | _UnixServer"
     timeout = _CLIENT_SECONDS
@@ -61,7 +69,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the page."""
-        make = _PAGES.get(self.path.partition("?")[0])
+        path = self.path.partition("?")[0]
+        make = _PAGES.get(path) if self.server.alone or path not in _OWN else None
         page = make(self.server.status()) if make else _Page(b'{"error":"no such page"}', status=HTTPStatus.NOT_FOUND)
         self.send_response(page.status)
         self.send_header("Content-Type", page.content_type)
@@ -79,6 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
 class _Serving(socketserver.ThreadingMixIn):
     daemon_threads = True
     status: Callable[[], Status]
+    alone = True
+    """Whether only this host reaches it."""
 
     def handle_error(self, *_: Any) -> None:
         """Keep silent: the client went away."""
@@ -104,6 +115,7 @@ def serve_http(address: str, status: Callable[[], Status]) -> int:
     except OSError as error:
         raise Unavailable(f"cannot serve HTTP on {address}: {error.strerror}", address=address) from None
     server.status = status
+    server.alone = is_loopback(address)
     Thread(target=server.serve_forever, name="http", daemon=True).start()
     return int(server.server_address[1])
 
@@ -151,7 +163,18 @@ def run_dirs(environ: Mapping[str, str], chosen: str | None = None) -> list[Path
         return [Path(chosen)]
     own = environ.get("XDG_RUNTIME_DIR", "")
     user = Path(own) / "midonet" if own.startswith("/") else Path(gettempdir()) / f"midonet-{os.getuid()}"
-    return [Path("/run/midonet"), user]
+    return [Path("/run/midonet"), *([user] if not _is_of_others(user) else [])]
+
+
+def _is_of_others(directory: Path) -> bool:
+    """Return whether somebody else was there first, where everybody may make directories: to pass for the agent."""
+    if directory.parent != Path(gettempdir()):
+        return False
+    try:
+        found = directory.lstat()
+    except FileNotFoundError:
+        return False
+    return found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode) or bool(found.st_mode & _WRITE_OF_OTHERS)
 
 
 def socket_path(directories: list[Path], host: str) -> Path:
@@ -162,6 +185,9 @@ def socket_path(directories: list[Path], host: str) -> Path:
             directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         except OSError as error:
             trouble = f"{directory}: {error.strerror}"
+            continue
+        if _is_of_others(directory):
+            trouble = f"{directory}: it is somebody else's"
             continue
         if os.access(directory, os.W_OK | os.X_OK):
             return _checked(directory / f"agent-{host}.sock")

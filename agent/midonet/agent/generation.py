@@ -51,6 +51,8 @@ class Generation:
         self._in_topology = False
         self._kinds: dict[str, str] = {}
         """The documents that the index names, with their kinds."""
+        self._named: dict[str, Mapping[str, str]] = {self._index_path: {}}
+        """The index and its parts, each with the documents that it names itself."""
         self._held: dict[str, _Held] = {}
         self._objects: dict[str, Mapping[str, Entity]] = {}
         self._before: dict[str, _Held] = {}
@@ -76,16 +78,16 @@ class Generation:
     def changed(self, paths: set[str]) -> None:
         """Take note that these paths, maybe others of no concern among them, are not what they were."""
         self.stale |= paths & self._kinds.keys()
-        self.stale |= paths & {self._checkpoint_path, self._index_path}
+        self.stale |= paths & {self._checkpoint_path, *self._named}
 
     def doubt(self) -> None:
         """Take note that everything may have changed."""
-        self.stale = {self._checkpoint_path, self._index_path, *self._kinds}
+        self.stale = {self._checkpoint_path, *self._named, *self._kinds}
 
     def wanted(self) -> list[str]:
         """Return what to read now: first the checkpoint, since all else is held against it; then the index."""
         self._reading, self.stale = self.stale, set()
-        first = [path for path in (self._checkpoint_path, self._index_path) if path in self._reading]
+        first = [path for path in (self._checkpoint_path, *self._named) if path in self._reading]
         return first + [path for path in self._reading if path in self._kinds]
 
     def store(self, path: str, node: Node) -> None:
@@ -95,6 +97,8 @@ class Generation:
                 self._store_checkpoint(node)
             elif path == self._index_path:
                 self._store_index(node)
+            elif path in self._named:
+                self._store_part(path, node)
             elif path in self._kinds:
                 self._store_document(path, node)
             self._trouble.pop(path, None)
@@ -126,15 +130,30 @@ class Generation:
         self._zxid = node.zxid
 
     def _store_index(self, node: Node) -> None:
-        kinds = {} if node.data is None else read_index(node.data, self._models)
+        absent = node.data is None
+        kinds, parts = ({}, set[str]()) if absent else read_index(node.data, self._models, self._index_path)
+        for path in self._named.keys() - parts - {self._index_path}:
+            self.stale.discard(path)
+            self._trouble.pop(path, None)
+        self.stale |= parts - self._named.keys()
+        self._named = {self._index_path: kinds, **{part: self._named.get(part, {}) for part in sorted(parts)}}
+        self._in_topology = not absent
+        self._follow_index(self._index_path, node)
+
+    def _store_part(self, path: str, node: Node) -> None:
+        self._named[path] = read_index(node.data, self._models)[0]
+        self._follow_index(path, node)
+
+    def _follow_index(self, changed: str, node: Node) -> None:
+        """Hold the documents that the index names with all of its parts, one of which was read."""
+        kinds = {path: kind for named in self._named.values() for path, kind in named.items()}
         for path in self._held.keys() - kinds.keys():
             self._before.setdefault(path, self._held.pop(path))
         self.stale = {path for path in self.stale if path not in self._kinds or path in kinds}
         self.stale |= kinds.keys() - self._kinds.keys()
         self._kinds = kinds
-        self._in_topology = node.data is not None
-        self._unproven = {path: zxid for path, zxid in self._unproven.items() if path in kinds}
-        self._unproven[self._index_path] = node.zxid
+        self._unproven = {path: zxid for path, zxid in self._unproven.items() if path in kinds or path in self._named}
+        self._unproven[changed] = node.zxid
 
     def _store_document(self, path: str, node: Node) -> None:
         kind = self._kinds[path]

@@ -62,6 +62,12 @@ class Session:
         return bool(self._client.connected)
 
     @property
+    def trouble(self) -> str | None:
+        """Why the last attempt to speak TLS failed, if it did."""
+        found: str | None = self._client.handler.trouble
+        return found
+
+    @property
     def id(self) -> int:
         """Number of the session; `Unavailable` without a connection."""
         client_id = self._client.client_id

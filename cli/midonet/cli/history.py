@@ -100,7 +100,7 @@ def _look_up(session: Session, past: "Past", printer: "_Printer", asked: _Asked)
 def _key(past: "Past", upto: int, ref: str) -> str:
     """Return the key of what `ref` means; errors as of `Names.find`."""
     found = past.meant(ref, upto, KIND_HELP)
-    return found[0] if len(found) == 1 else _names_at(past, upto).find(ref)
+    return found[0] if len(found) == 1 else _names_at(past, upto).find(ref, noted=True)
 
 
 def _names_at(past: "Past", position: int) -> "Names":
@@ -128,7 +128,7 @@ def _read(session: Session, printer: "_Printer", asked: _Asked) -> Filter:
 def _follow(session: Session, printer: "_Printer", wanted: Filter) -> None:
     output.flush()
     gc.enable()  # this may go on for days
-    log = session.open()
+    log = session.log.log() if session.limited else session.open()
     log.resume(Bookmark(printer.head.position, printer.head.hash, session.log.place(printer.head.position)))
     for item in log.follow(printer.head, stopped=lambda: False):
         if isinstance(item, Record):
@@ -207,7 +207,7 @@ def _find(session: Session, ref: str) -> str:
     """Return the key of what `ref` means, by reading the log."""
     from midonet.events.history import names_of
 
-    return names_of(session.moment.upto(session.records())).find(ref)
+    return names_of(session.moment.upto(session.records())).find(ref, noted=True)
 
 
 _OBJECT = click.Argument(["ref"], type=REF, metavar="REF", shell_complete=complete_any)
@@ -218,12 +218,14 @@ _OBJECT = click.Argument(["ref"], type=REF, metavar="REF", shell_complete=comple
     _OBJECT,
     shared=READ,
     examples="""  midoctl history web
-  midoctl history port/web/p1 -o json""",
+  midoctl history port/web/p1 -o json
+  midoctl history projection/nsdb""",
 )
 def history(session: Session, ref: str) -> None:
     """Show what became of one object, deleted ones included: every event with who, when and why.
 
-    REF may be KIND/REF where a bridge and a router, say, have the same name.
+    REF may be KIND/REF where a bridge and a router, say, have the same name. What was said of a projection or a service
+    has a history, too, and so have tags and users: projection/nsdb, service/vtep@node1, tag/monday, or the name alone.
     """
     told = session.ask(lambda past: _looked_up(session, past, ref), lambda: _scanned(session, ref))
     session.print(
@@ -274,19 +276,11 @@ def _words(event: Event, names: "Names") -> str:
 )
 def diff(session: Session, start: str, end: str | None) -> None:
     """Show what differs between two moments, one line per object; TO is the end of the log if absent."""
-    from midonet.events.evolve import fold, invert
-    from midonet.events.history import Names, describe, difference
+    from midonet.events.history import describe
 
     one = session.position_of(start)
     other = session.position_of(end) if end is not None else session.head().position
-    first, last = sorted((one, other))
-    topology, changes = session.folded(Moment(position=first)), []
-    names, place = Names(topology.find), session.log.place(first)
-    for record in Moment(position=last).upto(session.records(topology.head, place), first):
-        changes += fold(topology, record)
-        names.note_all(record.commit)
-    events = difference(changes)
-    events = events if one <= other else invert(events)
+    events, names = _seen_to_differ(session, one, other)
     session.print(
         {"from": one, "to": other, "events": events},
         names=lambda: (event.key for event in events),
@@ -294,6 +288,29 @@ def diff(session: Session, start: str, end: str | None) -> None:
     )
     if not events:
         session.note(f"nothing differs between positions {one} and {other}")
+
+
+def _seen_to_differ(session: Session, one: int, other: int) -> "tuple[list[Event], Names]":
+    """Return the events that lead from one position to another, and what everything is called."""
+    if session.cluster is None or not session.limited:
+        return _folded(session, one, other)
+    from midonet.cli.remote import difference_of
+
+    return difference_of(session.cluster, one, other)
+
+
+def _folded(session: Session, one: int, other: int) -> "tuple[list[Event], Names]":
+    from midonet.events.evolve import fold, invert
+    from midonet.events.history import Names, difference
+
+    first, last = sorted((one, other))
+    topology, changes = session.folded(Moment(position=first)), []
+    names, place = Names(topology.find), session.log.place(first)
+    for record in Moment(position=last).upto(session.records(topology.head, place), first):
+        changes += fold(topology, record)
+        names.note_all(record.commit)
+    events = difference(changes)
+    return events if one <= other else invert(events), names
 
 
 @command("head", shared=READ, examples="  midoctl head -o json")

@@ -37,11 +37,11 @@ def place(url: str) -> str | None:
 class Reading:
     """One log for the length of an invocation; opened when something is asked of it. Errors as of `Log`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, log: Log | None = None) -> None:
         self._url = url
         self._path = place(url)
         self._database: sqlite3.Connection | None = None
-        self._log: Log | None = None
+        self._log = log
 
     @property
     def by_key(self) -> bool:

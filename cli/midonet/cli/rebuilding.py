@@ -110,7 +110,10 @@ def _generation(session: Session, *, rollback: bool, discard: bool) -> _Report:
             live = generations.live()
             found = _compare(session, generations, live, place[1])
             return _Report("nsdb", f"{place[1]}/nsdb", found.position, live, differences=found)
-        with generations.working(f"{session.settings.get('actor')} (process {os.getpid()})"):
+        with generations.working(
+            f"{session.settings.get('actor')} (process {os.getpid()})",
+            lambda who: session.note(f"{who} is at work on the generations; waiting a moment, in case it is gone"),
+        ):
             if discard:
                 return _discarded(generations, place[1])
             return _rebuilt(session, generations, place, rollback=rollback)

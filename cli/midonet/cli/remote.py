@@ -10,9 +10,11 @@ from typing import Any
 
 import msgspec
 
+from midonet.events.access import Principal
 from midonet.events.command import Command
-from midonet.events.commit import GENESIS, Head
+from midonet.events.commit import GENESIS, Event, Head
 from midonet.events.errors import TimedOut
+from midonet.events.history import Names
 from midonet.events.log.http import HttpLog
 from midonet.events.log.http_client import ApiClient
 from midonet.events.log.store import Context, Result, new_command_id
@@ -20,7 +22,7 @@ from midonet.events.model import KINDS, Entity, kind_of
 from midonet.events.tags import Tag
 from midonet.events.topology import Topology
 
-__all__ = ["RemoteStore", "RemoteTopology", "counts_of", "head_of", "tags_of", "wait_for"]
+__all__ = ["RemoteStore", "RemoteTopology", "counts_of", "difference_of", "head_of", "sees_all", "tags_of", "wait_for"]
 
 _PAGE = 10_000
 _PIECE = 20.0
@@ -186,6 +188,27 @@ def head_of(client: ApiClient, moment: str | None = None) -> Head:
 def tags_of(client: ApiClient, moment: str | None = None) -> Mapping[str, Tag]:
     """Return the tags by name, as of a moment."""
     return {tag.name: tag for tag in msgspec.json.decode(client.get("/v1/tags", at=moment).body, type=list[Tag])}
+
+
+def sees_all(client: ApiClient) -> bool:
+    """Return whether the user may read everything, or sees a part of it."""
+    told = msgspec.json.decode(client.get("/v1/whoami").body)
+    return Principal(told["name"], told["roles"]).reads_all
+
+
+def difference_of(client: ApiClient, one: int, other: int) -> tuple[list[Event], Names]:
+    """Return what differs between two positions as the user sees them, and what everything is called."""
+    told = client.get("/v1/diff", from_=one, to=other)
+    events = msgspec.json.decode(told.body, type=_Difference).events
+    then, now = (RemoteTopology(client, str(position)) for position in (one, other))
+    names = Names(lambda object_id: now.find(object_id) or then.find(object_id))
+    for event in events:
+        names.note(event)
+    return events, names
+
+
+class _Difference(msgspec.Struct):
+    events: list[Event]
 
 
 def counts_of(client: ApiClient) -> dict[str, int]:

@@ -77,6 +77,15 @@ class Session:
         self._stack.callback(client.close)
         return client
 
+    @cached_property
+    def limited(self) -> bool:
+        """Whether the user of a cluster sees a part of the network only, and of its history."""
+        if self.cluster is None:
+            return False
+        from midonet.cli.remote import sees_all
+
+        return not sees_all(self.cluster)
+
     @property
     def cluster_url(self) -> str | None:
         """Where a midonet-cluster says how it does: `--cluster`, or the API that is asked anyway."""
@@ -87,7 +96,15 @@ class Session:
     def moment(self) -> Moment:
         """The moment that a read is about (`--at`)."""
         text = self.settings.get("at")
-        return self.moment_of(text) if text is not None else END
+        moment = self.moment_of(text) if text is not None else END
+        return self._looked_at(moment) if moment != END else END
+
+    def _looked_at(self, moment: Moment) -> Moment:
+        """Return a moment for those commits that the user sees; `NotFound` if the log has no such position."""
+        if moment.position is None or not self.limited:
+            return moment
+        self.head_at(moment)
+        return Moment(position=moment.position, whole=False)
 
     def moment_of(self, text: str) -> Moment:
         """Return the moment that a text means: a position, a time or a tag; `NotFound` if it means none."""
@@ -147,7 +164,12 @@ class Session:
     @cached_property
     def log(self) -> quick.Reading:
         """The log, only to be read."""
-        log = quick.Reading(self.url)
+        part = None
+        if self.limited:
+            from midonet.events.log.http import HttpPart
+
+            part = HttpPart(self.url)
+        log = quick.Reading(self.url, part)
         self._stack.callback(log.close)
         return log
 
@@ -217,7 +239,7 @@ class Session:
 
         from midonet.events.log.snapshots import Snapshots
 
-        return Snapshots(None if self.settings.get("no_cache") else Path(self._cache))
+        return Snapshots(None if self.settings.get("no_cache") or self.limited else Path(self._cache))
 
     def _resume(self, moment: Moment, work: "Callable[[Snapshot | None], T]") -> T:
         """Do work that goes through the log up to a moment, from the newest snapshot on."""
@@ -251,7 +273,8 @@ class Session:
     def _past(self) -> "Past | None":
         from midonet.cli.past import opened
 
-        found = None if self.settings.get("no_cache") or quick.absent(self.url) else opened(self._source)
+        useless = self.settings.get("no_cache") or self.limited or quick.absent(self.url)
+        found = None if useless else opened(self._source)
         if found is not None:
             self._stack.callback(found.close)
         return found

@@ -29,8 +29,16 @@ def _access(settings: Settings, url: str) -> Access:
 def _token(settings: Settings, url: str) -> str | None:
     file = settings.get("token_file")
     if file:
-        return _text(Path(file)).strip()
-    return settings.environ.get(_TOKEN) or _kept(settings).get(_address(url))
+        return _checked(_text(Path(file)).strip(), file)
+    given = settings.environ.get(_TOKEN, "").strip()
+    return _checked(given, _TOKEN) if given else _kept(settings).get(_address(url))
+
+
+def _checked(token: str, place: str) -> str:
+    """Return a token; `UsageError` if it cannot be one, without a word of it."""
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError(f"{place} holds no token: it is one word, as `midoctl user token` prints it")
+    return token
 
 
 def keep(settings: Settings, url: str, token: str) -> Path:

@@ -74,10 +74,6 @@ def _set(session: Session, name: str, roles: Sequence[str], *, no_roles: bool, d
 @command("delete", _NAME, shared=(*WRITE, *VAULT), examples="  midoctl user delete ann")
 def _delete(session: Session, name: str) -> None:
     """Delete a user; what the user did stays in the history. Password and tokens are forgotten."""
-    if session.cluster is not None:
-        found = [token["id"] for token in Accounts(session).tokens(name)]
-        for token in found:
-            Accounts(session).revoke(name, token)
     session.write("user.delete", [DropUser(name)])
     if not session.settings.get("dry_run"):
         Accounts(session).forget(name)

@@ -46,11 +46,12 @@ class Authority:
         """Return what a server needs whose clients this CA signs as well."""
         return Tls(self.pair("server"), self.ca)
 
-    def pair(self, name: str) -> Pair:
-        """Make a certificate for a name, which is good for localhost as well."""
+    def pair(self, name: str, *, here: bool = True) -> Pair:
+        """Make a certificate for a name, which is good for this machine as well unless it shall not be."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+        local = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+        names = local if here else [x509.DNSName(f"{name}.example")]
         builder = _builder(subject, self._name, key.public_key())
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)

@@ -55,7 +55,8 @@ class Kafka(Server):
 
     `settings` are added to server.properties: topic defaults, time-outs. `number` tells the nodes of a
     cluster apart; with `tls` clients speak TLS, show a certificate of the CA's and sign in as one of `users`, {name:
-    password} (SASL PLAIN); a cluster also sets `voters` and `cluster_id`, alike on every node, before the first start.
+    password} (SASL PLAIN or SCRAM-SHA-512); a cluster also sets `voters` and `cluster_id`, alike on every node, before
+    the first start.
     """
 
     name = "kafka"
@@ -90,7 +91,10 @@ class Kafka(Server):
         """Write server.properties and format the data directory."""
         properties = "".join(f"{key}={value}\n" for key, value in self._properties().items())
         self._file.write_text(properties)
-        run(*java("kafka", "kafka.tools.StorageTool", "format", f"--cluster-id={self.cluster_id}", "-c", self._file))
+        users = [f"SCRAM-SHA-512=[name={name},password={password}]" for name, password in (self._users or {}).items()]
+        scram = [f"--add-scram={user}" for user in users]
+        ours: list[str | Path] = [f"--cluster-id={self.cluster_id}", "-c", self._file]
+        run(*java("kafka", "kafka.tools.StorageTool", "format", *ours, *scram))
 
     def command(self) -> Sequence[str | Path]:
         """Run in the foreground and log to standard output."""
@@ -110,10 +114,13 @@ class Kafka(Server):
             "advertised.listeners": f"SASL_SSL://{self.bootstrap}",
             "listener.security.protocol.map": "SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
             "inter.broker.listener.name": "SASL_SSL",
-            "sasl.enabled.mechanisms": "PLAIN",
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
             "sasl.mechanism.inter.broker.protocol": "PLAIN",
             "listener.name.sasl_ssl.plain.sasl.jaas.config": (
                 f"org.apache.kafka.common.security.plain.PlainLoginModule {own} {users};"
+            ),
+            "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": (
+                "org.apache.kafka.common.security.scram.ScramLoginModule required;"
             ),
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": str(self._tls.server.both),

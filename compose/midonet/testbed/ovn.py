@@ -93,13 +93,15 @@ def _options(*, wait: bool) -> list[str]:
 class Ovn(Scoped):
     """A logical switch `net` with stations on VXLAN chassis; a VTEP database is a part of it.
 
-    That database must hold the physical switch `tor` with the port `eth1`; it gets a logical switch `net`.
+    That database must hold the physical switch `tor` with the port `eth1`; it gets a logical switch `net`. A station is
+    a port with a MAC address.
     """
 
     def __init__(self, vtep: OvsdbServer, chassis: int = 10) -> None:
         self._vtep = vtep
         self._chassis = chassis
         self._stack = ExitStack()
+        self._ports: dict[str, list[str]] = {}
 
     def start(self) -> None:
         """Start all, and return when stations can be added."""
@@ -132,20 +134,33 @@ class Ovn(Scoped):
             }
             for number, mac in enumerate(stations)
         ]
-        self._change_ports("insert", [named(f"p{number}") for number in range(len(inserts))], inserts)
+        results = self._change_ports("insert", [named(f"p{number}") for number in range(len(inserts))], inserts)
+        self._ports |= {mac: result["uuid"] for mac, result in zip(stations, results, strict=False)}
 
     def remove(self, stations: Sequence[str]) -> None:
         """Remove the ports of these MAC addresses, in one transaction."""
-        wanted = {f"{_STATION}{mac}" for mac in stations}
-        select = {"op": "select", "table": "Logical_Switch_Port", "where": [], "columns": ["_uuid", "name"]}
-        (found,) = self._north.transact(_NB, [select])
-        self._change_ports("delete", [row["_uuid"] for row in found["rows"] if row["name"] in wanted], [])
+        self._change_ports("delete", [self._ports.pop(mac) for mac in stations], [])
 
-    def _change_ports(self, mutator: str, ports: list[list[str]], operations: list[dict[str, Any]]) -> None:
+    def change_addresses(self, mutator: Literal["insert", "delete"], places: Mapping[str, str]) -> None:
+        """Give MAC addresses to ports of stations, or take them, in one transaction: address → MAC of the station."""
+        self._north.transact(
+            _NB,
+            [
+                {
+                    "op": "mutate",
+                    "table": "Logical_Switch_Port",
+                    "where": [["_uuid", "==", self._ports[station]]],
+                    "mutations": [["addresses", mutator, encode_set([mac])]],
+                }
+                for mac, station in places.items()
+            ],
+        )
+
+    def _change_ports(self, mutator: str, ports: list[list[str]], operations: list[dict[str, Any]]) -> list[Any]:
         change = [["ports", mutator, encode_set(ports)]]
         where = [["name", "==", _SWITCH]]
         mutate = {"op": "mutate", "table": "Logical_Switch", "where": where, "mutations": change}
-        self._north.transact(_NB, [*operations, mutate])
+        return self._north.transact(_NB, [*operations, mutate])
 
 
 class _Binder(Scoped):

@@ -30,11 +30,14 @@ class Names:
         self._find = find
         self._known: dict[str, tuple[Kind, dict[str, Any]]] = {}
         self._gone: set[str] = set()
+        self._noted: dict[str, None] = {}
 
     def note(self, event: Event) -> None:
         """Remember what an event says about names; events of kinds that this release does not know are left alone."""
         kind_name, _, object_id = event.key.partition("/")
         verb = event.type.rpartition(".")[2]
+        if kind_name in notes.NOTES:
+            self._noted[event.key] = None
         if kind_name not in KINDS:
             return
         if verb in ("created", "deleted"):
@@ -67,18 +70,25 @@ class Names:
         parent = self.short(owner) + "/" if owner else ""
         return f"{parent}{data['name']}"
 
-    def find(self, ref: str) -> str:
+    def find(self, ref: str, *, noted: bool = False) -> str:
         """Return the key (`kind/id`) of what `ref` means: an id, a name, `kind/…`, `parent/name` or an id prefix.
 
-        Objects that exist outrank deleted ones. Raises `NotFound`, or `AmbiguousRef` with the candidates.
+        Objects that exist outrank deleted ones. With `noted` it may also be a note, by its name or its key, if it is no
+        object. Raises `NotFound`, or `AmbiguousRef` with the candidates.
         """
-        found = self.meant(ref)
+        keys = list(self.notes()) if noted else []
+        found = self.meant(ref) or [key for key in keys if ref in (key, _note_name(key))]
         if len(found) > 1:
             raise self._ambiguous(ref, found)
         if not found:
             kinds, wanted = _of_kinds(ref)
-            raise NotFound(f"nothing is or was called {ref!r}{closest(wanted, self.names(kinds))}", ref=ref)
+            known = dict.fromkeys([*self.names(kinds), *map(_note_name, keys), *keys])
+            raise NotFound(f"nothing is or was called {ref!r}{closest(wanted, known)}", ref=ref)
         return found[0]
+
+    def notes(self) -> Iterable[str]:
+        """Return the keys of the notes that there are or were, such as `projection/nsdb`."""
+        return self._noted
 
     def names(self, kinds: Collection[str]) -> Iterable[str]:
         """Return what objects of some kinds are called, each name once."""
@@ -149,6 +159,10 @@ def names_of(records: Iterable[Record]) -> Names:
     for record in records:
         names.note_all(record.commit)
     return names
+
+
+def _note_name(key: str) -> str:
+    return key.partition("/")[2]
 
 
 def _of_kinds(ref: str) -> tuple[set[str], str]:

@@ -43,6 +43,8 @@ class Moment(Struct, frozen=True):
     time: str | None = None
     hash: str | None = None
     """Of the commit at the position, if it is known."""
+    whole: bool = True
+    """Whether commits come as they are, and all of them; of a part, neither an end nor a hash says anything."""
 
     @property
     def text(self) -> str | None:
@@ -99,10 +101,10 @@ class Moment(Struct, frozen=True):
             if not self.includes(record.commit):
                 return
             last = record.commit.position
-            if self.hash not in (None, record.hash) and last == self.position:
+            if self.whole and self.hash not in (None, record.hash) and last == self.position:
                 raise self._other()
             yield record
-        if self.position is not None and self.position > last:
+        if self.whole and self.position is not None and self.position > last:
             raise self._beyond(last)
 
     def _other(self) -> VerificationFailed:

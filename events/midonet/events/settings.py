@@ -7,6 +7,7 @@ file that was named, and no value that could be a secret ever enters a message.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
@@ -24,6 +25,7 @@ __all__ = [
     "Services",
     "Setting",
     "hidden",
+    "is_loopback",
     "load",
     "parse_servers",
     "read_file",
@@ -157,6 +159,17 @@ def split_host_port(text: str) -> tuple[str, int]:
         msg = f"{text!r} is not HOST:PORT"
         raise ValueError(msg)
     return host, int(port)
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether only the machine itself reaches an address, HOST:PORT."""
+    host = split_host_port(address)[0]
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _host_port(text: Any) -> str:

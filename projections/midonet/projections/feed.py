@@ -143,6 +143,17 @@ class Feed:
                 self._check()
             return True
 
+    def catch_up(self, stopped: Callable[[], bool]) -> None:
+        """Wait until the topology is at what is the end of the log now, or `stopped`; at once where nobody can tell."""
+        if self.error is not None:
+            return
+        try:
+            with closing(self._open_log()) as log:
+                end = log.head().position
+        except MidonetError:
+            return
+        self.reach(end, stopped)
+
     def _ends_before(self, position: int) -> bool:
         """Return whether the log is known to end before a position."""
         try:

@@ -32,6 +32,9 @@ class Fenced(Exception):
     Another writer moved its checkpoint, or somebody removed what is ours.
     """
 
+    bulk = False
+    """Whether it was a change of many transactions: another one, of somebody who is not there yet, goes first."""
+
 
 class Unfit(Exception):
     """The target can never hold the value of this key; nothing was written. The key is parked, the others go on."""

@@ -78,10 +78,12 @@ class Runner(Generic[K, V]):
         self._recorder = Recorder(self._family, where)
         self._control = ProjectionControl(self._family)
         self._checkpoint: Checkpoint | None = None
+        self._peeked = Checkpoint()
         self._tried: Checkpoint | None = None
         self._attached = False
         self._standby = False
         self._stirred = 0.0
+        self._loaded = 0.0
         self._strange: set[K] = set()
         self._renewed = False
         self._news: set[K] = set()
@@ -137,7 +139,7 @@ class Runner(Generic[K, V]):
 
     @property
     def _position(self) -> int:
-        return self._checkpoint.position if self._checkpoint is not None else 0
+        return (self._checkpoint or self._peeked).position
 
     @property
     def _family(self) -> str:
@@ -167,7 +169,9 @@ class Runner(Generic[K, V]):
     def apply(self, changes: Sequence[Change]) -> None:
         """Take note of the changes of one commit; a projection that cannot is attached anew, and harms no other."""
         try:
-            self._tracker.touch(self._projection.apply(changes))
+            touched = set(self._projection.apply(changes))
+            self._tracker.touch(touched)
+            self._strange -= touched  # what is found there may be another writer's, who was faster
         except Exception:
             logger.exception("%s: starts over, having failed to take note of a commit", self.name)
             self._attached = False
@@ -211,6 +215,9 @@ class Runner(Generic[K, V]):
     def _keep_equal(self) -> None:
         """Read the target and keep it equal until it has to be read again, or somebody else does."""
         while self._paused() and not self._stopped.is_set():
+            if self._checkpoint is None:  # of what nobody has read yet, only this is known
+                self._peeked = self._target.peek()
+                self._standing.succeeded(self._position)
             self._wake.wait()
             self._wake.clear()
         looks_only = self._standby and not self._left_behind()
@@ -245,22 +252,32 @@ class Runner(Generic[K, V]):
         return wanted.paused
 
     def _left_behind(self) -> bool:
-        """Write nothing as long as somebody else does; return whether nobody does. If not, it is time for a look."""
+        """Write nothing as long as somebody else does; return whether nobody does. If not, it is time for a look.
+
+        That is also when something stirs that is no commit: the writer puts it right, if there is one.
+        """
+        looked = self._loaded
         due = time.monotonic() + self._interval * random.uniform(1.0, 1.5)  # noqa: S311 - keeps nodes out of step
         while not self._idle() and (left := due - time.monotonic()) > 0:
             self._wake.wait(left)
             self._wake.clear()
-            if self._feed.head.position > self._position and self._abandoned():
-                logger.info("%s: takes over at %d", self.name, self._position)
-                return True
+            behind = self._feed.head.position > self._position
+            stirred, looked = self._stirred > looked, max(looked, self._stirred)
+            if (behind or (stirred and not self._news)) and self._abandoned(moving=behind):
+                if behind:
+                    logger.info("%s: takes over at %d", self.name, self._position)
+                return behind
             if self._news:  # the writer hears them as well, if there is one
                 self._stopped.wait(self._grace * random.uniform(1.0, 1.3))  # noqa: S311 - as above
                 return False
         return False
 
-    def _abandoned(self) -> bool:
-        """Give the writer its time; return whether it did not use it."""
-        head = self._feed.head.position
+    def _abandoned(self, *, moving: bool) -> bool:
+        """Give the writer its time; return whether it did not use it to get to the head, or to get on if it is there.
+
+        Who does neither may have put right what is not as it was, or nobody has: `moving` tells which it is about.
+        """
+        head = self._feed.head.position if moving else self._position + 1
         for _ in range(_PATIENCE):
             begun = time.monotonic()
             self._stopped.wait(self._grace * random.uniform(1.0, 1.3))  # noqa: S311 - as above
@@ -270,7 +287,7 @@ class Runner(Generic[K, V]):
                 return False
             if self._stirred < begun:
                 return True
-        return True
+        return moving
 
     def _amiss(self) -> bool:
         """Whether a view that somebody else keeps lacks something at its own position."""
@@ -281,17 +298,26 @@ class Runner(Generic[K, V]):
             return lacking and topology.head.position == self._position
 
     def _load(self) -> None:
-        """Read all of the target, and find out what others did to it: another writer, or anybody else."""
+        """Read all of the target, and find out what others did to it: another writer, or anybody else.
+
+        What commits touch that are not in the target yet is nobody's doing: another writer may be at work on them. So
+        whatever differs is judged by one who has read all that the log has.
+        """
+        self._loaded = time.monotonic()
         found, actual = self._target.load()
         with self._feed.reading():
+            expected = self._tracker.untold
             strange = self._tracker.reconcile(actual)
+            self._strange = strange - expected
             self._news |= self._tracker.retry(self._control.skipped)
         self._renewed = self._asked("renewed", otherwise=False)
-        before, self._strange = None if self._renewed else self._checkpoint, set()
+        before = None if self._renewed else self._checkpoint
         edited = not self._holds(found, trusted=before is None or bool(strange))
         rival = before is not None and not edited and found.position > before.position and found != self._tried
-        if before is not None and not rival and not self._standby:  # who stood by knows old values only
-            self._strange = strange
+        if before is None or rival or self._standby:  # who stood by knows old values only
+            self._strange = set()
+        if before is not None and strange and not rival:
+            self._feed.catch_up(self._stopped.is_set)
         if before is not None and (edited or found.position < before.position):
             self._recorder.checkpoint(found, before)
         self._checkpoint, self._standby = found, rival
@@ -387,6 +413,7 @@ class Runner(Generic[K, V]):
         self._standing.failed(error)
         if isinstance(error, Fenced):
             self._tried = None
+            self._standby |= error.bulk  # two that take it from each other would get nowhere
         self._stopped.wait(self._interval if isinstance(error, VerificationFailed) else self._backoff.next())
 
 

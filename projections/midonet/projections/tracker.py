@@ -42,6 +42,11 @@ class Tracker(Generic[K, V]):
         """Whether there are keys whose values may have to be written."""
         return bool(self._pending or self._writing)
 
+    @property
+    def untold(self) -> frozenset[K]:
+        """The keys whose values may have to be written, and are not under way."""
+        return frozenset(self._pending)
+
     def touch(self, keys: Iterable[K]) -> None:
         """Note that the desired values of these keys may have changed."""
         for key in keys:

@@ -84,6 +84,7 @@ def _serve(settings: Settings) -> int:
     from midonet.services.daemon import Daemon
 
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # they are waited for below; every thread inherits this
+    sys.setswitchinterval(_SWITCH)
     journal.set_up(settings.log_level)
     daemon = Daemon(settings)
     click.echo(daemon.http.url)

@@ -5,6 +5,7 @@ A node that loses its connection gives its leases up before the servers do. Noth
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from time import monotonic
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -70,6 +71,8 @@ class Ownership:
         self._base = f"{coordination.root}/state/{self.folder}/{quote(service, safe='')}"
         self._gained, self._lost = gained, lost
         self._items: frozenset[str] = frozenset()
+        self._expected: frozenset[str] = frozenset()
+        self._vacant: dict[str, float] = {}
         self._leases: dict[str, Lease] = {}
         self._watched = 0
         self._told: list[str] = []
@@ -90,6 +93,15 @@ class Ownership:
         """Say which items there are; every member should come to know the same ones."""
         self._items = frozenset(items)
         self.wake()
+
+    def expect(self, items: Collection[str]) -> None:
+        """Say which items somebody should hold, whether they are wanted here or not."""
+        self._expected = frozenset(items)
+
+    def vacant(self) -> float:
+        """Return for how many seconds an item has had no holder on any node; 0 if none has, or nobody can know."""
+        since = min(self._vacant.values(), default=None)
+        return monotonic() - since if since is not None and self._coordination.session is not None else 0.0
 
     def leases(self) -> Mapping[str, Lease]:
         """Return what this node holds now, by item: nothing while its session may be over."""
@@ -157,6 +169,8 @@ class Ownership:
             self._release(self._leases[item])
         for item in sorted(wanted - self._leases.keys() - holders.keys()):
             self._take(item, session)
+        vacant = (self._items | self._expected) - holders.keys() - self._leases.keys()
+        self._vacant = {item: self._vacant.get(item, monotonic()) for item in vacant}
 
     def _wanted(self, holders: Mapping[str, _Holder]) -> frozenset[str]:
         """Return the items that should be ours, whoever holds them now."""
@@ -179,7 +193,7 @@ class Ownership:
             self._client.result(self._client.create_async(path, b"", ephemeral=True))
 
     def _holders(self) -> dict[str, _Holder]:
-        paths = {f"{self._path(item)}/holder": item for item in self._items | self._leases.keys()}
+        paths = {f"{self._path(item)}/holder": item for item in self._items | self._expected | self._leases.keys()}
         found = self._client.read_many(list(paths))
         return {paths[path]: _holder(data) for path, data in found.items()}
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-from ipaddress import ip_address
 from socket import gethostname
 from typing import Annotated, Any, Literal
 
@@ -11,11 +10,11 @@ from msgspec.structs import replace
 
 from midonet.events.errors import UsageError
 from midonet.events.model.fields import Format
-from midonet.events.settings import HostPort, Node, Services, parse_servers, split_host_port
+from midonet.events.settings import HostPort, Node, Services, is_loopback, parse_servers, split_host_port
 from midonet.events.wire import Wire
 from midonet.services.zookeeper.members import client_hosts, members_of, parse_members
 
-__all__ = ["Settings", "effective", "is_loopback", "node_name", "undecided"]
+__all__ = ["Settings", "effective", "node_name", "undecided"]
 
 _DAY = 86_400
 _PORT = 8181
@@ -38,6 +37,17 @@ def _index(text: Any) -> str:
 
 
 HistoryIndex = Annotated[str, Format("index", _index)]
+
+
+def _origins(text: Any) -> str:
+    found = [part.strip() for part in str(text).split(",") if part.strip()]
+    for one in found:
+        if one != "*" and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+", one):
+            raise ValueError(f"{one!r} is no origin such as https://ui.example.org")
+    return ",".join(found)
+
+
+Origins = Annotated[str, Format("origins", _origins)]
 ZooKeeperServers = Annotated[str, Format("servers", _zookeeper)]
 Members = Annotated[str, Format("members", _members)]
 
@@ -62,6 +72,13 @@ class Settings(Wire, frozen=True, kw_only=True):
     http_clients_ca: Annotated[
         str | None,
         Meta(description="PEM file with the CA of clients' certificates: a client may show one, and is who it names."),
+    ] = None
+    cors_origins: Annotated[
+        Origins | None,
+        Meta(
+            description="Web pages that may ask the API from a browser, by origin: https://HOST[:PORT],…, or *. "
+            "Off if unset."
+        ),
     ] = None
     auth: Annotated[
         Literal["none", "tokens"] | None,
@@ -126,6 +143,14 @@ class Settings(Wire, frozen=True, kw_only=True):
             description="Folder of the embedded server's data. Default: /var/lib/midonet/zookeeper, or the user's own."
         ),
     ] = None
+    zookeeper_members_ca: Annotated[
+        str | None,
+        Meta(description="CA of the embedded members among each other, if it is not the one that clients have, too."),
+    ] = None
+    zookeeper_members_cert: Annotated[
+        str | None, Meta(description="Certificate of that CA for the member here, with its key or beside.")
+    ] = None
+    zookeeper_members_key: Annotated[str | None, Meta(description="Key of that certificate.")] = None
     zookeeper_jars: Annotated[
         str | None, Meta(description="Folder with the jars of the ZooKeeper server; by default Maven fetches them.")
     ] = None
@@ -134,10 +159,16 @@ class Settings(Wire, frozen=True, kw_only=True):
 def effective(settings: Settings) -> Settings:
     """Return settings as the daemon uses them: who this node is, and where ZooKeeper is; `UsageError` names a gap."""
     settings = replace(settings, node=node_name(settings), auth=_auth(settings))
+    if "*" in (settings.cors_origins or "").split(",") and settings.auth == "none":
+        raise UsageError(
+            "cors_origins: with --auth none, any page that somebody here opens could change the network: name origins",
+            setting="cors_origins",
+        )
     if settings.zookeeper != EMBEDDED:
         if settings.zookeeper_member is not None:
             raise UsageError("zookeeper_member needs `--zookeeper embedded`", setting="zookeeper_member")
         return settings
+    _check_keys(settings)
     members = members_of(settings.zookeeper_members)
     member = settings.zookeeper_member or 1
     if member > len(members):
@@ -149,12 +180,27 @@ def effective(settings: Settings) -> Settings:
     return replace(settings, zookeeper=client_hosts(members), zookeeper_member=member)
 
 
+def _check_keys(settings: Settings) -> None:
+    """Refuse what would leave an embedded member without the TLS that its operator means it to speak."""
+    if settings.zookeeper_ca is not None and settings.zookeeper_cert is None:
+        raise UsageError(
+            "zookeeper_cert: an embedded member that speaks TLS needs a certificate", setting="zookeeper_cert"
+        )
+    members = settings.zookeeper_members_ca, settings.zookeeper_members_cert
+    if any(members) and not all([*members, settings.zookeeper_ca]):
+        raise UsageError(
+            "zookeeper_members_ca goes with zookeeper_members_cert, and with zookeeper_ca and zookeeper_cert",
+            setting="zookeeper_members_ca",
+        )
+
+
 def _auth(settings: Settings) -> Literal["none", "tokens"] | None:
     """Return who may use the API; None where others reach it and nobody has said so: it stays shut (`undecided`)."""
-    if settings.auth == "tokens" and settings.vault is None and not settings.services.get("api", {}).get("oidc_issuer"):
+    known = settings.vault or settings.http_clients_ca or settings.services.get("api", {}).get("oidc_issuer")
+    if settings.auth == "tokens" and not known:
         raise UsageError(
-            "auth: to know users it takes a vault (--vault, --vault-key) or an identity provider "
-            "(services.api.oidc_issuer)",
+            "auth: to know users it takes a vault (--vault, --vault-key), a CA of their certificates "
+            "(--http-clients-ca) or an identity provider (services.api.oidc_issuer)",
             setting="auth",
         )
     return settings.auth or (None if undecided(settings) else "none")
@@ -168,17 +214,6 @@ def undecided(settings: Settings) -> str | None:
         f"everybody who reaches {settings.http} could change the network: say --auth tokens, or --auth none if all who "
         "can reach it may"
     )
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether only the machine itself reaches an address, HOST:PORT."""
-    host = split_host_port(address)[0]
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def node_name(settings: Settings) -> str:

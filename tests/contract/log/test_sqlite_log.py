@@ -232,3 +232,15 @@ class TestSqliteLog(LogContract):
 def test_a_sqlite_log_needs_a_file(url: str) -> None:
     with pytest.raises(UsageError):
         open_log(url)
+
+
+def test_a_new_one_is_for_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with closing(open_log(f"sqlite:///{tmp_path}/log.db")) as log:
+            log.append(GENESIS, [commit(GENESIS)])
+            modes = {file.name: file.stat().st_mode for file in tmp_path.glob("log.db*")}
+    finally:
+        os.umask(before)
+    assert "log.db" in modes
+    assert [name for name, mode in modes.items() if mode & 0o077] == []

@@ -3,10 +3,15 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from api_node import ApiNode
-from asking import Asker
+from asking import Asker, bearer
+
+from midonet.events.vault.address import open_vault
+from midonet.events.vault.credentials import Credentials
+from midonet.events.vault.sealing import new_key
 
 
 @pytest.fixture
@@ -33,3 +38,24 @@ def api(node: ApiNode) -> Iterator[Asker]:
     """Ask the node."""
     with Asker(node.url) as asker:
         yield asker
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> dict[str, Any]:
+    """A vault and its key."""
+    key = tmp_path / "key"
+    key.write_text(new_key())
+    key.chmod(0o600)
+    return {"vault": f"file://{tmp_path}/vault", "vault_key": str(key)}
+
+
+@pytest.fixture
+def credentials(vault: dict[str, Any]) -> Credentials:
+    """What proves who users are."""
+    return Credentials(open_vault(vault["vault"], vault["vault_key"]))
+
+
+@pytest.fixture
+def signed_in(credentials: Credentials) -> Callable[[str], dict[str, str]]:
+    """Give a user a token; return the headers that say so."""
+    return lambda name: bearer(credentials.issue(name, 3600).text)

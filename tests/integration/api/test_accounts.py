@@ -4,6 +4,7 @@ import json
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -12,34 +13,20 @@ from typing import Any
 import jwt
 import pytest
 from api_node import ApiNode
-from asking import Asker
+from asking import Asker, bearer
 from cryptography.hazmat.primitives.asymmetric import ec
 from waiting import eventually
 
+from midonet.cli.main import main
 from midonet.events.command import Command, Op, SetUser
-from midonet.events.log import open_log
+from midonet.events.commit import Record
+from midonet.events.log import http_client, open_log
+from midonet.events.log.http import HttpPart
 from midonet.events.log.store import Context, Store
-from midonet.events.vault.address import open_vault
 from midonet.events.vault.credentials import Credentials
-from midonet.events.vault.sealing import new_key
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of users of this test
 ROLES = {"root": "admin", "olga": "operator", "ann": "tenant-admin@acme", "bea": "tenant-admin@beta", "rita": "reader"}
-
-
-@pytest.fixture
-def vault(tmp_path: Path) -> dict[str, Any]:
-    """A vault and its key."""
-    key = tmp_path / "key"
-    key.write_text(new_key())
-    key.chmod(0o600)
-    return {"vault": f"file://{tmp_path}/vault", "vault_key": str(key)}
-
-
-@pytest.fixture
-def credentials(vault: dict[str, Any]) -> Credentials:
-    """What proves who users are."""
-    return Credentials(open_vault(vault["vault"], vault["vault_key"]))
 
 
 @pytest.fixture
@@ -49,12 +36,6 @@ def node(log_url: str, vault: dict[str, Any], credentials: Credentials) -> Itera
     credentials.set_password("ann", PASSWORD)
     with ApiNode(log_url, auth="tokens", **vault) as node:
         yield node
-
-
-@pytest.fixture
-def signed_in(credentials: Credentials) -> Callable[[str], dict[str, str]]:
-    """Give a user a token; return the headers that say so."""
-    return lambda name: bearer(credentials.issue(name, 3600).text)
 
 
 @pytest.fixture
@@ -80,10 +61,6 @@ def run(log_url: str, *ops: Op) -> None:
 
 def basic(name: str, password: str = PASSWORD) -> dict[str, str]:
     return {"Authorization": "Basic " + b64encode(f"{name}:{password}".encode()).decode()}
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 def test_nobody_is_let_in_without_saying_who_they_are(api: Asker) -> None:
@@ -253,6 +230,83 @@ def test_a_watcher_sees_its_own_tenant_as_it_happens_and_as_it_happened(
             assert "beta" not in told
             assert peer not in told
             assert json.loads(told)["events"][0]["type"] == "port.unlinked"
+
+
+@pytest.fixture
+def cache_of_bea(
+    node: ApiNode, tenants: dict[str, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Let bea use midoctl at the node; return where it keeps things."""
+    monkeypatch.setenv("MIDOCTL_SERVER", node.url)
+    monkeypatch.setenv("MIDOCTL_TOKEN", tenants["bea"]["Authorization"].split()[1])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml", "name"])
+def test_midoctl_tells_a_tenant_of_its_own_past(
+    api: Asker, tenants: dict[str, dict[str, str]], form: str, cache_of_bea: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    olga, bea = tenants["olga"], tenants["bea"]
+    api.ok("POST", "/v1/ports", {"name": "beta-down", "router": "provider", "peer": "beta-up"}, headers=olga)
+    api.ok("PATCH", "/v1/bridges/beta-net", {"name": "beta-2"}, headers=bea)
+    api.ok("PATCH", "/v1/bridges/acme-net", {"name": "acme-2"}, headers=olga)
+    foreign = {
+        one["id"]
+        for kind in ("bridges", "routers", "ports")
+        for one in api.ok("GET", f"/v1/{kind}", headers=olga)
+        if not str(one["name"]).startswith("beta") or one["name"] == "beta-down"
+    }
+
+    def told(*words: str, status: int = 0) -> str:
+        assert main(["-o", form, *words]) == status
+        said = capfd.readouterr()
+        everything = said.out + said.err
+        assert "acme" not in everything
+        assert "provider" not in everything
+        assert not [one for one in foreign if one in everything], words
+        return everything
+
+    position = api.ok("GET", "/v1/head", headers=bea)["position"]
+    before = str(position - 2)
+    for words in (
+        ["log"],
+        ["log", "-n", "1"],
+        ["log", "--object", "beta-2"],
+        ["log", "--kind", "port", "--since", "2"],
+        ["history", "beta-2"],
+        ["history", "beta-net", "--at", before],
+        ["blame", "beta-2"],
+        ["blame", "router/beta-gw", "--at", before],
+        ["diff", "0"],
+        ["diff", before, str(position)],
+        ["diff", str(position), "3"],
+        ["bridge", "list", "--at", before],
+        ["bridge", "show", "beta-net", "--at", before],
+    ):
+        assert told(*words), words
+    for words in (["history", "gone"], ["log", "--at", str(position + 1)], ["history", "beta-2", "--at", "999"]):
+        assert told(*words, status=4), words
+    told("verify", status=3)
+    for one in sorted(foreign):
+        assert main(["history", one]) == 4
+    capfd.readouterr()
+    assert not list(cache_of_bea.rglob("*.db"))
+
+
+def test_midoctl_follows_what_a_tenant_sees(
+    api: Asker, node: ApiNode, tenants: dict[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = tenants["bea"]["Authorization"].split()[1]
+    monkeypatch.setattr(http_client, "_access", lambda _: http_client.Access(token))
+    with closing(HttpPart(node.url)) as log:
+        head = list(log.read())[-1].head
+        api.ok("PATCH", "/v1/bridges/acme-net", {"name": "acme-2"}, headers=tenants["olga"])
+        api.ok("PATCH", "/v1/bridges/beta-net", {"name": "beta-2"}, headers=tenants["bea"])
+        items = log.follow(head, stopped=lambda: False)
+        record = next(item for item in items if isinstance(item, Record))
+        assert b"acme" not in record.raw
+        assert record.commit.events[0].data["changed"]["name"] == ["beta-net", "beta-2"]
 
 
 def _until_mark(events: Any) -> list[Any]:

@@ -52,6 +52,16 @@ def test_every_kind_and_verb_is_described(api: Asker) -> None:
     assert len({one.id for one in OPERATIONS}) == len(OPERATIONS)
 
 
+def test_every_operation_is_on_the_page_for_people(api: Asker) -> None:
+    page = api("GET", "/docs")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    text = page.body.decode()
+    for one in OPERATIONS:
+        assert f"<b>{one.method}</b> <code>{one.path}</code>" in text
+    assert not re.findall(r'(?:src|href)="(?!/openapi.json)', text), "it loads nothing"
+    assert text.count("<details>") == text.count("</details>") == len(OPERATIONS)
+
+
 def test_every_reference_in_the_document_leads_somewhere() -> None:
     whole = document(OPERATIONS, "1")
 

@@ -156,7 +156,11 @@ def test_a_log_behind_an_api_is_read_like_any_other(nodes: Callable[[], ApiNode]
     ("url", "status", "words"),
     [
         ("http://127.0.0.1:1", 5, "http://127.0.0.1:1 does not answer: Connection refused"),
-        ("http://127.0.0.1:1,127.0.0.1:2", 5, "does not answer"),
+        (
+            "http://127.0.0.1:1,127.0.0.1:2",
+            5,
+            "http://127.0.0.1:1 does not answer: Connection refused; http://127.0.0.1:2 does not answer: ",
+        ),
         ("http://nowhere.invalid:8181", 5, "does not answer"),
         ("http://", 2, "write http(s)://HOST:PORT"),
         ("http://a:b", 2, "write http(s)://HOST:PORT"),

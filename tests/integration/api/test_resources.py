@@ -297,6 +297,21 @@ def test_projections_are_told_and_waited_for(api: Asker, node: ApiNode) -> None:
     assert api.ok("GET", "/v1/head")["position"] == 2
 
 
+def test_pages_of_other_origins_ask_where_they_may(log_url: str) -> None:
+    preflight = {"Origin": "https://ui.example", "Access-Control-Request-Method": "PATCH"}
+    preflight["Access-Control-Request-Headers"] = "authorization,if-match"
+    with ApiNode(log_url) as node, Asker(node.url) as asker:
+        assert "access-control-allow-origin" not in asker("OPTIONS", "/v1/bridges", headers=preflight).headers
+    with ApiNode(log_url, cors_origins="https://ui.example,https://other.example") as node, Asker(node.url) as asker:
+        allowed = asker("OPTIONS", "/v1/bridges", headers=preflight)
+        assert (allowed.status, allowed.headers["access-control-allow-origin"]) == (200, "https://ui.example")
+        told = asker("GET", "/v1/head", headers={"Origin": "https://ui.example"})
+        assert "ETag" in told.headers["access-control-expose-headers"]
+        stranger = asker("GET", "/v1/head", headers={"Origin": "https://evil.example"})
+        assert "access-control-allow-origin" not in stranger.headers
+        assert asker("OPTIONS", "/v1/bridges", headers={**preflight, "Origin": "https://evil.example"}).status == 400
+
+
 def test_projections_and_services_are_controlled(api: Asker, node: ApiNode) -> None:
     assert api.ok("POST", "/v1/projections/vtep/pause")["events"][0]["key"] == "projection/vtep"
     assert api.ok("POST", "/v1/projections/vtep/skip", {"key": "tor/x"})["position"] == 2

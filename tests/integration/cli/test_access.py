@@ -85,8 +85,13 @@ def test_the_first_admin_is_made_on_the_log_and_then_signs_in_over_tls(
         stranger = Authority(tmp_path / "other", "stranger").pair("ann")
         shown |= {"MIDOCTL_CERT": str(stranger.certificate), "MIDOCTL_CERT_KEY": str(stranger.key)}
         midoctl("whoami", status=5, **shown)
+        midoctl("user", "delete", "ann", "--dry-run", **api)
+        assert "ann" in midoctl("whoami", **ann).stdout
         midoctl("user", "set", "ann", "--disable", **api)
         assert "gone or disabled" in midoctl("whoami", status=3, **ann).stderr
+        midoctl("user", "delete", "ann", **api)
+        midoctl("user", "create", "ann", "--role", "reader", **api)
+        assert "none of ours" in midoctl("whoami", status=3, **ann).stderr
         midoctl("logout", **api)
         midoctl("whoami", status=3, **api)
     planted = (PASSWORD, SECRET, token, ann["MIDOCTL_TOKEN"])
@@ -105,3 +110,12 @@ def test_passwords_do_not_go_over_a_network_in_clear(midoctl: Any) -> None:
 def test_a_key_that_others_may_read_is_refused(midoctl: Any, vault: dict[str, str]) -> None:
     Path(vault["MIDOCTL_VAULT_KEY"]).chmod(0o644)
     assert "chmod 600" in midoctl("secret", "set", "x", stdin="y", status=5, **vault).stderr
+
+
+@pytest.mark.parametrize("text", [f"{SECRET}\nX-Other: header", f"{SECRET} two words", f"{SECRET}é"])
+def test_what_cannot_be_a_token_is_refused_and_not_shown(midoctl: Any, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "token"
+    file.write_text(text)
+    server = "http://127.0.0.1:1"
+    for given in ({"MIDOCTL_TOKEN": text}, {"MIDOCTL_TOKEN_FILE": str(file)}):
+        assert "holds no token" in midoctl("bridge", "list", status=2, MIDOCTL_SERVER=server, **given).stderr

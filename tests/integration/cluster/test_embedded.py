@@ -1,21 +1,30 @@
 """ZooKeeper inside of the cluster: one machine needs none elsewhere, three nodes keep it through the loss of one."""
 
+import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from shutil import rmtree
 from typing import NamedTuple
 
 import pytest
 from clustered import Scene
+from kazoo.exceptions import NoAuthError
+from kazoo.security import make_digest_acl_credential
 from waiting import eventually
 
+from midonet.events import wire
 from midonet.events.command import Create
+from midonet.events.errors import Unavailable
+from midonet.events.wire import Wire, tls_context
+from midonet.projections.zookeeper import Client
 from midonet.services.zookeeper.members import members_of
 from midonet.services.zookeeper.server import mode
+from midonet.testbed.certificates import Authority
 from midonet.testbed.cluster import ClusterDaemon
 from midonet.testbed.jvm import jars
 from midonet.testbed.ports import PortLease
@@ -41,11 +50,11 @@ class Ensemble(NamedTuple):
 
 
 @pytest.fixture
-def ensemble(tmp_path: Path) -> Iterator[Callable[[int], Ensemble]]:
-    """Make an ensemble of so many nodes."""
+def ensemble(tmp_path: Path) -> Iterator[Callable[..., Ensemble]]:
+    """Make an ensemble of so many nodes, with options for all of them."""
     with ExitStack() as stack:
 
-        def make(count: int) -> Ensemble:
+        def make(count: int, *options: str) -> Ensemble:
             leases = [[PortLease() for _ in range(3)] for _ in range(count)]
             for ports in leases:
                 for port in ports:
@@ -53,7 +62,7 @@ def ensemble(tmp_path: Path) -> Iterator[Callable[[int], Ensemble]]:
             members = ",".join(":".join([LOOPBACK, *(str(each.port) for each in ports)]) for ports in leases)
             hosts = ",".join(f"{LOOPBACK}:{ports[0].port}" for ports in leases)
             scene = stack.enter_context(Scene(f"sqlite:///{tmp_path}/log.db", hosts, "/mn"))
-            nodes = [_node(scene, members, number) for number in range(1, count + 1)]
+            nodes = [_node(scene, members, number, *options) for number in range(1, count + 1)]
             for node in nodes:
                 stack.callback(node.close)
             return Ensemble(scene, nodes, members)
@@ -61,8 +70,16 @@ def ensemble(tmp_path: Path) -> Iterator[Callable[[int], Ensemble]]:
         yield make
 
 
-def _node(scene: Scene, members: str, number: int) -> ClusterDaemon:
-    options = ["--zookeeper-members", members, "--zookeeper-member", str(number), "--zookeeper-data", "zookeeper"]
+def _node(scene: Scene, members: str, number: int, *more: str) -> ClusterDaemon:
+    options = [
+        *more,
+        "--zookeeper-members",
+        members,
+        "--zookeeper-member",
+        str(number),
+        "--zookeeper-data",
+        "zookeeper",
+    ]
     where = ["--zookeeper-jars", str(jars("zookeeper")), "--root", scene.root, "--node", f"n{number}"]
     return ClusterDaemon("--log", scene.url, "--zookeeper", "embedded", *options, *where)
 
@@ -77,7 +94,7 @@ def server_of(node: ClusterDaemon) -> list[str]:
     return done.stdout.decode().split()
 
 
-def test_one_machine_needs_no_other_zookeeper(ensemble: Callable[[int], Ensemble]) -> None:
+def test_one_machine_needs_no_other_zookeeper(ensemble: Callable[..., Ensemble]) -> None:
     one = ensemble(1)
     (node,) = one.nodes
     node.start()
@@ -98,7 +115,7 @@ def test_one_machine_needs_no_other_zookeeper(ensemble: Callable[[int], Ensemble
 
 
 def test_three_nodes_grow_together_and_survive_the_loss_of_one_and_of_its_disk(
-    ensemble: Callable[[int], Ensemble],
+    ensemble: Callable[..., Ensemble],
 ) -> None:
     three = ensemble(3)
     scene, nodes = three.scene, three.nodes
@@ -127,6 +144,141 @@ def test_three_nodes_grow_together_and_survive_the_loss_of_one_and_of_its_disk(
     assert scene.nsdb_position() >= position
 
 
+PLANTED = "planted-cluster-pass"
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """The CA of clients and members."""
+    return Authority(tmp_path / "ca")
+
+
+@pytest.fixture
+def protected(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Settings with TLS and a login, by which this process speaks to ZooKeeper as well."""
+    pair = authority.pair("node")
+    login = tmp_path / "login"
+    login.write_text(f"cluster:{PLANTED}")
+    files = {"ca": authority.ca, "cert": pair.certificate, "key": pair.key, "login": login}
+    settings = {f"zookeeper_{name}": str(file) for name, file in files.items()}
+    monkeypatch.setattr(wire, "_in_use", Wire(**settings))  # type: ignore[arg-type]
+    return settings
+
+
+def as_options(settings: Mapping[str, str]) -> list[str]:
+    return [part for name, value in settings.items() for part in ("--" + name.replace("_", "-"), value)]
+
+
+def reads(hosts: str, path: str) -> bool:
+    """Return whether a client as this process makes them now can read a node; `Unavailable` if it cannot ask."""
+    with closing(Client(hosts)) as client:
+        client.connect(2)
+        with client.failures():
+            return bool(client.read_many([path]))
+
+
+def fingerprint(hosts: str, settings: Mapping[str, str]) -> bytes:
+    """Return what tells the certificate that a server shows at the moment from others."""
+    files = (settings[f"zookeeper_{name}"] for name in ("ca", "cert", "key"))
+    host, _, port = hosts.partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as plain:
+        context = tls_context("ZooKeeper", *files)
+        with context.wrap_socket(plain, server_hostname=host) as secure:
+            return secure.getpeercert(binary_form=True) or b""
+
+
+def ports_of(process: str) -> list[int]:
+    """Return where a process listens."""
+    done = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True)
+    return [int(line.split()[3].rpartition(":")[2]) for line in done.stdout.splitlines() if f"pid={process}," in line]
+
+
+def test_an_embedded_member_speaks_tls_and_heeds_lists(
+    ensemble: Callable[..., Ensemble],
+    protected: dict[str, str],
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = ensemble(1, *as_options(protected), "--log-level", "debug")
+    (node,) = one.nodes
+    node.start()
+    one.scene.create("bridge", name="b")
+    eventually(lambda: ready(node), 60)
+    one.scene.nsdb_settles()
+    (process,) = server_of(node)
+    hosts, view = one.scene.hosts, f"{one.scene.root}/nsdb"
+    assert reads(hosts, view)
+    monkeypatch.setattr(wire, "_in_use", Wire())
+    for port in {*ports_of(process), int(hosts.rpartition(":")[2])}:  # ZooKeeper has one for the machine itself
+        with pytest.raises(Unavailable):
+            reads(f"{LOOPBACK}:{port}", view)
+    stranger = {name: value for name, value in protected.items() if name != "zookeeper_login"}
+    monkeypatch.setattr(wire, "_in_use", Wire(**(stranger | {"zookeeper_agents": "agent:x"})))  # type: ignore[arg-type]
+    assert reads(hosts, one.scene.root)  # everybody may, as no agents were named
+    with closing(Client(hosts)) as client:
+        client.connect(10)
+        with pytest.raises(NoAuthError):
+            client.delete(view)
+    before = fingerprint(hosts, protected)
+    authority.pair("node")  # the files are replaced
+    eventually(lambda: fingerprint(hosts, protected) != before, 60)
+    told = [Path(f"/proc/{process}/cmdline").read_text(), *(path.read_text() for path in one.folder(0).glob("log"))]
+    digest = make_digest_acl_credential("cluster", PLANTED)
+    assert not [text for text in [*told, node.log.read_text()] if PLANTED in text or digest in text]
+    assert one.folder(0).stat().st_mode & 0o077 == 0
+
+
+def test_members_speak_tls_to_each_other_by_a_ca_of_their_own(
+    ensemble: Callable[..., Ensemble], protected: dict[str, str], authority: Authority, tmp_path: Path
+) -> None:
+    members = Authority(tmp_path / "members", "members")
+    own = members.pair("member")
+    files = {"ca": str(members.ca), "cert": str(own.certificate), "key": str(own.key)}
+    options = as_options(protected | {f"zookeeper_members_{name}": file for name, file in files.items()})
+    two = ensemble(2, *options)
+    second = two.nodes[1]
+    with _node(two.scene, two.members.partition(",")[0], 1, *options) as first:  # one that is to grow
+        eventually(lambda: ready(first), 60)
+        second.start()
+        eventually(lambda: ready(second), 60)
+        assert two.modes() == ["leader", "follower"]
+        two.scene.create("bridge", name="on both")
+        two.scene.nsdb_settles(60)
+        pair = authority.pair("agent")
+        stranger = tls_context("members", str(members.ca), str(pair.certificate), str(pair.key))
+        for context in (stranger, tls_context("members", str(members.ca), None, None)):
+            with pytest.raises(ssl.SSLError, match="alert"):
+                knock(context, members_of(two.members)[0].election)
+
+
+def knock(context: ssl.SSLContext, port: int) -> bytes:
+    """Say something to a port over TLS; return what it answers."""
+    plain = socket.create_connection((LOOPBACK, port), timeout=10)
+    with plain, context.wrap_socket(plain, server_hostname=LOOPBACK) as secure:
+        secure.sendall(bytes(8))
+        return secure.recv(1)
+
+
+def test_tls_is_switched_on_where_there_was_none(
+    ensemble: Callable[..., Ensemble], protected: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = ensemble(1)
+    (before,) = one.nodes
+    with monkeypatch.context() as patch:
+        patch.setattr(wire, "_in_use", Wire())
+        before.start()
+        one.scene.create("bridge", name="written before")
+        eventually(lambda: ready(before), 60)
+        one.scene.nsdb_settles()
+        before.stop()
+    data = before.directory / "zookeeper"
+    after = _node(one.scene, one.members, 1, *as_options(protected), "--zookeeper-data", str(data))
+    with after:
+        eventually(lambda: ready(after), 60)
+        one.scene.create("bridge", name="written after")
+        one.scene.nsdb_settles()
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
@@ -135,6 +287,8 @@ def test_three_nodes_grow_together_and_survive_the_loss_of_one_and_of_its_disk(
         (["--zookeeper", "embedded", "--zookeeper-members", "a,b", "--zookeeper-member", "3"], "2 members, not 3"),
         (["--zookeeper", "embedded", "--zookeeper-members", "a:1:2:3:4"], "PEER_PORT"),
         (["--zookeeper", "embedded", "--zookeeper-members", "a:x"], "not HOST:PORT"),
+        (["--zookeeper", "embedded", "--zookeeper-ca", "ca.pem"], "needs a certificate"),
+        (["--zookeeper", "embedded", "--zookeeper-members-ca", "ca.pem"], "goes with zookeeper_members_cert"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(options: list[str], problem: str) -> None:

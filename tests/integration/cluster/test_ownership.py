@@ -8,7 +8,7 @@ from kazoo.exceptions import BadVersionError
 from waiting import eventually
 
 from midonet.services.coordination import Coordination, Lease
-from midonet.services.ownership import Leadership
+from midonet.services.ownership import Claims, Leadership
 from midonet.testbed import ZooKeeper
 
 ITEMS = {f"item/{number}" for number in range(7)}
@@ -59,6 +59,19 @@ def test_a_frozen_node_loses_its_items_and_knows_when_it_wakes(zookeeper: ZooKee
         eventually(lambda: here.items == ITEMS)
         there.thaw()
         eventually(lambda: held_once(here, there) and there.items)
+
+
+def test_an_item_that_nobody_takes_is_known_to_be_nobodys(zookeeper: ZooKeeper, zk_root: str) -> None:
+    with Node(zookeeper.hosts, zk_root, "a") as node:
+        claims = Claims(node.coordination, "stream", lambda _: None, lambda _: None, node.crashes.append)
+        claims.expect(["stream"])
+        claims.start()
+        eventually(lambda: claims.vacant() > 0.1)
+        claims.want(["stream"])
+        eventually(lambda: claims.leases() and claims.vacant() == 0.0)
+        claims.want([])
+        eventually(lambda: not claims.leases() and claims.vacant() > 0.0)
+        claims.stop()
 
 
 def test_a_stale_owner_cannot_write(zookeeper: ZooKeeper, zk_root: str) -> None:

@@ -9,10 +9,10 @@ import pytest
 from asking import Asker
 from waiting import eventually
 
-from midonet.events.settings import load
+from midonet.events.settings import is_loopback, load
 from midonet.events.vault.sealing import new_key
 from midonet.services.api.service import ApiService
-from midonet.services.settings import Settings, effective, is_loopback, undecided
+from midonet.services.settings import Settings, effective, undecided
 
 PLANTED = "planted-s3cret"
 DAEMON = [sys.executable, "-m", "midonet.services.main", "run"]

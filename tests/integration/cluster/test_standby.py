@@ -1,13 +1,16 @@
 """Several daemons keep one view: one writes, the others are ready, whoever is killed or frozen."""
 
+import json
 import os
 import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
 from clustered import Scene
 from waiting import eventually
 
+from midonet.events.command import Enable
 from midonet.testbed import ZooKeeper
 from midonet.testbed.cluster import ClusterDaemon
 
@@ -62,6 +65,30 @@ def test_of_three_one_writes_and_whoever_dies_or_freezes_another_goes_on(scene: 
     for daemon in left:
         eventually(lambda daemon=daemon: daemon.get("/readyz")[0] == 200)  # type: ignore[misc]
         assert daemon.status()["drift"] == [], "what another daemon wrote is nobody's doing"
+
+
+def test_a_node_without_the_view_waits_for_it_all_the_same(scene: Make) -> None:
+    stage = scene()
+    writer, other = (stage.daemon("--node", name) for name in ("n1", "n2"))
+    stage.run(Enable("nsdb", "n2", enabled=False))
+    eventually(lambda: not other.status()["projections"] and writer.get("/readyz")[0] == 200, 60)
+
+    def ask(path: str) -> Any:
+        status, body = other.get(path)
+        return json.loads(body) if status == 200 else None
+
+    eventually(lambda: ask("/v1/projections/nsdb"), 30)
+    (row,) = ask("/v1/projections/nsdb")
+    assert (row["name"], row["node"], row["writing"]) == ("nsdb", "n1", 1)
+    stage.create("bridge", name="b")
+    end = ask("/v1/head")["position"]
+    assert ask(f"/v1/wait?for=nsdb=20&position={end}")["views"] == {"nsdb": end}
+    assert "there are nsdb" in other.get("/v1/wait?for=nothing=1")[1]
+    writer.freeze()
+    stage.create("bridge", name="c")
+    assert other.get(f"/v1/wait?for=nsdb=0.5&position={end + 1}")[0] == 504
+    writer.thaw()
+    assert ask(f"/v1/wait?for=nsdb=20&position={end + 1}")["views"] == {"nsdb": end + 1}
 
 
 def test_two_that_write_at_once_do_no_harm(scene: Make, zookeeper: ZooKeeper) -> None:

@@ -4,8 +4,10 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
+from subprocess import Popen
 
+import msgspec
 import pytest
 from agents import running
 from projected import Projected
@@ -13,7 +15,7 @@ from waiting import eventually
 
 from midonet.agent.snapshot import Snapshot
 from midonet.events.command import Create, Pause
-from midonet.events.commit import Head, Record
+from midonet.events.commit import Head, Record, canonical
 from midonet.events.errors import Conflict, Diverged, NotFound
 from midonet.events.evolve import fold
 from midonet.events.log.address import open_log
@@ -23,6 +25,7 @@ from midonet.projections.feed import Feed
 from midonet.projections.nsdb import NsdbProjection, same_document, view_base
 from midonet.projections.rebuild import GenerationPlace, build, roll_back
 from midonet.projections.zookeeper.generations import Generations
+from midonet.projections.zookeeper.holder import this_process
 
 
 class Rebuilding:
@@ -169,6 +172,44 @@ def test_two_do_not_rebuild_at_once(rebuilding: Rebuilding) -> None:
         pytest.fail("bob works as well")
     with rebuilding.generations.working("bob"):
         pass
+
+
+def test_the_place_of_a_dead_process_is_taken_at_once_and_by_one_alone(
+    projected: Projected, rebuilding: Rebuilding
+) -> None:
+    dead = Popen(["true"])
+    dead.wait()
+    path, hands = f"{projected.root}/state/projections/nsdb/rebuild", projected.kazoo()
+    left = canonical(msgspec.structs.replace(this_process("carol"), pid=dead.pid))
+    hands.create(path, left, ephemeral=True, makepath=True)  # its session lives on for seconds
+    with closing(Generations(*rebuilding.place)) as other:
+        won: list[str] = []
+
+        def work(generations: Generations, who: str) -> None:
+            with suppress(Conflict), generations.working(who):
+                won.append(who)
+                time.sleep(1)
+
+        threads = [
+            threading.Thread(target=work, args=each) for each in ((rebuilding.generations, "alice"), (other, "bob"))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(won) == 1
+
+
+def test_whoever_is_on_another_machine_is_waited_for(projected: Projected, rebuilding: Rebuilding) -> None:
+    path, hands, told = f"{projected.root}/state/projections/nsdb/rebuild", projected.kazoo(), list[str]()
+    hands.create(path, b"dave@elsewhere", ephemeral=True, makepath=True)
+
+    def end(who: str) -> None:
+        told.append(who)
+        hands.delete(path)
+
+    with rebuilding.generations.working("alice", end):
+        assert told == ["dave@elsewhere"]
 
 
 def test_there_may_be_nothing_to_go_back_to(rebuilding: Rebuilding) -> None:

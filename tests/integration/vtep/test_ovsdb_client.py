@@ -38,6 +38,14 @@ def test_a_transaction_returns_what_each_operation_did(connect: Connect) -> None
     assert selected == {"rows": [{"name": "a"}]}
 
 
+def test_transactions_may_be_under_way_together_and_run_in_order(connect: Connect) -> None:
+    client = connect()
+    first, refused, last = (client.begin(DATABASE, [one, LIST]) for one in (insert("a"), insert("a"), insert("b")))
+    assert [sorted(row["name"] for row in answer()[1]["rows"]) for answer in (last, first)] == [["a", "b"], ["a"]]
+    with pytest.raises(Rejected):
+        refused()
+
+
 def test_a_refused_operation_is_an_error_and_changes_nothing(connect: Connect) -> None:
     client = connect()
     wrong = {

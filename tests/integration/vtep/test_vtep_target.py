@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import pytest
 from vtep_switch import VtepSwitch, mac, reconcile
@@ -11,6 +12,7 @@ from midonet.events.errors import Misconfigured, Unavailable
 from midonet.projections.ovsdb import encode_map, named, ref
 from midonet.projections.port import Checkpoint, Fenced, Unfit
 from midonet.projections.vtep import Key, Value, VtepTarget, read_checkpoint, read_rows
+from midonet.projections.vtep.actual import Actual
 from midonet.testbed import OvsdbServer
 
 Targets = Callable[..., VtepTarget]
@@ -319,6 +321,29 @@ def test_a_fence_in_the_middle_of_a_large_delta_leaves_the_checkpoint(targets: T
     checkpoint, found = target.load()
     assert checkpoint == at(2)
     assert 1 < len(found) < len(rows)
+
+
+def test_a_part_that_fails_among_others_leaves_the_checkpoint(
+    targets: Targets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts are under way at once: those after the one that fails may get through, but not the last."""
+    target = targets(batch=10)
+    there: dict[Key, Value] = {("switch", RED): 10001, ("ucast", RED, mac(0)): ("172.31.0.1", "")}
+    reconcile(target, there, 1)
+    rows: dict[Key, Value] = {("ucast", RED, mac(n)): ("172.31.0.1", "") for n in range(1, 61)}
+    lost = {**rows, ("ucast", RED, mac(25)): ("172.31.0.2", "")}
+    locator = Actual.locator
+    monkeypatch.setattr(Actual, "locator", lambda self, one: str(UUID(int=1)) if one[-1] == "2" else locator(self, one))
+    with pytest.raises(Unavailable, match="referential integrity"):
+        target.write(lost, at(2))
+    monkeypatch.undo()
+    assert target.drifted()
+    checkpoint, found = target.load()
+    assert checkpoint == at(1)
+    assert {("ucast", RED, mac(n)) for n in range(1, 21)} < found.keys() < {*there, *rows}
+    assert not {("ucast", RED, mac(n)) for n in (*range(21, 31), *range(51, 61))} & found.keys()
+    reconcile(target, {**there, **lost}, 2)
+    assert targets().load() == (at(2), {**there, **lost})
 
 
 def test_closing_removes_nothing(switch: VtepSwitch, target: VtepTarget) -> None:

@@ -2,23 +2,35 @@
 
 import base64
 import hashlib
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
+from clustered import Scene
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from kazoo.exceptions import NoAuthError
 from kazoo.security import OPEN_ACL_UNSAFE
+from waiting import eventually
 
+from midonet.agent.session import Session
 from midonet.events import wire
+from midonet.events.command import Create
 from midonet.events.errors import Misconfigured, Unavailable
-from midonet.events.log import open_log
+from midonet.events.log import kafka_client, open_log
 from midonet.events.wire import Wire
 from midonet.projections.ovsdb.client import Client as Switch
+from midonet.projections.ovsdb.secure import secured
 from midonet.projections.zookeeper import Client
-from midonet.testbed.certificates import Authority
+from midonet.testbed.certificates import Authority, Tls
 from midonet.testbed.kafka import Kafka
 from midonet.testbed.ovsdb import OvsdbServer
 from midonet.testbed.zookeeper import ZooKeeper
@@ -161,26 +173,148 @@ def test_agents_write_only_what_is_theirs_and_strangers_read_nothing(
             assert stranger.read_many(["/midonet/nsdb/1/checkpoint"]) == {}
 
 
+def of_the_cluster(hosts: str) -> str:
+    """Return why the cluster's client has no connection; an empty text if it has one."""
+    with closing(Client(hosts)) as client:
+        try:
+            client.connect(3)
+        except Unavailable as error:
+            return error.message
+        return ""
+
+
+def of_an_agent(hosts: str) -> str:
+    """Return why an agent has no connection; an empty text if it has one."""
+    session = Session(hosts, timeout=5, wake=lambda: None)
+    try:
+        session.keep_trying()
+        with suppress(AssertionError):
+            eventually(lambda: session.connected or session.trouble, 10)
+        return "" if session.connected else session.trouble or "no word"
+    finally:
+        session.close(5)
+
+
+@pytest.fixture
+def public(zookeeper: ZooKeeper, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> ZooKeeper:
+    """A server whose CA is among those that the machine trusts."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
+    return zookeeper
+
+
+@pytest.mark.parametrize("connected", [of_the_cluster, of_an_agent])
+def test_a_server_that_some_other_ca_of_the_machine_trusts_is_no_server_of_ours(
+    public: ZooKeeper, ours: Any, wrong: Any, connected: Any, speak: Any
+) -> None:
+    speak(**ours("zookeeper"))
+    assert connected(public.secure) == ""
+    speak(**ours("zookeeper") | {"zookeeper_ca": wrong("zookeeper")[0]["zookeeper_ca"]})
+    assert "unable to get local issuer certificate" in connected(public.secure)
+
+
+@pytest.mark.parametrize("connected", [of_the_cluster, of_an_agent])
+def test_a_server_by_another_name_is_no_server_of_ours(
+    authority: Authority, ours: Any, connected: Any, speak: Any
+) -> None:
+    with ZooKeeper(tls=Tls(authority.pair("elsewhere", here=False), authority.ca)) as zookeeper:
+        speak(**ours("zookeeper"))
+        assert "certificate is not valid for '127.0.0.1'" in connected(zookeeper.secure)
+
+
+@pytest.mark.parametrize("peer", ["zookeeper", "kafka", "ovsdb"])
+def test_a_key_under_a_password_and_a_file_that_is_no_certificate_are_named(
+    peer: str, authority: Authority, speak: Any, tmp_path: Path
+) -> None:
+    connect: dict[str, Callable[[], object]] = {
+        "zookeeper": lambda: Client("127.0.0.1:1"),
+        "kafka": wire.kafka_tls,
+        "ovsdb": lambda: secured(socket.socket()),
+    }
+    pair = authority.pair("client")
+    locked, empty = tmp_path / "locked.key", tmp_path / "empty.pem"
+    key = load_pem_private_key(pair.key.read_bytes(), None)
+    locked.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"planted")))
+    empty.touch()
+    for ca, secret in ((authority.ca, locked), (empty, pair.key), (tmp_path / "gone", pair.key)):
+        speak(**{f"{peer}_ca": str(ca), f"{peer}_cert": str(pair.certificate), f"{peer}_key": str(secret)})
+        with pytest.raises(Misconfigured) as raised:
+            connect[peer]()
+        bad = ca if ca is not authority.ca else secret
+        assert str(bad) in raised.value.message
+
+
 # Kafka
+
+_USERS = {"writer": "planted-kafka-pass"}
+
+
+@pytest.fixture(scope="module")
+def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kafka, Authority]]:
+    """A broker that speaks TLS only, demands a certificate and a login; and the CA of both sides."""
+    authority = Authority(tmp_path_factory.mktemp("brokers"))
+    with Kafka(tls=authority.tls(), users=_USERS) as kafka:
+        yield kafka, authority
+
+
+@pytest.fixture
+def signed_in(brokers: tuple[Kafka, Authority], tmp_path: Path) -> dict[str, str]:
+    """Settings of a client that belongs there, by the mechanism that is used unless another one is said."""
+    pair = brokers[1].pair("client")
+    login = tmp_path / "login"
+    login.write_text("".join(f"{name}:{password}" for name, password in _USERS.items()))
+    files = {"ca": brokers[1].ca, "cert": pair.certificate, "key": pair.key, "login": login}
+    return {f"kafka_{name}": str(file) for name, file in files.items()}
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
 def test_a_log_on_kafka_over_tls_with_a_login(
-    authority: Authority, speak: Any, ours: Any, wrong: Any, tmp_path: Path
+    brokers: tuple[Kafka, Authority], signed_in: dict[str, str], speak: Any, mechanism: str
 ) -> None:
-    login = tmp_path / "login"
-    login.write_text("writer:planted-kafka-pass")
-    with Kafka(tls=authority.tls(), users={"writer": "planted-kafka-pass"}) as kafka:
-        url = f"kafka://{kafka.bootstrap}/midonet.topology"
-        good = {**ours("kafka"), "kafka_login": str(login), "kafka_mechanism": "PLAIN"}
-        speak(**good)
-        with closing(open_log(url)) as log:
-            assert log.head().position == 0
-            assert "planted" not in log.url
-        login.write_text("writer:wrong")
-        refused = [good, {**wrong("kafka")[1], "kafka_login": str(login), "kafka_mechanism": "PLAIN"}, {}]
-        for settings in refused:
-            speak(**settings)
-            with pytest.raises(Unavailable) as raised:
-                open_log(url, create=False)
-            assert "planted" not in str(raised.value)
+    speak(**signed_in | {"kafka_mechanism": mechanism})
+    with closing(open_log(f"kafka://{brokers[0].bootstrap}/{mechanism}")) as log:
+        assert log.head().position == 0
+        assert "planted" not in log.url
+
+
+@pytest.fixture
+def refused(signed_in: dict[str, str], wrong: Any, tmp_path: Path) -> list[dict[str, str]]:
+    """Settings that get nobody in: another password, another CA's certificate, and none of it."""
+    another = tmp_path / "another"
+    another.write_text("writer:planted-but-wrong")
+    return [signed_in | {"kafka_login": str(another)}, signed_in | wrong("kafka")[1], {}]
+
+
+@pytest.mark.slow
+def test_who_does_not_belong_to_the_brokers_reads_no_log(
+    brokers: tuple[Kafka, Authority], refused: list[dict[str, str]], speak: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_client, "_PATIENCE", 0.5)
+    for settings in refused:
+        speak(**settings)
+        with pytest.raises(Unavailable) as raised:
+            open_log(f"kafka://{brokers[0].bootstrap}/refused", create=False)
+        assert "planted" not in str(raised.value)
+
+
+@pytest.fixture
+def everything(signed_in: dict[str, str], ours: Any, speak: Any) -> list[str]:
+    """Options of a daemon that speaks TLS with Kafka and with ZooKeeper, as this process does as well."""
+    settings = signed_in | ours("zookeeper")
+    speak(**settings)
+    return [part for name, value in settings.items() for part in ("--" + name.replace("_", "-"), value)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_stream_processor_signs_in_as_the_log_does(
+    brokers: tuple[Kafka, Authority], zookeeper: ZooKeeper, zk_root: str, everything: list[str]
+) -> None:
+    with Scene(f"kafka://{brokers[0].bootstrap}/streams", zookeeper.secure, zk_root) as scene:
+        position = [scene.run(Create("bridge", {"name": name})) for name in "abc"][-1]
+        daemon = scene.daemon(*everything, "--log-level", "debug")
+        eventually(lambda: daemon.status()["details"].get("activity", {}).get("position") == position, 60)
+        assert daemon.status()["details"]["activity"]["runtime"] == "FaustRuntime"
+        scene.nsdb_settles()
+        told = daemon.log.read_text() + daemon.get("/status")[1] + daemon.get("/metrics")[1]
+        assert "planted" not in told

@@ -202,6 +202,26 @@ def test_an_index_that_names_a_foreign_path_is_refused(replica: Replica, tree: T
     assert "not the path of a document" in (replica.waiting or "")
 
 
+def test_an_index_may_be_in_parts_and_counts_when_all_of_them_were_read(replica: Replica, tree: Tree) -> None:
+    index = f"{POINTER}/1/hosts/{HOST}"
+    nodes = view("1", {"a": ("bridge", "x", "A"), "b": ("bridge", "y", "B"), "c": ("bridge", "z", "C")}, known=False)
+    first, second, third = sorted(nodes)
+    nodes[index] = encode({"position": 2, "documents": [f"{index}-0", f"{index}-1"]})
+    tree.commit({**nodes, f"{index}-0": encode({"position": 2, "documents": [first]}), **checkpoint("1", 2)})
+    catch_up(replica, tree)
+    assert held(replica) == {"a": "A"}, "as before"
+    assert replica.waiting == f"{index}-1: does not exist"
+    tree.commit({f"{index}-1": encode({"position": 3, "documents": [second]}), **checkpoint("1", 3)})
+    catch_up(replica, tree)
+    assert held(replica) == {"a": "A", "b": "B"}
+    tree.commit({f"{index}-1": encode({"position": 4, "documents": [second, third]}), **checkpoint("1", 4)})
+    catch_up(replica, tree)
+    assert held(replica) == {"a": "A", "b": "B", "c": "C"}
+    tree.commit({index: encode({"position": 5, "documents": [second]}), **checkpoint("1", 5)})
+    catch_up(replica, tree)
+    assert held(replica) == {"b": "B"}
+
+
 def test_a_new_generation_is_adopted_when_it_is_whole(replica: Replica, tree: Tree) -> None:
     tree.commit({POINTER: b'{"generation":"2"}', **view("2", {"b": ("bridge", "x", "B")})})
     catch_up(replica, tree)

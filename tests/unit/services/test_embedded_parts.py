@@ -8,7 +8,15 @@ import pytest
 from midonet.events.errors import Misconfigured, Unavailable, UsageError
 from midonet.services.settings import Settings, effective
 from midonet.services.zookeeper.jars import find_jars
-from midonet.services.zookeeper.members import client_hosts, configuration, members_of, numbers_in, parse_members
+from midonet.services.zookeeper.members import (
+    client_hosts,
+    configuration,
+    members_of,
+    numbers_in,
+    parse_members,
+    with_clients_at,
+)
+from midonet.services.zookeeper.protection import Keys, Protection
 
 
 @pytest.mark.parametrize(
@@ -31,12 +39,13 @@ def test_nonsense_is_no_list_of_members(text: str) -> None:
 
 def test_members_are_numbered_in_their_order() -> None:
     members = members_of(parse_members("n1,n2:1:2:3"))
-    assert [member.line() for member in members] == [
-        "server.1=n1:2888:3888:participant;n1:2181",
-        "server.2=n2:2:3:participant;n2:1",
-    ]
+    lines = [Protection().line(member) for member in members]
+    assert lines == ["server.1=n1:2888:3888:participant;n1:2181", "server.2=n2:2:3:participant;n2:1"]
     assert client_hosts(members) == "n1:2181,n2:1"
-    assert numbers_in("\n".join(member.line("observer") for member in members) + "\nversion=0") == {1, 2}
+    assert numbers_in("\n".join(lines) + "\nversion=0") == {1, 2}
+    keys = Keys("ca", "cert", None)
+    moved = with_clients_at("\n".join([*lines, "version=0"]), {2: Protection(keys, keys).clients_at(members[1])})
+    assert moved.splitlines() == [lines[0], "server.2=n2:2:3:participant;127.0.0.2:0", "version=0"]
     assert "dynamicConfigFile=/d/members\n" in configuration(Path("/d/data"), Path("/d/members"))
 
 

@@ -8,10 +8,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midonet.events.commit import GENESIS, CommandRef, Commit, Event, canonical, sha256
-from midonet.services.activity import PROCESSOR, State
+from midonet.services.activity import PROCESSOR, ActivityService, State
 from midonet.services.streams.processor import Batch, Gap, fold
 
 START = Batch(PROCESSOR.start())
+
+
+class Idle:
+    """A runtime that has no lease and no trouble."""
+
+    lease = None
+    trouble = None
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def vacant(self) -> float:
+        """Return for how long nobody has had the lease."""
+        return self.seconds
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(0.0, None), (9.0, None), (11.0, "nobody works on it")])
+def test_a_stream_that_nobody_works_on_is_not_well(seconds: float, reason: str | None) -> None:
+    service = object.__new__(ActivityService)  # without the servers that a whole one needs
+    service._runtime = Idle(seconds)  # type: ignore[assignment]  # as above
+    assert (service.health().ok, service.health().reason) == (reason is None, reason)
 
 
 def chain(count: int, days: int = 1) -> list[bytes]:

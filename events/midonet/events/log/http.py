@@ -4,9 +4,10 @@ It is for reading. Commits are made at the cluster, from commands; nobody append
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from midonet.events.chain import Skipped, extend, parse
@@ -16,7 +17,7 @@ from midonet.events.log.checks import diverged, lost_commits, same, tampered
 from midonet.events.log.http_client import ApiClient
 from midonet.events.log.port import Bookmark, Progress
 
-__all__ = ["HttpLog"]
+__all__ = ["HttpLog", "HttpPart"]
 
 _SEQUENCE = "application/json-seq"
 _CHUNK = 64 * 1024
@@ -27,6 +28,8 @@ _TRIES = 10
 class HttpLog:
     """A `Log` behind the API at `url`."""
 
+    asked: ClassVar[Mapping[str, Any]] = {}
+    """What else a request for commits says."""
     skipped = 0
     """The node that is asked passes over what is foreign."""
 
@@ -144,7 +147,7 @@ class HttpLog:
     def _once(self, after: Head, *, follow: bool) -> Iterator[Record | Progress]:
         head = after
         try:
-            opening = self.client.stream("/v1/log", _SEQUENCE, after=after.position, follow=follow)
+            opening = self.client.stream("/v1/log", _SEQUENCE, after=after.position, follow=follow, **self.asked)
             with opening as response:
                 for raw in _sequence(response):
                     if raw.startswith(b'{"head":'):
@@ -163,6 +166,30 @@ class HttpLog:
         if first and record.reason == "prev":
             raise diverged(head, record.prev)
         raise _broken(head, record)
+
+
+class HttpPart(HttpLog):
+    """What a user who may not read everything sees of the log: some commits, and of these some events.
+
+    No chain can be checked, and nothing may be folded from it; it is for looking at.
+    """
+
+    asked: ClassVar[Mapping[str, Any]] = {"part": True}
+
+    def read(self, after: Head = GENESIS) -> Iterator[Record]:
+        """Yield what is seen of the commits after `after`, up to the end as of now."""
+        yield from (item for item in self._resumed(after, follow=False) if isinstance(item, Record))
+
+    def resume(self, bookmark: Bookmark) -> bool:
+        """Return that it does: every position is as quickly found as any other."""
+        return bookmark.position >= 0
+
+    def _accept(self, head: Head, raw: bytes, *, first: bool) -> Record:
+        del first
+        commit = parse(raw)
+        if commit is None or commit.position <= head.position:
+            raise tampered(head.position + 1, "what was received is no commit that comes later")
+        return Record(commit, raw, sha256(raw))
 
 
 def _broken(head: Head, bad: Skipped) -> Tampered:

@@ -110,7 +110,7 @@ class ApiClient:
     def _ask(self, message: "_Message", take: Callable[[HTTPResponse], T]) -> T:
         """Ask one node after the other, and then all once more; the one that answers is asked first next time."""
         trouble: MidonetError = Unavailable(f"{self.url} does not answer", url=self.url)
-        heard = False
+        heard, silent = False, dict[str, str]()
         for pause in _PAUSES:
             if pause == _PAUSES[-1] and not heard:
                 break
@@ -119,9 +119,9 @@ class ApiClient:
                 try:
                     return self._ask_one(message, take)
                 except _Unheard as error:
-                    trouble = self._unavailable(error.reason)
+                    trouble = self._unavailable(silent, error.reason)
                 except (OSError, HTTPException) as error:
-                    trouble, heard = self._unavailable(_said(error)), True
+                    trouble, heard = self._unavailable(silent, _said(error)), True
                 except OutcomeUnknown as error:
                     trouble, heard = error, True
                 except Unavailable as error:
@@ -201,8 +201,11 @@ class ApiClient:
             url=self.url,
         )
 
-    def _unavailable(self, reason: str) -> Unavailable:
-        return Unavailable(f"{self._name()} does not answer: {reason}", url=self.url)
+    def _unavailable(self, silent: dict[str, str], reason: str) -> Unavailable:
+        """Return an error that names every node that has not answered, each with its last reason."""
+        silent[self._name()] = reason
+        told = "; ".join(f"{name} does not answer: {why}" for name, why in sorted(silent.items()))
+        return Unavailable(told, url=self.url)
 
     def _name(self) -> str:
         node = self._nodes[0]

@@ -8,7 +8,6 @@ import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
@@ -30,7 +29,7 @@ from msgspec import Struct
 
 from midonet.events.errors import MidonetError, Misconfigured, OutcomeUnknown, Unavailable, VerificationFailed
 from midonet.events.log.kafka_topic import RECORD_BYTES
-from midonet.events.wire import current, read_login
+from midonet.events.wire import current, kafka_login, kafka_tls
 
 __all__ = ["CHUNK_BYTES", "SMALL_FETCH", "Broker", "Reader", "Writer"]
 
@@ -48,6 +47,13 @@ SMALL_FETCH = 32 * 1024
 """Bytes that a reader of single records asks for at once; a larger record comes whole nevertheless."""
 _FETCH_RECORDS = 2_000
 _FAILURES = 2
+_PROTOCOLS = {
+    (False, False): "PLAINTEXT",
+    (True, False): "SSL",
+    (False, True): "SASL_PLAINTEXT",
+    (True, True): "SASL_SSL",
+}
+"""By whether there is TLS, and whether there is a login."""
 _STRANGERS = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
 """What does not pass by waiting: we are not known there."""
 _REFUSALS = (
@@ -143,20 +149,13 @@ class Broker(Struct, frozen=True):
 
 def security() -> Mapping[str, Any]:
     """Return how clients of Kafka protect their connections and prove who we are; `Misconfigured` names a bad file."""
-    wire = current()
-    login = read_login(wire.kafka_login) if wire.kafka_login is not None else None
-    protocol = {(False, False): "PLAINTEXT", (True, False): "SSL", (False, True): "SASL_PLAINTEXT"}.get(
-        (wire.kafka_ca is not None, login is not None), "SASL_SSL"
-    )
-    found: dict[str, Any] = {"security_protocol": protocol}
-    if wire.kafka_ca is not None:
-        for file in (wire.kafka_ca, wire.kafka_cert, wire.kafka_key):
-            if file is not None and not Path(file).is_file():
-                raise Misconfigured(f"no TLS with Kafka: there is no file {file}", file=file)
-        found |= {"ssl_cafile": wire.kafka_ca, "ssl_certfile": wire.kafka_cert, "ssl_keyfile": wire.kafka_key}
+    context, login = kafka_tls(), kafka_login()
+    found: dict[str, Any] = {"security_protocol": _PROTOCOLS[context is not None, login is not None]}
+    if context is not None:
+        found |= {"ssl_context": context}
     if login is not None:
         found |= {
-            "sasl_mechanism": wire.kafka_mechanism,
+            "sasl_mechanism": current().kafka_mechanism,
             "sasl_plain_username": login.user,
             "sasl_plain_password": login.password,
         }

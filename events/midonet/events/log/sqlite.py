@@ -66,7 +66,7 @@ def _make_file(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            path.touch()
+            path.touch(mode=0o600)  # who reads it reads the whole network; SQLite's other files follow it
     except OSError as error:
         raise Unavailable(f"{_shown(path)} cannot be created: {error.strerror}", file=_shown(path)) from error
 

@@ -7,6 +7,8 @@ An instance belongs to one thread, like its log.
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from random import uniform
+from time import monotonic, sleep
 from typing import Any
 
 from midonet.events.chain import extend
@@ -36,6 +38,8 @@ __all__ = ["Context", "Result", "Store", "Wish", "new_command_id"]
 
 _ATTEMPTS = 200
 """Races that one command may lose before it gives up; each loss means that somebody else got on."""
+_PAUSE_SECONDS = 0.05
+"""The longest pause after a lost race."""
 _BATCH = 500
 _BATCH_BYTES = 4 * 1024 * 1024
 
@@ -47,6 +51,8 @@ class Store:
         self.log = log
         self.topology = Topology()
         self._snapshots = snapshots
+        self._append_seconds = 0.0
+        """How long the last append took."""
 
     @classmethod
     def open(cls, log: Log, snapshots: Snapshots | None = None) -> "Store":
@@ -231,7 +237,7 @@ class Store:
             with Trial(self.topology) as trial:
                 outcomes += self._folded(trial, tried)
                 if trial.records:
-                    trial.accepted = self.log.append(trial.start, trial.records)
+                    trial.accepted = self._append(trial)
         except HeadMoved:
             return self._behind(tried)
         except OutcomeUnknown:  # it may still arrive: each looks for itself
@@ -242,6 +248,13 @@ class Store:
             self._set_apart(tried[: len(trial.records)])
             return []
         return outcomes[: trial.accepted] or [self._single(waiting[0])]
+
+    def _append(self, trial: Trial) -> int:
+        begun = monotonic()
+        try:
+            return self.log.append(trial.start, trial.records)
+        finally:
+            self._append_seconds = monotonic() - begun
 
     def _folded(self, trial: Trial, wishes: Sequence[Wish]) -> Iterator[Result]:
         """Decide and fold one command after the other, up to one that needs more care."""
@@ -270,9 +283,14 @@ class Store:
             return error
 
     def _behind(self, wishes: Sequence[Wish]) -> list[Result | MidonetError]:
-        """Read what other writers appended; a command that lost too many races has lost."""
+        """Let others get on, and read what they appended; a command that lost too many races has lost.
+
+        All who lost would come back at the same time, and lose again: so each waits as long as chance says.
+        """
         for wish in wishes:
             wish.losses += 1
+        longest = 2 * self._append_seconds * wishes[0].losses
+        sleep(min(uniform(0, longest), _PAUSE_SECONDS))  # noqa: S311 - spreads load, protects nothing
         self.refresh()
         return [_lost(wishes[0])] if wishes[0].losses >= _ATTEMPTS else []
 

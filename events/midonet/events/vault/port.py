@@ -8,7 +8,7 @@ from typing import Protocol
 
 from midonet.events.errors import InvalidValue
 
-__all__ = ["MAX_VALUE", "Vault", "check_secret"]
+__all__ = ["MAX_VALUE", "Vault", "check_secret", "is_name"]
 
 MAX_VALUE = 64 * 1024
 """Bytes that a secret may have."""
@@ -40,9 +40,14 @@ class Vault(Protocol):
         ...
 
 
+def is_name(name: str) -> bool:
+    """Return whether something can be kept under a name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_secret(name: str) -> str:
     """Return the name of a secret; `InvalidValue` if it can be none."""
-    if _NAME.fullmatch(name) is None:
+    if not is_name(name):
         raise InvalidValue(
             f"{name[:80]!r} is no name for a secret: a letter or digit, then letters, digits and ._+@/-",
             field="name",

@@ -76,6 +76,8 @@ class SqliteFile:
 
     def __init__(self, path: str, *, write: bool) -> None:
         with _failures():
+            if write:
+                _make_private(path)
             uri = file_uri(path, "rwc" if write else "ro")
             self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
         if write:
@@ -130,6 +132,12 @@ class SqliteFile:
         """Release the file."""
         with suppress(sqlite3.Error):
             self._connection.close()
+
+
+def _make_private(path: str) -> None:
+    """Make the file, if it is not there, for its owner alone: an index tells what the log does."""
+    with suppress(OSError, ValueError):  # SQLite says what is wrong with it
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 @contextmanager

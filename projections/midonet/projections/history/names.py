@@ -6,6 +6,7 @@ from typing import Any
 from midonet.events.commit import Event
 from midonet.events.history import Names
 from midonet.events.model import KINDS, Kind
+from midonet.events.notes import NOTES, is_note
 from midonet.projections.history.past import Past
 
 __all__ = ["NamesAt"]
@@ -26,6 +27,11 @@ class NamesAt(Names):
     def names(self, kinds: Collection[str]) -> Iterable[str]:
         """Return what objects of some kinds were called."""
         return self._past.names(self._position, kinds)
+
+    def notes(self) -> Iterable[str]:
+        """Return the keys of the notes that there were."""
+        records = self._past.about_kinds(tuple(NOTES), self._position)
+        return {event.key: None for record in records for event in record.commit.events if is_note(event.key)}
 
     def note(self, event: Event) -> None:
         """Remember what an event behind the position says about names."""

@@ -40,6 +40,10 @@ class Packing:
         """Yield the name of every document."""
         return iter(self._documents)
 
+    def __len__(self) -> int:
+        """Return how many documents there are."""
+        return len(self._documents)
+
     def objects(self, document: str) -> Iterable[str]:
         """Return the ids of the objects in a document; nothing if there is no such document."""
         return self._documents.get(document, ())

@@ -13,23 +13,29 @@ from midonet.events.evolve import Change
 from midonet.events.model import Entity, plain
 from midonet.events.topology import Topology
 from midonet.projections.nsdb.graph import Graph
+from midonet.projections.nsdb.indexes import MAX_BYTES, count, parts, share, split
 from midonet.projections.nsdb.needs import HELD_BY, agent, leads, pack
 from midonet.projections.nsdb.packing import LIMIT, Packing, Touched
 
 __all__ = ["NsdbProjection"]
 
+_LONGEST = 128
+"""Bytes that a document's path has below the generation, amply, with what stands around it in an index."""
+
 
 class NsdbProjection:
     """Desired documents of one generation of the view, whose path is `base`; a function is asked whenever it counts.
 
-    No document holds more than `limit` objects.
+    No document holds more than `limit` objects, no node of an index names paths of more than `index_bytes`.
     """
 
     name = "nsdb"
 
-    def __init__(self, base: str | Callable[[], str], limit: int = LIMIT) -> None:
+    def __init__(self, base: str | Callable[[], str], limit: int = LIMIT, index_bytes: int = MAX_BYTES) -> None:
         self._base = base if callable(base) else lambda: base
         self._limit = limit
+        self._index_bytes = index_bytes
+        self._parts = 0
         self.attach(Topology())
 
     def attach(self, topology: Topology) -> None:
@@ -52,8 +58,20 @@ class NsdbProjection:
                     nodes.add(_holder(name))
         if nodes:
             self._needed.clear()
-            touched.update(node for node in self._graph.reaching(nodes) if node.startswith("hosts/"))
+            self._parts = max(self._parts, self._parts_at_most())
+            touched.update(
+                key for node in self._graph.reaching(nodes) if node.startswith("hosts/") for key in self._nodes(node)
+            )
         return touched
+
+    def _parts_at_most(self) -> int:
+        """Return how many parts an index would have that names all documents."""
+        return count(len(self._packing) * (len(self._base()) + _LONGEST), self._index_bytes)
+
+    def _nodes(self, index: str) -> Iterator[str]:
+        """Yield the keys that an index may need, or may have needed before."""
+        yield index
+        yield from parts(index, self._parts)
 
     def _repack(self, old: Entity | None, new: Entity | None) -> Iterator[tuple[str, Touched]]:
         """Put an object where it belongs now; yield each pack that it was or is in, with what that did to it."""
@@ -69,7 +87,8 @@ class NsdbProjection:
     def keys(self) -> Iterator[str]:
         """Yield every document and every host's index."""
         yield from self._packing
-        yield from map(agent, self._topology.all("host"))
+        for host in self._topology.all("host"):
+            yield from self._nodes(agent(host))
 
     def render(self, key: str) -> bytes | None:
         """Return the bytes that a node should have, or None if it should not exist."""
@@ -85,14 +104,15 @@ class NsdbProjection:
         found = (self._topology.find(object_id) for object_id in ids)
         return canonical({"objects": {entity.id: plain(entity) for entity in found if entity}}) if ids else None
 
-    def _index(self, name: str) -> bytes | None:
+    def _index(self, key: str) -> bytes | None:
+        name, _ = split(key)
         if self._topology.get("host", _holder(name)) is None:
             return None
         base = self._base()
         answers = {id(needs): needs for needs in map(self._needs, self._graph.successors(name))}  # most are shared
         documents = list(dict.fromkeys(sorted(chain.from_iterable(answers.values()))))  # merges a few sorted runs
-        documents = [f"{base}/{document}" for document in documents]
-        return canonical({"documents": documents, "position": self._topology.head.position})
+        named = share(key, base, [f"{base}/{document}" for document in documents], self._index_bytes)
+        return canonical({"documents": named, "position": self._topology.head.position}) if named is not None else None
 
     def _needs(self, node: str) -> list[str]:
         """Return the names of all documents that a node leads to; nodes that lead to each other share the answer."""

@@ -19,7 +19,7 @@ from midonet.events.errors import Rejected, Unavailable
 from midonet.projections.ovsdb.framing import Framer
 from midonet.projections.ovsdb.secure import SecureSocket, secured
 
-__all__ = ["PROBE_SECONDS", "Address", "Client"]
+__all__ = ["PROBE_SECONDS", "Address", "Answer", "Client"]
 
 CONNECT_SECONDS = 5.0
 
@@ -34,6 +34,9 @@ _PROBE_ID = "probe"
 
 Address = tuple[str, int] | str
 """Host and port of a TCP server, or the path of a Unix socket."""
+
+Answer = Callable[[], list[Any]]
+"""Waits for the results of a transaction that was sent."""
 
 Updates = Mapping[str, Mapping[str, Any]]
 _encoder = msgspec.json.Encoder()
@@ -85,11 +88,15 @@ class Client:
         Raises `Rejected` if any of them, or the commit itself, fails: nothing has changed then. Its details are the
         server's `error` and the index of the `operation` (their number, if it was the commit).
         """
-        results: list[Any] = self.call("transact", [database, *operations])
-        for index, result in enumerate(results):
-            if result is not None and "error" in result:
-                raise self._refused("a transaction", result, operation=index)
-        return results
+        return self.begin(database, operations)()
+
+    def begin(self, database: str, operations: Sequence[Mapping[str, Any]]) -> Answer:
+        """Send a transaction; return what waits for its results, and returns or raises as `transact` does.
+
+        The server runs transactions in the order in which they were sent.
+        """
+        answer = self._ask("transact", [database, *operations])
+        return lambda: self._results(self._wait(answer, "transact", self._timeout))
 
     def monitor(
         self, database: str, columns: Mapping[str, Sequence[str]], on_update: Callable[[Updates], object]
@@ -123,9 +130,18 @@ class Client:
         except OSError as error:
             raise self._unavailable(_words(error)) from None
 
+    def _results(self, results: list[Any]) -> list[Any]:
+        for index, result in enumerate(results):
+            if result is not None and "error" in result:
+                raise self._refused("a transaction", result, operation=index)
+        return results
+
     def _call(
         self, method: str, params: Sequence[Any], timeout: float, then: Callable[[Any], object] | None = None
     ) -> Any:
+        return self._wait(self._ask(method, params, then), method, timeout)
+
+    def _ask(self, method: str, params: Sequence[Any], then: Callable[[Any], object] | None = None) -> Future[Any]:
         answer: Future[Any] = Future()
         with self._lock:
             if self._trouble is not None:
@@ -133,6 +149,9 @@ class Client:
             number = next(self._ids)
             self._calls[number] = answer, then
         self._send({"method": method, "params": params, "id": number})
+        return answer
+
+    def _wait(self, answer: Future[Any], method: str, timeout: float) -> Any:
         try:
             return answer.result(timeout)
         except TimeoutError:

@@ -1,7 +1,7 @@
 """Cut a byte stream into JSON objects: OVSDB sends them one after the other with nothing in between (RFC 7047 §4).
 
-It must stay cheap on a dump of megabytes, so it never looks at single bytes and never decodes: braces are
-counted in what lies outside of strings, chunk by chunk, and each byte is seen once.
+It must stay cheap on a dump of megabytes, so it never looks at single bytes and never decodes: all but quotation marks
+and braces is thrown away, chunk by chunk, then strings, and the braces that are left are counted.
 """
 
 import re
@@ -12,6 +12,8 @@ __all__ = ["Framer"]
 _BOUNDARY = re.compile(rb"\}\s*(?=\{)")
 """Outside of strings a closing brace is followed by an opening one only where a new object begins."""
 
+_NO_SIGNS = bytes(set(range(256)) - set(b'"{}'))
+
 
 class Framer:
     """Collects chunks of a stream and gives back whole JSON objects as bytes."""
@@ -19,24 +21,26 @@ class Framer:
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._depth = 0
-        self._quoted = 0
+        self._quoted = False
         self._carry = b""
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield every object that is complete with this chunk; `ValueError` if it cannot be a stream of objects."""
         chunk = self._without_half_escape(chunk)
-        pieces = _blank_escapes(chunk).split(b'"')
-        outside = b'"'.join(pieces[self._quoted :: 2])
+        plain = _blank_escapes(chunk)
         start = 0
-        for end in self._boundaries(pieces) if _BOUNDARY.search(outside) else ():
+        for end in self._boundaries(plain):
+            self._count(plain[start:end])
+            if self._depth:
+                raise ValueError("not a stream of JSON objects")
             yield self._take(chunk[start:end])
             start = end
-        self._parts.append(chunk[start:])
-        self._quoted = (self._quoted + len(pieces) - 1) % 2
-        self._depth += outside.count(b"{") - outside.count(b"}")
-        if self._depth < 0 or (self._depth == 0 and outside.strip() and not outside.rstrip().endswith(b"}")):
-            raise ValueError("not a stream of JSON objects")
-        if self._depth == 0 and outside.strip():
+        rest = chunk[start:]
+        self._parts.append(rest)
+        self._count(plain[start:])
+        if self._depth == 0 and (rest := rest.rstrip()):
+            if self._quoted or not rest.endswith(b"}"):
+                raise ValueError("not a stream of JSON objects")
             yield self._take(b"")
 
     def _without_half_escape(self, chunk: bytes) -> bytes:
@@ -47,12 +51,24 @@ class Framer:
         self._carry = chunk[whole:]
         return chunk[:whole]
 
-    def _boundaries(self, pieces: list[bytes]) -> Iterator[int]:
-        offset = 0
-        for number, piece in enumerate(pieces):
-            if number % 2 == self._quoted:
-                yield from (offset + found.end() for found in _BOUNDARY.finditer(piece))
-            offset += len(piece) + 1
+    def _boundaries(self, plain: bytes) -> Iterator[int]:
+        """Yield where objects end, but for one that ends with the chunk."""
+        at, quoted = 0, self._quoted
+        for found in _BOUNDARY.finditer(plain):
+            quoted ^= plain.count(b'"', at, found.end()) % 2 == 1
+            at = found.end()
+            if not quoted:
+                yield at
+
+    def _count(self, plain: bytes) -> None:
+        """Follow how deep the stream is in braces, and whether in a string."""
+        signs = b'"' * self._quoted + plain.translate(None, _NO_SIGNS)
+        pieces = signs.replace(b'""', b"").split(b'"')  # of two strings side by side one may be left: they are alike
+        outside = b"".join(pieces[::2])
+        self._quoted = len(pieces) % 2 == 0
+        self._depth += outside.count(b"{") - outside.count(b"}")
+        if self._depth < 0:
+            raise ValueError("not a stream of JSON objects")
 
     def _take(self, last: bytes) -> bytes:
         frame = b"".join((*self._parts, last))

@@ -11,8 +11,7 @@ import ssl
 from threading import Lock
 from time import monotonic
 
-from midonet.events.errors import Misconfigured
-from midonet.events.wire import Wire, current
+from midonet.events.wire import Wire, current, tls_context
 
 __all__ = ["SecureSocket", "secured"]
 
@@ -89,14 +88,6 @@ def secured(plain: socket.socket) -> "socket.socket | SecureSocket":
 
 
 def _context(wire: Wire, ca: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = tls_context("switches", ca, wire.ovsdb_cert, wire.ovsdb_key)
     context.check_hostname = False
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_verify_locations(ca)
-        if wire.ovsdb_cert is not None:
-            context.load_cert_chain(wire.ovsdb_cert, wire.ovsdb_key, password="")
-    except (OSError, ssl.SSLError) as error:
-        reason = getattr(error, "reason", None) or error.strerror or str(error)
-        raise Misconfigured(f"no TLS with switches: {reason}", file=ca) from None
     return context

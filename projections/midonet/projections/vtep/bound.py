@@ -44,7 +44,8 @@ class Bound:
         A row of Ucast_Macs_Remote has one address, and of several rows for one MAC a switch takes any: the others are
         resolved by the stations themselves.
         """
-        return min(self.ips.get(mac, {}).values(), key=_numerically, default="")
+        entries = self.ips.get(mac)
+        return min(entries.values(), key=_numerically) if entries else ""
 
     def move_port(self, old: Port | None, new: Port | None) -> bool:
         """Follow a port of the bridge to another host; return whether a host got its first or lost its last one."""

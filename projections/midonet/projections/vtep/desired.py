@@ -89,14 +89,14 @@ class VtepProjection:
         """Return the value that a key should have, or None if it should not exist."""
         value: Value | None = None
         match key:
+            case ("ucast", name, mac):  # first, as nearly all are
+                value = self._unicast(bridge_id(name), mac)
             case ("switch", name):
                 value = self._switch(bridge_id(name))
             case ("replication", name) if self._underlay.source_node and bridge_id(name) in self._bridges:
                 value = SOURCE_NODE
             case ("binding", port, vlan):
                 value = self._binding(port, vlan)
-            case ("ucast", name, mac):
-                value = self._unicast(bridge_id(name), mac)
             case ("mcast", name, mac):
                 value = self._multicast(bridge_id(name), mac)
             case ("bfd", address):

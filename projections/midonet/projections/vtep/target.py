@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 from midonet.events.errors import Misconfigured, Rejected, Unavailable
 from midonet.projections.ovsdb import PROBE_SECONDS, Client, check_schema, decode_map
-from midonet.projections.port import Checkpoint, Fenced, Unfit
+from midonet.projections.port import Checkpoint, Unfit
 from midonet.projections.vtep.actual import COLUMNS, OPTIONAL, Actual, parse_checkpoint
 from midonet.projections.vtep.connection import Connection, Line
+from midonet.projections.vtep.flight import commit, transact
 from midonet.projections.vtep.learned import Heard, Held
 from midonet.projections.vtep.names import DATABASE, Key, Value
 from midonet.projections.vtep.reports import SwitchReport
-from midonet.projections.vtep.transaction import Delta, Operation, Transaction, batches
+from midonet.projections.vtep.transaction import Delta, batches
 from midonet.projections.vtep.watch import Watch
 
 __all__ = ["VtepTarget", "read_checkpoint", "read_rows"]
@@ -89,12 +90,14 @@ class VtepTarget:
         client, watch = self._session
         claim = watch.claim()
         if claim:
-            self._transact(client, claim)
+            transact(client, claim)
         return watch.load()
 
     def peek(self) -> Checkpoint:
-        """Return the checkpoint as the connection knows it, position 0 if there is none."""
-        return self._connected().watch.checkpoint() or Checkpoint()
+        """Return the checkpoint as the connection knows it, position 0 if there is none; it may be a short one."""
+        if self._session is None:
+            return read_checkpoint(self._host, self._port)
+        return self._session.watch.checkpoint() or Checkpoint()
 
     def write(self, delta: Mapping[Key, Value | None], checkpoint: Checkpoint) -> None:
         """Write values (None: remove) and the checkpoint; a large delta in several transactions, checkpoint last.
@@ -186,34 +189,12 @@ class VtepTarget:
         return self._session
 
     def _commit(self, delta: Delta, checkpoint: Checkpoint | None) -> None:
-        """Commit a delta in parts; the checkpoint moves (None: is removed) with the last of them."""
-        watch = self._connected().watch
-        *early, last = batches(delta, self._batch)
-        for part in early:
-            self._run(watch.plan(part))
-        transaction = watch.plan(last)
-        transaction.advance(checkpoint)
-        self._run(transaction)
-
-    def _run(self, transaction: Transaction) -> None:
         client, watch = self._connected()
         try:
-            self._transact(client, transaction.operations)
-        except Unavailable as error:
-            for uuid, key in transaction.removed.items():
-                if uuid in error.message:  # "cannot delete Logical_Switch row … because of 1 remaining reference(s)"
-                    self.refused.add(key)
-                    raise Unfit(key, error.message) from None
+            commit(client, watch, batches(delta, self._batch), checkpoint)
+        except Unfit as unfit:
+            self.refused.add(unfit.key)
             raise
-        watch.settle(transaction)
-
-    def _transact(self, client: Client, operations: Sequence[Operation]) -> None:
-        try:
-            client.transact(DATABASE, operations)
-        except Rejected as error:
-            if error.details["error"] == "timed out":
-                raise Fenced(f"another writer moved the checkpoint of VTEP {client.address}") from None
-            raise Unavailable(error.message, **error.details) from None
 
 
 def read_checkpoint(host: str, port: int) -> Checkpoint:

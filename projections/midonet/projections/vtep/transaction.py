@@ -73,6 +73,17 @@ class Transaction:
             else:
                 self.waiting.add(key)
 
+    @property
+    def effect(self) -> str | None:
+        """`insert` or `delete` if that is all it does, to rows of single MACs: then another such one can be under way.
+
+        What it refers to is there, and stays. None for anything else, such as a locator that it brings: whatever is
+        planned next has to wait for it.
+        """
+        effects = {(operation["op"], operation["table"]) for operation in self.operations[1:]}
+        effect, table = effects.pop() if len(effects) == 1 else ("", "")
+        return effect if table == "Ucast_Macs_Remote" and effect in {"insert", "delete"} else None
+
     def advance(self, checkpoint: Checkpoint | None) -> None:
         """Move the checkpoint, or remove it."""
         config = _config(checkpoint) if checkpoint is not None else {}
@@ -139,6 +150,8 @@ class Transaction:
 
     def _put(self, key: Key, value: Any) -> None:
         match key:
+            case ("ucast", switch, mac):
+                self._put_unicast(key, switch, mac, value)
             case ("replication", name):
                 self._update("Logical_Switch", self._switch(name), {"replication_mode": value})
             case ("bfd", remote):
@@ -147,13 +160,17 @@ class Transaction:
                 self._switches[name] = self._write("Logical_Switch", key, {"name": name, "tunnel_key": value})
             case ("binding", port, vlan):
                 self._bind(key, self._actual.ports(port)[0], vlan, self._switch(value))
-            case ("ucast", switch, mac):
-                address, ip = value
-                row = {"MAC": mac, "logical_switch": self._switch(switch), "locator": self._locator(address)}
-                self._write("Ucast_Macs_Remote", key, {**row, "ipaddr": ip})
             case ("mcast", switch, mac):
                 row = {"MAC": mac, "logical_switch": self._switch(switch), "locator_set": self._locator_set(value)}
                 self._write("Mcast_Macs_Remote", key, {**row, "ipaddr": ""})
+
+    def _put_unicast(self, key: Key, switch: str, mac: str, value: Any) -> None:
+        address, ip = value
+        row = {"MAC": mac, "logical_switch": self._switch(switch), "locator": self._locator(address), "ipaddr": ip}
+        if self._actual.rows(key):
+            self._write("Ucast_Macs_Remote", key, row)
+        else:  # thousands of them: no name, for which the server would have to keep a table
+            self._do({"op": "insert", "table": "Ucast_Macs_Remote", "row": row})
 
     def _write(self, table: str, key: Key, row: Mapping[str, Any]) -> list[str]:
         """Make this the one row of the key; return a reference to it."""

@@ -5,7 +5,7 @@ what we expect. Two threads meet here, the one that reads updates and the one th
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from midonet.projections.port import Checkpoint
@@ -92,13 +92,14 @@ class Watch:
             self._settled = False
             return Transaction(self._actual, self._checkpoint or Checkpoint(), delta)
 
-    def settle(self, transaction: Transaction) -> None:
-        """Expect what this transaction, which was committed, left there."""
+    def settle(self, transactions: Iterable[Transaction]) -> None:
+        """Expect what these transactions, all that were planned and are committed by now, left there."""
         with self._lock:
-            for key, value in transaction.delta.items():
-                self._expect(key, value, waiting=key in transaction.waiting)
-                self._news.pop(key, None)
-            self._checkpoint = transaction.checkpoint
+            for transaction in transactions:
+                for key, value in transaction.delta.items():
+                    self._expect(key, value, waiting=key in transaction.waiting)
+                    self._news.pop(key, None)
+                self._checkpoint = transaction.checkpoint
             self._settled = True
             drifted = self._check()
         if drifted:

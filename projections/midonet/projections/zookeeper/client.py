@@ -23,7 +23,6 @@ from kazoo.protocol.serialization import Watch
 from kazoo.protocol.states import EVENT_TYPE_MAP, WatchedEvent
 
 from midonet.events.errors import Unavailable
-from midonet.projections.zookeeper.handler import Handler
 from midonet.projections.zookeeper.requests import AddWatch, MultiRead, MultiWrite, NodeRead, Operation
 from midonet.projections.zookeeper.security import acl_for, options
 
@@ -46,8 +45,7 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
     """A client of the servers `hosts` (`HOST:PORT,…`); `session_timeout` in seconds."""
 
     def __init__(self, hosts: str, session_timeout: float = 6.0) -> None:
-        retry = _RECONNECT
-        super().__init__(hosts, session_timeout, handler=Handler(), connection_retry=retry, logger=_quiet, **options())
+        super().__init__(hosts, session_timeout, connection_retry=_RECONNECT, logger=_quiet, **options())
         self.servers = hosts
         self.patience = session_timeout + 2.0
         """Seconds after which a call that was not answered is given up."""
@@ -59,7 +57,8 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
         """Connect if this was not done yet; `Unavailable` if there is no connection after `timeout` seconds."""
         live = self.start_async() if self._stopped.is_set() else self._live
         if not live.wait(timeout):
-            raise Unavailable(f"ZooKeeper at {self.servers} does not answer", servers=self.servers)
+            reason = f": {self.handler.trouble}" if self.handler.trouble is not None else ""
+            raise Unavailable(f"ZooKeeper at {self.servers} does not answer{reason}", servers=self.servers)
 
     @contextmanager
     def failures(self) -> Iterator[None]:

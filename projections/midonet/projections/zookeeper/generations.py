@@ -5,6 +5,7 @@ and which one is being built, so that an interrupted rebuild can be continued. T
 as it was left: whoever goes back to it brings it up to date first. Nodes that are not ours stay, whatever is removed.
 """
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -18,12 +19,17 @@ from midonet.events.errors import Conflict, NotFound
 from midonet.projections.nsdb.view import view_base
 from midonet.projections.port import Checkpoint
 from midonet.projections.zookeeper.client import Client
+from midonet.projections.zookeeper.holder import Holder, decode_holder, this_process
 from midonet.projections.zookeeper.layout import DIRECTORIES, MODELS, decode_checkpoint, decode_generation, is_document
 
 __all__ = ["Generations", "Noted"]
 
 _CONNECT_SECONDS = 10.0
 _REMOVALS = 250
+_SESSION_SECONDS = 8.0
+"""Seconds after which the session of a process that died is over, with some to spare."""
+
+_LOOK_SECONDS = 0.2
 
 
 class Noted(Struct):
@@ -44,29 +50,55 @@ class Generations:
         self._pointer = f"{root}/nsdb"
         self._folder = f"{root}/state/projections/nsdb"
         self._notes = f"{self._folder}/generations"
+        self._rebuild = f"{self._folder}/rebuild"
 
     def close(self) -> None:
         """End the session."""
         self._client.close()
 
     @contextmanager
-    def working(self, who: str) -> Iterator[None]:
-        """Be the only one who works on the generations; `Conflict` says who else does."""
-        path = f"{self._folder}/rebuild"
+    def working(self, who: str, waits: Callable[[str], object] | None = None) -> Iterator[None]:
+        """Be the only one who works on the generations; `Conflict` says who else does.
+
+        The place of a process that certainly lives no more is taken at once. Of one on another machine nobody knows:
+        with `waits`, which is told for whom, it is waited for until its session would have ended.
+        """
+        mine = canonical(this_process(who))
+        deadline = time.monotonic() + (_SESSION_SECONDS if waits is not None else 0)
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
-            try:
-                self._result(self._client.create_async(path, who.encode(), ephemeral=True, makepath=True))
-            except NodeExistsError:
-                other = self._data(path) or b"somebody"
-                raise Conflict(
-                    f"{other.decode(errors='replace')} is at work on the generations of {self._pointer}", path=path
-                ) from None
+            while (other := self._occupy(mine)) is not None:
+                if other.local or time.monotonic() >= deadline:
+                    text = f"{other.who} is at work on the generations of {self._pointer}"
+                    raise Conflict(text, path=self._rebuild)
+                if waits is not None:
+                    waits(other.who)
+                    waits = None
+                time.sleep(_LOOK_SECONDS)
         try:
             yield
         finally:
-            with suppress(KazooException):
-                self._result(self._client.delete_async(path))
+            with suppress(KazooException, TimeoutError):
+                self._result(self._client.delete_async(self._rebuild))
+
+    def _occupy(self, mine: bytes) -> Holder | None:
+        """Become the one who works; return who is it instead.
+
+        Whoever does moves the version of the notes: of two that find the place of a dead one, one gets it.
+        """
+        while True:
+            data, version = self._notes_node()
+            found = self._data(self._rebuild)
+            other = decode_holder(found) if found is not None else None
+            if other is not None and not other.gone:
+                return other
+            transaction = self._client.transaction()
+            transaction.set_data(self._notes, data, version)
+            if other is not None:
+                transaction.delete(self._rebuild)
+            transaction.create(self._rebuild, mine, ephemeral=True)
+            if not any(isinstance(each, KazooException) for each in self._result(transaction.commit_async())):
+                return None
 
     def live(self) -> str:
         """Return the live generation; `NotFound` if there is none."""
@@ -184,13 +216,16 @@ class Generations:
 
     def _noted(self) -> tuple[Noted, int]:
         """Return what is remembered, with the version of the node, which is made if there is none."""
-        with suppress(NodeExistsError):
-            self._result(self._client.create_async(self._notes, canonical(Noted()), makepath=True))
-        data, version = self._get(self._notes)
+        data, version = self._notes_node()
         try:
             return msgspec.json.decode(data, type=Noted), version
         except msgspec.DecodeError:
             return Noted(), version
+
+    def _notes_node(self) -> tuple[bytes, int]:
+        with suppress(NodeExistsError):
+            self._result(self._client.create_async(self._notes, canonical(Noted()), makepath=True))
+        return self._get(self._notes)
 
     def _note(self, noted: Noted) -> None:
         self._result(self._client.set_async(self._notes, canonical(noted)))

@@ -16,7 +16,7 @@ DIRECTORIES = (*(f"{MODELS}/{kind}" for kind in KINDS), "hosts")
 """Nodes below a generation that hold documents."""
 
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_DOCUMENT = re.compile(f"(?:models/(?:{'|'.join(KINDS)})/{_UUID}(?:-[0-9a-f]+)?|hosts/{_UUID})")
+_DOCUMENT = re.compile(f"(?:models/(?:{'|'.join(KINDS)})/{_UUID}(?:-[0-9a-f]+)?|hosts/{_UUID}(?:-[0-9a-f]+)?)")
 
 
 _GENERATION = re.compile("(?!\\.{1,2}$)[0-9A-Za-z._-]{1,64}")

@@ -9,13 +9,12 @@ Without a login, lists are open, as ZooKeeper's own default is.
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from kazoo.security import ACL, OPEN_ACL_UNSAFE, Id, Permissions, make_digest_acl_credential
 
-from midonet.events.errors import Misconfigured
-from midonet.events.wire import Wire, current, read_login
+from midonet.events.wire import Wire, current, read_login, tls_context
+from midonet.projections.zookeeper.handler import Handler
 
 __all__ = ["acl_for", "default_acl", "options"]
 
@@ -23,9 +22,9 @@ _OF_AGENTS = re.compile(r"/state/(hosts|ports)(/|$)")
 
 
 def options() -> Mapping[str, Any]:
-    """Return the arguments for kazoo's client; `Misconfigured` names a file that is no good."""
+    """Return the arguments for one client of kazoo; `Misconfigured` names a file that is no good."""
     wire = current()
-    found: dict[str, Any] = {"default_acl": default_acl()}
+    found: dict[str, Any] = {"default_acl": default_acl(), "handler": Handler()}
     if wire.zookeeper_login is not None:
         login = read_login(wire.zookeeper_login)
         found["auth_data"] = [("digest", f"{login.user}:{login.password}")]
@@ -33,18 +32,15 @@ def options() -> Mapping[str, Any]:
 
 
 def _tls(wire: Wire) -> Mapping[str, Any]:
+    """Return what the handler makes connections with; the files are tried at once, so that a bad one is told."""
     if wire.zookeeper_ca is None:
         return {}
-    for file in (wire.zookeeper_ca, wire.zookeeper_cert, wire.zookeeper_key):
-        if file is not None and not Path(file).is_file():
-            raise Misconfigured(f"no TLS with ZooKeeper: there is no file {file}", file=file)
+    tls_context("ZooKeeper", wire.zookeeper_ca, wire.zookeeper_cert, wire.zookeeper_key)
     return {
         "use_ssl": True,
         "ca": wire.zookeeper_ca,
         "certfile": wire.zookeeper_cert,
-        "keyfile": wire.zookeeper_key or wire.zookeeper_cert,
-        "verify_certs": True,
-        "check_hostname": True,
+        "keyfile": wire.zookeeper_key,
     }
 
 

@@ -70,6 +70,7 @@ class ZooKeeperTarget:
         self._present: set[str] = set()
         self._guarded: set[str] = set()
         self._blocked: set[str] = set()
+        self._checkpoint = Checkpoint()
         self._version = 0
         self._prefix = 0
         self._expected: dict[str, int] = {}
@@ -186,6 +187,7 @@ class ZooKeeperTarget:
         checkpoint = decode_checkpoint(data)
         if guarded:
             self._make_anew(checkpoint)
+        self._checkpoint = checkpoint
         return checkpoint
 
     def _make_anew(self, checkpoint: Checkpoint) -> None:
@@ -208,18 +210,43 @@ class ZooKeeperTarget:
     # -- writing
 
     def write(self, delta: Mapping[str, bytes | None], checkpoint: Checkpoint) -> None:
-        """Write documents (None: remove) and the checkpoint, in one transaction unless they are too large for one."""
+        """Write documents (None: remove) and the checkpoint, in one transaction unless they are too large for one.
+
+        Who begins with a large change says so by the checkpoint's version, before anything is written: whoever is in
+        the midst of another one, and may have been frozen there, writes no more of it.
+        """
         *first, last = batches(in_order(delta))
         self._expected = {key: 2 if key in self._guarded else 1 for key in (*delta, _CHECKPOINT)}
         with self._client.failures():
-            for batch, results in self._client.pipelined((batch, self._commit(batch, None)) for batch in first):
-                self._confirm(batch, results)
-                self._tell(len(batch))
-            results = self._client.result(self._commit(last, checkpoint))
-            self._confirm(last, results)
+            try:
+                self._write_first(first)
+                results = self._client.result(self._commit(last, checkpoint))
+                self._confirm(last, results)
+            except Fenced as fenced:
+                fenced.bulk = bool(first)
+                raise
             self._version = results[-1]
+            self._checkpoint = checkpoint
         self._expected = {}
         self._tell(len(last))
+
+    def _write_first(self, first: Sequence[Sequence[Write]]) -> None:
+        """Write what does not fit into the transaction that moves the checkpoint."""
+        if first:
+            self._claim()
+        for batch, results in self._client.pipelined((batch, self._commit(batch, None)) for batch in first):
+            self._confirm(batch, results)
+            self._tell(len(batch))
+
+    def _claim(self) -> None:
+        """Write the checkpoint as it is, so that nobody else can who has not read it since."""
+        self._expected[_CHECKPOINT] += 1
+        (result,) = self._client.result(
+            self._client.transact([SetData(self._path(_CHECKPOINT), canonical(self._checkpoint), self._version)])
+        )
+        if isinstance(result, KazooException):
+            raise self._refusal(_CHECKPOINT, result)
+        self._version = result
 
     def _commit(self, batch: Sequence[Write], checkpoint: Checkpoint | None) -> Any:
         """Send one transaction, which ends with the check of the checkpoint or with moving it."""

@@ -4,7 +4,6 @@ Users and their roles are changed by commands, as notes on the log; passwords, t
 answer, log or commit ever holds one, but for a new token in the only answer that tells it.
 """
 
-import asyncio
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -196,10 +195,7 @@ def _user(node: Node, call: Call) -> Answer:
 
 async def _delete_user(node: Node, call: Call) -> Answer:
     name: str = check_user(call.path("name"))
-    result = await run(node, call, Command("user.delete", [DropUser(name)]))
-    if node.authentication.credentials is not None and result.events:
-        await asyncio.to_thread(node.authentication.credentials.forget, name)
-    return json_answer(value_of(result))
+    return json_answer(value_of(await run(node, call, Command("user.delete", [DropUser(name)]))))
 
 
 def _password(node: Node, call: Call) -> Answer:

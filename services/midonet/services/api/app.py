@@ -25,9 +25,11 @@ from starlette.websockets import WebSocket
 from midonet.events.commit import canonical
 from midonet.events.errors import Denied, MidonetError, NotFound, Throttled, Unauthenticated, Unavailable, UsageError
 from midonet.services.api import accounts, controls, documents, history, objects, pages
+from midonet.services.api.browsers import misled
 from midonet.services.api.call import Call, bare_call, read_call
 from midonet.services.api.caller import Caller
 from midonet.services.api.denials import Denial, now
+from midonet.services.api.leaflet import leaflet
 from midonet.services.api.node import Node
 from midonet.services.api.openapi import document
 from midonet.services.api.operations import Answer, Operation
@@ -41,7 +43,7 @@ from midonet.services.journal import note
 __all__ = ["OPERATIONS", "Application"]
 
 _FRESH_SECONDS = 10.0
-_OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
+_OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"})
 """Pages that name nobody's objects, for those who watch over the daemon."""
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="midonet"'}
 _POLICY_VIOLATION = 1008
@@ -69,10 +71,11 @@ class Application:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._router = Router(OPERATIONS)
-        described = canonical(document(OPERATIONS, version("midonet")))
+        described = document(OPERATIONS, version("midonet"))
         self._pages: dict[str, Callable[[], Awaitable[Response]]]
         self._pages = {path: partial(_from_thread, page) for path, page in node.pages.items()}
-        self._pages["/openapi.json"] = partial(_ready, described)
+        self._pages["/openapi.json"] = partial(_ready, canonical(described), "application/json")
+        self._pages["/docs"] = partial(_ready, leaflet(OPERATIONS, described), "text/html; charset=utf-8")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or one WebSocket."""
@@ -131,6 +134,9 @@ class Application:
         if access == "open":
             return Caller("anonymous")
         authentication = self._node.authentication
+        reason = misled(request.headers, asked=authentication.asks, local=self._node.local)
+        if reason is not None:
+            raise Denied(reason, reason="another-origin")
         if not authentication.asks:
             return authentication.caller(request)
         with suppress(Unavailable):  # a log that is away takes no change of roles either
@@ -206,8 +212,8 @@ async def _receive_all(socket: WebSocket) -> None:
         pass
 
 
-async def _ready(body: bytes) -> Response:
-    return Response(body, media_type="application/json")
+async def _ready(body: bytes, content_type: str) -> Response:
+    return Response(body, headers={"Content-Type": content_type})
 
 
 async def _from_thread(make: Callable[[], Page]) -> Response:

@@ -18,6 +18,7 @@ from midonet.events.users import User
 from midonet.events.vault.credentials import Credentials, Issued
 from midonet.services.api.caller import Caller
 from midonet.services.api.config import ApiConfig
+from midonet.services.api.connections import certificate_of
 
 __all__ = ["Authentication"]
 
@@ -54,7 +55,7 @@ class Authentication:
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return self._by_token(text.strip())
-        names = names_in(request.scope.get("midonet.certificate"))
+        names = names_in(certificate_of(request))
         if not scheme and names:
             return self._by_certificate(names)
         raise Unauthenticated(
@@ -81,7 +82,7 @@ class Authentication:
             user = self._user(token.user)
             if user is None:
                 raise Unauthenticated("the token does not count: its user is gone or disabled")
-            return Caller(user.name, Principal(user.name, user.roles), token.id)
+            return Caller(user.name, Principal(user.name, user.roles), token.id, listed=True)
         if self._oidc is not None and text.count(".") == 2:  # noqa: PLR2004 - the parts of a signed JWT
             principal = self._oidc.principal(text)
             return Caller(principal.name, principal)
@@ -90,7 +91,7 @@ class Authentication:
     def _by_certificate(self, names: Sequence[str]) -> Caller:
         for name in names:
             if (user := self._user(name)) is not None:
-                return Caller(user.name, Principal(user.name, user.roles))
+                return Caller(user.name, Principal(user.name, user.roles), listed=True)
         raise Unauthenticated(f"the certificate does not count: there is no user {' or '.join(names)}")
 
     def _user(self, name: str) -> User | None:

@@ -111,13 +111,13 @@ def _in_path(operation: Operation, path: Mapping[str, str]) -> dict[str, Any]:
 async def _read_body(operation: Operation, request: Request) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
+        if chunk and operation.body is None:  # before more of it comes: some of these are for everybody
+            raise UsageError(f"{operation.method} takes no body here")
         size += len(chunk)
         if size > MAX_BODY:
             raise TooLarge(f"the body is larger than {MAX_BODY // 2**20} MiB; split it", limit=MAX_BODY)
         chunks.append(chunk)
     body = b"".join(chunks)
-    if operation.body is None and body:
-        raise UsageError(f"{operation.method} takes no body here")
     if operation.body is not None and operation.body.required and not body:
         raise UsageError("a body is needed")
     return body

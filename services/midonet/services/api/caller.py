@@ -21,6 +21,8 @@ class Caller(Struct, frozen=True):
     """Who they are and what they may do; None where nobody is asked: they may do everything, and say who they are."""
     token: str | None = None
     """Id of the token that they came with, if it is one of ours."""
+    listed: bool = False
+    """Whether they are a user of the log, which then says their roles."""
 
     @property
     def limited(self) -> Principal | None:

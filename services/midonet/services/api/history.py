@@ -50,6 +50,7 @@ _ACTOR = Parameter(name="actor", help="Only what this actor did (user@host, or u
 _ID = Parameter(name="id", help="Only the commit of this command id.", schema={"type": "string"})
 _LAST = flag("last", "The last commits that fit, not the first.")
 _FOLLOW = flag("follow", 'Go on with what comes (application/json-seq only), with a mark {"head": …} now and then.')
+_PART = flag("part", "Of each commit what you may see (application/json-seq); nobody can check their chain then.")
 _FROM = Parameter(name="from", help="From this position, time or tag on.", schema=_MOMENT)
 _START = Parameter(name="from", help="A position, time or tag.", schema=_MOMENT, required=True)
 _TO = Parameter(name="to", help="A position, time or tag; the end of the log if absent.", schema=_MOMENT)
@@ -78,7 +79,7 @@ def operations() -> Iterator[Operation]:
         help="Commits, the oldest first: as a list, page by page, or (application/json-seq, RFC 7464) as a stream of "
         "their bytes that may follow the log.",
         handler=_log,
-        parameters=(_AFTER, _SINCE, _UNTIL, _KIND, _OBJECT, _ACTOR, _ID, _LAST, _FOLLOW, LIMIT, AT),
+        parameters=(_AFTER, _SINCE, _UNTIL, _KIND, _OBJECT, _ACTOR, _ID, _LAST, _FOLLOW, _PART, LIMIT, AT),
         replies={
             200: Reply("Commits.", {JSON: array(ref("Commit")), JSON_SEQ: {"type": "string"}}, ("Link",)),
         },
@@ -210,9 +211,13 @@ def _head_of(node: Node, moment: Moment) -> Head:
 
 async def _log(node: Node, call: Call) -> Answer | Response:
     if JSON_SEQ in call.accept:
-        call.caller.need(lambda principal: principal.reads_all, "those who may read everything; ask for JSON")
+        if not call.get(_PART):
+            call.caller.need(
+                lambda principal: principal.reads_all,
+                "those who may read everything; `part=true` shows others their part",
+            )
         wanted, after = await node.in_thread(_wanted, node, call)
-        return await log_stream(node, wanted, after, follow=call.get(_FOLLOW))
+        return await log_stream(node, call, wanted, after, follow=call.get(_FOLLOW))
     if call.get(_FOLLOW):
         raise UsageError(f"follow: ask for {JSON_SEQ} (the header Accept), or use /v1/watch", parameter="follow")
     return await node.in_thread(_page, node, call)

@@ -14,6 +14,7 @@ from midonet.events.commit import Head
 from midonet.events.errors import NotFound
 from midonet.events.log import open_log
 from midonet.events.moments import END, Moment, parse
+from midonet.events.settings import is_loopback
 from midonet.events.tags import is_name
 from midonet.events.topology import Topology
 from midonet.events.users import User
@@ -28,6 +29,7 @@ from midonet.services.api.freshness import Freshness
 from midonet.services.api.logs import Logs
 from midonet.services.api.parameters import AT
 from midonet.services.api.past import Past, snapshots_of
+from midonet.services.api.views import Others, reached, rows
 from midonet.services.api.watch.hub import Hub
 from midonet.services.context import Context
 from midonet.services.http import Routes
@@ -48,6 +50,8 @@ class Node:
         self.feed: Feed = context.feed
         self.status: Callable[[], Mapping[str, Any]] = context.front.status
         self.pages: Routes = {path: page for path, page in context.front.http.routes.items() if not path.endswith("/")}
+        self.local = is_loopback(context.settings.http)
+        """Whether only the machine itself reaches the API."""
         self.history: str | None = context.settings.history
         """Where an index of the history is kept, if anywhere."""
         self.snapshots = snapshots_of(url)
@@ -56,6 +60,8 @@ class Node:
         self.apart = Apart(self.logs, self.snapshots)
         self.freshness = Freshness(self.feed, self.logs, context.crashed)
         self.writer = context.writer
+        self.name = context.node
+        self.others = Others(context.coordination)
         self.denials = Denials()
         self.vault: Vault | None = None
         self.authentication = self._authentication(context)
@@ -101,6 +107,17 @@ class Node:
     async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
         """Do what may take long in a thread for that."""
         return await asyncio.get_running_loop().run_in_executor(self.slow, partial(work, *args))
+
+    def projections(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Return how all projections of the cluster are, or those of one name."""
+        return rows(self._own(name), self.others.say(name), self.name)
+
+    def reached(self, name: str) -> dict[str, int]:
+        """Return how far a projection is in the whole cluster; nothing if nobody keeps it."""
+        return reached(self._own(name), self.others.say(name))
+
+    def _own(self, name: str | None) -> list[Mapping[str, Any]]:
+        return [row for row in self.status()["projections"] if name in (None, row["name"])]
 
     def head_at(self, position: int) -> Head:
         """Return the head as it was at a position; `NotFound` beyond the end."""

@@ -1,5 +1,6 @@
 """The API about itself and its node: the entrance, the daemon's status, its projections, and waiting for them."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +24,12 @@ def operations() -> Iterator[Operation]:
     yield _page("entrance", "/v1", "Where everything is, and how much.", _entrance, parameters=READ, fresh=True)
     yield _page("status", "/v1/status", "This node's daemon: log, services, projections.", _status, access="all")
     yield _page(
-        "list-projections", "/v1/projections", "How far projections are.", _projections, rows=True, access="all"
+        "list-projections",
+        "/v1/projections",
+        "How far projections are: each target of this node, and what the other nodes say of theirs.",
+        _projections,
+        rows=True,
+        access="all",
     )
     name = (path("name", "Name of the projection."),)
     yield _page(
@@ -38,7 +44,7 @@ def operations() -> Iterator[Operation]:
     yield _page(
         "wait",
         "/v1/wait",
-        "Wait until projections of this node show a position (the end of the log if absent).",
+        "Wait until the projections of the cluster show a position (the end of the log if absent).",
         _wait,
         parameters=(_FOR, POSITION),
         fresh=True,
@@ -84,21 +90,21 @@ def _status(node: Node, _: Call) -> Answer:
 
 
 def _projections(node: Node, _: Call) -> Answer:
-    return json_answer(node.status()["projections"])
+    return json_answer(node.projections())
 
 
 def _projection(node: Node, call: Call) -> Answer:
     name: str = call.path("name")
-    rows = [row for row in node.status()["projections"] if row["name"] == name]
+    rows = node.projections(name)
     if not rows:
-        raise NotFound(f"there is no projection {name!r} on this node", projection=name)
+        raise NotFound(f"there is no projection {name!r} in the cluster", projection=name)
     return json_answer(rows)
 
 
 async def _wait(node: Node, call: Call) -> Answer:
     waiting: list[tuple[str, float]] = list(call.get(_FOR))
     for name, _ in waiting:
-        positions(node, name)
+        await asyncio.to_thread(positions, node, name)
     position = call.get(POSITION)
     wanted = node.feed.head.position if position is None else position
     return json_answer({"position": wanted, "views": await await_views(node, wanted, waiting)})

@@ -19,6 +19,7 @@ from midonet.services.settings import Settings, undecided
 
 if TYPE_CHECKING:
     import uvicorn
+    from starlette.types import ASGIApp
 
     from midonet.services.api.server import Server
 
@@ -31,6 +32,10 @@ _GRACE_SECONDS = 2
 _LOST_MILLISECONDS = 60_000
 """A client that acknowledges nothing for so long is gone."""
 _BACKLOG = 2_048
+_TOLD = ("ETag", "Link", "Location", "Midonet-Position", "Retry-After")
+"""Headers of answers that a page of another origin may read."""
+_MAX_MESSAGE = 4_096
+"""Bytes of what a WebSocket's client says, to which nobody listens."""
 _LIBRARIES = ("starlette", "uvicorn")
 
 
@@ -107,15 +112,26 @@ class ApiService(Service):
             self.node.hub.stop()
             await asyncio.to_thread(self.node.stop)
 
+    def _application(self) -> "ASGIApp":
+        """Return what is served; where it is wished, pages of other origins may ask it from a browser."""
+        from midonet.services.api.app import Application
+
+        served, origins = Application(self.node), self.context.settings.cors_origins
+        if not origins:
+            return served
+        from starlette.middleware.cors import CORSMiddleware
+
+        methods, allowed = ("GET", "POST", "PATCH", "PUT", "DELETE"), origins.split(",")
+        return CORSMiddleware(served, allowed, methods, ("*",), expose_headers=_TOLD)
+
     def _config(self) -> "uvicorn.Config":
         import uvicorn
 
-        from midonet.services.api.app import Application
-        from midonet.services.api.certified import Certified
+        from midonet.services.api.connections import Connection
 
         tls = self.context.front.http.tls
         return uvicorn.Config(
-            Application(self.node),
+            self._application(),
             lifespan="off",
             log_config=None,
             log_level=logging.CRITICAL,
@@ -125,5 +141,6 @@ class ApiService(Service):
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             ssl_context_factory=(lambda *_: tls.context()) if tls is not None else None,
-            http=Certified,
+            http=Connection,
+            ws_max_size=_MAX_MESSAGE,
         )

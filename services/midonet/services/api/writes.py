@@ -13,6 +13,7 @@ from midonet.events.command import Command, Expect, Op
 from midonet.events.errors import TimedOut, UsageError
 from midonet.events.log.results import value_of
 from midonet.events.log.store import Context, Result
+from midonet.events.users import User
 from midonet.services.api.call import Call
 from midonet.services.api.node import Node
 from midonet.services.api.operations import Answer, Reply, json_answer
@@ -35,6 +36,7 @@ __all__ = ["DONE", "REFUSALS", "await_views", "command_context", "expected", "po
 REFUSALS = (400, 401, 403, 404, 409, 412, 413, 422, 503, 504)
 DONE = Reply("Done, or nothing was to be done.", {"application/json": ref("Result")}, ("ETag",))
 _PAUSE = 0.02
+_GONE = f"{User.KIND}.deleted"
 _MANY = 200
 """Events that take longer to encode than a thread takes to begin."""
 
@@ -70,15 +72,25 @@ async def run(node: Node, call: Call, command: Command, **context: str | None) -
     """Run a command as the request says; return the result."""
     waiting: Sequence[tuple[str, float]] = call.get(WAIT)
     for projection, _ in waiting:
-        positions(node, projection)
+        await asyncio.to_thread(positions, node, projection)
     who, dry_run = command_context(call, **context), call.get(DRY_RUN)
     promise = node.writer.submit_now(command, who, dry_run=dry_run)
     if promise is None:
         promise = await asyncio.to_thread(node.writer.submit, command, who, dry_run=dry_run)
     result: Result = await asyncio.wrap_future(promise)
-    if not call.get(DRY_RUN):
+    if not dry_run:
+        await _forget(node, result)
         await _await_views(node, result, waiting)
     return result
+
+
+async def _forget(node: Node, result: Result) -> None:
+    """Forget what proved who users were that are gone, lest whoever is called so next inherits it."""
+    gone = [event.key.partition("/")[2] for event in result.events if event.type == _GONE]
+    credentials = node.authentication.credentials
+    if gone and credentials is not None:
+        for name in gone:
+            await asyncio.to_thread(credentials.forget, name)
 
 
 def command_context(call: Call, **defaults: str | None) -> Context:
@@ -137,10 +149,9 @@ async def _await_view(node: Node, position: int, name: str, deadline: float) -> 
 
 
 def positions(node: Node, name: str) -> dict[str, int]:
-    """Return how far a projection is, by target; `UsageError` says which projections there are."""
-    rows = node.status()["projections"]
-    found = {row["target"]: row["position"] for row in rows if row["name"] == name}
+    """Return how far a projection is in the cluster; `UsageError` says which projections there are."""
+    found = node.reached(name)
     if not found:
-        known = ", ".join(sorted({row["name"] for row in rows})) or "none"
-        raise UsageError(f"wait: there is no projection {name!r} on this node; there are {known}", parameter="wait")
+        known = ", ".join(sorted({row["name"] for row in node.projections()})) or "none"
+        raise UsageError(f"wait: there is no projection {name!r} in the cluster; there are {known}", parameter="wait")
     return found

@@ -16,6 +16,7 @@ from typing import Any
 
 from midonet.events.commit import MAX_COMMIT_BYTES
 from midonet.events.errors import MidonetError
+from midonet.events.wire import current, kafka_login, kafka_tls
 from midonet.projections.backoff import Backoff
 from midonet.projections.loop import Loop
 from midonet.projections.port import Fenced
@@ -43,12 +44,17 @@ class FaustRuntime:
         self._worker = worker
         self._assigned = False
         self._claims = Claims(context.coordination, context.name, _ignore, _ignore, context.crashed)
+        self._claims.expect([_ITEM])
         self._loop = Loop(f"stream-{context.name}", self._run, context.crashed)
 
     @property
     def lease(self) -> Lease | None:
         """The lease by which this node works."""
         return self._claims.leases().get(_ITEM)
+
+    def vacant(self) -> float:
+        """Return for how many seconds no node has had the partition and its lease."""
+        return self._claims.vacant()
 
     def start(self) -> None:
         """Join the consumer group."""
@@ -72,7 +78,10 @@ class FaustRuntime:
 
     async def _live(self, folder: str) -> str | None:
         """Run one app to its end; return what ended it."""
-        app = self._app(folder)
+        try:
+            app = self._app(folder)
+        except MidonetError as error:  # a file that is named for TLS or the login
+            return error.message
         try:
             app.finalize()
             await app.start()
@@ -95,6 +104,7 @@ class FaustRuntime:
         app: Any = faust.App(
             f"{topic}{self._context.settings.root.replace('/', '.')}.{self._context.name}",
             broker=[f"kafka://{server}" for server in servers.split(",")],
+            broker_credentials=_credentials(),
             store="memory://",
             datadir=folder,
             autodiscover=False,
@@ -151,6 +161,18 @@ class FaustRuntime:
             return False
         self.trouble = None
         return True
+
+
+def _credentials() -> Any:
+    """Return how Faust protects its connections and who we are there: as the log's own client of Kafka."""
+    from faust import SASLCredentials, SSLCredentials
+
+    context, login = kafka_tls(), kafka_login()
+    if login is None:
+        return SSLCredentials(context) if context is not None else None
+    return SASLCredentials(
+        username=login.user, password=login.password, mechanism=current().kafka_mechanism, ssl_context=context
+    )
 
 
 async def _taken(stream: Any) -> AsyncIterator[list[bytes]]:

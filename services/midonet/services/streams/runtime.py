@@ -34,6 +34,9 @@ class Runtime(Protocol):
     def lease(self) -> Lease | None:
         """The lease by which this node works, if it does."""
 
+    def vacant(self) -> float:
+        """Return for how many seconds no node has had the lease; 0 if one has it, or nobody can know."""
+
     def start(self) -> None:
         """Begin."""
 
@@ -55,6 +58,10 @@ class Embedded:
     def lease(self) -> Lease | None:
         """The lease by which this node leads."""
         return self._leadership.lease
+
+    def vacant(self) -> float:
+        """Return for how many seconds no node has led."""
+        return self._leadership.vacant()
 
     def start(self) -> None:
         """Become a candidate."""

@@ -20,6 +20,9 @@ from midonet.services.streams.worker import Worker
 
 __all__ = ["StreamService", "place_of"]
 
+_VACANT_SECONDS = 10.0
+"""A consumer group takes that long to give a dead node's partition to another one; longer is worth a word."""
+
 _STUCK_SECONDS = 60.0
 """An owner that is behind and does not move for so long is made anew."""
 
@@ -57,7 +60,9 @@ class StreamService(Service):
     def health(self) -> Health:
         """It is well while somebody else works, or while its own work gets on; a runtime that is stuck has crashed."""
         if self._runtime.lease is None:
-            return Health(ok=self._runtime.trouble is None, reason=self._runtime.trouble)
+            nobody = "nobody works on it" if self._runtime.vacant() > _VACANT_SECONDS else None
+            reason = self._runtime.trouble or nobody
+            return Health(ok=reason is None, reason=reason)
         position = self.worker.head.position if self.worker.head is not None else 0
         behind = self.context.feed.head.position - position
         if position != self._moved[0] or behind <= 0:

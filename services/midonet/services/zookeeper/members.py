@@ -4,16 +4,17 @@ Source: ZooKeeper's administrator's guide and its guide to dynamic reconfigurati
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from midonet.events.settings import split_host_port
 
-__all__ = ["Member", "client_hosts", "configuration", "members_of", "numbers_in", "parse_members"]
+__all__ = ["Member", "client_hosts", "configuration", "members_of", "numbers_in", "parse_members", "with_clients_at"]
 
 _PORTS = (2181, 2888, 3888)
 _MEMBER = re.compile(r"^server\.(\d+)=", re.MULTILINE)
+_CLIENTS = re.compile(r"^(server\.(\d+)=[^;\n]*);(.*)$", re.MULTILINE)
 
 
 class Member(NamedTuple):
@@ -25,9 +26,9 @@ class Member(NamedTuple):
     peer: int
     election: int
 
-    def line(self, role: str = "participant") -> str:
-        """Return the member as a line of ZooKeeper's dynamic configuration."""
-        return f"server.{self.number}={self.host}:{self.peer}:{self.election}:{role};{self.host}:{self.client}"
+    def line(self, clients: str, role: str = "participant") -> str:
+        """Return the member as a line of ZooKeeper's dynamic configuration; `clients` is where it serves them."""
+        return f"server.{self.number}={self.host}:{self.peer}:{self.election}:{role};{clients}"
 
 
 def parse_members(text: str) -> str:
@@ -62,12 +63,17 @@ def numbers_in(config: str) -> set[int]:
     return {int(number) for number in _MEMBER.findall(config)}
 
 
-def configuration(data: Path, dynamic: Path) -> str:
+def with_clients_at(config: str, clients: Mapping[int, str]) -> str:
+    """Return a dynamic configuration in which members serve clients elsewhere, by their numbers."""
+    return _CLIENTS.sub(lambda found: f"{found[1]};{clients.get(int(found[2]), found[3])}", config)
+
+
+def configuration(data: Path, dynamic: Path, protection: Iterable[str] = ()) -> str:
     """Return the static part of a server's configuration; the members are in the file `dynamic`.
 
     A single server runs as an ensemble of one, so that others can join it while it serves.
     """
-    return "".join(f"{line}\n" for line in _static(data, dynamic))
+    return "".join(f"{line}\n" for line in [*_static(data, dynamic), *protection])
 
 
 def _static(data: Path, dynamic: Path) -> Sequence[str]:

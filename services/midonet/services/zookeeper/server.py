@@ -9,10 +9,13 @@ import re
 import socket
 import subprocess
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from midonet.events.errors import Misconfigured
-from midonet.services.zookeeper.members import Member, configuration
+from midonet.events.wire import current, tls_context
+from midonet.services.zookeeper.members import Member, configuration, with_clients_at
+from midonet.services.zookeeper.protection import Protection, write_private
 
 __all__ = ["Server", "mode"]
 
@@ -22,11 +25,12 @@ _FLAGS = (
     "-Xmx512m",
     "-XX:+UseSerialGC",
     "-XX:+ExitOnOutOfMemoryError",
-    "-Dzookeeper.skipACL=yes",  # else only a super user with a password may take in members; we use no ACLs
     "-Djava.awt.headless=true",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
     "-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server.NIOServerCnxn=warn",  # else a line for each of our looks
+    "-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server.NettyServerCnxn=warn",
+    "-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server.auth.X509AuthenticationProvider=warn",
 )
 _DYNAMIC = re.compile(r"^dynamicConfigFile=(.*)$", re.MULTILINE)
 _STOP_SECONDS = 4.0
@@ -35,10 +39,15 @@ _LOG_BYTES = 10 * 1024 * 1024
 
 
 class Server:
-    """The server `member` with its files in `folder`, run from the jars in `jars`."""
+    """The server `member`, one of `members`, with its files in `folder`, run from the jars in `jars`."""
 
-    def __init__(self, member: Member, folder: Path, jars: Path) -> None:
+    def __init__(
+        self, member: Member, members: Sequence[Member], protection: Protection, folder: Path, jars: Path
+    ) -> None:
         self._member = member
+        self._clients = {each.number: protection.clients_at(each) for each in members}
+        self._protection = protection
+        self._version: Sequence[float] | None = None
         self._folder = folder.absolute()
         self._jars = jars.absolute()
         self._config = self._folder / "zoo.cfg"
@@ -81,19 +90,28 @@ class Server:
         ]
         return f"ZooKeeper ended with {self._process.returncode}: {lines[-1][:300] if lines else 'it says nothing'}"
 
+    def renew(self) -> None:
+        """Let the server have certificates that were replaced; it looks for itself. `Misconfigured` or `OSError`."""
+        version = self._protection.version()
+        if version != self._version:
+            self._version = version
+            self._protection.write(self._folder)
+
     def _write(self, members: Sequence[str]) -> None:
         data = self._folder / "data"
         data.mkdir(parents=True, exist_ok=True)
+        self._folder.chmod(0o700)  # what is in ZooKeeper is not for all, and neither are the keys
+        self.renew()
         (data / "myid").write_text(f"{self._member.number}\n")
         dynamic = self._folder / "members"
         if not self.is_new:
             found = _DYNAMIC.search(self._config.read_text())
             dynamic = Path(found[1]) if found else dynamic
+            dynamic.write_text(with_clients_at(dynamic.read_text(), self._clients))  # TLS came or went
         else:
             dynamic.write_text("".join(f"{line}\n" for line in members))
-        draft = self._config.with_suffix(".new")
-        draft.write_text(configuration(data, dynamic))
-        draft.replace(self._config)
+        protection = self._protection.settings(self._member, self._folder)
+        write_private(self._config, configuration(data, dynamic, protection).encode())
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         log = self._log()
@@ -110,6 +128,7 @@ class Server:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=0o077,
             )
 
     def _log(self) -> Path:
@@ -119,11 +138,25 @@ class Server:
 def mode(member: Member) -> str | None:
     """Return `leader`, `follower` or `observer`; None while the server does not serve."""
     try:
-        with socket.create_connection((member.host, member.client), timeout=_ASK_SECONDS) as connection:
+        with closing(_connected(member)) as connection:
             connection.settimeout(_ASK_SECONDS)
             connection.sendall(b"srvr")
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    except OSError:
+    except (OSError, Misconfigured):
         return None
     found = re.search(rb"^Mode: (\w+)", answer, re.MULTILINE)
     return found[1].decode() if found else None
+
+
+def _connected(member: Member) -> socket.socket:
+    """Connect as all clients of this process do."""
+    connection = socket.create_connection((member.host, member.client), timeout=_ASK_SECONDS)
+    wire = current()
+    if wire.zookeeper_ca is None:
+        return connection
+    try:
+        context = tls_context("ZooKeeper", wire.zookeeper_ca, wire.zookeeper_cert, wire.zookeeper_key)
+        return context.wrap_socket(connection, server_hostname=member.host)
+    except BaseException:
+        connection.close()
+        raise

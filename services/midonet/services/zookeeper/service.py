@@ -24,6 +24,7 @@ from midonet.services.service import Health, Service
 from midonet.services.settings import Settings
 from midonet.services.zookeeper.jars import find_jars
 from midonet.services.zookeeper.members import client_hosts, members_of, numbers_in
+from midonet.services.zookeeper.protection import protection_of
 from midonet.services.zookeeper.server import Server, mode
 
 __all__ = ["ZooKeeperService"]
@@ -47,6 +48,7 @@ class ZooKeeperService(Service):
         self._members = members_of(settings.zookeeper_members)
         self._member = self._members[(settings.zookeeper_member or 1) - 1]
         self._folder = Path(settings.zookeeper_data) if settings.zookeeper_data else _default_folder(os.environ)
+        self._protection = protection_of(settings)
         self._serving = context.meters.gauge("serving", "Whether this node's ZooKeeper server serves.")
         self._state = "the server has not been started yet"
         self._found: str | None = None
@@ -79,7 +81,7 @@ class ZooKeeperService(Service):
     def _run(self) -> None:
         self._state = "the server's jars are being fetched"
         jars = find_jars(self.context.settings.zookeeper_jars, os.environ)
-        server = Server(self._member, self._folder, jars)
+        server = Server(self._member, self._members, self._protection, self._folder, jars)
         members = self._first_members() if server.is_new else []
         if self._loop.stopping():
             return
@@ -101,12 +103,15 @@ class ZooKeeperService(Service):
                 with suppress(MidonetError):
                     lines = self._ask(client_hosts([member]))
                     known = numbers_in("\n".join(lines))
-                    return lines if self._member.number in known else [*lines, self._member.line("observer")]
+                    return lines if self._member.number in known else [*lines, self._line("observer")]
             if founder and waited >= _FOUND_SECONDS:
                 break
             self._loop.pause(delay := backoff.next())
             waited += delay
-        return [self._member.line()]
+        return [self._line()]
+
+    def _line(self, role: str = "participant") -> str:
+        return self._protection.line(self._member, role)
 
     def _ask(self, hosts: str) -> list[str]:
         """Return the lines of the configuration that a serving member tells."""
@@ -127,12 +132,19 @@ class ZooKeeperService(Service):
         for _ in self._loop.turns():
             if (end := server.ended()) is not None:
                 raise Unavailable(end)
+            self._renew(server)
             found = self._found = mode(self._member)
             self._serving.set(found is not None)
             if found is not None and not self._joined:
                 self._join()
             self._state = self._judge(found)
             self._loop.rest(_WATCH_SECONDS)
+
+    def _renew(self, server: Server) -> None:
+        try:
+            server.renew()
+        except (MidonetError, OSError) as error:  # the server goes on with what it has
+            self.context.note(logging.WARNING, "the certificates cannot be renewed", error=str(error))
 
     def _judge(self, found: str | None) -> str:
         if found is None:
@@ -158,7 +170,7 @@ class ZooKeeperService(Service):
         client = Client(hosts)
         try:
             client.connect(_CONNECT_SECONDS)
-            client.reconfig(joining=self._member.line(), leaving=None, new_members=None)
+            client.reconfig(joining=self._line(), leaving=None, new_members=None)
         except (KazooException, KazooTimeoutError) as error:
             raise Unavailable(str(error) or type(error).__name__) from None
         finally:

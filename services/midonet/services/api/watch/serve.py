@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 from starlette.responses import StreamingResponse
 
-from midonet.events.access import SHARED
 from midonet.events.commit import GENESIS, Head, canonical
 from midonet.events.errors import NotFound
 from midonet.events.model import KINDS
@@ -15,6 +14,7 @@ from midonet.services.api.call import Call
 from midonet.services.api.node import Node
 from midonet.services.api.operations import Operation, Reply
 from midonet.services.api.parameters import POSITION, Parameter, flag
+from midonet.services.api.watch import stream
 from midonet.services.api.watch.messages import Lens, Message
 from midonet.services.api.watch.stream import End, Mark, Objects, course, parcels, snapshot
 
@@ -114,7 +114,7 @@ async def watch(node: Node, call: Call) -> AsyncIterator[Sequence[Message] | Mar
         after, entities = await node.in_thread(snapshot, node, lens)
         for parcel in parcels(after, entities):
             yield parcel
-    async for item in course(node, node.hub, after, lens=lens, mark=call.get(_MARK)):
+    async for item in course(node, call, after, lens=lens, mark=call.get(_MARK)):
         yield item
 
 
@@ -132,8 +132,7 @@ def _resume_point(node: Node, call: Call) -> Head | None:
 
 def lens_of(call: Call) -> Lens:
     """Return what a client wants to see."""
-    limited = call.caller.limited
-    only = limited.readable | {SHARED} if limited is not None else None
+    only = stream.lens_of(call.caller).only
     return Lens(frozenset(call.get(_KINDS)), frozenset(call.get(_KEYS)), frozenset(call.get(_TENANTS)), only)
 
 

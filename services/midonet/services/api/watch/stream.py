@@ -11,7 +11,8 @@ from typing import Any, Literal
 from msgspec import Struct
 from starlette.responses import StreamingResponse
 
-from midonet.events.access import Principal, owners_of
+from midonet.events.access import SHARED, Principal, owners_of
+from midonet.events.chain import parse
 from midonet.events.commit import Head, canonical
 from midonet.events.evolve import fold
 from midonet.events.model import KINDS, ordered, plain
@@ -19,11 +20,14 @@ from midonet.events.moments import Moment
 from midonet.events.queries import Filter
 from midonet.events.topology import Topology
 from midonet.events.visible import Visible
+from midonet.services.api.call import Call
+from midonet.services.api.caller import Caller
 from midonet.services.api.node import Node
 from midonet.services.api.watch.hub import Hub
 from midonet.services.api.watch.messages import EVERYTHING, Lens, Message, message
+from midonet.services.api.watch.permit import Permit
 
-__all__ = ["JSON_SEQ", "End", "Mark", "Objects", "course", "log_stream", "snapshot"]
+__all__ = ["JSON_SEQ", "End", "Mark", "Objects", "course", "lens_of", "log_stream", "snapshot"]
 
 JSON_SEQ = "application/json-seq"
 _BATCH = 500
@@ -42,7 +46,7 @@ class Mark(Struct, frozen=True):
 class End(Struct, frozen=True):
     """Nothing more comes; the watcher may resume at `position`."""
 
-    reason: Literal["slow", "stopping"]
+    reason: Literal["slow", "stopping", "denied"]
     position: int
 
 
@@ -57,11 +61,23 @@ class Objects(Struct, frozen=True):
 Item = Sequence[Message] | Mark | End
 
 
-async def course(node: Node, hub: Hub, after: Head, *, lens: Lens = EVERYTHING, mark: float) -> AsyncIterator[Item]:
-    """Yield all that comes after a head, for ever: what the hub no longer has is read from the log.
+async def course(node: Node, call: Call, after: Head, *, lens: Lens = EVERYTHING, mark: float) -> AsyncIterator[Item]:
+    """Yield all that comes after a head, for ever, or for as long as the caller may see it.
 
     A mark comes when the end is reached, and then after every `mark` seconds without a message.
     """
+    permit, position = Permit(node, call), after.position
+    async for item in _whole_course(node, node.hub, after, lens, mark):
+        if not await permit.holds():
+            yield End("denied", position)
+            return
+        if isinstance(item, Sequence):
+            position = item[-1].head.position
+        yield item
+
+
+async def _whole_course(node: Node, hub: Hub, after: Head, lens: Lens, mark: float) -> AsyncIterator[Item]:
+    """Yield it; what the hub no longer has is read from the log."""
     head = after
     if head.position + 1 < hub.first:
         async for missed in _missed(node, hub, head, lens):
@@ -131,32 +147,46 @@ def parcels(head: Head, entities: Sequence[Any]) -> Any:
 # The raw log
 
 
-async def log_stream(node: Node, wanted: Filter, after: Head, *, follow: bool) -> StreamingResponse:
-    """Return the bytes of the commits after a head, each between RS and LF (RFC 7464)."""
-    source = _followed(node, wanted, after) if follow else _kept(node, wanted, after)
+def lens_of(caller: Caller) -> Lens:
+    """Return what of a commit somebody may see at all."""
+    limited = caller.limited
+    return Lens(only=limited.readable | {SHARED}) if limited is not None else EVERYTHING
+
+
+async def log_stream(node: Node, call: Call, wanted: Filter, after: Head, *, follow: bool) -> StreamingResponse:
+    """Return what the caller may see of the commits after a head, each between RS and LF (RFC 7464).
+
+    Whoever may see all gets their bytes.
+    """
+    source = _followed(node, call, wanted, after) if follow else _kept(node, wanted, after, lens_of(call.caller))
     return StreamingResponse(source, media_type=JSON_SEQ, headers={"Cache-Control": "no-store"})
 
 
-async def _kept(node: Node, wanted: Filter, head: Head) -> AsyncIterator[bytes]:
-    end = node.feed.head
+async def _kept(node: Node, wanted: Filter, head: Head, lens: Lens) -> AsyncIterator[bytes]:
+    end, sorts = node.feed.head, lens.only is not None
+    topology = await node.in_thread(node.past.own, Moment(position=head.position)) if sorts else None
     while head.position < end.position:
         async with node.readers:
-            found = await node.in_thread(_read, node, head, None)
+            found = await node.in_thread(_read, node, head, topology)
         if not found or not wanted.until.includes(found[0].record.commit):
             return
         head = found[-1].head
-        yield b"".join(_sequence(found, wanted))
+        yield b"".join(_sequence(found, wanted, lens))
 
 
-def _sequence(found: Sequence[Message], wanted: Filter) -> list[bytes]:
-    return [b"\x1e%b\n" % one.record.raw for one in found if wanted.shows(one.record.commit)]
+def _sequence(found: Sequence[Message], wanted: Filter, lens: Lens) -> list[bytes]:
+    if lens.only is None:
+        return [b"\x1e%b\n" % one.record.raw for one in found if wanted.shows(one.record.commit)]
+    parts = ((raw, parse(raw)) for one in found if (raw := one.seen(lens)) is not None)
+    return [b"\x1e%b\n" % raw for raw, commit in parts if commit is not None and wanted.shows(commit)]
 
 
-async def _followed(node: Node, wanted: Filter, after: Head) -> AsyncIterator[bytes]:
-    async for item in course(node, node.hub, after, mark=_MARK_SECONDS):
+async def _followed(node: Node, call: Call, wanted: Filter, after: Head) -> AsyncIterator[bytes]:
+    lens = lens_of(call.caller)
+    async for item in course(node, call, after, lens=lens, mark=_MARK_SECONDS):
         if isinstance(item, Mark):
             yield b'\x1e{"head":%b}\n' % canonical(item.head)
         elif isinstance(item, End):
             return
-        elif found := _sequence(item, wanted):
+        elif found := _sequence(item, wanted, lens):
             yield b"".join(found)

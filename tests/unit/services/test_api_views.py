@@ -1,0 +1,30 @@
+"""How far a projection is in a cluster follows from what this node keeps and what the others say."""
+
+from typing import Any
+
+import pytest
+
+from midonet.services.api.views import reached
+
+HERE: dict[str, Any] = {"target": "zk", "role": "writing", "position": 7}
+
+
+def other(position: int, *, writing: int, node: str = "n2") -> dict[str, Any]:
+    return {"name": "nsdb", "node": node, "writing": writing, "position": position}
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "found"),
+    [
+        ([], [], {}),
+        ([HERE], [], {"zk": 7}),
+        ([HERE], [other(3, writing=0)], {"zk": 7}),
+        ([{**HERE, "role": "standby"}], [other(5, writing=1)], {"zk": 7}),
+        ([HERE], [other(5, writing=1)], {"zk": 7, "node n2": 5}),
+        ([], [other(5, writing=1), other(3, writing=0, node="n3")], {"node n2": 5}),
+        ([], [other(5, writing=0), other(3, writing=0, node="n3")], {"node n2": 5, "node n3": 3}),
+    ],
+    ids=["nobody", "alone", "others stand by", "we stand by", "a target elsewhere", "only elsewhere", "nobody writes"],
+)
+def test_every_target_counts_once(own: list[Any], others: list[Any], found: dict[str, int]) -> None:
+    assert reached(own, others) == found
