@@ -198,7 +198,7 @@ class SqlLog:
 
     # Writing
 
-    def append(self, head: Head, batch: Sequence[bytes]) -> int:
+    def append(self, head: Head, batch: Sequence[bytes | Record]) -> int:
         """Append commits that extend `head` in order, all of them or none."""
         records = check_batch(head, batch)
         try:
