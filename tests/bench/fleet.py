@@ -122,10 +122,10 @@ class Fleet:
         paths = [f"{parent}/{name}" for name in client.get_children(parent) if name.startswith(owner)]
         return {part: path for path in paths for part in json.loads(client.get(path)[0])["objects"]}
 
-    def expect_views(self, position: int) -> list[Sighting]:
-        """Return when both views contain the log up to `position`."""
+    def expect_views(self, position: int, *, anew: bool = False) -> list[Sighting]:
+        """Return when both views contain the log up to `position`; `anew`: which they did before they were lost."""
         node = self.nodes.expect(f"{self.root}/nsdb/1/checkpoint", _at_least(position))
-        return [node, self.positions.expect(f'"midonet-position","{position}"')]
+        return [node, self.positions.expect(f'"midonet-position","{position}"', anew=anew)]
 
     def expect_agent(self, position: int) -> Sighting:
         """Return when the agent of the first tenant's host holds its part of the log up to `position`."""

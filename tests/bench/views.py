@@ -197,7 +197,7 @@ def _rebuild(fleet: Fleet) -> float:
     fleet.daemon.stop()
     position = fleet.store.topology.head.position
     fleet.forget()
-    sightings = fleet.expect_views(position)
+    sightings = fleet.expect_views(position, anew=True)
     start = perf_counter()
     fleet.daemon.start()
     return max(sighting.since(start) for sighting in sightings)

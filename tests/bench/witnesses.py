@@ -79,11 +79,11 @@ class Rows:
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def expect(self, text: str) -> Sighting:
-        """Return when an update of the table holds a text; the latest one counts as well."""
-        sighting = Sighting(lambda line: text.encode() in line)
+    def expect(self, text: str, *, anew: bool = False) -> Sighting:
+        """Return when an update makes a row of the table hold a text; the latest one counts as well, unless `anew`."""
+        sighting = Sighting(lambda line: text.encode() in line and text in _became(line))
         with self._lock:
-            if not sighting.look(self._latest):
+            if anew or not sighting.look(self._latest):
                 self._sightings.append(sighting)
         return sighting
 
@@ -112,6 +112,12 @@ class Rows:
         self._process.terminate()
         self._process.wait()
         self._reader.join()
+
+
+def _became(line: bytes) -> str:
+    """Return of an update what rows became, without what they were."""
+    rows = json.loads(line)["data"]
+    return json.dumps([row for row in rows if row[1] not in ("old", "delete")], separators=(",", ":"))
 
 
 class BareOvsdb:

@@ -71,6 +71,24 @@ def sound(topology: Topology) -> None:
         assert places == list(range(1, len(places) + 1))
 
 
+def indexed(topology: Topology) -> None:
+    """The indexes say of every object what those of a topology say that has never seen another one."""
+    fresh = Topology()
+    for kind in KINDS:
+        fresh.fill(kind, topology.all(kind).values())
+    for entity in topology:
+        assert topology.referring(entity.id) == fresh.referring(entity.id)
+        for field, target in KINDS[entity.KIND].targets(entity):
+            found = {one.id for one in topology.referrers(target, entity.KIND, field)}
+            assert found == {one.id for one in fresh.referrers(target, entity.KIND, field)}
+        if entity.name is not None:
+            same = {one.id for one in topology.named(entity.KIND, entity.name)}
+            assert same == {one.id for one in fresh.named(entity.KIND, entity.name)}
+        for field, pool in entity.NUMBERS.items():
+            if (number := getattr(entity, field)) is not None:
+                assert topology.holders(pool, number) == [entity]
+
+
 def revert(topology: Topology, record: Record) -> None:
     """Decide the revert of a commit and let its events happen."""
     op = Revert(record.commit.position, invert(record.commit.events))
@@ -135,6 +153,7 @@ def run(rng: Random, steps: int) -> int:
         for event in record.commit.events:
             evolve(live, event, record.commit.position)
         assert objects(live) == after
+    indexed(live)
     replayed = Topology()
     for record in records:
         fold(replayed, record)

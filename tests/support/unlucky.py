@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from midonet.events.commit import Head
+from midonet.events.commit import Head, Record
 from midonet.events.errors import Conflict, OutcomeUnknown
 
 __all__ = ["UnluckyLog"]
@@ -22,12 +22,12 @@ class UnluckyLog:
     def __init__(self, log: Any, fates: Sequence[Fate]) -> None:
         self._log = log
         self._fates = list(fates)
-        self._late: tuple[Head, Sequence[bytes]] | None = None
+        self._late: tuple[Head, Sequence[bytes | Record]] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)
 
-    def append(self, head: Head, batch: Sequence[bytes]) -> int:
+    def append(self, head: Head, batch: Sequence[bytes | Record]) -> int:
         """Append, or not, and perhaps lose the answer."""
         if self._late is not None:
             late, self._late = self._late, None

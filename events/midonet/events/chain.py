@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from midonet.events.commit import Commit, Head, Record, sha256
 
-__all__ = ["Skipped", "extend", "parse"]
+__all__ = ["Skipped", "chained", "extend", "parse"]
 
 _decoder = msgspec.json.Decoder(Commit)
 
@@ -39,8 +39,14 @@ def extend(head: Head, raw: bytes) -> Record | Skipped:
     commit = parse(raw)
     if commit is None:
         return Skipped("not-a-commit", digest)
+    return chained(head, Record(commit, raw, digest))
+
+
+def chained(head: Head, record: Record) -> Record | Skipped:
+    """Return a record iff it extends `head`, for one whose bytes were read and hashed before."""
+    commit = record.commit
     if commit.position != head.position + 1:
-        return Skipped("position", digest, commit.position, commit.prev)
+        return Skipped("position", record.hash, commit.position, commit.prev)
     if commit.prev != head.hash:
-        return Skipped("prev", digest, commit.position, commit.prev)
-    return Record(commit, raw, digest)
+        return Skipped("prev", record.hash, commit.position, commit.prev)
+    return record

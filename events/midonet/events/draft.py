@@ -127,16 +127,18 @@ class Draft:
                 yield error
 
     def _check(self, old: Entity | None, entity: Entity) -> None:
-        for field, target in KINDS[entity.KIND].targets(entity):
-            wanted = KINDS[entity.KIND].ref_of[field].kind
+        kind = KINDS[entity.KIND]
+        for field, target in kind.targets(entity):
+            wanted = kind.ref_of[field].kind
             found = self.topology.get(wanted, target)
-            if found is None and target not in self._before:
+            if found is not None:
+                if found.EXCLUSIVE:
+                    _refuse_stranger(entity, field, found)
+            elif target not in self._before:
                 raise NotFound(
                     f"{label(entity)}: {field}: there is no {wanted.replace('|', ' or ')} {target}",
                     field=field,
                 )
-            if found is not None and found.EXCLUSIVE:
-                _refuse_stranger(entity, field, found)
         for fields, other in self.topology.sharing(entity):
             raise Conflict(
                 f"{label(entity)} has the same {' and '.join(fields)} as {label(self.topology.find(other) or entity)}",

@@ -101,7 +101,9 @@ class Indexes:
     def sharing(self, entity: Entity) -> Iterator[tuple[tuple[str, ...], str]]:
         """Yield (unique fields, other id) for every object that shares the values of a unique set of fields."""
         for fields, (index, values) in zip(entity.UNIQUE, self._plan(entity.KIND).unique, strict=True):
-            yield from ((fields, other) for other in index.get(values(entity)) if other != entity.id)
+            for other in index.get(values(entity)):
+                if other != entity.id:
+                    yield fields, other
 
     def referring(self, object_id: str) -> Iterator[tuple[str, str]]:
         """Yield (id, field) of every object that refers to an object."""

@@ -289,8 +289,8 @@ def build(kind: Kind, object_id: str, values: Mapping[str, Any]) -> Entity:
 def refuse_derived(kind: Kind, fields: Mapping[str, Any]) -> None:
     """Raise `InvalidValue` if a field is one that only the system writes."""
     for name in fields:
-        spec = kind.field(name)
-        if spec.derived or name == "id":
+        if name not in kind.writable:
+            kind.field(name)  # says so if there is none
             raise InvalidValue(
                 f"{name} of a {kind.name} is allocated or derived by the system and cannot be set",
                 field=name,

@@ -77,8 +77,13 @@ def _follow_addresses(draft: Draft, old: Any, new: Any) -> None:
 
 
 def _port(draft: Draft, old: Any, new: Any) -> None:
-    for follow in (_link, _remember_host, _follow_addresses):
-        follow(draft, old, draft.topology.get("port", new.id) if new is not None else None)
+    _link(draft, old, new)
+    if new is None:
+        return
+    if old is not None:
+        _remember_host(draft, old, draft.topology.get("port", new.id))
+    if new.router is not None:
+        _follow_addresses(draft, old, draft.topology.get("port", new.id))
 
 
 def _attach(draft: Draft, old: Any, new: Any) -> None:

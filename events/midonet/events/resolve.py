@@ -35,8 +35,9 @@ def find_id(topology: Topology, kind: str, ref: object, planned: Names = _NO_NAM
     there: Entity | None = topology.get(kind, ref)
     if there is not None:  # the whole id, as programs write it
         return there.id
-    for search in (_by_id, _by_name, _by_path, _by_prefix):
-        found = {i for one in kind.split("|") for i in search(topology, one, ref, planned)}
+    kinds = (kind,) if kind in KINDS else kind.split("|")
+    for search in _SEARCHES if len(ref) >= _SHORTEST_ID else _SEARCHES[1:]:  # most references are names
+        found = {i for one in kinds for i in search(topology, one, ref, planned)}
         if len(found) > 1:
             raise _ambiguous(topology, kind, ref, sorted(found))
         if found:
@@ -45,8 +46,6 @@ def find_id(topology: Topology, kind: str, ref: object, planned: Names = _NO_NAM
 
 
 def _by_id(topology: Topology, kind: str, ref: str, planned: Names) -> Iterable[str]:
-    if len(ref) < _SHORTEST_ID:  # most references are names
-        return ()
     try:
         object_id = canonical_id(ref)
     except ValueError:
@@ -77,6 +76,9 @@ def _by_prefix(topology: Topology, kind: str, ref: str, planned: Names) -> Itera
     prefix = ref.lower()
     if len(prefix) >= _MIN_PREFIX and set(prefix) <= set("0123456789abcdef-"):
         yield from (object_id for object_id in topology.all(kind) if object_id.startswith(prefix))
+
+
+_SEARCHES = (_by_id, _by_name, _by_path, _by_prefix)
 
 
 def _either(kind: str) -> str:

@@ -41,6 +41,8 @@ _STOP_SECONDS = 7.5
 
 _ASK_SECONDS = 2.0
 
+_FRESH_SECONDS = 0.1
+"""Seconds for which an overview need not be made again."""
 
 _AWAY = "the API is not served at the moment; /readyz says why"
 """What is answered in the API's place until it has borrowed the port."""
@@ -51,7 +53,7 @@ class Daemon:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._url = ""
+        self._process = this_process("")
         self._feed = Feed(lambda: open_log(settings.log))
         self._writer = Writer(lambda: open_log(settings.log))
         self._caught_up = Event()
@@ -61,7 +63,7 @@ class Daemon:
         self._roster = Roster(settings, self._feed, self._writer, self._coordination, self._caught_up, self._front)
         self._metrics = Metrics(self.overview, self._roster.meters)
         self._repairs = RepairsKeeper(self._hosted, lambda: Ledger(settings.zookeeper, settings.root))
-        self._seen = self.overview()
+        self._seen, self._seen_at = self.overview(), 0.0
         self._told = monotonic()
         tls = (
             Tls(settings.http_cert, settings.http_key, settings.http_clients_ca)
@@ -76,7 +78,7 @@ class Daemon:
 
     def start(self, url: str) -> None:
         """Follow the log and start the services; returns at once. `url` is where the pages are."""
-        self._url = url
+        self._process = this_process(url)
         self._feed.start()
         self._coordination.start()
         self._presence.start()
@@ -84,6 +86,11 @@ class Daemon:
         for keeper in self._roster.keepers.values():
             keeper.start()
         self._repairs.start()
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has begun: the log was read, and the views have had their time."""
+        return self._roster.settled
 
     def stop(self) -> None:
         """End all services, at the same time, then the feed; give up on those that take too long."""
@@ -120,7 +127,8 @@ class Daemon:
             note(logging.ERROR, "no overview", error=repr(bug))
 
     def _tell(self) -> None:
-        before, self._seen = self._seen, self.overview()
+        before, self._seen, self._seen_at = self._seen, self.overview(), monotonic()
+        self._presence.wake()
         for line in lines(before, self._seen):
             note(line.level, line.message, **line.fields)
         if (found := reasons(self._seen)) and monotonic() - self._told > SILENCE:
@@ -172,7 +180,8 @@ class Daemon:
             return Page(problems.encode(error), problems.CONTENT_TYPE, problems.status_of(error))
 
     def _card(self) -> dict[str, Any]:
-        return card(self.overview(), this_process(self._url), self._coordination.leases())
+        fresh = monotonic() - self._seen_at < _FRESH_SECONDS
+        return card(self._seen if fresh else self.overview(), self._process, self._coordination.leases())
 
     def _healthz(self) -> Page:
         dead = dead_threads()
@@ -186,8 +195,7 @@ class Daemon:
         with suppress(VerificationFailed):  # it is shown as the log's error
             self._feed.caught_up(self._stopping.is_set)
             self._caught_up.set()
-            for keeper in list(self._roster.keepers.values()):
-                keeper.wake()
+            self._roster.settle(self._stopping.is_set)
 
 
 def _verdict(troubles: list[str]) -> HTTPStatus:

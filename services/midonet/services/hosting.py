@@ -26,6 +26,9 @@ _BEHIND: tuple[State, ...] = ("live", "catching-up", "rebuilding")
 """States of a view that is as it should be, or on its way."""
 
 
+_ON_ITS_WAY: tuple[State, ...] = ("catching-up", "rebuilding")
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """How one projection stands on one target, as outsiders are told."""
 
@@ -162,6 +165,12 @@ class Hosted:
     def repairs(self) -> Repairs:
         """What others did to the target and was put right."""
         return self._runner.repairs
+
+    @property
+    def settled(self) -> bool:
+        """Whether the target is as the log says, or in trouble, or another daemon's to write."""
+        status = self._runner.status()
+        return status.state not in _ON_ITS_WAY or status.role == "standby" or status.error is not None
 
     def start(self) -> None:
         """Begin to keep the target equal to the projection."""

@@ -90,6 +90,7 @@ class Keeper:
         self._wake = Event()
         self._crash: BaseException | None = None
         self._thread: Thread | None = None
+        self._cls: type[Service] | None = None
         self._service: Service | None = None
         self._state: Stage = "stopped"
         self._since = monotonic()
@@ -123,6 +124,14 @@ class Keeper:
     def alive(self) -> bool:
         """Whether the keeper is at work."""
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known that its service keeps no views, or they are as they should be, or in trouble."""
+        cls = self._cls
+        if self._restarts or cls is None:
+            return self._restarts > 0
+        return not cls.ahead or (self.status().healthy and all(each.settled for each in self.projections()))
 
     def status(self) -> ServiceStatus:
         """Return how the service is now."""
@@ -186,7 +195,7 @@ class Keeper:
         self._crash = None
         self._life += 1
         self._enter("starting")
-        cls = self._load()
+        cls = self._cls = self._load()
         if not (self._await_turn(cls) and self._await(cls.needs)):
             return
         service = cls(self._context(partial(self._report, self._life)))

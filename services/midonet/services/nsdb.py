@@ -14,6 +14,8 @@ __all__ = ["NsdbService"]
 class NsdbService(Service):
     """One runner; it waits for ZooKeeper as long as it takes."""
 
+    ahead = True
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         settings = context.settings

@@ -21,14 +21,15 @@ from msgspec import Struct
 from midonet.events.commit import canonical
 from midonet.events.errors import MidonetError
 from midonet.projections.loop import Loop
-from midonet.projections.zookeeper.below import read_below
+from midonet.projections.zookeeper.below import read_each_below
 from midonet.projections.zookeeper.client import Client
 from midonet.services.coordination import Coordination
 from midonet.services.journal import note
 
 __all__ = ["Presence", "Process", "decode", "known_path", "nodes", "this_process"]
 
-_SECONDS = 1.0
+_SECONDS = 1.5
+"""Seconds after which it looks though nobody woke it."""
 _CONNECT_SECONDS = 3.0
 
 
@@ -71,6 +72,10 @@ class Presence:
     def start(self) -> None:
         """Begin to be seen."""
         self._loop.start()
+
+    def wake(self) -> None:
+        """Look, and write what has changed; to be called about once a second."""
+        self._loop.wake()
 
     def stop(self) -> None:
         """End the thread; the node goes with the session."""
@@ -150,8 +155,8 @@ def nodes(client: Client, root: str) -> list[dict[str, Any]]:
     `alive` says whether a node lives, `gone` since when it does not, if that is known, `known` whether it has a record.
     """
     present, known = (
-        {name: decode(data) for name, data in read_below(client, path).items()}
-        for path in (f"{root}/state/nodes", known_path(root))
+        {name: decode(data) for name, data in found.items()}
+        for found in read_each_below(client, (f"{root}/state/nodes", known_path(root)))
     )
     return [
         {

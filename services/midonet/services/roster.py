@@ -6,11 +6,13 @@ A package that is installed while the daemon runs is found as well.
 
 import importlib
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 
 from msgspec import Struct
 
@@ -32,6 +34,15 @@ __all__ = ["Roster"]
 
 _LOOK_SECONDS = 5.0
 """Time between two looks for packages that were installed meanwhile."""
+
+_SEARCH_SECONDS = 60.0
+"""Time after which they are looked for though no folder changed in which packages are."""
+
+_VIEWS_SECONDS = 2.0
+"""For which all else leaves the processor to the views when a daemon begins."""
+
+_PROMPT = 0.02
+"""Seconds between two looks whether the views are there."""
 
 
 class _Nothing(Struct):
@@ -57,8 +68,11 @@ class Roster:
         self._writer = writer
         self._coordination = coordination
         self._caught_up = caught_up
+        self._settled = Event()
         self._front = front
-        self._looked = monotonic()
+        self._looked = self._searched = monotonic()
+        self._places = _places()
+        self._again = True
         found = {entry.name: entry for entry in entry_points(group=GROUP)}
         _check(settings, found)
         for entry in found.values():
@@ -66,10 +80,37 @@ class Roster:
 
     def tend(self) -> list[Keeper]:
         """Return the keepers of services that were found just now."""
-        if monotonic() - self._looked < _LOOK_SECONDS:
+        if monotonic() - self._looked < _LOOK_SECONDS or not self._due():
             return []
-        self._looked = monotonic()
         return [self._add(entry) for entry in entry_points(group=GROUP) if entry.name not in self.keepers]
+
+    def _due(self) -> bool:
+        """Return whether something may have been installed: to find out costs milliseconds."""
+        before, self._places = self._places, _places()
+        due = self._places != before or self._again or monotonic() - self._searched > _SEARCH_SECONDS
+        self._looked = monotonic()
+        self._again = self._places != before  # what was just begun may not have been complete
+        self._searched = self._looked if due else self._searched
+        return due
+
+    @property
+    def settled(self) -> bool:
+        """Whether all services may run."""
+        return self._settled.is_set()
+
+    def wake(self) -> None:
+        """Let all keepers look again whether their services are to run."""
+        for keeper in list(self.keepers.values()):
+            keeper.wake()
+
+    def settle(self, stopped: Callable[[], bool]) -> None:
+        """Wait until the views are as the log says, or cannot be so soon; then let the other services start, too."""
+        self.wake()
+        due = monotonic() + _VIEWS_SECONDS
+        while not stopped() and monotonic() < due and not all(keeper.settled for keeper in list(self.keepers.values())):
+            sleep(_PROMPT)
+        self._settled.set()
+        self.wake()
 
     def _add(self, entry: EntryPoint) -> Keeper:
         self.meters[entry.name] = Meters(entry.name)
@@ -108,12 +149,19 @@ class Roster:
             return Hold(
                 "disabled", f"disabled by a command: `midoctl service enable {name}{self._where(name)}` lets it run"
             )
+        if not (cls.ahead or cls.early or self._settled.is_set()):
+            return Hold("waiting", "waits for the views")
         return None
 
     def _where(self, name: str) -> str:
         """Return the option that names this node, if it has a word of its own."""
         node = self._coordination.node
         return f" --node {node}" if ServiceControl(name, node).key in self._feed.noted else ""
+
+
+def _places() -> list[float]:
+    """Return when the folders changed in which packages are installed."""
+    return [Path(place).stat().st_mtime for place in sys.path if Path(place).is_dir()]
 
 
 def _check(settings: Settings, found: Mapping[str, EntryPoint]) -> None:

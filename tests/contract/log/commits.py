@@ -6,7 +6,7 @@ from uuid import uuid4
 from midonet.events.chain import extend
 from midonet.events.commit import GENESIS, Head, Record, canonical
 
-__all__ = ["chain", "commit", "head_of", "heads"]
+__all__ = ["chain", "commit", "extended", "head_of", "heads"]
 
 
 def commit(head: Head, **changes: Any) -> bytes:
@@ -48,3 +48,9 @@ def head_of(head: Head, raw: bytes) -> Head:
     record = extend(head, raw)
     assert isinstance(record, Record), record
     return record.head
+
+
+def extended(batch: list[bytes]) -> list[Record]:
+    """Return the records that an empty log reads from commits."""
+    found = [extend(head, raw) for head, raw in zip(heads(batch), batch, strict=False)]
+    return [record for record in found if isinstance(record, Record)]

@@ -9,7 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from commits import chain, commit, head_of, heads
+from commits import chain, commit, extended, head_of, heads
+from msgspec.structs import replace
 
 from midonet.events.commit import GENESIS, MAX_COMMIT_BYTES, Head, Record
 from midonet.events.errors import (
@@ -173,6 +174,23 @@ class LogContract:
         """Whatever a caller hands in."""
         with pytest.raises(InvalidValue):
             log.append(GENESIS, batch)
+        assert log.head() == GENESIS
+
+    def test_records_are_taken_as_their_bytes_are(self, log: Log) -> None:
+        """Whoever has read the bytes already hands in what was read."""
+        batch = chain(GENESIS, 3)
+        records = extended(batch)
+        assert log.append(GENESIS, [records[0], batch[1], records[2]]) == 3
+        assert list(log.read()) == records
+
+    def test_records_are_checked_just_as_bytes_are(self, log: Log) -> None:
+        """A record of another place, or one whose bytes are others by now, is not written."""
+        first, second = extended(chain(GENESIS, 2))
+        for batch in ([second], [second, first], [first, first], [replace(first, raw=second.raw)]):
+            with pytest.raises(InvalidValue):
+                log.append(GENESIS, batch)
+        with pytest.raises(Conflict):
+            log.append(GENESIS, extended([first.raw, commit(first.head, id=first.commit.id)]))
         assert log.head() == GENESIS
 
     # Several writers

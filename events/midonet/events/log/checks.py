@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from midonet.events.chain import Skipped, extend
-from midonet.events.commit import MAX_COMMIT_BYTES, Head, Record
+from midonet.events.chain import Skipped, chained, extend
+from midonet.events.commit import MAX_COMMIT_BYTES, Head, Record, sha256
 from midonet.events.errors import Conflict, Diverged, HeadMoved, InvalidValue, LostCommits, Tampered, TooLarge
 
 __all__ = ["check_batch", "diverged", "head_moved", "lost_commits", "same", "tampered"]
@@ -18,7 +18,7 @@ def same(one: Head, other: Head) -> bool:
     return one.position == other.position and one.hash == other.hash
 
 
-def check_batch(head: Head, batch: Sequence[bytes]) -> list[Record]:
+def check_batch(head: Head, batch: Sequence[bytes | Record]) -> list[Record]:
     """Return the records that `batch` adds to `head`.
 
     Raises `TooLarge` and, for bytes that no reader would accept, `InvalidValue`: before anything is written.
@@ -27,9 +27,9 @@ def check_batch(head: Head, batch: Sequence[bytes]) -> list[Record]:
         raise InvalidValue("there is nothing to append")
     records = []
     ids = set()
-    for raw in batch:
-        _check_size(raw)
-        record = extend(head, raw)
+    for one in batch:
+        _check_size(one.raw if isinstance(one, Record) else one)
+        record = _extending(head, one)
         if isinstance(record, Skipped):
             raise InvalidValue(
                 f"bytes that do not extend position {head.position} cannot be appended ({record.reason})",
@@ -42,6 +42,13 @@ def check_batch(head: Head, batch: Sequence[bytes]) -> list[Record]:
         records.append(record)
         head = record.head
     return records
+
+
+def _extending(head: Head, one: bytes | Record) -> Record | Skipped:
+    """Apply the chain rule; reading the bytes costs most, and is not done again if they are still those of a record."""
+    if not isinstance(one, Record):
+        return extend(head, one)
+    return chained(head, one) if sha256(one.raw) == one.hash else extend(head, one.raw)
 
 
 def _check_size(raw: bytes) -> None:

@@ -118,7 +118,7 @@ def _append(target: Log, head: Head, batch: Sequence[Record]) -> Head:
     """Append a batch, in parts if the target takes it so; `HeadMoved` if somebody else writes to the target."""
     rest = list(batch)
     while rest:
-        accepted = target.append(head, [record.raw for record in rest])
+        accepted = target.append(head, rest)
         head = rest[accepted - 1].head
         del rest[:accepted]
     return head

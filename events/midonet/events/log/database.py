@@ -1,28 +1,19 @@
-"""What differs between the SQL servers that can hold a log, and the table that they have in common.
+"""What differs between the SQL servers that can hold a log. Nothing here knows the chain rule."""
 
-The table is contract §1: other programs read it with nothing but SQL. Nothing here knows the chain rule.
-"""
-
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol
-
-from sqlalchemy import BigInteger, Column, Engine, Integer, LargeBinary, MetaData, Table, Text
-from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.pool import PoolProxiedConnection
+from typing import Any, Protocol, TypeAlias
 
 from midonet.events.errors import MidonetError
 
-__all__ = ["Bell", "Database", "commits"]
+__all__ = ["CHUNK_ROWS", "Bell", "Connection", "Cursor", "Database"]
 
-commits = Table(
-    "commits",
-    MetaData(),
-    Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("id", Text, unique=True, nullable=False),
-    Column("time", Text, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-)
+CHUNK_ROWS = 2_000
+"""Commits that one query returns at most."""
+
+Connection: TypeAlias = Any
+"""A connection of the driver's, and its cursor, as PEP 249 has them; drivers share no types."""
+Cursor: TypeAlias = Any
 
 
 class Bell(Protocol):
@@ -39,21 +30,25 @@ class Database(Protocol):
     """One SQL server: how to connect so that a commit is durable, and what its errors mean."""
 
     url: str
-    engine: Engine
     driver_error: type[Exception]
     """The root of what the driver raises."""
     begin: str
     """Statements that open a transaction which is going to write."""
     exists: str
     """A query with a row iff the table is there."""
+    statements: Mapping[str, str]
+    """What `statements.py` says, in the server's words."""
 
-    def lost(self, connection: PoolProxiedConnection) -> bool:
+    def connect(self) -> Connection:
+        """Return a new connection, on which each statement is a transaction of its own unless one was begun."""
+
+    def lost(self, connection: Connection) -> bool:
         """Tell whether the connection can no longer be used, so that only a new one can answer."""
 
     def failure(self, error: BaseException, *, committing: bool) -> MidonetError:
         """Return what a driver's error means; `committing` if it came as the answer to COMMIT."""
 
-    def announce(self, cursor: DBAPICursor) -> None:
+    def announce(self, cursor: Cursor) -> None:
         """Let readers know, as a part of the transaction."""
 
     def ring(self) -> None:

@@ -111,7 +111,7 @@ class HttpLog:
             if stopped():
                 return
 
-    def append(self, head: Head, batch: Sequence[bytes]) -> int:
+    def append(self, head: Head, batch: Sequence[bytes | Record]) -> int:
         """Refuse: a cluster takes commands."""
         del head, batch
         raise UsageError(

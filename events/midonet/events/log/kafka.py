@@ -249,7 +249,7 @@ class KafkaLog:
 
     # Writing
 
-    def append(self, head: Head, batch: Sequence[bytes]) -> int:
+    def append(self, head: Head, batch: Sequence[bytes | Record]) -> int:
         """Append commits that extend `head` in order; a prefix, where a race is lost on the way."""
         records = check_batch(head, batch)
         if not same(self._scan.head, head):

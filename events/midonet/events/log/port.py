@@ -65,8 +65,10 @@ class Log(Protocol):
         the last head.
         """
 
-    def append(self, head: Head, batch: Sequence[bytes]) -> int:
+    def append(self, head: Head, batch: Sequence[bytes | Record]) -> int:
         """Append commits that extend `head` in order, durably; return how many of them (≥ 1) were accepted.
+
+        Whoever has read the bytes already gives the record that `extend` made of them, which saves reading them again.
 
         Fewer than all is possible where a race is lost in the middle of a pipelined batch; the accepted
         ones are a prefix. Raises `HeadMoved` (details `expected`, `actual`, and `commits`: position, id,

@@ -4,16 +4,14 @@ Readers are woken by NOTIFY, which is a part of the appending transaction. A ser
 is not on its disk is refused. The password comes from the URL or from PGPASSWORD, and is never shown.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
 from psycopg.abc import RV, PQGen
 from sqlalchemy import URL, NullPool, create_engine, event, make_url
-from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import PoolProxiedConnection
 
 from midonet.events.errors import (
     Conflict,
@@ -24,8 +22,9 @@ from midonet.events.errors import (
     Unavailable,
     UsageError,
 )
-from midonet.events.log.database import Bell
+from midonet.events.log.database import Bell, Connection, Cursor
 from midonet.events.log.sql import SqlLog
+from midonet.events.log.statements import compiled
 
 __all__ = ["PostgresDatabase", "open_postgres"]
 
@@ -84,14 +83,22 @@ class PostgresDatabase:
 
     def __init__(self, url: URL) -> None:
         self.url = _public(url)
-        self.engine = create_engine(
+        self._engine = create_engine(
             url,
             connect_args={"autocommit": True, "connect_timeout": _CONNECT_SECONDS},
             poolclass=NullPool,
             pool_reset_on_return=None,
         )
-        event.listen(self.engine, "do_connect", lambda *arguments: _Session.connect(**arguments[-1]))
-        event.listen(self.engine, "connect", self._prepare)
+        event.listen(self._engine, "do_connect", lambda *arguments: _Session.connect(**arguments[-1]))
+        event.listen(self._engine, "connect", self._prepare)
+        self.statements: Mapping[str, str] = compiled(self._engine.dialect)
+
+    def connect(self) -> Connection:
+        """Connect; `Misconfigured` if the server may lose what it acknowledges."""
+        try:
+            return self._engine.raw_connection()
+        except DBAPIError as error:  # SQLAlchemy wraps what happens while it connects
+            raise (error.__cause__ or error) from None
 
     def _prepare(self, connection: psycopg.Connection[Any], _: object) -> None:
         connection.execute(_SESSION)
@@ -104,7 +111,7 @@ class PostgresDatabase:
                 settings=risky,
             )
 
-    def lost(self, connection: PoolProxiedConnection) -> bool:
+    def lost(self, connection: Connection) -> bool:
         """Tell whether the server ended the session, or its network did."""
         driver = connection.driver_connection
         return driver is None or driver.closed or driver.broken
@@ -115,7 +122,7 @@ class PostgresDatabase:
         kind = next((ours for theirs, ours in _MEANINGS if isinstance(error, theirs)), unnamed)
         return kind(f"{self.url}: {' '.join(str(error).split())}", url=self.url)
 
-    def announce(self, cursor: DBAPICursor) -> None:
+    def announce(self, cursor: Cursor) -> None:
         """Notify listeners; the server delivers it with the commit."""
         cursor.execute(f"NOTIFY {_CHANNEL}")
 
@@ -136,12 +143,12 @@ class _Listener:
         self._database = database
         self._connection = self._listen()
 
-    def _listen(self) -> PoolProxiedConnection:
+    def _listen(self) -> Connection:
         try:
-            connection = self._database.engine.raw_connection()
+            connection = self._database.connect()
             connection.cursor().execute(f"LISTEN {_CHANNEL}")
-        except (DBAPIError, psycopg.Error) as error:
-            raise self._database.failure(error.__cause__ or error, committing=False) from error
+        except psycopg.Error as error:
+            raise self._database.failure(error, committing=False) from error
         return connection
 
     def wait(self, seconds: float) -> None:

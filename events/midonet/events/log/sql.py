@@ -1,26 +1,19 @@
 """The log as a table, on SQLAlchemy Core: one row per commit, one transaction per batch.
 
-Statements are built by SQLAlchemy once and run on the driver's own cursors: a single durable append then
-costs little more than its fsync. Nothing here may write a row that does not extend the chain.
+Statements are SQLAlchemy's (`statements.py`) and run on the driver's own cursors: a single durable append then costs
+little more than its fsync. Nothing here may write a row that does not extend the chain.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from time import monotonic
-from typing import Any, NamedTuple, TypeVar
-
-from sqlalchemy import LargeBinary, bindparam, cast, func, insert, select
-from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import PoolProxiedConnection
-from sqlalchemy.schema import CreateTable
-from sqlalchemy.sql import ClauseElement
+from typing import Any, TypeVar
 
 from midonet.events.chain import Skipped, extend, parse
 from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import Conflict, NotFound, Tampered, Unavailable
 from midonet.events.log.checks import check_batch, diverged, head_moved, lost_commits, same, tampered
-from midonet.events.log.database import Bell, Database, commits
+from midonet.events.log.database import Bell, Connection, Cursor, Database
 from midonet.events.log.port import Bookmark, Progress
 
 __all__ = ["SqlLog"]
@@ -29,41 +22,15 @@ T = TypeVar("T")
 Row = tuple[int, str, str, str, bytes]
 """Position, command id, time, actor and bytes, as stored."""
 
-_CHUNK_ROWS = 2_000
 _CHUNK_BYTES = 16 * 1024 * 1024
 _FETCHED = 100
 
-# Somebody who edits the table by hand may leave TEXT in the column: the chain is about bytes.
-_body = cast(commits.c.body, LargeBinary)
-_row = select(commits.c.position, commits.c.id, commits.c.time, commits.c.actor, _body)
-_STATEMENTS: dict[str, ClauseElement] = {
-    "create": CreateTable(commits, if_not_exists=True),
-    "insert": insert(commits),
-    "last": _row.order_by(commits.c.position.desc()).limit(1),
-    "end": select(func.max(commits.c.position)),
-    "at": _row.where(commits.c.position == bindparam("position")),
-    "by_id": _row.where(commits.c.id == bindparam("id")),
-    "between": _row.where(commits.c.position > bindparam("after"), commits.c.position <= bindparam("end"))
-    .order_by(commits.c.position)
-    .limit(_CHUNK_ROWS),
-}
 
-
-class _Sql(NamedTuple):
-    text: str
-    values: dict[str, Any]
-
-
-def _compiled(statement: ClauseElement, database: Database) -> _Sql:
-    compiled = statement.compile(dialect=database.engine.dialect)
-    return _Sql(str(compiled), dict(compiled.params or {}))
-
-
-def _all(cursor: DBAPICursor) -> list[Row]:
+def _all(cursor: Cursor) -> list[Row]:
     return list(cursor.fetchall())
 
 
-def _chunk(cursor: DBAPICursor) -> list[Row]:
+def _chunk(cursor: Cursor) -> list[Row]:
     """Return the first rows, no more than fit well in memory."""
     rows: list[Row] = []
     size = 0
@@ -81,9 +48,8 @@ class SqlLog:
 
     def __init__(self, database: Database, *, create: bool) -> None:
         self._database = database
-        self._connection: PoolProxiedConnection | None = None
-        self._sql = {name: _compiled(statement, database) for name, statement in _STATEMENTS.items()}
-        self._sql["exists"] = _Sql(database.exists, {})
+        self._connection: Connection | None = None
+        self._sql = {**database.statements, "exists": database.exists}
         self._open(create=create)
 
     @property
@@ -98,7 +64,7 @@ class SqlLog:
             self.close()
             raise Unavailable(f"there is no log at {self.url}", url=self.url)
         with suppress(Conflict), self._transaction() as cursor:  # several may create it at once
-            cursor.execute(*self._sql["create"])
+            cursor.execute(self._sql["create"])
 
     # Reading
 
@@ -232,7 +198,7 @@ class SqlLog:
 
     # Writing
 
-    def append(self, head: Head, batch: Sequence[bytes]) -> int:
+    def append(self, head: Head, batch: Sequence[bytes | Record]) -> int:
         """Append commits that extend `head` in order, all of them or none."""
         records = check_batch(head, batch)
         try:
@@ -248,11 +214,11 @@ class SqlLog:
 
     def _insert(self, head: Head, records: Sequence[Record]) -> bool:
         with self._transaction() as cursor:
-            cursor.execute(*self._sql["last"])
+            cursor.execute(self._sql["last"])
             last = cursor.fetchone()
             if not same(_head(last) if last else GENESIS, head):
                 return False
-            cursor.executemany(self._sql["insert"].text, [_values(record) for record in records])
+            cursor.executemany(self._sql["insert"], [_values(record) for record in records])
             self._database.announce(cursor)
         return True
 
@@ -267,19 +233,17 @@ class SqlLog:
             with suppress(self._database.driver_error):
                 connection.close()
 
-    def _fetch(self, name: str, take: Callable[[DBAPICursor], list[Row]] = _all, **values: Any) -> list[Row]:
-        text, defaults = self._sql[name]
-
-        def work(cursor: DBAPICursor) -> list[Row]:
+    def _fetch(self, name: str, take: Callable[[Cursor], list[Row]] = _all, **values: Any) -> list[Row]:
+        def work(cursor: Cursor) -> list[Row]:
             with closing(cursor):
-                cursor.execute(text, defaults | values)
+                cursor.execute(self._sql[name], values)
                 return take(cursor)
 
         with self._failures():
             return self._live(work)
 
     @contextmanager
-    def _transaction(self) -> Iterator[DBAPICursor]:
+    def _transaction(self) -> Iterator[Cursor]:
         with self._failures():
             cursor = self._live(self._begin)
         try:
@@ -291,11 +255,11 @@ class SqlLog:
             self.close()
             raise
 
-    def _begin(self, cursor: DBAPICursor) -> DBAPICursor:
+    def _begin(self, cursor: Cursor) -> Cursor:
         cursor.execute(self._database.begin)
         return cursor
 
-    def _live(self, work: Callable[[DBAPICursor], T]) -> T:
+    def _live(self, work: Callable[[Cursor], T]) -> T:
         """Do the first work of a transaction; if the connection was lost while unused, do it on a new one."""
         if self._connection is not None:
             try:
@@ -305,17 +269,16 @@ class SqlLog:
                 if not self._database.lost(self._connection):
                     raise
             self.close()
-        self._connection = self._database.engine.raw_connection()
+        self._connection = self._database.connect()
         return work(self._connection.cursor())
 
     @contextmanager
     def _failures(self, *, committing: bool = False) -> Iterator[None]:
         try:
             yield
-        except (DBAPIError, self._database.driver_error) as error:
+        except self._database.driver_error as error:
             self.close()
-            cause = error.__cause__ or error  # SQLAlchemy wraps what happens while it connects
-            raise self._database.failure(cause, committing=committing) from error
+            raise self._database.failure(error, committing=committing) from error
 
 
 def _head(row: Row) -> Head:

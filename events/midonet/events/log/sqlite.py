@@ -5,15 +5,11 @@ WAL with `synchronous=FULL`: a commit is on the disk when `append` returns; read
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from time import sleep
 from typing import Any
-
-from sqlalchemy import URL, NullPool, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.pool import PoolProxiedConnection
 
 from midonet.events.errors import (
     Conflict,
@@ -24,7 +20,7 @@ from midonet.events.errors import (
     UsageError,
     VerificationFailed,
 )
-from midonet.events.log.database import Bell
+from midonet.events.log.database import CHUNK_ROWS, Bell, Connection, Cursor
 from midonet.events.log.inotify import FileWatch, wake
 from midonet.events.log.sql import SqlLog
 
@@ -47,6 +43,23 @@ _MEANINGS: dict[int, tuple[type[MidonetError], str]] = {
     sqlite3.SQLITE_NOTADB: (Misconfigured, "is not a SQLite database"),
     sqlite3.SQLITE_READONLY: (Unavailable, "cannot be written"),
 }
+
+
+_ROW = (
+    "SELECT commits.position, commits.id, commits.time, commits.actor, CAST(commits.body AS BLOB) AS body FROM commits"
+)
+_STATEMENTS = {
+    "create": "CREATE TABLE IF NOT EXISTS commits ( position INTEGER NOT NULL, id TEXT NOT NULL, time TEXT NOT NULL, "
+    "actor TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (position), UNIQUE (id) )",
+    "insert": "INSERT INTO commits (position, id, time, actor, body) VALUES (:position, :id, :time, :actor, :body)",
+    "last": f"{_ROW} ORDER BY commits.position DESC LIMIT 1 OFFSET 0",
+    "end": "SELECT max(commits.position) AS max_1 FROM commits",
+    "at": f"{_ROW} WHERE commits.position = :position",
+    "by_id": f"{_ROW} WHERE commits.id = :id",
+    "between": f"{_ROW} WHERE commits.position > :after AND commits.position <= :end "
+    f"ORDER BY commits.position LIMIT {CHUNK_ROWS} OFFSET 0",
+}
+"""Word by word what SQLAlchemy makes of `statements.py`, which only the test has to load."""
 
 
 def open_sqlite(url: str, *, create: bool) -> SqlLog:
@@ -92,6 +105,7 @@ class SqliteDatabase:
     driver_error: type[Exception] = sqlite3.Error
     begin = "BEGIN IMMEDIATE"
     exists = "SELECT 1, '' FROM sqlite_schema WHERE name = 'commits'"
+    statements: Mapping[str, str] = _STATEMENTS
 
     def __init__(self, path: Path) -> None:
         self.url = f"{_SCHEME}{path}"
@@ -99,16 +113,21 @@ class SqliteDatabase:
         self._name = _shown(path)
         self._bell = path.resolve().with_name(f"{path.resolve().name}-wal")
         self._opened: object = None
-        self.engine = create_engine(
-            URL.create("sqlite", database=path.as_uri(), query={"mode": "rw", "uri": "true"}),
-            connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
-            paramstyle="named",
-            poolclass=NullPool,
-            pool_reset_on_return=None,
-        )
-        event.listen(self.engine, "connect", self._prepare)
 
-    def _prepare(self, connection: sqlite3.Connection, _: object) -> None:
+    def connect(self) -> Connection:
+        """Open the file; `Misconfigured` where it cannot be safe."""
+        uri = f"{self._path.as_uri()}?mode=rw"
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
         with closing(connection.cursor()) as cursor:
             mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
             cursor.execute("PRAGMA synchronous = FULL")
@@ -124,7 +143,7 @@ class SqliteDatabase:
             return None
         return found.st_dev, found.st_ino
 
-    def lost(self, _: PoolProxiedConnection) -> bool:
+    def lost(self, _: Connection) -> bool:
         """Tell whether the file was replaced or removed: what is written to the old one is lost."""
         return self._identity() != self._opened
 
@@ -135,7 +154,7 @@ class SqliteDatabase:
         kind, meaning = _MEANINGS.get(code, (unnamed, "cannot be used"))
         return kind(f"{self._name} {meaning} ({error})", file=self._name)
 
-    def announce(self, cursor: DBAPICursor) -> None:
+    def announce(self, cursor: Cursor) -> None:
         """Do nothing: readers are woken after the commit."""
 
     def ring(self) -> None:

@@ -27,7 +27,7 @@ from midonet.events.errors import (
     Unavailable,
     VerificationFailed,
 )
-from midonet.events.evolve import Change, fold
+from midonet.events.evolve import fold
 from midonet.events.log.port import Log
 from midonet.events.log.snapshots import Snapshot, Snapshots
 from midonet.events.log.wish import Context, Result, Trial, Wish, new_command_id
@@ -159,9 +159,10 @@ class Store:
         decision = self._decide(wish)
         if wish.dry_run or not decision.events:
             return Result(self.topology.head.position, wish.id, decision.events, _shown(decision.object))
-        raw = self._encode(wish, decision)
-        self.log.append(self.topology.head, [raw])
-        return self._result(self._fold(raw)[0], decision)
+        record = self._extended(self._encode(wish, decision))
+        self.log.append(self.topology.head, [record])
+        fold(self.topology, record)
+        return self._result(record, decision)
 
     def _decide(self, wish: Wish) -> Decision:
         """Decide where we are; a refusal only counts at the true head, and so does having nothing to do."""
@@ -206,12 +207,12 @@ class Store:
             )
         return raw
 
-    def _fold(self, raw: bytes) -> tuple[Record, list[Change]]:
-        """Fold our own commit exactly as every other reader will: from its bytes."""
+    def _extended(self, raw: bytes) -> Record:
+        """Read our own commit exactly as every other reader will, from its bytes: what is folded is that."""
         record = extend(self.topology.head, raw)
         if not isinstance(record, Record):
             raise VerificationFailed(f"a commit made here does not extend the chain: {record.reason}")
-        return record, fold(self.topology, record)
+        return record
 
     def _result(self, record: Record, decision: Decision) -> Result:
         entity = decision.object
@@ -235,23 +236,23 @@ class Store:
         try:
             with Trial(self.topology) as trial:
                 outcomes += self._folded(trial, tried)
-                if trial.raws:
+                if trial.records:
                     trial.accepted = self._append(trial)
         except HeadMoved:
             return self._behind(tried)
         except OutcomeUnknown:  # it may still arrive: each looks for itself
-            for wish in tried[: len(trial.raws)]:
+            for wish in tried[: len(trial.records)]:
                 wish.unknown = wish.alone = True
             return []
         except Rejected:
-            self._set_apart(tried[: len(trial.raws)])
+            self._set_apart(tried[: len(trial.records)])
             return []
         return outcomes[: trial.accepted] or [self._single(waiting[0])]
 
     def _append(self, trial: Trial) -> int:
         begun = monotonic()
         try:
-            return self.log.append(trial.start, trial.raws)
+            return self.log.append(trial.start, trial.records)
         finally:
             self._append_seconds = monotonic() - begun
 
@@ -261,8 +262,8 @@ class Store:
             raw, decision = self._tentative(wish)
             if not raw or trial.size + len(raw) > _BATCH_BYTES:
                 return
-            record, changes = self._fold(raw)
-            trial.add(raw, changes)
+            record = self._extended(raw)
+            trial.add(record, fold(self.topology, record))
             yield self._result(record, decision)
 
     def _tentative(self, wish: Wish) -> tuple[bytes, Decision]:

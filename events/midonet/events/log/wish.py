@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from midonet.events.access import Principal
 from midonet.events.command import Command
-from midonet.events.commit import Event
+from midonet.events.commit import Event, Record
 from midonet.events.decide import Decision, decide
 from midonet.events.errors import MidonetError, OutcomeUnknown, Unavailable
 from midonet.events.evolve import Change
@@ -101,17 +101,17 @@ class Trial:
 
     def __init__(self, topology: Topology) -> None:
         self.start = topology.head
-        self.raws: list[bytes] = []
+        self.records: list[Record] = []
         self.size = 0
         self.accepted = 0
         self._topology = topology
         self._undo: list[tuple[Notes, list[Change]]] = []
         self._before = topology.notes()
 
-    def add(self, raw: bytes, changes: list[Change]) -> None:
+    def add(self, record: Record, changes: list[Change]) -> None:
         """Note a commit that was just folded."""
-        self.raws.append(raw)
-        self.size += len(raw)
+        self.records.append(record)
+        self.size += len(record.raw)
         self._undo.append((self._before, changes))
         self._before = self._topology.notes()
 

@@ -64,8 +64,7 @@ class FieldSpec:
     def coerce(self, value: Any) -> Any:
         """Return the canonical, typed value of what was written; `InvalidValue` names the field and the trouble."""
         try:
-            parsed = self._parse(value) if self._is_written_otherwise else value
-            return msgspec.convert({"value": parsed}, self._holder).value
+            return msgspec.convert({"value": self._read(value)}, self._holder).value
         except msgspec.ValidationError as error:
             raise self._bad(value, _plain_words(error), "bad-value") from None
         except ValueError as error:
@@ -75,9 +74,12 @@ class FieldSpec:
         return InvalidValue(f"{self.name}: {trouble}", field=self.name, value=_short(value), reason=reason)
 
     @cached_property
-    def _is_written_otherwise(self) -> bool:
-        """Whether people may write a value in another form than its canonical one."""
-        return bool(self.many or self.parts or self.choices or self.format)
+    def _read(self) -> Callable[[Any], Any]:
+        """What brings a value as people write it into its canonical form; most fields are one plain value."""
+        if self.many or self.parts or self.choices:
+            return self._parse
+        parse = self.format.parse if self.format else _as_it_is
+        return lambda value: parse(value) if value is not None else None
 
     @cached_property
     def _holder(self) -> Any:
@@ -238,6 +240,10 @@ def kind_of(name: str) -> Kind:
         hint = closest(name, KINDS) or f"; kinds are {', '.join(KINDS)}"
         raise NotFound(f"there is no kind {name!r}{hint}", kind=name)
     return kind
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _short(value: Any) -> str:

@@ -1,10 +1,12 @@
-"""Reading all that stands in one folder of ZooKeeper. Never writes."""
+"""Reading all that stands in a folder of ZooKeeper, or in several. Never writes."""
+
+from collections.abc import Iterator, Sequence
 
 from kazoo.exceptions import NoNodeError
 
 from midonet.projections.zookeeper.client import Client
 
-__all__ = ["read_below"]
+__all__ = ["read_below", "read_each_below"]
 
 
 def read_below(client: Client, path: str) -> dict[str, bytes]:
@@ -12,10 +14,21 @@ def read_below(client: Client, path: str) -> dict[str, bytes]:
 
     The client is connected.
     """
+    (found,) = read_each_below(client, [path])
+    return found
+
+
+def read_each_below(client: Client, paths: Sequence[str]) -> list[dict[str, bytes]]:
+    """As `read_below`, for several nodes at the time of one."""
     with client.failures():
+        nodes = [[f"{path}/{name}" for name in names] for path, names in _children(client, paths)]
+        found = client.read_many([node for each in nodes for node in each])
+    return [{node.rpartition("/")[2]: found[node] for node in each if node in found} for each in nodes]
+
+
+def _children(client: Client, paths: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    for path, asked in [(path, client.get_children_async(path)) for path in paths]:
         try:
-            names = client.result(client.get_children_async(path))
+            yield path, client.result(asked)
         except NoNodeError:
-            return {}
-        found = client.read_many([f"{path}/{name}" for name in names])
-    return {node.rpartition("/")[2]: data for node, data in found.items()}
+            yield path, []

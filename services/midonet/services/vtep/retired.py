@@ -22,6 +22,8 @@ __all__ = ["Cleaner"]
 Place = tuple[str, int]
 _FIRST_TRY, _LAST_TRY = 1.0, 60.0
 _STOP_SECONDS = 2.0
+_LEISURE = 1.0
+"""Seconds before the history is read: what is to be served now goes first."""
 _RAW_MARK = b'"vtep.deleted"'
 """What the bytes of a commit must hold to be worth decoding."""
 
@@ -79,7 +81,8 @@ class Cleaner:
         backoff = Backoff(_FIRST_TRY, _LAST_TRY)
         while not self._loop.stopping():
             try:
-                self._feed.caught_up(self._loop.stopping)  # what is to be served now goes first
+                self._feed.caught_up(self._loop.stopping)
+                self._loop.pause(_LEISURE)
                 retired, end = self._history()
                 self._feed.reach(end, self._loop.stopping)
                 with self._feed.reading() as topology:  # nobody can create one of them until they are noted

@@ -41,6 +41,8 @@ once more."""
 class VtepService(Service):
     """Carries out the steps of the fleet, one after the other, on a thread of its own; another one listens."""
 
+    ahead = True
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._fleet = Fleet()

@@ -1,0 +1,12 @@
+"""What SQLite is told is what SQLAlchemy would tell it."""
+
+from pathlib import Path
+
+from sqlalchemy.dialects import sqlite
+
+from midonet.events.log.sqlite import SqliteDatabase
+from midonet.events.log.statements import compiled
+
+
+def test_kept_statements_are_those_that_sqlalchemy_makes(tmp_path: Path) -> None:
+    assert SqliteDatabase(tmp_path / "log.db").statements == compiled(sqlite.dialect(paramstyle="named"))
