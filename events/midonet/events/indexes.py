@@ -107,7 +107,7 @@ class Indexes:
 
     def referring(self, object_id: str) -> Iterator[tuple[str, str]]:
         """Yield (id, field) of every object that refers to an object."""
-        for (_, field), index in self.referrers.items():
+        for (_, field), index in list(self.referrers.items()):  # a reader beside us may add one, which is empty
             yield from ((referrer, field) for referrer in index.get(object_id))
 
     def _entries(self, entity: Entity) -> Iterable[tuple[Multimap, Any]]:
