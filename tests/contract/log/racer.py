@@ -63,7 +63,9 @@ def main(url: str, name: str, count: str) -> None:
     racer = Racer(reached(url))
     for number in range(int(count)):
         command_id = f"{name}-{number}"
-        print(command_id, racer.run(command_id), flush=True)  # noqa: T201 (the parent reads it)
+        position = racer.run(command_id)
+        sys.stdout.write(f"{command_id} {position}\n")  # at once, as a death may come between two writes
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
