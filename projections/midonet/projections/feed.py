@@ -13,9 +13,9 @@ from typing import Protocol
 
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.controls import ProjectionControl
-from midonet.events.errors import MidonetError, VerificationFailed
+from midonet.events.errors import MidonetError, NotFound, VerificationFailed
 from midonet.events.evolve import Change, fold
-from midonet.events.log.port import Log, Progress
+from midonet.events.log.port import Bookmark, Log, Progress
 from midonet.events.notes import Note, control_of
 from midonet.events.topology import Topology
 from midonet.projections.backoff import Backoff
@@ -68,6 +68,8 @@ class Feed:
         self._followers: list[Follower] = []
         self._listeners: list[Listener] = []
         self._recent: deque[Head] = deque([GENESIS], maxlen=_REMEMBERED)
+        self._known = Bookmark(GENESIS.position, GENESIS.hash)
+        """Where in the log the last commit was found."""
         self._progress = 0
         self._moved = threading.Condition()
         self._stopped = threading.Event()
@@ -150,20 +152,25 @@ class Feed:
         """Wait until the topology is at what is the end of the log now, or `stopped`; at once where nobody can tell."""
         if self.error is not None:
             return
-        try:
-            with closing(self._open_log()) as log:
-                end = log.head().position
-        except MidonetError:
-            return
-        self.reach(end, stopped)
+        end = self._end()
+        if end is not None:
+            self.reach(end, stopped)
 
     def _ends_before(self, position: int) -> bool:
         """Return whether the log is known to end before a position."""
+        end = self._end()
+        return end is not None and end < position
+
+    def _end(self) -> int | None:
+        """Return where the log ends now, None if it cannot be asked; that takes no longer the more there is of it."""
+        known = self._known
         try:
             with closing(self._open_log()) as log:
-                return log.head().position < position
+                if known.place is not None:
+                    log.resume(known)
+                return _end_of(log, known.position)
         except MidonetError:
-            return False
+            return None
 
     def caught_up(self, stopped: Callable[[], bool]) -> None:
         """Wait until the end of the log was seen once."""
@@ -211,6 +218,8 @@ class Feed:
     def _follow(self, backoff: Backoff) -> None:
         with closing(self._open_log()) as log:
             for item in log.follow(self.head, stopped=self._stopped.is_set, idle=self._idle):
+                if isinstance(item, Record):
+                    self._known = Bookmark(item.commit.position, item.hash, log.place(item.commit.position))
                 self._take(item)
                 self.error = None
                 backoff.reset()
@@ -246,3 +255,13 @@ class Feed:
             )
             raise
         self._recent.append(record.head)
+
+
+def _end_of(log: Log, known: int) -> int:
+    """Return where a log ends; that nothing comes after what is known is told without reading the last commit."""
+    try:
+        log.head_at(known + 1)
+    except NotFound as beyond:
+        end: int = beyond.details["end"]
+        return end
+    return log.head().position
