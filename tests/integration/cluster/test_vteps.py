@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from clustered import Scene
 from kazoo.client import KazooClient
+from kazoo.exceptions import NoNodeError
 from prometheus_client.parser import text_string_to_metric_families
 from vtep_switch import VtepSwitch, mac
 from waiting import eventually
@@ -87,8 +88,10 @@ def kazoo(stage: Scene) -> Iterator[KazooClient]:
 
 def state(stage: Scene, vtep: str) -> Mapping[str, Any]:
     with kazoo(stage) as client:
-        path = f"{stage.root}/state/vteps/{vtep}"
-        found: dict[str, Any] = json.loads(client.get(path)[0]) if client.exists(path) else {}
+        try:
+            found: dict[str, Any] = json.loads(client.get(f"{stage.root}/state/vteps/{vtep}")[0])
+        except NoNodeError:
+            return {}
         return found
 
 

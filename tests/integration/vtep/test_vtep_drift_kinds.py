@@ -57,7 +57,7 @@ def our_bytes(switch: VtepSwitch) -> list[Any]:
     switches = {uuid: row for uuid, row in switch.table("Logical_Switch").items() if row["name"].startswith("mn-")}
     places = {uuid: row["dst_ip"] for uuid, row in switch.table("Physical_Locator").items()}
     sets = {
-        uuid: sorted(places[one[1]] for one in _elements(row["locators"]))
+        uuid: sorted(places.get(one[1], "just made") for one in _elements(row["locators"]))
         for uuid, row in switch.table("Physical_Locator_Set").items()
     }
     names = {uuid: row["name"] for uuid, row in switches.items()}

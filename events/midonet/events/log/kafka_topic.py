@@ -4,6 +4,7 @@ Settings are verified whenever a log is opened: a broker changes them without a 
 """
 
 from collections.abc import Mapping
+from time import monotonic, sleep
 from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
@@ -19,6 +20,9 @@ RECORD_BYTES = MAX_COMMIT_BYTES + 64 * 1024
 """The largest commit with all that Kafka puts around it."""
 
 _SAFE_REPLICAS = 3
+_HEARSAY_SECONDS = 10.0
+"""Until then every broker that lives has heard of a new topic."""
+_LOOK_SECONDS = 0.05
 
 
 class _Rule(Struct, frozen=True):
@@ -58,7 +62,7 @@ def prepare_topic(admin: KafkaAdminClient, servers: str, topic: str, *, create: 
         if not create:
             raise Unavailable(f"there is no topic {topic} at {servers}", topic=topic)
         _create(admin, topic)
-        partitions = _partitions(admin, topic) or []
+        partitions = _partitions_soon(admin, topic)
     _verify(servers, topic, partitions, _settings(admin, topic))
 
 
@@ -70,6 +74,14 @@ def _partitions(admin: KafkaAdminClient, topic: str) -> list[Mapping[str, Any]] 
     if error is not NoError:
         raise error(topic)
     return list(described["partitions"])
+
+
+def _partitions_soon(admin: KafkaAdminClient, topic: str) -> list[Mapping[str, Any]]:
+    """Return the partitions of a topic that was just made; not all brokers hear of it at the same moment."""
+    deadline = monotonic() + _HEARSAY_SECONDS
+    while not (found := _partitions(admin, topic)) and monotonic() < deadline:
+        sleep(_LOOK_SECONDS)
+    return found or []
 
 
 def _create(admin: KafkaAdminClient, topic: str) -> None:
