@@ -5,10 +5,12 @@ A test that kills or freezes a shared server leaves it serving again. A test wit
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from midonet.events.vault.sealing import new_key
 from midonet.testbed import Kafka, OvsdbServer, Postgres, ZooKeeper
 
 
@@ -56,3 +58,12 @@ def ovsdb() -> Iterator[Callable[..., OvsdbServer]]:
     """Start an ovsdb-server for this test alone; arguments as `OvsdbServer`'s."""
     with ExitStack() as stack:
         yield lambda *args, **kwargs: stack.enter_context(OvsdbServer(*args, **kwargs))
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """A file with the key of a vault."""
+    file = tmp_path / "key"
+    file.write_text(f"{new_key()}\n")
+    file.chmod(0o600)
+    return file

@@ -18,15 +18,6 @@ from midonet.events.vault.sealing import new_key
 from midonet.testbed import Postgres
 
 
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    """A file with a key."""
-    file = tmp_path / "key"
-    file.write_text(f"{new_key()}\n")
-    file.chmod(0o600)
-    return file
-
-
 @pytest.fixture(params=["file", "sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a vault is to be."""

@@ -10,15 +10,6 @@ from midonet.events.vault.credentials import own_name
 from midonet.events.vault.sealing import new_key
 
 
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    """A file with a key."""
-    file = tmp_path / "key"
-    file.write_text(f"{new_key()}\n")
-    file.chmod(0o600)
-    return file
-
-
 def test_a_sealed_value_is_good_for_its_own_name_alone(key: Path, tmp_path: Path) -> None:
     vault = open_vault(f"file://{tmp_path}/vault", str(key))
     vault.put("a", b"one")
