@@ -29,6 +29,9 @@ __all__ = [
     "timed",
 ]
 
+_SMALL_RATIO = 0.1
+"""Below it two digits behind the point say too little."""
+
 Work = Callable[[], int]
 """Something to be timed; it returns how many operations it did."""
 
@@ -71,7 +74,7 @@ class Goal(Struct, frozen=True):
 
     def __str__(self) -> str:
         """Return it as it stands in the table."""
-        return f"{self.direction} {self.ratio:g}x"
+        return f"{self.direction} {self.ratio:.2g}x"
 
     def met_by(self, ratio: float) -> bool:
         """Tell whether a ratio reaches the goal."""
@@ -143,4 +146,8 @@ def percentiles(seconds: Sequence[float]) -> tuple[float, float]:
 
 def spread(ratios: Sequence[float]) -> str:
     """Return median, least and greatest in words."""
-    return f"{median(ratios):.2f}x ({min(ratios):.2f}-{max(ratios):.2f})" if ratios else ""
+    return f"{_times(median(ratios))}x ({_times(min(ratios))}-{_times(max(ratios))})" if ratios else ""
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio >= _SMALL_RATIO else f"{ratio:.2g}"

@@ -1,7 +1,7 @@
 """A whole deployment: log, ZooKeeper view, agent and VTEP, each a process of its own, with as many ports as wanted.
 
-Tenants have a bridge with a hundred ports each, a static MAC entry behind every port, and a VLAN on the VTEP. The
-agent is on the host of the first tenant; a larger deployment has more tenants on other hosts.
+Tenants have a bridge with a hundred ports each, a station with a MAC and an IP address behind every port, and a VLAN on
+the VTEP. The agent is on the host of the first tenant; a larger deployment has more tenants on other hosts.
 """
 
 import json
@@ -19,20 +19,26 @@ from midonet.testbed import OvsdbServer, ZooKeeper
 from midonet.testbed.agent import AgentDaemon
 from midonet.testbed.cluster import ClusterDaemon
 
-__all__ = ["Fleet", "design"]
+__all__ = ["PORTS_PER_BRIDGE", "Fleet", "design", "station"]
 
-_PORTS_PER_BRIDGE = 100
+PORTS_PER_BRIDGE = 100
 _HOSTS = 10
 _PHYSICAL_PORT = "eth1"
 
 
-def design(ports: int, ovsdb: OvsdbServer, *, macs: bool = True) -> list[dict[str, Any]]:
+def station(number: int) -> tuple[str, str]:
+    """Return the MAC and the IP address of a station; they are counted through all bridges."""
+    bridge, each = divmod(number, PORTS_PER_BRIDGE)
+    return f"02:00:00:{bridge:02x}:00:{each:02x}", f"10.0.{bridge}.{each + 1}"
+
+
+def design(ports: int, ovsdb: OvsdbServer, *, stations: bool = True) -> list[dict[str, Any]]:
     """Return the documents of a deployment, as `midoctl apply` takes them."""
-    bridges = range(-(-ports // _PORTS_PER_BRIDGE))
+    bridges = range(-(-ports // PORTS_PER_BRIDGE))
     hosts = [{"kind": "host", "name": _host(n)} for n in range(_HOSTS)]
     members = [{"host": _host(n), "address": f"172.16.0.{n + 1}"} for n in range(_HOSTS)]
     zone = {"kind": "tunnel-zone", "name": "underlay", "type": "vtep", "members": members}
-    return [*hosts, zone, _vtep(ovsdb, bridges), *(_bridge(n, macs=macs) for n in bridges)]
+    return [*hosts, zone, _vtep(ovsdb, bridges), *(_bridge(n, stations=stations) for n in bridges)]
 
 
 def _vtep(ovsdb: OvsdbServer, bridges: range) -> dict[str, Any]:
@@ -48,12 +54,19 @@ def _vtep(ovsdb: OvsdbServer, bridges: range) -> dict[str, Any]:
     }
 
 
-def _bridge(number: int, *, macs: bool) -> dict[str, Any]:
-    names = [f"port-{number}-{n}" for n in range(_PORTS_PER_BRIDGE)]
+def _bridge(number: int, *, stations: bool) -> dict[str, Any]:
+    names = [f"port-{number}-{n}" for n in range(PORTS_PER_BRIDGE)]
     host = _host(number and 1 + number % (_HOSTS - 1))
     ports = [{"name": name, "host": host, "interface": f"t{number}-{n}"} for n, name in enumerate(names)]
-    entries = [{"mac": f"02:00:00:{number:02x}:00:{n:02x}", "port": name} for n, name in enumerate(names) if macs]
-    return {"kind": "bridge", "name": f"bridge-{number}", "ports": ports, "macs": entries}
+    bridge = {"kind": "bridge", "name": f"bridge-{number}", "ports": ports}
+    return {**bridge, **_stations(number, names)} if stations else bridge
+
+
+def _stations(number: int, ports: list[str]) -> dict[str, Any]:
+    """Return the tables of a bridge that has a station behind each of these ports."""
+    places = [station(number * PORTS_PER_BRIDGE + each) for each in range(len(ports))]
+    macs = [{"mac": mac, "port": port} for (mac, _), port in zip(places, ports, strict=True)]
+    return {"macs": macs, "arps": [{"ip": ip, "mac": mac} for mac, ip in places]}
 
 
 def _host(number: int) -> str:
@@ -71,7 +84,7 @@ def _switch() -> Iterator[OvsdbServer]:
 class Fleet:
     """A deployment of so many ports, with witnesses; it has caught up with its log once `await_views` returns.
 
-    Without `macs` no station is known yet, without `agent` no hypervisor is there.
+    Without `stations` none is known yet, without `agent` no hypervisor is there.
     """
 
     def __init__(  # noqa: PLR0913 - what there is to choose
@@ -81,13 +94,13 @@ class Fleet:
         zookeeper: ZooKeeper,
         ports: int,
         *,
-        macs: bool = True,
+        stations: bool = True,
         agent: bool = True,
     ) -> None:
         self.root = f"/fleet-{ports}"
         self.ovsdb = stack.enter_context(_switch())
         self.store = stack.enter_context(opened(sqlite_url(place / f"{ports}.db")))
-        run_all(self.store, [Command("apply", [Put(design(ports, self.ovsdb, macs=macs))])])
+        run_all(self.store, [Command("apply", [Put(design(ports, self.ovsdb, stations=stations))])])
         self.nodes = stack.enter_context(closing(Nodes(zookeeper.hosts)))
         self.macs = stack.enter_context(closing(Rows(self.ovsdb.sock, "Ucast_Macs_Remote", "MAC")))
         self.positions = stack.enter_context(closing(Rows(self.ovsdb.sock, "Global", "other_config")))

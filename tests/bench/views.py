@@ -1,7 +1,8 @@
 """Views of a large network, against OVN's `ovn-northd`, and against what kazoo writes.
 
 OVN's northbound database has as many ports, a hundred on a switch; its southbound database is to it what our views are
-to the log. Debian's build, in which every change of a port computes everything anew.
+to the log. Debian's build, in which every change of a port computes everything anew. On either side a station with a
+MAC and an IP address is behind every port, as in every network: they are two thirds of what OVN computes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from figures import Goal, Row, alternate, duration, rate
-from fleet import Fleet, design
+from fleet import PORTS_PER_BRIDGE, Fleet, design, station
 from kazoo.client import KazooClient
 from load import CONTEXT, directory, run_all, update
 
@@ -26,7 +27,6 @@ from midonet.testbed.ovn import Northd
 
 __all__ = ["fill_peer", "view_writes", "views"]
 
-_PORTS_PER_SWITCH = 100
 _FILLS = 2
 """Deployments that are only filled, besides the one that is used further."""
 _REBUILDS = 3
@@ -83,23 +83,22 @@ def _worded(ports: int) -> float:
     """Do as `fill_peer`, by the program that operators have for it."""
     with Northd() as northd, northd.resident() as nbctl:
         start = perf_counter()
-        for number in range(ports // _PORTS_PER_SWITCH):
-            nbctl(*" -- ".join(_words(number)).split(), wait=False)
+        for number in range(ports // PORTS_PER_BRIDGE):
+            nbctl(*_words(number), wait=False)
         nbctl("sync")
         return perf_counter() - start
 
 
 def _words(number: int) -> Iterator[str]:
-    yield f"ls-add switch-{number}"
-    for name, address in _ports(number):
-        yield f"lsp-add switch-{number} {name}"
-        yield f"lsp-set-addresses {name} {address}"
+    yield from ("ls-add", f"switch-{number}")
+    for name, addresses in _ports(number):
+        yield from ("--", "lsp-add", f"switch-{number}", name, "--", "lsp-set-addresses", name, addresses)
 
 
 def _ports(number: int) -> Iterator[tuple[str, str]]:
-    """Yield names and MAC addresses of the ports of a switch."""
-    for each in range(_PORTS_PER_SWITCH):
-        yield f"port-{number}-{each}", f"02:00:00:{number:02x}:00:{each:02x}"
+    """Yield names of the ports of a switch, and the MAC and IP address of each."""
+    for each in range(PORTS_PER_BRIDGE):
+        yield f"port-{number}-{each}", " ".join(station(number * PORTS_PER_BRIDGE + each))
 
 
 def _row(name: str, ours: Sequence[float], peer: Sequence[float], goal: Goal | None) -> Row:
@@ -125,13 +124,16 @@ def _fill(fleet: Fleet, ports: int) -> float:
 
 
 def _command(bridge: Mapping[str, Any]) -> Command:
-    """Return what creates a bridge and its ports, in one commit."""
-    ports = [Create("port", {"bridge": bridge["name"], **port}) for port in bridge["ports"]]
-    return Command("apply", [Create("bridge", {"name": bridge["name"]}), *ports])
+    """Return what creates a bridge, its ports and its stations, in one commit."""
+    name = bridge["name"]
+    ports = [Create("port", {"bridge": name, **port}) for port in bridge["ports"]]
+    macs = [Create("mac-entry", {"bridge": name, **mac, "port": f"{name}/{mac['port']}"}) for mac in bridge["macs"]]
+    arps = [Create("arp-entry", {"bridge": name, **arp}) for arp in bridge["arps"]]
+    return Command("apply", [Create("bridge", {"name": name}), *ports, *macs, *arps])
 
 
 def _complete(fleet: Fleet, ports: int) -> None:
-    """Add what else a deployment has: MAC entries behind every port, and a VLAN of the VTEP for every bridge."""
+    """Add what else a deployment has, a VLAN of the VTEP for every bridge."""
     run_all(fleet.store, [Command("apply", [Put(design(ports, fleet.ovsdb))])])
     fleet.await_views()
 
@@ -140,7 +142,7 @@ def fill_peer(northd: Northd, ports: int) -> float:
     """Add all ports, a switch with a hundred by each transaction; return the seconds until the southbound has them."""
     start = perf_counter()
     with closing(Client(str(northd.north.sock), timeout=120)) as client:
-        for number in range(ports // _PORTS_PER_SWITCH):
+        for number in range(ports // PORTS_PER_BRIDGE):
             client.transact(_DATABASE, list(_switch(number)))
     northd.nbctl("sync")
     return perf_counter() - start
@@ -150,7 +152,7 @@ def _switch(number: int) -> Iterator[dict[str, Any]]:
     for each, (name, addresses) in enumerate(_ports(number)):
         row = {"name": name, "addresses": addresses}
         yield {"op": "insert", "table": "Logical_Switch_Port", "row": row, "uuid-name": f"p{number}x{each}"}
-    ports = encode_set([named(f"p{number}x{each}") for each in range(_PORTS_PER_SWITCH)])
+    ports = encode_set([named(f"p{number}x{each}") for each in range(PORTS_PER_BRIDGE)])
     switch = {"name": f"switch-{number}", "ports": ports}
     yield {"op": "insert", "table": "Logical_Switch", "row": switch, "uuid-name": f"s{number}"}
 

@@ -1,9 +1,9 @@
 """Rows of a hardware VTEP, against `ovn-northd` with `ovn-controller-vtep`, and against the IDL of the `ovs` package.
 
 Both sides have a switch of their own, with as many stations behind it. A station is a port that is bound to a host and
-has a MAC address. Two things are measured: a MAC address that comes to a port that is there already, and a station that
-comes as a whole. They come where operators make them come (a command on our log, durable; a transaction on OVN's
-northbound database, which is not), and `ovsdb-client` sees the row.
+has a MAC and an IP address. Two things are measured: addresses that come to a port that is there already, a MAC with
+its IP address, and a station that comes as a whole. They come where operators make them come (a command on our log,
+durable; a transaction on OVN's northbound database, which is not), and `ovsdb-client` sees the row.
 """
 
 import gc
@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from statistics import median
 from time import perf_counter, sleep
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from figures import Goal, Row, duration
-from fleet import Fleet
+from fleet import Fleet, station
 from load import CONTEXT, directory
 from ovs.db.idl import Idl, SchemaHelper
 from ovs.poller import Poller
@@ -106,11 +106,11 @@ class _Side:
         raise NotImplementedError
 
     def put_macs(self, numbers: Sequence[int]) -> None:
-        """Give MAC addresses to ports that are there, in one go, one each if there are so many."""
+        """Give further addresses to ports that are there, in one go, one each if there are so many."""
         raise NotImplementedError
 
     def remove_macs(self, numbers: Sequence[int]) -> None:
-        """Take MAC addresses that were put."""
+        """Take addresses that were put."""
         raise NotImplementedError
 
     def add(self) -> float:
@@ -118,7 +118,7 @@ class _Side:
         return self._until([self._next()], self.put)
 
     def add_mac(self) -> float:
-        """Add one MAC address to some port; return the seconds until its row was seen."""
+        """Give some port one more address; return the seconds until its row was seen."""
         return self._until([self._next()], self.put_macs)
 
     def fill(self, count: int) -> float:
@@ -126,12 +126,12 @@ class _Side:
         return self._filled(count, self.put, self.remove)
 
     def fill_macs(self, count: int) -> float:
-        """Do as `fill` with MAC addresses."""
+        """Do as `fill` with addresses of ports that are there."""
         return self._filled(count, self.put_macs, self.remove_macs)
 
     def lose(self) -> float:
         """Delete the row of some station; return the seconds until it is back."""
-        mac = _base(self._next())
+        mac, _ = station(self._next())
         delete = {"op": "delete", "table": "Ucast_Macs_Remote", "where": [["MAC", "==", mac]]}
         sighting = self._rows.expect(f'"insert","{mac}"')
         start = perf_counter()
@@ -152,7 +152,7 @@ class _Side:
         return taken
 
     def _until(self, numbers: Sequence[int], work: _Work) -> float:
-        sighting = self._rows.expect_all([_mac(number) for number in numbers])
+        sighting = self._rows.expect_all([_addresses(number)[0] for number in numbers])
         start = perf_counter()
         work(numbers)
         return sighting.since(start)
@@ -177,28 +177,37 @@ class _Ours(_Side):
     def put(self, numbers: Sequence[int]) -> None:
         self._run([op for number in numbers for op in self._station(number)])
 
-    def _station(self, number: int) -> tuple[Create, Create]:
+    def _station(self, number: int) -> Iterator[Create]:
         port, host = str(uuid4()), self._hosts[number % len(self._hosts)]
         self._stations[number] = port
-        bound = {"id": port, "bridge": self._bridge, "host": host, "interface": f"vm{number}"}
-        return Create("port", bound), Create("mac-entry", {"bridge": self._bridge, "mac": _mac(number), "port": port})
+        yield Create("port", {"id": port, "bridge": self._bridge, "host": host, "interface": f"vm{number}"})
+        yield from self._entries(number, port)
+
+    def _entries(self, number: int, port: str) -> Iterator[Create]:
+        mac, ip = _addresses(number)
+        yield Create("mac-entry", {"bridge": self._bridge, "mac": mac, "port": port})
+        yield Create("arp-entry", {"bridge": self._bridge, "ip": ip, "mac": mac})
 
     def remove(self, numbers: Sequence[int]) -> None:
-        self._run([Delete("port", self._stations.pop(number)) for number in numbers])
+        ports = [Delete("port", self._stations.pop(number)) for number in numbers]
+        self._run([*ports, *self._found("arp-entry", numbers)])  # a MAC entry goes with its port
 
     def lay(self, numbers: Sequence[int]) -> None:
-        """Add the ports of stations, which have no MAC address yet."""
-        self._run([self._station(number)[0] for number in numbers])
+        """Add the ports of stations, which have no address yet."""
+        self._run([next(self._station(number)) for number in numbers])
         self._ports = list(self._stations.values())
 
     def put_macs(self, numbers: Sequence[int]) -> None:
-        places = [(_mac(number), self._ports[number % len(self._ports)]) for number in numbers]
-        self._run([Create("mac-entry", {"bridge": self._bridge, "mac": mac, "port": port}) for mac, port in places])
+        places = [(number, self._ports[number % len(self._ports)]) for number in numbers]
+        self._run([op for number, port in places for op in self._entries(number, port)])
 
     def remove_macs(self, numbers: Sequence[int]) -> None:
-        gone = {_mac(number) for number in numbers}
-        entries = [entry.id for entry in self._store.topology.all("mac-entry").values() if entry.mac in gone]
-        self._run([Delete("mac-entry", entry) for entry in entries])
+        self._run([*self._found("mac-entry", numbers), *self._found("arp-entry", numbers)])
+
+    def _found(self, kind: Literal["mac-entry", "arp-entry"], numbers: Sequence[int]) -> Iterator[Delete]:
+        """Yield what deletes the entries of these stations."""
+        macs = {_addresses(number)[0] for number in numbers}
+        return (Delete(kind, entry.id) for entry in self._store.topology.all(kind).values() if entry.mac in macs)
 
     def _run(self, ops: Sequence[Create | Delete]) -> None:
         self._store.execute(Command("apply", list(ops)), CONTEXT)
@@ -212,22 +221,22 @@ class _Peer(_Side):
     def __init__(self, stack: ExitStack, ovsdb: OvsdbServer, stations: int) -> None:
         super().__init__(stack, ovsdb)
         self._ovn = stack.enter_context(Ovn(ovsdb))
-        self._ports = [_base(number) for number in range(stations)]
+        self._ports = [" ".join(station(number)) for number in range(stations)]
         if stations:
             self._ovn.add(self._ports)
 
     def put(self, numbers: Sequence[int]) -> None:
-        self._ovn.add([_mac(number) for number in numbers])
+        self._ovn.add(_joined(numbers))
 
     def remove(self, numbers: Sequence[int]) -> None:
-        self._ovn.remove([_mac(number) for number in numbers])
+        self._ovn.remove(_joined(numbers))
 
     def lay(self, numbers: Sequence[int]) -> None:
-        """Add stations, and take their MAC addresses when all of them are bound, as their rows show."""
-        self._ports = [_mac(number) for number in numbers]
+        """Add stations, and take their addresses when all of them are bound, as their rows show."""
+        self._ports = _joined(numbers)
         self._ovn.add(self._ports)
         self.settle(len(self._ports))
-        self._ovn.change_addresses("delete", {mac: mac for mac in self._ports})
+        self._ovn.change_addresses("delete", {addresses: addresses for addresses in self._ports})
         self.settle(0)
 
     def put_macs(self, numbers: Sequence[int]) -> None:
@@ -237,14 +246,16 @@ class _Peer(_Side):
         self._ovn.change_addresses("delete", self._places(numbers))
 
     def _places(self, numbers: Sequence[int]) -> dict[str, str]:
-        return {_mac(number): self._ports[number % len(self._ports)] for number in numbers}
+        return {
+            each: self._ports[number % len(self._ports)] for number, each in zip(numbers, _joined(numbers), strict=True)
+        }
 
 
 @contextmanager
 def _both(stations: int) -> Iterator[tuple[_Ours, _Peer]]:
     with ExitStack() as stack:
         place, zookeeper = stack.enter_context(directory()), stack.enter_context(ZooKeeper())
-        fleet = Fleet(stack, place, zookeeper, stations or 100, macs=bool(stations), agent=False)
+        fleet = Fleet(stack, place, zookeeper, stations or 100, stations=bool(stations), agent=False)
         fleet.await_views()
         switch = stack.enter_context(OvsdbServer())
         switch.add_switch("tor", ["eth1"], tunnel_ip="172.16.1.2")
@@ -281,13 +292,14 @@ def _words(seconds: Sequence[float]) -> str:
     return f"{duration(median(seconds))}, worst {duration(max(seconds))}"
 
 
-def _mac(number: int) -> str:
-    return f"02:0f:00:00:{number >> 8:02x}:{number & 0xFF:02x}"
+def _addresses(number: int) -> tuple[str, str]:
+    """Return the MAC and the IP address of a station that comes."""
+    return f"02:0f:00:00:{number >> 8:02x}:{number & 0xFF:02x}", f"10.1.{number >> 8}.{number & 0xFF}"
 
 
-def _base(number: int) -> str:
-    """Return the MAC address of a station of the beginning, as `fleet` counts them."""
-    return f"02:00:00:{number // 100:02x}:00:{number % 100:02x}"
+def _joined(numbers: Sequence[int]) -> list[str]:
+    """Return addresses as OVN has them."""
+    return [" ".join(_addresses(number)) for number in numbers]
 
 
 def _timed(work: Callable[[], None]) -> float:

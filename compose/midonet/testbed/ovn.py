@@ -94,7 +94,7 @@ class Ovn(Scoped):
     """A logical switch `net` with stations on VXLAN chassis; a VTEP database is a part of it.
 
     That database must hold the physical switch `tor` with the port `eth1`; it gets a logical switch `net`. A station is
-    a port with a MAC address.
+    a port with a MAC and an IP address, as `ovn-nb(5)` has them in one text, `MAC IP`.
     """
 
     def __init__(self, vtep: OvsdbServer, chassis: int = 10) -> None:
@@ -124,25 +124,25 @@ class Ovn(Scoped):
         self._stack.close()
 
     def add(self, stations: Sequence[str]) -> None:
-        """Add a port for each of these MAC addresses, in one transaction on the northbound database."""
+        """Add a port for each of these addresses, in one transaction on the northbound database."""
         inserts = [
             {
                 "op": "insert",
                 "table": "Logical_Switch_Port",
-                "row": {"name": f"{_STATION}{mac}", "addresses": mac},
+                "row": {"name": f"{_STATION}{addresses.partition(' ')[0]}", "addresses": addresses},
                 "uuid-name": f"p{number}",
             }
-            for number, mac in enumerate(stations)
+            for number, addresses in enumerate(stations)
         ]
         results = self._change_ports("insert", [named(f"p{number}") for number in range(len(inserts))], inserts)
-        self._ports |= {mac: result["uuid"] for mac, result in zip(stations, results, strict=False)}
+        self._ports |= {addresses: result["uuid"] for addresses, result in zip(stations, results, strict=False)}
 
     def remove(self, stations: Sequence[str]) -> None:
-        """Remove the ports of these MAC addresses, in one transaction."""
-        self._change_ports("delete", [self._ports.pop(mac) for mac in stations], [])
+        """Remove the ports of these addresses, in one transaction."""
+        self._change_ports("delete", [self._ports.pop(addresses) for addresses in stations], [])
 
     def change_addresses(self, mutator: Literal["insert", "delete"], places: Mapping[str, str]) -> None:
-        """Give MAC addresses to ports of stations, or take them, in one transaction: address → MAC of the station."""
+        """Give further addresses to ports, or take them, in one transaction: addresses → those the port came with."""
         self._north.transact(
             _NB,
             [
@@ -150,9 +150,9 @@ class Ovn(Scoped):
                     "op": "mutate",
                     "table": "Logical_Switch_Port",
                     "where": [["_uuid", "==", self._ports[station]]],
-                    "mutations": [["addresses", mutator, encode_set([mac])]],
+                    "mutations": [["addresses", mutator, encode_set([addresses])]],
                 }
-                for mac, station in places.items()
+                for addresses, station in places.items()
             ],
         )
 
