@@ -1,7 +1,8 @@
 """The combining writer where things go wrong: a full queue, a stop, a log that fails, a writer that breaks down."""
 
+import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -112,6 +113,33 @@ def test_stopping_answers_all_that_was_accepted(opened: Opener) -> None:
     with pytest.raises(Unavailable, match="the writer was stopped; nothing was done"):
         writer.submit(bridge("late"), ME)
     writer.stop()
+
+
+class Interrupted(BaseException):
+    """As `KeyboardInterrupt`, which would end the tests if it came a moment too late."""
+
+
+def test_who_is_interrupted_while_it_waits_keeps_nobody_behind_it_waiting(opened: Opener) -> None:
+    def interrupt(*_: Any) -> None:
+        raise Interrupted
+
+    def interrupted() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        writer.execute(bridge("interrupted"), ME)
+
+    def after_it() -> Result:
+        sleep(0.1)
+        return writer.execute(bridge("behind"), ME)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    with held(opened, []) as (writer, lock, _), ThreadPoolExecutor(1) as pool:
+        behind = pool.submit(after_it)
+        with pytest.raises(Interrupted):
+            interrupted()
+        lock.released.set()
+        behind.result(PATIENCE)
+    signal.signal(signal.SIGALRM, before)
+    assert names(opened()) == {"first", "interrupted", "behind"}
 
 
 def test_a_writer_that_was_not_started_refuses(opened: Opener) -> None:

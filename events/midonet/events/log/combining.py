@@ -5,9 +5,10 @@ stays a commit of its own, and everybody gets what `Store.execute` would have gi
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import closing, suppress
+from itertools import pairwise
 from threading import Condition, Lock, Thread
 from types import TracebackType
 from typing import Self
@@ -47,12 +48,16 @@ class _Promised:
 
 
 class _Awaited:
-    """A command and a thread that waits for it and does nothing else: a lock costs a third of a future."""
+    """A command and a thread that waits for it and does nothing else: a lock costs a third of a future.
 
-    __slots__ = ("_lock", "_outcome", "wish")
+    Whoever goes on wakes the one `behind` it first. A hundred threads woken at once would only wait for each other.
+    """
+
+    __slots__ = ("_lock", "_outcome", "behind", "wish")
 
     def __init__(self, wish: Wish) -> None:
         self.wish = wish
+        self.behind: _Awaited | None = None
         self._outcome: Outcome
         self._lock = Lock()
         self._lock.acquire()
@@ -62,16 +67,28 @@ class _Awaited:
         return True
 
     def settle(self, outcome: Outcome) -> None:
-        """Let the thread go on."""
+        """Say what became of it, to be known when the thread is woken."""
         self._outcome = outcome
+
+    def wake(self) -> None:
+        """Let the thread go on."""
         self._lock.release()
 
     def result(self) -> Result:
         """Wait for what becomes of it."""
-        self._lock.acquire()
+        try:
+            self._wait()
+        except BaseException:  # Ctrl-C: those behind it still wait to be woken
+            Thread(target=self._wait, name="combining-heir", daemon=True).start()
+            raise
         if isinstance(self._outcome, Result):
             return self._outcome
         raise self._outcome
+
+    def _wait(self) -> None:
+        self._lock.acquire()
+        if self.behind is not None:
+            self.behind.wake()
 
 
 class CombiningWriter:
@@ -161,8 +178,8 @@ class CombiningWriter:
     def _serve(self, store: Store) -> None:
         while taken := self._take(store):
             self._running = deque(one for one in taken if one.begin())
-            for outcome in store.run([one.wish for one in self._running]):
-                self._running.popleft().settle(outcome)
+            for outcomes in store.batches([one.wish for one in self._running]):
+                _answer([(self._running.popleft(), outcome) for outcome in outcomes])
 
     def _take(self, store: Store) -> deque[_Promised | _Awaited]:
         """Wait for commands and take all that are there; none once the writer is stopped."""
@@ -190,11 +207,21 @@ class CombiningWriter:
         """Answer everybody: a command whose turn had come may be on the log, one that was waiting is not."""
         trouble = f"broke down: {type(fault).__name__}: {fault}"
         self._refuse_more(trouble)
-        for one in self._running:
-            one.settle(_caused(one.wish.broken_off(f"the writer {trouble}"), fault))
-        for one in self._take_all():
-            if one.begin():
-                one.settle(_caused(_refused(trouble), fault))
+        _answer([(one, _caused(one.wish.broken_off(f"the writer {trouble}"), fault)) for one in self._running])
+        _answer([(one, _caused(_refused(trouble), fault)) for one in self._take_all() if one.begin()])
+
+
+def _answer(outcomes: Iterable[tuple[_Promised | _Awaited, Outcome]]) -> None:
+    """Tell everybody what became of their commands; threads that wait are woken one after the other."""
+    waiting = []
+    for one, outcome in outcomes:
+        one.settle(outcome)
+        if isinstance(one, _Awaited):
+            waiting.append(one)
+    for one, behind in pairwise(waiting):
+        one.behind = behind
+    if waiting:
+        waiting[0].wake()
 
 
 def _refused(why: str) -> Unavailable:

@@ -7,6 +7,7 @@ An instance belongs to one thread, like its log.
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from random import uniform
 from time import monotonic, sleep
 from typing import Any
@@ -96,14 +97,18 @@ class Store:
     def run(self, wishes: Sequence[Wish]) -> Iterator[Result | MidonetError]:
         """Run many commands, each one commit, and yield what became of each, in order, once it is certain.
 
-        That is what `execute` would return or raise. Commits go in batches: few fsyncs on SQL, pipelined on Kafka.
-        A refused command does not stop the others; what the log does to one it does to all that wait behind it.
+        That is what `execute` would return or raise. A refused command does not stop the others; what the log does to
+        one it does to all that wait behind it.
         """
+        return chain.from_iterable(self.batches(wishes))
+
+    def batches(self, wishes: Sequence[Wish]) -> Iterator[list[Result | MidonetError]]:
+        """Do as `run`, and yield together what became certain together: few fsyncs on SQL, pipelined on Kafka."""
         waiting = list(wishes)
         while waiting:
             outcomes = self._some(waiting)
             del waiting[: len(outcomes)]
-            yield from outcomes
+            yield outcomes
 
     def _careful(self, wish: Wish) -> Result:
         for _ in range(_ATTEMPTS):
