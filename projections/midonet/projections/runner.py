@@ -45,8 +45,9 @@ GRACE = 0.3
 _MOMENT = 0.002
 """Seconds for which a position waits that comes without values: who has values to write needs the processor more."""
 
-_LITTLE = 32
-"""Values that may be made and sent on the feed's thread, which all projections wait for."""
+_LITTLE, _MUCH = 32, 10_000
+"""Values that may be made and sent on the feed's thread, which all projections wait for: in general, and of one that
+goes ahead of the others."""
 
 _PATIENCE = 20
 """Graces after which one takes over although somebody moves something in the target."""
@@ -225,7 +226,7 @@ class Runner(Generic[K, V]):
 
     def _send_ahead(self) -> None:
         begin = getattr(self._target, "begin", None)
-        if begin is None or not 0 < self._tracker.pending <= _LITTLE:
+        if begin is None or not 0 < self._tracker.pending <= (_MUCH if self._ahead else _LITTLE):
             return
         if not self._attached or self._standby or self._idle() or self._target.drifted():
             return

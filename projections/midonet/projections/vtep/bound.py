@@ -12,6 +12,8 @@ __all__ = ["Bound", "forget", "note"]
 Index = dict[Any, dict[str, str]]
 """Key → entries by id: within one commit a new one may come before the old one of the same key goes."""
 
+_NONE: dict[str, str] = {}
+
 
 class Bound:
     """What a VTEP's rows for one bridge follow from, as of now; whoever made it keeps it up to date."""
@@ -44,8 +46,8 @@ class Bound:
         A row of Ucast_Macs_Remote has one address, and of several rows for one MAC a switch takes any: the others are
         resolved by the stations themselves.
         """
-        entries = self.ips.get(mac)
-        return min(entries.values(), key=_numerically) if entries else ""
+        entries = self.ips.get(mac, _NONE)
+        return min(entries.values(), key=_numerically) if len(entries) > 1 else next(iter(entries.values()), "")
 
     def move_port(self, old: Port | None, new: Port | None) -> bool:
         """Follow a port of the bridge to another host; return whether a host got its first or lost its last one."""
