@@ -199,10 +199,7 @@ class Draft:
     def take_back(self) -> None:
         """Leave the topology exactly as it was."""
         for object_id, old in reversed(self._before.items()):
-            if old is None:
-                self.topology.withdraw(object_id)
-            else:
-                self.topology.swap(object_id, old)
+            self.topology.swap(object_id, old)
         self.topology.put_back(self._notes)
 
 

@@ -274,7 +274,7 @@ class VtepProjection:
             before, after = (port if port is not None and port.bridge == bridge else None for port in (old, new))
             if self._bridges[bridge].move_port(before, after):
                 yield "mcast", switch_name(bridge), UNKNOWN_DST
-        if new is not None:
+        if old is not None and new is not None:  # nothing can be behind a new one that does not come with it
             yield from self._keys_behind(new)
 
     def _mac_changed(self, old: MacEntry | None, new: MacEntry | None) -> Iterator[Key]:
