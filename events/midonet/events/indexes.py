@@ -34,6 +34,11 @@ class Multimap:
             return ()
         return present if type(present) is dict else (present,)
 
+    def beside(self, key: Any, member: Any) -> Collection[Any]:
+        """Return the other members of a key that has this one."""
+        present = self._found.get(key)
+        return [other for other in present if other != member] if type(present) is dict else ()
+
     def __contains__(self, key: object) -> bool:
         return key in self._found
 
@@ -98,12 +103,12 @@ class Indexes:
             for index, key in self._entries(new):
                 index.add(key, new.id)
 
-    def sharing(self, entity: Entity) -> Iterator[tuple[tuple[str, ...], str]]:
-        """Yield (unique fields, other id) for every object that shares the values of a unique set of fields."""
-        for fields, (index, values) in zip(entity.UNIQUE, self._plan(entity.KIND).unique, strict=True):
-            for other in index.get(values(entity)):
-                if other != entity.id:
-                    yield fields, other
+    def sharing(self, entity: Entity) -> list[tuple[tuple[str, ...], str]]:
+        """Return (unique fields, other id) for every object that shares the values of a unique set of fields."""
+        indexes = zip(entity.UNIQUE, self._plan(entity.KIND).unique, strict=True)
+        return [
+            (fields, other) for fields, (index, values) in indexes for other in index.beside(values(entity), entity.id)
+        ]
 
     def referring(self, object_id: str) -> Iterator[tuple[str, str]]:
         """Yield (id, field) of every object that refers to an object."""

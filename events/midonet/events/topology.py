@@ -98,8 +98,8 @@ class Topology:
         """Return the objects of `kind` whose `field` refers to an object."""
         return map(self._objects.__getitem__, self._indexes.referrers[kind, field].get(object_id))
 
-    def sharing(self, entity: Entity) -> Iterator[tuple[tuple[str, ...], str]]:
-        """Yield (unique fields, other id) for every object that shares the values of a unique set of fields."""
+    def sharing(self, entity: Entity) -> list[tuple[tuple[str, ...], str]]:
+        """Return (unique fields, other id) for every object that shares the values of a unique set of fields."""
         return self._indexes.sharing(entity)
 
     def is_taken(self, pool: str, number: int) -> bool:
