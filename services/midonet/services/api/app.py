@@ -24,7 +24,7 @@ from starlette.websockets import WebSocket
 
 from midonet.events.commit import canonical
 from midonet.events.errors import Denied, MidonetError, NotFound, Throttled, Unauthenticated, Unavailable, UsageError
-from midonet.services.api import accounts, controls, documents, history, objects, pages
+from midonet.services.api import accounts, controls, documents, history, log, objects, pages, tags
 from midonet.services.api.browsers import misled
 from midonet.services.api.call import Call, bare_call, read_call
 from midonet.services.api.caller import Caller
@@ -57,7 +57,9 @@ OPERATIONS: tuple[Operation, ...] = tuple(
         pages.operations(),
         objects.operations(),
         documents.operations(),
+        log.operations(),
         history.operations(),
+        tags.operations(),
         accounts.operations(),
         controls.operations(),
         serve.operations(),
