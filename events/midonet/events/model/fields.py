@@ -276,8 +276,6 @@ Text = Annotated[str, _LINE, Meta(max_length=1024)]
 Interface = Annotated[
     str, Format("interface", _interface, canonical=_PLAIN_INTERFACE), Meta(min_length=1, max_length=15)
 ]
-    str, Format("interface", _interface, canonical=_PLAIN_INTERFACE), Meta(min_length=1, max_length=15)
-]
 """Name of a Linux network interface (IFNAMSIZ leaves 15 characters)."""
 Tenant = Annotated[str, _LINE, Meta(min_length=1, max_length=255, description="Tenant that the object belongs to.")]
 Mac = Annotated[str, Format("mac", _mac, canonical=_STATION)]
