@@ -236,13 +236,13 @@ class Feed:
     def _fold(self, record: Record) -> None:
         try:
             changes = fold(self._topology, record)
-            self._recent.append(record.head)
             self._tell(record, changes)
         except Exception as error:  # half a commit is in the topology now: nobody may look at it any more
             self._broken = (
                 error if isinstance(error, VerificationFailed) else VerificationFailed(f"unexpected: {error!r}")
             )
             raise
+        self._recent.append(record.head)
 
     def _tell(self, record: Record, changes: Sequence[Change]) -> None:
         """Tell everybody of a commit, one after the other: what the first one sends is not to wait for the others."""
