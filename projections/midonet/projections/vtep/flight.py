@@ -8,27 +8,38 @@ succeeded: whatever ends this process or the connection, a checkpoint never says
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from midonet.events.errors import Rejected, Unavailable
 from midonet.projections.ovsdb import Answer, Client
 from midonet.projections.port import Checkpoint, Fenced, Unfit
 from midonet.projections.vtep.names import DATABASE
+from midonet.projections.vtep.tenure import Tenure, robbed
 from midonet.projections.vtep.transaction import Delta, Operation, Transaction
 from midonet.projections.vtep.watch import Watch
 
-__all__ = ["begin", "commit", "transact"]
+__all__ = ["Session", "begin", "commit", "transact"]
 
 _WINDOW = 4
 """Transactions under way: enough that the server never waits for the next one, few enough that others get a turn."""
 
 
-def commit(client: Client, watch: Watch, parts: Iterable[Delta], checkpoint: Checkpoint | None) -> None:
+class Session(NamedTuple):
+    """One connection: what is known of the database, and whether it is for us to write."""
+
+    client: Client
+    watch: Watch
+    tenure: Tenure
+
+
+def commit(session: Session, parts: Iterable[Delta], checkpoint: Checkpoint | None) -> None:
     """Commit the parts of a delta; the checkpoint moves (None: is removed) with the last of them.
 
     Raises `Fenced`, `Unfit` and `Unavailable` as `Target.write`; some of the parts may have been committed then.
     """
     *early, last = parts
-    flight = _Flight(client, watch)
+    session.tenure.begin()
+    flight = _Flight(session)
     try:
         for part in early:
             flight.send(flight.plan(part))
@@ -42,9 +53,14 @@ def commit(client: Client, watch: Watch, parts: Iterable[Delta], checkpoint: Che
         raise
 
 
-def begin(client: Client, watch: Watch, delta: Delta, checkpoint: Checkpoint) -> Callable[[], None]:
-    """Send a delta of one part with its checkpoint, and never wait; what it returns waits, and raises as `commit`."""
-    flight = _Flight(client, watch)
+def begin(session: Session, delta: Delta, checkpoint: Checkpoint) -> Callable[[], None] | None:
+    """Send a delta of one part with its checkpoint, and never wait; what it returns waits, and raises as `commit`.
+
+    None if that cannot be sent without waiting for something else before.
+    """
+    if not session.tenure.held:
+        return None
+    flight = _Flight(session)
     transaction = flight.plan(delta)
     transaction.advance(checkpoint)
     flight.send(transaction)
@@ -59,9 +75,10 @@ def transact(client: Client, operations: Sequence[Operation]) -> None:
 class _Flight:
     """Transactions that were sent, and that the watch does not expect yet."""
 
-    def __init__(self, client: Client, watch: Watch) -> None:
-        self._client = client
-        self._watch = watch
+    def __init__(self, session: Session) -> None:
+        self._client = session.client
+        self._watch = session.watch
+        self._proof = session.tenure.proof
         self._sent: deque[tuple[Transaction, Answer]] = deque()
         self._arrived: list[Transaction] = []
         self._effect: str | None = None
@@ -81,7 +98,7 @@ class _Flight:
         """Send a transaction, as soon as there are not too many of them."""
         if len(self._sent) == _WINDOW:
             self._next()
-        self._sent.append((transaction, self._client.begin(DATABASE, transaction.operations)))
+        self._sent.append((transaction, self._client.begin(DATABASE, [*self._proof, *transaction.operations])))
 
     def arrive(self) -> None:
         """Return when all of them have succeeded."""
@@ -117,6 +134,8 @@ def _succeed(client: Client, answer: Answer) -> None:
     try:
         answer()
     except Rejected as error:
+        if error.details["error"] == "not owner":
+            raise robbed(client) from None
         if error.details["error"] == "timed out":
             raise Fenced(f"another writer moved the checkpoint of VTEP {client.address}") from None
         raise Unavailable(error.message, **error.details) from None
