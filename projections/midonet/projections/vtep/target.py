@@ -105,12 +105,11 @@ class VtepTarget:
         self._commit(delta, checkpoint)
 
     def begin(self, delta: Mapping[Key, Value | None], checkpoint: Checkpoint) -> Callable[[], None] | None:
-        """As `write` in two steps, of which the first only sends.
+        """As `write` in two steps: the first one sends, of several transactions as many as need no answer.
 
-        None for a delta of several transactions, and for the first one, before which others have to be kept away.
+        None for the first one of a connection, before which others have to be kept from writing.
         """
-        only, *more = batches(delta, self._batch)
-        answer = begin(self._connected(), only, checkpoint) if not more else None
+        answer = begin(self._connected(), batches(delta, self._batch), checkpoint)
         return partial(self._finish, answer) if answer is not None else None
 
     def clear(self) -> None:
