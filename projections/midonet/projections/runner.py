@@ -288,7 +288,9 @@ class Runner(Generic[K, V]):
         self._standing.failed(error)
         if isinstance(error, Fenced):
             self._reconciler.refused()
-            self._standby.active |= error.bulk  # two that take it from each other would get nowhere
+            if error.bulk:  # two that take it from each other would get nowhere
+                self._standby.active = True
+                self.wake()  # to see whether that one does get on
         self._stopped.wait(self._interval if isinstance(error, VerificationFailed) else self._backoff.next())
 
 
