@@ -12,11 +12,9 @@ from random import uniform
 from time import monotonic, sleep
 from typing import Any
 
-from msgspec.structs import replace
-
 from midonet.events.chain import extend
 from midonet.events.command import Command
-from midonet.events.commit import MAX_COMMIT_BYTES, CommandRef, Commit, Head, Record, canonical, sha256
+from midonet.events.commit import MAX_COMMIT_BYTES, CommandRef, Commit, Head, Record, canonical
 from midonet.events.decide import Decision
 from midonet.events.errors import (
     CommandIdReused,
@@ -166,10 +164,8 @@ class Store:
         decision = self._decide(wish)
         if wish.dry_run or not decision.events:
             return Result(self.topology.head.position, wish.id, decision.events, _shown(decision.object))
-        made = self._encode(wish, decision)
-        self._extended(_excerpt(made))
-        self.log.append(self.topology.head, [made])
-        record = self._extended(made.raw)
+        record = self._extended(self._encode(wish, decision))
+        self.log.append(self.topology.head, [record])
         fold(self.topology, record)
         return self._result(record, decision)
 
@@ -189,23 +185,24 @@ class Store:
         except (Rejected, NotFound):
             return _NOTHING
 
-    def _encode(self, wish: Wish, decision: Decision) -> Record:
+    def _encode(self, wish: Wish, decision: Decision) -> bytes:
         command, context = wish.command, wish.context
         head = self.topology.head
-        commit = Commit(
-            position=head.position + 1,
-            prev=head.hash,
-            id=wish.id,
-            command=CommandRef(command.name, command.digest),
-            time=max(_now(), head.time),
-            actor=context.actor,
-            channel=context.channel,
-            reason=context.reason,
-            correlation=context.correlation,
-            causation=context.causation,
-            events=decision.events,
+        raw = canonical(
+            Commit(
+                position=head.position + 1,
+                prev=head.hash,
+                id=wish.id,
+                command=CommandRef(command.name, command.digest),
+                time=max(_now(), head.time),
+                actor=context.actor,
+                channel=context.channel,
+                reason=context.reason,
+                correlation=context.correlation,
+                causation=context.causation,
+                events=decision.events,
+            )
         )
-        raw = canonical(commit)
         if len(raw) > MAX_COMMIT_BYTES:
             raise TooLarge(
                 f"the commit would be {len(raw):,} bytes; the limit is {MAX_COMMIT_BYTES:,}: "
@@ -213,7 +210,7 @@ class Store:
                 size=len(raw),
                 limit=MAX_COMMIT_BYTES,
             )
-        return Record(commit, raw, sha256(raw))
+        return raw
 
     def _extended(self, raw: bytes) -> Record:
         """Read our own commit exactly as every other reader will, from its bytes: what is folded is that."""
@@ -267,22 +264,22 @@ class Store:
     def _folded(self, trial: Trial, wishes: Sequence[Wish]) -> Iterator[Result]:
         """Decide and fold one command after the other, up to one that needs more care."""
         for wish in wishes:
-            made, decision = self._tentative(wish)
-            if made is None or trial.size + len(made.raw) > _BATCH_BYTES:
+            raw, decision = self._tentative(wish)
+            if not raw or trial.size + len(raw) > _BATCH_BYTES:
                 return
-            record = self._extended(made.raw)
+            record = self._extended(raw)
             trial.add(record, fold(self.topology, record))
             yield self._result(record, decision)
 
-    def _tentative(self, wish: Wish) -> tuple[Record | None, Decision]:
-        """Return the commit that a command comes to here and now; None if it has to be run alone."""
+    def _tentative(self, wish: Wish) -> tuple[bytes, Decision]:
+        """Return the commit that a command comes to here and now; no bytes if it has to be run alone."""
         if wish.alone or wish.context.if_head not in (None, self.topology.head.position):
-            return None, _NOTHING
+            return b"", _NOTHING
         try:
             decision = wish.decide(self.topology)
-            return self._encode(wish, decision) if decision.events else None, decision
+            return self._encode(wish, decision) if decision.events else b"", decision
         except (Rejected, NotFound):
-            return None, _NOTHING
+            return b"", _NOTHING
 
     def _single(self, wish: Wish) -> Result | MidonetError:
         try:
@@ -310,14 +307,6 @@ class Store:
 
 
 _NOTHING = Decision([], None)
-
-
-def _excerpt(made: Record) -> bytes:
-    """Return the bytes of a commit with its first event only: if these can be read, so can all, which takes longer.
-
-    All events are of the same make. What stands around them comes from whoever gave the command.
-    """
-    return canonical(replace(made.commit, events=made.commit.events[:1]))
 
 
 def _now() -> str:
