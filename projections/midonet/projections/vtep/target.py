@@ -131,6 +131,21 @@ class VtepTarget:
         keys = session.watch.waiting() if session is not None else ()
         return {key: _WANTING[key[0]].format(key[1]) for key in keys}
 
+    def freed(self) -> set[Key]:
+        """Return what waited and can be written as of the last `load`."""
+        session = self._session
+        return session.watch.freed() if session is not None else set()
+
+    def takes(self, key: Key, value: Value) -> bool:
+        """Return whether the switch has what a value needs, as far as known."""
+        session = self._session
+        return session is None or session.watch.takes(key, value)
+
+    def instead(self, key: Key) -> Value | None:
+        """Return what of others is where a value of ours belongs: the switch to which they bound a VLAN."""
+        session = self._session
+        return session.watch.instead(key) if session is not None else None
+
     def held(self, key: Key) -> Held | None:
         """Return what the switch is known to hold under a key, if anything is."""
         session = self._session
