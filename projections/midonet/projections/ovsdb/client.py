@@ -21,8 +21,9 @@ from midonet.events.errors import Rejected, Unavailable
 from midonet.projections.ovsdb.framing import Framer
 from midonet.projections.ovsdb.secure import SecureSocket, secured
 
-__all__ = ["PROBE_SECONDS", "Address", "Answer", "Client"]
+__all__ = ["CALL_SECONDS", "PROBE_SECONDS", "Address", "Answer", "Client"]
 
+CALL_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
 
 PROBE_SECONDS = 4.0
@@ -56,7 +57,7 @@ class Client:
         self,
         address: Address,
         *,
-        timeout: float = 10.0,
+        timeout: float = CALL_SECONDS,
         probe: float = PROBE_SECONDS,
         on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
