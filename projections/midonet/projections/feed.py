@@ -13,12 +13,13 @@ from typing import Protocol
 
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.controls import ProjectionControl
-from midonet.events.errors import MidonetError, NotFound, VerificationFailed
+from midonet.events.errors import MidonetError, VerificationFailed
 from midonet.events.evolve import Change, fold
 from midonet.events.log.port import Bookmark, Log, Progress
 from midonet.events.notes import Note, control_of
 from midonet.events.topology import Topology
 from midonet.projections.backoff import Backoff
+from midonet.projections.inquiry import Inquiry
 
 __all__ = ["Feed", "Follower", "Listener"]
 
@@ -63,6 +64,7 @@ class Feed:
 
     def __init__(self, open_log: Callable[[], Log], *, idle: float = 1.0) -> None:
         self._open_log = open_log
+        self._inquiry = Inquiry(open_log)
         self._idle = idle
         self._topology = Topology()
         self._followers: list[Follower] = []
@@ -152,25 +154,14 @@ class Feed:
         """Wait until the topology is at what is the end of the log now, or `stopped`; at once where nobody can tell."""
         if self.error is not None:
             return
-        end = self._end()
+        end = self._inquiry.end(self._known)
         if end is not None:
             self.reach(end, stopped)
 
     def _ends_before(self, position: int) -> bool:
         """Return whether the log is known to end before a position."""
-        end = self._end()
+        end = self._inquiry.end(self._known)
         return end is not None and end < position
-
-    def _end(self) -> int | None:
-        """Return where the log ends now, None if it cannot be asked; that takes no longer the more there is of it."""
-        known = self._known
-        try:
-            with closing(self._open_log()) as log:
-                if known.place is not None:
-                    log.resume(known)
-                return _end_of(log, known.position)
-        except MidonetError:
-            return None
 
     def caught_up(self, stopped: Callable[[], bool]) -> None:
         """Wait until the end of the log was seen once."""
@@ -205,6 +196,7 @@ class Feed:
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._inquiry.close()
 
     def _run(self) -> None:
         backoff = Backoff()
@@ -244,13 +236,13 @@ class Feed:
     def _fold(self, record: Record) -> None:
         try:
             changes = fold(self._topology, record)
-            self._recent.append(record.head)
             self._tell(record, changes)
         except Exception as error:  # half a commit is in the topology now: nobody may look at it any more
             self._broken = (
                 error if isinstance(error, VerificationFailed) else VerificationFailed(f"unexpected: {error!r}")
             )
             raise
+        self._recent.append(record.head)
 
     def _tell(self, record: Record, changes: Sequence[Change]) -> None:
         """Tell everybody of a commit, one after the other: what the first one sends is not to wait for the others."""
@@ -266,13 +258,3 @@ class Feed:
 def _sends(follower: Follower) -> bool:
     send: Callable[[], bool] | None = getattr(follower, "send", None)
     return send is not None and send()
-
-
-def _end_of(log: Log, known: int) -> int:
-    """Return where a log ends; that nothing comes after what is known is told without reading the last commit."""
-    try:
-        log.head_at(known + 1)
-    except NotFound as beyond:
-        end: int = beyond.details["end"]
-        return end
-    return log.head().position

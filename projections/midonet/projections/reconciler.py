@@ -58,7 +58,8 @@ class Reconciler(Generic[K, V]):
         self._tracker = Tracker(projection, same)
         self._skipped: Collection[str] = ()
         self._checkpoint: Checkpoint | None = None
-        self._peeked = Checkpoint()
+        """What the target was read or written at, if it was; what it holds is known then."""
+        self._seen = Checkpoint()
         self._tried: Checkpoint | None = None
         self._strange: set[K] = set()
         self._renewed = False
@@ -71,8 +72,8 @@ class Reconciler(Generic[K, V]):
 
     @property
     def position(self) -> int:
-        """The position of the target as far as it is known."""
-        return (self._checkpoint or self._peeked).position
+        """The position of the target as it was seen last, whether the log holds it or not."""
+        return self._seen.position
 
     @property
     def pending(self) -> int:
@@ -119,13 +120,13 @@ class Reconciler(Generic[K, V]):
 
     def peek(self) -> None:
         """Ask the target for its checkpoint, of which others take care, or nobody."""
-        self._checkpoint = self._target.peek()
+        self._checkpoint = self._seen = self._target.peek()
 
     def peek_unread(self) -> bool:
         """As `peek`, of a target that was not read yet; it does not count as read then. Return whether it is one."""
         if self._checkpoint is not None:
             return False
-        self._peeked = self._target.peek()
+        self._seen = self._target.peek()
         return True
 
     def load(self, stopped: Callable[[], bool], *, stood_by: bool) -> bool:
@@ -135,6 +136,7 @@ class Reconciler(Generic[K, V]):
         whatever differs is judged by one who has read all that the log has. Raises as `check_lineage`.
         """
         found, actual = self._target.load()
+        self._seen = found
         with self._feed.reading():
             expected = self._tracker.untold
             strange = self._tracker.reconcile(actual)
@@ -218,7 +220,7 @@ class Reconciler(Generic[K, V]):
             self.put_off(step)
             raise
         self._tracker.written()
-        self._checkpoint = step.checkpoint
+        self._checkpoint = self._seen = step.checkpoint
         self._strange.clear()
         self._renewed = False
         self._recorder.record(step.repairs)

@@ -242,14 +242,17 @@ class Runner(Generic[K, V]):
             self._standing.succeeded(self._reconciler.position)
 
     def _rest(self, seconds: float) -> None:
-        """Wait until there is something to do; let others go first for a moment, unless there is something to write."""
+        """Wait until there is something to do; let others go first for a moment if that is only a new position."""
         self._wake.wait(seconds)
         due = time.monotonic() + _MOMENT
         self._wake.clear()  # before anything is looked at: what comes from now on wakes
-        reconciler = self._reconciler
-        while reconciler.attached and not reconciler.pending and (left := due - time.monotonic()) > 0:
+        while self._at_leisure() and (left := due - time.monotonic()) > 0:
             self._wake.wait(left)
             self._wake.clear()
+
+    def _at_leisure(self) -> bool:
+        reconciler = self._reconciler
+        return reconciler.attached and not reconciler.pending and not self._target.drifted()
 
     def _idle(self) -> bool:
         return self._stopped.is_set() or self._paused()
@@ -286,7 +289,9 @@ class Runner(Generic[K, V]):
         self._standing.failed(error)
         if isinstance(error, Fenced):
             self._reconciler.refused()
-            self._standby.active |= error.bulk  # two that take it from each other would get nowhere
+            if error.bulk:  # two that take it from each other would get nowhere
+                self._standby.active = True
+                self.wake()  # to see whether that one does get on
         self._stopped.wait(self._interval if isinstance(error, VerificationFailed) else self._backoff.next())
 
 

@@ -153,6 +153,11 @@ class Watch:
         with self._lock:
             return {key: (self._wanted(key), self._actual.value(key)) for key in self._drift}
 
+    def moved(self) -> bool:
+        """Return whether the checkpoint is not as it was loaded or written last."""
+        with self._lock:
+            return self._actual.checkpoint != self._checkpoint
+
     def drifted(self) -> bool:
         """Return whether the actual state is not, or is not known to be, as expected."""
         with self._lock:
