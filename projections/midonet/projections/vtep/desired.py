@@ -64,6 +64,7 @@ class VtepProjection:
         self._bridges: dict[str, Bound] = {}
         self._bindings: dict[tuple[str, int], dict[str, str]] = {}
         self._watched: dict[str, str] = {}
+        self._doubtful: set[Key] = set()
         self._underlay = underlay(topology, self._learned, self._vtep)
         bindings = topology.referrers(self._vtep, "vtep-binding", "vtep")
         self.apply([Change(binding.KIND, binding.id, None, binding) for binding in bindings])
@@ -101,7 +102,7 @@ class VtepProjection:
             case ("mcast", name, mac):
                 value = self._multicast(bridge_id(name), mac)
             case ("bfd", address):
-                value = self._watched.get(address)
+                value = self._watched.get(address) or self._watched_so_far(key)
         return value
 
     def origin(self, key: Key) -> int | None:
@@ -142,7 +143,8 @@ class VtepProjection:
         if not ids:
             return self._learned_unicast(bound, switch_name(bridge), mac)
         entry: MacEntry = self._topology.get("mac-entry", next(iter(ids)))
-        address = self._behind(self._topology.get("port", entry.port))
+        port: Port = self._topology.get("port", entry.port)
+        address = self._behind(port) or self._behind_so_far(port, ("ucast", switch_name(bridge), mac))
         return (address, bound.ip(mac)) if address else None
 
     def _behind(self, port: Port) -> str | None:
@@ -183,7 +185,8 @@ class VtepProjection:
         if not self._underlay.source_node:
             return (self._underlay.proxy,) if self._underlay.proxy else None
         hosts = {self._underlay.hosts[host] for host in bound.hosts if host in self._underlay.hosts}
-        return tuple(sorted(self._underlay.flooders | hosts | self._neighbours(bound))) or None
+        neighbours = self._neighbours(bound) | self._neighbours_so_far(bound, ("mcast", switch_name(bridge), mac))
+        return tuple(sorted(self._underlay.flooders | hosts | neighbours)) or None
 
     # -- the other VTEPs
 
@@ -197,6 +200,36 @@ class VtepProjection:
 
     def _neighbours(self, bound: Bound) -> set[str]:
         return {address for vtep in bound.others if (address := self._neighbour(vtep)) is not None}
+
+    # -- the VTEPs of which nobody knows yet where they are: what the switch holds because of them stays
+
+    def _unheard(self, vtep: str) -> bool:
+        return not self._addresses_of(vtep) and not self._learned.knows(vtep)
+
+    def _may_be_theirs(self, key: Key) -> set[str]:
+        """Return the addresses that the switch holds under a key and that are no host's."""
+        held = self._held(key)
+        addresses = held.value if held is not None and isinstance(held.value, tuple) else ()
+        return {one for one in addresses if is_locator(one)} - set(self._underlay.hosts.values())
+
+    def _behind_so_far(self, port: Port, key: Key) -> str | None:
+        if port.vtep in (None, self._vtep) or not self._unheard(str(port.vtep)):
+            return None
+        held = self._held(key)
+        address = held.value[0] if held is not None and isinstance(held.value, tuple) else None
+        return address if address in self._may_be_theirs(key) else None
+
+    def _neighbours_so_far(self, bound: Bound, key: Key) -> set[str]:
+        return self._may_be_theirs(key) if any(map(self._unheard, bound.others)) else set()
+
+    def _watched_so_far(self, key: Key) -> Value | None:
+        if not (self._underlay.bfd and self._bridges):
+            return None
+        if not any(map(self._unheard, {self._vtep, *(vtep for one in self._bridges.values() for vtep in one.others)})):
+            return None
+        self._doubtful.add(key)
+        held = self._held(key)
+        return held.value if held is not None else None
 
     def _neighbour_changed(self, vtep: str) -> Iterator[Key]:
         """Yield the keys that a tunnel address of another VTEP is in."""
@@ -246,6 +279,8 @@ class VtepProjection:
             }
         self._watched = dict.fromkeys(remotes, local or "")
         yield from (("bfd", one) for one in {*before, *remotes} if before.get(one) != self._watched.get(one))
+        doubtful, self._doubtful = self._doubtful, set()
+        yield from doubtful
 
     # -- what a change touches
 
