@@ -23,6 +23,7 @@ from midonet.events.topology import Topology
 __all__ = ["Draft", "drafting", "label"]
 
 _NAMESPACE = UUID("6d69646f-6e65-5274-8000-6f626a656374").bytes
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _LISTED = 10
 
 
@@ -34,8 +35,7 @@ def label(entity: Entity) -> str:
 def _uuid5(name: str) -> str:
     """Return the UUID of a name in our namespace (RFC 9562 §5.5), in a fourth of the time that `uuid.uuid5` takes."""
     text = sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(text[16], 16) & 3]
-    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 class Draft:
@@ -65,13 +65,16 @@ class Draft:
         if self.topology.find(entity.id) is not None:
             taken_by = label(self.topology.find(entity.id) or entity)
             raise Conflict(f"id {entity.id} is taken by {taken_by}", id=entity.id, reason="id-taken")
-        numbers = {
-            field: allocate(self.topology, pool) for field, pool in entity.NUMBERS.items() if POOLS[pool].at_creation
-        }
-        entity = (msgspec.structs.replace(entity, **numbers) if numbers else entity).derive()
+        entity = self._numbered(entity).derive() if entity.NUMBERS else entity.derive()
         self._swap(entity.id, entity)
         reactions.react(self, None, entity)
         return entity
+
+    def _numbered(self, entity: Entity) -> Entity:
+        pools = {field: pool for field, pool in entity.NUMBERS.items() if POOLS[pool].at_creation}
+        return msgspec.structs.replace(
+            entity, **{field: allocate(self.topology, pool) for field, pool in pools.items()}
+        )
 
     def change(self, old: Entity, new: Entity) -> None:
         """Replace an object by a changed form of itself."""
@@ -199,10 +202,7 @@ class Draft:
     def take_back(self) -> None:
         """Leave the topology exactly as it was."""
         for object_id, old in reversed(self._before.items()):
-            if old is None:
-                self.topology.withdraw(object_id)
-            else:
-                self.topology.swap(object_id, old)
+            self.topology.swap(object_id, old)
         self.topology.put_back(self._notes)
 
 

@@ -27,7 +27,7 @@ UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
 """(event type, version) → its data as the next version writes it; golden files keep every version honest."""
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, frozen=True, gc=False):
     """What a commit did to one object: None is absent. Projections are driven by these."""
 
     kind: str

@@ -34,6 +34,11 @@ class Multimap:
             return ()
         return present if type(present) is dict else (present,)
 
+    def beside(self, key: Any, member: Any) -> Collection[Any]:
+        """Return the other members of a key that has this one."""
+        present = self._found.get(key)
+        return [other for other in present if other != member] if type(present) is dict else ()
+
     def __contains__(self, key: object) -> bool:
         return key in self._found
 
@@ -63,8 +68,8 @@ class _Plan(NamedTuple):
     """Reads the fields whose values are keys as they are."""
     indexes: tuple[Multimap, ...]
     """The index for each of those fields."""
-    unique: tuple[tuple[Multimap, Callable[[Entity], tuple[Any, ...]]], ...]
-    """The index of each unique set of fields, and what reads the fields."""
+    unique: tuple[tuple[tuple[str, ...], Multimap, Callable[[Entity], tuple[Any, ...]]], ...]
+    """Each unique set of fields, its index, and what reads the fields."""
     inner: bool
     """Whether the kind has references in lists or structures."""
 
@@ -92,35 +97,35 @@ class Indexes:
             if read(old) == read(new):  # type: ignore[arg-type]  # of the same type as `new`
                 return
         if old is not None:
-            for index, key in self._entries(old):
-                index.remove(key, old.id)
+            self._entries(old, Multimap.remove)
         if new is not None:
-            for index, key in self._entries(new):
-                index.add(key, new.id)
+            self._entries(new, Multimap.add)
 
-    def sharing(self, entity: Entity) -> Iterator[tuple[tuple[str, ...], str]]:
-        """Yield (unique fields, other id) for every object that shares the values of a unique set of fields."""
-        for fields, (index, values) in zip(entity.UNIQUE, self._plan(entity.KIND).unique, strict=True):
-            for other in index.get(values(entity)):
-                if other != entity.id:
-                    yield fields, other
+    def sharing(self, entity: Entity) -> list[tuple[tuple[str, ...], str]]:
+        """Return (unique fields, other id) for every object that shares the values of a unique set of fields."""
+        found: list[tuple[tuple[str, ...], str]] = []
+        for fields, index, values in self._plan(entity.KIND).unique:
+            if others := index.beside(values(entity), entity.id):
+                found += ((fields, other) for other in others)
+        return found
 
     def referring(self, object_id: str) -> Iterator[tuple[str, str]]:
         """Yield (id, field) of every object that refers to an object."""
         for (_, field), index in list(self.referrers.items()):  # a reader beside us may add one, which is empty
             yield from ((referrer, field) for referrer in index.get(object_id))
 
-    def _entries(self, entity: Entity) -> Iterable[tuple[Multimap, Any]]:
-        """Return every index that an object is in, and under which key."""
-        plan = self._plan(entity.KIND)
-        found = [entry for entry in zip(plan.indexes, plan.values(entity), strict=True) if entry[1] is not None]
-        for index, values in plan.unique:
+    def _entries(self, entity: Entity, do: Callable[[Multimap, Any, str], None]) -> None:
+        """Do something with every index that an object is in, and the key under which it is."""
+        plan, object_id = self._plan(entity.KIND), entity.id
+        for index, key in zip(plan.indexes, plan.values(entity), strict=True):
+            if key is not None:
+                do(index, key, object_id)
+        for _, index, values in plan.unique:
             if None not in (key := values(entity)):
-                found.append((index, key))
+                do(index, key, object_id)
         if plan.inner:
-            kind = entity.KIND
-            found += [(self.referrers[kind, field], target) for field, target in KINDS[kind].inner_targets(entity)]
-        return found
+            for field, target in KINDS[entity.KIND].inner_targets(entity):
+                do(self.referrers[entity.KIND, field], target, object_id)
 
     def _plan(self, kind: str) -> _Plan:
         plan = self._plans.get(kind)
@@ -137,6 +142,6 @@ class Indexes:
             read=getter((*plain, *chain(*cls.UNIQUE), *(field for _, field, _ in inner))),
             values=getter(plain),
             indexes=(*referrers, self.named[kind], *numbers),
-            unique=tuple((self.unique[kind, fields], getter(fields)) for fields in cls.UNIQUE),
+            unique=tuple((fields, self.unique[kind, fields], getter(fields)) for fields in cls.UNIQUE),
             inner=bool(inner),
         )

@@ -278,8 +278,8 @@ def _prune(draft: Draft, described: set[str]) -> None:
 
 def build(kind: Kind, object_id: str, values: Mapping[str, Any]) -> Entity:
     """Return a new object; `InvalidValue` lists the fields that are missing."""
-    missing = [name for name in kind.needed if name not in values]
-    if missing:
+    if not kind.needed <= values.keys():
+        missing = [name for name in kind.fields if name in kind.needed - values.keys()]
         raise InvalidValue(
             f"a {kind.name} needs {', '.join(missing)}", field=missing[0], missing=missing, reason="missing"
         )
@@ -288,6 +288,8 @@ def build(kind: Kind, object_id: str, values: Mapping[str, Any]) -> Entity:
 
 def refuse_derived(kind: Kind, fields: Mapping[str, Any]) -> None:
     """Raise `InvalidValue` if a field is one that only the system writes."""
+    if fields.keys() <= kind.writable.keys():
+        return
     for name in fields:
         if name not in kind.writable:
             kind.field(name)  # says so if there is none

@@ -143,8 +143,8 @@ def _value(topology: Topology, kind: Kind, name: str, value: Any, planned: Names
         if spec.required:
             raise InvalidValue(f"a {kind.name} cannot be without {name}", field=name, reason="missing")
         return spec.default
-    if spec.ref is not None and not spec.many:  # an id that is found is in its form
-        return _target(topology, name, spec.ref.kind, value, planned)
+    if spec.target is not None:  # an id that is found is in its form
+        return _target(topology, name, spec.target, value, planned)
     return spec.coerce(_resolved(topology, spec, value, planned) if spec.ref or spec.parts else value)
 
 

@@ -1,7 +1,8 @@
 """The topology: what all events up to a position add up to.
 
-It changes only through `swap`, which replaces one object and keeps every index right; so undoing is swapping
-back. It holds no truth of its own: fold the log again and it is the same.
+It changes only through `swap`, which replaces one object; so undoing is swapping back. Indexes follow when somebody
+asks them: what a draft tries, takes back and has folded from its commit changes them once, and who needs none does not
+wait for them. It holds no truth of its own: fold the log again and it is the same.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +16,9 @@ from midonet.events.tags import Tag
 
 __all__ = ["Notes", "Topology"]
 
+_LATE = 20_000
+"""Objects that the indexes may be behind at most: even if nobody asks them, they must not keep what is long gone."""
+
 
 class Notes(NamedTuple):
     """What a topology holds besides objects, to put it back."""
@@ -25,7 +29,10 @@ class Notes(NamedTuple):
 
 
 class Topology:
-    """All objects at one position of the log."""
+    """All objects at one position of the log.
+
+    To ask for anything but an object by its id may change the indexes, so only one thread at a time may use it.
+    """
 
     def __init__(self) -> None:
         self.head: Head = GENESIS
@@ -36,18 +43,18 @@ class Topology:
         self._objects: dict[str, Entity] = {}
         self._kinds: dict[str, dict[str, Entity]] = {kind: {} for kind in KINDS}
         self._built: Indexes | None = None
-        self._withdrawn: dict[str, Entity] = {}
-        """Objects that are gone, but still in the indexes, until somebody asks those."""
+        self._stale: dict[str, Entity | None] = {}
+        """Objects as the indexes know them (None: they do not), where that is not as they are now."""
 
     @property
     def _indexes(self) -> Indexes:
-        """The indexes, built when first asked for, without anything that was withdrawn."""
+        """The indexes, built when first asked for, and as the objects are now."""
         if self._built is None:
             self._built = Indexes(self._objects.values())
-        if self._withdrawn:
-            for entity in self._withdrawn.values():
-                self._built.replace(entity, None)
-            self._withdrawn.clear()
+        if self._stale:
+            for object_id, known in self._stale.items():
+                self._built.replace(known, self._objects.get(object_id))
+            self._stale.clear()
         return self._built
 
     def __len__(self) -> int:
@@ -91,8 +98,8 @@ class Topology:
         """Return the objects of `kind` whose `field` refers to an object."""
         return map(self._objects.__getitem__, self._indexes.referrers[kind, field].get(object_id))
 
-    def sharing(self, entity: Entity) -> Iterator[tuple[tuple[str, ...], str]]:
-        """Yield (unique fields, other id) for every object that shares the values of a unique set of fields."""
+    def sharing(self, entity: Entity) -> list[tuple[tuple[str, ...], str]]:
+        """Return (unique fields, other id) for every object that shares the values of a unique set of fields."""
         return self._indexes.sharing(entity)
 
     def is_taken(self, pool: str, number: int) -> bool:
@@ -127,23 +134,15 @@ class Topology:
         old = self._objects.get(object_id)
         if new is not None:
             self._objects[new.id] = self._kinds[new.KIND][new.id] = new  # one string, not one more per key
-            self._note_numbers(old, new)
+            if new.NUMBERS:
+                self._note_numbers(old, new)
         elif old is not None:
             del self._objects[object_id], self._kinds[old.KIND][object_id]
         if self._built is not None:
-            self._built.replace(self._withdrawn.pop(object_id, old), new)
+            self._stale.setdefault(object_id, old)
+            if len(self._stale) > _LATE:
+                self._indexes  # noqa: B018 - brings them up to date
         return old
-
-    def withdraw(self, object_id: str) -> None:
-        """Remove an object that a draft made: mostly its commit makes it again at once, and then no index changes.
-
-        Asking the indexes for the first time after that changes them, so only one thread may use such a topology.
-        """
-        entity = self._objects.pop(object_id, None)
-        if entity is not None:
-            del self._kinds[entity.KIND][object_id]
-            if self._built is not None:
-                self._withdrawn[object_id] = entity
 
     def _note_numbers(self, old: Entity | None, new: Entity) -> None:
         for field, pool in new.NUMBERS.items():

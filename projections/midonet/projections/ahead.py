@@ -1,4 +1,4 @@
-"""Sending ahead: the little that an ordinary commit changes is sent by the feed's thread, which knows of it first.
+"""Sending ahead: what an ordinary commit changes is sent by the feed's thread, which knows of it first.
 
 To wake a projection's own thread costs more than to send one transaction. So that thread lends its turn at the target
 while it rests; what was sent meanwhile is its own again, answer and errors included. The feed's thread never waits here
@@ -19,36 +19,40 @@ __all__ = ["Ahead"]
 
 logger = logging.getLogger(__name__)
 
-_LITTLE = 32
-"""Values that may be made and sent on the feed's thread."""
+_LITTLE, _MUCH = 32, 10_000
+"""Values that may be made and sent on the feed's thread: in general, and of a projection that goes first."""
 
 
 class Ahead:
     """The turn at one target, and what is under way to it.
 
     `ready` says whether this process is to write at all; `write` waits for the answer to a step and deals with it.
+    `first`: nobody can be kept waiting here, as it goes before all others, and its values are made quickly.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it stands between
         self,
         name: str,
         reconciler: Reconciler[Any, Any],
         target: Target[Any, Any],
         ready: Callable[[], bool],
         write: Callable[[Step, Callable[[], None]], None],
+        *,
+        first: bool,
     ) -> None:
         self._name = name
         self._reconciler = reconciler
         self._target = target
         self._ready = ready
         self._write = write
+        self._most = _MUCH if first else _LITTLE
         self._turn = threading.Lock()
         """Held by whoever makes use of the target: its projection's thread, unless that rests."""
         self._flight: Callable[[], None] | None = None
         """What waits for the answer to what the feed's thread has sent."""
 
     def send(self) -> bool:
-        """Send what a commit has changed, if it is little and the thread rests; return whether anything was sent."""
+        """Send what a commit has changed, unless it is too much or the thread works; return whether it did."""
         if not self._turn.acquire(blocking=False):
             return False
         try:
@@ -63,7 +67,7 @@ class Ahead:
 
     def _send(self) -> None:
         begin = getattr(self._target, "begin", None)
-        if begin is None or not 0 < self._reconciler.pending <= _LITTLE or not self._ready():
+        if begin is None or not 0 < self._reconciler.pending <= self._most or not self._ready():
             return
         step = self._reconciler.plan()
         try:

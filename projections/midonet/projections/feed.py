@@ -38,8 +38,8 @@ class Follower(Protocol):
 
     `attach` and `apply` are called under the feed's lock: they are quick, do no I/O and never raise. It may also have
     `send()`, which sends what the commit changed if that takes no waiting, and returns whether anything was sent. It is
-    called after a commit, without the lock and before any `wake`, until one has sent something: two servers that begin
-    at the same moment are in each other's way.
+    called under the lock right after `apply`, before anybody behind takes note, as long as nobody has sent anything:
+    two servers that begin at the same moment are in each other's way.
     """
 
     def attach(self, topology: Topology) -> None:
@@ -230,20 +230,31 @@ class Feed:
                 self._progress += 1
             self._moved.notify_all()
         if isinstance(item, Record):
-            any(send() for follower in self._followers if (send := getattr(follower, "send", None)))
             for follower in self._followers:
                 follower.wake()
 
     def _fold(self, record: Record) -> None:
         try:
             changes = fold(self._topology, record)
-            for follower in self._followers:
-                follower.apply(changes)
-            for listener in self._listeners:
-                listener(record, changes, self._topology)
+            self._recent.append(record.head)
+            self._tell(record, changes)
         except Exception as error:  # half a commit is in the topology now: nobody may look at it any more
             self._broken = (
                 error if isinstance(error, VerificationFailed) else VerificationFailed(f"unexpected: {error!r}")
             )
             raise
-        self._recent.append(record.head)
+
+    def _tell(self, record: Record, changes: Sequence[Change]) -> None:
+        """Tell everybody of a commit, one after the other: what the first one sends is not to wait for the others."""
+        sent = False
+        for follower in self._followers:
+            follower.apply(changes)
+            if not sent and (sent := _sends(follower)):
+                follower.wake()  # it may have more to send
+        for listener in self._listeners:
+            listener(record, changes, self._topology)
+
+
+def _sends(follower: Follower) -> bool:
+    send: Callable[[], bool] | None = getattr(follower, "send", None)
+    return send is not None and send()

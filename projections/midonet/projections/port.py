@@ -85,8 +85,8 @@ class Target(Protocol[K, V]):
     `load`, `peek` and `write` raise `Unavailable` when it cannot be reached or the outcome is unknown (the caller loads
     again, for ever); `write` also raises `Fenced` and `Unfit`. All but `wake` are called by one thread at a time.
 
-    A target may also have `begin(delta, checkpoint)`, which is `write` in two steps: it sends and never waits, and
-    returns what waits for the answer and raises as `write`, or None if this delta cannot be written so; no other call
+    A target may also have `begin(delta, checkpoint)`, which is `write` in two steps: it sends what needs no waiting,
+    and returns what does the rest and raises as `write`, or None if this delta cannot be written so; no other call
     comes between the steps. It may have `waiting()`, what it cannot take yet; `mended()`, what else than values `load`
     and `write` put right since the last call; and `renewed()`, whether what the last `load` found was not left there by
     the one before, but is another generation, or was made by a release that makes other values of the same topology.

@@ -75,7 +75,7 @@ class Runner(Generic[K, V]):
         self._standing = Standing(projection.name)
         self._backoff = Backoff()
         self._reconciler = Reconciler(feed, projection, target, self._recorder, same)
-        self._ahead = Ahead(self.name, self._reconciler, target, self._ready, self._write)
+        self._ahead = Ahead(self.name, self._reconciler, target, self._ready, self._write, first=ahead)
         self._standby = Standby(
             feed,
             self._reconciler,
@@ -172,7 +172,7 @@ class Runner(Generic[K, V]):
         self._wake.set()
 
     def send(self) -> bool:
-        """Send what a commit has changed, if it is little and the thread rests; return whether anything was sent."""
+        """Send what a commit has changed, unless it is too much or the thread works; return whether it did."""
         return self._ahead.send()
 
     def _ready(self) -> bool:

@@ -29,8 +29,9 @@ _INTERRUPTED = 130
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
 _STOP_SECONDS = 9.0
-_ALLOCATIONS = 200_000
-"""Objects after which garbage is looked for while the daemon begins: nearly all that is made then stays."""
+_ALLOCATIONS, _SETTLED = 200_000, 10_000
+"""Objects after which garbage is looked for: while the daemon begins, as nearly all that is made then stays, and from
+then on, as a commit of thousands of objects makes hardly any."""
 _SWITCH = 0.001
 """Seconds after which a thread that computes lets others go on: those that serve clients wait for it."""
 _TICK = 1.0
@@ -83,7 +84,6 @@ def run(settings: Settings, *, print_config: bool) -> int:
 
 
 def _serve(settings: Settings) -> int:
-    ordinary = gc.get_threshold()
     gc.set_threshold(_ALLOCATIONS)
     from midonet.services import journal
     from midonet.services.daemon import Daemon
@@ -96,9 +96,9 @@ def _serve(settings: Settings) -> int:
     daemon.start(daemon.http.url)
     while not _asked(_TICK):
         daemon.tend()
-        if daemon.settled and gc.get_threshold() != ordinary:
+        if daemon.settled and gc.get_threshold()[0] != _SETTLED:
             gc.freeze()
-            gc.set_threshold(*ordinary)
+            gc.set_threshold(_SETTLED)
     return _stop(daemon.stop)
 
 

@@ -44,14 +44,38 @@ def hub(tmp_path: Path) -> Iterator[Callable[[Work], None]]:
         yield lambda work: asyncio.run(run(work))
 
 
-def test_what_was_heard_while_nobody_watched_is_there(hub: Callable[[Work], None]) -> None:
+def test_what_was_heard_while_somebody_watched_is_there(hub: Callable[[Work], None]) -> None:
     async def work(hub: Hub, hear: Callable[[], None]) -> None:
-        for _ in range(3):
-            hear()
+        with hub.watching():
+            for _ in range(3):
+                hear()
         await hub.move()
         assert (hub.head.position, hub.first) == (3, 2)
         assert [heard.head.position for heard in hub.after(1)] == [2, 3]
         assert not hub.after(3)
+
+    hub(work)
+
+
+def test_what_was_heard_while_nobody_watched_has_to_be_read_from_the_log(hub: Callable[[Work], None]) -> None:
+    async def work(hub: Hub, hear: Callable[[], None]) -> None:
+        for _ in range(2):
+            hear()
+        assert (hub.head.position, hub.first) == (2, 3)
+        with hub.watching():
+            hear()
+        assert (hub.head.position, hub.first) == (3, 3)
+        assert [heard.head.position for heard in hub.after(2)] == [3]
+
+    hub(work)
+
+
+def test_who_comes_back_soon_finds_what_came_meanwhile(hub: Callable[[Work], None]) -> None:
+    async def work(hub: Hub, hear: Callable[[], None]) -> None:
+        with hub.watching():
+            hear()
+        hear()
+        assert [heard.head.position for heard in hub.after(0)] == [1, 2]
 
     hub(work)
 

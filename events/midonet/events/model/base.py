@@ -97,7 +97,7 @@ class Entity(Part, frozen=True, kw_only=True, gc=False):
 
     def check_owner(self) -> None:
         """Raise `InvalidValue` unless exactly one of several possible parents is named."""
-        if sum(getattr(self, field) is not None for field in self.OWNER) != 1:
+        if sum([getattr(self, field) is not None for field in self.OWNER]) != 1:
             raise InvalidValue(
                 f"a {self.KIND} is on exactly one of {_listed(self.OWNER)}", field=self.OWNER[0], reason="one-owner"
             )

@@ -84,6 +84,8 @@ class Format:
     _parse: Callable[[Any], Any]
     show: Callable[[Any], str] = str
     """Returns what people read for a canonical value."""
+    canonical: re.Pattern[str] | None = None
+    """Fits only values that are in canonical form, and those that programs write: they need no parsing."""
 
     @property
     def reason(self) -> str:
@@ -124,6 +126,7 @@ def canonical_id(text: object) -> str:
 
 
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+_STATION = re.compile(r"(?!00:00:00:00:00:00)[0-9a-f][02468ace](?::[0-9a-f]{2}){5}")
 _GROUP_BIT = 1
 
 
@@ -141,6 +144,10 @@ def _mac(text: object) -> str:
         msg = f"{value} is a group or null address; one station is needed"
         raise ValueError(msg)
     return value
+
+
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IP4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 
 
 def _ip(text: object) -> str:
@@ -249,6 +256,9 @@ def _line(text: object) -> str:
     return text
 
 
+_PLAIN_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
+
+
 def _interface(text: object) -> str:
     value = _line(text)
     if "/" in value or any(character.isspace() for character in value) or value in (".", ".."):
@@ -263,13 +273,15 @@ Id = Annotated[str, Format("id", canonical_id)]
 Name = Annotated[str, _LINE, Meta(min_length=1, max_length=255)]
 Label = Annotated[str, _LINE, Meta(min_length=1, max_length=255)]
 Text = Annotated[str, _LINE, Meta(max_length=1024)]
-Interface = Annotated[str, Format("interface", _interface), Meta(min_length=1, max_length=15)]
+Interface = Annotated[
+    str, Format("interface", _interface, canonical=_PLAIN_INTERFACE), Meta(min_length=1, max_length=15)
+]
 """Name of a Linux network interface (IFNAMSIZ leaves 15 characters)."""
 Tenant = Annotated[str, _LINE, Meta(min_length=1, max_length=255, description="Tenant that the object belongs to.")]
-Mac = Annotated[str, Format("mac", _mac)]
+Mac = Annotated[str, Format("mac", _mac, canonical=_STATION)]
 MacMask = Annotated[str, Format("mac-mask", _hex_pairs)]
-IpAddress = Annotated[str, Format("ip", _ip)]
-Ip4Address = Annotated[str, Format("ipv4", _of_version(_ip, 4))]
+IpAddress = Annotated[str, Format("ip", _ip, canonical=_IP4)]
+Ip4Address = Annotated[str, Format("ipv4", _of_version(_ip, 4), canonical=_IP4)]
 Ip6Address = Annotated[str, Format("ipv6", _of_version(_ip, 6))]
 Cidr = Annotated[str, Format("cidr", _cidr)]
 Cidr4 = Annotated[str, Format("ipv4-cidr", _of_version(_cidr, 4))]

@@ -63,6 +63,8 @@ class FieldSpec:
 
     def coerce(self, value: Any) -> Any:
         """Return the canonical, typed value of what was written; `InvalidValue` names the field and the trouble."""
+        if self._canonical is not None and type(value) is str and self._canonical(value):
+            return value
         try:
             return msgspec.convert({"value": self._read(value)}, self._holder).value
         except msgspec.ValidationError as error:
@@ -72,6 +74,17 @@ class FieldSpec:
 
     def _bad(self, value: Any, trouble: str, reason: str) -> InvalidValue:
         return InvalidValue(f"{self.name}: {trouble}", field=self.name, value=_short(value), reason=reason)
+
+    @cached_property
+    def target(self) -> str | None:
+        """The kind that the value names an object of, if it is one reference and nothing else."""
+        return self.ref.kind if self.ref is not None and not self.many else None
+
+    @cached_property
+    def _canonical(self) -> Callable[[str], object] | None:
+        """What tells of a text that it is a value in its canonical form."""
+        known = self.format.canonical if self.format is not None and not self.many else None
+        return known.fullmatch if known is not None else None
 
     @cached_property
     def _read(self) -> Callable[[Any], Any]:
@@ -137,9 +150,9 @@ class Kind:
         return {name: spec for name, spec in self.fields.items() if not spec.derived and name != "id"}
 
     @cached_property
-    def needed(self) -> tuple[str, ...]:
+    def needed(self) -> frozenset[str]:
         """The fields that an object cannot be made without, apart from its id."""
-        return tuple(name for name, spec in self.fields.items() if spec.required and name != "id")
+        return frozenset(name for name, spec in self.fields.items() if spec.required and name != "id")
 
     @cached_property
     def structured(self) -> frozenset[str]:
@@ -166,14 +179,21 @@ class Kind:
         others = (name for name in self.ref_of if name not in self.plain_refs)
         return tuple((name, *_split(name)) for name in others)
 
+    @cached_property
+    def _inner_values(self) -> Callable[[Entity], tuple[Any, ...]]:
+        return getter([field for _, field, _ in self.inner_refs])
+
     def targets(self, entity: Entity) -> list[tuple[str, str]]:
         """Return (name as in `ref_of`, id) of every reference that the object holds, each once."""
         plain = zip(self.plain_refs, self._plain_targets(entity), strict=True)
-        return [(field, target) for field, target in plain if target is not None] + self.inner_targets(entity)
+        found = [reference for reference in plain if reference[1] is not None]
+        return found + self.inner_targets(entity) if self.inner_refs else found
 
     def inner_targets(self, entity: Entity) -> list[tuple[str, str]]:
         """Return the same of those in lists and structures only."""
         found: list[tuple[str, str]] = []
+        if not any(self._inner_values(entity)):  # as nearly always
+            return found
         for name, field, parts in self.inner_refs:
             if value := getattr(entity, field):
                 found += dict.fromkeys((name, target) for target in _ids(value, parts))
@@ -195,7 +215,8 @@ def getter(fields: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
     """Return what reads these attributes of an object, all at once."""
     if len(fields) > 1:
         return attrgetter(*fields)
-    return lambda entity: tuple(getattr(entity, field) for field in fields)
+    alone = [attrgetter(field) for field in fields]
+    return lambda entity: tuple([read(entity) for read in alone])
 
 
 def _references(specs: Iterable[FieldSpec]) -> Iterator[tuple[tuple[str, ...], Ref]]:

@@ -6,19 +6,17 @@ is an object's id, or one of four that are no objects: `hosts/<id>` is the agent
 agents read is named by its kind in `_FOLLOWED`, or led to by a line in `leads`. Pure.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from midonet.events.model import KINDS, Entity
 from midonet.events.model.devices import Port
-from midonet.events.model.groups import PortGroup
-from midonet.events.model.loadbalancer import Pool
 from midonet.events.model.policy import Rule
-from midonet.events.model.services import L2Insertion, ServiceContainer
+from midonet.events.model.services import ServiceContainer
 from midonet.events.model.underlay import Host, TunnelZone
-from midonet.events.model.watching import Mirror, TraceRequest
 from midonet.projections.nsdb.graph import Edge
 
-__all__ = ["HELD_BY", "agent", "leads", "pack"]
+__all__ = ["HELD_BY", "LEADING", "agent", "leads", "pack"]
 
 _PACKED_BY: Mapping[str, tuple[str, ...]] = {
     **{kind: KINDS[kind].cls.OWNER for kind in KINDS},
@@ -61,7 +59,10 @@ def pack(entity: Entity) -> str:
 
 
 def _holder(entity: Entity) -> str:
-    return next((value for field in _PACKED_BY[entity.KIND] if (value := getattr(entity, field))), entity.id)
+    for field in _PACKED_BY[entity.KIND]:
+        if value := getattr(entity, field):
+            return str(value)
+    return entity.id
 
 
 def agent(host: str) -> str:
@@ -71,33 +72,19 @@ def agent(host: str) -> str:
 
 def leads(entity: Entity | None) -> Iterator[Edge]:
     """Yield (from, to): whoever needs the one needs the other, because this object says so."""
-    if entity is not None:
-        kind = KINDS[entity.KIND]
-        for field, target in kind.targets(entity):
-            if kind.ref_of[field].kind in _FOLLOWED:
+    if entity is None or entity.KIND not in LEADING:
+        return
+    if followed := _FOLLOWED_BY[entity.KIND]:
+        for field, target in KINDS[entity.KIND].targets(entity):
+            if field in followed:
                 yield _holder(entity), target
-        yield from _further(entity)
+    if entity.KIND in _FURTHER:
+        yield from _FURTHER[entity.KIND](entity)
 
 
-def _further(entity: Entity) -> Iterator[Edge]:
-    match entity:
-        case Host():
-            yield agent(entity.id), entity.id
-            yield agent(entity.id), _AGENTS
-        case TunnelZone():
-            yield from _zone(entity)
-        case Port():
-            yield from _port(entity)
-        case Rule(target_port=str(port)):
-            yield entity.chain, port
-        case Mirror():
-            yield entity.id, entity.to_port
-        case Pool():
-            yield entity.load_balancer, entity.id
-        case ServiceContainer(port=str(port)):
-            yield f"bound/{port}", entity.service_group
-        case TraceRequest(port=str()) | L2Insertion() | PortGroup(stateful=True):
-            yield _AGENTS, entity.id
+def _host(host: Host) -> Iterator[Edge]:
+    yield agent(host.id), host.id
+    yield agent(host.id), _AGENTS
 
 
 def _zone(zone: TunnelZone) -> Iterator[Edge]:
@@ -117,3 +104,40 @@ def _port(port: Port) -> Iterator[Edge]:
             yield agent(port.host), f"bound/{port.id}"
     if port.peer is not None:
         yield device, port.peer
+
+
+def _rule(rule: Rule) -> Iterator[Edge]:
+    if rule.target_port is not None:
+        yield rule.chain, rule.target_port
+
+
+def _container(container: ServiceContainer) -> Iterator[Edge]:
+    if container.port is not None:
+        yield f"bound/{container.port}", container.service_group
+
+
+def _for_all(entity: Entity, *, needed: bool = True) -> Iterator[Edge]:
+    if needed:
+        yield _AGENTS, entity.id
+
+
+_FURTHER: Mapping[str, Callable[[Any], Iterator[Edge]]] = {
+    "host": _host,
+    "tunnel-zone": _zone,
+    "port": _port,
+    "rule": _rule,
+    "mirror": lambda mirror: iter([(mirror.id, mirror.to_port)]),
+    "pool": lambda pool: iter([(pool.load_balancer, pool.id)]),
+    "service-container": _container,
+    "trace-request": lambda request: _for_all(request, needed=request.port is not None),
+    "l2-insertion": _for_all,
+    "port-group": lambda group: _for_all(group, needed=group.stateful),
+}
+"""Kind → what an object of it leads to beyond what `_FOLLOWED` says."""
+
+_FOLLOWED_BY: Mapping[str, frozenset[str]] = {
+    name: frozenset(field for field, ref in kind.ref_of.items() if ref.kind in _FOLLOWED)
+    for name, kind in KINDS.items()
+}
+LEADING = frozenset({kind for kind, fields in _FOLLOWED_BY.items() if fields} | _FURTHER.keys())
+"""Kinds whose objects may lead to anything."""

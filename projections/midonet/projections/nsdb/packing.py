@@ -16,7 +16,7 @@ LIMIT = 64
 """A document holds at most so many objects: a few kilobytes, far from ZooKeeper's 1 MiB."""
 
 _BITS = "01"
-_DIGEST_BITS = 256
+_DIGEST_BYTES = 8
 
 
 class Touched(NamedTuple):
@@ -35,6 +35,8 @@ class Packing:
         self._limit = limit
         self._documents: dict[str, set[str]] = {}
         self._inner: set[str] = set()
+        self._depths: dict[str, int] = {}
+        """Pack → bits in the longest name that any of its documents has had since it was one alone."""
 
     def __iter__(self) -> Iterator[str]:
         """Yield the name of every document."""
@@ -65,12 +67,14 @@ class Packing:
 
     def document(self, pack: str, object_id: str) -> str:
         """Return the document where an object of a pack is, or would be."""
-        document, prefix, digest = pack, "", ""
-        while document in self._inner:
-            digest = digest or _digest(object_id)
-            prefix = digest[: len(prefix) + 1]
-            document = f"{pack}-{prefix}"
-        return document
+        if pack not in self._inner:
+            return pack
+        digest = _digest(object_id)
+        for depth in range(self._depths[pack], 1, -1):  # most documents are as deep as any
+            document = f"{pack}-{digest[:depth]}"
+            if document in self._documents or f"{pack}-{digest[: depth - 1]}" in self._inner:
+                return document
+        return f"{pack}-{digest[:1]}"
 
     def add(self, pack: str, object_id: str) -> Touched:
         """Put an object into a pack; a document that becomes too large is split."""
@@ -84,6 +88,7 @@ class Packing:
     def _split(self, pack: str, document: str) -> Iterator[str]:
         self._inner.add(document)
         depth = len(_prefix(pack, document)) + 1
+        self._depths[pack] = max(depth, self._depths.get(pack, 0))
         for object_id in self._documents.pop(document):
             child = f"{pack}-{_digest(object_id)[:depth]}"
             self._documents.setdefault(child, set()).add(object_id)
@@ -112,6 +117,8 @@ class Packing:
             if sum(len(self._documents.get(child, ())) for child in children) > self._limit:
                 return
             self._inner.remove(document)
+            if document == pack:
+                del self._depths[pack]
             members = set().union(*(self._documents.pop(child, ()) for child in children))
             if members:
                 self._documents[document] = members
@@ -120,8 +127,8 @@ class Packing:
 
 def _digest(object_id: str) -> str:
     """Ids may be chosen, and then share long prefixes; their hashes do not."""
-    number = int.from_bytes(hashlib.sha256(object_id.encode()).digest())
-    return f"{number:0{_DIGEST_BITS}b}"
+    number = int.from_bytes(hashlib.sha256(object_id.encode()).digest()[:_DIGEST_BYTES])
+    return f"{number:0{8 * _DIGEST_BYTES}b}"
 
 
 def _prefix(pack: str, document: str) -> str:

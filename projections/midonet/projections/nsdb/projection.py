@@ -16,7 +16,7 @@ from midonet.events.model import Entity
 from midonet.events.topology import Topology
 from midonet.projections.nsdb.graph import Graph
 from midonet.projections.nsdb.indexes import MAX_BYTES, count, parts, share, split
-from midonet.projections.nsdb.needs import HELD_BY, agent, leads, pack
+from midonet.projections.nsdb.needs import HELD_BY, LEADING, agent, leads, pack
 from midonet.projections.nsdb.packing import LIMIT, Packing, Touched
 
 __all__ = ["NsdbProjection"]
@@ -56,7 +56,8 @@ class NsdbProjection:
         touched: set[str] = set()
         nodes: set[str] = set()
         for change in changes:
-            nodes |= self._graph.replace(leads(change.old), leads(change.new))
+            if change.kind in LEADING:
+                nodes |= self._graph.replace(leads(change.old), leads(change.new))
             for name, (documents, reshaped) in self._repack(change.old, change.new):
                 touched.update(documents)
                 if reshaped:

@@ -6,17 +6,21 @@ from typing import Any
 from midonet.events.model.devices import ArpEntry, MacEntry, Port
 from midonet.events.model.underlay import VtepBinding
 from midonet.events.topology import Topology
+from midonet.projections.vtep.names import switch_name
 
 __all__ = ["Bound", "forget", "note"]
 
 Index = dict[Any, dict[str, str]]
 """Key → entries by id: within one commit a new one may come before the old one of the same key goes."""
 
+_NONE: dict[str, str] = {}
+
 
 class Bound:
     """What a VTEP's rows for one bridge follow from, as of now; whoever made it keeps it up to date."""
 
     def __init__(self, topology: Topology, bridge: str, vtep: str) -> None:
+        self.switch = switch_name(bridge)
         self.bindings: set[str] = set()
         """Bindings of the VTEP itself."""
         self.others: Index = {}
@@ -44,17 +48,20 @@ class Bound:
         A row of Ucast_Macs_Remote has one address, and of several rows for one MAC a switch takes any: the others are
         resolved by the stations themselves.
         """
-        entries = self.ips.get(mac)
-        return min(entries.values(), key=_numerically) if entries else ""
+        entries = self.ips.get(mac, _NONE)
+        return min(entries.values(), key=_numerically) if len(entries) > 1 else next(iter(entries.values()), "")
 
     def move_port(self, old: Port | None, new: Port | None) -> bool:
         """Follow a port of the bridge to another host; return whether a host got its first or lost its last one."""
-        before = set(self.hosts)
-        if old is not None and old.host is not None:
-            forget(self.hosts, old.host, old.id)
-        if new is not None and new.host is not None:
-            note(self.hosts, new.host, new.id)
-        return before != set(self.hosts)
+        left, entered = (port.host if port is not None else None for port in (old, new))
+        if left == entered:
+            return False
+        came = entered is not None and entered not in self.hosts
+        if new is not None and entered is not None:
+            note(self.hosts, entered, new.id)
+        if old is not None and left is not None:
+            forget(self.hosts, left, old.id)
+        return came or (left is not None and left not in self.hosts)
 
 
 def note(index: Index, key: Any, entry: str, value: str = "") -> None:

@@ -72,8 +72,9 @@ class VtepProjection:
         """Take note of the changes of one commit, already in the topology; return the keys they may have touched."""
         touched: set[Key] = set()
         for change in changes:
-            if change.kind in self._handlers:
-                touched.update(self._handlers[change.kind](change.old, change.new))
+            handler = self._handlers.get(change.kind)
+            if handler is not None:
+                touched.update(handler(change.old, change.new))
             elif change.kind == HEARD:
                 touched.update(self._heard(change.id, change.new))
         return touched
@@ -270,28 +271,29 @@ class VtepProjection:
     def _port_changed(self, old: Port | None, new: Port | None) -> Iterator[Key]:
         if old and new and (old.bridge, old.host, old.vtep) == (new.bridge, new.host, new.vtep):
             return
-        for bridge in {port.bridge or "" for port in (old, new) if port is not None} & self._bridges.keys():
+        for bridge in {port.bridge for port in (old, new) if port is not None}:
+            bound = self._bridges.get(bridge or "")
             before, after = (port if port is not None and port.bridge == bridge else None for port in (old, new))
-            if self._bridges[bridge].move_port(before, after):
-                yield "mcast", switch_name(bridge), UNKNOWN_DST
-        if new is not None:
+            if bound is not None and bound.move_port(before, after):
+                yield "mcast", bound.switch, UNKNOWN_DST
+        if old is not None and new is not None:  # nothing can be behind a new one that does not come with it
             yield from self._keys_behind(new)
 
     def _mac_changed(self, old: MacEntry | None, new: MacEntry | None) -> Iterator[Key]:
-        if old and old.vlan == 0 and old.bridge in self._bridges:
-            forget(self._bridges[old.bridge].macs, old.mac, old.id)
-            yield "ucast", switch_name(old.bridge), old.mac
-        if new and new.vlan == 0 and new.bridge in self._bridges:
-            note(self._bridges[new.bridge].macs, new.mac, new.id)
-            yield "ucast", switch_name(new.bridge), new.mac
+        if old and old.vlan == 0 and (bound := self._bridges.get(old.bridge)) is not None:
+            forget(bound.macs, old.mac, old.id)
+            yield "ucast", bound.switch, old.mac
+        if new and new.vlan == 0 and (bound := self._bridges.get(new.bridge)) is not None:
+            note(bound.macs, new.mac, new.id)
+            yield "ucast", bound.switch, new.mac
 
     def _arp_changed(self, old: ArpEntry | None, new: ArpEntry | None) -> Iterator[Key]:
-        if old and old.bridge in self._bridges:
-            forget(self._bridges[old.bridge].ips, old.mac, old.id)
-            yield "ucast", switch_name(old.bridge), old.mac
-        if new and new.bridge in self._bridges:
-            note(self._bridges[new.bridge].ips, new.mac, new.id, new.ip)
-            yield "ucast", switch_name(new.bridge), new.mac
+        if old and (bound := self._bridges.get(old.bridge)) is not None:
+            forget(bound.ips, old.mac, old.id)
+            yield "ucast", bound.switch, old.mac
+        if new and (bound := self._bridges.get(new.bridge)) is not None:
+            note(bound.ips, new.mac, new.id, new.ip)
+            yield "ucast", bound.switch, new.mac
 
     def _binding_changed(self, old: VtepBinding | None, new: VtepBinding | None) -> Iterator[Key]:
         for binding, change in ((old, self._unbind), (new, self._bind)):

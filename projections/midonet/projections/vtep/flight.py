@@ -1,13 +1,16 @@
 """Commit the parts of a delta in order, several under way at once where none depends on what another one leaves.
 
-Only rows of single MACs are so: those that are inserted beside what is there, and those that are deleted. The database
-runs transactions in the order in which they were sent. The one that moves the checkpoint is sent when all others have
-succeeded: whatever ends this process or the connection, a checkpoint never says more than the rows.
+Only rows of single MACs are so: those that are inserted beside what is there, with locators that no other part brings
+as well, and those that are deleted. The database runs transactions in the order in which they were sent. The one that
+moves the checkpoint is sent when all others have succeeded: whatever ends this process or the connection, a checkpoint
+never says more than the rows.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
+from typing import NoReturn
 
 from midonet.events.errors import Rejected, Unavailable
 from midonet.projections.ovsdb import Answer, Client
@@ -27,28 +30,17 @@ def commit(client: Client, watch: Watch, parts: Iterable[Delta], checkpoint: Che
 
     Raises `Fenced`, `Unfit` and `Unavailable` as `Target.write`; some of the parts may have been committed then.
     """
-    *early, last = parts
-    flight = _Flight(client, watch)
+    _Flight(client, watch, parts, checkpoint).end()
+
+
+def begin(client: Client, watch: Watch, parts: Iterable[Delta], checkpoint: Checkpoint) -> Callable[[], None]:
+    """Send what of the parts needs no waiting; what it returns does the rest and waits, and raises as `commit`."""
+    flight = _Flight(client, watch, parts, checkpoint)
     try:
-        for part in early:
-            flight.send(flight.plan(part))
-        transaction = flight.plan(last)
-        transaction.advance(checkpoint)
-        flight.arrive()
-        flight.send(transaction)
-        flight.land()
-    except BaseException:
-        flight.end()
-        raise
-
-
-def begin(client: Client, watch: Watch, delta: Delta, checkpoint: Checkpoint) -> Callable[[], None]:
-    """Send a delta of one part with its checkpoint, and never wait; what it returns waits, and raises as `commit`."""
-    flight = _Flight(client, watch)
-    transaction = flight.plan(delta)
-    transaction.advance(checkpoint)
-    flight.send(transaction)
-    return flight.land
+        flight.take_off()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where somebody can wait for the others
+        return partial(flight.abandon, error)
+    return flight.end
 
 
 def transact(client: Client, operations: Sequence[Operation]) -> None:
@@ -57,49 +49,61 @@ def transact(client: Client, operations: Sequence[Operation]) -> None:
 
 
 class _Flight:
-    """Transactions that were sent, and that the watch does not expect yet."""
+    """Transactions for the parts of a delta: those to come, those that were sent, and what the watch is to expect."""
 
-    def __init__(self, client: Client, watch: Watch) -> None:
+    def __init__(self, client: Client, watch: Watch, parts: Iterable[Delta], checkpoint: Checkpoint | None) -> None:
         self._client = client
         self._watch = watch
+        self._parts = deque(parts)
+        if len(self._parts) > 1:
+            self._parts.append({})  # for the checkpoint: no row has to wait until all others are there
+        self._checkpoint = checkpoint
         self._sent: deque[tuple[Transaction, Answer]] = deque()
         self._arrived: list[Transaction] = []
-        self._effect: str | None = None
 
-    def plan(self, delta: Delta) -> Transaction:
-        """Return a transaction for the database as it will be then; wait for the others if that is not known yet."""
-        if self._effect is None:
-            self.land()
-        transaction = self._watch.plan(delta)
-        if transaction.effect != self._effect and self._sent:
-            self.land()
-            transaction = self._watch.plan(delta)
-        self._effect = transaction.effect
-        return transaction
-
-    def send(self, transaction: Transaction) -> None:
-        """Send a transaction, as soon as there are not too many of them."""
-        if len(self._sent) == _WINDOW:
-            self._next()
-        self._sent.append((transaction, self._client.begin(DATABASE, transaction.operations)))
-
-    def arrive(self) -> None:
-        """Return when all of them have succeeded."""
-        while self._sent:
-            self._next()
-
-    def land(self) -> None:
-        """Do as `arrive`, and expect what they left."""
-        self.arrive()
-        if self._arrived:
-            self._watch.settle(self._arrived)
-            self._arrived = []
+    def take_off(self) -> None:
+        """Send the first parts: those that need no answer to another one, and not too many."""
+        while self._parts and len(self._sent) < _WINDOW and self._send():
+            pass
 
     def end(self) -> None:
-        """Wait for the rest, whatever becomes of it: nothing shall change that nobody waits for any more."""
+        """Send the rest, and return when all of them have succeeded."""
+        try:
+            while self._parts:
+                if len(self._sent) == _WINDOW:
+                    self._next()
+                elif not self._send():
+                    self._land()
+            self._land()
+        except BaseException as error:  # noqa: BLE001 - it is raised again
+            self.abandon(error)
+
+    def abandon(self, error: BaseException) -> NoReturn:
+        """Wait for the rest, whatever becomes of it, and raise: nothing shall change that nobody waits for any more."""
         for _, answer in self._sent:
             with suppress(Rejected, Unavailable):
                 answer()
+        raise error
+
+    def _send(self) -> bool:
+        """Send the next part, unless it is to be planned for what others leave that are under way."""
+        if self._sent and self._sent[-1][0].effect is None:
+            return False
+        transaction = self._watch.plan(self._parts[0])
+        if len(self._parts) == 1:
+            transaction.advance(self._checkpoint)
+        if not all(_independent(other, transaction) for other, _ in self._sent):
+            return False
+        self._sent.append((transaction, self._client.begin(DATABASE, transaction.operations)))
+        self._parts.popleft()
+        return True
+
+    def _land(self) -> None:
+        """Wait for all that are under way, and expect what they left."""
+        while self._sent:
+            self._next()
+        self._watch.settle(self._arrived)
+        self._arrived = []
 
     def _next(self) -> None:
         transaction, answer = self._sent.popleft()
@@ -111,6 +115,10 @@ class _Flight:
                     raise Unfit(key, error.message) from None
             raise
         self._arrived.append(transaction)
+
+
+def _independent(one: Transaction, other: Transaction) -> bool:
+    return one.effect is not None and one.effect == other.effect and one.brings.isdisjoint(other.brings)
 
 
 def _succeed(client: Client, answer: Answer) -> None:

@@ -109,9 +109,8 @@ class VtepTarget:
         self._commit(delta, checkpoint)
 
     def begin(self, delta: Mapping[Key, Value | None], checkpoint: Checkpoint) -> Callable[[], None] | None:
-        """As `write` in two steps, of which the first only sends; None for a delta of several transactions."""
-        only, *more = batches(delta, self._batch)
-        return partial(self._finish, begin(*self._connected(), only, checkpoint)) if not more else None
+        """As `write` in two steps: the first one sends, of several transactions as many as need no answer."""
+        return partial(self._finish, begin(*self._connected(), batches(delta, self._batch), checkpoint))
 
     def clear(self) -> None:
         """Remove all that is ours, the checkpoint as well: the VTEP is no longer ours to manage."""

@@ -5,6 +5,7 @@ the same transaction, because the database collects those that nobody refers to.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from midonet.projections.ovsdb import encode_map, encode_set, named, ref
@@ -19,6 +20,10 @@ Operation = dict[str, Any]
 
 _ORDER = {"switch": 1, "replication": 2, "mcast": 3, "binding": 4, "ucast": 5, "bfd": 6}
 _MAC_TABLES = {"ucast": "Ucast_Macs_Remote", "mcast": "Mcast_Macs_Remote"}
+_LIGHT = {
+    "insert": {("insert", "Ucast_Macs_Remote"), ("insert", "Physical_Locator")},
+    "delete": {("delete", "Ucast_Macs_Remote")},
+}
 LOCAL_MAC_TABLES = ("Ucast_Macs_Local", "Mcast_Macs_Local")
 
 
@@ -26,11 +31,25 @@ def batches(delta: Delta, size: int) -> Iterator[Delta]:
     """Yield a delta in parts to be committed one after the other; one empty part if there is nothing in it.
 
     Removals come first, so that two switches never share a VNI. Ports work as soon as they are bound, by way
-    of the flooding proxy; the single MACs follow.
+    of the flooding proxy; the single MACs follow, those behind one tunnel address in one part wherever they fit into
+    one: parts that bring locators are under way at once if each brings others.
     """
-    ordered = sorted(delta, key=lambda key: (delta[key] is not None, _ORDER[key[0]]))
-    for start in range(0, max(len(ordered), 1), size):
-        yield {key: delta[key] for key in ordered[start : start + size]}
+
+    def rank(key: Key) -> tuple[bool, int, str]:
+        value = delta[key]
+        return value is not None, _ORDER[key[0]], value[0] if key[0] == "ucast" and isinstance(value, tuple) else ""
+
+    part: list[Key] = []
+    for _, group in groupby(sorted(delta, key=rank), rank):
+        keys = list(group)
+        if len(part) + len(keys) > size and part:
+            yield {key: delta[key] for key in part}
+            part = []
+        part += keys
+        while len(part) > size:
+            yield {key: delta[key] for key in part[:size]}
+            del part[:size]
+    yield {key: delta[key] for key in part}
 
 
 def claim(actual: Actual) -> list[Operation]:
@@ -65,6 +84,9 @@ class Transaction:
         self._root = actual.root
         self._switches: dict[str, list[str]] = {}
         self._locators: dict[str, list[str]] = {}
+        self.brings: set[str] = set()
+        """Addresses of the locators that it inserts, which no other one may do at the same time."""
+        self._effects: set[tuple[str, str]] = set()
         for key, value in delta.items():
             if value is None:
                 self._remove(key)
@@ -77,12 +99,10 @@ class Transaction:
     def effect(self) -> str | None:
         """`insert` or `delete` if that is all it does, to rows of single MACs: then another such one can be under way.
 
-        What it refers to is there, and stays. None for anything else, such as a locator that it brings: whatever is
-        planned next has to wait for it.
+        What it refers to is there, or comes with it, and stays. None for anything else: whatever is planned next has to
+        wait for it.
         """
-        effects = {(operation["op"], operation["table"]) for operation in self.operations[1:]}
-        effect, table = effects.pop() if len(effects) == 1 else ("", "")
-        return effect if table == "Ucast_Macs_Remote" and effect in {"insert", "delete"} else None
+        return next((effect for effect, alone in _LIGHT.items() if self._effects and self._effects <= alone), None)
 
     def advance(self, checkpoint: Checkpoint | None) -> None:
         """Move the checkpoint, or remove it."""
@@ -93,6 +113,7 @@ class Transaction:
 
     def _do(self, operation: Operation) -> None:
         self.operations.append(operation)
+        self._effects.add((operation["op"], operation["table"]))
 
     def _remove(self, key: Key) -> None:
         for uuid in self._actual.rows(key):
@@ -201,9 +222,12 @@ class Transaction:
     def _locator(self, address: str) -> list[str]:
         if address not in self._locators:
             uuid = self._actual.locator(address)
-            row = {"encapsulation_type": "vxlan_over_ipv4", "dst_ip": address}
-            self._locators[address] = ref(uuid) if uuid is not None else self._insert("Physical_Locator", row)
+            self._locators[address] = ref(uuid) if uuid is not None else self._bring(address)
         return self._locators[address]
+
+    def _bring(self, address: str) -> list[str]:
+        self.brings.add(address)
+        return self._insert("Physical_Locator", {"encapsulation_type": "vxlan_over_ipv4", "dst_ip": address})
 
     def _locator_set(self, addresses: tuple[str, ...]) -> list[str]:
         """Locator sets are immutable: a row that shall have another one gets a new one."""

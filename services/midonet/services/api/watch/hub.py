@@ -1,13 +1,15 @@
 """The hub of all watchers of a node: it hears every commit from the feed and keeps the recent ones, once for everybody.
 
 A watcher holds a position and no queue: what a thousand of them cost does not depend on how slow they are. One whose
-next message is no longer here has been too slow, and is told so.
+next message is no longer here has been too slow, and is told so. As long as nobody watches, nothing is kept: it is in
+the log.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from time import monotonic
 
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.evolve import Change
@@ -21,12 +23,14 @@ _KEPT = 10_000
 _KEPT_BYTES = 64 * 1024 * 1024
 _BATCH_BYTES = 128 * 1024
 _TICK = 1.0
+_LINGER = 60.0
+"""Seconds for which commits are kept after the last watcher left: most of them come back."""
 
 
 class Hub:
     """Belongs to the event loop that runs when it is made; only `hear` is called by another thread.
 
-    What was heard waits until somebody looks: as long as nobody watches, a commit does not even wake the loop.
+    What was heard waits until somebody looks: as long as nobody waits for it, a commit does not even wake the loop.
     """
 
     def __init__(self, feed: Feed, *, kept: int = _KEPT, strict: bool = False) -> None:
@@ -35,10 +39,13 @@ class Hub:
         self.kept = kept
         """How many commits are at hand for watchers."""
         self._loop = asyncio.get_running_loop()
-        self._heard: deque[Message] = deque()
+        self._heard: deque[Message | Head] = deque()
+        """Commits, or no more than where they are."""
         self._messages: dict[int, Message] = {}
         self._size = 0
-        self._watchers = 0
+        self._watchers = self._waiting = 0
+        self._left = -_LINGER
+        """When a watcher left last."""
         self._moved = asyncio.Event()
         self._ticker: asyncio.Task[None] | None = None
         self._head: Head = GENESIS
@@ -71,21 +78,30 @@ class Hub:
 
     def hear(self, record: Record, changes: Sequence[Change], topology: Topology) -> None:
         """Take note of a commit; called by the feed."""
-        self._heard.append(message(record, changes, topology, strict=self._strict))
-        if self._watchers:
+        if self._watchers or monotonic() - self._left < _LINGER:
+            self._heard.append(message(record, changes, topology, strict=self._strict))
+        else:
+            self._heard.append(record.head)
+        if self._waiting:
             with suppress(RuntimeError):  # the loop has ended already
                 self._loop.call_soon_threadsafe(self._wake)
 
     def _take(self) -> None:
         """Sort in what was heard, and forget what is too old."""
         while self._heard:
-            heard = self._heard.popleft()
-            self._head = heard.head
-            self._messages[heard.head.position] = heard
-            self._size += len(heard.record.raw)
+            self._sort_in(self._heard.popleft())
         while len(self._messages) > self.kept or (self._size > _KEPT_BYTES and len(self._messages) > 1):
             oldest = self._messages.pop(next(iter(self._messages)))
             self._size -= len(oldest.record.raw)
+
+    def _sort_in(self, heard: Message | Head) -> None:
+        if isinstance(heard, Head):
+            self._head, self._size = heard, 0
+            self._messages.clear()
+            return
+        self._head = heard.head
+        self._messages[heard.head.position] = heard
+        self._size += len(heard.record.raw)
 
     def _wake(self) -> None:
         moved, self._moved = self._moved, asyncio.Event()
@@ -107,11 +123,21 @@ class Hub:
             position, size = position + 1, size + len(heard.record.raw)
         return found
 
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Keep every commit that is heard meanwhile."""
+        self._watchers += 1
+        try:
+            yield
+        finally:
+            self._watchers -= 1
+            self._left = monotonic()
+
     async def move(self) -> None:
         """Wait for a commit that nobody has looked at, for the end, or for about a second."""
-        self._watchers += 1  # before the look: what is heard from now on wakes
+        self._waiting += 1  # before the look: what is heard from now on wakes
         try:
             if not self._heard:
                 await self._moved.wait()
         finally:
-            self._watchers -= 1
+            self._waiting -= 1

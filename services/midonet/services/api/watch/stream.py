@@ -67,13 +67,14 @@ async def course(node: Node, call: Call, after: Head, *, lens: Lens = EVERYTHING
     A mark comes when the end is reached, and then after every `mark` seconds without a message.
     """
     permit, position = Permit(node, call), after.position
-    async for item in _whole_course(node, node.hub, after, lens, mark):
-        if not await permit.holds():
-            yield End("denied", position)
-            return
-        if isinstance(item, Sequence):
-            position = item[-1].head.position
-        yield item
+    with node.hub.watching():
+        async for item in _whole_course(node, node.hub, after, lens, mark):
+            if not await permit.holds():
+                yield End("denied", position)
+                return
+            if isinstance(item, Sequence):
+                position = item[-1].head.position
+            yield item
 
 
 async def _whole_course(node: Node, hub: Hub, after: Head, lens: Lens, mark: float) -> AsyncIterator[Item]:
