@@ -41,11 +41,13 @@ class FileWatch:
         """Watch the file that has the name now: it is another one after a restore, and may be absent."""
         _libc.inotify_add_watch(self._fd, self._path, _IN_OPEN)
 
-    def wait(self, seconds: float) -> None:
-        """Return when the file was opened since the last call, or after `seconds`."""
+    def wait(self, seconds: float) -> bool:
+        """Return True when the file was opened since the last call, False after `seconds`."""
         self._arm()
-        if self._poll.poll(seconds * 1000):
+        opened = bool(self._poll.poll(seconds * 1000))
+        if opened:
             os.read(self._fd, 65536)
+        return opened
 
     def close(self) -> None:
         """Stop watching."""
