@@ -82,7 +82,7 @@ class Feed:
         self._recent: deque[Head] = deque([GENESIS], maxlen=_REMEMBERED)
         self._known = Bookmark(GENESIS.position, GENESIS.hash)
         """Where in the log the last commit was found."""
-        self._untold: Iterator[None] = iter(())
+        self._untold: Iterator[None] | None = None
         """Tells those of the last commit who have not heard of it."""
         self._owing = False
         """Whether the last commit has yet to wake who follows."""
@@ -262,7 +262,7 @@ class Feed:
             self._owing = True
             telling = self._tell(record, changes)
             paused = any(True for _ in telling)
-            self._untold = telling
+            self._untold = telling if paused else None
             self._moved.notify_all()
         return paused
 
@@ -281,10 +281,10 @@ class Feed:
 
     def _tell_others(self) -> None:
         """Tell the rest of the last commit; whoever holds the lock does so before he looks."""
-        untold, self._untold = self._untold, iter(())
-        with self._whole():
-            for _ in untold:
-                pass
+        untold, self._untold = self._untold, None
+        if untold is not None:
+            with self._whole():
+                deque(untold, maxlen=0)
 
     def _settle(self) -> None:
         """Let all have heard of the last commit, and go and look."""

@@ -8,7 +8,6 @@ Python has no binding of inotify. A missed or surplus wake-up must never matter 
 import ctypes
 import os
 import select
-from pathlib import Path
 
 __all__ = ["FileWatch", "wake"]
 
@@ -17,7 +16,7 @@ _IN_OPEN = 0x20
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def wake(path: Path) -> None:
+def wake(path: bytes) -> None:
     """Wake whoever watches the file; `OSError` if it cannot be opened."""
     os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
 
@@ -28,8 +27,8 @@ class FileWatch:
     The constructor raises `OSError` where the user's limit of inotify instances is reached.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = os.fsencode(path)
+    def __init__(self, path: bytes) -> None:
+        self._path = path
         self._fd = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), "inotify_init1")

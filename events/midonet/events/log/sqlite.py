@@ -112,7 +112,7 @@ class SqliteDatabase:
         self._path = path
         self._file = os.fsencode(path)
         self._name = _shown(path)
-        self._bell = path.resolve().with_name(f"{path.resolve().name}-wal")
+        self._bell = os.fsencode(path.resolve()) + b"-wal"
         self._opened: object = None
 
     def connect(self) -> Connection:
