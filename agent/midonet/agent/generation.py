@@ -24,7 +24,8 @@ class _Held(NamedTuple):
     """A document as it was read; where it could not be understood, as it was when it could."""
 
     kind: str
-    zxid: int = -1
+    seen: tuple[int, int] = (-1, 0)
+    """Transaction that wrote it, and a hash of its data: of data restored from a backup the number may come again."""
     objects: Mapping[str, Entity] = MappingProxyType({})
     problem: str | None = None
 
@@ -158,13 +159,14 @@ class Generation:
     def _store_document(self, path: str, node: Node) -> None:
         kind = self._kinds[path]
         held = self._held.get(path, _Held(kind))
-        if held.zxid == node.zxid:
+        seen = node.zxid, hash(node.data)
+        if held.seen == seen:
             return
         self._before.setdefault(path, held)
         try:
-            self._held[path] = _Held(kind, node.zxid, read_objects(node.data, kind))
+            self._held[path] = _Held(kind, seen, read_objects(node.data, kind))
         except Unreadable as error:
-            self._held[path] = _Held(kind, node.zxid, held.objects, str(error))
+            self._held[path] = _Held(kind, seen, held.objects, str(error))
         self._unproven[path] = node.zxid
 
     def _merged(self) -> Iterator[tuple[str, dict[str, Entity]]]:

@@ -20,12 +20,12 @@ from typing import Any, NamedTuple
 from kazoo.client import KazooClient
 from kazoo.exceptions import BadVersionError, KazooException, NodeExistsError, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
-from kazoo.protocol.connection import ConnectionHandler
 from kazoo.protocol.serialization import Watch, int_struct, write_string
 from kazoo.protocol.states import KazooState
 
 from midonet.agent.documents import Node
 from midonet.events.errors import Unavailable
+from midonet.projections.zookeeper.reconnecting import Reconnecting
 from midonet.projections.zookeeper.security import options
 
 __all__ = ["PATIENCE", "Session"]
@@ -194,7 +194,7 @@ class _AddWatch(NamedTuple):
         return True
 
 
-class _Connection(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no types
+class _Connection(Reconnecting):
     """Hands a watched change on at once, before anything that follows it on the wire."""
 
     @property

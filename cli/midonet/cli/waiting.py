@@ -6,7 +6,7 @@ Trusts no daemon's word: a view shows a position when its target says so (contra
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
@@ -15,6 +15,9 @@ from midonet.cli.settings import Settings
 from midonet.cli.text import closest, hide_secrets
 from midonet.events.errors import Misconfigured, TimedOut, Unavailable, UsageError
 from midonet.events.topology import Topology
+
+if TYPE_CHECKING:
+    from midonet.projections.port import Checkpoint
 
 __all__ = ["VIEWS", "Found", "Look", "View", "await_views", "kept", "servers", "view", "waiter"]
 
@@ -29,6 +32,8 @@ class Found(NamedTuple):
 
     position: int | None
     trouble: str | None = None
+    hash: str | None = None
+    """Hash of that commit, where the target says so."""
 
 
 Look = Callable[[], Mapping[str, Found]]
@@ -49,7 +54,7 @@ def _nsdb(settings: Settings, topology: Topology) -> Iterator[Look]:
 
     root = settings.get("root")
     with ViewReader(servers(settings), root) as reader:
-        yield lambda: {f"{root}/nsdb": _ask(lambda: reader.checkpoint().position)}
+        yield lambda: {f"{root}/nsdb": _ask(reader.checkpoint)}
 
 
 @contextmanager
@@ -80,7 +85,7 @@ def _vteps(settings: Settings, topology: Topology) -> Iterator[Look]:
     from midonet.projections.vtep.target import read_checkpoint
 
     def ask(address: tuple[str, int]) -> Found:
-        return _ask(lambda: read_checkpoint(*address).position)
+        return _ask(lambda: read_checkpoint(*address))
 
     switches = {
         f"vtep {vtep.name or vtep.id}": (vtep.management_ip, vtep.management_port)
@@ -110,9 +115,10 @@ def _index(settings: Settings, topology: Topology) -> Iterator[Look]:
     yield lambda: {hide_secrets(url): ask()}
 
 
-def _ask(position: Callable[[], int]) -> Found:
+def _ask(checkpoint: Callable[[], "Checkpoint"]) -> Found:
     try:
-        return Found(position())
+        found = checkpoint()
+        return Found(found.position, hash=found.hash)
     except (Unavailable, Misconfigured) as error:
         return Found(None, error.message)
 

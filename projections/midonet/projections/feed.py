@@ -222,10 +222,10 @@ class Feed:
                 self._follow(backoff)
             except Exception as error:  # noqa: BLE001 - whatever it is, it must not end all projections silently
                 self._failed(error)
-                self._settle()
                 self._stopped.wait(backoff.next())
 
     def _follow(self, backoff: Backoff) -> None:
+        self._settle()  # if it broke off in between
         with closing(self._open_log()) as log:
             for item in log.follow(self.head, stopped=self._stopped.is_set, idle=self._idle):
                 if isinstance(item, Record):
@@ -258,12 +258,10 @@ class Feed:
         """Fold a commit and tell of it; return whether that is paused, as something was sent."""
         with self._moved, self._whole():
             changes = fold(self._topology, record)
-            self._recent.append(record.head)
             self._owing = True
             telling = self._tell(record, changes)
             paused = any(True for _ in telling)
             self._untold = telling if paused else None
-            self._moved.notify_all()
         return paused
 
     def _tell(self, record: Record, changes: Sequence[Change]) -> Iterator[None]:
@@ -278,6 +276,8 @@ class Feed:
                     yield
         for listener in self._listeners:
             listener(record, changes, self._topology)
+        self._recent.append(record.head)
+        self._moved.notify_all()
 
     def _tell_others(self) -> None:
         """Tell the rest of the last commit; whoever holds the lock does so before he looks."""

@@ -58,7 +58,8 @@ class Reconciler(Generic[K, V]):
         self._tracker = Tracker(projection, same)
         self._skipped: Collection[str] = ()
         self._checkpoint: Checkpoint | None = None
-        self._peeked = Checkpoint()
+        """What the target was read or written at, if it was; what it holds is known then."""
+        self._seen = Checkpoint()
         self._tried: Checkpoint | None = None
         self._strange: set[K] = set()
         self._renewed = False
@@ -71,8 +72,8 @@ class Reconciler(Generic[K, V]):
 
     @property
     def position(self) -> int:
-        """The position of the target as far as it is known."""
-        return (self._checkpoint or self._peeked).position
+        """The position of the target as it was seen last, whether the log holds it or not."""
+        return self._seen.position
 
     @property
     def pending(self) -> int:
@@ -119,13 +120,13 @@ class Reconciler(Generic[K, V]):
 
     def peek(self) -> None:
         """Ask the target for its checkpoint, of which others take care, or nobody."""
-        self._checkpoint = self._target.peek()
+        self._checkpoint = self._seen = self._target.peek()
 
     def peek_unread(self) -> bool:
         """As `peek`, of a target that was not read yet; it does not count as read then. Return whether it is one."""
         if self._checkpoint is not None:
             return False
-        self._peeked = self._target.peek()
+        self._seen = self._target.peek()
         return True
 
     def load(self, stopped: Callable[[], bool], *, stood_by: bool) -> bool:
@@ -135,11 +136,13 @@ class Reconciler(Generic[K, V]):
         whatever differs is judged by one who has read all that the log has. Raises as `check_lineage`.
         """
         found, actual = self._target.load()
+        self._seen = found
         with self._feed.reading():
             expected = self._tracker.untold
             strange = self._tracker.reconcile(actual)
-            self._strange = strange - expected
-            self.news |= self._tracker.retry(self._skipped)
+            freed: set[K] = set(self._asked("freed", otherwise=()))
+            self._strange = strange - expected - freed
+            self.news |= self._tracker.retry(self._skipped) | freed
         self._renewed = self._asked("renewed", otherwise=False)
         before = None if self._renewed else self._checkpoint
         edited = not self._holds(found, stopped, trusted=before is None or bool(strange))
@@ -167,15 +170,18 @@ class Reconciler(Generic[K, V]):
             return False
         return True
 
-    def _asked(self, what: str, *, otherwise: T) -> T:
+    def _asked(self, what: str, *about: Any, otherwise: T) -> T:
         """Return what the target says of something that not all targets know."""
         ask = getattr(self._target, what, None)
-        return ask() if ask is not None else otherwise
+        return ask(*about) if ask is not None else otherwise
+
+    def _takes(self, key: K, value: V | None) -> bool:
+        return value is None or self._asked("takes", key, value, otherwise=True)
 
     def amiss(self) -> bool:
         """Whether a target that somebody else keeps lacks something at its own position."""
         with self._feed.reading() as topology:
-            lacking = bool(self._tracker.delta())
+            lacking = any(self._takes(key, value) for key, value in self._tracker.delta().items())
             if not lacking:
                 self.news.clear()
             return lacking and topology.head.position == self.position
@@ -214,7 +220,7 @@ class Reconciler(Generic[K, V]):
             self.put_off(step)
             raise
         self._tracker.written()
-        self._checkpoint = step.checkpoint
+        self._checkpoint = self._seen = step.checkpoint
         self._strange.clear()
         self._renewed = False
         self._recorder.record(step.repairs)
@@ -227,9 +233,11 @@ class Reconciler(Generic[K, V]):
     def _foreign(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> Iterator[Repair]:
         """Yield what of a delta puts right what others did: what differs though no commit came, or was found so."""
         for key, expected in delta.items() if not self._renewed else ():
-            if key in self._strange or (checkpoint == self._checkpoint and key not in self.news):
-                position = self._origin(key) or checkpoint.position
-                yield self._recorder.repair(key, self._tracker.actual(key), expected, position)
+            strange = key in self._strange or (checkpoint == self._checkpoint and key not in self.news)
+            if strange and self._takes(key, expected):
+                position, found = self._origin(key) or checkpoint.position, self._tracker.actual(key)
+                found = found if found is not None else self._asked("instead", key, otherwise=None)
+                yield self._recorder.repair(key, found, expected, position)
 
     def _origin(self, key: K) -> int | None:
         ask = getattr(self._projection, "origin", None)

@@ -147,6 +147,7 @@ class Runner(Generic[K, V]):
             empty=self._reconciler.position == 0,
             lag_seconds=lag_seconds,
             quiet_seconds=self._standing.quiet_seconds,
+            failing_seconds=self._standing.failing_seconds,
         )
 
     # -- for the feed and the target
@@ -288,7 +289,9 @@ class Runner(Generic[K, V]):
         self._standing.failed(error)
         if isinstance(error, Fenced):
             self._reconciler.refused()
-            self._standby.active |= error.bulk  # two that take it from each other would get nowhere
+            if error.bulk:  # two that take it from each other would get nowhere
+                self._standby.active = True
+                self.wake()  # to see whether that one does get on
         self._stopped.wait(self._interval if isinstance(error, VerificationFailed) else self._backoff.next())
 
 

@@ -255,6 +255,7 @@ def parked(projected: Projected, url: str) -> str:
     time.sleep(0.5)
     found = keeper.runner.status()
     assert found.state == "parked"
+    assert found.position == before[1].position, "where the view is, whatever the log has"
     assert (projected.reader.documents(), projected.reader.checkpoint()) == before
     return str(found.error)
 

@@ -315,10 +315,15 @@ def test_a_fence_in_the_middle_of_a_large_delta_leaves_the_checkpoint(targets: T
     with ThreadPoolExecutor() as pool:
         writing = pool.submit(target.write, rows, at(3))
         eventually(rival.drifted)
-        rival.write({}, at(2))
-        with pytest.raises(Fenced):
+        with pytest.raises(Fenced):  # what was written meanwhile has to be read first; no more of it comes from now on
+            rival.write({}, at(2))
+        with pytest.raises(Fenced, match="at work") as fenced:
             writing.result()
+        assert fenced.value.bulk
+    _, left = rival.load()
+    rival.write({}, at(2))
     checkpoint, found = target.load()
+    assert found == left
     assert checkpoint == at(2)
     assert 1 < len(found) < len(rows)
 

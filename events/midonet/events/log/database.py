@@ -48,6 +48,9 @@ class Database(Protocol):
     def failure(self, error: BaseException, *, committing: bool) -> MidonetError:
         """Return what a driver's error means; `committing` if it came as the answer to COMMIT."""
 
+    def version(self, cursor: Cursor) -> int | None:
+        """Return what is another number after another connection has written; None where nothing tells so."""
+
     def announce(self, cursor: Cursor) -> None:
         """Let readers know, as a part of the transaction."""
 

@@ -122,6 +122,10 @@ class PostgresDatabase:
         kind = next((ours for theirs, ours in _MEANINGS if isinstance(error, theirs)), unnamed)
         return kind(f"{self.url}: {' '.join(str(error).split())}", url=self.url)
 
+    def version(self, _: Cursor) -> int | None:
+        """Return None: there is no such thing."""
+        return None
+
     def announce(self, cursor: Cursor) -> None:
         """Notify listeners; the server delivers it with the commit."""
         cursor.execute(f"NOTIFY {_CHANNEL}")

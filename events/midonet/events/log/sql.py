@@ -51,6 +51,9 @@ class SqlLog:
     def __init__(self, database: Database, *, create: bool) -> None:
         self._database = database
         self._connection: Connection | None = None
+        self._left: tuple[int, int, str] | None = None
+        """What this connection appended last: version of the database, position, hash. Thousands of objects make a
+        commit that is not to be read again only to see that it is still there."""
         self._sql = {**database.statements, "exists": database.exists}
         self._open(create=create)
 
@@ -123,7 +126,7 @@ class SqlLog:
 
     def follow(self, after: Head, *, stopped: Callable[[], bool], idle: float = 1.0) -> Iterator[Record | Progress]:
         """Yield as `read` does and go on with what is appended later, until `stopped()`."""
-        head, due, rung = after, 0.0, False
+        head, due, rung = after, 0.0, True
         with self._database.bell() as bell:
             while not stopped():
                 if rung or self._end() != head.position:  # one query less on the way of a commit
@@ -222,19 +225,24 @@ class SqlLog:
 
     def _insert(self, head: Head, records: Sequence[Record]) -> bool:
         with self._transaction() as cursor:
-            cursor.execute(self._sql["last"])
-            last = cursor.fetchone()
-            if not same(_head(last) if last else GENESIS, head):
+            version = self._database.version(cursor)
+            if self._left != (version, head.position, head.hash) and not self._ends_with(cursor, head):
                 return False
             cursor.executemany(self._sql["insert"], [_values(record) for record in records])
             self._database.announce(cursor)
+        self._left = (version, records[-1].commit.position, records[-1].hash) if version is not None else None
         return True
+
+    def _ends_with(self, cursor: Cursor, head: Head) -> bool:
+        cursor.execute(self._sql["last"])
+        last = cursor.fetchone()
+        return same(_head(last) if last else GENESIS, head)
 
     # The connection
 
     def close(self) -> None:
         """Release the connection."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._left = self._connection, None, None
         if connection is not None:
             with suppress(self._database.driver_error):
                 connection.rollback()  # a cursor that is still referenced keeps SQLite's locks beyond close

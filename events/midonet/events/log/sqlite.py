@@ -155,6 +155,12 @@ class SqliteDatabase:
         kind, meaning = _MEANINGS.get(code, (unnamed, "cannot be used"))
         return kind(f"{self._name} {meaning} ({error})", file=self._name)
 
+    def version(self, cursor: Cursor) -> int | None:
+        """Return the version of the data as this connection sees it, which its own changes leave as it is."""
+        cursor.execute("PRAGMA data_version")
+        version: int = cursor.fetchone()[0]
+        return version
+
     def announce(self, cursor: Cursor) -> None:
         """Do nothing: readers are woken after the commit."""
 

@@ -18,12 +18,11 @@ from typing import Any
 import msgspec
 
 from midonet.events.errors import Rejected, Unavailable
+from midonet.projections.ovsdb.dialling import Address, dial, words
 from midonet.projections.ovsdb.framing import Framer
-from midonet.projections.ovsdb.secure import SecureSocket, secured
+from midonet.projections.ovsdb.secure import SecureSocket
 
-__all__ = ["PROBE_SECONDS", "Address", "Answer", "Client"]
-
-CONNECT_SECONDS = 5.0
+__all__ = ["PROBE_SECONDS", "Answer", "Client"]
 
 PROBE_SECONDS = 4.0
 """A server that was silent for so long is asked for a sign of life; after twice the time it is given up."""
@@ -32,10 +31,8 @@ DUMP_SECONDS = 60.0
 """How long a server may be silent while it prepares the initial dump of a monitor."""
 
 _CHUNK = 64 * 1024
-_PROBE_ID = "probe"
-
-Address = tuple[str, int] | str
-"""Host and port of a TCP server, or the path of a Unix socket."""
+_UNHEARD_ID = "unheard"
+"""Of requests whose answers nobody waits for."""
 
 Answer = Callable[[], list[Any]]
 """Waits for the results of a transaction that was sent."""
@@ -71,6 +68,7 @@ class Client:
         self._ids = count(1)
         self._calls: dict[int, tuple[Future[Any], Callable[[Any], object] | None]] = {}
         self._monitors: dict[str, Callable[[Updates], object]] = {}
+        self._owned: set[str] = set()
         self._socket = self._connect(address)
         self._socket.settimeout(probe)
         self._reader = threading.Thread(target=self._read, name=f"ovsdb {self.address}", daemon=True)
@@ -118,6 +116,19 @@ class Client:
         self._call("monitor", [database, name, requests], DUMP_SECONDS, then=on_update)
         self._patience = patience
 
+    def steal(self, lock: str) -> None:
+        """Take a lock from whoever owns it; `Rejected` by a server that knows no locks (RFC 7047 §4.1.8)."""
+        self._owned.add(lock)  # before the server can say that somebody else has stolen it
+        try:
+            self._call("steal", [lock], self._timeout)
+        except Rejected:
+            self._owned.discard(lock)
+            raise
+
+    def owns(self, lock: str) -> bool:
+        """Return whether a lock was stolen, and nobody is known to have stolen it since."""
+        return lock in self._owned
+
     def echo(self) -> None:
         """Return when the server has answered; every update of an earlier commit has been delivered then."""
         self.call("echo", [])
@@ -131,9 +142,9 @@ class Client:
 
     def _connect(self, address: Address) -> socket.socket | SecureSocket:
         try:
-            return _connect_tcp(address) if isinstance(address, tuple) else _connect_unix(address)
+            return dial(address)
         except OSError as error:
-            raise self._unavailable(_words(error)) from None
+            raise self._unavailable(words(error)) from None
 
     def _results(self, results: list[Any]) -> list[Any]:
         for index, result in enumerate(results):
@@ -176,7 +187,7 @@ class Client:
                 while self._unsent:
                     self._socket.sendall(self._unsent.popleft())
         except OSError as error:
-            self._lose(_words(error))
+            self._lose(words(error))
 
     def _offer(self) -> None:
         """Send what is ready as far as that needs no waiting; TLS, whose records are whole or nothing, is left out."""
@@ -200,7 +211,7 @@ class Client:
                 for frame in framer.feed(self._receive()):
                     self._dispatch(_decoder.decode(frame))
         except OSError as error:
-            trouble = _words(error)
+            trouble = words(error)
         except Exception as error:  # noqa: BLE001 - whatever it sent, those who wait must get to know
             trouble = f"what it sent makes no sense ({type(error).__name__}: {error})"
         finally:
@@ -224,7 +235,7 @@ class Client:
     def _probe(self, silent: float) -> None:
         if silent >= self._patience:
             raise TimeoutError(f"the server was silent for {silent:.1f} s")
-        self._send({"method": "echo", "params": [], "id": _PROBE_ID})
+        self._send({"method": "echo", "params": [], "id": _UNHEARD_ID})
 
     def _dispatch(self, message: dict[str, Any]) -> None:
         method = message.get("method")
@@ -235,11 +246,18 @@ class Client:
         elif method == "update":
             name, updates = message["params"]
             self._monitors[name](updates)
+        elif method == "stolen":
+            self._give_up(message["params"][0])
+
+    def _give_up(self, lock: str) -> None:
+        """Forget a lock that somebody has stolen; whoever does not say so gets it back behind his own back."""
+        self._owned.discard(lock)
+        self._send({"method": "unlock", "params": [lock], "id": _UNHEARD_ID})
 
     def _answer(self, message: dict[str, Any]) -> None:
         with self._lock:
             answer, then = self._calls.pop(message["id"], (None, None))
-        if answer is None:  # the answer to a probe
+        if answer is None:  # nobody waits for it
             return
         error, result = message.get("error"), message.get("result")
         if error is not None:
@@ -270,22 +288,3 @@ class Client:
         fields = error if isinstance(error, dict) else {"error": error}
         words = ": ".join(str(fields[part]) for part in ("error", "details") if fields.get(part))
         return Rejected(f"OVSDB server {self.address} refused {what}: {words}", error=fields.get("error"), **details)
-
-
-def _connect_tcp(address: tuple[str, int]) -> socket.socket | SecureSocket:
-    connection = socket.create_connection(address, timeout=CONNECT_SECONDS)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return secured(connection)
-
-
-def _connect_unix(path: str) -> socket.socket:
-    with contextlib.ExitStack() as on_error:
-        connection = on_error.enter_context(socket.socket(socket.AF_UNIX))
-        connection.settimeout(CONNECT_SECONDS)
-        connection.connect(path)
-        on_error.pop_all()
-    return connection
-
-
-def _words(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__

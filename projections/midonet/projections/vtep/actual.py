@@ -165,6 +165,14 @@ class Actual:
                 return free and not (self.tunnel(str(value), remote) or ("", False))[1]
         return True
 
+    def instead(self, key: Key) -> Value | None:
+        """Return the name of the foreign switch to which the VLAN of a binding is bound, if it is."""
+        if key[0] != "binding":
+            return None
+        bound = (decode_map(self._tables["Physical_Port"][port]["vlan_bindings"]) for port in self.ports(key[1]))
+        foreign = (switches[key[2]] for switches in bound if key[2] in switches)
+        return next((str(self._tables["Logical_Switch"][uuid]["name"]) for uuid in foreign), None)
+
     def report(self) -> SwitchReport:
         """Return what the switch says of itself."""
         return self.reports.summary(self.hardware, self._addresses)

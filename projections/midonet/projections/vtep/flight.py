@@ -10,32 +10,47 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from midonet.events.errors import Rejected, Unavailable
 from midonet.projections.ovsdb import Answer, Client
 from midonet.projections.port import Checkpoint, Fenced, Unfit
 from midonet.projections.vtep.names import DATABASE
+from midonet.projections.vtep.tenure import Tenure, robbed
 from midonet.projections.vtep.transaction import Delta, Operation, Transaction
 from midonet.projections.vtep.watch import Watch
 
-__all__ = ["begin", "commit", "transact"]
+__all__ = ["Session", "begin", "commit", "transact"]
 
 _WINDOW = 4
 """Transactions under way: enough that the server never waits for the next one, few enough that others get a turn."""
 
 
-def commit(client: Client, watch: Watch, parts: Iterable[Delta], checkpoint: Checkpoint | None) -> None:
+class Session(NamedTuple):
+    """One connection: what is known of the database, and whether it is for us to write."""
+
+    client: Client
+    watch: Watch
+    tenure: Tenure
+
+
+def commit(session: Session, parts: Iterable[Delta], checkpoint: Checkpoint | None) -> None:
     """Commit the parts of a delta; the checkpoint moves (None: is removed) with the last of them.
 
     Raises `Fenced`, `Unfit` and `Unavailable` as `Target.write`; some of the parts may have been committed then.
     """
-    _Flight(client, watch, parts, checkpoint).end()
+    session.tenure.begin()
+    _Flight(session, parts, checkpoint).end()
 
 
-def begin(client: Client, watch: Watch, parts: Iterable[Delta], checkpoint: Checkpoint) -> Callable[[], None]:
-    """Send what of the parts needs no waiting; what it returns does the rest and waits, and raises as `commit`."""
-    flight = _Flight(client, watch, parts, checkpoint)
+def begin(session: Session, parts: Iterable[Delta], checkpoint: Checkpoint) -> Callable[[], None] | None:
+    """Send what of the parts needs no waiting; what it returns does the rest and waits, and raises as `commit`.
+
+    None if nothing can be sent without waiting, as others have to be kept from writing before.
+    """
+    if not session.tenure.held:
+        return None
+    flight = _Flight(session, parts, checkpoint)
     try:
         flight.take_off()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where somebody can wait for the others
@@ -51,9 +66,10 @@ def transact(client: Client, operations: Sequence[Operation]) -> None:
 class _Flight:
     """Transactions for the parts of a delta: those to come, those that were sent, and what the watch is to expect."""
 
-    def __init__(self, client: Client, watch: Watch, parts: Iterable[Delta], checkpoint: Checkpoint | None) -> None:
-        self._client = client
-        self._watch = watch
+    def __init__(self, session: Session, parts: Iterable[Delta], checkpoint: Checkpoint | None) -> None:
+        self._client = session.client
+        self._watch = session.watch
+        self._proof = session.tenure.proof
         self._parts = deque(parts)
         if len(self._parts) > 1:
             self._parts.append({})  # for the checkpoint: no row has to wait until all others are there
@@ -94,7 +110,7 @@ class _Flight:
             transaction.advance(self._checkpoint)
         if not all(_independent(other, transaction) for other, _ in self._sent):
             return False
-        self._sent.append((transaction, self._client.begin(DATABASE, transaction.operations)))
+        self._sent.append((transaction, self._client.begin(DATABASE, [*self._proof, *transaction.operations])))
         self._parts.popleft()
         return True
 
@@ -125,6 +141,8 @@ def _succeed(client: Client, answer: Answer) -> None:
     try:
         answer()
     except Rejected as error:
+        if error.details["error"] == "not owner":
+            raise robbed(client) from None
         if error.details["error"] == "timed out":
             raise Fenced(f"another writer moved the checkpoint of VTEP {client.address}") from None
         raise Unavailable(error.message, **error.details) from None

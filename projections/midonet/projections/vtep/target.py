@@ -7,17 +7,17 @@ that are not ours are never touched, and closing never removes a row.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import NamedTuple
 
 from midonet.events.errors import Misconfigured, Rejected, Unavailable
 from midonet.projections.ovsdb import PROBE_SECONDS, Client, check_schema, decode_map
 from midonet.projections.port import Checkpoint, Unfit
 from midonet.projections.vtep.actual import COLUMNS, OPTIONAL, Actual, parse_checkpoint
 from midonet.projections.vtep.connection import Connection, Line
-from midonet.projections.vtep.flight import begin, commit, transact
+from midonet.projections.vtep.flight import Session, begin, commit, transact
 from midonet.projections.vtep.learned import Heard, Held
 from midonet.projections.vtep.names import DATABASE, Key, Value
 from midonet.projections.vtep.reports import SwitchReport
+from midonet.projections.vtep.tenure import Tenure
 from midonet.projections.vtep.transaction import Delta, batches
 from midonet.projections.vtep.watch import Watch
 
@@ -40,11 +40,6 @@ _WANTING = {
 }
 
 
-class _Session(NamedTuple):
-    client: Client
-    watch: Watch
-
-
 class VtepTarget:
     """The VTEP whose OVSDB server is at this management address.
 
@@ -60,7 +55,7 @@ class VtepTarget:
         self._wake: Callable[[], None] = lambda: None
         self._hear: Callable[[Heard | None], None] = lambda _: None
         self._tick: Callable[[], int] = lambda: 0
-        self._session: _Session | None = None
+        self._session: Session | None = None
         self._line = Line()
         self.refused: set[Key] = set()
         """Keys for which `Unfit` was raised: worth another try when whoever stands in the way may have gone."""
@@ -88,10 +83,11 @@ class VtepTarget:
         else:
             self.close()
             self._session = self._connect()
-        client, watch = self._session
+        client, watch, tenure = self._session
         claim = watch.claim()
         if claim:
             transact(client, claim)
+        tenure.yield_to_faster()
         return watch.load()
 
     def peek(self) -> Checkpoint:
@@ -109,8 +105,12 @@ class VtepTarget:
         self._commit(delta, checkpoint)
 
     def begin(self, delta: Mapping[Key, Value | None], checkpoint: Checkpoint) -> Callable[[], None] | None:
-        """As `write` in two steps: the first one sends, of several transactions as many as need no answer."""
-        return partial(self._finish, begin(*self._connected(), batches(delta, self._batch), checkpoint))
+        """As `write` in two steps: the first one sends, of several transactions as many as need no answer.
+
+        None for the first one of a connection, before which others have to be kept from writing.
+        """
+        answer = begin(self._connected(), batches(delta, self._batch), checkpoint)
+        return partial(self._finish, answer) if answer is not None else None
 
     def clear(self) -> None:
         """Remove all that is ours, the checkpoint as well: the VTEP is no longer ours to manage."""
@@ -130,6 +130,21 @@ class VtepTarget:
         session = self._session  # others may ask while the session is replaced
         keys = session.watch.waiting() if session is not None else ()
         return {key: _WANTING[key[0]].format(key[1]) for key in keys}
+
+    def freed(self) -> set[Key]:
+        """Return what waited and can be written as of the last `load`."""
+        session = self._session
+        return session.watch.freed() if session is not None else set()
+
+    def takes(self, key: Key, value: Value) -> bool:
+        """Return whether the switch has what a value needs, as far as known."""
+        session = self._session
+        return session is None or session.watch.takes(key, value)
+
+    def instead(self, key: Key) -> Value | None:
+        """Return what of others is where a value of ours belongs: the switch to which they bound a VLAN."""
+        session = self._session
+        return session.watch.instead(key) if session is not None else None
 
     def held(self, key: Key) -> Held | None:
         """Return what the switch is known to hold under a key, if anything is."""
@@ -157,7 +172,7 @@ class VtepTarget:
             self._session.client.close()
             self._session = None
 
-    def _connect(self) -> _Session:
+    def _connect(self) -> Session:
         try:
             session = self._dial()
         except Misconfigured as error:
@@ -169,7 +184,7 @@ class VtepTarget:
         self._line.becomes("connected")
         return session
 
-    def _dial(self) -> _Session:
+    def _dial(self) -> Session:
         client = Client((self._host, self._port), probe=self._probe, on_lost=self._lost)
         try:
             columns = check_schema(client, DATABASE, _REQUIRED, OPTIONAL)
@@ -178,7 +193,7 @@ class VtepTarget:
         except BaseException:
             client.close()
             raise
-        return _Session(client, watch)
+        return Session(client, watch, Tenure(client, watch))
 
     def _lost(self, trouble: str) -> None:
         self._line.becomes("unreachable", trouble)
@@ -188,13 +203,13 @@ class VtepTarget:
     def _woken(self) -> None:
         self._wake()
 
-    def _connected(self) -> _Session:
+    def _connected(self) -> Session:
         if self._session is None:
             raise Unavailable(f"VTEP {self._host}:{self._port} is not connected; load it first")
         return self._session
 
     def _commit(self, delta: Delta, checkpoint: Checkpoint | None) -> None:
-        self._finish(lambda: commit(*self._connected(), batches(delta, self._batch), checkpoint))
+        self._finish(lambda: commit(self._connected(), batches(delta, self._batch), checkpoint))
 
     def _finish(self, work: Callable[[], None]) -> None:
         """Do what commits a delta, or waits until it is committed."""

@@ -38,6 +38,7 @@ class Watch:
         self._checkpoint: Checkpoint | None = None
         self._expected: dict[Key, Value] = {}
         self._waiting: dict[Key, Value] = {}
+        self._freed: set[Key] = set()
         self._unchecked: set[Key] = set()
         self._drift: set[Key] = set()
         self._news: dict[Key, int] = {}
@@ -54,7 +55,7 @@ class Watch:
             self._unchecked |= touched.keys
             if touched.hardware:
                 self._unchecked.update(self._waiting)
-            drifted = self._settled and self._check()
+            drifted = self._settled and (self._check() or touched.hardware)  # who stands by does not know what waits
             heard = self._actual.reports.heard(self._actual.hardware)
         if drifted:
             self._wake()
@@ -75,7 +76,9 @@ class Watch:
         """Expect what is there, and return it; what waits for its port or tunnel counts as there."""
         with self._lock:
             self._checkpoint = self._actual.checkpoint
-            self._waiting = {key: value for key, value in self._waiting.items() if not self._actual.takes(key, value)}
+            self._freed = {key for key, value in self._waiting.items() if self._actual.takes(key, value)}
+            for key in self._freed:
+                del self._waiting[key]
             for key in self._unchecked | self._drift:
                 _put(self._expected, key, self._actual.value(key))
             if self._loaded:
@@ -110,6 +113,21 @@ class Watch:
         with self._lock:
             return list(self._waiting)
 
+    def freed(self) -> set[Key]:
+        """Return what waited until the last `load`."""
+        with self._lock:
+            return set(self._freed)
+
+    def takes(self, key: Key, value: Value) -> bool:
+        """Return whether there is what a value needs."""
+        with self._lock:
+            return self._actual.takes(key, value)
+
+    def instead(self, key: Key) -> Value | None:
+        """Return what of others is in the place of a key, if anything is."""
+        with self._lock:
+            return self._actual.instead(key)
+
     def held(self, key: Key) -> Held | None:
         """Return what is known to be there under a key; takes no lock, so it may be of a moment ago."""
         value = self._expected.get(key)
@@ -131,6 +149,11 @@ class Watch:
         """Return what is not as expected: key → (expected, found)."""
         with self._lock:
             return {key: (self._wanted(key), self._actual.value(key)) for key in self._drift}
+
+    def moved(self) -> bool:
+        """Return whether the checkpoint is not as it was loaded or written last."""
+        with self._lock:
+            return self._actual.checkpoint != self._checkpoint
 
     def drifted(self) -> bool:
         """Return whether the actual state is not, or is not known to be, as expected."""

@@ -12,9 +12,10 @@ from threading import RLock
 from typing import Any
 
 from kazoo.exceptions import ConnectionDropped
-from kazoo.protocol.connection import ConnectionHandler
 from kazoo.protocol.serialization import Watch
 from kazoo.protocol.states import EVENT_TYPE_MAP, KeeperState, WatchedEvent
+
+from midonet.projections.zookeeper.reconnecting import Reconnecting
 
 __all__ = ["Connection"]
 
@@ -24,7 +25,7 @@ _NUMBERS = 2**31 - 1
 _CHUNK = 65_536
 
 
-class Connection(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no types
+class Connection(Reconnecting):
     """One connection after the other, of one client."""
 
     _ahead = b""

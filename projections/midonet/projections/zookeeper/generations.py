@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError, NotEmptyError
+from kazoo.handlers.threading import KazooTimeoutError
 from msgspec import Struct
 
 from midonet.events.commit import canonical
@@ -78,7 +79,7 @@ class Generations:
         try:
             yield
         finally:
-            with suppress(KazooException, TimeoutError):
+            with suppress(KazooException, KazooTimeoutError):  # the session's end takes it as well
                 self._result(self._client.delete_async(self._rebuild))
 
     def _occupy(self, mine: bytes) -> Holder | None:

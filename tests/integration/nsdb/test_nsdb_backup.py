@@ -1,0 +1,65 @@
+"""ZooKeeper whose data were restored from a backup: servers and their clients meet again, and the view is put right."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from projected import Projected
+from waiting import eventually
+
+from midonet.agent.session import Session
+from midonet.events.log.address import open_log
+from midonet.events.log.store import Store
+from midonet.projections.nsdb import differences, expected_view
+from midonet.projections.zookeeper import ViewReader
+from midonet.testbed import ZooKeeper
+
+
+def right(projected: Projected) -> bool:
+    """Whether the view is as the log says, as a reader sees it that was not there before."""
+    store = Store(open_log(projected.url))
+    with closing(store.log), ViewReader(projected.hosts, projected.root) as reader:
+        head = store.refresh()
+        expected = expected_view(store.topology, reader.base())
+        return reader.checkpoint().position == head.position and not differences(reader.documents(), expected)
+
+
+@contextmanager
+def agent(hosts: str) -> Iterator[Session]:
+    """Connect as agents do."""
+    session = Session(hosts, timeout=2, wake=lambda: None)
+    session.keep_trying()
+    yield session
+    session.close(5)
+
+
+@pytest.mark.slow
+def test_data_older_than_what_everybody_has_seen_are_put_right(tmp_path: Path) -> None:
+    url, backup = f"sqlite:///{tmp_path}/log.db", tmp_path / "backup"
+    with ZooKeeper() as zookeeper, Projected(url, zookeeper.hosts, "/midonet") as projected:
+        keeper = projected.keep()
+        projected.create("bridge", "old")
+        eventually(lambda: right(projected))
+        data = zookeeper.directory / "data"
+        zookeeper.stop()
+        shutil.copytree(data, backup)
+        zookeeper.start()
+        for number in range(20):
+            projected.create("bridge", f"b{number}")
+        eventually(lambda: right(projected))
+        with agent(zookeeper.hosts) as session:
+            eventually(lambda: session.connected)
+            seen = [node.zxid for _, node in session.read([f"{projected.base}/checkpoint"])]
+            zookeeper.kill()
+            shutil.rmtree(data)
+            shutil.copytree(backup, data)
+            zookeeper.start()
+            eventually(lambda: right(projected))
+            assert keeper.runner.status().state == "live"
+            found = {repair.key: repair.kind for repair in keeper.runner.repairs.newest(50)}
+            assert found.pop("checkpoint") == "different"
+            assert list(found.values()) == ["missing"] * 20
+            eventually(lambda: session.connected)
+            assert [node.zxid for _, node in session.read([f"{projected.base}/checkpoint"])] != seen

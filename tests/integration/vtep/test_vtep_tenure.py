@@ -1,0 +1,130 @@
+"""Of two that write to one switch one does: what a frozen one had under way changes nothing once another one writes."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from threading import Event
+
+import pytest
+from vtep_site import Site, started
+from vtep_switch import VtepSwitch, mac, reconcile
+from waiting import eventually
+
+from midonet.events.command import Create
+from midonet.events.errors import Rejected
+from midonet.events.log.address import open_log
+from midonet.projections.feed import Feed
+from midonet.projections.ovsdb import Client
+from midonet.projections.port import Checkpoint, Fenced
+from midonet.projections.runner import Runner
+from midonet.projections.vtep import Key, Value, VtepProjection, VtepTarget
+from midonet.projections.vtep.watch import Watch
+
+RED = "mn-red"
+Targets = Callable[..., VtepTarget]
+Halted = tuple[Event, Event]
+
+
+def at(position: int) -> Checkpoint:
+    return Checkpoint(position, f"{position:064x}")
+
+
+@pytest.fixture
+def keep(site: Site, switch: VtepSwitch) -> Iterator[Callable[[], Runner[Key, Value]]]:
+    """Return what starts another node that keeps the switch, in transactions of a few rows."""
+    with ExitStack() as running:
+
+        def start() -> Runner[Key, Value]:
+            feed = Feed(lambda: open_log(site.url), idle=0.2)
+            runner = Runner(feed, VtepProjection(site.id_of("vtep", "tor")), VtepTarget(*switch.tcp, batch=10))
+            running.enter_context(started(feed))
+            running.enter_context(started(runner))
+            return runner
+
+        yield start
+
+
+def halt(monkeypatch: pytest.MonkeyPatch, station: str, count: int) -> list[Halted]:
+    """Let the first `count` writers stop before they send a station; return for each (it has stopped, let it go on)."""
+    halts = [(Event(), Event()) for _ in range(count)]
+    waiting, plan = iter(halts), Watch.plan
+
+    def halting(self: Watch, delta: dict[Key, Value | None]) -> object:
+        if any(key[-1] == station for key in delta) and (halted := next(waiting, None)):
+            halted[0].set()
+            assert halted[1].wait(30)
+        return plan(self, delta)
+
+    monkeypatch.setattr(Watch, "plan", halting)
+    return halts
+
+
+def test_a_frozen_writer_wakes_up_in_the_midst_of_its_successors_change(
+    site: Site, switch: VtepSwitch, keep: Callable[[], Runner[Key, Value]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.add_vtep("tor", switch)
+    first = keep()
+    site.settle(switch)
+    second = keep()
+    eventually(lambda: second.status().state == "live")
+    (frozen, thaw), (succeeding, go_on) = halt(monkeypatch, mac(30), 2)
+    site.run(*(Create("mac-entry", {"bridge": "net", "mac": mac(n), "port": "p1"}) for n in range(1, 61)))
+    assert frozen.wait(30)
+    assert succeeding.wait(30)
+    before = switch.table("Ucast_Macs_Remote")
+    thaw.set()
+    eventually(lambda: "standby" in (first.status().role, second.status().role))
+    assert switch.table("Ucast_Macs_Remote") == before
+    go_on.set()
+    site.settle(switch)
+    assert len(switch.table("Ucast_Macs_Remote")) == 60, "no row is there twice"
+    assert (len(first.repairs), len(second.repairs)) == (0, 0), "nobody but the two was there"
+
+
+def test_who_is_late_takes_nothing_from_who_was_faster(targets: Targets) -> None:
+    slow, fast = targets(), targets()
+    slow.load()
+    reconcile(fast, {("switch", RED): 10001}, 1)
+    with pytest.raises(Fenced, match="moved the checkpoint") as late:
+        slow.write({}, at(2))
+    assert not late.value.bulk
+    fast.write({}, at(2))
+
+
+def test_who_was_robbed_gives_way_once_and_may_try_again(targets: Targets) -> None:
+    first, second = targets(), targets()
+    reconcile(first, {("switch", RED): 10001}, 1)
+    second.load()
+    second.write({}, at(1))
+    with pytest.raises(Fenced, match="at work") as robbed:
+        first.write({}, at(2))
+    assert robbed.value.bulk
+    first.write({}, at(2))
+    with pytest.raises(Fenced):
+        second.write({}, at(3))
+
+
+def test_a_thief_that_is_gone_leaves_the_lock_to_nobody(targets: Targets) -> None:
+    first, second, third = targets(), targets(), targets()
+    reconcile(first, {("switch", RED): 10001}, 1)
+    second.load()
+    second.write({}, at(1))
+    second.close()
+    with pytest.raises(Fenced, match="at work"):
+        first.write({}, at(2))
+    third.load()
+    third.write({}, at(2))
+    assert first.load()[0] == at(2)
+    first.write({}, at(3))
+
+
+def test_a_server_without_locks_has_the_checkpoint(targets: Targets, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Client, lock: str) -> None:
+        raise Rejected("unknown method", error=lock)
+
+    monkeypatch.setattr(Client, "steal", refuse)
+    first, second = targets(), targets()
+    reconcile(first, {("switch", RED): 10001}, 1)
+    second.load()
+    second.write({}, at(2))
+    with pytest.raises(Fenced, match="moved the checkpoint"):
+        first.write({}, at(2))
