@@ -143,10 +143,11 @@ def _drift(session: Session, name: str | None, limit: int | None) -> None:
     """Show what others did to the views and was put right.
 
     When, what was found, what was expected, and the commit that says so, with who wrote it. Read from ZooKeeper, where
-    it outlives every daemon; with --cluster what that daemon put right lately.
+    it outlives every daemon; with --cluster, or without --zookeeper, what one daemon put right lately.
     """
     wanted = [name] if name is not None else [view for view in VIEWS if view != "agents"]
-    url = session.cluster_url
+    there = session.settings.get("zookeeper") and not session.settings.get("cluster")
+    url = None if there else session.cluster_url
     found = [
         each for each in (_told_of(url, "drift") if url else _recorded(session, wanted)) if each["projection"] in wanted
     ]
@@ -161,7 +162,7 @@ def _drift(session: Session, name: str | None, limit: int | None) -> None:
         ),
     )
     if not rows:
-        session.note("nobody touched the views, for all that is on record")
+        session.note(f"nobody touched the views, for all that is {'known to that daemon' if url else 'on record'}")
 
 
 _DRIFT = ("time", "projection", "target", "key", "kind", "found", "expected", "position", "command", "actor")

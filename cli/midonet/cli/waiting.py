@@ -4,7 +4,9 @@ Trusts no daemon's word: a view shows a position when its target says so (contra
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +27,10 @@ _SECONDS = 30.0
 _MAX_SECONDS = 86_400.0
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.2
+_SWITCH_SECONDS = 2.0
+"""Seconds that a switch is given to answer at one look."""
+
+_AT_ONCE = 32
 
 
 class Found(NamedTuple):
@@ -85,13 +91,19 @@ def _vteps(settings: Settings, topology: Topology) -> Iterator[Look]:
     from midonet.projections.vtep.target import read_checkpoint
 
     def ask(address: tuple[str, int]) -> Found:
-        return _ask(lambda: read_checkpoint(*address))
+        return _ask(lambda: read_checkpoint(*address, timeout=_SWITCH_SECONDS))
 
+    vteps = topology.all("vtep").values()
+    named = Counter(vtep.name for vtep in vteps)
     switches = {
-        f"vtep {vtep.name or vtep.id}": (vtep.management_ip, vtep.management_port)
-        for vtep in topology.all("vtep").values()
+        f"vtep {vtep.name if vtep.name and named[vtep.name] == 1 else vtep.id}": (
+            vtep.management_ip,
+            vtep.management_port,
+        )
+        for vtep in vteps
     }
-    yield lambda: {name: ask(address) for name, address in switches.items()}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # one that is silent delays no other
+        yield lambda: dict(zip(switches, pool.map(ask, switches.values()), strict=True))
 
 
 @contextmanager

@@ -55,7 +55,7 @@ class Watch:
             self._unchecked |= touched.keys
             if touched.hardware:
                 self._unchecked.update(self._waiting)
-            drifted = self._settled and (self._check() or touched.hardware)  # who stands by does not know what waits
+            drifted = self._settled and self._check()
             heard = self._actual.reports.heard(self._actual.hardware)
         if drifted:
             self._wake()
@@ -119,9 +119,12 @@ class Watch:
             return set(self._freed)
 
     def takes(self, key: Key, value: Value) -> bool:
-        """Return whether there is what a value needs."""
+        """Return whether there is what a value needs; if not, it waits for that from now on, whoever writes it."""
         with self._lock:
-            return self._actual.takes(key, value)
+            able = self._actual.takes(key, value)
+            if not able:
+                self._waiting[key] = value
+            return able
 
     def instead(self, key: Key) -> Value | None:
         """Return what of others is in the place of a key, if anything is."""
