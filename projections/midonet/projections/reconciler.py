@@ -141,7 +141,7 @@ class Reconciler(Generic[K, V]):
             expected = self._tracker.untold
             strange = self._tracker.reconcile(actual)
             freed: set[K] = set(self._asked("freed", otherwise=()))
-            self._strange = strange - expected - freed
+            self._strange = (self._strange | strange - expected) - freed  # some may not be put right from before
             self.news |= self._tracker.retry(self._skipped) | freed
         self._renewed = self._asked("renewed", otherwise=False)
         before = None if self._renewed else self._checkpoint
@@ -194,6 +194,7 @@ class Reconciler(Generic[K, V]):
             if not self.attached:
                 self.attach(topology)
             delta = self._tracker.delta()
+            self._strange.intersection_update(delta)
             checkpoint = Checkpoint(topology.head.position, topology.head.hash)
             repairs = list(self._foreign(delta, checkpoint))
             news, self.news = self.news, set()  # what is noted from now on is news again

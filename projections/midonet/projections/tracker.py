@@ -31,7 +31,7 @@ class Tracker(Generic[K, V]):
         self._pending: set[K] = set()
         self._writing: dict[K, V | None] = {}
         self._lost: dict[K, V] = {}
-        """What was in the target before it was found changed, until it is written again."""
+        """What was left in the target and is there no longer, until it is written again."""
         self._skipped: frozenset[str] = frozenset()
         self.parked: dict[K, str] = {}
         """Keys that are left out, with the reason: the target can never hold their present value, or they are skipped.

@@ -109,10 +109,12 @@ class Writer:
     def _open(self) -> Store:
         log = self._open_log()
         try:
-            return Store.open(log)
+            store = Store.open(log)
+            log.reserve()
         except BaseException:
             log.close()
             raise
+        return store
 
     def _forget(self, writer: CombiningWriter | None) -> None:
         with self._lock:

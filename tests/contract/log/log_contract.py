@@ -357,14 +357,15 @@ class LogContract:
         assert "6" in caught.value.message
         assert "9" in caught.value.message
 
+    @pytest.mark.parametrize("position", [7, 10])
     @pytest.mark.parametrize("look", [read, follow])
-    def test_another_log_is_refused(self, log: Log, look: Look) -> None:
-        """By whoever has seen another commit at the same position."""
+    def test_another_log_is_refused(self, log: Log, look: Look, position: int) -> None:
+        """By whoever has seen another commit at the same position, be it the last one."""
         self.rewrite(log.url, list(enumerate(chain(GENESIS, 10), start=1)))
-        seen = heads(chain(GENESIS, 10))[7]
+        seen = heads(chain(GENESIS, 10))[position]
         with closing(open_log(log.url)) as reader, pytest.raises(Diverged) as caught:
             next(look(reader, seen))
-        assert caught.value.details["position"] == 7
+        assert caught.value.details["position"] == position
         assert caught.value.details["reader"] == seen.hash
 
     def test_a_log_that_loses_commits_while_it_is_open_is_refused(self, log: Log) -> None:
@@ -377,6 +378,16 @@ class LogContract:
             list(log.read(head))
         with pytest.raises(LostCommits):
             log.append(head, [commit(head)])
+
+    def test_room_for_what_comes_changes_nothing(self, log: Log, url: str) -> None:
+        """Nobody sees it, and all goes on."""
+        batch = chain(GENESIS, 3)
+        log.append(GENESIS, batch[:2])
+        log.reserve()
+        with closing(open_log(url, create=False)) as other:
+            assert [record.raw for record in other.read()] == batch[:2]
+        log.append(heads(batch)[2], batch[2:])
+        assert [record.raw for record in log.read()] == batch
 
     def test_a_bookmark_brings_back_its_commit_alone(self, log: Log, url: str) -> None:
         """No other commit is needed, and no other is taken for it."""

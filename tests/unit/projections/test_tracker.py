@@ -107,6 +107,14 @@ def test_a_value_that_differs_only_in_what_does_not_matter_stays() -> None:
     assert tracked.delta() == {}
 
 
+def test_what_was_lost_is_written_as_it_was_however_often_it_is_edited_before() -> None:
+    tracked = Tracker(Wanted(a=1), same=lambda actual, desired: actual % 10 == desired % 10)
+    tracked.reconcile({"a": 11})
+    for edited in (5, 6):
+        tracked.reconcile({"a": edited})
+        assert tracked.delta() == {"a": 11}
+
+
 def test_a_parked_key_waits_for_another_value_and_the_others_go_on() -> None:
     wanted = Wanted(a=1, b=2)
     tracked = tracker(wanted)

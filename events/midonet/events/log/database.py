@@ -51,6 +51,9 @@ class Database(Protocol):
     def version(self, cursor: Cursor) -> int | None:
         """Return what is another number after another connection has written; None where nothing tells so."""
 
+    def reserve(self, connection: Connection) -> None:
+        """Make room for commits to come, if that is for a client to do; what is read and written stays as it is."""
+
     def announce(self, cursor: Cursor) -> None:
         """Let readers know, as a part of the transaction."""
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from midonet.events.chain import Skipped, extend, parse
 from midonet.events.commit import GENESIS, Head, Record, sha256
-from midonet.events.errors import Conflict, NotFound, Tampered, Unavailable
+from midonet.events.errors import Conflict, MidonetError, NotFound, Tampered, Unavailable
 from midonet.events.log.checks import check_batch, diverged, head_moved, lost_commits, same, tampered
 from midonet.events.log.database import Connection, Cursor, Database
 from midonet.events.log.port import Bookmark, Progress
@@ -223,6 +223,14 @@ class SqlLog:
             raise head_moved(head, self.read(head))
         self._database.ring()
         return len(records)
+
+    def reserve(self) -> None:
+        """Make room for what will be appended, as far as the server leaves that to its clients."""
+        try:
+            self._end()  # on a connection that is good
+            self._database.reserve(self._connection)
+        except (MidonetError, OSError, self._database.driver_error):
+            self.close()
 
     def _insert(self, head: Head, records: Sequence[Record]) -> bool:
         with self._transaction() as cursor:
