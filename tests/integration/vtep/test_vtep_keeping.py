@@ -5,7 +5,8 @@ from vtep_switch import VtepSwitch, mac
 from waiting import eventually
 
 from midonet.events.command import AddItem, Create
-from midonet.projections.vtep import read_checkpoint, read_rows
+from midonet.projections.runner import Runner
+from midonet.projections.vtep import Key, Value, read_checkpoint, read_rows
 
 
 def test_commands_become_rows(site: Site, switch: VtepSwitch) -> None:
@@ -84,3 +85,21 @@ def test_one_command_with_many_macs(site: Site, switch: VtepSwitch) -> None:
     site.settle(switch)
     site.run(AddItem("tunnel-zone", "tors", "members", {"host": site.host("hv2"), "address": "172.31.0.2"}))
     site.settle(switch)
+
+
+def test_of_two_keepers_one_puts_things_right_and_both_are_in_step(site: Site, switch: VtepSwitch) -> None:
+    site.add_vtep("tor", switch)
+    site.create("mac-entry", bridge="net", mac=mac(1), port="p1")
+    keepers: list[Runner[Key, Value]] = []
+    for _ in range(2):
+        site.keep()
+        site.settle(switch)
+        keepers += site.runners.values()
+    eventually(lambda: [keeper.status().state for keeper in keepers] == ["live", "live"])
+    (net,) = site.store.topology.named("bridge", "net")
+    for times in (1, 2, 3):
+        switch.vtep_ctl("del-ucast-remote", f"mn-{net.id}", mac(1))
+        eventually(lambda: read_rows(*switch.tcp) == site.rows(switch))
+        eventually(lambda times=times: sum(len(keeper.repairs) for keeper in keepers) == times)  # type: ignore[misc]
+        eventually(lambda: [keeper.trouble for keeper in keepers] == [None, None])
+    assert [keeper.status().state for keeper in keepers] == ["live", "live"]
