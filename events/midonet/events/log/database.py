@@ -22,8 +22,8 @@ class Bell(Protocol):
     interval: float
     """Seconds after which the reader looks by itself, for writers that ring no bell."""
 
-    def wait(self, seconds: float) -> None:
-        """Return when somebody has appended since the last call, or after `seconds`."""
+    def wait(self, seconds: float) -> bool:
+        """Return True when somebody has appended since the last call, as far as is known; False after `seconds`."""
 
 
 class Database(Protocol):

@@ -306,13 +306,16 @@ class VtepProjection:
     def _port_changed(self, old: Port | None, new: Port | None) -> Iterator[Key]:
         if old and new and (old.bridge, old.host, old.vtep) == (new.bridge, new.host, new.vtep):
             return
-        for bridge in {port.bridge for port in (old, new) if port is not None}:
-            bound = self._bridges.get(bridge or "")
-            before, after = (port if port is not None and port.bridge == bridge else None for port in (old, new))
+        moves = old is not None and new is not None and old.bridge != new.bridge
+        for before, after in ((old, None), (None, new)) if moves else ((old, new),):
+            bound = self._bridge_of(before or after)
             if bound is not None and bound.move_port(before, after):
                 yield "mcast", bound.switch, UNKNOWN_DST
         if old is not None and new is not None:  # nothing can be behind a new one that does not come with it
             yield from self._keys_behind(new)
+
+    def _bridge_of(self, port: Port | None) -> Bound | None:
+        return self._bridges.get(port.bridge) if port is not None and port.bridge is not None else None
 
     def _mac_changed(self, old: MacEntry | None, new: MacEntry | None) -> Iterator[Key]:
         if old and old.vlan == 0 and (bound := self._bridges.get(old.bridge)) is not None:
