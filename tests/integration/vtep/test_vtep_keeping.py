@@ -1,5 +1,7 @@
 """From a command on the log to rows on switches, kept by a runner through restarts, drift and late hardware."""
 
+import time
+
 from vtep_site import Site
 from vtep_switch import VtepSwitch, mac
 from waiting import eventually
@@ -103,3 +105,29 @@ def test_of_two_keepers_one_puts_things_right_and_both_are_in_step(site: Site, s
         eventually(lambda times=times: sum(len(keeper.repairs) for keeper in keepers) == times)  # type: ignore[misc]
         eventually(lambda: [keeper.trouble for keeper in keepers] == [None, None])
     assert [keeper.status().state for keeper in keepers] == ["live", "live"]
+
+
+def test_what_waits_for_a_port_makes_nobody_take_over_and_is_nobodys_doing(site: Site, switch: VtepSwitch) -> None:
+    site.add_vtep("tor", switch)
+    keepers: list[Runner[Key, Value]] = []
+    for _ in range(2):
+        site.keep()
+        site.settle(switch)
+        keepers += site.runners.values()
+    for vlan in (1, 2):  # by now it is clear who writes
+        site.create("vtep-binding", f"b{vlan}", vtep="tor", physical_port="swp9", vlan=vlan, bridge="net")
+        eventually(lambda: [keeper.status().position for keeper in keepers] == [site.store.topology.head.position] * 2)
+    eventually(lambda: sorted(keeper.status().role for keeper in keepers) == ["standby", "writing"])
+    roles = [keeper.status().role for keeper in keepers]
+    switch.vtep_ctl("set", "Logical_Switch", site.switch_of("net"), "tunnel_key=7")  # lets the other one have a look
+    eventually(lambda: read_rows(*switch.tcp).get(("switch", site.switch_of("net"))) == 10001)
+    time.sleep(0.6)
+    site.delete("vtep-binding", "b1")
+    switch.vtep_ctl("set", "Logical_Switch", site.switch_of("net"), "tunnel_key=7")
+    time.sleep(0.6)
+    switch.vtep_ctl("add-port", "tor", "swp9")
+    site.settle(switch)
+    time.sleep(0.6)
+    assert [keeper.status().role for keeper in keepers] == roles
+    found = [repair.key for keeper in keepers for repair in keeper.repairs.since(0)]
+    assert found == [f"switch/{site.switch_of('net')}"] * 2
