@@ -212,6 +212,7 @@ class Runner(Generic[K, V]):
             self._load()
         if looks_only:
             self._standby.active = self._standby.active or not self._reconciler.amiss()
+            self._note_standby()
         due = time.monotonic() + self._interval
         while (
             not (self._standby.active or self._idle() or self._target.drifted())
@@ -238,6 +239,10 @@ class Runner(Generic[K, V]):
     def _load(self) -> None:
         self._standby.looks()
         self._standby.active = self._reconciler.load(self._stopped.is_set, stood_by=self._standby.active)
+        self._note_standby()
+
+    def _note_standby(self) -> None:
+        """What somebody else keeps is in step, for one who has just looked."""
         if self._standby.active:
             self._standing.succeeded(self._reconciler.position)
 
@@ -291,7 +296,7 @@ class Runner(Generic[K, V]):
             self._reconciler.refused()
             if error.bulk:  # two that take it from each other would get nowhere
                 self._standby.active = True
-                self.wake()  # to see whether that one does get on
+                self._stir()  # to see whether that one does get on
         self._stopped.wait(self._interval if isinstance(error, VerificationFailed) else self._backoff.next())
 
 

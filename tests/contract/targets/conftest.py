@@ -7,7 +7,7 @@ import pytest
 from places import Place, SqlPlace, SwitchPlace, ZooKeeperPlace
 from vtep_switch import VtepSwitch
 
-from midonet.testbed import ZooKeeper
+from midonet.testbed import ZooKeeper, ZooKeeperEnsemble
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +17,14 @@ def shared_switch() -> Iterator[VtepSwitch]:
         yield switch
 
 
-@pytest.fixture(params=["zookeeper", "ovsdb", "sqlite", "postgresql"])
+@pytest.fixture(scope="session")
+def quorum() -> Iterator[ZooKeeperEnsemble]:
+    """Three ZooKeeper servers."""
+    with ZooKeeperEnsemble() as ensemble:
+        yield ensemble
+
+
+@pytest.fixture(params=["zookeeper", "quorum", "ovsdb", "sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, zk_root: str, tmp_path: Path) -> Iterator[Place]:
     """A place with nothing of ours in it."""
     find = request.getfixturevalue
@@ -28,6 +35,7 @@ def place(request: pytest.FixtureRequest, zk_root: str, tmp_path: Path) -> Itera
 
     makers: dict[str, Callable[[], Place]] = {
         "zookeeper": zookeeper,
+        "quorum": lambda: ZooKeeperPlace(find("quorum").hosts, zk_root),
         "ovsdb": lambda: SwitchPlace(find("shared_switch")),
         "sqlite": lambda: SqlPlace(f"sqlite:///{tmp_path}/views.db"),
         "postgresql": lambda: SqlPlace(find("postgres_url")),

@@ -93,11 +93,18 @@ class ZooKeeperPlace(Place):
 
     def actual(self) -> Mapping[str, bytes]:
         """Documents by key."""
+        self._follow()
         return {path[len(self._base) + 1 :]: data for path, data in self._reader.documents().items()}
 
     def checkpoint(self) -> Checkpoint:
         """The node."""
+        self._follow()
         return self._reader.checkpoint()
+
+    def _follow(self) -> None:
+        """Have the server that is asked catch up with the others: a member of a quorum may be behind."""
+        client = self._reader._client  # noqa: SLF001 - the product has no use for it
+        client.retry(client.sync, self._base)
 
     def foreign(self) -> list[tuple[bytes, int]]:
         """Data and version of nodes of others."""

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from places import Place, ZooKeeperPlace
+from places import Place
 from scenarios import SCENARIOS, SETTING, Steps, orders
 from world import World
 
@@ -246,19 +246,16 @@ def test_the_wire_is_cut_at_any_byte(place: Place, name: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_leader_of_a_quorum_is_killed_meanwhile(zk_root: str) -> None:
-    with ZooKeeperEnsemble() as ensemble:
-        place = ZooKeeperPlace(ensemble.hosts, zk_root)
-
-        def play(bringer: Bringer, order: Steps) -> None:
-            for number, step in enumerate(order):
-                bringer.do([step])
-                leader = ensemble.leader
-                if number % 3 == 0 and leader is not None:
-                    leader.kill()
-                    bringer.bring_in_the_end()
-                    leader.start()
+@pytest.mark.parametrize("place", ["quorum"], indirect=True)
+def test_the_leader_of_a_quorum_is_killed_meanwhile(place: Place, quorum: ZooKeeperEnsemble) -> None:
+    def play(bringer: Bringer, order: Steps) -> None:
+        for number, step in enumerate(order):
+            bringer.do([step])
+            leader = quorum.leader
+            if number % 3 == 0 and leader is not None:
+                leader.kill()
                 bringer.bring_in_the_end()
+                leader.start()
+            bringer.bring_in_the_end()
 
-        run(place, "one goes while another comes", play, count=1)
-        place.close()
+    run(place, "one goes while another comes", play, count=1)

@@ -1,11 +1,14 @@
 """From a command on the log to rows on switches, kept by a runner through restarts, drift and late hardware."""
 
+import time
+
 from vtep_site import Site
 from vtep_switch import VtepSwitch, mac
 from waiting import eventually
 
 from midonet.events.command import AddItem, Create
-from midonet.projections.vtep import read_checkpoint, read_rows
+from midonet.projections.runner import Runner
+from midonet.projections.vtep import Key, Value, read_checkpoint, read_rows
 
 
 def test_commands_become_rows(site: Site, switch: VtepSwitch) -> None:
@@ -84,3 +87,47 @@ def test_one_command_with_many_macs(site: Site, switch: VtepSwitch) -> None:
     site.settle(switch)
     site.run(AddItem("tunnel-zone", "tors", "members", {"host": site.host("hv2"), "address": "172.31.0.2"}))
     site.settle(switch)
+
+
+def test_of_two_keepers_one_puts_things_right_and_both_are_in_step(site: Site, switch: VtepSwitch) -> None:
+    site.add_vtep("tor", switch)
+    site.create("mac-entry", bridge="net", mac=mac(1), port="p1")
+    keepers: list[Runner[Key, Value]] = []
+    for _ in range(2):
+        site.keep()
+        site.settle(switch)
+        keepers += site.runners.values()
+    eventually(lambda: [keeper.status().state for keeper in keepers] == ["live", "live"])
+    (net,) = site.store.topology.named("bridge", "net")
+    for times in (1, 2, 3):
+        switch.vtep_ctl("del-ucast-remote", f"mn-{net.id}", mac(1))
+        eventually(lambda: read_rows(*switch.tcp) == site.rows(switch))
+        eventually(lambda times=times: sum(len(keeper.repairs) for keeper in keepers) == times)  # type: ignore[misc]
+        eventually(lambda: [keeper.trouble for keeper in keepers] == [None, None])
+    assert [keeper.status().state for keeper in keepers] == ["live", "live"]
+
+
+def test_what_waits_for_a_port_makes_nobody_take_over_and_is_nobodys_doing(site: Site, switch: VtepSwitch) -> None:
+    site.add_vtep("tor", switch)
+    keepers: list[Runner[Key, Value]] = []
+    for _ in range(2):
+        site.keep()
+        site.settle(switch)
+        keepers += site.runners.values()
+    for vlan in (1, 2):  # by now it is clear who writes
+        site.create("vtep-binding", f"b{vlan}", vtep="tor", physical_port="swp9", vlan=vlan, bridge="net")
+        eventually(lambda: [keeper.status().position for keeper in keepers] == [site.store.topology.head.position] * 2)
+    eventually(lambda: sorted(keeper.status().role for keeper in keepers) == ["standby", "writing"])
+    roles = [keeper.status().role for keeper in keepers]
+    switch.vtep_ctl("set", "Logical_Switch", site.switch_of("net"), "tunnel_key=7")  # lets the other one have a look
+    eventually(lambda: read_rows(*switch.tcp).get(("switch", site.switch_of("net"))) == 10001)
+    time.sleep(0.6)
+    site.delete("vtep-binding", "b1")
+    switch.vtep_ctl("set", "Logical_Switch", site.switch_of("net"), "tunnel_key=7")
+    time.sleep(0.6)
+    switch.vtep_ctl("add-port", "tor", "swp9")
+    site.settle(switch)
+    time.sleep(0.6)
+    assert [keeper.status().role for keeper in keepers] == roles
+    found = [repair.key for keeper in keepers for repair in keeper.repairs.since(0)]
+    assert found == [f"switch/{site.switch_of('net')}"] * 2

@@ -16,6 +16,17 @@
 | hv flows: the binding before or after the port | `test_vtep_keeping.py`, a port that comes late |
 | version pinning: a writer of another release keeps its hands off | `test_a_switch_of_another_log_is_left_alone` |
 | stations behind the switch, known to the others (26.03) | `integration/cluster/test_vteps.py` |
+
+What was seen of it in operation, which its tests do not ask for:
+
+| what it does | what we do |
+|---|---|
+| a graceful stop, as of an upgrade, empties the switch | `test_no_end_of_a_daemon_and_no_upgrade_touches_a_row` |
+| a second port for a pair of switches is ignored | `test_a_logical_switch_lives_as_long_as_its_last_binding` |
+| of one MAC twice one is ignored, with a line in a file | `test_a_mac_is_once_on_a_bridge_and_may_be_on_two` |
+| port 2,048 of a bridge silently never appears | `test_vtep_keeping.py`, many MACs |
+| two controllers on one database fight | `test_two_daemons_do_not_fight_over_stations` and two keepers |
+| faults of the switch are invisible | `test_the_state_of_a_switch_is_published_and_shown` |
 """
 
 import time

@@ -137,7 +137,7 @@ class VtepTarget:
         return session.watch.freed() if session is not None else set()
 
     def takes(self, key: Key, value: Value) -> bool:
-        """Return whether the switch has what a value needs, as far as known; if not, it is `waiting` from now on."""
+        """Return whether the switch has what a value needs, as far as known; if not, it wakes when it has."""
         session = self._session
         return session is None or session.watch.takes(key, value)
 

@@ -5,7 +5,7 @@ what we expect. Two threads meet here, the one that reads updates and the one th
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from midonet.projections.port import Checkpoint
@@ -38,6 +38,7 @@ class Watch:
         self._checkpoint: Checkpoint | None = None
         self._expected: dict[Key, Value] = {}
         self._waiting: dict[Key, Value] = {}
+        self._awaited: dict[Key, Value] = {}
         self._freed: set[Key] = set()
         self._unchecked: set[Key] = set()
         self._drift: set[Key] = set()
@@ -55,7 +56,7 @@ class Watch:
             self._unchecked |= touched.keys
             if touched.hardware:
                 self._unchecked.update(self._waiting)
-            drifted = self._settled and self._check()
+            drifted = self._settled and (self._check() or (touched.hardware and any(self._able(self._awaited))))
             heard = self._actual.reports.heard(self._actual.hardware)
         if drifted:
             self._wake()
@@ -76,9 +77,9 @@ class Watch:
         """Expect what is there, and return it; what waits for its port or tunnel counts as there."""
         with self._lock:
             self._checkpoint = self._actual.checkpoint
-            self._freed = {key for key, value in self._waiting.items() if self._actual.takes(key, value)}
-            for key in self._freed:
-                del self._waiting[key]
+            self._freed = {*self._able(self._waiting), *self._able(self._awaited)}
+            self._waiting = {key: value for key, value in self._waiting.items() if key not in self._freed}
+            self._awaited.clear()
             for key in self._unchecked | self._drift:
                 _put(self._expected, key, self._actual.value(key))
             if self._loaded:
@@ -119,11 +120,11 @@ class Watch:
             return set(self._freed)
 
     def takes(self, key: Key, value: Value) -> bool:
-        """Return whether there is what a value needs; if not, it waits for that from now on, whoever writes it."""
+        """Return whether there is what a value needs; if not, `wake` is called when there is, whoever writes it."""
         with self._lock:
             able = self._actual.takes(key, value)
             if not able:
-                self._waiting[key] = value
+                self._awaited[key] = value
             return able
 
     def instead(self, key: Key) -> Value | None:
@@ -162,6 +163,9 @@ class Watch:
         """Return whether the actual state is not, or is not known to be, as expected."""
         with self._lock:
             return not self._settled or self._check()
+
+    def _able(self, values: Mapping[Key, Value]) -> Iterator[Key]:
+        return (key for key, value in values.items() if self._actual.takes(key, value))
 
     def _wanted(self, key: Key) -> Value | None:
         return self._expected.get(key, self._waiting.get(key))
