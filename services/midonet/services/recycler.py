@@ -78,7 +78,7 @@ class RecyclerService(Periodic):
         if lease is None:
             return
         self._client.connect(_CONNECT_SECONDS)
-        if time() - self._last_round() < self._settings.interval:
+        if 0 <= time() - self._last_round() < self._settings.interval:  # one to come is that of a clock that was wrong
             return
         removed = sum(self._remove(lease, waste) for waste in self._waste()) + self._prune()
         self._note_round()
