@@ -5,11 +5,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from subprocess import Popen
+from typing import Any
 
 import msgspec
 import pytest
 from agents import running
+from kazoo.client import TransactionRequest
 from projected import Projected
 from waiting import eventually
 
@@ -24,8 +27,9 @@ from midonet.projections.compare import Differences, compare
 from midonet.projections.feed import Feed
 from midonet.projections.nsdb import NsdbProjection, same_document, view_base
 from midonet.projections.rebuild import GenerationPlace, build, roll_back
-from midonet.projections.zookeeper.generations import Generations
+from midonet.projections.zookeeper.generations import Generations, Noted
 from midonet.projections.zookeeper.holder import this_process
+from midonet.testbed import ZooKeeperEnsemble
 
 
 class Rebuilding:
@@ -161,6 +165,38 @@ def test_an_interrupted_rebuild_is_continued_or_discarded(projected: Projected, 
     assert rebuilding.run() == "3"
     assert json.loads(hands.get(f"{projected.root}/nsdb")[0]) == {"generation": "3"}
     assert not rebuilding.compare()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_the_leader_is_killed_as_it_hears_of_the_switch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, after: bool
+) -> None:
+    with ZooKeeperEnsemble() as ensemble, ExitStack() as stack:
+        projected = stack.enter_context(Projected(f"sqlite:///{tmp_path}/log.db", ensemble.hosts, "/midonet"))
+        projected.create("bridge", name="web")
+        projected.keep()
+        projected.settle()
+        rebuilding = Rebuilding(projected, stack)
+        leader, commit = ensemble.leader, TransactionRequest.commit_async
+        assert leader is not None
+
+        def kill(self: TransactionRequest) -> Any:
+            switches = leader.running and f"{projected.root}/nsdb" in [step.path for step in self.operations]
+            sent = commit(self) if after or not switches else None
+            if switches:
+                leader.kill()
+            return sent or commit(self)
+
+        monkeypatch.setattr(TransactionRequest, "commit_async", kill)
+        assert rebuilding.run() == "2"
+        assert not leader.running
+        projected.create("bridge", name="more")
+        projected.settle()
+        assert rebuilding.generations.live() == "2"
+        assert rebuilding.generations.noted() == Noted(previous="1")
+        assert projected.differences() == []
+        assert rebuilding.back() == "1"
 
 
 def test_two_do_not_rebuild_at_once(rebuilding: Rebuilding) -> None:

@@ -147,6 +147,8 @@ class Generations:
         """
         with self._client.failures():
             live, (data, version) = self.live(), self._get(self._pointer)
+            if live == generation:
+                return True
             before, (noted, noted_version) = self._get(self._checkpoint(live)), self._noted()
             if decode_generation(data) != live:
                 return False
