@@ -210,6 +210,31 @@ def test_two_do_not_rebuild_at_once(rebuilding: Rebuilding) -> None:
         pass
 
 
+def test_who_was_frozen_for_longer_than_a_session_undoes_nothing(projected: Projected, rebuilding: Rebuilding) -> None:
+    frozen, hands = rebuilding.generations, projected.kazoo()
+    place = f"{projected.root}/state/projections/nsdb/rebuild"
+    with closing(Generations(*rebuilding.place)) as other, frozen.working("alice"):
+        generation, _ = frozen.begin()
+        hands.delete(place)  # as when the session is over
+        assert frozen.live() == "1"
+        with other.working("bob"):
+            with pytest.raises(Conflict, match="bob has taken over"):
+                frozen.switch(generation)
+            other.discard()
+        with pytest.raises(Conflict, match="2 was given up"):
+            frozen.switch(generation)
+    assert frozen.live() == "1"
+
+
+def test_whoever_ends_takes_nobody_elses_place(projected: Projected, rebuilding: Rebuilding) -> None:
+    place = f"{projected.root}/state/projections/nsdb/rebuild"
+    hands = projected.kazoo()
+    with rebuilding.generations.working("alice"):
+        hands.delete(place)
+        hands.create(place, b"bob", ephemeral=True)
+    assert hands.exists(place)
+
+
 def test_the_place_of_a_dead_process_is_taken_at_once_and_by_one_alone(
     projected: Projected, rebuilding: Rebuilding
 ) -> None:
