@@ -160,7 +160,8 @@ class RecyclerService(Periodic):
         return f"{self._root}/state/services/{self.context.name}/round"
 
     def _last_round(self) -> float:
-        data = self._client.read_many([self._path()]).get(self._path(), b"0")
+        with self._client.failures():
+            data = self._client.read_many([self._path()]).get(self._path(), b"0")
         try:
             return msgspec.json.decode(data, type=float)
         except msgspec.DecodeError:

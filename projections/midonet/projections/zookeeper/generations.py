@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError, NotEmptyError
+from kazoo.handlers.threading import KazooTimeoutError
 from msgspec import Struct
 
 from midonet.events.commit import canonical
@@ -78,7 +79,7 @@ class Generations:
         try:
             yield
         finally:
-            with suppress(KazooException, TimeoutError):
+            with suppress(KazooException, KazooTimeoutError):  # the place goes with the session
                 if self._place()[1]:
                     self._result(self._client.delete_async(self._rebuild))
 
@@ -197,9 +198,9 @@ class Generations:
     def prune(self, tell: Callable[[int], None] = lambda _: None) -> list[str]:
         """Remove all generations but the live one, the one before, and one that is being built; return which."""
         with self._client.failures():
-            noted, _ = self._noted()
-            kept = {self.live(), noted.previous, noted.building}
             names = self._result(self._client.get_children_async(self._pointer))
+            noted, _ = self._noted()  # after the names: one that was begun since is not among them
+            kept = {self.live(), noted.previous, noted.building}
             old = sorted((name for name in names if name.isdecimal() and name not in kept), key=int)
             for generation in old:
                 self._remove(generation, tell)
