@@ -59,13 +59,19 @@ def rebuild(session: Session, name: str, *, rollback: bool, discard: bool) -> No
     by the next one, or removed with --discard. vtep: the rows of every switch are compared with the log and put right.
     With --dry-run it only compares; exit 7 if something differs.
     """
+    if rollback and discard:
+        raise UsageError("--rollback and --discard are two things: choose one")
+    failures: list[MidonetError] = []
     if name == "vtep":
         if rollback or discard:
             raise UsageError("a switch has one set of rows: there is nothing to go back to or to discard")
-        reports = list(_switches(session))
+        reports = list(_switches(session, failures))
     else:
         reports = [_generation(session, rollback=rollback, discard=discard)]
     session.print(reports, names=lambda: [each.target for each in reports], text=lambda: "\n".join(_told(reports)))
+    if failures:
+        output.flush()
+        raise type(failures[0])("; ".join(each.message for each in failures), **failures[0].details)
     if not reports:
         session.note("there is no VTEP")
     wrong = [each for each in reports if each.differences]
@@ -226,13 +232,16 @@ class _Switch:
         return Held(self._rows[key], 0) if key in self._rows else None
 
 
-def _switches(session: Session) -> Iterator[_Report]:
-    """Compare every switch with the log, and put it right."""
+def _switches(session: Session, failures: list[MidonetError]) -> Iterator[_Report]:
+    """Compare every switch with the log, and put it right; what cannot be reached delays the others and no more."""
     with _following(session) as feed:
         vteps = list(session.topology().all("vtep").values())
         with progress("switches", len(vteps)) as step:
             for vtep in vteps:
-                yield _switch(session, feed, vtep)
+                try:
+                    yield _switch(session, feed, vtep)
+                except MidonetError as error:
+                    failures.append(error)
                 step(1)
 
 

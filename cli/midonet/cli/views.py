@@ -1,5 +1,6 @@
 """The views made from the log: which there are, how far they are behind, and waiting for them."""
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from midonet.cli import output
 from midonet.cli.command import Command, Group, command
 from midonet.cli.session import Session
 from midonet.cli.settings import WRITE
+from midonet.cli.standing import standing
 from midonet.cli.waiting import VIEWS, Found, await_views, kept, seconds, servers, view
 from midonet.events.command import Op, Pause, Retry, Skip
 from midonet.events.errors import MidonetError, NotFound, UsageError
@@ -18,7 +20,9 @@ __all__ = ["projection", "wait"]
 
 _NAMES = click.Choice(list(VIEWS))
 _KEPT = click.Choice([name for name in VIEWS if name != "agents"])
-_COLUMNS = ("name", "target", "state", "role", "position", "lag_events", "lag_seconds", "repairs", "last_error")
+_COLUMNS = ("name", "target", "state", "role", "position", "lag_events", "lag_seconds")
+_TROUBLE = ("repairs", "waiting", "last_error")
+_LOOK_SECONDS = 0.3
 
 
 @command(
@@ -73,12 +77,12 @@ def _list(session: Session) -> None:
 def _status(session: Session, name: str | None) -> None:
     """Show how far the views are, as their targets say, and how many events behind the log.
 
-    With --cluster also what a running midonet-cluster says: its state, lag in seconds and last error.
+    With --cluster what a running midonet-cluster says: also its role, its repairs, and why something is not done.
     """
     url = session.cluster_url
     rows = _told_of(url, "projections") if url else _seen(session, name)
     rows = [row for row in rows if name in (None, row["name"])]
-    columns = [column for column in _COLUMNS if any(column in row for row in rows)]
+    columns = [column for column in (*_COLUMNS, *_TROUBLE) if any(column in row for row in rows)]
     session.print(
         rows,
         names=lambda: [str(row["name"]) for row in rows],
@@ -90,6 +94,8 @@ def _status(session: Session, name: str | None) -> None:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):  # keys that wait, each with the reason
+        return f"{len(value)} (-o json shows why)" if value else ""
     return "" if value is None else str(value)
 
 
@@ -103,14 +109,16 @@ def _seen(session: Session, name: str | None) -> list[dict[str, Any]]:
 def _look(session: Session, topology: Topology, name: str) -> list[dict[str, Any]]:
     try:
         with view(name).looking(session.settings, topology) as look:
-            return [_row(topology.head.position, target, found) for target, found in look().items()]
+            before = after = look()
+            if any(0 < (found.position or 0) < topology.head.position for found in before.values()):
+                time.sleep(_LOOK_SECONDS)
+                after = look()
+            return [
+                standing(session, topology, name, target, found, moves=found != before.get(target))
+                for target, found in after.items()
+            ]
     except UsageError as error:
-        return [_row(0, None, Found(None, error.message))]
-
-
-def _row(head: int, target: str | None, found: Found) -> dict[str, Any]:
-    lag = None if found.position is None else max(0, head - found.position)
-    return {"target": target, "position": found.position, "lag_events": lag, "last_error": found.trouble}
+        return [standing(session, topology, name, None, Found(None, error.message), moves=False)]
 
 
 def _told_of(url: str, what: str) -> list[Mapping[str, Any]]:
@@ -135,10 +143,11 @@ def _drift(session: Session, name: str | None, limit: int | None) -> None:
     """Show what others did to the views and was put right.
 
     When, what was found, what was expected, and the commit that says so, with who wrote it. Read from ZooKeeper, where
-    it outlives every daemon; with --cluster what that daemon put right lately.
+    it outlives every daemon; with --cluster, or without --zookeeper, what one daemon put right lately.
     """
     wanted = [name] if name is not None else [view for view in VIEWS if view != "agents"]
-    url = session.cluster_url
+    there = session.settings.get("zookeeper") and not session.settings.get("cluster")
+    url = None if there else session.cluster_url
     found = [
         each for each in (_told_of(url, "drift") if url else _recorded(session, wanted)) if each["projection"] in wanted
     ]
@@ -153,7 +162,7 @@ def _drift(session: Session, name: str | None, limit: int | None) -> None:
         ),
     )
     if not rows:
-        session.note("nobody touched the views, for all that is on record")
+        session.note(f"nobody touched the views, for all that is {'known to that daemon' if url else 'on record'}")
 
 
 _DRIFT = ("time", "projection", "target", "key", "kind", "found", "expected", "position", "command", "actor")

@@ -4,9 +4,11 @@ Trusts no daemon's word: a view shows a position when its target says so (contra
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
@@ -16,12 +18,19 @@ from midonet.cli.text import closest, hide_secrets
 from midonet.events.errors import Misconfigured, TimedOut, Unavailable, UsageError
 from midonet.events.topology import Topology
 
+if TYPE_CHECKING:
+    from midonet.projections.port import Checkpoint
+
 __all__ = ["VIEWS", "Found", "Look", "View", "await_views", "kept", "servers", "view", "waiter"]
 
 _SECONDS = 30.0
 _MAX_SECONDS = 86_400.0
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.2
+_SWITCH_SECONDS = 2.0
+"""Seconds that a switch is given to answer at one look."""
+
+_AT_ONCE = 32
 
 
 class Found(NamedTuple):
@@ -29,6 +38,8 @@ class Found(NamedTuple):
 
     position: int | None
     trouble: str | None = None
+    hash: str | None = None
+    """Hash of that commit, where the target says so."""
 
 
 Look = Callable[[], Mapping[str, Found]]
@@ -49,7 +60,7 @@ def _nsdb(settings: Settings, topology: Topology) -> Iterator[Look]:
 
     root = settings.get("root")
     with ViewReader(servers(settings), root) as reader:
-        yield lambda: {f"{root}/nsdb": _ask(lambda: reader.checkpoint().position)}
+        yield lambda: {f"{root}/nsdb": _ask(reader.checkpoint)}
 
 
 @contextmanager
@@ -80,13 +91,19 @@ def _vteps(settings: Settings, topology: Topology) -> Iterator[Look]:
     from midonet.projections.vtep.target import read_checkpoint
 
     def ask(address: tuple[str, int]) -> Found:
-        return _ask(lambda: read_checkpoint(*address).position)
+        return _ask(lambda: read_checkpoint(*address, timeout=_SWITCH_SECONDS))
 
+    vteps = topology.all("vtep").values()
+    named = Counter(vtep.name for vtep in vteps)
     switches = {
-        f"vtep {vtep.name or vtep.id}": (vtep.management_ip, vtep.management_port)
-        for vtep in topology.all("vtep").values()
+        f"vtep {vtep.name if vtep.name and named[vtep.name] == 1 else vtep.id}": (
+            vtep.management_ip,
+            vtep.management_port,
+        )
+        for vtep in vteps
     }
-    yield lambda: {name: ask(address) for name, address in switches.items()}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # one that is silent delays no other
+        yield lambda: dict(zip(switches, pool.map(ask, switches.values()), strict=True))
 
 
 @contextmanager
@@ -110,9 +127,10 @@ def _index(settings: Settings, topology: Topology) -> Iterator[Look]:
     yield lambda: {hide_secrets(url): ask()}
 
 
-def _ask(position: Callable[[], int]) -> Found:
+def _ask(checkpoint: Callable[[], "Checkpoint"]) -> Found:
     try:
-        return Found(position())
+        found = checkpoint()
+        return Found(found.position, hash=found.hash)
     except (Unavailable, Misconfigured) as error:
         return Found(None, error.message)
 

@@ -91,7 +91,8 @@ def _create(draft: Draft, op: Create) -> Entity:
     object_id = _chosen_id(fields) or draft.new_id()
     placed = {"index": kind.field("index").coerce(fields.pop("index"))} if _may_place(kind, fields) else {}
     put.refuse_derived(kind, fields)
-    return draft.create(put.build(kind, object_id, {**resolve.values(draft.seen, kind, fields), **placed}))
+    values = resolve.values(draft.seen, kind, fields)
+    return draft.create(put.build(kind, object_id, {**values, **placed} if placed else values))
 
 
 def _chosen_id(fields: dict[str, Any]) -> str | None:

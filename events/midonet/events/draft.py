@@ -7,6 +7,7 @@ command does not matter. The events are the difference between before and after:
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from hashlib import sha1
 from uuid import UUID
 
@@ -71,10 +72,8 @@ class Draft:
         return entity
 
     def _numbered(self, entity: Entity) -> Entity:
-        pools = {field: pool for field, pool in entity.NUMBERS.items() if POOLS[pool].at_creation}
-        return msgspec.structs.replace(
-            entity, **{field: allocate(self.topology, pool) for field, pool in pools.items()}
-        )
+        numbers = {field: allocate(self.topology, pool) for field, pool in _at_creation(type(entity))}
+        return msgspec.structs.replace(entity, **numbers)
 
     def change(self, old: Entity, new: Entity) -> None:
         """Replace an object by a changed form of itself."""
@@ -131,9 +130,10 @@ class Draft:
 
     def _check(self, old: Entity | None, entity: Entity) -> None:
         kind = KINDS[entity.KIND]
+        refs, get = kind.ref_of, self.topology.get
         for field, target in kind.targets(entity):
-            wanted = kind.ref_of[field].kind
-            found = self.topology.get(wanted, target)
+            wanted = refs[field].kind
+            found = get(wanted, target)
             if found is not None:
                 if found.EXCLUSIVE:
                     _refuse_stranger(entity, field, found)
@@ -204,6 +204,12 @@ class Draft:
         for object_id, old in reversed(self._before.items()):
             self.topology.swap(object_id, old)
         self.topology.put_back(self._notes)
+
+
+@cache
+def _at_creation(cls: type[Entity]) -> list[tuple[str, str]]:
+    """Return the fields of a kind whose numbers a new object gets at once, with their pools."""
+    return [(field, pool) for field, pool in cls.NUMBERS.items() if POOLS[pool].at_creation]
 
 
 def _refuse_stranger(entity: Entity, field: str, target: Entity) -> None:

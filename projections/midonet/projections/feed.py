@@ -2,6 +2,10 @@
 
 Followers take note at once, under the lock, and do their slow work elsewhere: no target, however slow or absent,
 delays the feed or another target. The feed never writes anything.
+
+Where the first follower has sent something, the others hear of the commit a moment later: until then the server that
+has to answer needs the processor. But nobody ever sees the topology of a commit that not all have heard of: whoever
+takes the lock tells them first.
 """
 
 import logging
@@ -9,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from time import sleep
 from typing import Protocol
 
 from midonet.events.commit import GENESIS, Head, Record
@@ -28,6 +33,11 @@ logger = logging.getLogger(__name__)
 _REMEMBERED = 4096
 """Recent heads that are kept at hand, so that neither lag nor lineage needs the log."""
 
+_MOMENT = 0.001
+"""Seconds for which the other followers wait at the end of the log when something was sent."""
+
+_LITTLE = 32
+"""Changes of a commit that is sent as a whole at once: nobody has to go on with it."""
 
 _SOON = 0.1
 """Seconds within which a commit that somebody else has seen comes, if all is well."""
@@ -36,10 +46,10 @@ _SOON = 0.1
 class Follower(Protocol):
     """Who follows a feed.
 
-    `attach` and `apply` are called under the feed's lock: they are quick, do no I/O and never raise. It may also have
-    `send()`, which sends what the commit changed if that takes no waiting, and returns whether anything was sent. It is
-    called under the lock right after `apply`, before anybody behind takes note, as long as nobody has sent anything:
-    two servers that begin at the same moment are in each other's way.
+    `attach` and `apply` are called under the feed's lock, by any thread: they are quick, do no I/O and never raise. It
+    may also have `send()`, which sends what the commit changed if that takes no waiting, and returns whether anything
+    was sent. It is called under the lock right after `apply`, before anybody behind takes note, as long as nobody has
+    sent anything: two servers that begin at the same moment are in each other's way.
     """
 
     def attach(self, topology: Topology) -> None:
@@ -72,6 +82,10 @@ class Feed:
         self._recent: deque[Head] = deque([GENESIS], maxlen=_REMEMBERED)
         self._known = Bookmark(GENESIS.position, GENESIS.hash)
         """Where in the log the last commit was found."""
+        self._untold: Iterator[None] | None = None
+        """Tells those of the last commit who have not heard of it."""
+        self._owing = False
+        """Whether the last commit has yet to wake who follows."""
         self._progress = 0
         self._moved = threading.Condition()
         self._stopped = threading.Event()
@@ -101,6 +115,7 @@ class Feed:
         """Hold the topology still at one position; `VerificationFailed` if a commit could not be folded."""
         with self._moved:
             self._check()
+            self._tell_others()
             yield self._topology
 
     def _check(self) -> None:
@@ -116,6 +131,7 @@ class Feed:
     def unsubscribe(self, follower: Follower) -> None:
         """Forget a follower."""
         with self._moved:
+            self._tell_others()
             self._followers = [other for other in self._followers if other is not follower]
 
     def listen(self, listener: Listener) -> Head:
@@ -127,6 +143,7 @@ class Feed:
     def unlisten(self, listener: Listener) -> None:
         """Forget a listener."""
         with self._moved:
+            self._tell_others()
             self._listeners = [other for other in self._listeners if other != listener]
 
     def reach(self, position: int, stopped: Callable[[], bool]) -> bool:
@@ -208,6 +225,7 @@ class Feed:
                 self._stopped.wait(backoff.next())
 
     def _follow(self, backoff: Backoff) -> None:
+        self._settle()  # if it broke off in between
         with closing(self._open_log()) as log:
             for item in log.follow(self.head, stopped=self._stopped.is_set, idle=self._idle):
                 if isinstance(item, Record):
@@ -223,36 +241,70 @@ class Feed:
         self.error = known
 
     def _take(self, item: Record | Progress) -> None:
-        with self._moved:
-            if isinstance(item, Record):
-                self._fold(item)
-            else:
-                self._progress += 1
-            self._moved.notify_all()
+        self._check()
         if isinstance(item, Record):
-            for follower in self._followers:
-                follower.wake()
+            self._settle()
+            if not self._fold(item):
+                self._settle()
+            return
+        if self._owing:
+            sleep(_MOMENT)
+            self._settle()
+        with self._moved:
+            self._progress += 1
+            self._moved.notify_all()
 
-    def _fold(self, record: Record) -> None:
-        try:
+    def _fold(self, record: Record) -> bool:
+        """Fold a commit and tell of it; return whether that is paused, as something was sent."""
+        with self._moved, self._whole():
             changes = fold(self._topology, record)
-            self._recent.append(record.head)
-            self._tell(record, changes)
-        except Exception as error:  # half a commit is in the topology now: nobody may look at it any more
-            self._broken = (
-                error if isinstance(error, VerificationFailed) else VerificationFailed(f"unexpected: {error!r}")
-            )
-            raise
+            self._owing = True
+            telling = self._tell(record, changes)
+            paused = any(True for _ in telling)
+            self._untold = telling if paused else None
+        return paused
 
-    def _tell(self, record: Record, changes: Sequence[Change]) -> None:
-        """Tell everybody of a commit, one after the other: what the first one sends is not to wait for the others."""
+    def _tell(self, record: Record, changes: Sequence[Change]) -> Iterator[None]:
+        """Tell everybody of a commit, one after the other; pause once it is sent, but for one who has more to send."""
         sent = False
         for follower in self._followers:
             follower.apply(changes)
             if not sent and (sent := _sends(follower)):
-                follower.wake()  # it may have more to send
+                if len(changes) > _LITTLE:
+                    follower.wake()
+                else:
+                    yield
         for listener in self._listeners:
             listener(record, changes, self._topology)
+        self._recent.append(record.head)
+        self._moved.notify_all()
+
+    def _tell_others(self) -> None:
+        """Tell the rest of the last commit; whoever holds the lock does so before he looks."""
+        untold, self._untold = self._untold, None
+        if untold is not None:
+            with self._whole():
+                deque(untold, maxlen=0)
+
+    def _settle(self) -> None:
+        """Let all have heard of the last commit, and go and look."""
+        if self._owing:
+            self._owing = False
+            with self._moved:
+                self._tell_others()
+            for follower in self._followers:
+                follower.wake()
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Do all of something; where that fails, half a commit is taken note of: nobody may look at it any more."""
+        try:
+            yield
+        except Exception as error:
+            self._broken = (
+                error if isinstance(error, VerificationFailed) else VerificationFailed(f"unexpected: {error!r}")
+            )
+            raise
 
 
 def _sends(follower: Follower) -> bool:

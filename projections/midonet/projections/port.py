@@ -90,6 +90,9 @@ class Target(Protocol[K, V]):
     comes between the steps. It may have `waiting()`, what it cannot take yet; `mended()`, what else than values `load`
     and `write` put right since the last call; and `renewed()`, whether what the last `load` found was not left there by
     the one before, but is another generation, or was made by a release that makes other values of the same topology.
+    Of a place that cannot take all values, `takes(key, value)` says whether it can now, and `freed()` which keys could
+    not be written and can be as of the last `load`: neither is anybody's doing. `instead(key)` says what of others is
+    where a value is missing, if anything.
     """
 
     def on_change(self, wake: Callable[[], None]) -> None:

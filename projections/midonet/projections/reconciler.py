@@ -140,8 +140,9 @@ class Reconciler(Generic[K, V]):
         with self._feed.reading():
             expected = self._tracker.untold
             strange = self._tracker.reconcile(actual)
-            self._strange = strange - expected
-            self.news |= self._tracker.retry(self._skipped)
+            freed: set[K] = set(self._asked("freed", otherwise=()))
+            self._strange = strange - expected - freed
+            self.news |= self._tracker.retry(self._skipped) | freed
         self._renewed = self._asked("renewed", otherwise=False)
         before = None if self._renewed else self._checkpoint
         edited = not self._holds(found, stopped, trusted=before is None or bool(strange))
@@ -169,15 +170,18 @@ class Reconciler(Generic[K, V]):
             return False
         return True
 
-    def _asked(self, what: str, *, otherwise: T) -> T:
+    def _asked(self, what: str, *about: Any, otherwise: T) -> T:
         """Return what the target says of something that not all targets know."""
         ask = getattr(self._target, what, None)
-        return ask() if ask is not None else otherwise
+        return ask(*about) if ask is not None else otherwise
+
+    def _takes(self, key: K, value: V | None) -> bool:
+        return value is None or self._asked("takes", key, value, otherwise=True)
 
     def amiss(self) -> bool:
         """Whether a target that somebody else keeps lacks something at its own position."""
         with self._feed.reading() as topology:
-            lacking = bool(self._tracker.delta())
+            lacking = any(self._takes(key, value) for key, value in self._tracker.delta().items())
             if not lacking:
                 self.news.clear()
             return lacking and topology.head.position == self.position
@@ -229,9 +233,11 @@ class Reconciler(Generic[K, V]):
     def _foreign(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> Iterator[Repair]:
         """Yield what of a delta puts right what others did: what differs though no commit came, or was found so."""
         for key, expected in delta.items() if not self._renewed else ():
-            if key in self._strange or (checkpoint == self._checkpoint and key not in self.news):
-                position = self._origin(key) or checkpoint.position
-                yield self._recorder.repair(key, self._tracker.actual(key), expected, position)
+            strange = key in self._strange or (checkpoint == self._checkpoint and key not in self.news)
+            if strange and self._takes(key, expected):
+                position, found = self._origin(key) or checkpoint.position, self._tracker.actual(key)
+                found = found if found is not None else self._asked("instead", key, otherwise=None)
+                yield self._recorder.repair(key, found, expected, position)
 
     def _origin(self, key: K) -> int | None:
         ask = getattr(self._projection, "origin", None)

@@ -147,6 +147,7 @@ class Runner(Generic[K, V]):
             empty=self._reconciler.position == 0,
             lag_seconds=lag_seconds,
             quiet_seconds=self._standing.quiet_seconds,
+            failing_seconds=self._standing.failing_seconds,
         )
 
     # -- for the feed and the target

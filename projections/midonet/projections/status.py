@@ -47,13 +47,15 @@ class Status(Struct, frozen=True, kw_only=True):
     """Keys that are left out, with the reason."""
 
 
-def moving_state(*, in_step: bool, empty: bool, lag_seconds: float, quiet_seconds: float) -> State:
+def moving_state(
+    *, in_step: bool, empty: bool, lag_seconds: float, quiet_seconds: float, failing_seconds: float
+) -> State:
     """Return the state of a view that nobody holds back.
 
     `in_step`: the target was read and written last without error. `empty`: it holds nothing yet.
-    `quiet_seconds`: since the last progress, or since it ceased to be in step.
+    `quiet_seconds`: since the last progress. `failing_seconds`: since it ceased to be in step.
     """
-    if quiet_seconds > _PATIENCE and (not in_step or lag_seconds > _PATIENCE):
+    if min(quiet_seconds, lag_seconds) > _PATIENCE or failing_seconds > _PATIENCE:
         return "stalled"
     if in_step and lag_seconds < _FRESH:
         return "live"
@@ -94,12 +96,17 @@ class Standing:
         self.error: Exception | None = None
         self.in_step = False
         self._name = name
-        self._since = time.monotonic()
+        self._succeeded = self._failed = time.monotonic()
 
     @property
     def quiet_seconds(self) -> float:
-        """Seconds since the last success, or since they ended."""
-        return time.monotonic() - self._since
+        """Seconds since the last success."""
+        return time.monotonic() - self._succeeded
+
+    @property
+    def failing_seconds(self) -> float:
+        """Seconds since there was no success any more."""
+        return 0.0 if self.in_step else time.monotonic() - self._failed
 
     def succeeded(self, position: int) -> None:
         """Note that the target is as it should be at a position."""
@@ -107,7 +114,7 @@ class Standing:
             logger.info("%s: in step again at %d", self._name, position)
         self.error = None
         self.in_step = True
-        self._since = time.monotonic()
+        self._succeeded = time.monotonic()
 
     def failed(self, error: Exception) -> None:
         """Note what went wrong; a stack only for what nobody has thought of."""
@@ -116,6 +123,6 @@ class Standing:
         elif str(error) != str(self.error):
             logger.warning("%s: %s", self._name, error)
         if self.in_step:
-            self._since = time.monotonic()
+            self._failed = time.monotonic()
         self.error = error
         self.in_step = False

@@ -30,6 +30,7 @@ class Tracker(Generic[K, V]):
         self._actual: dict[K, V] = {}
         self._pending: set[K] = set()
         self._writing: dict[K, V | None] = {}
+        self._lost: dict[K, V] = {}
         self._skipped: frozenset[str] = frozenset()
         self.parked: dict[K, str] = {}
         """Keys that are left out, with the reason: the target can never hold their present value, or they are skipped.
@@ -66,6 +67,7 @@ class Tracker(Generic[K, V]):
         before, self._actual = self._actual, dict(actual)
         found = {key for key, value in self._actual.items() if before.get(key) != value}
         found.update(before.keys() - self._actual.keys())
+        self._lost = {key: before[key] for key in found if key in before}
         self._pending |= found
         found.difference_update(self._writing)
         self._take_back()
@@ -75,7 +77,7 @@ class Tracker(Generic[K, V]):
         """Return desired values (None: remove) of pending keys that differ from the actual ones.
 
         It is under way until `written` confirms it; `reconcile` and `park` take it back. A key whose value cannot be
-        made is parked.
+        made is parked. What was lost is written as it was, where only that differs which does not matter.
         """
         self._take_back()
         for key in self._pending:
@@ -85,7 +87,8 @@ class Tracker(Generic[K, V]):
                 self.parked[key] = f"its value cannot be made: {error!r}"
                 continue
             if not self._equal(self._actual.get(key), desired) and not self._left_out(key):
-                self._writing[key] = desired
+                lost = self._lost.get(key)
+                self._writing[key] = lost if self._equal(lost, desired) else desired
         self._pending.clear()
         return self._writing
 
@@ -101,6 +104,7 @@ class Tracker(Generic[K, V]):
             else:
                 self._actual[key] = value
         self._writing = {}
+        self._lost = {}
 
     def park(self, key: K, reason: str) -> None:
         """Leave a key out, whatever is in the target, until its desired value changes."""

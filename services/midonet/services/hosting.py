@@ -1,6 +1,6 @@
 """A projection that a service keeps on a target: its runner, what its target costs, and how both are reported."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
@@ -129,6 +129,21 @@ class Metered(Generic[K, V]):
         """As the target's, where it knows."""
         ask = getattr(self._target, "renewed", None)
         return ask() if ask is not None else False
+
+    def takes(self, key: K, value: V) -> bool:
+        """As the target's; one that does not know takes everything."""
+        ask = getattr(self._target, "takes", None)
+        return ask(key, value) if ask is not None else True
+
+    def freed(self) -> Collection[K]:
+        """As the target's, where it knows."""
+        ask = getattr(self._target, "freed", None)
+        return ask() if ask is not None else ()
+
+    def instead(self, key: K) -> V | None:
+        """As the target's, where it knows."""
+        ask = getattr(self._target, "instead", None)
+        return ask(key) if ask is not None else None
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

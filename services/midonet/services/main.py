@@ -29,9 +29,11 @@ _INTERRUPTED = 130
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
 _STOP_SECONDS = 9.0
-_ALLOCATIONS, _SETTLED = 200_000, 10_000
-"""Objects after which garbage is looked for: while the daemon begins, as nearly all that is made then stays, and from
-then on, as a commit of thousands of objects makes hardly any."""
+_ALLOCATIONS = 200_000
+"""Objects after which garbage is looked for whatever else is to be done: nearly all that a large commit makes is needed
+until it is in the views, and nearly all that is made while the daemon begins stays."""
+_THOROUGHLY = 600
+"""Ticks after which it is also looked for among what is older than a second."""
 _SWITCH = 0.001
 """Seconds after which a thread that computes lets others go on: those that serve clients wait for it."""
 _TICK = 1.0
@@ -96,10 +98,16 @@ def _serve(settings: Settings) -> int:
     daemon.start(daemon.http.url)
     while not _asked(_TICK):
         daemon.tend()
-        if daemon.settled and gc.get_threshold()[0] != _SETTLED:
-            gc.freeze()
-            gc.set_threshold(_SETTLED)
+        if daemon.settled:
+            _tidy()
     return _stop(daemon.stop)
+
+
+def _tidy() -> None:
+    """Look for garbage; what is there from the beginning is none."""
+    if not gc.get_freeze_count():
+        gc.freeze()
+    gc.collect(2 if gc.get_count()[2] > _THOROUGHLY else 1)
 
 
 def _asked(seconds: float) -> bool:

@@ -118,6 +118,35 @@ def test_a_switch_is_compared_and_put_right(midoctl: Midoctl, stage: Stage) -> N
     assert midoctl.refused(2, "projection", "rebuild", "vtep", "--rollback")["code"] == "usage"
 
 
+def test_a_switch_that_is_away_keeps_no_other_from_being_put_right(midoctl: Midoctl, stage: Stage) -> None:
+    midoctl.ok("vtep", "create", "away", "--management-ip", "127.0.0.1", "--management-port", "1")
+    midoctl.ok("projection", "pause", "vtep")
+    eventually(lambda: stage.state("vtep") == "paused")
+    (name,) = stage.switch.vtep_ctl("list-ls").split()
+    stage.switch.vtep_ctl("set", "Logical_Switch", name, "tunnel_key=7")
+    run = midoctl("-o", "json", "projection", "rebuild", "vtep")
+    assert [report["target"] for report in run.json] == ["vtep tor1"]
+    assert (run.status, "vtep away" in run.err) == (5, True)
+    assert stage.switch.vtep_ctl("get", "Logical_Switch", name, "tunnel_key").strip() == "10001"
+
+
+def test_the_state_of_a_view_is_told_without_any_daemon(midoctl: Midoctl, stage: Stage) -> None:
+    def states() -> dict[str, tuple[str, int]]:
+        return {row["name"]: (row["state"], row["lag_events"]) for row in midoctl.ok("projection", "status")}
+
+    assert states() == {"nsdb": ("live", 0), "vtep": ("live", 0)}
+    midoctl.ok("projection", "pause", "nsdb")
+    eventually(lambda: states()["nsdb"] == ("paused", 1))
+    stage.daemon.kill()
+    midoctl.ok("projection", "resume", "nsdb")
+    assert states()["nsdb"] in {("live", 2), ("catching-up", 2)}, "so far"
+    (row,) = midoctl.ok("projection", "status", "nsdb")
+    assert row["lag_seconds"] > 0
+    stage.hands.set(f"{stage.root}/nsdb/1/checkpoint", b'{"position": 3, "hash": "00"}')
+    (row,) = midoctl.ok("projection", "status", "nsdb")
+    assert (row["state"], row["last_error"]) == ("parked", "it has seen another commit 3 than the log has")
+
+
 def test_drift_is_on_record_whoever_is_alive(midoctl: Midoctl, stage: Stage) -> None:
     assert midoctl.ok("projection", "drift") == []
     path = stage.document("bridge")
@@ -190,6 +219,7 @@ def test_the_past_is_materialised_anywhere_but_over_what_is_live(
         (["replay", "--projection", "nsdb", "--into", "nonsense"], 2),
         (["replay", "--projection", "nsdb", "--into", "sqlite://"], 2),
         (["projection", "rebuild", "agents"], 2),
+        (["projection", "rebuild", "nsdb", "--rollback", "--discard"], 2),
         (["projection", "rebuild", "nsdb"], 2),
         (["projection", "pause", "agents"], 2),
         (["projection", "skip", "nsdb", ""], 3),

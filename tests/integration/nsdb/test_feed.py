@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from waiting import eventually
@@ -103,6 +104,57 @@ def test_who_goes_ahead_is_woken_before_those_who_came_earlier(url: str) -> None
         execute(store, "bridge")
         eventually(lambda: len(order) == 3)
     assert order == ["ahead", "first", "second"]
+
+
+def test_who_looks_right_after_something_was_sent_finds_that_all_have_heard_of_it(url: str) -> None:
+    store = Store(open_log(url))
+    found: list[tuple[int, int]] = []
+    looking: list[Thread] = []
+    behind = Witness()
+
+    class Sender(Witness):
+        def send(self) -> bool:
+            looking.append(Thread(target=look))
+            looking[-1].start()  # it gets the lock when the feed gives it away
+            return True
+
+    with following(url) as feed:
+
+        def look() -> None:
+            with feed.reading() as topology:
+                found.append((topology.head.position, len(behind.kinds)))
+
+        feed.caught_up(lambda: False)
+        feed.subscribe(Sender(), ahead=True)
+        feed.subscribe(behind)
+        for position in range(1, 21):
+            execute(store, "bridge")
+            eventually(lambda: len(behind.kinds) == position)  # noqa: B023 - it is called in this turn
+        for thread in looking:
+            thread.join()
+        eventually(lambda: behind.woken == 20)
+    assert [position for position, _ in found] == [told for _, told in found]
+
+
+def test_nothing_is_seen_any_more_when_somebody_behind_could_not_take_note(url: str) -> None:
+    store = Store(open_log(url))
+
+    class Sender(Witness):
+        def send(self) -> bool:
+            return True
+
+    class Broken(Witness):
+        def apply(self, changes: Sequence[Change]) -> None:
+            raise ValueError(changes)
+
+    with following(url) as feed:
+        feed.caught_up(lambda: False)
+        feed.subscribe(Sender(), ahead=True)
+        feed.subscribe(Broken())
+        execute(store, "bridge")
+        eventually(lambda: feed.error)
+        with pytest.raises(VerificationFailed, match="unexpected"), feed.reading():
+            pass
 
 
 def test_heads_of_the_past_and_the_end_of_the_log(url: str) -> None:

@@ -116,6 +116,18 @@ def test_it_is_put_right_and_recorded(projected: Projected, kept: Keeper, case: 
     assert projected.differences() == []
 
 
+def test_a_node_gets_its_very_bytes_again(projected: Projected, kept: Keeper) -> None:
+    hands = projected.kazoo()
+    paths = [place(projected, what) for what in ("document", "index", "checkpoint", "pointer")]
+    projected.create("bridge", name="later")  # what is made from now on says so
+    projected.settle()
+    before = {path: hands.get(path)[0] for path in paths}
+    for path in paths:
+        hands.set(path, b"edited")
+    eventually(lambda: {path: hands.get(path)[0] for path in paths} == before)
+    eventually(lambda: len(kept.runner.repairs) == len(paths))
+
+
 def only(keeper: Keeper) -> Repair:
     eventually(lambda: len(keeper.runner.repairs))
     (found,) = keeper.runner.repairs.since(0)

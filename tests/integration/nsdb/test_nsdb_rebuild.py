@@ -19,7 +19,7 @@ from waiting import eventually
 from midonet.agent.snapshot import Snapshot
 from midonet.events.command import Create, Pause
 from midonet.events.commit import Head, Record, canonical
-from midonet.events.errors import Conflict, Diverged, NotFound
+from midonet.events.errors import Conflict, Diverged, NotFound, Unavailable
 from midonet.events.evolve import fold
 from midonet.events.log.address import open_log
 from midonet.events.topology import Topology
@@ -29,7 +29,25 @@ from midonet.projections.nsdb import NsdbProjection, same_document, view_base
 from midonet.projections.rebuild import GenerationPlace, build, roll_back
 from midonet.projections.zookeeper.generations import Generations, Noted
 from midonet.projections.zookeeper.holder import this_process
-from midonet.testbed import ZooKeeperEnsemble
+from midonet.testbed import ZooKeeper, ZooKeeperEnsemble
+
+
+def test_a_server_that_is_silent_in_the_middle_is_told_of(projected: Projected, zookeeper: ZooKeeper) -> None:
+    projected.keep()
+    projected.settle()
+    with closing(Generations(projected.hosts, projected.root)) as generations:
+        generations._client.patience = 0.2  # noqa: SLF001 - it would take seconds
+
+        def work() -> None:
+            with generations.working("somebody"):
+                zookeeper.freeze()
+                generations.checkpoint("1")
+
+        try:
+            with pytest.raises(Unavailable):
+                work()
+        finally:
+            zookeeper.thaw()
 
 
 class Rebuilding:

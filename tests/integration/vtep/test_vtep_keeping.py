@@ -51,9 +51,11 @@ def test_a_port_that_comes_late_is_bound_when_it_comes(site: Site, switch: VtepS
     site.create("vtep-binding", vtep="tor", physical_port="swp9", vlan=9, bridge="net")
     site.keep()
     eventually(lambda: read_checkpoint(*switch.tcp).position == site.store.topology.head.position)
+    (runner,) = site.runners.values()
     switch.vtep_ctl("add-port", "tor", "swp9")
     eventually(lambda: switch.bindings("swp9"), 2)
     site.settle(switch)
+    assert runner.repairs.since(0) == [], "nobody did anything wrong"
 
 
 def test_a_switch_that_is_away_delays_no_other_and_catches_up(site: Site, switch: VtepSwitch) -> None:

@@ -307,6 +307,20 @@ def test_thousands_of_rows_go_in_batches_and_the_checkpoint_moves_last(switch: V
     assert switch.table("Ucast_Macs_Remote") == {}
 
 
+def test_a_large_delta_can_be_begun_and_the_rest_of_it_be_left_to_somebody_else(targets: Targets) -> None:
+    """All rows behind an address that is new to the switch are in one transaction, which waits for no other."""
+    target = targets(batch=50)
+    reconcile(target, {("switch", RED): 10001}, 1)
+    stations: dict[Key, Value] = {("ucast", RED, mac(n)): (f"172.31.0.{n % 10}", "") for n in range(400)}
+    crowd: dict[Key, Value] = {("ucast", RED, mac(400 + n)): ("172.31.1.1", "") for n in range(120)}
+    rows: dict[Key, Value | None] = {**stations, **crowd}
+    finish = target.begin(rows, at(2))
+    assert finish is not None
+    finish()
+    assert not target.drifted()
+    assert targets().load() == (at(2), {("switch", RED): 10001, **stations, **crowd})
+
+
 def test_a_fence_in_the_middle_of_a_large_delta_leaves_the_checkpoint(targets: Targets) -> None:
     target, rival = targets(batch=1), targets()
     reconcile(target, {("switch", RED): 10001}, 1)

@@ -164,6 +164,18 @@ def test_what_others_did_is_told_apart_from_what_did_not_arrive() -> None:
     assert tracked.reconcile({"a": 1, "b": 2}) == set(), "our own, though nobody confirmed it"
 
 
+def test_what_was_lost_is_written_as_it_was_though_it_would_be_made_otherwise_now() -> None:
+    wanted = Wanted(a=10, b=20)
+    tracked = Tracker(wanted, same=lambda one, other: one // 10 == other // 10)
+    tracked.start_over()
+    tracked.delta()
+    tracked.written()
+    wanted["a"], wanted["b"] = 13, 30
+    tracked.touch(["b"])
+    tracked.reconcile({"a": 99})
+    assert tracked.delta() == {"a": 10, "b": 30}
+
+
 def test_it_is_pending_until_the_target_took_what_differs() -> None:
     wanted = Wanted(a=1)
     tracked = tracker(wanted)

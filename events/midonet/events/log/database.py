@@ -22,8 +22,8 @@ class Bell(Protocol):
     interval: float
     """Seconds after which the reader looks by itself, for writers that ring no bell."""
 
-    def wait(self, seconds: float) -> None:
-        """Return when somebody has appended since the last call, or after `seconds`."""
+    def wait(self, seconds: float) -> bool:
+        """Return True when somebody has appended since the last call, as far as is known; False after `seconds`."""
 
 
 class Database(Protocol):
@@ -47,6 +47,9 @@ class Database(Protocol):
 
     def failure(self, error: BaseException, *, committing: bool) -> MidonetError:
         """Return what a driver's error means; `committing` if it came as the answer to COMMIT."""
+
+    def version(self, cursor: Cursor) -> int | None:
+        """Return what is another number after another connection has written; None where nothing tells so."""
 
     def announce(self, cursor: Cursor) -> None:
         """Let readers know, as a part of the transaction."""

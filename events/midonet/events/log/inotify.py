@@ -8,7 +8,6 @@ Python has no binding of inotify. A missed or surplus wake-up must never matter 
 import ctypes
 import os
 import select
-from pathlib import Path
 
 __all__ = ["FileWatch", "wake"]
 
@@ -17,7 +16,7 @@ _IN_OPEN = 0x20
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def wake(path: Path) -> None:
+def wake(path: bytes) -> None:
     """Wake whoever watches the file; `OSError` if it cannot be opened."""
     os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
 
@@ -28,8 +27,8 @@ class FileWatch:
     The constructor raises `OSError` where the user's limit of inotify instances is reached.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = os.fsencode(path)
+    def __init__(self, path: bytes) -> None:
+        self._path = path
         self._fd = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), "inotify_init1")
@@ -41,11 +40,13 @@ class FileWatch:
         """Watch the file that has the name now: it is another one after a restore, and may be absent."""
         _libc.inotify_add_watch(self._fd, self._path, _IN_OPEN)
 
-    def wait(self, seconds: float) -> None:
-        """Return when the file was opened since the last call, or after `seconds`."""
+    def wait(self, seconds: float) -> bool:
+        """Return True when the file was opened since the last call, False after `seconds`."""
         self._arm()
-        if self._poll.poll(seconds * 1000):
+        opened = bool(self._poll.poll(seconds * 1000))
+        if opened:
             os.read(self._fd, 65536)
+        return opened
 
     def close(self) -> None:
         """Stop watching."""

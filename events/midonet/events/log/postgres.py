@@ -122,6 +122,10 @@ class PostgresDatabase:
         kind = next((ours for theirs, ours in _MEANINGS if isinstance(error, theirs)), unnamed)
         return kind(f"{self.url}: {' '.join(str(error).split())}", url=self.url)
 
+    def version(self, _: Cursor) -> int | None:
+        """Return None: there is no such thing."""
+        return None
+
     def announce(self, cursor: Cursor) -> None:
         """Notify listeners; the server delivers it with the commit."""
         cursor.execute(f"NOTIFY {_CHANNEL}")
@@ -151,15 +155,15 @@ class _Listener:
             raise self._database.failure(error, committing=False) from error
         return connection
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
         """Return at a notification, after `seconds`, or when notifications may have been missed."""
         driver: Any = self._connection.driver_connection
         try:
-            for _ in driver.notifies(timeout=seconds, stop_after=1):
-                pass
+            return bool(list(driver.notifies(timeout=seconds, stop_after=1)))
         except psycopg.Error:
             self.close()
             self._connection = self._listen()
+            return True
 
     def close(self) -> None:
         """End the session."""

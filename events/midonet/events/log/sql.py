@@ -13,7 +13,7 @@ from midonet.events.chain import Skipped, extend, parse
 from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import Conflict, NotFound, Tampered, Unavailable
 from midonet.events.log.checks import check_batch, diverged, head_moved, lost_commits, same, tampered
-from midonet.events.log.database import Bell, Connection, Cursor, Database
+from midonet.events.log.database import Connection, Cursor, Database
 from midonet.events.log.port import Bookmark, Progress
 
 __all__ = ["SqlLog"]
@@ -24,6 +24,8 @@ Row = tuple[int, str, str, str, bytes]
 
 _CHUNK_BYTES = 16 * 1024 * 1024
 _FETCHED = 100
+_ENDLESS = 2**63 - 1
+"""More than any position."""
 
 
 def _all(cursor: Cursor) -> list[Row]:
@@ -49,6 +51,9 @@ class SqlLog:
     def __init__(self, database: Database, *, create: bool) -> None:
         self._database = database
         self._connection: Connection | None = None
+        self._left: tuple[int, int, str] | None = None
+        """What this connection appended last: version of the database, position, hash. Thousands of objects make a
+        commit that is not to be read again only to see that it is still there."""
         self._sql = {**database.statements, "exists": database.exists}
         self._open(create=create)
 
@@ -114,44 +119,37 @@ class SqlLog:
     def _read(self, after: Head, end: int) -> Iterator[Record]:
         head, rows = after, self._beyond(after, end)
         while head.position < end:
-            for row in rows or self._between(head.position, end):
-                record = self._accept(head, row, trusted=after.position)
+            for record in self._accepted(head, rows or self._between(head.position, end), trusted=after.position):
                 head = record.head
                 yield record
             rows = []
 
     def follow(self, after: Head, *, stopped: Callable[[], bool], idle: float = 1.0) -> Iterator[Record | Progress]:
         """Yield as `read` does and go on with what is appended later, until `stopped()`."""
-        head, read, due = after, -1, 0.0
+        head, due, rung = after, 0.0, True
         with self._database.bell() as bell:
-            end = self._end()
             while not stopped():
-                if end != read:
-                    for record in self._read(head, end):
+                if rung or self._end() != head.position:  # one query less on the way of a commit
+                    for record in self._accepted(head, self._beyond(head, _ENDLESS), trusted=head.position):
                         head, due = record.head, 0.0
                         yield record
                         if stopped():
                             return
-                    read = end
+                    rung = False
+                    continue
                 if monotonic() >= due:
                     due = monotonic() + idle
                     yield Progress(head)
-                end = self._next_end(bell, due)
-
-    def _next_end(self, bell: Bell, due: float) -> int:
-        bell.wait(max(0.0, min(bell.interval, due - monotonic())))
-        return self._end()
+                rung = bell.wait(max(0.0, min(bell.interval, due - monotonic())))
 
     def _end(self) -> int:
         return self._fetch("end")[0][0] or 0
 
     def _beyond(self, after: Head, end: int) -> list[Row]:
         """Return the first rows after `after`, having checked, by one query, that the log holds that as well."""
-        if end < after.position:
-            raise lost_commits(after, end)
         if not after.position:
-            return []
-        known, *rows = self._between(after.position - 1, end)
+            return self._fetch("between", _chunk, after=0, end=end)
+        known, *rows = self._fetch("between", _chunk, after=after.position - 1, end=end) or self._lost(after)
         found = _head(known)
         if found.position != after.position:
             raise tampered(after.position, f"commit {after.position} is missing, the next is {found.position}")
@@ -159,11 +157,24 @@ class SqlLog:
             raise diverged(after, found.hash)
         return rows
 
+    def _lost(self, after: Head) -> list[Row]:
+        """Say why there is nothing at or after a head that was in the log."""
+        end = self._end()
+        if end < after.position:
+            raise lost_commits(after, end)
+        raise tampered(after.position, f"commit {after.position} is missing")
+
     def _between(self, after: int, end: int) -> list[Row]:
         rows = self._fetch("between", _chunk, after=after, end=end)
         if not rows:
             raise tampered(after + 1, f"commit {after + 1} is missing")
         return rows
+
+    def _accepted(self, head: Head, rows: Sequence[Row], *, trusted: int) -> Iterator[Record]:
+        for row in rows:
+            record = self._accept(head, row, trusted=trusted)
+            head = record.head
+            yield record
 
     def _accept(self, head: Head, row: Row, *, trusted: int) -> Record:
         position, command_id, time, actor, raw = row
@@ -214,19 +225,24 @@ class SqlLog:
 
     def _insert(self, head: Head, records: Sequence[Record]) -> bool:
         with self._transaction() as cursor:
-            cursor.execute(self._sql["last"])
-            last = cursor.fetchone()
-            if not same(_head(last) if last else GENESIS, head):
+            version = self._database.version(cursor)
+            if self._left != (version, head.position, head.hash) and not self._ends_with(cursor, head):
                 return False
             cursor.executemany(self._sql["insert"], [_values(record) for record in records])
             self._database.announce(cursor)
+        self._left = (version, records[-1].commit.position, records[-1].hash) if version is not None else None
         return True
+
+    def _ends_with(self, cursor: Cursor, head: Head) -> bool:
+        cursor.execute(self._sql["last"])
+        last = cursor.fetchone()
+        return same(_head(last) if last else GENESIS, head)
 
     # The connection
 
     def close(self) -> None:
         """Release the connection."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._left = self._connection, None, None
         if connection is not None:
             with suppress(self._database.driver_error):
                 connection.rollback()  # a cursor that is still referenced keeps SQLite's locks beyond close
@@ -239,18 +255,23 @@ class SqlLog:
                 cursor.execute(self._sql[name], values)
                 return take(cursor)
 
-        with self._failures():
+        try:
             return self._live(work)
+        except self._database.driver_error as error:
+            self.close()
+            raise self._database.failure(error, committing=False) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[Cursor]:
-        with self._failures():
-            cursor = self._live(self._begin)
+        committing = False
         try:
-            with self._failures():
-                yield cursor
-            with self._failures(committing=True):
-                cursor.execute("COMMIT")
+            cursor = self._live(self._begin)
+            yield cursor
+            committing = True
+            cursor.execute("COMMIT")
+        except self._database.driver_error as error:
+            self.close()
+            raise self._database.failure(error, committing=committing) from error
         except BaseException:
             self.close()
             raise
@@ -271,14 +292,6 @@ class SqlLog:
             self.close()
         self._connection = self._database.connect()
         return work(self._connection.cursor())
-
-    @contextmanager
-    def _failures(self, *, committing: bool = False) -> Iterator[None]:
-        try:
-            yield
-        except self._database.driver_error as error:
-            self.close()
-            raise self._database.failure(error, committing=committing) from error
 
 
 def _head(row: Row) -> Head:

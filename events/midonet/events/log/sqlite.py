@@ -110,8 +110,9 @@ class SqliteDatabase:
     def __init__(self, path: Path) -> None:
         self.url = f"{_SCHEME}{path}"
         self._path = path
+        self._file = os.fsencode(path)
         self._name = _shown(path)
-        self._bell = path.resolve().with_name(f"{path.resolve().name}-wal")
+        self._bell = os.fsencode(path.resolve()) + b"-wal"
         self._opened: object = None
 
     def connect(self) -> Connection:
@@ -138,7 +139,7 @@ class SqliteDatabase:
     def _identity(self) -> object:
         """Tell which file has the name now."""
         try:
-            found = self._path.stat()
+            found = os.stat(self._file)  # noqa: PTH116 - before every statement
         except OSError:
             return None
         return found.st_dev, found.st_ino
@@ -153,6 +154,12 @@ class SqliteDatabase:
         unnamed = OutcomeUnknown if committing else Unavailable
         kind, meaning = _MEANINGS.get(code, (unnamed, "cannot be used"))
         return kind(f"{self._name} {meaning} ({error})", file=self._name)
+
+    def version(self, cursor: Cursor) -> int | None:
+        """Return the version of the data as this connection sees it, which its own changes leave as it is."""
+        cursor.execute("PRAGMA data_version")
+        version: int = cursor.fetchone()[0]
+        return version
 
     def announce(self, cursor: Cursor) -> None:
         """Do nothing: readers are woken after the commit."""
@@ -186,5 +193,6 @@ class _Clock:
 
     interval = _UNWATCHED
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
         sleep(seconds)
+        return False

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Self
 
 import msgspec
@@ -79,6 +80,11 @@ class RemotePeer(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     mac: Mac
     ip: IpAddress
+
+
+_OF_ROUTERS = ("addresses", "mac", "vni", "tunnel_ip", "off_ramp_vxlan", "remote_peers")
+"""Fields that only the ports of routers have."""
+_of_routers = attrgetter(*_OF_ROUTERS)
 
 
 class Port(Entity, frozen=True, kw_only=True):
@@ -164,7 +170,7 @@ class Port(Entity, frozen=True, kw_only=True):
         """A host that a port is bound to must be reachable through a tunnel zone."""
         if self.host is None or (old is not None and old.host == self.host):
             return
-        if not any(True for _ in view.referrers(self.host, "tunnel-zone", "members.host")):
+        if not [*view.referrers(self.host, "tunnel-zone", "members.host")]:
             raise Conflict(
                 f"host {self.host} is in no tunnel zone; add it to one first (tunnel-zone add-member)",
                 field="host",
@@ -174,9 +180,9 @@ class Port(Entity, frozen=True, kw_only=True):
 
     def _check_kind(self) -> None:
         if self.bridge is not None:
-            for field in ("addresses", "mac", "vni", "tunnel_ip", "off_ramp_vxlan", "remote_peers"):
-                if getattr(self, field) not in (None, (), False):
-                    raise InvalidValue(f"only a router port has {field}", field=field, reason="not-for-bridge-port")
+            if any(_of_routers(self)):
+                field = next(field for field in _OF_ROUTERS if getattr(self, field))
+                raise InvalidValue(f"only a router port has {field}", field=field, reason="not-for-bridge-port")
         elif self.vlan is not None:
             raise InvalidValue("only a bridge port has a VLAN id", field="vlan", reason="not-for-router-port")
         if self.vtep is not None and (self.host or self.peer):

@@ -22,7 +22,10 @@ from midonet.projections.ovsdb.dialling import Address, dial, words
 from midonet.projections.ovsdb.framing import Framer
 from midonet.projections.ovsdb.secure import SecureSocket
 
-__all__ = ["PROBE_SECONDS", "Answer", "Client"]
+__all__ = ["CALL_SECONDS", "PROBE_SECONDS", "Answer", "Client"]
+
+CALL_SECONDS = 10.0
+"""A call that names no other time is answered within so many seconds, or given up."""
 
 PROBE_SECONDS = 4.0
 """A server that was silent for so long is asked for a sign of life; after twice the time it is given up."""
@@ -53,7 +56,7 @@ class Client:
         self,
         address: Address,
         *,
-        timeout: float = 10.0,
+        timeout: float = CALL_SECONDS,
         probe: float = PROBE_SECONDS,
         on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:

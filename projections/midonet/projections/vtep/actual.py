@@ -79,6 +79,8 @@ class Actual:
         self._touched: set[Key] = set()
         self.hardware: str | None = None
         """UUID of the Physical_Switch."""
+        self.checkpoint: Checkpoint | None = None
+        """The checkpoint, or None where there is none that can be understood."""
         self.reports = Reports(self._tables, self._names)
 
     # -- what is there
@@ -102,11 +104,6 @@ class Actual:
     def rows(self, key: Key) -> tuple[str, ...]:
         """Return the UUIDs of the rows under a key; for a binding, of the ports."""
         return self._rows.get(key, ())
-
-    @property
-    def checkpoint(self) -> Checkpoint | None:
-        """The checkpoint, or None where there is none that can be understood."""
-        return parse_checkpoint(self.config)
 
     @property
     def config(self) -> dict[str, str]:
@@ -168,6 +165,14 @@ class Actual:
                 return free and not (self.tunnel(str(value), remote) or ("", False))[1]
         return True
 
+    def instead(self, key: Key) -> Value | None:
+        """Return the name of the foreign switch to which the VLAN of a binding is bound, if it is."""
+        if key[0] != "binding":
+            return None
+        bound = (decode_map(self._tables["Physical_Port"][port]["vlan_bindings"]) for port in self.ports(key[1]))
+        foreign = (switches[key[2]] for switches in bound if key[2] in switches)
+        return next((str(self._tables["Logical_Switch"][uuid]["name"]) for uuid in foreign), None)
+
     def report(self) -> SwitchReport:
         """Return what the switch says of itself."""
         return self.reports.summary(self.hardware, self._addresses)
@@ -201,6 +206,8 @@ class Actual:
     def apply(self, updates: Mapping[str, Mapping[str, Any]]) -> Touched:
         """Take in an update of the monitored columns; return the keys whose values it may have changed."""
         changes = self._replica.apply(updates)
+        if "Global" in changes:
+            self.checkpoint = parse_checkpoint(self.config)
         if _renamed(changes.get("Logical_Switch", ())):
             changes = self._start_over()
         self._logical_switches(changes.get("Logical_Switch", ()))

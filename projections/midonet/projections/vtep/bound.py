@@ -53,7 +53,8 @@ class Bound:
 
     def move_port(self, old: Port | None, new: Port | None) -> bool:
         """Follow a port of the bridge to another host; return whether a host got its first or lost its last one."""
-        left, entered = (port.host if port is not None else None for port in (old, new))
+        left = old.host if old is not None else None
+        entered = new.host if new is not None else None
         if left == entered:
             return False
         came = entered is not None and entered not in self.hosts

@@ -64,6 +64,7 @@ class VtepProjection:
         self._bridges: dict[str, Bound] = {}
         self._bindings: dict[tuple[str, int], dict[str, str]] = {}
         self._watched: dict[str, str] = {}
+        self._doubtful: set[Key] = set()
         self._underlay = underlay(topology, self._learned, self._vtep)
         bindings = topology.referrers(self._vtep, "vtep-binding", "vtep")
         self.apply([Change(binding.KIND, binding.id, None, binding) for binding in bindings])
@@ -101,7 +102,7 @@ class VtepProjection:
             case ("mcast", name, mac):
                 value = self._multicast(bridge_id(name), mac)
             case ("bfd", address):
-                value = self._watched.get(address)
+                value = self._watched.get(address) or self._watched_so_far(key)
         return value
 
     def origin(self, key: Key) -> int | None:
@@ -142,7 +143,8 @@ class VtepProjection:
         if not ids:
             return self._learned_unicast(bound, switch_name(bridge), mac)
         entry: MacEntry = self._topology.get("mac-entry", next(iter(ids)))
-        address = self._behind(self._topology.get("port", entry.port))
+        port: Port = self._topology.get("port", entry.port)
+        address = self._behind(port) or self._behind_so_far(port, ("ucast", switch_name(bridge), mac))
         return (address, bound.ip(mac)) if address else None
 
     def _behind(self, port: Port) -> str | None:
@@ -183,7 +185,8 @@ class VtepProjection:
         if not self._underlay.source_node:
             return (self._underlay.proxy,) if self._underlay.proxy else None
         hosts = {self._underlay.hosts[host] for host in bound.hosts if host in self._underlay.hosts}
-        return tuple(sorted(self._underlay.flooders | hosts | self._neighbours(bound))) or None
+        neighbours = self._neighbours(bound) | self._neighbours_so_far(bound, ("mcast", switch_name(bridge), mac))
+        return tuple(sorted(self._underlay.flooders | hosts | neighbours)) or None
 
     # -- the other VTEPs
 
@@ -197,6 +200,36 @@ class VtepProjection:
 
     def _neighbours(self, bound: Bound) -> set[str]:
         return {address for vtep in bound.others if (address := self._neighbour(vtep)) is not None}
+
+    # -- the VTEPs of which nobody knows yet where they are: what the switch holds because of them stays
+
+    def _unheard(self, vtep: str) -> bool:
+        return not self._addresses_of(vtep) and not self._learned.knows(vtep)
+
+    def _may_be_theirs(self, key: Key) -> set[str]:
+        """Return the addresses that the switch holds under a key and that are no host's."""
+        held = self._held(key)
+        addresses = held.value if held is not None and isinstance(held.value, tuple) else ()
+        return {one for one in addresses if is_locator(one)} - set(self._underlay.hosts.values())
+
+    def _behind_so_far(self, port: Port, key: Key) -> str | None:
+        if port.vtep in (None, self._vtep) or not self._unheard(str(port.vtep)):
+            return None
+        held = self._held(key)
+        address = held.value[0] if held is not None and isinstance(held.value, tuple) else None
+        return address if address in self._may_be_theirs(key) else None
+
+    def _neighbours_so_far(self, bound: Bound, key: Key) -> set[str]:
+        return self._may_be_theirs(key) if any(map(self._unheard, bound.others)) else set()
+
+    def _watched_so_far(self, key: Key) -> Value | None:
+        if not (self._underlay.bfd and self._bridges):
+            return None
+        if not any(map(self._unheard, {self._vtep, *(vtep for one in self._bridges.values() for vtep in one.others)})):
+            return None
+        self._doubtful.add(key)
+        held = self._held(key)
+        return held.value if held is not None else None
 
     def _neighbour_changed(self, vtep: str) -> Iterator[Key]:
         """Yield the keys that a tunnel address of another VTEP is in."""
@@ -246,6 +279,8 @@ class VtepProjection:
             }
         self._watched = dict.fromkeys(remotes, local or "")
         yield from (("bfd", one) for one in {*before, *remotes} if before.get(one) != self._watched.get(one))
+        doubtful, self._doubtful = self._doubtful, set()
+        yield from doubtful
 
     # -- what a change touches
 
@@ -271,13 +306,16 @@ class VtepProjection:
     def _port_changed(self, old: Port | None, new: Port | None) -> Iterator[Key]:
         if old and new and (old.bridge, old.host, old.vtep) == (new.bridge, new.host, new.vtep):
             return
-        for bridge in {port.bridge for port in (old, new) if port is not None}:
-            bound = self._bridges.get(bridge or "")
-            before, after = (port if port is not None and port.bridge == bridge else None for port in (old, new))
+        moves = old is not None and new is not None and old.bridge != new.bridge
+        for before, after in ((old, None), (None, new)) if moves else ((old, new),):
+            bound = self._bridge_of(before or after)
             if bound is not None and bound.move_port(before, after):
                 yield "mcast", bound.switch, UNKNOWN_DST
         if old is not None and new is not None:  # nothing can be behind a new one that does not come with it
             yield from self._keys_behind(new)
+
+    def _bridge_of(self, port: Port | None) -> Bound | None:
+        return self._bridges.get(port.bridge) if port is not None and port.bridge is not None else None
 
     def _mac_changed(self, old: MacEntry | None, new: MacEntry | None) -> Iterator[Key]:
         if old and old.vlan == 0 and (bound := self._bridges.get(old.bridge)) is not None:

@@ -91,7 +91,7 @@ class Learned:
         first = vtep not in self._places
         known = self._places.setdefault(vtep, set())
         self._away.discard(vtep)
-        readdressed = self._tunnel_ips.get(vtep, ()) != heard.tunnel_ips
+        readdressed = first or self._tunnel_ips.get(vtep, ()) != heard.tunnel_ips
         self._tunnel_ips[vtep] = heard.tunnel_ips
         gone: dict[Place, Local | None] = dict.fromkeys(known - heard.stations.keys()) if heard.whole else {}
         order = 0 if first else self.tick()

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 
 from midonet.events.errors import Misconfigured, Rejected, Unavailable
-from midonet.projections.ovsdb import PROBE_SECONDS, Client, check_schema, decode_map
+from midonet.projections.ovsdb import CALL_SECONDS, PROBE_SECONDS, Client, check_schema, decode_map
 from midonet.projections.port import Checkpoint, Unfit
 from midonet.projections.vtep.actual import COLUMNS, OPTIONAL, Actual, parse_checkpoint
 from midonet.projections.vtep.connection import Connection, Line
@@ -131,6 +131,21 @@ class VtepTarget:
         keys = session.watch.waiting() if session is not None else ()
         return {key: _WANTING[key[0]].format(key[1]) for key in keys}
 
+    def freed(self) -> set[Key]:
+        """Return what waited and can be written as of the last `load`."""
+        session = self._session
+        return session.watch.freed() if session is not None else set()
+
+    def takes(self, key: Key, value: Value) -> bool:
+        """Return whether the switch has what a value needs, as far as known; if not, it is `waiting` from now on."""
+        session = self._session
+        return session is None or session.watch.takes(key, value)
+
+    def instead(self, key: Key) -> Value | None:
+        """Return what of others is where a value of ours belongs: the switch to which they bound a VLAN."""
+        session = self._session
+        return session.watch.instead(key) if session is not None else None
+
     def held(self, key: Key) -> Held | None:
         """Return what the switch is known to hold under a key, if anything is."""
         session = self._session
@@ -205,10 +220,13 @@ class VtepTarget:
             raise
 
 
-def read_checkpoint(host: str, port: int) -> Checkpoint:
-    """Return the checkpoint in a VTEP's database (position 0: none), and change nothing; raises as `read_rows`."""
+def read_checkpoint(host: str, port: int, *, timeout: float = CALL_SECONDS) -> Checkpoint:
+    """Return the checkpoint in a VTEP's database (position 0: none), and change nothing; raises as `read_rows`.
+
+    A server that takes the connection is given `timeout` seconds to answer.
+    """
     select = {"op": "select", "table": "Global", "where": [], "columns": ["other_config"]}
-    with _reading(host, port) as client:
+    with _reading(host, port, timeout) as client:
         (result,) = client.transact(DATABASE, [select])
     config = next((decode_map(row["other_config"]) for row in result["rows"]), {})
     return parse_checkpoint(config) or Checkpoint()
@@ -235,8 +253,8 @@ def _monitored(columns: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 
 @contextmanager
-def _reading(host: str, port: int) -> Iterator[Client]:
-    with closing(Client((host, port))) as client:
+def _reading(host: str, port: int, timeout: float = CALL_SECONDS) -> Iterator[Client]:
+    with closing(Client((host, port), timeout=timeout)) as client:
         try:
             yield client
         except Rejected as error:

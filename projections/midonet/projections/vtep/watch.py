@@ -38,6 +38,7 @@ class Watch:
         self._checkpoint: Checkpoint | None = None
         self._expected: dict[Key, Value] = {}
         self._waiting: dict[Key, Value] = {}
+        self._freed: set[Key] = set()
         self._unchecked: set[Key] = set()
         self._drift: set[Key] = set()
         self._news: dict[Key, int] = {}
@@ -75,7 +76,9 @@ class Watch:
         """Expect what is there, and return it; what waits for its port or tunnel counts as there."""
         with self._lock:
             self._checkpoint = self._actual.checkpoint
-            self._waiting = {key: value for key, value in self._waiting.items() if not self._actual.takes(key, value)}
+            self._freed = {key for key, value in self._waiting.items() if self._actual.takes(key, value)}
+            for key in self._freed:
+                del self._waiting[key]
             for key in self._unchecked | self._drift:
                 _put(self._expected, key, self._actual.value(key))
             if self._loaded:
@@ -109,6 +112,24 @@ class Watch:
         """Return what waits for its port or tunnel."""
         with self._lock:
             return list(self._waiting)
+
+    def freed(self) -> set[Key]:
+        """Return what waited until the last `load`."""
+        with self._lock:
+            return set(self._freed)
+
+    def takes(self, key: Key, value: Value) -> bool:
+        """Return whether there is what a value needs; if not, it waits for that from now on, whoever writes it."""
+        with self._lock:
+            able = self._actual.takes(key, value)
+            if not able:
+                self._waiting[key] = value
+            return able
+
+    def instead(self, key: Key) -> Value | None:
+        """Return what of others is in the place of a key, if anything is."""
+        with self._lock:
+            return self._actual.instead(key)
 
     def held(self, key: Key) -> Held | None:
         """Return what is known to be there under a key; takes no lock, so it may be of a moment ago."""

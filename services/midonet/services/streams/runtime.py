@@ -20,7 +20,8 @@ __all__ = ["Embedded", "Runtime"]
 _LEISURE = 0.25
 """Seconds between two looks at whether there are new commits.
 
-Nobody waits for what is counted of them, but whoever made one waits for the views: so no commit wakes this thread.
+Nobody waits for what is counted of them, but whoever made one waits for the views: so no commit wakes this thread, and
+those that came since the last look are left to the next one.
 """
 
 
@@ -102,7 +103,7 @@ class Embedded:
             head, seen = self._worker.resume(lease), -1
             while not self._over(lease):
                 before, seen = seen, self._context.feed.head.position
-                records = log.read(head) if seen != before else iter(())
+                records = log.read(head) if head.position < before else iter(())
                 while batch := list(islice(records, BATCH)):
                     head = batch[-1].head
                     yield [record.raw for record in batch]
