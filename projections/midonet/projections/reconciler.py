@@ -62,6 +62,7 @@ class Reconciler(Generic[K, V]):
         self._seen = Checkpoint()
         self._tried: Checkpoint | None = None
         self._strange: set[K] = set()
+        """What others have changed, and nothing was written since."""
         self._renewed = False
         self.attached = False
         """Whether the projection is what the feed has folded, and follows it."""
@@ -141,7 +142,7 @@ class Reconciler(Generic[K, V]):
             expected = self._tracker.untold
             strange = self._tracker.reconcile(actual)
             freed: set[K] = set(self._asked("freed", otherwise=()))
-            self._strange = strange - expected - freed
+            self._strange |= strange - expected - freed  # what was found before may not have been put right
             self.news |= self._tracker.retry(self._skipped) | freed
         self._renewed = self._asked("renewed", otherwise=False)
         before = None if self._renewed else self._checkpoint

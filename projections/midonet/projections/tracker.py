@@ -31,6 +31,7 @@ class Tracker(Generic[K, V]):
         self._pending: set[K] = set()
         self._writing: dict[K, V | None] = {}
         self._lost: dict[K, V] = {}
+        """What others took away since anything was written."""
         self._skipped: frozenset[str] = frozenset()
         self.parked: dict[K, str] = {}
         """Keys that are left out, with the reason: the target can never hold their present value, or they are skipped.
@@ -67,7 +68,7 @@ class Tracker(Generic[K, V]):
         before, self._actual = self._actual, dict(actual)
         found = {key for key, value in self._actual.items() if before.get(key) != value}
         found.update(before.keys() - self._actual.keys())
-        self._lost = {key: before[key] for key in found if key in before}
+        self._lost = {key: before[key] for key in found if key in before} | self._lost
         self._pending |= found
         found.difference_update(self._writing)
         self._take_back()
