@@ -127,6 +127,7 @@ class SqlLog:
     def follow(self, after: Head, *, stopped: Callable[[], bool], idle: float = 1.0) -> Iterator[Record | Progress]:
         """Yield as `read` does and go on with what is appended later, until `stopped()`."""
         head, due, rung = after, 0.0, True
+        record: Record | None
         with self._database.bell() as bell:
             while not stopped():
                 if rung or self._end() != head.position:  # one query less on the way of a commit
@@ -135,7 +136,7 @@ class SqlLog:
                         yield record
                         if stopped():
                             return
-                    rung = False
+                    record, rung = None, False  # thousands of objects are let go of now, not when others come
                     continue
                 if monotonic() >= due:
                     due = monotonic() + idle
