@@ -37,6 +37,9 @@ ssl.clientAuth=need
 ssl.hostnameVerification=false
 """
 
+_HEAP = "-Xmx512m"
+"""The server keeps its last 500 transactions, which takes some 200 MB after a large change; more than other servers."""
+
 
 class ZooKeeper(Server):
     """One ZooKeeper server, standing alone unless an ensemble makes it a member.
@@ -98,7 +101,8 @@ class ZooKeeper(Server):
 
     def command(self) -> Sequence[str | Path]:
         """Run the main class of both modes."""
-        return java("zookeeper", "org.apache.zookeeper.server.quorum.QuorumPeerMain", self.directory / "zoo.cfg")
+        main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+        return java("zookeeper", _HEAP, main, self.directory / "zoo.cfg")
 
     def serves(self) -> bool:
         """Whether it answers as leader, as follower or alone."""

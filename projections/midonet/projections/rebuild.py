@@ -77,9 +77,10 @@ def build(feed: Feed, generations: Generations, place: tuple[str, str], generati
     """
     target = ZooKeeperTarget(*place, generation, written=tell)
     projection = NsdbProjection(view_base(place[1], generation))
+    switch = _Switch(generations, generation)
 
     def switched(position: int) -> bool:
-        return position == feed.head.position and generations.switch(generation)
+        return position == feed.head.position and switch.done()
 
     bring_up_to_date(feed, projection, target, switched, same=same_document)
 
@@ -109,6 +110,26 @@ def bring_up_to_date(
     with closing(_Running(Runner(feed, projection, target, **options), feed)) as running:
         while not done(running.position()):
             time.sleep(_PAUSE)
+
+
+class _Switch:
+    """The switch to a generation, tried again where nobody knows what became of it."""
+
+    def __init__(self, generations: Generations, generation: str) -> None:
+        self._generations = generations
+        self._generation = generation
+        self._unknown_since: float | None = None
+
+    def done(self) -> bool:
+        """Switch unless that was done; return whether it is. `Unavailable` if that cannot be told for long."""
+        try:
+            return self._generations.switch(self._generation)
+        except Unavailable:
+            now = time.monotonic()
+            self._unknown_since = self._unknown_since or now
+            if now - self._unknown_since > _PATIENCE:
+                raise
+            return False
 
 
 class _Running:

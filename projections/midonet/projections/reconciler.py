@@ -62,6 +62,7 @@ class Reconciler(Generic[K, V]):
         self._seen = Checkpoint()
         self._tried: Checkpoint | None = None
         self._strange: set[K] = set()
+        """What others have changed, until it is put right."""
         self._renewed = False
         self.attached = False
         """Whether the projection is what the feed has folded, and follows it."""

@@ -14,7 +14,6 @@ import operator
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -30,7 +29,7 @@ from midonet.projections.reconciler import Reconciler, Step
 from midonet.projections.recording import Recorder
 from midonet.projections.repairs import Repairs
 from midonet.projections.standby import GRACE, Standby
-from midonet.projections.status import Standing, State, Status, moving_state
+from midonet.projections.status import Arrivals, Standing, State, Status, moving_state
 
 __all__ = ["Runner"]
 
@@ -73,6 +72,7 @@ class Runner(Generic[K, V]):
         self._control = ProjectionControl(self._family)
         self._recorder = Recorder(self._family, where)
         self._standing = Standing(projection.name)
+        self._arrivals = Arrivals()
         self._backoff = Backoff()
         self._reconciler = Reconciler(feed, projection, target, self._recorder, same)
         self._ahead = Ahead(self.name, self._reconciler, target, self._ready, self._write, first=ahead)
@@ -106,7 +106,7 @@ class Runner(Generic[K, V]):
         """Return how the target stands, without asking it."""
         head, position = self._feed.head.position, self._reconciler.position
         lag = max(0, head - position)
-        lag_seconds = _age(self._feed.next_after(position).time) if lag else 0.0
+        lag_seconds = self._arrivals.age(lag, self._feed.next_after(position).time) if lag else 0.0
         error = self._standing.error or self._feed.error
         state = self._state(error, lag_seconds)
         quiet = f"behind, and nothing was written for {self._standing.quiet_seconds:.0f} s"
@@ -158,6 +158,7 @@ class Runner(Generic[K, V]):
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Take note of the changes of one commit."""
+        self._arrivals.note()
         self._reconciler.apply(changes)
 
     def note(self, *changes: Change) -> None:
@@ -298,8 +299,3 @@ class Runner(Generic[K, V]):
                 self._standby.active = True
                 self._stir()  # to see whether that one does get on
         self._stopped.wait(self._interval if isinstance(error, VerificationFailed) else self._backoff.next())
-
-
-def _age(moment: str) -> float:
-    """Return the seconds since an RFC 3339 time; clocks may differ, time does not run backwards."""
-    return max(0.0, time.time() - datetime.fromisoformat(moment).timestamp()) if moment else 0.0

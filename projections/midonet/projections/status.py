@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections import deque
+from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
@@ -9,7 +11,7 @@ from msgspec import Struct
 from midonet.events.errors import MidonetError
 from midonet.projections.port import Fenced
 
-__all__ = ["Role", "Standing", "State", "Status", "moving_state"]
+__all__ = ["Arrivals", "Role", "Standing", "State", "Status", "moving_state"]
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +60,33 @@ def moving_state(
     if in_step and lag_seconds < _FRESH:
         return "live"
     return "rebuilding" if empty else "catching-up"
+
+
+class Arrivals:
+    """When the latest commits came, by a clock that does not jump: that of whoever made a commit may be wrong."""
+
+    _REMEMBERED = 4096
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._times: deque[float] = deque(maxlen=self._REMEMBERED)
+
+    def note(self) -> None:
+        """Take note that a commit has come."""
+        self._times.append(time.monotonic())
+
+    def age(self, count: int, made: str) -> float:
+        """Return the age in seconds of the first of the last `count` commits, which was `made` then (RFC 3339).
+
+        What came before anybody took note is as old as it says it is.
+        """
+        times, now = list(self._times), time.monotonic()
+        if not count:
+            return 0.0
+        if count <= len(times):
+            return now - times[-count]
+        since = times[0] if times else self._begun
+        return max(now - since, time.time() - datetime.fromisoformat(made).timestamp() if made else 0.0)
 
 
 class Standing:

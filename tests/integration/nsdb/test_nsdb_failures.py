@@ -224,7 +224,8 @@ def test_a_writer_that_is_behind_waits_and_writes_nothing(projected: Projected) 
     try:
         eventually(lambda: feed.head.position == 3)
         time.sleep(0.5)
-        assert runner.status().state == "rebuilding"
+        waiting = runner.status()
+        assert (waiting.state, waiting.position) == ("catching-up", 5), "it is the log that is behind"
         assert projected.reader.checkpoint().position == 5
         assert projected.differences() == []
         let_go.set()

@@ -5,11 +5,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from subprocess import Popen
+from typing import Any
 
 import msgspec
 import pytest
 from agents import running
+from kazoo.client import TransactionRequest
 from projected import Projected
 from waiting import eventually
 
@@ -24,9 +27,9 @@ from midonet.projections.compare import Differences, compare
 from midonet.projections.feed import Feed
 from midonet.projections.nsdb import NsdbProjection, same_document, view_base
 from midonet.projections.rebuild import GenerationPlace, build, roll_back
-from midonet.projections.zookeeper.generations import Generations
+from midonet.projections.zookeeper.generations import Generations, Noted
 from midonet.projections.zookeeper.holder import this_process
-from midonet.testbed import ZooKeeper
+from midonet.testbed import ZooKeeper, ZooKeeperEnsemble
 
 
 def test_a_server_that_is_silent_in_the_middle_is_told_of(projected: Projected, zookeeper: ZooKeeper) -> None:
@@ -182,6 +185,38 @@ def test_an_interrupted_rebuild_is_continued_or_discarded(projected: Projected, 
     assert not rebuilding.compare()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_the_leader_is_killed_as_it_hears_of_the_switch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, after: bool
+) -> None:
+    with ZooKeeperEnsemble() as ensemble, ExitStack() as stack:
+        projected = stack.enter_context(Projected(f"sqlite:///{tmp_path}/log.db", ensemble.hosts, "/midonet"))
+        projected.create("bridge", name="web")
+        projected.keep()
+        projected.settle()
+        rebuilding = Rebuilding(projected, stack)
+        leader, commit = ensemble.leader, TransactionRequest.commit_async
+        assert leader is not None
+
+        def kill(self: TransactionRequest) -> Any:
+            switches = leader.running and f"{projected.root}/nsdb" in [step.path for step in self.operations]
+            sent = commit(self) if after or not switches else None
+            if switches:
+                leader.kill()
+            return sent or commit(self)
+
+        monkeypatch.setattr(TransactionRequest, "commit_async", kill)
+        assert rebuilding.run() == "2"
+        assert not leader.running
+        projected.create("bridge", name="more")
+        projected.settle()
+        assert rebuilding.generations.live() == "2"
+        assert rebuilding.generations.noted() == Noted(previous="1")
+        assert projected.differences() == []
+        assert rebuilding.back() == "1"
+
+
 def test_two_do_not_rebuild_at_once(rebuilding: Rebuilding) -> None:
     with (
         rebuilding.generations.working("alice"),
@@ -191,6 +226,31 @@ def test_two_do_not_rebuild_at_once(rebuilding: Rebuilding) -> None:
         pytest.fail("bob works as well")
     with rebuilding.generations.working("bob"):
         pass
+
+
+def test_who_was_frozen_for_longer_than_a_session_undoes_nothing(projected: Projected, rebuilding: Rebuilding) -> None:
+    frozen, hands = rebuilding.generations, projected.kazoo()
+    place = f"{projected.root}/state/projections/nsdb/rebuild"
+    with closing(Generations(*rebuilding.place)) as other, frozen.working("alice"):
+        generation, _ = frozen.begin()
+        hands.delete(place)  # as when the session is over
+        assert frozen.live() == "1"
+        with other.working("bob"):
+            with pytest.raises(Conflict, match="bob has taken over"):
+                frozen.switch(generation)
+            other.discard()
+        with pytest.raises(Conflict, match="2 was given up"):
+            frozen.switch(generation)
+    assert frozen.live() == "1"
+
+
+def test_whoever_ends_takes_nobody_elses_place(projected: Projected, rebuilding: Rebuilding) -> None:
+    place = f"{projected.root}/state/projections/nsdb/rebuild"
+    hands = projected.kazoo()
+    with rebuilding.generations.working("alice"):
+        hands.delete(place)
+        hands.create(place, b"bob", ephemeral=True)
+    assert hands.exists(place)
 
 
 def test_the_place_of_a_dead_process_is_taken_at_once_and_by_one_alone(

@@ -258,6 +258,15 @@ def test_after_a_lost_connection_everything_is_read_again(replica: Replica, tree
     assert held(replica) == {"a": "B"}
 
 
+def test_data_from_a_backup_are_told_from_those_of_the_same_number(replica: Replica, tree: Tree) -> None:
+    tree.zxid -= 1  # as the server counts on from older data
+    tree.commit({**view("1", {"a": ("bridge", "x", "B")}), **checkpoint("1", 1)})
+    tree.events.clear()
+    replica.doubt()
+    catch_up(replica, tree)
+    assert held(replica) == {"a": "B"}
+
+
 class Writer:
     """Changes a view at random, each commit in one or more transactions, and knows what each position means."""
 

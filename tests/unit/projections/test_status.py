@@ -1,9 +1,11 @@
-"""The states of a view that nobody holds back."""
+"""The states of a view that nobody holds back, and how far it is behind."""
+
+import time
 
 import pytest
 
 from midonet.events.errors import Unavailable
-from midonet.projections.status import Standing, State, moving_state
+from midonet.projections.status import Arrivals, Standing, State, moving_state
 
 
 @pytest.mark.parametrize(
@@ -35,3 +37,31 @@ def test_who_fails_after_a_long_silence_was_silent_all_along() -> None:
     standing.failed(Unavailable("gone"))
     assert standing.quiet_seconds >= before
     assert 0 < standing.failing_seconds <= standing.quiet_seconds
+
+
+NOW, DAY = 1_800_000_000.0, 86_400.0
+
+
+def stamp(clock: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock))
+
+
+@pytest.mark.parametrize("wrong", [-DAY, 0.0, DAY])
+def test_a_wrong_clock_makes_no_commit_older(monkeypatch: pytest.MonkeyPatch, wrong: float) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    arrivals = Arrivals()
+    for came in (110.0, 120.0):
+        monkeypatch.setattr(time, "monotonic", lambda came=came: came)
+        arrivals.note()
+    monkeypatch.setattr(time, "monotonic", lambda: 125.0)
+    assert [arrivals.age(count, stamp(NOW + wrong)) for count in (0, 1, 2)] == [0.0, 5.0, 15.0]
+
+
+def test_what_came_before_is_as_old_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    arrivals = Arrivals()
+    monkeypatch.setattr(time, "monotonic", lambda: 103.0)
+    assert arrivals.age(1, stamp(NOW - DAY)) == DAY
+    assert arrivals.age(1, stamp(NOW + DAY)) == 3.0, "at least as long as somebody waits for it"

@@ -183,6 +183,8 @@ def test_what_was_lost_is_written_as_it_was_though_it_would_be_made_otherwise_no
     tracked.reconcile({"a": 99, "b": 20})
     tracked.reconcile({"a": 99})  # and it is lost until it is written, however often that is seen
     assert tracked.delta() == {"a": 10, "b": 30}
+    tracked.reconcile({"a": 99})
+    assert tracked.delta() == {"a": 10, "b": 30}, "the first try came to nothing"
 
 
 def test_it_is_pending_until_the_target_took_what_differs() -> None:

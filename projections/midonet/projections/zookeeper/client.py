@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 _RECONNECT = {"max_tries": -1, "delay": 0.05, "backoff": 2, "max_delay": 1.0}
 _NODES_PER_READ = 200
+_READS_IN_FLIGHT = 4
+"""The server makes every answer ready in its memory, megabytes each, before it sends it: many of them may end it."""
+
 _IN_FLIGHT = 50
 """Kazoo wakes its thread by a byte per request through a socket pair, and fails when some 250 fill that up."""
 
@@ -96,19 +99,20 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
     def look_at(self, paths: Sequence[str]) -> Iterator[tuple[str, NodeRead]]:
         """Yield what each of many nodes holds."""
         chunks = (paths[start : start + _NODES_PER_READ] for start in range(0, len(paths), _NODES_PER_READ))
-        for chunk, nodes in self.pipelined((chunk, self._send(MultiRead(chunk))) for chunk in chunks):
+        requests = ((chunk, self._send(MultiRead(chunk))) for chunk in chunks)
+        for chunk, nodes in self.pipelined(requests, _READS_IN_FLIGHT):
             yield from zip(chunk, nodes, strict=True)
 
     def transact(self, operations: Sequence[Operation]) -> Any:
         """Send operations of which all happen or none; for what the future holds see `MultiWrite`."""
         return self._send(MultiWrite(operations))
 
-    def pipelined(self, requests: Iterable[tuple[T, Any]]) -> Iterator[tuple[T, Any]]:
+    def pipelined(self, requests: Iterable[tuple[T, Any]], window: int = _IN_FLIGHT) -> Iterator[tuple[T, Any]]:
         """Yield what was asked with its result, in order, while some more of the (lazy) requests are under way."""
         under_way: deque[tuple[T, Any]] = deque()
         for request in requests:
             under_way.append(request)
-            if len(under_way) == _IN_FLIGHT:
+            if len(under_way) == window:
                 asked, future = under_way.popleft()
                 yield asked, self.result(future)
         for asked, future in under_way:

@@ -79,8 +79,9 @@ class Generations:
         try:
             yield
         finally:
-            with suppress(KazooException, KazooTimeoutError):  # the session's end takes it as well
-                self._result(self._client.delete_async(self._rebuild))
+            with suppress(KazooException, KazooTimeoutError):  # the place goes with the session
+                if self._place()[1]:
+                    self._result(self._client.delete_async(self._rebuild))
 
     def _occupy(self, mine: bytes) -> Holder | None:
         """Become the one who works; return who is it instead.
@@ -145,10 +146,15 @@ class Generations:
         """Make a generation the live one, if it is not behind; return whether it is (else try again).
 
         Whoever follows the pointer never sees an older position than before: nothing happens if the live one moves.
+        Raises `Conflict` if somebody else works on the generations by now, or did away with this one: whoever was
+        frozen for longer than a session lasts may find that so.
         """
         with self._client.failures():
             live, (data, version) = self.live(), self._get(self._pointer)
+            if live == generation:
+                return True
             before, (noted, noted_version) = self._get(self._checkpoint(live)), self._noted()
+            self._still_wanted(generation, noted)
             if decode_generation(data) != live:
                 return False
             if self.checkpoint(generation).position < decode_checkpoint(before[0]).position:
@@ -160,6 +166,24 @@ class Generations:
             transaction.set_data(self._notes, canonical(Noted(live, building)), noted_version)
             results = self._result(transaction.commit_async())
         return not any(isinstance(result, KazooException) for result in results)
+
+    def _still_wanted(self, generation: str, noted: Noted) -> None:
+        """See to it that the notes are ours to move: whoever takes the work over moves their version."""
+        other, ours = self._place()
+        if other is not None and not ours:
+            raise Conflict(f"{other.who} has taken over the work on the generations", path=self._rebuild)
+        if generation not in (noted.building, noted.previous):
+            raise Conflict(f"generation {generation} was given up meanwhile", path=self._notes, generation=generation)
+
+    def _place(self) -> tuple[Holder | None, bool]:
+        """Return who works on the generations, if anybody does, and whether that is this session."""
+        try:
+            data, stat = self._result(self._client.get_async(self._rebuild))
+        except NoNodeError:
+            return None, False
+        return decode_holder(
+            data
+        ), self._client.client_id is not None and stat.ephemeralOwner == self._client.client_id[0]
 
     def discard(self, tell: Callable[[int], None] = lambda _: None) -> str | None:
         """Remove the generation that somebody began to build; return which one that was."""
@@ -174,9 +198,9 @@ class Generations:
     def prune(self, tell: Callable[[int], None] = lambda _: None) -> list[str]:
         """Remove all generations but the live one, the one before, and one that is being built; return which."""
         with self._client.failures():
-            noted, _ = self._noted()
-            kept = {self.live(), noted.previous, noted.building}
             names = self._result(self._client.get_children_async(self._pointer))
+            noted, _ = self._noted()  # after the names: one that was begun since is not among them
+            kept = {self.live(), noted.previous, noted.building}
             old = sorted((name for name in names if name.isdecimal() and name not in kept), key=int)
             for generation in old:
                 self._remove(generation, tell)

@@ -22,7 +22,7 @@ __all__ = ["Server", "mode"]
 _DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 _MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 _FLAGS = (
-    "-Xmx512m",
+    "-Xmx1g",  # it keeps the last 500 changes, of up to half a MiB each, besides the data
     "-XX:+UseSerialGC",
     "-XX:+ExitOnOutOfMemoryError",
     "-Djava.awt.headless=true",

@@ -1,7 +1,7 @@
-"""ZooKeeper whose data were restored from a backup: servers and their clients meet again, and the view is put right."""
+"""ZooKeeper's disk: full, or with data from a backup. Servers and clients meet again, and the view is put right."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -10,8 +10,10 @@ from projected import Projected
 from waiting import eventually
 
 from midonet.agent.session import Session
+from midonet.events.command import Create
 from midonet.events.log.address import open_log
 from midonet.events.log.store import Store
+from midonet.projections import status
 from midonet.projections.nsdb import differences, expected_view
 from midonet.projections.zookeeper import ViewReader
 from midonet.testbed import ZooKeeper
@@ -63,3 +65,35 @@ def test_data_older_than_what_everybody_has_seen_are_put_right(tmp_path: Path) -
             assert list(found.values()) == ["missing"] * 20
             eventually(lambda: session.connected)
             assert [node.zxid for _, node in session.read([f"{projected.base}/checkpoint"])] != seen
+
+
+class Cramped(ZooKeeper):
+    """A server whose files have an end."""
+
+    room: int | None = 300_000
+
+    def command(self) -> Sequence[str | Path]:
+        """Limit what the process may write to one file, and let it take little of that at a time."""
+        program, *arguments = super().command()
+        limit = ["prlimit", f"--fsize={self.room}"] if self.room is not None else []
+        return [*limit, program, "-Dzookeeper.preAllocSize=64", *arguments]
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "_PATIENCE", 0.5)
+    url = f"sqlite:///{tmp_path}/log.db"
+    with Cramped() as zookeeper, Projected(url, zookeeper.hosts, "/midonet") as projected:
+        keeper = projected.keep()
+        projected.create("bridge", "first")
+        eventually(lambda: right(projected))
+        for number in range(20):
+            projected.run(*(Create("bridge", {"name": f"b{number}-{each}-{'x' * 150}"}) for each in range(50)))
+        eventually(lambda: not zookeeper.running)
+        eventually(lambda: (found := keeper.runner.status()).state == "stalled" and "ZooKeeper at" in str(found.error))
+        stalled = keeper.runner.status()
+        assert 0 < stalled.position < stalled.head
+        zookeeper.room = None
+        zookeeper.restart()
+        eventually(lambda: right(projected))
+        assert not keeper.runner.repairs
