@@ -96,18 +96,19 @@ def _serve(settings: Settings) -> int:
     daemon = Daemon(settings)
     click.echo(daemon.http.url)
     daemon.start(daemon.http.url)
+    frozen = False  # to ask how much is would count it all, which takes 10 ms
     while not _asked(_TICK):
         daemon.tend()
         if daemon.settled:
-            _tidy()
+            frozen = frozen or _freeze()
+            gc.collect(2 if gc.get_count()[2] > _THOROUGHLY else 1)
     return _stop(daemon.stop)
 
 
-def _tidy() -> None:
-    """Look for garbage; what is there from the beginning is none."""
-    if not gc.get_freeze_count():
-        gc.freeze()
-    gc.collect(2 if gc.get_count()[2] > _THOROUGHLY else 1)
+def _freeze() -> bool:
+    """Look for no garbage in what is there from the beginning; return True."""
+    gc.freeze()
+    return True
 
 
 def _asked(seconds: float) -> bool:
