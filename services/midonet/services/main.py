@@ -100,15 +100,11 @@ def _serve(settings: Settings) -> int:
     while not _asked(_TICK):
         daemon.tend()
         if daemon.settled:
-            frozen = frozen or _freeze()
+            if not frozen:
+                gc.freeze()  # what is there from the beginning is no garbage
+                frozen = True
             gc.collect(2 if gc.get_count()[2] > _THOROUGHLY else 1)
     return _stop(daemon.stop)
-
-
-def _freeze() -> bool:
-    """Look for no garbage in what is there from the beginning; return True."""
-    gc.freeze()
-    return True
 
 
 def _asked(seconds: float) -> bool:
