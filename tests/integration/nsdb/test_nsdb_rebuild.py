@@ -291,6 +291,14 @@ def test_whoever_is_on_another_machine_is_waited_for(projected: Projected, rebui
         assert told == ["dave@elsewhere"]
 
 
+def test_a_daemon_that_clears_up_is_waited_for_a_moment(projected: Projected, rebuilding: Rebuilding) -> None:
+    path, hands, told = f"{projected.root}/state/projections/nsdb/rebuild", projected.kazoo(), list[str]()
+    hands.create(path, canonical(this_process("recycler of n1")), ephemeral=True, makepath=True)
+    threading.Timer(0.3, hands.delete, [path]).start()
+    with rebuilding.generations.working("alice", told.append):
+        assert told == []
+
+
 def test_there_may_be_nothing_to_go_back_to(rebuilding: Rebuilding) -> None:
     with pytest.raises(NotFound, match="no generation to go back to"):
         rebuilding.back()

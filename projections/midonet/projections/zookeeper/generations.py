@@ -30,7 +30,8 @@ _REMOVALS = 250
 _SESSION_SECONDS = 8.0
 """Seconds after which the session of a process that died is over, with some to spare."""
 
-_LOOK_SECONDS = 0.2
+_CLEARING_SECONDS = 2.0
+_LOOK_SECONDS = 0.1
 
 
 class Noted(Struct):
@@ -62,17 +63,18 @@ class Generations:
         """Be the only one who works on the generations; `Conflict` says who else does.
 
         The place of a process that certainly lives no more is taken at once. Of one on another machine nobody knows:
-        with `waits`, which is told for whom, it is waited for until its session would have ended.
+        with `waits`, which is told for whom, it is waited for until its session would have ended; and for a moment for
+        one that lives, as a daemon that clears up needs no more.
         """
-        mine = canonical(this_process(who))
-        deadline = time.monotonic() + (_SESSION_SECONDS if waits is not None else 0)
+        mine, patient, now = canonical(this_process(who)), waits is not None, time.monotonic()
+        brief, deadline = now + _CLEARING_SECONDS * patient, now + _SESSION_SECONDS * patient
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
             while (other := self._occupy(mine)) is not None:
-                if other.local or time.monotonic() >= deadline:
+                if time.monotonic() >= (brief if other.local else deadline):
                     text = f"{other.who} is at work on the generations of {self._pointer}"
                     raise Conflict(text, path=self._rebuild)
-                if waits is not None:
+                if waits is not None and not other.local:
                     waits(other.who)
                     waits = None
                 time.sleep(_LOOK_SECONDS)
