@@ -50,6 +50,15 @@ def test_a_server_that_is_silent_in_the_middle_is_told_of(projected: Projected, 
             zookeeper.thaw()
 
 
+def test_where_no_view_is_yet_there_is_nothing_to_clear(projected: Projected) -> None:
+    with (
+        closing(Generations(projected.hosts, projected.root)) as generations,
+        generations.working("somebody"),
+        pytest.raises(NotFound, match="no view is published"),
+    ):
+        generations.prune()
+
+
 class Rebuilding:
     """Whoever rebuilds the view of a log."""
 

@@ -183,9 +183,8 @@ class Generations:
             data, stat = self._result(self._client.get_async(self._rebuild))
         except NoNodeError:
             return None, False
-        return decode_holder(
-            data
-        ), self._client.client_id is not None and stat.ephemeralOwner == self._client.client_id[0]
+        session = self._client.client_id
+        return decode_holder(data), session is not None and stat.ephemeralOwner == session[0]
 
     def discard(self, tell: Callable[[int], None] = lambda _: None) -> str | None:
         """Remove the generation that somebody began to build; return which one that was."""
@@ -198,15 +197,25 @@ class Generations:
             return building
 
     def prune(self, tell: Callable[[int], None] = lambda _: None) -> list[str]:
-        """Remove all generations but the live one, the one before, and one that is being built; return which."""
+        """Remove all generations but the live one, the one before, and one that is being built; return which.
+
+        `NotFound` where there is no view.
+        """
         with self._client.failures():
-            names = self._result(self._client.get_children_async(self._pointer))
+            names = self._names()
             noted, _ = self._noted()  # after the names: one that was begun since is not among them
             kept = {self.live(), noted.previous, noted.building}
             old = sorted((name for name in names if name.isdecimal() and name not in kept), key=int)
             for generation in old:
                 self._remove(generation, tell)
             return old
+
+    def _names(self) -> list[str]:
+        """Return what is below the pointer, where there is one."""
+        try:
+            return list(self._result(self._client.get_children_async(self._pointer)))
+        except NoNodeError:
+            return []
 
     def _remove(self, generation: str, tell: Callable[[int], None]) -> None:
         base = view_base(self._root, generation)
