@@ -20,6 +20,7 @@ from midonet.events.errors import AmbiguousRef, Conflict, InvalidValue, MidonetE
 from midonet.events.guess import closest
 from midonet.events.model import KINDS, Entity, Kind, kind_of
 from midonet.events.model.fields import canonical_id
+from midonet.events.model.schema import getter
 
 __all__ = ["build", "put", "refuse_derived", "refuse_follower", "refuse_move"]
 
@@ -43,6 +44,8 @@ class _Item:
     """Whether what is not mentioned has its default, rather than stays: so for a rule that is known by its place."""
     ordered: list["_Item"] | None = None
     """The rules written under this chain: the whole list, in order."""
+    place: int = 1
+    """Where in that list this one is."""
 
 
 def put(draft: Draft, op: Put) -> None:
@@ -51,9 +54,10 @@ def put(draft: Draft, op: Put) -> None:
         item for number, document in enumerate(op.documents, 1) for item in _flatten(document, f"document {number}")
     ]
     items.sort(key=lambda item: _RANK[item.kind.name])
+    kin = _Kin(draft)
     for item in items:
         with _at(item):
-            _plan(draft, item)
+            _plan(draft, kin, item)
     _refuse_twins(items)
     for item in items:
         with _at(item):
@@ -94,6 +98,7 @@ def _flatten(document: Any, where: str, parent: _Item | None = None, kind: str |
     item = _Item(where, kind_of(said), fields, parent)
     if parent is not None and parent.ordered is not None and said == "rule":
         parent.ordered.append(item)
+        item.place = len(parent.ordered)
     children = [child for key, part in _nested(item.kind.name).items() for child in _children(item, key, part)]
     yield item
     yield from children
@@ -121,14 +126,14 @@ def _children(item: _Item, key: str, part: Kind) -> Iterator[_Item]:
         yield from _flatten(document, f"{item.where}, {key} {number}", item, part.name)
 
 
-def _plan(draft: Draft, item: _Item) -> None:
+def _plan(draft: Draft, kin: "_Kin", item: _Item) -> None:
     """Find out which object the document means; plan a new one if there is none."""
     _adopt(draft, item)
     chosen = item.fields.pop("id", None)
     if chosen is not None:
         item.id = _checked_id(draft, item.kind, chosen)
     else:
-        item.id = _recognised(draft, item) or draft.new_id()
+        item.id = _recognised(draft, kin, item) or draft.new_id()
     for name in _names(item):
         ids = draft.planned.setdefault((item.kind.name, name), [])
         if draft.topology.get(item.kind.name, item.id) is None and item.id not in ids:
@@ -172,21 +177,47 @@ def _names(item: _Item) -> Iterator[str]:
                 yield f"{item.fields[owner]}/{name}"
 
 
-def _recognised(draft: Draft, item: _Item) -> str | None:
+def _recognised(draft: Draft, kin: "_Kin", item: _Item) -> str | None:
     """Return the existing object with the document's identity: its place, its name, or its identifying fields."""
-    if item.kind.name == "rule" and item.parent is not None:
+    if _by_place(item):
         item.whole = True
-        return _rule_at(draft, item.parent, item)
+        return next(iter(kin.like(item, {"index": item.place})), None)
     identity = _identity(draft, item)
     item.identity = (item.kind.name, *_owner(item), *identity.values())
-    found = [
-        entity.id
-        for entity in _siblings(draft, item)
-        if all(getattr(entity, part) == value for part, value in identity.items())
-    ]
+    found = kin.like(item, identity)
     if len(found) > 1:
         raise AmbiguousRef(f"{len(found)} objects fit: {', '.join(found)}; give the id", candidates=found)
     return found[0] if found else None
+
+
+class _Kin:
+    """The objects that are there before anything is written, by what identifies them among those of one parent.
+
+    They are gone through once, however many documents there are.
+    """
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._ids: dict[tuple[Any, ...], dict[tuple[Any, ...], list[str]]] = {}
+
+    def like(self, item: _Item, identity: Mapping[str, Any]) -> list[str]:
+        """Return the ids of those of the item's kind and parent that have these values."""
+        family = (item.kind.name, *(_owner(item) or (item.fields["name"],)), *identity)
+        if family not in self._ids:
+            self._ids[family] = self._by_values(_siblings(self._draft, item), identity)
+        return self._ids[family].get(tuple(identity.values()), [])
+
+    @staticmethod
+    def _by_values(siblings: Iterable[Entity], fields: Iterable[str]) -> dict[tuple[Any, ...], list[str]]:
+        read, found = getter([*fields]), dict[tuple[Any, ...], list[str]]()
+        for entity in siblings:
+            found.setdefault(read(entity), []).append(entity.id)
+        return found
+
+
+def _by_place(item: _Item) -> bool:
+    """Tell whether it is a rule that is written under its chain."""
+    return item.kind.name == "rule" and item.parent is not None
 
 
 def _owner(item: _Item) -> tuple[str, ...]:
@@ -195,6 +226,8 @@ def _owner(item: _Item) -> tuple[str, ...]:
 
 def _siblings(draft: Draft, item: _Item) -> Iterable[Any]:
     """Return the objects of the kind that have the same parent; all of the name if the kind has no parents."""
+    if _by_place(item):
+        return draft.topology.referrers(item.fields["chain"], "rule", "chain")
     owner = next((f for f in item.kind.cls.OWNER if item.fields.get(f)), None)
     if owner is not None:
         return draft.seen.referrers(item.fields[owner], item.kind.name, owner)
@@ -213,13 +246,6 @@ def _identity(draft: Draft, item: _Item) -> dict[str, Any]:
     if missing:
         raise InvalidValue(f"{missing[0]} is missing", field=missing[0], reason="missing")
     return resolve.values(draft.seen, item.kind, written, draft.planned)
-
-
-def _rule_at(draft: Draft, chain: _Item, item: _Item) -> str | None:
-    """Return the rule at the same place of the chain."""
-    place = (chain.ordered or [item]).index(item) + 1
-    rules = draft.topology.referrers(chain.id, "rule", "chain")
-    return next((rule.id for rule in rules if rule.index == place), None)
 
 
 def _refuse_twins(items: list[_Item]) -> None:
@@ -261,13 +287,12 @@ def _without_unchanged_derived(kind: Kind, fields: Mapping[str, Any], old: Entit
 
 def _order(draft: Draft, chain: _Item) -> None:
     """Give the rules written under a chain their places; rules of it that are not written go."""
-    written = [item.id for item in chain.ordered or ()]
+    written = {item.id: None for item in chain.ordered or ()}
     for rule in list(draft.topology.referrers(chain.id, "rule", "chain")):
         if rule.id not in written:
             refuse_follower(rule)
             draft.delete(rule, cascade=False)
-    for index, rule_id in enumerate(written, 1):
-        reactions.place(draft, draft.topology.get("rule", rule_id), index)
+    reactions.order(draft, [draft.topology.get("rule", rule_id) for rule_id in written])
 
 
 def _prune(draft: Draft, described: set[str]) -> None:

@@ -22,7 +22,7 @@ from midonet.events.pools import allocate
 if TYPE_CHECKING:
     from midonet.events.draft import Draft
 
-__all__ = ["place", "react"]
+__all__ = ["order", "place", "react"]
 
 
 def react(draft: Draft, old: Any, new: Any) -> None:
@@ -161,8 +161,7 @@ def _keep_chain(draft: Draft, chain: Chain, rules: list[Rule]) -> None:
             draft.create(rule)
         else:
             draft.change(present, msgspec.structs.replace(rule, index=present.index, position=present.position))
-    for index, rule in enumerate(rules, 1):
-        place(draft, draft.topology.get("rule", rule.id), index)
+    order(draft, [draft.topology.get("rule", rule.id) for rule in rules])
 
 
 def _release_container(draft: Draft, old: Any, new: Any) -> None:
@@ -176,10 +175,13 @@ def _release_container(draft: Draft, old: Any, new: Any) -> None:
 
 def _order_rules(draft: Draft, old: Any, new: Any) -> None:
     """Places of rules stay 1, 2, 3 … when one comes or goes."""
-    if old is None:
-        place(draft, new, new.index or None)
+    if old is None and new.index:
+        place(draft, new, new.index)
+    elif old is None:  # at the end, where it moves no other one
+        last = sum(1 for _ in draft.topology.referrers(new.chain, "rule", "chain"))
+        draft.change(new, msgspec.structs.replace(new, index=last))
     elif new is None and draft.topology.get("chain", old.chain) is not None:
-        _renumber(draft, _rules(draft, old.chain))
+        order(draft, _rules(draft, old.chain))
 
 
 def place(draft: Draft, rule: Any, index: int | None) -> None:
@@ -191,14 +193,15 @@ def place(draft: Draft, rule: Any, index: int | None) -> None:
             f"index {index} is outside of 1 to {len(others) + 1}", field="index", reason="place-out-of-range"
         )
     others.insert(index - 1, rule)
-    _renumber(draft, others)
+    order(draft, others)
 
 
 def _rules(draft: Draft, chain: str) -> list[Any]:
     return sorted(draft.topology.referrers(chain, "rule", "chain"), key=lambda rule: rule.index)
 
 
-def _renumber(draft: Draft, rules: list[Any]) -> None:
+def order(draft: Draft, rules: list[Any]) -> None:
+    """Give all rules of a chain their places, in this order."""
     for index, rule in enumerate(rules, 1):
         if rule.index != index:
             draft.change(rule, msgspec.structs.replace(rule, index=index))
