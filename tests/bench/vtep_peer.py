@@ -29,8 +29,8 @@ from midonet.testbed.ovn import Ovn
 
 __all__ = ["vtep", "vtep_drift", "vtep_sync"]
 
-_LARGE = 1_900
-"""Stations of the larger switch: the peer's VXLAN mode knows 2,047 ports of a switch, not more."""
+_LARGE = 2_000
+"""Stations of the larger switch, to which some come: the peer's VXLAN mode knows 2,047 ports of a switch, not more."""
 _REST = 0.05
 _LULL = 0.3
 """Seconds before many at once: what follows the removal of as many must not delay them, on either side."""
