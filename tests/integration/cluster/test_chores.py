@@ -38,11 +38,11 @@ def test_a_node_that_is_gone_is_missed_until_it_is_back(scene: Make) -> None:
     second.kill()
     eventually(lambda: nodes(first)["n2"]["gone"])
     assert nodes(first)["n2"]["alive"] is False
-    assert 'midonet_heartbeat_node_alive{node="n2"} 0.0' in first.get("/metrics")[1]
-    assert 'msg="node is gone" service=heartbeat node=n2' in first.log.read_text()
+    eventually(lambda: 'midonet_heartbeat_node_alive{node="n2"} 0.0' in first.get("/metrics")[1])
+    eventually(lambda: 'msg="node is gone" service=heartbeat node=n2' in first.log.read_text())
     second.start()
     eventually(lambda: nodes(first)["n2"]["alive"] and nodes(first)["n2"]["gone"] is None)
-    assert 'msg="node is back" service=heartbeat node=n2' in first.log.read_text()
+    eventually(lambda: 'msg="node is back" service=heartbeat node=n2' in first.log.read_text())
 
 
 def test_only_what_belongs_to_nothing_is_removed(client: tuple[Scene, Client]) -> None:
