@@ -122,10 +122,10 @@ def test_a_node_gets_its_very_bytes_again(projected: Projected, kept: Keeper) ->
     projected.create("bridge", name="later")  # what is made from now on says so
     projected.settle()
     before = {path: hands.get(path)[0] for path in paths}
-    for count, path in enumerate(paths, 1):
+    for path in paths:
         hands.set(path, b"edited")
-        eventually(lambda: len(kept.runner.repairs) == count)  # noqa: B023 - it is done with before the next one
-        assert {path: hands.get(path)[0] for path in paths} == before
+    eventually(lambda: {path: hands.get(path)[0] for path in paths} == before)
+    eventually(lambda: len(kept.runner.repairs) == len(paths))
 
 
 def only(keeper: Keeper) -> Repair:
