@@ -141,10 +141,10 @@ class VtepProjection:
             return None
         ids = bound.macs.get(mac)
         if not ids:
-            return self._learned_unicast(bound, switch_name(bridge), mac)
+            return self._learned_unicast(bound, mac)
         entry: MacEntry = self._topology.get("mac-entry", next(iter(ids)))
         port: Port = self._topology.get("port", entry.port)
-        address = self._behind(port) or self._behind_so_far(port, ("ucast", switch_name(bridge), mac))
+        address = self._behind(port) or self._behind_so_far(port, ("ucast", bound.switch, mac))
         return (address, bound.ip(mac)) if address else None
 
     def _behind(self, port: Port) -> str | None:
@@ -153,11 +153,11 @@ class VtepProjection:
             return self._neighbour(port.vtep)
         return self._underlay.hosts.get(port.host or "")
 
-    def _learned_unicast(self, bound: Bound, switch: str, mac: str) -> tuple[str, str] | None:
+    def _learned_unicast(self, bound: Bound, mac: str) -> tuple[str, str] | None:
         """Return where a station is that no entry of the topology names; None if behind this VTEP, or if unknown."""
         learned, me = self._learned, self._vtep
-        stations = [one for one in learned.stations(switch, mac) if one.vtep in bound.others or one.vtep == me]
-        held = self._held(("ucast", switch, mac))
+        stations = [one for one in learned.stations(bound.switch, mac) if one.vtep in bound.others or one.vtep == me]
+        held = self._held(("ucast", bound.switch, mac))
         if held is not None:
             stations += self._strangers(bound, held)
         chosen = choose(stations, held, me=me, knows=learned.knows)
@@ -185,7 +185,7 @@ class VtepProjection:
         if not self._underlay.source_node:
             return (self._underlay.proxy,) if self._underlay.proxy else None
         hosts = {self._underlay.hosts[host] for host in bound.hosts if host in self._underlay.hosts}
-        neighbours = self._neighbours(bound) | self._neighbours_so_far(bound, ("mcast", switch_name(bridge), mac))
+        neighbours = self._neighbours(bound) | self._neighbours_so_far(bound, ("mcast", bound.switch, mac))
         return tuple(sorted(self._underlay.flooders | hosts | neighbours)) or None
 
     # -- the other VTEPs
@@ -233,9 +233,9 @@ class VtepProjection:
 
     def _neighbour_changed(self, vtep: str) -> Iterator[Key]:
         """Yield the keys that a tunnel address of another VTEP is in."""
-        for bridge, bound in self._bridges.items():
+        for bound in self._bridges.values():
             if vtep in bound.others:
-                yield "mcast", switch_name(bridge), UNKNOWN_DST
+                yield "mcast", bound.switch, UNKNOWN_DST
         for port in self._topology.referrers(vtep, "port", "vtep"):
             yield from self._keys_behind(port)
         yield from self._places(self._learned.of(vtep))
@@ -263,9 +263,9 @@ class VtepProjection:
                 for port in self._topology.referrers(host, "port", "host"):
                     yield from self._keys_behind(port)
         if before != after:
-            yield from (("mcast", switch_name(bridge), UNKNOWN_DST) for bridge in self._bridges)
+            yield from (("mcast", bound.switch, UNKNOWN_DST) for bound in self._bridges.values())
         if before.source_node != after.source_node:
-            yield from (("replication", switch_name(bridge)) for bridge in self._bridges)
+            yield from (("replication", bound.switch) for bound in self._bridges.values())
         yield from self._bfd_changed()
 
     def _bfd_changed(self) -> Iterator[Key]:
