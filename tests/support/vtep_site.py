@@ -11,6 +11,7 @@ from midonet.events.log.address import open_log
 from midonet.events.log.store import Store
 from midonet.projections.feed import Feed
 from midonet.projections.runner import Runner
+from midonet.projections.standby import GRACE
 from midonet.projections.vtep import Key, Value, VtepProjection, VtepTarget, read_checkpoint, read_rows
 
 __all__ = ["Site"]
@@ -48,13 +49,13 @@ class Site(Commanding):
         self.create("vtep", name, management_ip=switch.host, management_port=switch.port, tunnel_zone="tors")
         self.create("vtep-binding", vtep=name, physical_port="swp1", bridge="net")
 
-    def keep(self) -> None:
-        """Start to keep every VTEP that there is."""
+    def keep(self, *, grace: float = GRACE) -> None:
+        """Start to keep every VTEP that there is; `grace`: seconds after which one takes over from another."""
         feed = Feed(lambda: open_log(self.url), idle=0.2)
         self.running.enter_context(started(feed))
         for vtep in self.store.topology.all("vtep").values():
             target = VtepTarget(vtep.management_ip, vtep.management_port)
-            runner = Runner(feed, VtepProjection(vtep.id), target)
+            runner = Runner(feed, VtepProjection(vtep.id), target, grace=grace)
             self.running.enter_context(started(runner))
             self.runners[vtep.id] = runner
 

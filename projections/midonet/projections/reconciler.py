@@ -138,10 +138,10 @@ class Reconciler(Generic[K, V]):
         """
         found, actual = self._target.load()
         self._seen = found
+        freed: set[K] = set(self._asked("freed", otherwise=()))
         with self._feed.reading():
             expected = self._tracker.untold
-            strange = self._tracker.reconcile(actual)
-            freed: set[K] = set(self._asked("freed", otherwise=()))
+            strange = self._tracker.reconcile(actual) - freed
             self._strange = (self._strange | strange - expected) - freed  # some may not be put right from before
             self.news |= self._tracker.retry(self._skipped) | freed
         self._renewed = self._asked("renewed", otherwise=False)

@@ -218,6 +218,16 @@ def test_a_binding_waits_for_its_port_while_the_rest_goes_on(switch: VtepSwitch,
     assert not target.drifted()
 
 
+def test_what_waits_is_another_writers_to_know_once_that_one_has_moved_the_checkpoint(targets: Targets) -> None:
+    overtaken, faster = targets(), targets()
+    late: Key = ("binding", "swp9", 0)
+    reconcile(overtaken, {**DESIRED, late: RED}, 1)
+    reconcile(faster, DESIRED, 2)
+    assert overtaken.load() == (at(2), DESIRED), "it may be wanted no more"
+    assert overtaken.freed() == {late}, "nobody took it away"
+    assert overtaken.waiting() == {}
+
+
 def test_a_port_that_goes_takes_its_bindings_along_until_it_comes_back(switch: VtepSwitch, target: VtepTarget) -> None:
     reconcile(target, DESIRED, 1)
     switch.vtep_ctl("del-port", "tor", "swp2")

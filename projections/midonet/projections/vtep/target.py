@@ -132,7 +132,7 @@ class VtepTarget:
         return {key: _WANTING[key[0]].format(key[1]) for key in keys}
 
     def freed(self) -> set[Key]:
-        """Return what waited and can be written as of the last `load`."""
+        """Return what waits no longer, as of the last `load`: it can be written, or is another writer's to know."""
         session = self._session
         return session.watch.freed() if session is not None else set()
 

@@ -74,10 +74,13 @@ class Watch:
             return claim(self._actual) if self._actual.checkpoint is None else []
 
     def load(self) -> tuple[Checkpoint, dict[Key, Value]]:
-        """Expect what is there, and return it; what waits for its port or tunnel counts as there."""
+        """Expect what is there, and return it; what waits for its port or tunnel counts as there.
+
+        It does no longer where somebody else moved the checkpoint: that one knows what waits now.
+        """
         with self._lock:
-            self._checkpoint = self._actual.checkpoint
-            self._freed = {*self._able(self._waiting), *self._able(self._awaited)}
+            overtaken, self._checkpoint = self._actual.checkpoint != self._checkpoint, self._actual.checkpoint
+            self._freed = {*(self._waiting if overtaken else self._able(self._waiting)), *self._able(self._awaited)}
             self._waiting = {key: value for key, value in self._waiting.items() if key not in self._freed}
             self._awaited.clear()
             for key in self._unchecked | self._drift:
@@ -115,7 +118,7 @@ class Watch:
             return list(self._waiting)
 
     def freed(self) -> set[Key]:
-        """Return what waited until the last `load`."""
+        """Return what waited until the last `load`, or could not be written until then."""
         with self._lock:
             return set(self._freed)
 
