@@ -21,6 +21,7 @@ class Postgres(Server):
     """One PostgreSQL server; its databases are made by `create_database`."""
 
     name = "postgres"
+    patience: ClassVar[float] = 60.0  # after a crash it recovers, first of all
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # ends sessions; SIGTERM would wait for them
 
     def __init__(self) -> None:
@@ -51,6 +52,7 @@ class Postgres(Server):
             f"listen_addresses={LOOPBACK}",
             f"port={self.port}",
             f"unix_socket_directories={self.directory}",
+            "checkpoint_timeout=30s",  # every database made since is to be recovered after a crash
         ]
         options = [part for setting in settings for part in ("-c", setting)]
         return [*_as_account(), _program("postgres"), "-D", self._data, *options]
