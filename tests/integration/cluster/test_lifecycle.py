@@ -165,7 +165,7 @@ def test_a_second_signal_ends_it_at_once(scene: Make) -> None:
             begun = time.monotonic()
             process.send_signal(signal.SIGTERM)
             process.wait(10)
-            assert time.monotonic() - begun < 1
+            assert time.monotonic() - begun < 5
         zookeeper.thaw()
 
 

@@ -173,7 +173,7 @@ def test_of_two_writers_one_stands_by_and_takes_over_within_a_second(projected: 
     begun = time.monotonic()
     projected.create("port", bridge=bridge)
     projected.settle()
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 5, "not after a session's length"
     assert projected.differences() == []
     eventually(lambda: keepers[standby].runner.status().state == "live")
 

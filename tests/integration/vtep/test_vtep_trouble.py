@@ -81,7 +81,7 @@ def test_two_switches_do_not_know_of_each_other(switch: VtepSwitch, target: Vtep
         second.freeze()
         started = time.monotonic()
         reconcile(target, {**DESIRED, ("switch", "mn-blue"): 10002}, 3)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 5, "it does not wait for an answer of the other one"
         assert read_rows(*switch.tcp).keys() == {*DESIRED, ("switch", "mn-blue")}
         second.thaw()
         assert read_rows(*second.tcp) == {("switch", RED): 10001}
