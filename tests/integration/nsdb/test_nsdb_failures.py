@@ -156,7 +156,7 @@ class Counting(ZooKeeperTarget):
         return super().begin(delta, checkpoint)
 
 
-def test_of_two_writers_one_stands_by_and_takes_over_within_a_second(projected: Projected) -> None:
+def test_of_two_writers_one_stands_by_and_takes_over_when_the_other_stops(projected: Projected) -> None:
     targets = [Counting(projected.hosts, projected.root) for _ in range(2)]
     keepers = [projected.keep(target) for target in targets]
     bridge = projected.create("bridge")

@@ -42,7 +42,7 @@ def test_a_paused_view_shows_where_it_is_after_a_restart_too(projected: Projecte
 
 def test_who_stands_by_puts_right_what_is_no_commit_when_the_writer_is_gone(projected: Projected) -> None:
     bridge = projected.create("bridge", name="web")
-    writer, other = (projected.keep(reconcile_interval=_SLOW_LOOK) for _ in range(2))
+    writer, other = (projected.keep(reconcile_interval=_SLOW_LOOK, grace=1.0) for _ in range(2))
     eventually(lambda: {each.runner.status().state for each in (writer, other)} == {"live"})
     for number in range(20):
         projected.set("bridge", "web", tenant=f"t{number}")
@@ -54,7 +54,7 @@ def test_who_stands_by_puts_right_what_is_no_commit_when_the_writer_is_gone(proj
     good = hands.get(path)[0]
     hands.set(path, b"edited")
     eventually(lambda: hands.get(path)[0] == good)
-    time.sleep(1)
+    time.sleep(1.6)
     assert (len(writer.runner.repairs), len(other.runner.repairs)) == (1, 0), "the writer does it while it lives"
     writer.runner.stop()
     time.sleep(0.5)
