@@ -35,7 +35,8 @@ def keep(site: Site, switch: VtepSwitch) -> Iterator[Callable[[], Runner[Key, Va
 
         def start() -> Runner[Key, Value]:
             feed = Feed(lambda: open_log(site.url), idle=0.2)
-            runner = Runner(feed, VtepProjection(site.id_of("vtep", "tor")), VtepTarget(*switch.tcp, batch=10))
+            target = VtepTarget(*switch.tcp, batch=10)
+            runner = Runner(feed, VtepProjection(site.id_of("vtep", "tor")), target, grace=1.0)
             running.enter_context(started(feed))
             running.enter_context(started(runner))
             return runner
@@ -66,6 +67,8 @@ def test_a_frozen_writer_wakes_up_in_the_midst_of_its_successors_change(
     site.settle(switch)
     second = keep()
     eventually(lambda: second.status().state == "live")
+    site.create("bridge", "another")  # one of them is first, and the other one stands by from now on
+    eventually(lambda: sorted((first.status().role, second.status().role)) == ["standby", "writing"])
     (frozen, thaw), (succeeding, go_on) = halt(monkeypatch, mac(30), 2)
     site.run(*(Create("mac-entry", {"bridge": "net", "mac": mac(n), "port": "p1"}) for n in range(1, 61)))
     assert frozen.wait(30)

@@ -16,7 +16,7 @@ from midonet.events.errors import Rejected, Unavailable
 from midonet.projections.ovsdb import Answer, Client
 from midonet.projections.port import Checkpoint, Fenced, Unfit
 from midonet.projections.vtep.names import DATABASE
-from midonet.projections.vtep.tenure import Tenure, robbed
+from midonet.projections.vtep.tenure import Tenure
 from midonet.projections.vtep.transaction import Delta, Operation, Transaction
 from midonet.projections.vtep.watch import Watch
 
@@ -58,16 +58,16 @@ def begin(session: Session, parts: Iterable[Delta], checkpoint: Checkpoint) -> C
     return flight.end
 
 
-def transact(client: Client, operations: Sequence[Operation]) -> None:
+def transact(session: Session, operations: Sequence[Operation]) -> None:
     """Run operations as one transaction; raises as `commit`."""
-    _succeed(client, client.begin(DATABASE, operations))
+    _succeed(session, session.client.begin(DATABASE, operations))
 
 
 class _Flight:
     """Transactions for the parts of a delta: those to come, those that were sent, and what the watch is to expect."""
 
     def __init__(self, session: Session, parts: Iterable[Delta], checkpoint: Checkpoint | None) -> None:
-        self._client = session.client
+        self._session = session
         self._watch = session.watch
         self._proof = session.tenure.proof
         self._parts = deque(parts)
@@ -110,7 +110,7 @@ class _Flight:
             transaction.advance(self._checkpoint)
         if not all(_independent(other, transaction) for other, _ in self._sent):
             return False
-        self._sent.append((transaction, self._client.begin(DATABASE, [*self._proof, *transaction.operations])))
+        self._sent.append((transaction, self._session.client.begin(DATABASE, [*self._proof, *transaction.operations])))
         self._parts.popleft()
         return True
 
@@ -124,7 +124,7 @@ class _Flight:
     def _next(self) -> None:
         transaction, answer = self._sent.popleft()
         try:
-            _succeed(self._client, answer)
+            _succeed(self._session, answer)
         except Unavailable as error:
             for uuid, key in transaction.removed.items():
                 if uuid in error.message:  # "cannot delete Logical_Switch row … because of 1 remaining reference(s)"
@@ -137,12 +137,12 @@ def _independent(one: Transaction, other: Transaction) -> bool:
     return one.effect is not None and one.effect == other.effect and one.brings.isdisjoint(other.brings)
 
 
-def _succeed(client: Client, answer: Answer) -> None:
+def _succeed(session: Session, answer: Answer) -> None:
     try:
         answer()
     except Rejected as error:
         if error.details["error"] == "not owner":
-            raise robbed(client) from None
+            raise session.tenure.lost() from None
         if error.details["error"] == "timed out":
-            raise Fenced(f"another writer moved the checkpoint of VTEP {client.address}") from None
+            raise Fenced(f"another writer moved the checkpoint of VTEP {session.client.address}") from None
         raise Unavailable(error.message, **error.details) from None

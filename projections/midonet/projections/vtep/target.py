@@ -83,10 +83,10 @@ class VtepTarget:
         else:
             self.close()
             self._session = self._connect()
-        client, watch, tenure = self._session
+        _, watch, tenure = self._session
         claim = watch.claim()
         if claim:
-            transact(client, claim)
+            transact(self._session, claim)
         tenure.yield_to_faster()
         return watch.load()
 

@@ -13,7 +13,7 @@ from midonet.projections.port import Fenced
 from midonet.projections.vtep.transaction import Operation
 from midonet.projections.vtep.watch import Watch
 
-__all__ = ["Tenure", "robbed"]
+__all__ = ["Tenure"]
 
 _LOCK = "midonet"
 _ASSERT: Operation = {"op": "assert", "lock": _LOCK}
@@ -48,14 +48,18 @@ class Tenure:
         if self.held:
             return
         if self._taken:
-            self._taken = False
-            raise robbed(self._client)
+            raise self.lost()
         self._client.echo()
         if self._watch.moved():  # too late: no reason to take it from one that was faster
             raise Fenced(f"another writer moved the checkpoint of VTEP {self._client.address}")
         self._take()
         if self._watch.drifted():
-            raise robbed(self._client)
+            raise self._robbed()
+
+    def lost(self) -> Fenced:
+        """Take note that somebody else has taken the lock, and return what that means for whoever was to write."""
+        self._taken = False
+        return self._robbed()
 
     def yield_to_faster(self) -> None:
         """Take note that the database is about to be read again: whoever moved the checkpoint since was first."""
@@ -70,9 +74,8 @@ class Tenure:
         self._taken = True
         self._client.echo()  # whatever was committed before has been heard of then
 
-
-def robbed(client: Client) -> Fenced:
-    """Return what it means for a writer that another one has begun to write."""
-    fenced = Fenced(f"another writer is at work on VTEP {client.address}")
-    fenced.bulk = True
-    return fenced
+    def _robbed(self) -> Fenced:
+        """Return what it means for a writer that another one has begun to write."""
+        fenced = Fenced(f"another writer is at work on VTEP {self._client.address}")
+        fenced.bulk = True
+        return fenced
