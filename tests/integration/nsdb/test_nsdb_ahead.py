@@ -55,7 +55,8 @@ def kept(projected: Projected) -> Iterator[tuple[Ahead, Keeper]]:
         projected.settle()
         return bool(target.begun)
 
-    eventually(begins)
+    eventually(begins)  # and nobody waits for the answer any more, who could be held back as well
+    eventually(lambda: keeper.runner.status().position == projected.store.topology.head.position)
     yield target, keeper
     target.let_go.set()
 
