@@ -14,7 +14,7 @@ from typing import NamedTuple, NoReturn
 
 from midonet.events.errors import Rejected, Unavailable
 from midonet.projections.ovsdb import Answer, Client
-from midonet.projections.port import Checkpoint, Fenced, Unfit
+from midonet.projections.port import Checkpoint, Unfit
 from midonet.projections.vtep.names import DATABASE
 from midonet.projections.vtep.tenure import Tenure
 from midonet.projections.vtep.transaction import Delta, Operation, Transaction
@@ -144,5 +144,5 @@ def _succeed(session: Session, answer: Answer) -> None:
         if error.details["error"] == "not owner":
             raise session.tenure.lost() from None
         if error.details["error"] == "timed out":
-            raise Fenced(f"another writer moved the checkpoint of VTEP {session.client.address}") from None
+            raise session.tenure.late() from None
         raise Unavailable(error.message, **error.details) from None

@@ -51,10 +51,14 @@ class Tenure:
             raise self.lost()
         self._client.echo()
         if self._watch.moved():  # too late: no reason to take it from one that was faster
-            raise Fenced(f"another writer moved the checkpoint of VTEP {self._client.address}")
+            raise self.late()
         self._take()
         if self._watch.drifted():
             raise self._robbed()
+
+    def late(self) -> Fenced:
+        """Return what it means for a writer that another one was faster."""
+        return Fenced(f"another writer moved the checkpoint of VTEP {self._client.address}")
 
     def lost(self) -> Fenced:
         """Take note that somebody else has taken the lock, and return what that means for whoever was to write."""
