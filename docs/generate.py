@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from midonet.events.model import KINDS, FieldSpec, Kind, OnDelete
-from midonet.events.reasons import REASONS
+from midonet.events.reason_codes import REASONS
 
 __all__ = ["reference"]
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from midonet.events.vault.sealing import new_key
+from midonet.events.vault.encryption import new_key
 from midonet.testbed import Kafka, OvsdbServer, Postgres, ZooKeeper
 
 

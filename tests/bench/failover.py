@@ -18,7 +18,7 @@ from load import CONTEXT, create, opened, update
 from witnesses import BareOvsdb, Nodes
 
 from midonet.cli.remote import RemoteStore
-from midonet.events.log.http_client import ApiClient
+from midonet.events.api_client import ApiClient
 from midonet.testbed import Kafka, OvsdbCluster, ZooKeeper
 from midonet.testbed.cluster import ClusterDaemon
 

@@ -13,7 +13,7 @@ from typing import Any
 from load import opened, run_all, sqlite_url
 from witnesses import Nodes, Rows, Sighting, Test
 
-from midonet.events.command import Command, Put
+from midonet.events.commands.command import Command, Put
 from midonet.projections.vtep import VtepTarget
 from midonet.testbed import OvsdbServer, ZooKeeper
 from midonet.testbed.agent import AgentDaemon

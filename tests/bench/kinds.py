@@ -15,7 +15,7 @@ from fleet import Fleet
 from load import CONTEXT, create, directory, run_all
 from views import fill_peer
 
-from midonet.events.command import AddItem, Command, Create, Delete, Op, Update
+from midonet.events.commands.command import AddItem, Command, Create, Delete, Op, Update
 from midonet.projections.ovsdb import Client, encode_set, named
 from midonet.testbed import ZooKeeper
 from midonet.testbed.ovn import Northd

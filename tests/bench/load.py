@@ -7,9 +7,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from midonet.events.command import Command, Create, Update
+from midonet.events.commands.command import Command, Create, Update
 from midonet.events.errors import MidonetError
-from midonet.events.log.address import open_log
+from midonet.events.log.backends.factory import open_log
 from midonet.events.log.store import Context, Result, Store
 
 __all__ = [

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from load import opened, run_all, sqlite_url
 
-from midonet.events.command import Command, Put
+from midonet.events.commands.command import Command, Put
 from midonet.events.commit import Head
 
 __all__ = ["PORTS_PER_BRIDGE", "port_name", "write_long_log"]

@@ -18,7 +18,7 @@ from fleet import PORTS_PER_BRIDGE, Fleet, design, station
 from kazoo.client import KazooClient
 from load import CONTEXT, directory, run_all, update
 
-from midonet.events.command import Command, Create, Put
+from midonet.events.commands.command import Command, Create, Put
 from midonet.projections.ovsdb import Client, encode_set, named
 from midonet.projections.port import Checkpoint
 from midonet.projections.zookeeper import ZooKeeperTarget

@@ -21,7 +21,7 @@ from ovs.db.idl import Idl, SchemaHelper
 from ovs.poller import Poller
 from witnesses import Rows
 
-from midonet.events.command import Command, Create, Delete
+from midonet.events.commands.command import Command, Create, Delete
 from midonet.projections.ovsdb import Client
 from midonet.projections.vtep import VtepTarget
 from midonet.testbed import OvsdbServer, ZooKeeper

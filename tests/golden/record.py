@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from world import World
 
-from midonet.events.command import (
+from midonet.events.commands.command import (
     AddItem,
     Command,
     Create,
@@ -27,10 +27,10 @@ from midonet.events.command import (
     Skip,
     Update,
 )
+from midonet.events.commands.decide import decide
 from midonet.events.commit import Head
-from midonet.events.decide import decide
-from midonet.events.evolve import evolve
 from midonet.events.model import plain
+from midonet.events.topology.evolve import evolve
 
 __all__ = ["FOLDER", "SCENARIO", "record"]
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from random_commands import random_command
 from unlucky import UnluckyLog
 
-from midonet.events.command import Command
+from midonet.events.commands.command import Command
 from midonet.events.errors import MidonetError
-from midonet.events.log.address import open_log
+from midonet.events.log.backends.factory import open_log
 from midonet.events.log.store import Context, Result, Store
 
 _COMMANDS = 60

@@ -12,17 +12,17 @@ from random_commands import random_command
 
 from midonet.cli.session import handle
 from midonet.cli.tables import object_card
-from midonet.events.chain import extend
-from midonet.events.command import Command
+from midonet.events.commands.command import Command
+from midonet.events.commands.decide import decide
 from midonet.events.commit import CommandRef, Commit, Head, Record, canonical
-from midonet.events.decide import decide
 from midonet.events.errors import MidonetError, NotFound, Rejected
-from midonet.events.evolve import fold
-from midonet.events.history import Names, describe
-from midonet.events.log.port import Bookmark
+from midonet.events.log.base import Bookmark
+from midonet.events.log.hash_chain import extend
 from midonet.events.model import KINDS
-from midonet.events.resolve import find
-from midonet.events.topology import Topology
+from midonet.events.queries.describe import Names, describe
+from midonet.events.topology.evolve import fold
+from midonet.events.topology.references import find
+from midonet.events.topology.topology import Topology
 from midonet.projections.history import entries
 from midonet.projections.history.database import SqliteFile
 from midonet.projections.history.excerpt import excerpt

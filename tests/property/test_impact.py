@@ -5,11 +5,11 @@ from random import Random
 
 from random_commands import random_command
 
-from midonet.events.command import Command
-from midonet.events.decide import decide
+from midonet.events.commands.command import Command
+from midonet.events.commands.decide import decide
 from midonet.events.errors import NotFound, Rejected
-from midonet.events.evolve import evolve
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import evolve
+from midonet.events.topology.topology import Topology
 from midonet.projections.impact import impact
 from midonet.projections.nsdb.projection import NsdbProjection
 from midonet.projections.vtep.desired import VtepProjection

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from random_commands import random_command
 from world import World
 
-from midonet.events.command import AddItem, Create, Delete, Op, RemoveItem, Update
+from midonet.events.commands.command import AddItem, Create, Delete, Op, RemoveItem, Update
+from midonet.events.commands.decide import Decision
 from midonet.events.commit import Head, canonical
-from midonet.events.decide import Decision
 from midonet.events.errors import NotFound, Rejected
-from midonet.events.evolve import Change
 from midonet.events.model import plain
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
 from midonet.projections.nsdb import NsdbProjection, same_document
 
 BASE = "/midonet/nsdb/1"

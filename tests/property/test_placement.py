@@ -5,11 +5,11 @@ from typing import Any
 
 from random_commands import random_command
 
-from midonet.events.command import Command, Put
-from midonet.events.decide import decide
+from midonet.events.commands.command import Command, Put
+from midonet.events.commands.decide import decide
 from midonet.events.errors import NotFound, Rejected
-from midonet.events.evolve import evolve
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import evolve
+from midonet.events.topology.topology import Topology
 from midonet.services.placement import place
 
 

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from random_commands import random_command
 
-from midonet.events.chain import extend
-from midonet.events.command import Command, Revert
+from midonet.events.commands.command import Command, Revert
+from midonet.events.commands.decide import decide
+from midonet.events.commands.l2_redirects import redirects
 from midonet.events.commit import CommandRef, Commit, Record, canonical
-from midonet.events.decide import decide
 from midonet.events.errors import Conflict, NotFound, Rejected
-from midonet.events.evolve import evolve, fold, invert
-from midonet.events.insertions import redirects
+from midonet.events.log.hash_chain import extend
 from midonet.events.model import KINDS
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import evolve, fold, invert
+from midonet.events.topology.topology import Topology
 
 
 def objects(topology: Topology) -> dict[str, object]:

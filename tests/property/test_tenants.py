@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from random_commands import random_command
 from world import World
 
-from midonet.events.access import Principal
-from midonet.events.command import Command, Create
-from midonet.events.decide import Decision, decide
+from midonet.events.access.authorization import Principal
+from midonet.events.access.restricted_topology import Visible
+from midonet.events.commands.command import Command, Create
+from midonet.events.commands.decide import Decision, decide
 from midonet.events.errors import MidonetError
-from midonet.events.evolve import evolve
-from midonet.events.export import documents
-from midonet.events.topology import Topology
-from midonet.events.visible import Visible
+from midonet.events.queries.export import documents
+from midonet.events.topology.evolve import evolve
+from midonet.events.topology.topology import Topology
 
 
 @settings(deadline=None, max_examples=40)

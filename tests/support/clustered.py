@@ -11,7 +11,7 @@ from waiting import eventually
 
 from midonet.events.log import open_log
 from midonet.events.log.store import Store
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 from midonet.projections.nsdb import differences, expected_view
 from midonet.projections.vtep import Key, Value, VtepProjection, read_checkpoint, read_rows
 from midonet.projections.zookeeper import ViewReader

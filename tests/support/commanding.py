@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
-from midonet.events.command import Command, Create, Delete, Op, Update
+from midonet.events.commands.command import Command, Create, Delete, Op, Update
 from midonet.events.log.store import Context, Store
 
 __all__ = ["Commanding"]

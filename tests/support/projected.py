@@ -6,7 +6,7 @@ from typing import Any, Self
 from commanding import Commanding
 from kazoo.client import KazooClient
 
-from midonet.events.log.address import open_log
+from midonet.events.log.backends.factory import open_log
 from midonet.events.log.store import Store
 from midonet.projections.feed import Feed
 from midonet.projections.nsdb import NsdbProjection, differences, expected_view, same_document, view_base

@@ -6,9 +6,9 @@ Drive it with any `random.Random`: a seeded one for load, hypothesis' shrinkable
 from random import Random
 from typing import Any
 
-from midonet.events.command import AddItem, Command, Create, Delete, Op, Put, RemoveItem, Update
+from midonet.events.commands.command import AddItem, Command, Create, Delete, Op, Put, RemoveItem, Update
 from midonet.events.model import KINDS, FieldSpec, Kind
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 
 __all__ = ["random_command"]
 

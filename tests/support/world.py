@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from midonet.events.command import Command, Create, Delete, Op, Put, Update
-from midonet.events.decide import Decision, decide
-from midonet.events.evolve import evolve
-from midonet.events.topology import Topology
+from midonet.events.commands.command import Command, Create, Delete, Op, Put, Update
+from midonet.events.commands.decide import Decision, decide
+from midonet.events.topology.evolve import evolve
+from midonet.events.topology.topology import Topology
 
 __all__ = ["World"]
 

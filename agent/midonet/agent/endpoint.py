@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 from midonet.agent.status import Status, metrics, notes, reasons, report
 from midonet.events.commit import canonical
+from midonet.events.config.settings import is_loopback, split_host_port
 from midonet.events.errors import Misconfigured, Unavailable
-from midonet.events.settings import is_loopback, split_host_port
 
 __all__ = ["SocketEndpoint", "ask", "run_dirs", "serve_http", "socket_path"]
 

@@ -14,9 +14,9 @@ import click
 
 from midonet.agent.settings import Settings
 from midonet.events import errors
-from midonet.events.options import with_settings
-from midonet.events.settings import render
-from midonet.events.wire import use
+from midonet.events.config.click_options import with_settings
+from midonet.events.config.connection_security import use
+from midonet.events.config.settings import render
 
 __all__ = ["command", "main"]
 

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from midonet.events.config.connection_security import Wire
+from midonet.events.config.settings import HostPort, Node, Servers
 from midonet.events.model.fields import Id
-from midonet.events.settings import HostPort, Node, Servers
-from midonet.events.wire import Wire
 
 __all__ = ["Settings"]
 

@@ -8,11 +8,11 @@ import msgspec
 
 from midonet.cli.session import Session
 from midonet.events.errors import NotFound, UsageError
-from midonet.events.users import User
+from midonet.events.system.user import User
 
 if TYPE_CHECKING:
+    from midonet.events.vault.base import Vault
     from midonet.events.vault.credentials import Credentials
-    from midonet.events.vault.port import Vault
 
 __all__ = ["Accounts"]
 
@@ -116,7 +116,7 @@ class Accounts:
         url = self._session.settings.get("vault")
         if not url:
             raise UsageError("say by --vault and --vault-key where secrets are kept, or ask a cluster by --server")
-        from midonet.events.vault.address import open_vault
+        from midonet.events.vault.factory import open_vault
 
         vault = open_vault(url, self._session.settings.get("vault_key"))
         self._session.at_end(vault.close)

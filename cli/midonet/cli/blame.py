@@ -8,10 +8,10 @@ from midonet.cli.completion import complete_any
 from midonet.cli.session import Session
 from midonet.cli.settings import READ
 from midonet.events.commit import Record
-from midonet.events.history import Names, names_of, word
 from midonet.events.model import kind_of
-from midonet.events.queries import Written
-from midonet.events.queries import blame as blamed
+from midonet.events.queries.describe import Names, names_of, word
+from midonet.events.queries.log_filter import Written
+from midonet.events.queries.log_filter import blame as blamed
 from midonet.projections.history.names import NamesAt
 from midonet.projections.history.past import Past
 

@@ -65,7 +65,7 @@ def apply(session: Session, files: Sequence[str], more: Sequence[str], plan: str
 )
 def export(session: Session) -> None:
     """Print the network as YAML; applying it changes nothing."""
-    from midonet.events.export import documents
+    from midonet.events.queries.export import documents
 
     found = documents(session.topology())
     output.write(output.json_text(found) if session.form == "json" else output.yaml_text(found))

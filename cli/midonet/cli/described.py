@@ -6,9 +6,9 @@ from typing import Any
 
 from midonet.cli.documents import load
 from midonet.cli.progress import progress
-from midonet.events.command import Put
-from midonet.events.documents import objects, placed
+from midonet.events.commands.command import Put
 from midonet.events.errors import InvalidValue, MidonetError, UsageError
+from midonet.events.strict_yaml import objects, placed
 
 __all__ = ["describing"]
 

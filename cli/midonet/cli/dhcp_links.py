@@ -3,7 +3,7 @@
 import click
 
 from midonet.cli.links import link, member, object_argument
-from midonet.events.command import AddItem, Op, RemoveItem
+from midonet.events.commands.command import AddItem, Op, RemoveItem
 
 __all__: list[str] = []
 

@@ -1,10 +1,10 @@
-"""Read YAML files, or standard input; what they say is `midonet.events.documents`'s to find out."""
+"""Read YAML files, or standard input; what they say is `midonet.events.strict_yaml`'s to find out."""
 
 import sys
 from typing import Any
 
-from midonet.events.documents import MAX_BYTES, parse
 from midonet.events.errors import UsageError
+from midonet.events.strict_yaml import MAX_BYTES, parse
 
 __all__ = ["load", "read"]
 

@@ -19,11 +19,11 @@ from midonet.cli.text import clean
 from midonet.events.commit import GENESIS, Commit, Event, Head, Record
 from midonet.events.errors import UsageError
 from midonet.events.log import Bookmark
-from midonet.events.moments import END, Moment
-from midonet.events.queries import Filter, entry
+from midonet.events.queries.log_filter import Filter, entry
+from midonet.events.queries.moment import END, Moment
 
 if TYPE_CHECKING:
-    from midonet.events.history import Names
+    from midonet.events.queries.describe import Names
     from midonet.projections.history.past import Past
 
 __all__ = ["diff", "head", "history", "log"]
@@ -33,7 +33,7 @@ _LISTED = 20
 
 
 _NOTES = ("tag", "projection", "service", "user")
-"""Kinds of notes, as `midonet.events.notes.NOTES`, which is only loaded where it is needed."""
+"""Kinds of notes, as `midonet.events.system.objects.NOTES`, which is only loaded where it is needed."""
 
 
 class _Asked(NamedTuple):
@@ -150,7 +150,7 @@ class _Printer:
     def names(self, _: Record | None = None) -> "Names":
         """Return what objects are called by now."""
         if self._known is None:
-            from midonet.events.history import Names
+            from midonet.events.queries.describe import Names
 
             self._known = Names()
         return self._known
@@ -205,7 +205,7 @@ def _heading(commit: Commit) -> str:
 
 def _find(session: Session, ref: str) -> str:
     """Return the key of what `ref` means, by reading the log."""
-    from midonet.events.history import names_of
+    from midonet.events.queries.describe import names_of
 
     return names_of(session.moment.upto(session.records())).find(ref, noted=True)
 
@@ -262,7 +262,7 @@ def _telling(
 
 
 def _words(event: Event, names: "Names") -> str:
-    from midonet.events.history import describe
+    from midonet.events.queries.describe import describe
 
     return describe(event, names)
 
@@ -276,7 +276,7 @@ def _words(event: Event, names: "Names") -> str:
 )
 def diff(session: Session, start: str, end: str | None) -> None:
     """Show what differs between two moments, one line per object; TO is the end of the log if absent."""
-    from midonet.events.history import describe
+    from midonet.events.queries.describe import describe
 
     one = session.position_of(start)
     other = session.position_of(end) if end is not None else session.head().position
@@ -300,8 +300,8 @@ def _seen_to_differ(session: Session, one: int, other: int) -> "tuple[list[Event
 
 
 def _folded(session: Session, one: int, other: int) -> "tuple[list[Event], Names]":
-    from midonet.events.evolve import fold, invert
-    from midonet.events.history import Names, difference
+    from midonet.events.queries.describe import Names, difference
+    from midonet.events.topology.evolve import fold, invert
 
     first, last = sorted((one, other))
     topology, changes = session.folded(Moment(position=first)), []

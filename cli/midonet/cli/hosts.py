@@ -9,9 +9,9 @@ from midonet.cli.command import command
 from midonet.cli.objects import ref_argument
 from midonet.cli.reported import reader
 from midonet.cli.session import Session
-from midonet.events import resolve
 from midonet.events.errors import NotFound
 from midonet.events.model.fields import canonical_id
+from midonet.events.topology import references
 
 if TYPE_CHECKING:
     from midonet.projections.facts import Interface
@@ -43,7 +43,7 @@ def _host(session: Session, ref: str) -> str:
     try:
         return canonical_id(ref)
     except ValueError:
-        return resolve.find_id(session.topology(), "host", ref)
+        return references.find_id(session.topology(), "host", ref)
 
 
 def _cells(interface: "Interface") -> list[str]:

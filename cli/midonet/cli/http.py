@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from midonet.events.api_client import ApiClient
 from midonet.events.errors import UsageError
-from midonet.events.log.http_client import ApiClient
 
 __all__ = ["get_json"]
 

@@ -12,8 +12,8 @@ from midonet.cli.command import Command, DataOption, command
 from midonet.cli.objects import ID, PLACE, FieldOption, created_fields, field_options, given, ref_argument
 from midonet.cli.session import Session
 from midonet.cli.settings import WRITE
-from midonet.events import links
-from midonet.events.command import Delete, Op
+from midonet.events.commands import verbs
+from midonet.events.commands.command import Delete, Op
 from midonet.events.model import kind_of
 
 __all__ = ["LINKS", "link", "member", "object_argument"]
@@ -50,7 +50,7 @@ def object_argument(kind: str, metavar: str | None = None) -> click.Argument:
 
 
 def _made(kind: str, verb: str, ref: str, **values: Any) -> Op:
-    return links.LINKS[kind][verb].make(ref, values)
+    return verbs.LINKS[kind][verb].make(ref, values)
 
 
 def _part(kind: str, verb: str, part: str, ref: str, values: dict[str, Any]) -> Op:

@@ -11,8 +11,8 @@ from midonet.cli import output
 from midonet.cli.command import command
 from midonet.cli.session import Session
 from midonet.cli.signing import forget, keep, read_secret
+from midonet.events.api_client import ApiClient
 from midonet.events.errors import Unauthenticated, UsageError
-from midonet.events.log.http_client import ApiClient
 
 __all__ = ["login", "logout", "whoami"]
 

@@ -15,12 +15,12 @@ from midonet.cli.settings import READ, WRITE
 from midonet.cli.tables import field_values, object_card, object_table
 from midonet.cli.tenancy import belongs, has_tenant
 from midonet.cli.words import placeholder
-from midonet.events import resolve
-from midonet.events.command import Create, Delete, Update
+from midonet.events.commands.command import Create, Delete, Update
 from midonet.events.errors import UsageError
 from midonet.events.model import Entity, FieldSpec, Kind, kind_of, ordered, plain
-from midonet.events.selection import field_named, fields_named, select
-from midonet.events.words import value
+from midonet.events.queries.field_values import value
+from midonet.events.queries.selection import field_named, fields_named, select
+from midonet.events.topology import references
 
 __all__ = ["FieldOption", "field_options", "given", "kind_group", "ref_argument"]
 
@@ -178,7 +178,7 @@ def _show(kind: Kind) -> Command:
         whole = kind.name == "route"  # those that are learned follow from ports
         topology = session.topology() if whole else session.about(kind.name, ref)
         seen = Seen(session, topology, kind, ref)
-        entity = resolve.find(topology, kind.name, ref)
+        entity = references.find(topology, kind.name, ref)
         session.print(
             _chosen(ordered(plain(entity)) | seen.value(entity.id), chosen),
             names=lambda: [handle(topology, kind.name, entity.id, entity.name)],

@@ -84,7 +84,7 @@ def json_text(value: Any) -> str:
 
 
 def yaml_text(value: Any) -> str:
-    """Return a YAML document that `midonet.events.documents` reads back as the same value."""
+    """Return a YAML document that `midonet.events.strict_yaml` reads back as the same value."""
     import msgspec
     import yaml
 

@@ -12,7 +12,7 @@ from midonet.events.commit import Commit
 from midonet.events.errors import MidonetError
 from midonet.events.log import Log
 from midonet.events.model import KINDS
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 
 __all__ = ["overview"]
 

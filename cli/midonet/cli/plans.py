@@ -19,12 +19,12 @@ from midonet.cli.files import writing_whole
 from midonet.cli.session import Session
 from midonet.cli.text import clean, hide_secrets
 from midonet.cli.writing import attempt, told
-from midonet.events.command import Command
+from midonet.events.commands.command import Command
 from midonet.events.commit import Event, Head, Record, canonical
 from midonet.events.errors import Conflict, HeadMoved, InvalidValue
 from midonet.events.log.results import value_of
 from midonet.events.log.store import Context, Result, Store
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 from midonet.projections.impact import impact, named
 
 __all__ = ["carry_out", "plan"]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from midonet.cli.reported import reader
 from midonet.cli.session import Session
-from midonet.events.command import Command, Create, Delete, Op, Put, Revert, Update
+from midonet.events.commands.command import Command, Create, Delete, Op, Put, Revert, Update
+from midonet.events.commands.decide import decide
 from midonet.events.commit import Event
-from midonet.events.decide import decide
 from midonet.events.errors import Conflict, MidonetError, Unavailable
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 
 if TYPE_CHECKING:
     from midonet.projections.facts import HostState

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from typing import Any
 
-from midonet.events.chain import extend, parse
 from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.log import Bookmark, Log, file_uri, open_log
+from midonet.events.log.hash_chain import extend, parse
 
 __all__ = ["Reading", "absent", "place"]
 

@@ -16,8 +16,8 @@ from midonet.cli.waiting import servers
 from midonet.events.commit import Head
 from midonet.events.errors import MidonetError, UsageError, VerificationFailed
 from midonet.events.log import open_log
-from midonet.events.moments import Moment
-from midonet.events.topology import Topology
+from midonet.events.queries.moment import Moment
+from midonet.events.topology.topology import Topology
 from midonet.projections.compare import Differences, compare
 from midonet.projections.feed import Feed
 from midonet.projections.port import Checkpoint

@@ -10,17 +10,17 @@ from typing import Any
 
 import msgspec
 
-from midonet.events.access import Principal
-from midonet.events.command import Command
+from midonet.events.access.authorization import Principal
+from midonet.events.api_client import ApiClient
+from midonet.events.commands.command import Command
 from midonet.events.commit import GENESIS, Event, Head
 from midonet.events.errors import TimedOut
-from midonet.events.history import Names
-from midonet.events.log.http import HttpLog
-from midonet.events.log.http_client import ApiClient
+from midonet.events.log.backends.http import HttpLog
 from midonet.events.log.store import Context, Result, new_command_id
 from midonet.events.model import KINDS, Entity, kind_of
-from midonet.events.tags import Tag
-from midonet.events.topology import Topology
+from midonet.events.queries.describe import Names
+from midonet.events.system.tag import Tag
+from midonet.events.topology.topology import Topology
 
 __all__ = ["RemoteStore", "RemoteTopology", "counts_of", "difference_of", "head_of", "sees_all", "tags_of", "wait_for"]
 

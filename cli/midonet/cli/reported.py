@@ -12,11 +12,11 @@ import msgspec
 
 from midonet.cli.session import Session
 from midonet.cli.waiting import servers
-from midonet.events import resolve
 from midonet.events.errors import NotFound, Unavailable
 from midonet.events.model import Kind
 from midonet.events.model.routing import Route
-from midonet.events.topology import Topology
+from midonet.events.topology import references
+from midonet.events.topology.topology import Topology
 
 if TYPE_CHECKING:
     from midonet.projections.facts import Fact, LearnedRoutes
@@ -62,7 +62,7 @@ class Seen:
                 self._lacking = f"give --zookeeper to see what {kind.name}s report"
             return
         try:
-            one = None if ref is None or kind.name == "route" else resolve.find_id(topology, kind.name, ref)
+            one = None if ref is None or kind.name == "route" else references.find_id(topology, kind.name, ref)
             self._look(session, topology, one)
         except Unavailable as error:
             self._lacking = f"what {kind.name}s report cannot be seen: {error.message}"

@@ -5,9 +5,9 @@ import click
 from midonet.cli.command import command
 from midonet.cli.session import Session
 from midonet.cli.settings import WRITE
-from midonet.events.command import Revert
-from midonet.events.evolve import invert
+from midonet.events.commands.command import Revert
 from midonet.events.log.lookup import commit_at
+from midonet.events.topology.evolve import invert
 
 __all__ = ["revert"]
 

@@ -45,7 +45,7 @@ def _delete(session: Session, name: str) -> None:
 @command("key", examples="  (umask 077; midoctl secret key > /etc/midonet/vault.key)")
 def _key(session: Session) -> None:
     """Print a new key for a vault: a line of a file that its owner alone may read. The first line seals."""
-    from midonet.events.vault.sealing import new_key
+    from midonet.events.vault.encryption import new_key
 
     made = new_key()
     session.print({"key": made}, names=lambda: [made], text=lambda: made)

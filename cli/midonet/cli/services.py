@@ -10,10 +10,10 @@ from midonet.cli.cluster import told
 from midonet.cli.command import Command, Group, command
 from midonet.cli.session import Session
 from midonet.cli.settings import WRITE
-from midonet.events.command import Enable
-from midonet.events.controls import ServiceControl
+from midonet.events.commands.command import Enable
 from midonet.events.errors import NotFound, Unavailable
-from midonet.events.notes import Note, runs
+from midonet.events.system.control import ServiceControl
+from midonet.events.system.objects import Note, runs
 
 __all__ = ["service"]
 

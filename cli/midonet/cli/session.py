@@ -16,17 +16,17 @@ from midonet.cli.text import clean, closest, hide_secrets
 from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import NotFound, Unavailable
 from midonet.events.log import Log, open_log
-from midonet.events.moments import END, Moment, parse
-from midonet.events.tags import Tag, is_name
+from midonet.events.queries.moment import END, Moment, parse
+from midonet.events.system.tag import Tag, is_name
 
 if TYPE_CHECKING:
     from midonet.cli.past import Source
-    from midonet.events.command import Op
-    from midonet.events.log.http_client import ApiClient
+    from midonet.events.api_client import ApiClient
+    from midonet.events.commands.command import Op
     from midonet.events.log.snapshots import Snapshot, Snapshots
     from midonet.events.log.store import Store
-    from midonet.events.notes import Note
-    from midonet.events.topology import Topology
+    from midonet.events.system.objects import Note
+    from midonet.events.topology.topology import Topology
     from midonet.projections.history.past import Past
 
 __all__ = ["Session", "handle"]
@@ -71,7 +71,7 @@ class Session:
         """The cluster's API that is asked; None if the log itself is there to be read."""
         if not self.url.startswith(("http://", "https://")):
             return None
-        from midonet.events.log.http_client import ApiClient
+        from midonet.events.api_client import ApiClient
 
         client = ApiClient(self.url)
         self._stack.callback(client.close)
@@ -155,7 +155,7 @@ class Session:
             return _noted(snapshot.noted if snapshot is not None else {}, self._since(snapshot, moment))
 
         def answer(past: "Past") -> "Mapping[str, Note]":
-            from midonet.events.notes import NOTES
+            from midonet.events.system.objects import NOTES
 
             return _noted({}, past.about_kinds(tuple(NOTES), moment.position_in(past)))
 
@@ -166,7 +166,7 @@ class Session:
         """The log, only to be read."""
         part = None
         if self.limited:
-            from midonet.events.log.http import HttpPart
+            from midonet.events.log.backends.http import HttpPart
 
             part = HttpPart(self.url)
         log = quick.Reading(self.url, part)
@@ -203,7 +203,7 @@ class Session:
 
     def folded(self, moment: Moment) -> "Topology":
         """Return the topology as of a moment, folded here: the caller's to change."""
-        from midonet.events.topology import Topology
+        from midonet.events.topology.topology import Topology
 
         def work(snapshot: "Snapshot | None") -> Topology:
             topology = snapshot.topology() if snapshot is not None else Topology()
@@ -334,7 +334,7 @@ class Session:
 
 
 def _noted(before: "Mapping[str, Note]", records: Iterable[Record]) -> "Mapping[str, Note]":
-    from midonet.events.notes import evolved, is_note
+    from midonet.events.system.objects import evolved, is_note
 
     noted: dict[str, Note | None] = dict(before)
     for record in records:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import click
 
 from midonet.events.errors import UsageError
-from midonet.events.guess import closest
+from midonet.events.suggestions import closest
 
 if TYPE_CHECKING:
     from midonet.cli.kept import Kept

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from midonet.cli.settings import Settings
+from midonet.events.api_client import Access, use
 from midonet.events.errors import UsageError
-from midonet.events.log.http_client import Access, use
 
 __all__ = ["forget", "keep", "prove", "read_secret"]
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from midonet.cli.session import Session
 from midonet.cli.waiting import Found
-from midonet.events.moments import Moment
-from midonet.events.notes import control_of
-from midonet.events.topology import Topology
+from midonet.events.queries.moment import Moment
+from midonet.events.system.objects import control_of
+from midonet.events.topology.topology import Topology
 
 __all__ = ["standing"]
 

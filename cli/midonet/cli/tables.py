@@ -6,9 +6,9 @@ from typing import Any
 from midonet.cli import output
 from midonet.cli.reported import Seen
 from midonet.cli.text import clean
-from midonet.events.history import Names, word
 from midonet.events.model import Entity, Kind, ordered, plain
-from midonet.events.topology import Topology
+from midonet.events.queries.describe import Names, word
+from midonet.events.topology.topology import Topology
 
 __all__ = ["field_values", "object_card", "object_table"]
 

@@ -6,11 +6,11 @@ from midonet.cli import output
 from midonet.cli.command import command
 from midonet.cli.session import Session
 from midonet.cli.settings import WRITE
-from midonet.events.command import DropTag, SetTag
+from midonet.events.commands.command import DropTag, SetTag
 from midonet.events.commit import GENESIS, Head
 from midonet.events.errors import UsageError
 from midonet.events.log.lookup import commit_at
-from midonet.events.tags import check_name
+from midonet.events.system.tag import check_name
 
 __all__ = ["tag"]
 

@@ -6,7 +6,7 @@ A tenant is a label on an object, so choosing one is a filter of lists and a def
 from typing import Any
 
 from midonet.events.model import KINDS, Kind, kind_of
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 
 __all__ = ["belongs", "has_tenant", "tenants"]
 

@@ -5,7 +5,7 @@ Everything that a person sees and that somebody else may have written goes throu
 
 import re
 
-from midonet.events.guess import closest
+from midonet.events.suggestions import closest
 
 __all__ = ["clean", "closest", "hide_secrets", "shortened"]
 

@@ -14,14 +14,14 @@ from midonet.cli.session import Session
 from midonet.cli.text import closest
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.errors import NotFound
-from midonet.events.evolve import fold
 from midonet.events.log import Log, open_log
 from midonet.events.log.backup import Backup, write_backup
 from midonet.events.log.copying import Beginning, Source
 from midonet.events.log.copying import copy as copy_log
-from midonet.events.moments import Moment, parse
-from midonet.events.tags import is_name
-from midonet.events.topology import Topology
+from midonet.events.queries.moment import Moment, parse
+from midonet.events.system.tag import is_name
+from midonet.events.topology.evolve import fold
+from midonet.events.topology.topology import Topology
 
 __all__ = ["backup", "copy", "restore"]
 

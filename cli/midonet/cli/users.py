@@ -12,7 +12,7 @@ from midonet.cli.command import Group, command
 from midonet.cli.session import Session
 from midonet.cli.settings import VAULT, WRITE
 from midonet.cli.signing import read_secret
-from midonet.events.command import DropUser, SetUser
+from midonet.events.commands.command import DropUser, SetUser
 
 __all__ = ["user"]
 

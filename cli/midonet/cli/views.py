@@ -12,9 +12,9 @@ from midonet.cli.session import Session
 from midonet.cli.settings import WRITE
 from midonet.cli.standing import standing
 from midonet.cli.waiting import VIEWS, Found, await_views, kept, seconds, servers, view
-from midonet.events.command import Op, Pause, Retry, Skip
+from midonet.events.commands.command import Op, Pause, Retry, Skip
 from midonet.events.errors import MidonetError, NotFound, UsageError
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 
 __all__ = ["projection", "wait"]
 

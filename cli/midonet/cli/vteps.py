@@ -13,9 +13,9 @@ from midonet.cli.command import command
 from midonet.cli.completion import complete_refs
 from midonet.cli.reported import reader
 from midonet.cli.session import Session
-from midonet.events import resolve
 from midonet.events.errors import NotFound, UsageError
 from midonet.events.model.underlay import Vtep
+from midonet.events.topology import references
 
 __all__ = ["status"]
 
@@ -38,7 +38,7 @@ def status(session: Session, ref: str | None) -> None:
     Needs --zookeeper, where the cluster publishes it, or --cluster, the address of a midonet-cluster.
     """
     topology = session.topology()
-    vteps = [resolve.find(topology, "vtep", ref)] if ref else sorted(topology.all("vtep").values(), key=_label)
+    vteps = [references.find(topology, "vtep", ref)] if ref else sorted(topology.all("vtep").values(), key=_label)
     known = _states(session)
     rows = [{"id": vtep.id, "name": vtep.name, **_without_id(known.get(vtep.id, _UNKNOWN))} for vtep in vteps]
     if ref:

@@ -16,7 +16,7 @@ from midonet.cli.session import Session
 from midonet.cli.settings import Settings
 from midonet.cli.text import closest, hide_secrets
 from midonet.events.errors import Misconfigured, TimedOut, Unavailable, UsageError
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 
 if TYPE_CHECKING:
     from midonet.projections.port import Checkpoint
@@ -140,7 +140,7 @@ def servers(settings: Settings) -> str:
     found = settings.get("zookeeper")
     if not found:
         raise UsageError("where is ZooKeeper? give --zookeeper HOST:PORT or MIDOCTL_ZOOKEEPER", option="zookeeper")
-    from midonet.events.settings import split_host_port
+    from midonet.events.config.settings import split_host_port
 
     try:
         for server in found.split(","):

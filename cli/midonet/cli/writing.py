@@ -10,13 +10,13 @@ from midonet.cli.progress import progress
 from midonet.cli.session import Session, handle
 from midonet.cli.settings import Settings
 from midonet.cli.text import clean
-from midonet.events.command import Command, Op
-from midonet.events.history import Names, describe
+from midonet.events.commands.command import Command, Op
 from midonet.events.log import Log, open_log
 from midonet.events.log.results import value_of
 from midonet.events.log.store import Context, Result, Store
-from midonet.events.notes import is_note
-from midonet.events.topology import Topology
+from midonet.events.queries.describe import Names, describe
+from midonet.events.system.objects import is_note
+from midonet.events.topology.topology import Topology
 
 if TYPE_CHECKING:
     from midonet.cli.remote import RemoteStore

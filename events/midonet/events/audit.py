@@ -10,10 +10,10 @@ import msgspec
 
 from midonet.events.commit import Event, Record
 from midonet.events.errors import VerificationFailed
-from midonet.events.evolve import evolve
 from midonet.events.model import KINDS, Entity
-from midonet.events.notes import Note
-from midonet.events.topology import Topology
+from midonet.events.system.objects import Note
+from midonet.events.topology.evolve import evolve
+from midonet.events.topology.topology import Topology
 
 __all__ = ["audit"]
 

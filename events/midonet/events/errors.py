@@ -91,7 +91,7 @@ class InvalidValue(Rejected):
 
 
 class Conflict(Rejected):
-    """The command collides with something that exists; `details` has the `reason` (`midonet.events.reasons`)."""
+    """The command collides with something that exists; `details` has the `reason` (`midonet.events.reason_codes`)."""
 
     code = "conflict"
 

@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from midonet.events.commit import Head, Record
 from midonet.events.errors import Diverged, LostCommits
-from midonet.events.evolve import fold
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import fold
+from midonet.events.topology.topology import Topology
 from midonet.projections.port import Checkpoint, Projection, key_text
 from midonet.projections.repairs import kind_of_repair
 

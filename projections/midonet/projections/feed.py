@@ -17,12 +17,12 @@ from time import sleep
 from typing import Protocol
 
 from midonet.events.commit import GENESIS, Head, Record
-from midonet.events.controls import ProjectionControl
 from midonet.events.errors import MidonetError, VerificationFailed
-from midonet.events.evolve import Change, fold
-from midonet.events.log.port import Bookmark, Log, Progress
-from midonet.events.notes import Note, control_of
-from midonet.events.topology import Topology
+from midonet.events.log.base import Bookmark, Log, Progress
+from midonet.events.system.control import ProjectionControl
+from midonet.events.system.objects import Note, control_of
+from midonet.events.topology.evolve import Change, fold
+from midonet.events.topology.topology import Topology
 from midonet.projections.backoff import Backoff
 from midonet.projections.inquiry import Inquiry
 

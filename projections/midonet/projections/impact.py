@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from midonet.events.commit import Event
-from midonet.events.evolve import Change, evolve
 from midonet.events.model import Entity
 from midonet.events.model.underlay import Vtep
-from midonet.events.notes import NOTES
-from midonet.events.topology import Topology
+from midonet.events.system.objects import NOTES
+from midonet.events.topology.evolve import Change, evolve
+from midonet.events.topology.topology import Topology
 from midonet.projections.nsdb.graph import Graph
 from midonet.projections.nsdb.needs import agent, leads, pack
 from midonet.projections.vtep.desired import VtepProjection

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from threading import Lock
 
 from midonet.events.errors import MidonetError, NotFound
-from midonet.events.log.port import Bookmark, Log
+from midonet.events.log.base import Bookmark, Log
 
 __all__ = ["Inquiry"]
 

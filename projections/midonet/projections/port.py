@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
-from midonet.events.evolve import Change
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
 
 __all__ = ["Checkpoint", "Fenced", "Mended", "Projection", "Target", "Unfit", "key_text"]
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from midonet.events.errors import Diverged, LostCommits
-from midonet.events.evolve import Change
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
 from midonet.projections.feed import Feed
 from midonet.projections.lineage import check_lineage
 from midonet.projections.port import Checkpoint, Projection, Target, Unfit

@@ -14,9 +14,9 @@ from kazoo.exceptions import NoNodeError
 from msgspec import Struct
 
 from midonet.events.commit import canonical
+from midonet.events.config.settings import hidden
 from midonet.events.errors import Conflict, UsageError
-from midonet.events.settings import hidden
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 from midonet.projections.nsdb import NsdbProjection, same_document, view_base
 from midonet.projections.port import Checkpoint, Projection, Target, key_text
 from midonet.projections.tracker import Tracker

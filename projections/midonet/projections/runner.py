@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Generic, TypeVar
 
-from midonet.events.controls import ProjectionControl
 from midonet.events.errors import VerificationFailed
-from midonet.events.evolve import Change
-from midonet.events.topology import Topology
+from midonet.events.system.control import ProjectionControl
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
 from midonet.projections.ahead import Ahead
 from midonet.projections.backoff import Backoff
 from midonet.projections.feed import Feed

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
 
-from midonet.events.command import Command
+from midonet.events.commands.command import Command
+from midonet.events.config.settings import typed
 from midonet.events.log import store
 from midonet.events.log.store import Result
-from midonet.events.settings import typed
 from midonet.projections.feed import Feed
 from midonet.projections.zookeeper import Client
 from midonet.services.coordination import Coordination, Lease

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import ClassVar
 
-from midonet.events.command import Command
+from midonet.events.commands.command import Command
 from midonet.events.errors import CommandIdReused, NotFound, Rejected, Unavailable
-from midonet.events.evolve import Change
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
 from midonet.projections.backoff import Backoff
 from midonet.projections.facts import HostState
 from midonet.projections.facts.living import Living

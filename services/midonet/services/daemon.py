@@ -11,9 +11,9 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
+from midonet.events.config.settings import hidden
 from midonet.events.errors import Misconfigured, Unavailable, UsageError, VerificationFailed
 from midonet.events.log import open_log
-from midonet.events.settings import hidden
 from midonet.projections.feed import Feed
 from midonet.projections.zookeeper.ledger import Ledger
 from midonet.services.api import problems

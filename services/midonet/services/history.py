@@ -9,8 +9,8 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from midonet.events.config.settings import hidden
 from midonet.events.log import open_log
-from midonet.events.settings import hidden
 from midonet.projections.feed import Feed
 from midonet.projections.history.database import open_database
 from midonet.projections.history.target import HistoryProjection, HistoryTarget

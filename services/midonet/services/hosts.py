@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from midonet.events.evolve import Change
+from midonet.events.topology.evolve import Change
 from midonet.projections.facts import HostState, LastSeen
 from midonet.projections.facts.living import Living
 from midonet.services.context import Context

@@ -15,8 +15,8 @@ from threading import Thread
 from typing import Any, NamedTuple
 
 from midonet.events.commit import canonical
+from midonet.events.config.settings import split_host_port
 from midonet.events.errors import Misconfigured, Unavailable
-from midonet.events.settings import split_host_port
 from midonet.services.journal import note
 
 __all__ = ["HttpServer", "Page", "Routes", "Tls", "json_page"]

@@ -9,7 +9,7 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from midonet.events.settings import hidden
+from midonet.events.config.settings import hidden
 
 __all__ = ["SILENCE", "dead_threads", "note", "set_up"]
 

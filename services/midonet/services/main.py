@@ -17,9 +17,9 @@ import click
 from msgspec.structs import replace
 
 from midonet.events import errors
-from midonet.events.options import with_settings
-from midonet.events.settings import hidden, render
-from midonet.events.wire import use
+from midonet.events.config.click_options import with_settings
+from midonet.events.config.connection_security import use
+from midonet.events.config.settings import hidden, render
 from midonet.services.settings import Settings, effective
 
 __all__ = ["command", "main"]

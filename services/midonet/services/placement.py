@@ -11,11 +11,11 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
-from midonet.events.command import Command, Update
+from midonet.events.commands.command import Command, Update
 from midonet.events.model.devices import Port
 from midonet.events.model.services import ServiceContainer, ServiceContainerGroup, container_interface
 from midonet.events.model.underlay import Host
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 
 __all__ = ["Placement", "place"]
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from midonet.events.command import Command, Create
+from midonet.events.commands.command import Command, Create
 from midonet.events.errors import InvalidValue
 from midonet.events.model import KINDS
 from midonet.events.model.fields import canonical_id
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 from midonet.projections.facts import HostState
 from midonet.projections.facts.owners import owners
 

@@ -16,10 +16,10 @@ from time import monotonic, sleep
 
 from msgspec import Struct
 
-from midonet.events.controls import ServiceControl
+from midonet.events.config.settings import typed
 from midonet.events.errors import UsageError
-from midonet.events.notes import runs
-from midonet.events.settings import typed
+from midonet.events.system.control import ServiceControl
+from midonet.events.system.objects import runs
 from midonet.projections.feed import Feed
 from midonet.services.context import Context, Front
 from midonet.services.coordination import Coordination

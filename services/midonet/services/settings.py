@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 from msgspec.structs import replace
 
+from midonet.events.config.connection_security import Wire
+from midonet.events.config.settings import HostPort, Node, Services, is_loopback, parse_servers, split_host_port
 from midonet.events.errors import UsageError
 from midonet.events.model.fields import Format
-from midonet.events.settings import HostPort, Node, Services, is_loopback, parse_servers, split_host_port
-from midonet.events.wire import Wire
 from midonet.services.zookeeper.members import client_hosts, members_of, parse_members
 
 __all__ = ["Settings", "effective", "node_name", "undecided"]

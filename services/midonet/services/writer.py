@@ -11,10 +11,10 @@ from concurrent.futures import Future
 from contextlib import suppress
 from threading import Lock, Thread
 
-from midonet.events.command import Command
+from midonet.events.commands.command import Command
 from midonet.events.errors import MidonetError, NotFound, Rejected, Unavailable
 from midonet.events.log import Log
-from midonet.events.log.combining import CombiningWriter
+from midonet.events.log.group_commit import CombiningWriter
 from midonet.events.log.store import Context, Result, Store
 
 __all__ = ["Writer", "actor"]

@@ -8,10 +8,10 @@ Every thread creates COUNT bridges, one after the other, each under a command id
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from midonet.events.command import Command, Create
+from midonet.events.commands.command import Command, Create
 from midonet.events.errors import Conflict, Unavailable
 from midonet.events.log import open_log
-from midonet.events.log.combining import CombiningWriter
+from midonet.events.log.group_commit import CombiningWriter
 from midonet.events.log.store import Context, Store
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import uuid4
 
-from midonet.events.chain import extend
 from midonet.events.commit import GENESIS, Head, Record, canonical
+from midonet.events.log.hash_chain import extend
 
 __all__ = ["chain", "commit", "extended", "head_of", "heads"]
 

@@ -13,10 +13,10 @@ import pytest
 from commander import bridge
 from log_contract import acknowledged, found
 
-from midonet.events.command import Command, Create, Delete, Update
+from midonet.events.commands.command import Command, Create, Delete, Update
 from midonet.events.errors import CommandIdReused, HeadMoved, InUse, MidonetError, NotFound
 from midonet.events.log import open_log
-from midonet.events.log.combining import CombiningWriter
+from midonet.events.log.group_commit import CombiningWriter
 from midonet.events.log.store import Context, Result, Store
 
 ME = Context(actor="me@here", channel="test")

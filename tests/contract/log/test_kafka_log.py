@@ -23,7 +23,7 @@ from midonet.events.errors import (
     UsageError,
 )
 from midonet.events.log import Log, open_log
-from midonet.events.log.kafka_client import Writer
+from midonet.events.log.backends.kafka.client import Writer
 from midonet.testbed import Kafka, KafkaCluster
 
 RIGHT = {

@@ -5,7 +5,7 @@ from commits import chain, commit, head_of, heads
 
 from midonet.events.commit import GENESIS
 from midonet.events.errors import Tampered
-from midonet.events.log.kafka_scan import Scan
+from midonet.events.log.backends.kafka.chain_index import Scan
 
 
 def scan(records: list[bytes]) -> Scan:

@@ -13,12 +13,12 @@ from commits import chain, commit
 from log_contract import LogContract, Rows, acknowledged, found, never, position, start_racer
 from sqlalchemy import make_url
 
-from midonet.events.chain import parse
 from midonet.events.commit import GENESIS
 from midonet.events.errors import HeadMoved, InvalidValue, Misconfigured, OutcomeUnknown, Unavailable, UsageError
 from midonet.events.log import Log, open_log
-from midonet.events.log import postgres as postgres_module
-from midonet.events.log.postgres import PostgresDatabase
+from midonet.events.log.backends import postgres as postgres_module
+from midonet.events.log.backends.postgres import PostgresDatabase
+from midonet.events.log.hash_chain import parse
 from midonet.testbed import Postgres
 
 PASSWORD = "correct horse"  # noqa: S105 (opens nothing: the server of the tests trusts everybody)

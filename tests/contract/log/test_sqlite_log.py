@@ -15,10 +15,10 @@ import pytest
 from commits import chain, commit, heads
 from log_contract import LogContract, Rows, acknowledged, found, start_racer
 
-from midonet.events.chain import parse
 from midonet.events.commit import GENESIS
 from midonet.events.errors import LostCommits, Misconfigured, Tampered, Unavailable, UsageError, VerificationFailed
 from midonet.events.log import Log, open_log
+from midonet.events.log.hash_chain import parse
 
 KILLS = 6
 NOBODY = 65534
@@ -206,7 +206,7 @@ class TestSqliteLog(LogContract):
 
     def test_a_locked_file_is_named(self, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
         """After a while: another program may hold it for ever."""
-        monkeypatch.setattr("midonet.events.log.sqlite._BUSY_SECONDS", 0.1)
+        monkeypatch.setattr("midonet.events.log.backends.sqlite._BUSY_SECONDS", 0.1)
         with closing(open_log(log.url)) as impatient, closing(sqlite3.connect(file_of(log))) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(Unavailable, match="locked"):

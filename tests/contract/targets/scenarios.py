@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from uuid import NAMESPACE_DNS, uuid5
 
-from midonet.events.command import AddItem, Create, Delete, Op, RemoveItem, Update
+from midonet.events.commands.command import AddItem, Create, Delete, Op, RemoveItem, Update
 
 __all__ = ["SCENARIOS", "SETTING", "VTEP", "Steps", "orders"]
 

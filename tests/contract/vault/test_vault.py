@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from midonet.events.errors import InvalidValue, Misconfigured, NotFound, Unavailable
-from midonet.events.vault.address import open_vault
+from midonet.events.vault.base import Vault
 from midonet.events.vault.credentials import Credentials
-from midonet.events.vault.port import Vault
-from midonet.events.vault.sealing import new_key
+from midonet.events.vault.encryption import new_key
+from midonet.events.vault.factory import open_vault
 from midonet.testbed import Postgres
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from waiting import eventually
 
-from midonet.events.command import Command, Create, Enable
+from midonet.events.commands.command import Command, Create, Enable
 from midonet.events.log import open_log
 from midonet.events.log.store import Context, Store
 from midonet.testbed import ZooKeeper

@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from midonet.events.command import Command, Create, Put, Update
-from midonet.events.log.address import open_log
+from midonet.events.commands.command import Command, Create, Put, Update
+from midonet.events.log.backends.factory import open_log
 from midonet.events.log.store import Context, Store
 from midonet.testbed import Kafka
 

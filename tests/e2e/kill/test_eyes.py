@@ -10,10 +10,10 @@ from killing.load import setup, steps
 from killing.watch import Documents, Rows
 
 from midonet.events.commit import Record
-from midonet.events.evolve import fold
 from midonet.events.log import open_log
 from midonet.events.log.store import Context, Store
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import fold
+from midonet.events.topology.topology import Topology
 from midonet.projections.nsdb import expected_view, view_base
 
 BASE = view_base("/midonet")

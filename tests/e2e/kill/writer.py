@@ -21,9 +21,9 @@ from killing.history import Repeat
 from killing.load import Step, steps
 
 from midonet.cli.remote import RemoteStore
+from midonet.events.api_client import ApiClient
 from midonet.events.errors import Unavailable
 from midonet.events.log import open_log
-from midonet.events.log.http_client import ApiClient
 from midonet.events.log.store import Context, Result, Store
 
 _PAUSE = 0.05

@@ -18,8 +18,8 @@ from agents import AgentProcess, ViewWriter, command
 from msgspec.structs import asdict
 from waiting import HEARS_CTRL_C, eventually
 
+from midonet.events.config.connection_security import Wire
 from midonet.events.model.devices import Bridge, Port
-from midonet.events.wire import Wire
 from midonet.testbed import ZooKeeper
 
 Start = Callable[..., AgentProcess]

@@ -9,9 +9,9 @@ import pytest
 from api_node import ApiNode
 from asking import Asker, bearer
 
-from midonet.events.vault.address import open_vault
 from midonet.events.vault.credentials import Credentials
-from midonet.events.vault.sealing import new_key
+from midonet.events.vault.encryption import new_key
+from midonet.events.vault.factory import open_vault
 
 
 @pytest.fixture

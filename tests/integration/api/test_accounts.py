@@ -18,10 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from waiting import eventually
 
 from midonet.cli.main import main
-from midonet.events.command import Command, Op, SetUser
+from midonet.events import api_client
+from midonet.events.commands.command import Command, Op, SetUser
 from midonet.events.commit import Record
-from midonet.events.log import http_client, open_log
-from midonet.events.log.http import HttpPart
+from midonet.events.log import open_log
+from midonet.events.log.backends.http import HttpPart
 from midonet.events.log.store import Context, Store
 from midonet.events.vault.credentials import Credentials
 
@@ -298,7 +299,7 @@ def test_midoctl_follows_what_a_tenant_sees(
     api: Asker, node: ApiNode, tenants: dict[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = tenants["bea"]["Authorization"].split()[1]
-    monkeypatch.setattr(http_client, "_access", lambda _: http_client.Access(token))
+    monkeypatch.setattr(api_client, "_access", lambda _: api_client.Access(token))
     with closing(HttpPart(node.url)) as log:
         head = list(log.read())[-1].head
         api.ok("PATCH", "/v1/bridges/acme-net", {"name": "acme-2"}, headers=tenants["olga"])

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from midonet.events.command import Command, Create, Op, SetUser
+from midonet.events.commands.command import Command, Create, Op, SetUser
 from midonet.events.log import open_log
 from midonet.events.log.store import Context, Store
 from midonet.events.vault.credentials import Credentials

@@ -11,7 +11,7 @@ import pytest
 from api_node import ApiNode
 from asking import Asker
 
-from midonet.events.links import LINKS
+from midonet.events.commands.verbs import LINKS
 from midonet.events.model import KINDS
 from midonet.services.api.app import OPERATIONS
 from midonet.services.api.openapi import document

@@ -17,8 +17,8 @@ from asking import Asker
 from waiting import HEARS_CTRL_C, eventually
 
 from midonet.cli.main import main
+from midonet.events.api_client import ApiClient
 from midonet.events.log import open_log
-from midonet.events.log.http_client import ApiClient
 
 MIDOCTL = Path(sys.executable).with_name("midoctl")
 

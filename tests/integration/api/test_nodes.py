@@ -14,10 +14,10 @@ from asking import Asker
 from waiting import eventually
 
 from midonet.cli.main import main
+from midonet.events.api_client import ApiClient
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.errors import Diverged, LostCommits, OutcomeUnknown, Unavailable, UsageError
 from midonet.events.log import Log, Progress, open_log
-from midonet.events.log.http_client import ApiClient
 from midonet.testbed import Kafka
 from midonet.testbed.cluster import ClusterDaemon
 

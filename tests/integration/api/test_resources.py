@@ -15,7 +15,7 @@ from waiting import eventually
 
 from midonet.events.log import open_log
 from midonet.events.model import KINDS
-from midonet.events.notes import control_of
+from midonet.events.system.objects import control_of
 from midonet.projections.history.database import open_database
 from midonet.projections.history.index import Index
 from midonet.projections.history.writer import IndexWriter

@@ -16,7 +16,7 @@ from asking import Asker, Event
 from waiting import eventually
 from websockets.sync.client import connect
 
-from midonet.events.command import Command, Create
+from midonet.events.commands.command import Command, Create
 from midonet.events.log import open_log
 from midonet.events.log.store import Context, Store
 

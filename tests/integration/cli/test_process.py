@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from waiting import HEARS_CTRL_C
 
-from midonet.events.command import Command, Create
+from midonet.events.commands.command import Command, Create
 from midonet.events.log import open_log
 from midonet.events.log.store import Context, Store
 

@@ -19,7 +19,7 @@ PATROL = """
 
     from msgspec import Struct
 
-    from midonet.events.command import Command, Create
+    from midonet.events.commands.command import Command, Create
     from midonet.services.service import Service
 
 

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from waiting import eventually
 
 from midonet.agent.settings import Settings as AgentSettings
-from midonet.events.settings import load, spell_out
+from midonet.events.config.settings import load, spell_out
 from midonet.services.settings import Settings as ClusterSettings
 
 Make = Callable[..., Scene]

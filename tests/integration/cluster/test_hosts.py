@@ -11,7 +11,7 @@ from agents import AgentProcess
 from clustered import Scene
 from waiting import eventually
 
-from midonet.events.command import AddItem
+from midonet.events.commands.command import AddItem
 from midonet.events.commit import Commit
 from midonet.events.model.services import container_interface
 from midonet.projections.facts import LastSeen

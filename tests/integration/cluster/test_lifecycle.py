@@ -19,7 +19,7 @@ import yaml
 from clustered import Scene
 from waiting import eventually
 
-from midonet.events.settings import spell_out
+from midonet.events.config.settings import spell_out
 from midonet.projections.vtep import read_rows
 from midonet.services.settings import Settings
 from midonet.testbed import ZooKeeper

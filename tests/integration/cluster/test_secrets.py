@@ -9,8 +9,8 @@ import pytest
 from asking import Asker
 from waiting import eventually
 
-from midonet.events.settings import is_loopback, load
-from midonet.events.vault.sealing import new_key
+from midonet.events.config.settings import is_loopback, load
+from midonet.events.vault.encryption import new_key
 from midonet.services.api.service import ApiService
 from midonet.services.settings import Settings, effective, undecided
 

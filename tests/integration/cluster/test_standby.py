@@ -10,7 +10,7 @@ from typing import Any
 from clustered import Scene
 from waiting import eventually
 
-from midonet.events.command import Enable
+from midonet.events.commands.command import Enable
 from midonet.testbed import ZooKeeper
 from midonet.testbed.cluster import ClusterDaemon
 

@@ -6,7 +6,7 @@ import pytest
 from remembering import Midoctl, grow
 
 from midonet.events.log import snapshots
-from midonet.events.log.kafka_scan import Scan
+from midonet.events.log.backends.kafka.chain_index import Scan
 from midonet.testbed import Kafka
 
 Make = Callable[[str], Midoctl]

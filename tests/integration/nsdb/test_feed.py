@@ -8,13 +8,13 @@ from threading import Thread
 import pytest
 from waiting import eventually
 
-from midonet.events.command import Command, Create
+from midonet.events.commands.command import Command, Create
 from midonet.events.commit import Commit, canonical
 from midonet.events.errors import NotFound, VerificationFailed
-from midonet.events.evolve import Change
-from midonet.events.log.address import open_log
+from midonet.events.log.backends.factory import open_log
 from midonet.events.log.store import Context, Store
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
 from midonet.projections.feed import Feed
 
 

@@ -10,8 +10,8 @@ from projected import Projected
 from waiting import eventually
 
 from midonet.agent.session import Session
-from midonet.events.command import Create
-from midonet.events.log.address import open_log
+from midonet.events.commands.command import Create
+from midonet.events.log.backends.factory import open_log
 from midonet.events.log.store import Store
 from midonet.projections import status
 from midonet.projections.nsdb import differences, expected_view

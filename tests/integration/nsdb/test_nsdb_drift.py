@@ -12,7 +12,7 @@ from kazoo.security import CREATOR_ALL_ACL, make_acl
 from projected import Keeper, Projected
 from waiting import eventually
 
-from midonet.events.command import Delete, Retry, Skip
+from midonet.events.commands.command import Delete, Retry, Skip
 from midonet.projections.repairs import Repair
 
 READ_ONLY = [make_acl("world", "anyone", read=True, admin=True)]

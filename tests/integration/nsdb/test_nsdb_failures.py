@@ -14,14 +14,14 @@ from projected import Projected
 from random_commands import random_command
 from waiting import eventually
 
-from midonet.events.command import Command, Create
+from midonet.events.commands.command import Command, Create
 from midonet.events.commit import Head, Record
 from midonet.events.errors import MidonetError
-from midonet.events.evolve import Change
-from midonet.events.log.address import open_log
-from midonet.events.log.port import Progress
-from midonet.events.log.sql import SqlLog
+from midonet.events.log.backends.factory import open_log
+from midonet.events.log.backends.sql import SqlLog
+from midonet.events.log.base import Progress
 from midonet.events.log.store import Context, Store
+from midonet.events.topology.evolve import Change
 from midonet.projections import status
 from midonet.projections.feed import Feed
 from midonet.projections.nsdb import NsdbProjection, same_document

@@ -8,7 +8,7 @@ import pytest
 from projected import Projected
 from waiting import eventually
 
-from midonet.events.command import Create, Delete, Pause
+from midonet.events.commands.command import Create, Delete, Pause
 from midonet.events.errors import TimedOut
 from midonet.projections.port import Checkpoint
 from midonet.projections.zookeeper import ViewReader, ZooKeeperTarget

@@ -9,10 +9,10 @@ import pytest
 from projected import Projected
 from waiting import eventually
 
-from midonet.events.command import Create, Pause
+from midonet.events.commands.command import Create, Pause
 from midonet.events.commit import Record
-from midonet.events.log.address import open_log
-from midonet.events.log.port import Log, Progress
+from midonet.events.log.backends.factory import open_log
+from midonet.events.log.base import Log, Progress
 from midonet.projections.feed import Feed
 from midonet.projections.nsdb import NsdbProjection, expected_view, same_document
 from midonet.projections.port import Checkpoint, Fenced

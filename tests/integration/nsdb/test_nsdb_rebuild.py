@@ -17,12 +17,12 @@ from projected import Projected
 from waiting import eventually
 
 from midonet.agent.snapshot import Snapshot
-from midonet.events.command import Create, Pause
+from midonet.events.commands.command import Create, Pause
 from midonet.events.commit import Head, Record, canonical
 from midonet.events.errors import Conflict, Diverged, NotFound, Unavailable
-from midonet.events.evolve import fold
-from midonet.events.log.address import open_log
-from midonet.events.topology import Topology
+from midonet.events.log.backends.factory import open_log
+from midonet.events.topology.evolve import fold
+from midonet.events.topology.topology import Topology
 from midonet.projections.compare import Differences, compare
 from midonet.projections.feed import Feed
 from midonet.projections.nsdb import NsdbProjection, same_document, view_base

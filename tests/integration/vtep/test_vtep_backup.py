@@ -4,7 +4,7 @@ from vtep_site import Site
 from vtep_switch import VtepSwitch, mac
 from waiting import eventually
 
-from midonet.events.command import Delete
+from midonet.events.commands.command import Delete
 from midonet.projections.vtep import read_checkpoint
 
 

@@ -12,7 +12,7 @@ from vtep_site import Site
 from vtep_switch import VtepSwitch, mac
 from waiting import eventually
 
-from midonet.events.command import AddItem
+from midonet.events.commands.command import AddItem
 from midonet.projections.ovsdb import encode_set, named, ref
 from midonet.projections.port import key_text
 from midonet.projections.repairs import shown

@@ -36,7 +36,7 @@ from vtep_site import Site
 from vtep_switch import VtepSwitch, mac
 from waiting import eventually
 
-from midonet.events.command import AddItem, RemoveItem
+from midonet.events.commands.command import AddItem, RemoveItem
 from midonet.events.errors import Conflict
 from midonet.projections.vtep import VtepTarget, read_rows
 

@@ -9,9 +9,9 @@ from vtep_site import Site, started
 from vtep_switch import VtepSwitch, mac, reconcile
 from waiting import eventually
 
-from midonet.events.command import Create
+from midonet.events.commands.command import Create
 from midonet.events.errors import Rejected
-from midonet.events.log.address import open_log
+from midonet.events.log.backends.factory import open_log
 from midonet.projections.feed import Feed
 from midonet.projections.ovsdb import Client
 from midonet.projections.port import Checkpoint, Fenced

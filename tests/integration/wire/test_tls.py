@@ -22,11 +22,12 @@ from kazoo.security import OPEN_ACL_UNSAFE
 from waiting import eventually
 
 from midonet.agent.session import Session
-from midonet.events import wire
-from midonet.events.command import Create
+from midonet.events.commands.command import Create
+from midonet.events.config import connection_security
+from midonet.events.config.connection_security import Wire
 from midonet.events.errors import Misconfigured, Unavailable
-from midonet.events.log import kafka_client, open_log
-from midonet.events.wire import Wire
+from midonet.events.log import open_log
+from midonet.events.log.backends.kafka import client
 from midonet.projections.ovsdb.client import Client as Switch
 from midonet.projections.ovsdb.secure import secured
 from midonet.projections.zookeeper import Client
@@ -45,7 +46,7 @@ def authority(tmp_path: Path) -> Authority:
 @pytest.fixture
 def speak(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let connections be protected in some way, for the time of the test."""
-    return lambda **settings: monkeypatch.setattr(wire, "_in_use", Wire(**settings))
+    return lambda **settings: monkeypatch.setattr(connection_security, "_in_use", Wire(**settings))
 
 
 @pytest.fixture
@@ -227,7 +228,7 @@ def test_a_key_under_a_password_and_a_file_that_is_no_certificate_are_named(
 ) -> None:
     connect: dict[str, Callable[[], object]] = {
         "zookeeper": lambda: Client("127.0.0.1:1"),
-        "kafka": wire.kafka_tls,
+        "kafka": connection_security.kafka_tls,
         "ovsdb": lambda: secured(socket.socket()),
     }
     pair = authority.pair("client")
@@ -289,7 +290,7 @@ def refused(signed_in: dict[str, str], wrong: Any, tmp_path: Path) -> list[dict[
 def test_who_does_not_belong_to_the_brokers_reads_no_log(
     brokers: tuple[Kafka, Authority], refused: list[dict[str, str]], speak: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_client, "_PATIENCE", 0.5)
+    monkeypatch.setattr(client, "_PATIENCE", 0.5)
     for settings in refused:
         speak(**settings)
         with pytest.raises(Unavailable) as raised:

@@ -1,10 +1,10 @@
-"""The agent's settings have their formats; how they are found is the business of midonet.events.settings."""
+"""The agent's settings have their formats; how they are found is the business of midonet.events.config.settings."""
 
 import pytest
 
 from midonet.agent.settings import Settings
+from midonet.events.config.settings import load
 from midonet.events.errors import UsageError
-from midonet.events.settings import load
 
 DEFAULTS = Settings()
 

@@ -7,11 +7,11 @@ from random_commands import random_command
 
 from midonet.agent.documents import Node
 from midonet.agent.replica import Replica
+from midonet.events.commands.decide import decide
 from midonet.events.commit import canonical
-from midonet.events.decide import decide
 from midonet.events.errors import NotFound, Rejected
-from midonet.events.evolve import evolve
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import evolve
+from midonet.events.topology.topology import Topology
 from midonet.projections.nsdb import expected_view, view_base
 
 ROOT = "/midonet"

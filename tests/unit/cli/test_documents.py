@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from midonet.cli.documents import load
 from midonet.cli.output import yaml_text
-from midonet.events.documents import MAX_DEPTH, Located, parse
 from midonet.events.errors import InvalidValue, UsageError
+from midonet.events.strict_yaml import MAX_DEPTH, Located, parse
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join(['*' + chr(97 + n)] * 10)}]\n" for n in range(8)

@@ -7,9 +7,9 @@ from random_commands import random_command
 from world import World
 
 from midonet.cli.output import yaml_text
-from midonet.events.documents import parse
 from midonet.events.errors import MidonetError
-from midonet.events.export import documents
+from midonet.events.queries.export import documents
+from midonet.events.strict_yaml import parse
 
 
 def random_world(seed: int) -> World:

@@ -7,7 +7,7 @@ import pytest
 from midonet.cli.words import placeholder
 from midonet.events.errors import InvalidValue
 from midonet.events.model import KINDS, FieldSpec
-from midonet.events.words import value
+from midonet.events.queries.field_values import value
 
 
 def spec(path: str) -> FieldSpec:

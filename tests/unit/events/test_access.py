@@ -7,8 +7,9 @@ import msgspec
 import pytest
 from world import World
 
-from midonet.events.access import Principal, hidden_from
-from midonet.events.command import (
+from midonet.events.access.authorization import Principal, hidden_from
+from midonet.events.access.restricted_topology import Visible
+from midonet.events.commands.command import (
     Command,
     Create,
     Delete,
@@ -22,13 +23,12 @@ from midonet.events.command import (
     SetUser,
     Update,
 )
-from midonet.events.decide import decide
+from midonet.events.commands.decide import decide
 from midonet.events.errors import Denied, InvalidValue, MidonetError, NotFound
-from midonet.events.evolve import invert
-from midonet.events.history import Names, describe
 from midonet.events.model.devices import Port
-from midonet.events.users import User
-from midonet.events.visible import Visible
+from midonet.events.queries.describe import Names, describe
+from midonet.events.system.user import User
+from midonet.events.topology.evolve import invert
 
 ADMIN, OPERATOR, READER = (Principal(role, [role]) for role in ("admin", "operator", "reader"))
 ACME = Principal("ann", ["tenant-admin@acme"])

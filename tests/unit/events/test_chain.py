@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from midonet.events.chain import Skipped, extend
 from midonet.events.commit import GENESIS, Record
+from midonet.events.log.hash_chain import Skipped, extend
 
 
 def raw(position: int, prev: str, **changes: object) -> bytes:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from unlucky import Fate, UnluckyLog
 
-from midonet.events.command import Command, Create
+from midonet.events.commands.command import Command, Create
 from midonet.events.errors import OutcomeUnknown, Unavailable
-from midonet.events.log.address import open_log
-from midonet.events.log.combining import CombiningWriter
+from midonet.events.log.backends.factory import open_log
+from midonet.events.log.group_commit import CombiningWriter
 from midonet.events.log.store import Context, Result, Store
 
 ME = Context(actor="me@here")

@@ -5,12 +5,12 @@ from world import World
 
 from midonet.cli.history import _NOTES
 from midonet.events.audit import audit
-from midonet.events.command import Enable, Op, Pause, Retry, Revert, Skip
+from midonet.events.commands.command import Enable, Op, Pause, Retry, Revert, Skip
 from midonet.events.commit import Event, Record
 from midonet.events.errors import Conflict, InvalidValue, VerificationFailed
-from midonet.events.evolve import invert
-from midonet.events.history import Names, describe
-from midonet.events.notes import NOTES, control_of, runs
+from midonet.events.queries.describe import Names, describe
+from midonet.events.system.objects import NOTES, control_of, runs
+from midonet.events.topology.evolve import invert
 
 KEY = "models/bridge/b1"
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from world import World
 
-from midonet.events.command import AddItem, Create, Delete, Expect, RemoveItem, Update
-from midonet.events.decide import decide
+from midonet.events.commands.command import AddItem, Create, Delete, Expect, RemoveItem, Update
+from midonet.events.commands.decide import decide
 from midonet.events.errors import AmbiguousRef, Conflict, InUse, InvalidValue, MidonetError, NotFound, ObjectChanged
 
 
@@ -67,7 +67,7 @@ def test_a_freed_number_comes_back_late(world: World) -> None:
 
 
 def test_deciding_leaves_the_topology_and_is_repeatable(world: World) -> None:
-    from midonet.events.command import Command
+    from midonet.events.commands.command import Command
 
     command = Command("x", [Create("bridge", {"name": "new"}), Delete("bridge", "web", cascade=True)])
     before = {entity.id: entity for entity in world.topology}

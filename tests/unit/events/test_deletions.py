@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 from world import World
 
-from midonet.events.command import Command, Delete
-from midonet.events.decide import decide
+from midonet.events.commands.command import Command, Delete
+from midonet.events.commands.decide import decide
 from midonet.events.errors import InUse
 from midonet.events.model import KINDS
 

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 from world import World
 
-from midonet.events.command import AddItem, Create, Delete, Update
-from midonet.events.decide import Decision
+from midonet.events.commands.command import AddItem, Create, Delete, Update
+from midonet.events.commands.decide import Decision
 from midonet.events.errors import Conflict, InUse, InvalidValue, MidonetError
 
 

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from midonet.events.commit import Event
-from midonet.events.evolve import evolve
 from midonet.events.model import KINDS, plain
-from midonet.events.notes import NOTES
-from midonet.events.topology import Topology
+from midonet.events.system.objects import NOTES
+from midonet.events.topology.evolve import evolve
+from midonet.events.topology.topology import Topology
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 FILES = sorted((GOLDEN / "events").glob("*.json"))

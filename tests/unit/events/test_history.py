@@ -5,9 +5,9 @@ from world import World
 
 from midonet.events.commit import Event
 from midonet.events.errors import AmbiguousRef, NotFound
-from midonet.events.evolve import evolve
-from midonet.events.history import Names, describe, difference
-from midonet.events.topology import Topology
+from midonet.events.queries.describe import Names, describe, difference
+from midonet.events.topology.evolve import evolve
+from midonet.events.topology.topology import Topology
 
 
 class Told(World):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midonet.events.model.devices import Bridge, MacEntry, Port
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 
 IDS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(6)]
 HOST = "00000000-0000-4000-8000-0000000000ff"

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 import pytest
 from world import World
 
-from midonet.events.command import Command, Create, Delete, Put, Revert, Update
-from midonet.events.decide import decide
+from midonet.events.commands.command import Command, Create, Delete, Put, Revert, Update
+from midonet.events.commands.decide import decide
 from midonet.events.errors import Conflict, InvalidValue, MidonetError
-from midonet.events.evolve import invert
-from midonet.events.export import documents
+from midonet.events.queries.export import documents
+from midonet.events.topology.evolve import invert
 
 VM, PEER = "02:00:00:00:00:01", "02:00:00:00:00:99"
 DONE = 1 << 15

@@ -4,7 +4,7 @@ import pytest
 
 from midonet.events.commit import CommandRef, Commit, Event, Record
 from midonet.events.errors import NotFound
-from midonet.events.moments import END, Moment, parse
+from midonet.events.queries.moment import END, Moment, parse
 
 
 def record(position: int) -> Record:

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from world import World
 
-from midonet.events.command import Create, Delete, Revert
+from midonet.events.commands.command import Create, Delete, Revert
+from midonet.events.commands.decide import Decision
 from midonet.events.commit import Event
-from midonet.events.decide import Decision
 from midonet.events.errors import Conflict
-from midonet.events.evolve import invert
+from midonet.events.topology.evolve import invert
 
 
 def revert(world: World, decision: Decision) -> list[Event]:

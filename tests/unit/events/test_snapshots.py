@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from random_commands import random_command
 
-from midonet.events.command import Command, Create, SetTag
+from midonet.events.commands.command import Command, Create, SetTag
 from midonet.events.errors import MidonetError
 from midonet.events.log import Log, open_log, snapshots
 from midonet.events.log.snapshots import Snapshots
 from midonet.events.log.store import Context, Store
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 
 EVERY = 20
 WHO = Context(actor="test")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from sqlalchemy.dialects import sqlite
 
-from midonet.events.log.sqlite import SqliteDatabase
-from midonet.events.log.statements import compiled
+from midonet.events.log.backends.sql_statements import compiled
+from midonet.events.log.backends.sqlite import SqliteDatabase
 
 
 def test_kept_statements_are_those_that_sqlalchemy_makes(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from unlucky import UnluckyLog
 
-from midonet.events.command import Command, Create, Delete, Put, Update
+from midonet.events.commands.command import Command, Create, Delete, Put, Update
 from midonet.events.errors import (
     CommandIdReused,
     Conflict,
@@ -21,7 +21,7 @@ from midonet.events.errors import (
     TooLarge,
     Unavailable,
 )
-from midonet.events.log.address import open_log
+from midonet.events.log.backends.factory import open_log
 from midonet.events.log.store import Context, Result, Store, new_command_id
 
 ME = Context(actor="me@here", reason="because")

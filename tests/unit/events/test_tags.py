@@ -3,11 +3,11 @@
 import pytest
 from world import World
 
-from midonet.events.command import DropTag, Revert, SetTag
+from midonet.events.commands.command import DropTag, Revert, SetTag
 from midonet.events.commit import Head
 from midonet.events.errors import Conflict, InvalidValue, NotFound
-from midonet.events.evolve import invert
-from midonet.events.tags import is_name
+from midonet.events.system.tag import is_name
+from midonet.events.topology.evolve import invert
 
 TIME = "2026-01-31T12:00:00.000000Z"
 

@@ -7,8 +7,8 @@ import pytest
 import yaml
 from world import World
 
-from midonet.events.export import documents
 from midonet.events.model import KINDS
+from midonet.events.queries.export import documents
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "topologies"
 FILES = sorted(FOLDER.glob("*.yaml"))

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from midonet.events.errors import InvalidValue, Misconfigured, Unavailable, UsageError
-from midonet.events.vault.address import open_vault
 from midonet.events.vault.credentials import own_name
-from midonet.events.vault.sealing import new_key
+from midonet.events.vault.encryption import new_key
+from midonet.events.vault.factory import open_vault
 
 
 def test_a_sealed_value_is_good_for_its_own_name_alone(key: Path, tmp_path: Path) -> None:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from midonet.events.command import Command, Create
+from midonet.events.commands.command import Command, Create
 from midonet.events.commit import GENESIS
 from midonet.events.errors import Unavailable
-from midonet.events.log.address import open_log
-from midonet.events.log.port import Bookmark, Log
+from midonet.events.log.backends.factory import open_log
+from midonet.events.log.base import Bookmark, Log
 from midonet.events.log.store import Context, Store
 from midonet.projections.inquiry import Inquiry
 

@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 from world import World
 
-from midonet.events.evolve import Change
+from midonet.events.topology.evolve import Change
 from midonet.projections.nsdb import NsdbProjection
 from midonet.projections.nsdb.indexes import MAX_BYTES, share
 from midonet.projections.zookeeper.layout import is_document

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from world import World
 
-from midonet.events.evolve import Change
 from midonet.events.model import Entity
+from midonet.events.topology.evolve import Change
 from midonet.projections.nsdb import NsdbProjection, differences, expected_view, same_document
 
 BASE = "/midonet/nsdb/1"

@@ -2,7 +2,7 @@
 
 from world import World
 
-from midonet.events.command import Create
+from midonet.events.commands.command import Create
 from midonet.projections.rebuild import OutsiderProjection
 from midonet.projections.vtep import Key, Value
 from midonet.projections.vtep.learned import Held

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from midonet.events.evolve import Change
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
 from midonet.projections.tracker import Tracker
 
 

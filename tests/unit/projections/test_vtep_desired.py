@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from world import World
 
-from midonet.events.command import AddItem, Command, Op, RemoveItem
-from midonet.events.decide import Decision, decide
-from midonet.events.evolve import Change, evolve
+from midonet.events.commands.command import AddItem, Command, Op, RemoveItem
+from midonet.events.commands.decide import Decision, decide
+from midonet.events.topology.evolve import Change, evolve
 from midonet.projections.vtep import HOSTS, Key, Learned, Value, VtepProjection
 
 VTEP = "0a000000-0000-0000-0000-000000000001"

@@ -3,9 +3,9 @@
 from msgspec.structs import replace
 
 from midonet.events.commit import Event
-from midonet.events.evolve import Change
 from midonet.events.model.underlay import Vtep
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
 from midonet.projections.vtep import Fleet, Retired, Step
 
 A = Vtep(id="a", management_ip="192.0.2.1")

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_commands import random_command
 
-from midonet.events.decide import decide
+from midonet.events.commands.decide import decide
 from midonet.events.errors import NotFound, Rejected
-from midonet.events.evolve import Change, evolve
 from midonet.events.model import Entity
 from midonet.events.model.devices import ArpEntry, Bridge, MacEntry, Port
 from midonet.events.model.underlay import Host, Member, TunnelZone, Vtep, VtepBinding
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import Change, evolve
+from midonet.events.topology.topology import Topology
 from midonet.projections.vtep import Key, Value, VtepProjection
 
 MACS = ["02:00:00:00:00:01", "02:00:00:00:00:02"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from world import World
 
-from midonet.events.evolve import Change
+from midonet.events.topology.evolve import Change
 from midonet.projections.vtep import HEARD, Heard, Held, Key, Learned, Local, VtepProjection
 
 A, B, C = (f"0a000000-0000-0000-0000-00000000000{number}" for number in "123")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from midonet.events.command import Command, Create
-from midonet.events.evolve import fold
+from midonet.events.commands.command import Command, Create
 from midonet.events.log import open_log
 from midonet.events.log.store import Context, Store
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import fold
+from midonet.events.topology.topology import Topology
 from midonet.projections.feed import Feed
 from midonet.services.api.watch.hub import Hub
 

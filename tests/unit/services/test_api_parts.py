@@ -6,11 +6,11 @@ import pytest
 from world import World
 
 from midonet.events import errors
-from midonet.events.chain import extend
 from midonet.events.commit import GENESIS, CommandRef, Commit, Event, Record, canonical
 from midonet.events.errors import MidonetError
-from midonet.events.evolve import fold
-from midonet.events.topology import Topology
+from midonet.events.log.hash_chain import extend
+from midonet.events.topology.evolve import fold
+from midonet.events.topology.topology import Topology
 from midonet.services.api import service
 from midonet.services.api.app import OPERATIONS
 from midonet.services.api.problems import STATUSES, encode, status_of

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
+from midonet.events.config.settings import hidden, load, read_file, render, spell_out, split_host_port
 from midonet.events.errors import UsageError
-from midonet.events.settings import hidden, load, read_file, render, spell_out, split_host_port
 from midonet.services.settings import Settings
 
 NEEDED: dict[str, str | None] = {"log": "sqlite:////tmp/log.db", "zookeeper": "127.0.0.1:2181"}

@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 from waiting import eventually
 
-from midonet.events.command import Command, Create
+from midonet.events.commands.command import Command, Create
 from midonet.events.errors import CommandIdReused, Conflict, Unavailable
 from midonet.events.log import Log, open_log
 from midonet.events.log.store import Context

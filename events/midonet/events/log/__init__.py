@@ -3,7 +3,7 @@
 Importing this package loads no database or Kafka library; `open_log` loads the one that the URL names.
 """
 
-from midonet.events.log.address import file_uri, open_log
-from midonet.events.log.port import Bookmark, Log, Progress
+from midonet.events.log.backends.factory import file_uri, open_log
+from midonet.events.log.base import Bookmark, Log, Progress
 
 __all__ = ["Bookmark", "Log", "Progress", "file_uri", "open_log"]

@@ -18,11 +18,11 @@ from typing import IO, Any, Literal, NoReturn
 import msgspec
 from msgspec import Struct
 
-from midonet.events.chain import extend
 from midonet.events.commit import GENESIS, MAX_COMMIT_BYTES, Head, Record
 from midonet.events.errors import NotFound, UsageError, VerificationFailed
-from midonet.events.log.checks import same
 from midonet.events.log.copying import Source
+from midonet.events.log.hash_chain import extend
+from midonet.events.log.integrity import same
 
 __all__ = ["Backup", "write_backup"]
 

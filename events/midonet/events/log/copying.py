@@ -9,8 +9,8 @@ from typing import Protocol
 
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.errors import Conflict, NotFound, VerificationFailed
-from midonet.events.log.checks import same
-from midonet.events.log.port import Log
+from midonet.events.log.base import Log
+from midonet.events.log.integrity import same
 
 __all__ = ["Beginning", "Source", "copy"]
 

@@ -2,7 +2,7 @@
 
 from midonet.events.commit import Record
 from midonet.events.errors import NotFound
-from midonet.events.log.port import Log
+from midonet.events.log.base import Log
 
 __all__ = ["commit_at"]
 

@@ -17,12 +17,12 @@ from msgspec import Struct
 
 from midonet.events.commit import Head, Record, canonical, sha256
 from midonet.events.errors import Diverged, LostCommits
-from midonet.events.evolve import EVENT_VERSION, fold
-from midonet.events.log.port import Bookmark
+from midonet.events.log.base import Bookmark
 from midonet.events.model import KINDS, FieldSpec
-from midonet.events.notes import NOTES, Note
-from midonet.events.tags import Tag
-from midonet.events.topology import Topology
+from midonet.events.system.objects import NOTES, Note
+from midonet.events.system.tag import Tag
+from midonet.events.topology.evolve import EVENT_VERSION, fold
+from midonet.events.topology.topology import Topology
 
 __all__ = ["EVERY", "LIMIT", "Snapshot", "Snapshots", "Unusable", "fingerprint"]
 

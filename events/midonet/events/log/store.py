@@ -12,10 +12,9 @@ from random import uniform
 from time import monotonic, sleep
 from typing import Any
 
-from midonet.events.chain import extend
-from midonet.events.command import Command
+from midonet.events.commands.command import Command
+from midonet.events.commands.decide import Decision
 from midonet.events.commit import MAX_COMMIT_BYTES, CommandRef, Commit, Head, Record, canonical
-from midonet.events.decide import Decision
 from midonet.events.errors import (
     CommandIdReused,
     Conflict,
@@ -28,12 +27,13 @@ from midonet.events.errors import (
     Unavailable,
     VerificationFailed,
 )
-from midonet.events.evolve import fold
-from midonet.events.log.port import Log
+from midonet.events.log.base import Log
+from midonet.events.log.hash_chain import extend
+from midonet.events.log.pending_command import Context, Result, Trial, Wish, new_command_id
 from midonet.events.log.snapshots import Snapshot, Snapshots
-from midonet.events.log.wish import Context, Result, Trial, Wish, new_command_id
 from midonet.events.model import Entity, kind_of, plain
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import fold
+from midonet.events.topology.topology import Topology
 
 __all__ = ["Context", "Result", "Store", "Wish", "new_command_id"]
 

@@ -10,10 +10,10 @@ from msgspec import Struct
 from midonet.events.audit import audit
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.errors import NotFound, VerificationFailed
-from midonet.events.log.port import Log
-from midonet.events.moments import Moment
-from midonet.events.tags import TAG
-from midonet.events.topology import Topology
+from midonet.events.log.base import Log
+from midonet.events.queries.moment import Moment
+from midonet.events.system.tag import TAG
+from midonet.events.topology.topology import Topology
 
 __all__ = ["Verified", "before", "verified"]
 

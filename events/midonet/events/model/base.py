@@ -74,7 +74,7 @@ class Entity(Part, frozen=True, kw_only=True, gc=False):
     EXCLUSIVE: ClassVar[bool] = False
     """Whether an object of the kind that follows another is for that one only: nobody else may refer to it."""
     NUMBERS: ClassVar[Mapping[str, str]] = {}
-    """Field → number pool (`midonet.events.pools`) that its value is allocated from."""
+    """Field → number pool (`midonet.events.commands.id_allocation`) that its value is allocated from."""
 
     id: str
     name: Annotated[Name | None, Meta(description="Name; need not be unique.")] = None

@@ -16,21 +16,21 @@ import msgspec
 from msgspec import Meta, Struct
 
 from midonet.events.errors import InvalidValue, NotFound
-from midonet.events.guess import closest
 from midonet.events.model.base import Entity
-from midonet.events.model.conditions import Conditional
+from midonet.events.model.chain import Chain, Rule, RuleLogger
+from midonet.events.model.condition import Conditional
 from midonet.events.model.devices import ArpEntry, Bridge, MacEntry, Port, Router
 from midonet.events.model.dhcp import DhcpSubnet, Dhcpv6Subnet
 from midonet.events.model.fields import DERIVED, Flag, Format, Ref
-from midonet.events.model.groups import HostGroup, IpAddrGroup, PortGroup
-from midonet.events.model.loadbalancer import HealthMonitor, LoadBalancer, Pool, PoolMember, Vip
-from midonet.events.model.policy import Chain, Rule, RuleLogger
+from midonet.events.model.group import HostGroup, IpAddrGroup, PortGroup
+from midonet.events.model.load_balancer import HealthMonitor, LoadBalancer, Pool, PoolMember, Vip
 from midonet.events.model.qos import QosBandwidthRule, QosDscpRule, QosPolicy
 from midonet.events.model.routing import BgpNetwork, BgpPeer, Route
 from midonet.events.model.services import L2Insertion, ServiceContainer, ServiceContainerGroup
-from midonet.events.model.tenancy import Tenant
+from midonet.events.model.tenant import Tenant
 from midonet.events.model.underlay import Host, TunnelZone, Vtep, VtepBinding
 from midonet.events.model.watching import LoggingResource, Mirror, TraceRequest
+from midonet.events.suggestions import closest
 
 __all__ = ["KINDS", "FieldSpec", "Kind", "getter", "kind_of", "ordered", "plain"]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from midonet.events.model.base import Entity, View
-from midonet.events.model.conditions import Condition, check_condition
+from midonet.events.model.condition import Condition, check_condition
 from midonet.events.model.fields import Id, OnDelete, Ref
 
 __all__ = ["LoggingResource", "Mirror", "TraceRequest"]

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from midonet.events.errors import InvalidValue, NotFound
-from midonet.events.vault.port import Vault, check_secret
+from midonet.events.vault.base import Vault, check_secret
 
 __all__ = ["HIDDEN", "Credentials", "Issued", "Token", "own_name"]
 

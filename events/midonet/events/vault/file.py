@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 
 from midonet.events.errors import Misconfigured, Unavailable
-from midonet.events.vault.sealing import Seal
+from midonet.events.vault.encryption import Seal
 
 __all__ = ["FileVault"]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from midonet.events.config.settings import hidden
 from midonet.events.errors import Unavailable, UsageError
-from midonet.events.settings import hidden
-from midonet.events.vault.port import is_name
-from midonet.events.vault.sealing import Seal
+from midonet.events.vault.base import is_name
+from midonet.events.vault.encryption import Seal
 
 __all__ = ["SqlVault"]
 

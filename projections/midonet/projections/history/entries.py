@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from midonet.events.commit import Commit, Event, Record, canonical, sha256
-from midonet.events.evolve import current
 from midonet.events.model import KINDS, Kind
+from midonet.events.topology.evolve import current
 from midonet.projections.history.index import State
 
 __all__ = ["Entries", "Known", "labels_digest", "next_state", "touched"]

@@ -11,8 +11,8 @@ import msgspec
 from midonet.events.errors import MidonetError
 from midonet.events.model import KINDS, Entity
 from midonet.events.model.fields import canonical_id
-from midonet.events.resolve import find
-from midonet.events.topology import Topology
+from midonet.events.topology.references import find
+from midonet.events.topology.topology import Topology
 from midonet.projections.history.past import Past
 
 __all__ = ["excerpt"]

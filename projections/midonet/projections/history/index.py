@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from midonet.events.commit import Head
-from midonet.events.log.port import Bookmark
+from midonet.events.log.base import Bookmark
 from midonet.projections.history.database import Database, Row, Unusable
 from midonet.projections.history.schema import INSERTS, SCHEMA, create, drop
 

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from midonet.events.commit import Event
-from midonet.events.history import Names
 from midonet.events.model import KINDS, Kind
-from midonet.events.notes import NOTES, is_note
+from midonet.events.queries.describe import Names
+from midonet.events.system.objects import NOTES, is_note
 from midonet.projections.history.past import Past
 
 __all__ = ["NamesAt"]

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import chain
 
 from midonet.events.commit import Head, Record
-from midonet.events.log.port import Bookmark
+from midonet.events.log.base import Bookmark
 from midonet.projections.history.database import Damaged
 from midonet.projections.history.index import Checkpoint, Index, Query, State
 from midonet.projections.history.later import Later
@@ -150,7 +150,7 @@ class Past:
     def meant(self, ref: str, upto: int, kinds: Collection[str]) -> list[str]:
         """Return the keys that a reference may mean as of a position, those of existing objects if there are any.
 
-        As `midonet.events.history.Names.find`: an id, a name, `kind/…`, `parent/name` or an id prefix.
+        As `midonet.events.queries.describe.Names.find`: an id, a name, `kind/…`, `parent/name` or an id prefix.
         """
         prefix, _, rest = ref.partition("/")
         only, wanted = ({prefix}, rest) if prefix in kinds and rest else (None, ref)

@@ -10,9 +10,9 @@ from itertools import islice
 
 from midonet.events.commit import GENESIS, Record
 from midonet.events.errors import MidonetError, Unavailable
-from midonet.events.evolve import Change
 from midonet.events.log import Log
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
 from midonet.projections.history.database import Damaged, Database, Unusable
 from midonet.projections.history.index import Index, Overtaken
 from midonet.projections.history.writer import IndexWriter

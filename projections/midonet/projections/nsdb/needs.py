@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from midonet.events.model import KINDS, Entity
+from midonet.events.model.chain import Rule
 from midonet.events.model.devices import Port
-from midonet.events.model.policy import Rule
 from midonet.events.model.services import ServiceContainer
 from midonet.events.model.underlay import Host, TunnelZone
 from midonet.projections.nsdb.graph import Edge

@@ -11,9 +11,9 @@ from itertools import chain
 import msgspec
 
 from midonet.events.commit import canonical
-from midonet.events.evolve import Change
 from midonet.events.model import Entity
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
 from midonet.projections.nsdb.graph import Graph
 from midonet.projections.nsdb.indexes import MAX_BYTES, count, parts, share, split
 from midonet.projections.nsdb.needs import HELD_BY, LEADING, agent, leads, pack

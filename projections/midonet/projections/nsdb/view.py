@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 from midonet.projections.nsdb.projection import NsdbProjection
 
 __all__ = ["FORMAT", "LIVE", "differences", "expected_view", "same_document", "view_base"]

@@ -11,7 +11,7 @@ import ssl
 from threading import Lock
 from time import monotonic
 
-from midonet.events.wire import Wire, current, tls_context
+from midonet.events.config.connection_security import Wire, current, tls_context
 
 __all__ = ["SecureSocket", "secured"]
 

@@ -29,8 +29,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
+from midonet.events.config.settings import hidden
 from midonet.events.errors import Unavailable, UsageError
-from midonet.events.settings import hidden
 from midonet.projections.port import Checkpoint, Fenced, Unfit
 
 __all__ = ["CHECKPOINTS", "VALUES", "SqlTarget"]

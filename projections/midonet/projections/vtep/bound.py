@@ -5,7 +5,7 @@ from typing import Any
 
 from midonet.events.model.devices import ArpEntry, MacEntry, Port
 from midonet.events.model.underlay import VtepBinding
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 from midonet.projections.vtep.names import switch_name
 
 __all__ = ["Bound", "forget", "note"]

@@ -7,11 +7,11 @@ of a change must not grow with the number of MACs, bridges or ports. It does no 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from midonet.events.evolve import Change
 from midonet.events.model import Entity
 from midonet.events.model.devices import ArpEntry, Bridge, MacEntry, Port
 from midonet.events.model.underlay import Host, TunnelZone, Vtep, VtepBinding
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
 from midonet.projections.vtep.bound import Bound, forget, note
 from midonet.projections.vtep.learned import Held, Learned, News, Place, Station
 from midonet.projections.vtep.names import SOURCE_NODE, UNKNOWN_DST, Key, Value, bridge_id, is_locator, switch_name

@@ -6,9 +6,9 @@ from typing import Literal
 from msgspec import Struct
 
 from midonet.events.commit import Event
-from midonet.events.evolve import Change
 from midonet.events.model.underlay import Vtep
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
 
 __all__ = ["Fleet", "Retired", "Step"]
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from midonet.events.model.underlay import Vtep
-from midonet.events.topology import Topology
+from midonet.events.topology.topology import Topology
 from midonet.projections.vtep.learned import Learned
 from midonet.projections.vtep.names import is_locator
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from kazoo.handlers.threading import SequentialThreadingHandler
 
+from midonet.events.config.connection_security import tls_context
 from midonet.events.errors import Misconfigured
-from midonet.events.wire import tls_context
 
 __all__ = ["Handler"]
 

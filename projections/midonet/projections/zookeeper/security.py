@@ -13,7 +13,7 @@ from typing import Any
 
 from kazoo.security import ACL, OPEN_ACL_UNSAFE, Id, Permissions, make_digest_acl_credential
 
-from midonet.events.wire import Wire, current, read_login, tls_context
+from midonet.events.config.connection_security import Wire, current, read_login, tls_context
 from midonet.projections.zookeeper.handler import Handler
 
 __all__ = ["acl_for", "default_acl", "options"]

@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from midonet.events.command import Command, DropUser
+from midonet.events.commands.command import Command, DropUser
 from midonet.events.errors import NotFound, UsageError
 from midonet.events.log.results import value_of
-from midonet.events.users import User, check_user
+from midonet.events.system.user import User, check_user
+from midonet.events.vault.base import MAX_VALUE, Vault
 from midonet.events.vault.credentials import HIDDEN, Credentials, Issued, Token, own_name
-from midonet.events.vault.port import MAX_VALUE, Vault
 from midonet.services.api.call import Call
 from midonet.services.api.node import Node
 from midonet.services.api.operations import JSON, Answer, Body, Operation, Reply, json_answer

@@ -12,9 +12,9 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from midonet.events.access import Principal
+from midonet.events.access.authorization import Principal
 from midonet.events.errors import Throttled, Unauthenticated
-from midonet.events.users import User
+from midonet.events.system.user import User
 from midonet.events.vault.credentials import Credentials, Issued
 from midonet.services.api.caller import Caller
 from midonet.services.api.config import ApiConfig

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from midonet.events.access import Principal
+from midonet.events.access.authorization import Principal
+from midonet.events.access.restricted_topology import Visible
 from midonet.events.errors import Denied
-from midonet.events.topology import Topology
-from midonet.events.visible import Visible
+from midonet.events.topology.topology import Topology
 
 __all__ = ["Caller"]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from midonet.events.command import Enable, Op, Pause, Retry, Skip
+from midonet.events.commands.command import Enable, Op, Pause, Retry, Skip
 from midonet.events.errors import InvalidValue
 from midonet.services.api.call import Call
 from midonet.services.api.node import Node

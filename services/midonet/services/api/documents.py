@@ -7,13 +7,13 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
-from midonet.events.command import Command, Op, Put, Revert, SetTag
+from midonet.events.commands.command import Command, Op, Put, Revert, SetTag
 from midonet.events.commit import canonical
-from midonet.events.documents import Located, objects, parse, placed
 from midonet.events.errors import InvalidValue, MidonetError
-from midonet.events.evolve import invert
-from midonet.events.export import documents
 from midonet.events.log.lookup import commit_at
+from midonet.events.queries.export import documents
+from midonet.events.strict_yaml import Located, objects, parse, placed
+from midonet.events.topology.evolve import invert
 from midonet.projections.impact import impact, named
 from midonet.services.api.call import Call
 from midonet.services.api.node import Node

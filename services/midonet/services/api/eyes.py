@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from midonet.events.access import Principal, hidden_from
+from midonet.events.access.authorization import Principal, hidden_from
 from midonet.events.commit import Commit, Event, Record, canonical
-from midonet.events.evolve import Change, created, deleted, fold, updated
 from midonet.events.model import Entity
-from midonet.events.notes import is_note
-from midonet.events.topology import Topology
+from midonet.events.system.objects import is_note
+from midonet.events.topology.evolve import Change, created, deleted, fold, updated
+from midonet.events.topology.topology import Topology
 
 __all__ = ["difference_of", "part", "seen"]
 

@@ -7,9 +7,9 @@ import msgspec
 
 from midonet.events.commit import Record
 from midonet.events.errors import NotFound
-from midonet.events.history import names_of
 from midonet.events.model import ordered, plain
-from midonet.events.queries import blame, entry
+from midonet.events.queries.describe import names_of
+from midonet.events.queries.log_filter import blame, entry
 from midonet.projections.history.past import Past
 from midonet.services.api.call import Call
 from midonet.services.api.indexed import ask, key_of

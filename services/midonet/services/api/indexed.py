@@ -12,7 +12,7 @@ from typing import TypeVar
 from midonet.events.errors import Diverged, LostCommits
 from midonet.events.log import Log
 from midonet.events.model import KINDS
-from midonet.events.moments import Moment
+from midonet.events.queries.moment import Moment
 from midonet.projections.history.database import Unusable, open_database
 from midonet.projections.history.index import Index
 from midonet.projections.history.names import NamesAt

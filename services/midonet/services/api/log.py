@@ -11,16 +11,16 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 from starlette.responses import Response
 
-from midonet.events.command import Revert
+from midonet.events.commands.command import Revert
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.errors import NotFound, UsageError
-from midonet.events.evolve import invert
-from midonet.events.history import differing, names_of
 from midonet.events.log import Log
 from midonet.events.log.lookup import commit_at
 from midonet.events.log.verification import before, verified
-from midonet.events.moments import END, Moment
-from midonet.events.queries import Filter
+from midonet.events.queries.describe import differing, names_of
+from midonet.events.queries.log_filter import Filter
+from midonet.events.queries.moment import END, Moment
+from midonet.events.topology.evolve import invert
 from midonet.services.api.call import Call
 from midonet.services.api.eyes import difference_of, seen
 from midonet.services.api.indexed import ask, key_of

@@ -5,7 +5,7 @@ from typing import Any
 
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.log import Log
-from midonet.events.moments import END, Moment
+from midonet.events.queries.moment import END, Moment
 from midonet.services.api.call import Call
 from midonet.services.api.eyes import seen
 from midonet.services.api.node import Node

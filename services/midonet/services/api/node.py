@@ -11,14 +11,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 from midonet.events.commit import Head
+from midonet.events.config.settings import is_loopback
 from midonet.events.errors import NotFound
 from midonet.events.log import open_log
-from midonet.events.moments import END, Moment, parse
-from midonet.events.settings import is_loopback
-from midonet.events.tags import is_name
-from midonet.events.topology import Topology
-from midonet.events.users import User
-from midonet.events.vault.port import Vault
+from midonet.events.queries.moment import END, Moment, parse
+from midonet.events.system.tag import is_name
+from midonet.events.system.user import User
+from midonet.events.topology.topology import Topology
+from midonet.events.vault.base import Vault
 from midonet.projections.feed import Feed
 from midonet.services.api.apart import Apart
 from midonet.services.api.authentication import Authentication
@@ -76,8 +76,8 @@ class Node:
         settings = context.settings
         credentials = None
         if settings.vault is not None:
-            from midonet.events.vault.address import open_vault
             from midonet.events.vault.credentials import Credentials
+            from midonet.events.vault.factory import open_vault
 
             vault = self.vault = open_vault(settings.vault, settings.vault_key)
             credentials = Credentials(vault)

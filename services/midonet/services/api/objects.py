@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
-from midonet.events import resolve
-from midonet.events.command import Command, Create, Delete, Op, Update
+from midonet.events.commands.command import Command, Create, Delete, Op, Update
+from midonet.events.commands.verbs import LINKS, Link
 from midonet.events.errors import InvalidValue, UsageError
-from midonet.events.links import LINKS, Link
 from midonet.events.model import KINDS, Entity, Kind, ordered, plain
-from midonet.events.selection import Selection
+from midonet.events.queries.selection import Selection
+from midonet.events.topology import references
 from midonet.services.api.call import Call
 from midonet.services.api.node import Node
 from midonet.services.api.operations import JSON, Answer, Body, Operation, Reply, json_answer
@@ -154,7 +154,7 @@ def conditional(call: Call, tag: str, make: Callable[[], bytes], content_type: s
 def _get(kind: Kind, node: Node, call: Call) -> Answer:
     fields = _chosen(kind, call)
     with node.reading(call) as topology:
-        entity: Entity = resolve.find(topology, kind.name, call.path("ref"))
+        entity: Entity = references.find(topology, kind.name, call.path("ref"))
         position = topology.head.position
     answer = conditional(call, f'"{entity.position}"', lambda: msgspec.json.encode(_shown(entity, fields)))
     return msgspec.structs.replace(answer, headers={**answer.headers, "Midonet-Position": str(position)})

@@ -14,9 +14,9 @@ from typing import Any
 
 import jwt
 
-from midonet.events.access import Principal
+from midonet.events.access.authorization import Principal
 from midonet.events.errors import InvalidValue, Unauthenticated, Unavailable, UsageError
-from midonet.events.users import roles_of
+from midonet.events.system.user import roles_of
 from midonet.services.api.config import ApiConfig
 
 __all__ = ["Oidc"]

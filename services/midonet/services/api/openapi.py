@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from midonet.events.reasons import REASONS
+from midonet.events.reason_codes import REASONS
 from midonet.services.api.operations import Operation, Reply
 from midonet.services.api.parameters import Parameter
 from midonet.services.api.problems import CONTENT_TYPE, SCHEMA

@@ -9,12 +9,12 @@ from pathlib import Path
 from threading import Lock
 
 from midonet.events.commit import GENESIS, sha256
-from midonet.events.evolve import fold
+from midonet.events.config.settings import hidden
 from midonet.events.log import Log
 from midonet.events.log.snapshots import Snapshot, Snapshots
-from midonet.events.moments import Moment
-from midonet.events.settings import hidden
-from midonet.events.topology import Topology
+from midonet.events.queries.moment import Moment
+from midonet.events.topology.evolve import fold
+from midonet.events.topology.topology import Topology
 from midonet.services.api.logs import Logs
 
 __all__ = ["Past", "snapshots_of"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from midonet.events import errors
 from midonet.events.commit import canonical
-from midonet.events.settings import hidden
+from midonet.events.config.settings import hidden
 
 __all__ = ["CONTENT_TYPE", "SCHEMA", "STATUSES", "encode", "status_of"]
 

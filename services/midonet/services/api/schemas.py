@@ -6,12 +6,12 @@ from typing import Any, get_args
 
 import msgspec
 
-from midonet.events.command import Op
+from midonet.events.commands.command import Op
 from midonet.events.commit import Commit, Event, Head
 from midonet.events.log.verification import Verified
 from midonet.events.model import KINDS, FieldSpec, Kind
-from midonet.events.queries import Written
-from midonet.events.tags import Tag
+from midonet.events.queries.log_filter import Written
+from midonet.events.system.tag import Tag
 
 __all__ = ["OPS", "array", "components", "field_schema", "fields_schema", "input_name", "object_name", "ref"]
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from midonet.events.command import DropTag, SetTag
+from midonet.events.commands.command import DropTag, SetTag
 from midonet.events.commit import Head
-from midonet.events.moments import END
-from midonet.events.tags import check_name
+from midonet.events.queries.moment import END
+from midonet.events.system.tag import check_name
 from midonet.services.api.call import Call
 from midonet.services.api.looks import look, position_of
 from midonet.services.api.node import Node

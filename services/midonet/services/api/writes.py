@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from midonet.events.access import hidden_from
-from midonet.events.command import Command, Expect, Op
+from midonet.events.access.authorization import hidden_from
+from midonet.events.commands.command import Command, Expect, Op
 from midonet.events.errors import TimedOut, UsageError
 from midonet.events.log.results import value_of
 from midonet.events.log.store import Context, Result
-from midonet.events.users import User
+from midonet.events.system.user import User
 from midonet.services.api.call import Call
 from midonet.services.api.node import Node
 from midonet.services.api.operations import Answer, Reply, json_answer

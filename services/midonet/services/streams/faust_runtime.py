@@ -15,8 +15,8 @@ from contextlib import suppress
 from typing import Any
 
 from midonet.events.commit import MAX_COMMIT_BYTES
+from midonet.events.config.connection_security import current, kafka_login, kafka_tls
 from midonet.events.errors import MidonetError
-from midonet.events.wire import current, kafka_login, kafka_tls
 from midonet.projections.backoff import Backoff
 from midonet.projections.loop import Loop
 from midonet.projections.port import Fenced
@@ -98,7 +98,7 @@ class FaustRuntime:
     def _app(self, folder: str) -> Any:
         import faust
 
-        from midonet.events.log.kafka import kafka_address
+        from midonet.events.log.backends.kafka.log import kafka_address
 
         servers, topic = kafka_address(self._context.settings.log)
         app: Any = faust.App(

@@ -7,8 +7,8 @@ interrupted, the same commits come to the same result. Pure.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from midonet.events.chain import extend, parse
 from midonet.events.commit import GENESIS, Commit, Head, Record
+from midonet.events.log.hash_chain import extend, parse
 
 __all__ = ["Batch", "Gap", "Processor", "Write", "fold"]
 

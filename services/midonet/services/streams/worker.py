@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
 
 from midonet.events.commit import Head
-from midonet.events.log.port import Log
+from midonet.events.log.base import Log
 from midonet.services.coordination import Lease
 from midonet.services.streams.place import Place
 from midonet.services.streams.processor import Batch, Gap, Processor, fold

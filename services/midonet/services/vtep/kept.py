@@ -5,7 +5,7 @@ from time import monotonic
 
 from msgspec.structs import replace
 
-from midonet.events.evolve import Change
+from midonet.events.topology.evolve import Change
 from midonet.projections.backoff import Backoff
 from midonet.projections.facts.switches import VtepState
 from midonet.projections.feed import Feed

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from midonet.events.errors import VerificationFailed
-from midonet.events.evolve import Change
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
 from midonet.projections.facts.switches import VtepState
 from midonet.projections.vtep import HEARD, HOSTS, Fleet, Heard, Learned, News, Step
 from midonet.services.context import Context

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from midonet.events.settings import split_host_port
+from midonet.events.config.settings import split_host_port
 
 __all__ = ["Member", "client_hosts", "configuration", "members_of", "numbers_in", "parse_members", "with_clients_at"]
 

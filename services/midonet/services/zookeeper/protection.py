@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from kazoo.security import make_digest_acl_credential
 
+from midonet.events.config.connection_security import read_login, tls_context
 from midonet.events.errors import Misconfigured
-from midonet.events.wire import read_login, tls_context
 from midonet.services.settings import Settings
 from midonet.services.zookeeper.members import Member
 

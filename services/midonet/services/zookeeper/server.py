@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from midonet.events.config.connection_security import current, tls_context
 from midonet.events.errors import Misconfigured
-from midonet.events.wire import current, tls_context
 from midonet.services.zookeeper.members import Member, configuration, with_clients_at
 from midonet.services.zookeeper.protection import Protection, write_private
 

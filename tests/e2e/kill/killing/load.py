@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from midonet.events.command import Command, Create, Delete, Op, Put, Update
+from midonet.events.commands.command import Command, Create, Delete, Op, Put, Update
 
 __all__ = ["HOSTS", "PORTS", "SWITCH_IP", "Step", "setup", "steps"]
 

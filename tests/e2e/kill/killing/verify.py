@@ -22,8 +22,8 @@ from killing.acks import Ack
 from killing.watch import Documents, Rows
 from midonet.events.commit import Record
 from midonet.events.errors import TimedOut
-from midonet.events.evolve import fold
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import fold
+from midonet.events.topology.topology import Topology
 from midonet.projections.nsdb import NsdbProjection, differences, expected_view
 from midonet.projections.vtep import VtepProjection, read_checkpoint, read_rows
 from midonet.projections.zookeeper import ViewReader

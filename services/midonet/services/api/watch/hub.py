@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 
 from midonet.events.commit import GENESIS, Head, Record
-from midonet.events.evolve import Change
-from midonet.events.topology import Topology
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
 from midonet.projections.feed import Feed
 from midonet.services.api.watch.messages import Message, message
 

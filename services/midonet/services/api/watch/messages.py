@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from midonet.events.access import hidden_from, owners_of
+from midonet.events.access.authorization import hidden_from, owners_of
 from midonet.events.commit import Event, Head, Record, canonical
-from midonet.events.evolve import Change
 from midonet.events.model import KINDS, Entity
-from midonet.events.notes import is_note
-from midonet.events.topology import Topology
+from midonet.events.system.objects import is_note
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
 from midonet.services.api.eyes import part
 
 __all__ = ["EVERYTHING", "Lens", "Message", "message"]

@@ -7,7 +7,7 @@ token or a certificate is looked at again every few seconds.
 import asyncio
 from time import monotonic
 
-from midonet.events.access import Principal
+from midonet.events.access.authorization import Principal
 from midonet.events.errors import MidonetError, Unauthenticated
 from midonet.services.api.call import Call
 from midonet.services.api.node import Node

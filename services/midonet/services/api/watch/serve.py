@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 from midonet.events.commit import GENESIS, Head, canonical
 from midonet.events.errors import NotFound
 from midonet.events.model import KINDS
-from midonet.events.notes import NOTES
+from midonet.events.system.objects import NOTES
 from midonet.services.api.call import Call
 from midonet.services.api.node import Node
 from midonet.services.api.operations import Operation, Reply

@@ -11,15 +11,15 @@ from typing import Any, Literal
 from msgspec import Struct
 from starlette.responses import StreamingResponse
 
-from midonet.events.access import SHARED, Principal, owners_of
-from midonet.events.chain import parse
+from midonet.events.access.authorization import SHARED, Principal, owners_of
+from midonet.events.access.restricted_topology import Visible
 from midonet.events.commit import Head, canonical
-from midonet.events.evolve import fold
+from midonet.events.log.hash_chain import parse
 from midonet.events.model import KINDS, ordered, plain
-from midonet.events.moments import Moment
-from midonet.events.queries import Filter
-from midonet.events.topology import Topology
-from midonet.events.visible import Visible
+from midonet.events.queries.log_filter import Filter
+from midonet.events.queries.moment import Moment
+from midonet.events.topology.evolve import fold
+from midonet.events.topology.topology import Topology
 from midonet.services.api.call import Call
 from midonet.services.api.caller import Caller
 from midonet.services.api.node import Node

@@ -1,0 +1,345 @@
+"""Put: bring the topology to what documents describe, whatever their order (`midoctl apply`).
+
+Three passes. Plan: every document gets the id of the object that it means, or a new one. Write: fields are resolved
+(references may point at what is only planned) and objects created or changed. Order: rules written under a
+chain take their places. Fields that a document does not mention stay as they are; only a rule that is known by
+nothing but its place is replaced, lest it take over the conditions of another one.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from midonet.events.commands import triggers
+from midonet.events.commands.command import Put
+from midonet.events.commands.unit_of_work import Draft, label
+from midonet.events.errors import AmbiguousRef, Conflict, InvalidValue, MidonetError
+from midonet.events.model import KINDS, Entity, Kind, kind_of
+from midonet.events.model.fields import canonical_id
+from midonet.events.model.schema import getter
+from midonet.events.suggestions import closest
+from midonet.events.topology import references
+
+__all__ = ["build", "put", "refuse_derived", "refuse_follower", "refuse_move"]
+
+
+_RANK = dict(zip(KINDS, range(len(KINDS)), strict=True))
+"""Parents are planned before their parts."""
+
+
+@dataclass(eq=False)
+class _Item:
+    """One described object on its way: where it stands in the input, and what is known of it so far."""
+
+    where: str
+    kind: Kind
+    fields: dict[str, Any]
+    parent: "_Item | None" = None
+    id: str = ""
+    identity: tuple[Any, ...] = ()
+    """What makes it this object and no other, if it was not written with an id."""
+    whole: bool = False
+    """Whether what is not mentioned has its default, rather than stays: so for a rule that is known by its place."""
+    ordered: list["_Item"] | None = None
+    """The rules written under this chain: the whole list, in order."""
+    place: int = 1
+    """Where in that list this one is."""
+
+
+def put(draft: Draft, op: Put) -> None:
+    """Run the three passes, then prune if asked for; errors name the document."""
+    items = [
+        item for number, document in enumerate(op.documents, 1) for item in _flatten(document, f"document {number}")
+    ]
+    items.sort(key=lambda item: _RANK[item.kind.name])
+    kin = _Kin(draft)
+    for item in items:
+        with _at(item):
+            _plan(draft, kin, item)
+    _refuse_twins(items)
+    for item in items:
+        with _at(item):
+            _write(draft, item)
+    for item in items:
+        if item.ordered is not None:
+            _order(draft, item)
+    if op.prune:
+        _prune(draft, {item.id for item in items})
+
+
+class _at:  # noqa: N801 - reads as a phrase
+    """Errors raised inside name the document."""
+
+    def __init__(self, item: _Item) -> None:
+        self.item = item
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, MidonetError):
+            name = self.item.fields.get("name") or self.item.fields.get("id") or ""
+            where = f"{self.item.where} ({self.item.kind.name}{f' {name}' if name else ''})"
+            raise type(error)(f"{where}: {error.message}", **{**error.details, "where": self.item.where}) from None
+
+
+def _flatten(document: Any, where: str, parent: _Item | None = None, kind: str | None = None) -> Iterator[_Item]:
+    if not isinstance(document, Mapping) or not all(isinstance(key, str) for key in document):
+        got = type(document).__name__
+        raise InvalidValue(f"{where}: expected a mapping of fields, got {got}", where=where, reason="bad-document")
+    fields = dict(document)
+    said = fields.pop("kind", kind)
+    if not isinstance(said, str) or said not in KINDS or (kind is not None and said != kind):
+        guess = closest(str(said), [kind] if kind is not None else KINDS)
+        hint = guess or f"; expected {kind or 'one of ' + ', '.join(KINDS)}"
+        raise InvalidValue(f"{where}: kind is {said!r}{hint}", where=where, field="kind", reason="no-such-kind")
+    item = _Item(where, kind_of(said), fields, parent)
+    if parent is not None and parent.ordered is not None and said == "rule":
+        parent.ordered.append(item)
+        item.place = len(parent.ordered)
+    children = [child for key, part in _nested(item.kind.name).items() for child in _children(item, key, part)]
+    yield item
+    yield from children
+
+
+@cache
+def _nested(kind: str) -> dict[str, Kind]:
+    """Keys under which parts of a kind are written inside it, e.g. `ports` under a bridge."""
+    return {
+        other.cls.NESTED: other
+        for other in KINDS.values()
+        if other.cls.NESTED and any(kind == other.ref_of[owner].kind for owner in other.cls.OWNER)
+    }
+
+
+def _children(item: _Item, key: str, part: Kind) -> Iterator[_Item]:
+    if key not in item.fields:
+        return
+    documents = item.fields.pop(key)
+    if not isinstance(documents, list):
+        raise InvalidValue(f"{item.where}: {key}: expected a list", where=item.where, field=key, reason="bad-document")
+    if part.name == "rule":
+        item.ordered = []
+    for number, document in enumerate(documents, 1):
+        yield from _flatten(document, f"{item.where}, {key} {number}", item, part.name)
+
+
+def _plan(draft: Draft, kin: "_Kin", item: _Item) -> None:
+    """Find out which object the document means; plan a new one if there is none."""
+    _adopt(draft, item)
+    chosen = item.fields.pop("id", None)
+    if chosen is not None:
+        item.id = _checked_id(draft, item.kind, chosen)
+    else:
+        item.id = _recognised(draft, kin, item) or draft.new_id()
+    for name in _names(item):
+        ids = draft.planned.setdefault((item.kind.name, name), [])
+        if draft.topology.get(item.kind.name, item.id) is None and item.id not in ids:
+            ids.append(item.id)
+
+
+def _adopt(draft: Draft, item: _Item) -> None:
+    """Write the parent's id into a nested document, and resolve it in a plain one."""
+    owners = item.kind.cls.OWNER
+    if item.parent is not None:
+        field_name = next(f for f in owners if item.kind.ref_of[f].kind == item.parent.kind.name)
+        if item.fields.get(field_name) not in (None, item.parent.id, item.parent.fields.get("name")):
+            raise InvalidValue(
+                f"{field_name} differs from the {item.parent.kind.name} that it is written under",
+                field=field_name,
+                reason="other-parent",
+            )
+        item.fields[field_name] = item.parent.id
+    mine = {f: item.fields[f] for f in owners if item.fields.get(f) is not None}
+    item.fields.update(references.values(draft.seen, item.kind, mine, draft.planned))
+
+
+def _checked_id(draft: Draft, kind: Kind, chosen: Any) -> str:
+    try:
+        object_id = canonical_id(chosen)
+    except ValueError as error:
+        raise InvalidValue(f"id: {error}", field="id", reason="bad-id") from None
+    other = draft.topology.find(object_id)
+    if other is not None and kind.name != other.KIND:
+        raise Conflict(f"id {object_id} is taken by {label(other)}", id=object_id, reason="id-taken")
+    return object_id
+
+
+def _names(item: _Item) -> Iterator[str]:
+    yield item.id
+    name = item.fields.get("name")
+    if isinstance(name, str):
+        yield name
+        for owner in item.kind.cls.OWNER:
+            if item.fields.get(owner):
+                yield f"{item.fields[owner]}/{name}"
+
+
+def _recognised(draft: Draft, kin: "_Kin", item: _Item) -> str | None:
+    """Return the existing object with the document's identity: its place, its name, or its identifying fields."""
+    if _by_place(item):
+        item.whole = True
+        return next(iter(kin.like(item, {"index": item.place})), None)
+    identity = _identity(draft, item)
+    item.identity = (item.kind.name, *_owner(item), *identity.values())
+    found = kin.like(item, identity)
+    if len(found) > 1:
+        raise AmbiguousRef(f"{len(found)} objects fit: {', '.join(found)}; give the id", candidates=found)
+    return found[0] if found else None
+
+
+class _Kin:
+    """The objects that are there before anything is written, by what identifies them among those of one parent.
+
+    They are gone through once, however many documents there are.
+    """
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._ids: dict[tuple[Any, ...], dict[tuple[Any, ...], list[str]]] = {}
+
+    def like(self, item: _Item, identity: Mapping[str, Any]) -> list[str]:
+        """Return the ids of those of the item's kind and parent that have these values."""
+        family = (item.kind.name, *(_owner(item) or (item.fields["name"],)), *identity)
+        if family not in self._ids:
+            self._ids[family] = self._by_values(_siblings(self._draft, item), identity)
+        return self._ids[family].get(tuple(identity.values()), [])
+
+    @staticmethod
+    def _by_values(siblings: Iterable[Entity], fields: Iterable[str]) -> dict[tuple[Any, ...], list[str]]:
+        read, found = getter([*fields]), dict[tuple[Any, ...], list[str]]()
+        for entity in siblings:
+            found.setdefault(read(entity), []).append(entity.id)
+        return found
+
+
+def _by_place(item: _Item) -> bool:
+    """Tell whether it is a rule that is written under its chain."""
+    return item.kind.name == "rule" and item.parent is not None
+
+
+def _owner(item: _Item) -> tuple[str, ...]:
+    return tuple(item.fields[owner] for owner in item.kind.cls.OWNER if item.fields.get(owner))
+
+
+def _siblings(draft: Draft, item: _Item) -> Iterable[Any]:
+    """Return the objects of the kind that have the same parent; all of the name if the kind has no parents."""
+    if _by_place(item):
+        return draft.topology.referrers(item.fields["chain"], "rule", "chain")
+    owner = next((f for f in item.kind.cls.OWNER if item.fields.get(f)), None)
+    if owner is not None:
+        return draft.seen.referrers(item.fields[owner], item.kind.name, owner)
+    return draft.seen.named(item.kind.name, item.fields["name"])
+
+
+def _identity(draft: Draft, item: _Item) -> dict[str, Any]:
+    """Return the fields that identify the object: its name, or what its kind declares."""
+    parts = ("name",) if item.fields.get("name") is not None else item.kind.cls.IDENTITY
+    written = {part: item.fields.get(part) for part in parts}
+    if not parts or written.get("name", "") is None:
+        raise InvalidValue(
+            "it needs a name or an id, so that applying it again finds it", field="name", reason="needs-name"
+        )
+    missing = [part for part, value in written.items() if value is None and item.kind.fields[part].required]
+    if missing:
+        raise InvalidValue(f"{missing[0]} is missing", field=missing[0], reason="missing")
+    return references.values(draft.seen, item.kind, written, draft.planned)
+
+
+def _refuse_twins(items: list[_Item]) -> None:
+    seen: dict[Any, _Item] = {}
+    for item in items:
+        for key in filter(None, (item.id, item.identity)):
+            if key in seen:
+                raise Conflict(
+                    f"{seen[key].where} and {item.where} describe the same {item.kind.name}",
+                    id=item.id,
+                    reason="described-twice",
+                )
+            seen[key] = item
+
+
+def _write(draft: Draft, item: _Item) -> None:
+    old = draft.topology.get(item.kind.name, item.id)
+    fields = _without_unchanged_derived(item.kind, item.fields, old)
+    refuse_derived(item.kind, fields)
+    values = references.values(draft.seen, item.kind, fields, draft.planned)
+    if old is None:
+        draft.create(build(item.kind, item.id, values))
+    else:
+        refuse_move(item.kind, old, values)
+        defaults = {name: spec.default for name, spec in item.kind.writable.items() if item.whole and not spec.required}
+        new = msgspec.structs.replace(old, **(defaults | values))
+        if new != old:
+            refuse_follower(old)
+        draft.change(old, new)
+
+
+def _without_unchanged_derived(kind: Kind, fields: Mapping[str, Any], old: Entity | None) -> dict[str, Any]:
+    def stays(name: str) -> bool:
+        spec = kind.fields.get(name)
+        return spec is None or not spec.derived or (old is not None and fields[name] != getattr(old, name))
+
+    return {name: value for name, value in fields.items() if stays(name)}
+
+
+def _order(draft: Draft, chain: _Item) -> None:
+    """Give the rules written under a chain their places; rules of it that are not written go."""
+    written = {item.id: None for item in chain.ordered or ()}
+    for rule in list(draft.topology.referrers(chain.id, "rule", "chain")):
+        if rule.id not in written:
+            refuse_follower(rule)
+            draft.delete(rule, cascade=False)
+    triggers.order(draft, [draft.topology.get("rule", rule_id) for rule_id in written])
+
+
+def _prune(draft: Draft, described: set[str]) -> None:
+    for entity in [entity for entity in draft.seen if entity.id not in described]:
+        if draft.topology.find(entity.id) is not None and entity.follows is None:
+            draft.delete(entity, cascade=False)
+
+
+def build(kind: Kind, object_id: str, values: Mapping[str, Any]) -> Entity:
+    """Return a new object; `InvalidValue` lists the fields that are missing."""
+    if not kind.needed <= values.keys():
+        missing = [name for name in kind.fields if name in kind.needed - values.keys()]
+        raise InvalidValue(
+            f"a {kind.name} needs {', '.join(missing)}", field=missing[0], missing=missing, reason="missing"
+        )
+    return kind.cls(id=object_id, **values)
+
+
+def refuse_derived(kind: Kind, fields: Mapping[str, Any]) -> None:
+    """Raise `InvalidValue` if a field is one that only the system writes."""
+    if fields.keys() <= kind.writable.keys():
+        return
+    for name in fields:
+        if name not in kind.writable:
+            kind.field(name)  # says so if there is none
+            raise InvalidValue(
+                f"{name} of a {kind.name} is allocated or derived by the system and cannot be set",
+                field=name,
+                reason="read-only",
+            )
+
+
+def refuse_move(kind: Kind, old: Entity, values: Mapping[str, Any]) -> None:
+    """Raise `InvalidValue` if an object would change its parent."""
+    for owner in kind.cls.OWNER:
+        if owner in values and values[owner] != getattr(old, owner):
+            raise InvalidValue(
+                f"{label(old)} cannot move to another {owner}; delete and create it", field=owner, reason="cannot-move"
+            )
+
+
+def refuse_follower(entity: Entity) -> None:
+    """Raise `Conflict` if the object is made, changed and deleted with another one, never by a command."""
+    if entity.follows is not None:
+        raise Conflict(
+            f"{label(entity)} follows {entity.follows} and cannot be changed or deleted by itself",
+            id=entity.id,
+            reason="follows-another",
+        )

@@ -1,0 +1,294 @@
+"""Decide: which events a command comes to on a topology, or why it is refused.
+
+Pure: the same command with the same id on the same topology gives the same events, ids and numbers included, so
+that a command can be decided again after a lost race. The topology is left exactly as it was.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from midonet.events.access.authorization import Deed, Principal, authorise, discreet
+from midonet.events.access.restricted_topology import Visible
+from midonet.events.commands import apply, revert
+from midonet.events.commands.command import (
+    AddItem,
+    Command,
+    Create,
+    Delete,
+    DropTag,
+    DropUser,
+    Enable,
+    Expect,
+    Op,
+    Pause,
+    Put,
+    RemoveItem,
+    Retry,
+    Revert,
+    SetTag,
+    SetUser,
+    Skip,
+    Update,
+)
+from midonet.events.commands.unit_of_work import Draft, drafting, label
+from midonet.events.commit import Event, canonical
+from midonet.events.errors import Conflict, InvalidValue, MidonetError, NotFound, ObjectChanged
+from midonet.events.model import Entity, FieldSpec, Kind, kind_of
+from midonet.events.model.fields import canonical_id
+from midonet.events.suggestions import closest
+from midonet.events.system.control import ProjectionControl, ServiceControl, check_key, check_word
+from midonet.events.system.objects import Note, control_of, is_note, runs
+from midonet.events.system.tag import TAG, Tag, check_name
+from midonet.events.system.user import User, check_user, roles_of
+from midonet.events.topology import references
+from midonet.events.topology.topology import Topology
+
+__all__ = ["Decision", "decide"]
+
+
+class Decision(Struct, frozen=True):
+    """What an accepted command comes to; no events: everything is already as wished."""
+
+    events: list[Event]
+    object: Entity | None
+    """The object that the command is about, as it will be (or as it was, if deleted)."""
+
+
+def decide(topology: Topology, command: Command, command_id: str, principal: Principal | None = None) -> Decision:
+    """Return the decision; raise `Rejected` or `NotFound` with what is wrong, where, and what to do.
+
+    A `principal` gets only what it may do, and is told only of what it may see; without one, everything is allowed.
+    """
+    with drafting(topology, command_id, _seen(topology, principal)) as draft:
+        try:
+            return _decided(draft, command, principal)
+        except MidonetError as error:
+            if principal is None:
+                raise
+            raise discreet(error, principal, draft.either, canonical(command).decode()) from None
+
+
+def _seen(topology: Topology, principal: Principal | None) -> Topology:
+    return topology if principal is None or principal.reads_all else Visible(topology, principal)
+
+
+def _decided(draft: Draft, command: Command, principal: Principal | None) -> Decision:
+    subjects = [_OPS[type(op)](draft, op) for op in command.ops]
+    draft.settle()
+    events = draft.events()
+    if principal is not None:
+        notes = [event.key for event in events if is_note(event.key)]
+        authorise(principal, Deed(draft.touched(), notes, draft.before, draft.topology.find))
+    last = subjects[-1] if subjects else None
+    return Decision(events, (draft.topology.find(last.id) or last) if last is not None else None)
+
+
+def _create(draft: Draft, op: Create) -> Entity:
+    kind = kind_of(op.kind)
+    fields = dict(op.fields)
+    object_id = _chosen_id(fields) or draft.new_id()
+    placed = {"index": kind.field("index").coerce(fields.pop("index"))} if _may_place(kind, fields) else {}
+    apply.refuse_derived(kind, fields)
+    values = references.values(draft.seen, kind, fields)
+    return draft.create(apply.build(kind, object_id, {**values, **placed} if placed else values))
+
+
+def _chosen_id(fields: dict[str, Any]) -> str | None:
+    chosen = fields.pop("id", None)
+    try:
+        return canonical_id(chosen) if chosen is not None else None
+    except ValueError as error:
+        raise InvalidValue(f"id: {error}", field="id", reason="bad-id") from None
+
+
+def _may_place(kind: Kind, fields: Mapping[str, Any]) -> bool:
+    return kind.name == "rule" and fields.get("index") is not None
+
+
+def _update(draft: Draft, op: Update) -> Entity:
+    kind = kind_of(op.kind)
+    old = references.find(draft.seen, op.kind, op.ref)
+    apply.refuse_derived(kind, op.fields)
+    values = references.values(draft.seen, kind, op.fields)
+    for field in op.vacant:
+        present = getattr(old, field)
+        if present not in (None, values.get(field)):
+            found = draft.topology.find(present)
+            raise Conflict(
+                f"{label(old)}: {field} is already {label(found) if found else present}",
+                field=field,
+                id=old.id,
+                reason="occupied",
+            )
+    apply.refuse_move(kind, old, values)
+    apply.refuse_follower(old)
+    draft.change(old, msgspec.structs.replace(old, **values))
+    return _now(draft, old)
+
+
+def _delete(draft: Draft, op: Delete) -> Entity:
+    target = references.find(draft.seen, op.kind, op.ref) if op.ref is not None else _matching(draft, op)
+    apply.refuse_follower(target)
+    draft.delete(target, cascade=op.cascade)
+    return target  # type: ignore[no-any-return]
+
+
+def _matching(draft: Draft, op: Delete) -> Any:
+    kind = kind_of(op.kind)
+    values = references.values(draft.seen, kind, op.where)
+    owner = next((field for field in kind.cls.OWNER if values.get(field)), None)
+    siblings = draft.seen.referrers(values[owner], kind.name, owner) if owner else draft.seen.all(kind.name).values()
+    for entity in siblings:
+        if all(getattr(entity, field) == value for field, value in values.items()):
+            return entity
+    wanted = ", ".join(f"{field} {value}" for field, value in op.where.items())
+    raise NotFound(f"there is no {kind.name} with {wanted}", kind=kind.name, where=op.where)
+
+
+def _add_item(draft: Draft, op: AddItem) -> Entity:
+    old, spec, (item,) = _list_item(draft, op)
+    return _set_list(draft, old, spec, (*getattr(old, spec.name), item))
+
+
+def _remove_item(draft: Draft, op: RemoveItem) -> Entity:
+    old = references.find(draft.seen, op.kind, op.ref)
+    spec = kind_of(op.kind).field(op.field)
+    wanted = references.partial(draft.seen, spec, op.item)
+    present = getattr(old, spec.name)
+    left = tuple(item for item in present if not _fits(item, wanted))
+    if len(left) == len(present):
+        raise NotFound(f"{label(old)}: {spec.name} has no {op.item}", field=spec.name, item=op.item)
+    return _set_list(draft, old, spec, left)
+
+
+def _fits(item: Any, wanted: Any) -> bool:
+    if isinstance(wanted, Mapping):
+        return all(getattr(item, part) == value for part, value in wanted.items())
+    return bool(item == wanted)
+
+
+def _list_item(draft: Draft, op: AddItem) -> tuple[Any, FieldSpec, tuple[Any, ...]]:
+    kind = kind_of(op.kind)
+    old = references.find(draft.seen, op.kind, op.ref)
+    return old, kind.field(op.field), references.values(draft.seen, kind, {op.field: [op.item]})[op.field]
+
+
+def _set_list(draft: Draft, old: Any, spec: FieldSpec, items: tuple[Any, ...]) -> Entity:
+    apply.refuse_follower(old)
+    draft.change(old, msgspec.structs.replace(old, **{spec.name: items}))
+    return _now(draft, old)
+
+
+def _set_tag(draft: Draft, op: SetTag) -> None:
+    head = draft.topology.head
+    new = Tag(check_name(op.name), op.position, op.hash, op.time)
+    old = draft.topology.tags.get(op.name)
+    if op.position > head.position or (op.position == head.position and op.hash != head.hash):
+        raise NotFound(f"there is no such position {op.position}: the log ends at {head.position}", end=head.position)
+    if old is not None and old.position != op.position and not op.move:
+        raise Conflict(
+            f"tag {op.name} names position {old.position} already; --move moves it", field="name", reason="tag-taken"
+        )
+    draft.topology.noted[new.key] = new
+
+
+def _drop_tag(draft: Draft, op: DropTag) -> None:
+    if draft.topology.noted.pop(f"{TAG}/{op.name}", None) is None:
+        raise NotFound(f"there is no tag {op.name!r}", tag=op.name)
+
+
+def _expect(draft: Draft, op: Expect) -> Entity:
+    found: Entity = references.find(draft.seen, op.kind, op.ref)
+    if found.position != op.position:
+        raise ObjectChanged(
+            f"{label(found)} was last changed by position {found.position}, not by {op.position} as demanded",
+            id=found.id,
+            expected=op.position,
+            actual=found.position,
+        )
+    return found
+
+
+def _pause(draft: Draft, op: Pause) -> None:
+    _control(draft, msgspec.structs.replace(_controlled(draft, op.projection), paused=op.paused))
+
+
+def _skip(draft: Draft, op: Skip) -> None:
+    _control(draft, _controlled(draft, op.projection).skipping(check_key(op.key)))
+
+
+def _retry(draft: Draft, op: Retry) -> None:
+    _control(draft, _controlled(draft, op.projection).retrying(op.key))
+
+
+def _controlled(draft: Draft, projection: str) -> ProjectionControl:
+    return control_of(draft.topology.noted, check_word(projection, "projection"))
+
+
+def _control(draft: Draft, new: ProjectionControl) -> None:
+    _note(draft, new, unless=new.plain)
+
+
+def _enable(draft: Draft, op: Enable) -> None:
+    """Say whether a service runs; nothing has to be said that holds anyway."""
+    service, node = check_word(op.service, "service"), op.node and check_word(op.node, "node")
+    anyway = runs(draft.topology.noted, service) if node else True
+    _note(draft, ServiceControl(service, node, op.enabled), unless=op.enabled == anyway)
+
+
+def _note(draft: Draft, new: Note, *, unless: bool) -> None:
+    draft.topology.noted.pop(new.key, None)
+    if not unless:
+        draft.topology.noted[new.key] = new
+
+
+def _set_user(draft: Draft, op: SetUser) -> None:
+    new = User(check_user(op.name))
+    old = draft.topology.noted.get(new.key)
+    if old is None and not op.new:
+        raise _no_user(draft, op.name)
+    if old is not None and op.new:
+        raise Conflict(f"there is a user {op.name} already", field="name", reason="user-exists")
+    found = old if isinstance(old, User) else new
+    draft.topology.noted[new.key] = msgspec.structs.replace(
+        found,
+        roles=found.roles if op.roles is None else roles_of(op.roles),
+        disabled=found.disabled if op.disabled is None else op.disabled,
+    )
+
+
+def _drop_user(draft: Draft, op: DropUser) -> None:
+    if draft.topology.noted.pop(f"{User.KIND}/{op.name}", None) is None:
+        raise _no_user(draft, op.name)
+
+
+def _no_user(draft: Draft, name: str) -> NotFound:
+    names = [note.name for note in draft.topology.noted.values() if isinstance(note, User)]
+    return NotFound(f"there is no user {name!r}{closest(name, names)}", user=name)
+
+
+def _now(draft: Draft, entity: Entity) -> Entity:
+    return draft.topology.find(entity.id) or entity
+
+
+_OPS: Mapping[type[Op], Callable[[Draft, Any], Entity | None]] = {
+    Create: _create,
+    Update: _update,
+    Delete: _delete,
+    AddItem: _add_item,
+    RemoveItem: _remove_item,
+    Put: apply.put,
+    Revert: revert.revert,
+    SetTag: _set_tag,
+    DropTag: _drop_tag,
+    SetUser: _set_user,
+    DropUser: _drop_user,
+    Expect: _expect,
+    Pause: _pause,
+    Skip: _skip,
+    Retry: _retry,
+    Enable: _enable,
+}

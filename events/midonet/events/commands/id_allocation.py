@@ -1,0 +1,40 @@
+"""Number pools: tunnel keys and VNIs, handed out inside the commit that needs them.
+
+The next number follows the one handed out last, so that a freed number comes back as late as possible (a switch
+that is slow to follow must not deliver one tenant's packets to another); none leaks, since what no object holds
+is free. The ranges do not overlap: both kinds of number travel as VXLAN network ids, 24 bits (RFC 7348).
+"""
+
+from dataclasses import dataclass
+
+from midonet.events.errors import Conflict
+from midonet.events.topology.topology import Topology
+
+__all__ = ["POOLS", "Pool", "allocate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A range of numbers, both ends included; `at_creation`: a new object gets one at once."""
+
+    first: int
+    last: int
+    at_creation: bool
+
+
+POOLS = {
+    "vni": Pool(10_001, 0xFFFFF, at_creation=False),
+    "tunnel-key": Pool(0x100000, 0xFFFFFF, at_creation=True),
+}
+
+
+def allocate(topology: Topology, name: str) -> int:
+    """Return a number that no object holds; `Conflict` if the pool is exhausted."""
+    pool = POOLS[name]
+    size = pool.last - pool.first + 1
+    start = topology.cursors.get(name, pool.first - 1) + 1 - pool.first
+    for offset in range(size):
+        number = pool.first + (start + offset) % size
+        if not topology.is_taken(name, number):
+            return number
+    raise Conflict(f"all {size} numbers of the pool {name} are taken", pool=name, reason="pool-exhausted")

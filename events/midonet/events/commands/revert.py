@@ -1,0 +1,163 @@
+"""Revert: take back what one commit did, exactly and as a whole, or say one by one what stands against it.
+
+What came later wins: a field that was changed since, an object that others use by now, a number or name that went
+to somebody else is never overwritten. Nothing beyond the inverse happens, so what is shown is what is done. Pure.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from midonet.events.commands import triggers
+from midonet.events.commands.command import Revert
+from midonet.events.commands.unit_of_work import Draft, drafting, label
+from midonet.events.commit import Event
+from midonet.events.errors import Conflict, MidonetError
+from midonet.events.model import KINDS, Entity, kind_of, plain
+from midonet.events.system.objects import Note, evolved, is_note, plain_note
+from midonet.events.topology.topology import Topology
+
+__all__ = ["revert"]
+
+_HINT = ", or use --cascade"
+"""A revert does nothing beyond the inverse."""
+
+
+def revert(draft: Draft, op: Revert) -> None:
+    """Let the inverse events happen; `Conflict` lists in `details["conflicts"]` all that stands against it."""
+    conflicts = [conflict for event in op.events for conflict in _take_back(draft, event)]
+    if not conflicts:
+        conflicts = list(draft.troubles()) or list(_unsettled(draft))
+    if conflicts:
+        told = "; ".join(dict.fromkeys(conflict.message.removesuffix(_HINT) for conflict in conflicts))
+        raise Conflict(
+            f"commit {op.position} cannot be reverted: {told}",
+            reason="cannot-revert",
+            position=op.position,
+            conflicts=[{"code": found.code, "message": found.message, **found.details} for found in conflicts],
+        )
+
+
+def _take_back(draft: Draft, event: Event) -> Iterator[MidonetError]:
+    """Let one inverse event happen, or yield why it cannot."""
+    kind_name, _, object_id = event.key.partition("/")
+    if is_note(event.key):
+        yield from _note_back(draft.topology.noted, event)
+        return
+    kind = kind_of(kind_name)
+    now = draft.topology.find(object_id)
+    verb = event.type.rpartition(".")[2]
+    if verb == "created":
+        then, conflicts = msgspec.convert(event.data, kind.cls), [_exists(now)] if now is not None else []
+    elif now is None or kind_name != now.KIND:
+        then, conflicts = None, [_gone(event)]
+    elif verb == "deleted":
+        then, conflicts = None, list(_differing(now, msgspec.convert(event.data, kind.cls), kind.fields))
+    else:
+        left, then = (_with(now, event.data["changed"], side) for side in (0, 1))
+        conflicts = list(_differing(now, left, event.data["changed"]))
+    conflicts += _taken(draft.topology, then)
+    if not conflicts:
+        draft.restore(object_id, then)
+    yield from conflicts
+
+
+def _note_back(noted: dict[str, Note], event: Event) -> Iterator[Conflict]:
+    verb, now = event.type.rpartition(".")[2], noted.pop(event.key, None)
+    changed = event.data.get("changed", {})
+    left = {field: pair[0] for field, pair in changed.items()} if changed else event.data if verb == "deleted" else {}
+    found = {} if now is None else plain_note(now)
+    if bool(found) != bool(left) or any(found.get(field) != value for field, value in left.items()):
+        yield Conflict(f"{event.key.replace('/', ' ')} is no longer as the commit left it", key=event.key)
+        return
+    then = evolved(event.key, now, verb, event.data)
+    if then is not None:
+        noted[event.key] = then
+
+
+def _with(now: Entity, changed: Mapping[str, Sequence[Any]], side: int) -> Entity:
+    values = {field: pair[side] for field, pair in changed.items()}
+    return msgspec.convert({**msgspec.to_builtins(now), **values}, type(now))
+
+
+def _exists(now: Entity) -> Conflict:
+    return Conflict(f"{label(now)} exists again", id=now.id)
+
+
+def _gone(event: Event) -> Conflict:
+    kind, _, object_id = event.key.partition("/")
+    name = event.data.get("name")
+    return Conflict(f"{kind} {f'{name} ({object_id})' if name else object_id} is gone", id=object_id)
+
+
+def _differing(now: Entity, left: Entity, fields: Iterable[str]) -> Iterator[Conflict]:
+    """Yield the fields that no longer are as the commit left them."""
+    found, expected = plain(now), plain(left)
+    for field in fields:
+        if field != "position" and getattr(now, field) != getattr(left, field):
+            yield Conflict(
+                f"{field} of {label(now)} was changed since: it is {_word(found[field])}, not {_word(expected[field])}",
+                id=now.id,
+                field=field,
+                expected=expected[field],
+                actual=found[field],
+            )
+
+
+def _word(value: Any) -> str:
+    return "none" if value in (None, "", [], ()) else str(value)
+
+
+def _taken(topology: Topology, entity: Entity | None) -> Iterator[Conflict]:
+    """Yield the numbers of an object that somebody else got by now."""
+    for field, pool in entity.NUMBERS.items() if entity is not None else ():
+        number = getattr(entity, field)
+        for other in topology.holders(pool, number) if number is not None else ():
+            if entity is not None and other.id != entity.id:
+                yield Conflict(
+                    f"{field} {number} of {label(entity)} is taken by {label(other)}",
+                    id=entity.id,
+                    field=field,
+                    other=other.id,
+                )
+
+
+def _unsettled(draft: Draft) -> Iterator[MidonetError]:
+    """Yield what would have to follow of itself, which is more than the inverse: places of rules, numbers, links.
+
+    A reaction leaves alone what is settled. So those of all that was touched, of what refers to it, and of what was
+    beside it are called as if these had just come: what they would change tells.
+    """
+    for entity in _neighbours(draft).values():
+        with drafting(draft.topology, "settled?") as trial:
+            try:
+                triggers.react(trial, None, entity)
+            except MidonetError as error:
+                yield type(error)(f"{label(entity)}: {error.message}", **error.details)
+            yield from (_follows(trial, event) for event in trial.events())
+
+
+def _neighbours(draft: Draft) -> dict[str, Entity]:
+    """Return, by id, what is there of all that was touched or refers to the same things."""
+    found: dict[str, Entity] = {}
+    beside: dict[tuple[str, str, str], None] = {}
+    for old, new in draft.touched():
+        if new is not None:
+            found[new.id] = new
+            found |= {referrer.id: referrer for referrer, _ in draft.topology.referring(new.id)}
+        elif old is not None:
+            beside |= dict.fromkeys((target, old.KIND, field) for field, target in KINDS[old.KIND].targets(old))
+    for target, kind, field in beside:
+        found |= {entity.id: entity for entity in draft.topology.referrers(target, kind, field)}
+    return found
+
+
+def _follows(trial: Draft, event: Event) -> Conflict:
+    kind, _, object_id = event.key.partition("/")
+    entity = trial.topology.find(object_id)
+    name = label(entity) if entity is not None else f"{kind} {object_id}"
+    fields = list(event.data.get("changed", ()))
+    return Conflict(
+        f"{name} would have to change as well ({', '.join(fields) or 'all of it'})", id=object_id, fields=fields
+    )

@@ -1,0 +1,1 @@
+"""Settings of processes and the security of their connections."""

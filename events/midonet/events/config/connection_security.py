@@ -1,0 +1,142 @@
+"""How this process protects its connections to ZooKeeper, Kafka and switches, and proves who it is there.
+
+Settings of every program: the daemons take them as options, variables or keys, and `midoctl` by the same variables.
+They name files and no secrets, so that they may be shown; a file with a login holds one line, USER:PASSWORD.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta, Struct
+
+from midonet.events.errors import Misconfigured, UsageError
+
+if TYPE_CHECKING:  # else `midoctl --help` would have to load it
+    from ssl import SSLContext
+
+__all__ = ["Login", "Wire", "current", "kafka_login", "kafka_tls", "read_login", "tls_context", "use"]
+
+_File = str | None
+
+
+class Wire(Struct, frozen=True, kw_only=True):
+    """Files are PEM unless something else is said."""
+
+    zookeeper_ca: Annotated[_File, Meta(description="CA of the ZooKeeper servers: with it, only TLS is spoken.")] = None
+    zookeeper_cert: Annotated[_File, Meta(description="Certificate to show to ZooKeeper, with its key or not.")] = None
+    zookeeper_key: Annotated[_File, Meta(description="Key of that certificate.")] = None
+    zookeeper_login: Annotated[
+        _File, Meta(description="File with USER:PASSWORD of the scheme `digest`: what is written is then not for all.")
+    ] = None
+    zookeeper_agents: Annotated[
+        str | None, Meta(description="Who agents are in ZooKeeper, USER:DIGEST; a cluster lets nobody else read.")
+    ] = None
+    zookeeper_cluster: Annotated[
+        str | None, Meta(description="Who the cluster is in ZooKeeper, USER:DIGEST; an agent lets it see to its nodes.")
+    ] = None
+    kafka_ca: Annotated[_File, Meta(description="CA of the Kafka brokers: with it, only TLS is spoken.")] = None
+    kafka_cert: Annotated[_File, Meta(description="Certificate to show to Kafka, with its key or beside.")] = None
+    kafka_key: Annotated[_File, Meta(description="Key of that certificate.")] = None
+    kafka_login: Annotated[_File, Meta(description="File with USER:PASSWORD for SASL.")] = None
+    kafka_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], Meta(description="How that login is proved (SASL).")
+    ] = "SCRAM-SHA-512"
+    ovsdb_ca: Annotated[_File, Meta(description="CA of the switches: with it, VTEPs are spoken to by TLS only.")] = None
+    ovsdb_cert: Annotated[_File, Meta(description="Certificate to show to switches, with its key or beside.")] = None
+    ovsdb_key: Annotated[_File, Meta(description="Key of that certificate.")] = None
+
+
+class _Secret(str):
+    """A text that hides where its holder is shown: clients log with what they were configured."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class Login(NamedTuple):
+    """A name and what proves it."""
+
+    user: str
+    password: str
+
+
+_in_use: Wire | None = None
+
+
+def use(settings: Wire) -> None:
+    """Let connections that this process makes from now on be protected so; `UsageError` if that makes no sense."""
+    global _in_use  # noqa: PLW0603 - a process has one identity
+    names = [field.name for field in msgspec.structs.fields(Wire)]
+    _in_use = _checked(Wire(**{name: getattr(settings, name) for name in names}))
+
+
+def current() -> Wire:
+    """Return how connections are protected: as was said, or else as the environment says; `UsageError` as `use`."""
+    if _in_use is not None:
+        return _in_use
+    from midonet.events.config.settings import load
+
+    return _checked(load(Wire, flags={}, environ=os.environ))
+
+
+def _checked(wire: Wire) -> Wire:
+    """Refuse a certificate that would never be shown: without a CA no TLS is spoken, which nobody would notice."""
+    for peer in ("zookeeper", "kafka", "ovsdb"):
+        for part in ("cert", "key"):
+            if getattr(wire, f"{peer}_{part}") is not None and getattr(wire, f"{peer}_ca") is None:
+                raise UsageError(
+                    f"{peer}_{part} needs {peer}_ca: without a CA no TLS is spoken", setting=f"{peer}_{part}"
+                )
+    return wire
+
+
+def read_login(file: str) -> Login:
+    """Return the login in a file; `Misconfigured` if there is none."""
+    try:
+        user, colon, password = Path(file).read_text().strip().partition(":")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise Misconfigured(f"the login in {file} cannot be read: {reason}", file=file) from None
+    if not colon or not user or not password:
+        raise Misconfigured(f"{file} holds no login: one line, USER:PASSWORD", file=file)
+    return Login(user, _Secret(password))
+
+
+def kafka_tls() -> "SSLContext | None":
+    """Return how connections to Kafka are protected, if they are; `Misconfigured` names a file that is no good."""
+    wire = current()
+    if wire.kafka_ca is None:
+        return None
+    return tls_context("Kafka", wire.kafka_ca, wire.kafka_cert, wire.kafka_key)
+
+
+def kafka_login() -> Login | None:
+    """Return who we are to Kafka, if we sign in there (SASL)."""
+    wire = current()
+    return read_login(wire.kafka_login) if wire.kafka_login is not None else None
+
+
+def tls_context(peer: str, ca: str, certificate: str | None, key: str | None) -> "SSLContext":
+    """Return what checks servers by a CA and by their names, and shows our certificate to them.
+
+    `Misconfigured` names a file that is no good; a key that is protected by a password is none, as nobody is there to
+    be asked for it.
+    """
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    file = ca
+    try:
+        context.load_verify_locations(ca)
+        if certificate is not None:
+            file = certificate if key is None else f"{certificate} and {key}"
+            context.load_cert_chain(certificate, key, password="")
+    except (OSError, ssl.SSLError) as error:
+        reason = getattr(error, "reason", None) or error.strerror or str(error)
+        raise Misconfigured(f"no TLS with {peer}: {file}: {reason}", file=file) from None
+    return context

@@ -1,0 +1,1 @@
+"""The backends that keep a log, opened by URL."""

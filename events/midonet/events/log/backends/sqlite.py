@@ -1,0 +1,226 @@
+"""SQLite as the database of a log: a file on a local disk, durable at every commit.
+
+WAL with `synchronous=FULL`: a commit is on the disk when `append` returns; readers never wait for writers.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+from midonet.events.errors import (
+    Conflict,
+    MidonetError,
+    Misconfigured,
+    OutcomeUnknown,
+    Unavailable,
+    UsageError,
+    VerificationFailed,
+)
+from midonet.events.log.backends.file_watch import FileWatch, wake
+from midonet.events.log.backends.sql import SqlLog
+from midonet.events.log.backends.sql_backend import CHUNK_ROWS, Bell, Connection, Cursor
+
+__all__ = ["SqliteDatabase", "open_sqlite"]
+
+_SCHEME = "sqlite:///"
+_BUSY_SECONDS = 10.0
+_INTERVAL = 0.5
+"""Seconds after which a reader looks by itself: a writer that was killed between its commit and the bell rang none."""
+_UNWATCHED = 0.05
+_SMALLEST_DATABASE = 512
+_WAL_BYTES = 4_200_000
+"""A thousand pages with their headers, after which SQLite uses the write-ahead log from the front again."""
+
+_MEANINGS: dict[int, tuple[type[MidonetError], str]] = {
+    sqlite3.SQLITE_BUSY: (Unavailable, f"another process has kept it locked for {_BUSY_SECONDS:.0f} s"),
+    sqlite3.SQLITE_CANTOPEN: (Unavailable, "cannot be opened"),
+    sqlite3.SQLITE_CONSTRAINT: (Conflict, "has a commit with this position or id already"),
+    sqlite3.SQLITE_CORRUPT: (VerificationFailed, "is damaged"),
+    sqlite3.SQLITE_ERROR: (Misconfigured, "is not a commit log"),
+    sqlite3.SQLITE_FULL: (Unavailable, "cannot grow: the disk is full"),
+    sqlite3.SQLITE_NOTADB: (Misconfigured, "is not a SQLite database"),
+    sqlite3.SQLITE_READONLY: (Unavailable, "cannot be written"),
+}
+
+
+_ROW = (
+    "SELECT commits.position, commits.id, commits.time, commits.actor, CAST(commits.body AS BLOB) AS body FROM commits"
+)
+_STATEMENTS = {
+    "create": "CREATE TABLE IF NOT EXISTS commits ( position INTEGER NOT NULL, id TEXT NOT NULL, time TEXT NOT NULL, "
+    "actor TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (position), UNIQUE (id) )",
+    "insert": "INSERT INTO commits (position, id, time, actor, body) VALUES (:position, :id, :time, :actor, :body)",
+    "last": f"{_ROW} ORDER BY commits.position DESC LIMIT 1 OFFSET 0",
+    "end": "SELECT max(commits.position) AS max_1 FROM commits",
+    "at": f"{_ROW} WHERE commits.position = :position",
+    "by_id": f"{_ROW} WHERE commits.id = :id",
+    "between": f"{_ROW} WHERE commits.position > :after AND commits.position <= :end "
+    f"ORDER BY commits.position LIMIT {CHUNK_ROWS} OFFSET 0",
+}
+"""Word by word what SQLAlchemy makes of `statements.py`, which only the test has to load."""
+
+
+def open_sqlite(url: str, *, create: bool) -> SqlLog:
+    """Open the log in a SQLite file; `create` makes the file and its parent directories if absent."""
+    name = url.removeprefix(_SCHEME)
+    if name == url or name in {"", ":memory:"} or "\0" in name:
+        raise UsageError(f"a SQLite log needs a file: {_SCHEME}FILE")
+    path = Path(name).absolute()
+    if create:
+        _make_file(path)
+    _refuse_stub(path)
+    return SqlLog(SqliteDatabase(path), create=create)
+
+
+def _make_file(path: Path) -> None:
+    """Make an empty file, if there is none; SQLite itself never makes one, lest it replace a log that was removed."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=0o600)  # who reads it reads the whole network; SQLite's other files follow it
+    except OSError as error:
+        raise Unavailable(f"{_shown(path)} cannot be created: {error.strerror}", file=_shown(path)) from error
+
+
+def _refuse_stub(path: Path) -> None:
+    """Refuse a file too short for a database, which SQLite would overwrite.
+
+    Its content must not be looked at: closing a file gives up this process' locks on it (POSIX).
+    """
+    with suppress(OSError):
+        if path.is_file() and 0 < path.stat().st_size < _SMALLEST_DATABASE:
+            raise Misconfigured(f"{_shown(path)} is not a SQLite database", file=_shown(path))
+
+
+def _shown(path: Path) -> str:
+    """Return the name as text that can be printed: on Linux it is bytes."""
+    return os.fsencode(path).decode(errors="replace")
+
+
+class SqliteDatabase:
+    """One SQLite file."""
+
+    driver_error: type[Exception] = sqlite3.Error
+    begin = "BEGIN IMMEDIATE"
+    exists = "SELECT 1, '' FROM sqlite_schema WHERE name = 'commits'"
+    statements: Mapping[str, str] = _STATEMENTS
+
+    def __init__(self, path: Path) -> None:
+        self.url = f"{_SCHEME}{path}"
+        self._path = path
+        self._file = os.fsencode(path)
+        self._name = _shown(path)
+        self._bell = os.fsencode(path.resolve()) + b"-wal"
+        self._opened: object = None
+
+    def connect(self) -> Connection:
+        """Open the file; `Misconfigured` where it cannot be safe."""
+        uri = f"{self._path.as_uri()}?mode=rw"
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        with closing(connection.cursor()) as cursor:
+            mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            cursor.execute("PRAGMA synchronous = FULL")
+        if mode != "wal":
+            raise Misconfigured(f"{self._name} is where no write-ahead log can be", file=self._name)
+        self._opened = self._identity()
+
+    def _identity(self) -> object:
+        """Tell which file has the name now."""
+        try:
+            found = os.stat(self._file)  # noqa: PTH116 - before every statement
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def lost(self, _: Connection) -> bool:
+        """Tell whether the file was replaced or removed: what is written to the old one is lost."""
+        return self._identity() != self._opened
+
+    def failure(self, error: Any, *, committing: bool) -> MidonetError:
+        """Return what SQLite's result code means for this file."""
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_INTERNAL) & 0xFF
+        unnamed = OutcomeUnknown if committing else Unavailable
+        kind, meaning = _MEANINGS.get(code, (unnamed, "cannot be used"))
+        return kind(f"{self._name} {meaning} ({error})", file=self._name)
+
+    def version(self, cursor: Cursor) -> int | None:
+        """Return the version of the data as this connection sees it, which its own changes leave as it is."""
+        cursor.execute("PRAGMA data_version")
+        version: int = cursor.fetchone()[0]
+        return version
+
+    def reserve(self, connection: Connection) -> None:
+        """Make the write-ahead log as long as it becomes, by a transaction that is taken back.
+
+        To make a file longer, a commit has to wait for the file system's journal as well (measured: 1.3 times as long).
+        """
+        if os.stat(self._bell).st_size < _WAL_BYTES:  # noqa: PTH116 - bytes, as a name is
+            with closing(connection.cursor()) as cursor:
+                _spill(cursor)
+            file = os.open(self._bell, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fdatasync(file)
+            finally:
+                os.close(file)
+
+    def announce(self, cursor: Cursor) -> None:
+        """Do nothing: readers are woken after the commit."""
+
+    def ring(self) -> None:
+        """Wake the readers. Never by the database itself: to close it again would drop SQLite's locks on it."""
+        with suppress(OSError):  # a reader looks by itself soon
+            wake(self._bell)
+
+    @contextmanager
+    def bell(self) -> Iterator[Bell]:
+        """Watch the write-ahead log; it is there as long as somebody is connected."""
+        try:
+            watch = FileWatch(self._bell)
+        except OSError:
+            yield _Clock()
+            return
+        with closing(watch):
+            yield _FileBell(watch)
+
+
+def _spill(cursor: sqlite3.Cursor) -> None:
+    """Write as much as SQLite writes before it begins at the front again, and commit nothing of it."""
+    (pages,) = cursor.execute("PRAGMA cache_size").fetchone()
+    cursor.execute("PRAGMA cache_size = 1")  # what has no room there is written at once
+    cursor.execute("BEGIN IMMEDIATE")
+    try:
+        cursor.execute("INSERT INTO commits VALUES (-1, '', '', '', zeroblob(?))", (_WAL_BYTES,))
+    finally:
+        cursor.execute("ROLLBACK")
+        cursor.execute(f"PRAGMA cache_size = {pages}")
+
+
+class _FileBell:
+    interval = _INTERVAL
+
+    def __init__(self, watch: FileWatch) -> None:
+        self.wait = watch.wait
+
+
+class _Clock:
+    """A bell for where the file cannot be watched."""
+
+    interval = _UNWATCHED
+
+    def wait(self, seconds: float) -> bool:
+        sleep(seconds)
+        return False

@@ -1,0 +1,233 @@
+"""Group commit: any number of threads submit commands, and one thread runs all that are waiting together.
+
+A durable commit is an fsync, or a round trip to Kafka; a hundred commands that wait at the same time share a few. Each
+stays a commit of its own, and everybody gets what `Store.execute` would have given: nothing is decided here.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextlib import closing, suppress
+from itertools import pairwise
+from threading import Condition, Lock, Thread
+from types import TracebackType
+from typing import Self
+
+from midonet.events.commands.command import Command
+from midonet.events.errors import MidonetError, Unavailable
+from midonet.events.log.store import Context, Result, Store, Wish
+
+__all__ = ["CAPACITY", "CombiningWriter"]
+
+CAPACITY = 10_000
+"""Commands that may wait at the same time; at some thousand a second that is a matter of seconds."""
+
+
+Outcome = Result | BaseException
+
+
+class _Promised:
+    """A command and the future of its result."""
+
+    __slots__ = ("future", "wish")
+
+    def __init__(self, wish: Wish) -> None:
+        self.wish = wish
+        self.future: Future[Result] = Future()
+
+    def begin(self) -> bool:
+        """Tell whether somebody still wants it, and that its turn has come."""
+        return self.future.set_running_or_notify_cancel()
+
+    def settle(self, outcome: Outcome) -> None:
+        """Say what became of it."""
+        if isinstance(outcome, Result):
+            self.future.set_result(outcome)
+        else:
+            self.future.set_exception(outcome)
+
+
+class _Awaited:
+    """A command and a thread that waits for it and does nothing else: a lock costs a third of a future.
+
+    Whoever goes on wakes the one `behind` it first. A hundred threads woken at once would only wait for each other.
+    """
+
+    __slots__ = ("_lock", "_outcome", "behind", "wish")
+
+    def __init__(self, wish: Wish) -> None:
+        self.wish = wish
+        self.behind: _Awaited | None = None
+        self._outcome: Outcome
+        self._lock = Lock()
+        self._lock.acquire()
+
+    def begin(self) -> bool:
+        """Nobody can give up."""
+        return True
+
+    def settle(self, outcome: Outcome) -> None:
+        """Say what became of it, to be known when the thread is woken."""
+        self._outcome = outcome
+
+    def wake(self) -> None:
+        """Let the thread go on."""
+        self._lock.release()
+
+    def result(self) -> Result:
+        """Wait for what becomes of it."""
+        try:
+            self._wait()
+        except BaseException:  # Ctrl-C: those behind it still wait to be woken
+            Thread(target=self._wait, name="combining-heir", daemon=True).start()
+            raise
+        if isinstance(self._outcome, Result):
+            return self._outcome
+        raise self._outcome
+
+    def _wait(self) -> None:
+        self._lock.acquire()
+        if self.behind is not None:
+            self.behind.wake()
+
+
+class CombiningWriter:
+    """One writer for many commanders; use it in a `with` statement, or call `start` and in the end `stop`.
+
+    `open_store` is called in the writer's own thread, to which the store and its log belong. After `idle` seconds
+    without a command it reads what others wrote, so that the next command finds little left to read.
+    """
+
+    def __init__(self, open_store: Callable[[], Store], *, capacity: int = CAPACITY, idle: float | None = None) -> None:
+        self._open_store = open_store
+        self._capacity = capacity
+        self._idle = idle
+        self._opened: Future[None] = Future()
+        self._changed = Condition(Lock())
+        self._queue: deque[_Promised | _Awaited] = deque()
+        self._running: deque[_Promised | _Awaited] = deque()
+        self._ended: str | None = "has not been started"
+        self._thread = Thread(target=self._live, name="combining-writer", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        """Whether commands are taken."""
+        return self._ended is None
+
+    def start(self) -> None:
+        """Start, and return when the store is open; raises what opening it raises."""
+        self._thread.start()
+        self._opened.result()
+
+    def stop(self) -> None:
+        """Refuse what comes from now on, and return when everything that was accepted is answered."""
+        self._refuse_more("was stopped")
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def submit(self, command: Command, context: Context, *, dry_run: bool = False) -> Future[Result]:
+        """Let a command wait for its turn; the future gives what `Store.execute` would return or raise.
+
+        Raises `Unavailable` if too many are waiting or the writer does not run: nothing was done. A future that is
+        cancelled before its turn is never run. `OutcomeUnknown` if the writer breaks down on the way.
+        """
+        promised = _Promised(Wish(command, context, dry_run=dry_run))
+        self._enqueue(promised)
+        return promised.future
+
+    def execute(self, command: Command, context: Context, *, dry_run: bool = False) -> Result:
+        """Submit a command and wait for what becomes of it; as `Store.execute` and `submit`."""
+        awaited = _Awaited(Wish(command, context, dry_run=dry_run))
+        self._enqueue(awaited)
+        return awaited.result()
+
+    def _enqueue(self, submission: _Promised | _Awaited) -> None:
+        with self._changed:
+            if self._ended is not None:
+                raise _refused(self._ended)
+            if len(self._queue) >= self._capacity:
+                raise Unavailable(f"{self._capacity:,} commands are waiting already; try again", waiting=self._capacity)
+            self._queue.append(submission)
+            self._changed.notify()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # The writer's thread
+
+    def _live(self) -> None:
+        try:
+            store = self._open_store()
+        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that starts us
+            self._opened.set_exception(error)
+            return
+        self._ended = None
+        self._opened.set_result(None)
+        with closing(store.log):
+            try:
+                self._serve(store)
+            except BaseException as fault:  # noqa: BLE001 - whoever waits is told
+                self._break_down(fault)
+
+    def _serve(self, store: Store) -> None:
+        while taken := self._take(store):
+            self._running = deque(one for one in taken if one.begin())
+            for outcomes in store.batches([one.wish for one in self._running]):
+                _answer([(self._running.popleft(), outcome) for outcome in outcomes])
+
+    def _take(self, store: Store) -> deque[_Promised | _Awaited]:
+        """Wait for commands and take all that are there; none once the writer is stopped."""
+        while not self._wait():
+            with suppress(MidonetError):  # the next command meets it too, and somebody waits for that one
+                store.refresh()
+        return self._take_all()
+
+    def _wait(self) -> bool:
+        """Wait for commands or the end, at most until the writer is idle; return whether there is something to do."""
+        with self._changed:
+            return bool(self._changed.wait_for(lambda: self._queue or self._ended, self._idle))
+
+    def _take_all(self) -> deque[_Promised | _Awaited]:
+        with self._changed:
+            taken, self._queue = self._queue, deque()
+        return taken
+
+    def _refuse_more(self, why: str) -> None:
+        with self._changed:
+            self._ended = self._ended or why
+            self._changed.notify()
+
+    def _break_down(self, fault: BaseException) -> None:
+        """Answer everybody: a command whose turn had come may be on the log, one that was waiting is not."""
+        trouble = f"broke down: {type(fault).__name__}: {fault}"
+        self._refuse_more(trouble)
+        _answer([(one, _caused(one.wish.broken_off(f"the writer {trouble}"), fault)) for one in self._running])
+        _answer([(one, _caused(_refused(trouble), fault)) for one in self._take_all() if one.begin()])
+
+
+def _answer(outcomes: Iterable[tuple[_Promised | _Awaited, Outcome]]) -> None:
+    """Tell everybody what became of their commands; threads that wait are woken one after the other."""
+    waiting = []
+    for one, outcome in outcomes:
+        one.settle(outcome)
+        if isinstance(one, _Awaited):
+            waiting.append(one)
+    for one, behind in pairwise(waiting):
+        one.behind = behind
+    if waiting:
+        waiting[0].wake()
+
+
+def _refused(why: str) -> Unavailable:
+    return Unavailable(f"the writer {why}; nothing was done")
+
+
+def _caused(error: MidonetError, cause: BaseException) -> MidonetError:
+    error.__cause__ = cause
+    return error

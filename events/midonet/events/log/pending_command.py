@@ -1,0 +1,127 @@
+"""A wish: one command under way to the log, the id that it keeps however often it is tried, and what is known of it.
+
+A trial folds the commits of several wishes before the log has them, and takes back those that it does not accept. Both
+serve the store alone; nothing here reads or writes a log.
+"""
+
+import os
+import time as clock
+from types import TracebackType
+from typing import Any, Self
+
+from msgspec import Struct
+
+from midonet.events.access.authorization import Principal
+from midonet.events.commands.command import Command
+from midonet.events.commands.decide import Decision, decide
+from midonet.events.commit import Event, Record
+from midonet.events.errors import MidonetError, OutcomeUnknown, Unavailable
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Notes, Topology
+
+__all__ = ["Context", "Result", "Trial", "Wish", "new_command_id"]
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """Who wants something, through what, and why; and how careful the store has to be."""
+
+    actor: str
+    channel: str = "cli"
+    reason: str | None = None
+    correlation: str | None = None
+    causation: str | None = None
+    command_id: str | None = None
+    if_head: int | None = None
+    """Refuse unless the log is at exactly this position."""
+    principal: Principal | None = None
+    """Whoever may do only so much; None for those who hold the log itself."""
+
+
+class Result(Struct, frozen=True):
+    """What became of a command; no events: everything was already as wished, and no commit was written."""
+
+    position: int
+    id: str
+    events: list[Event]
+    object: dict[str, Any] | None
+
+
+def new_command_id() -> str:
+    """Return a UUIDv7 (RFC 9562): ordered by time, so that a log's ids are."""
+    milliseconds = clock.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10), "big")
+    value = milliseconds << 80 | 7 << 76 | (random >> 68 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+class Wish:
+    """A command that somebody waits for."""
+
+    __slots__ = ("alone", "command", "context", "dry_run", "id", "losses", "unknown")
+
+    def __init__(self, command: Command, context: Context, *, dry_run: bool = False) -> None:
+        self.command = command
+        self.context = context
+        self.dry_run = dry_run
+        self.id = context.command_id or new_command_id()
+        self.alone = dry_run
+        """Whether it must not share an append with others."""
+        self.losses = 0
+        """Races against other writers that it lost."""
+        self.unknown = False
+        """Whether it was written with unknown outcome."""
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether the log may hold it already: it has to be looked for."""
+        return self.unknown or self.context.command_id is not None
+
+    def decide(self, topology: Topology) -> Decision:
+        """Return what the command comes to on a topology; raises as `decide.decide`."""
+        return decide(topology, self.command, self.id, self.context.principal)
+
+    def failure(self, error: MidonetError) -> MidonetError:
+        """Return what a failure of the log means for this command, as an error of its own."""
+        if self.unknown and isinstance(error, Unavailable):
+            return self.broken_off(error.message)
+        return type(error)(error.message, **error.details)
+
+    def broken_off(self, trouble: str) -> OutcomeUnknown:
+        """Return the error for a command that may or may not have been written."""
+        return OutcomeUnknown(
+            f"the log broke off while the command was being written ({trouble}); it may or may not be done: "
+            f"run it again with --command-id {self.id}, which never does it twice",
+            command_id=self.id,
+        )
+
+
+class Trial:
+    """Commits that are folded but not yet on the log; on leaving, those that were not accepted are taken back."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.start = topology.head
+        self.records: list[Record] = []
+        self.size = 0
+        self.accepted = 0
+        self._topology = topology
+        self._undo: list[tuple[Notes, list[Change]]] = []
+        self._before = topology.notes()
+
+    def add(self, record: Record, changes: list[Change]) -> None:
+        """Note a commit that was just folded."""
+        self.records.append(record)
+        self.size += len(record.raw)
+        self._undo.append((self._before, changes))
+        self._before = self._topology.notes()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for notes, changes in reversed(self._undo[self.accepted :]):
+            for change in reversed(changes):
+                self._topology.swap(change.id, change.old)
+            self._topology.put_back(notes)

@@ -1,0 +1,194 @@
+"""Packet policy: chains of rules, what they do and their NAT targets (MidoNet's Chain and Rule)."""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import Meta
+
+from midonet.events.errors import InvalidValue
+from midonet.events.model.base import Entity, Part, View
+from midonet.events.model.condition import Conditional, check_condition
+from midonet.events.model.fields import DERIVED, Id, IpAddress, Label, OnDelete, PortRange, Ref, Tenant, Text
+
+__all__ = ["Chain", "Metadata", "NatTarget", "Rule", "RuleLogger"]
+
+_FORWARD_NAT = ("snat", "dnat")
+_NAT = (*_FORWARD_NAT, "rev-snat", "rev-dnat")
+_TRANSFORM = ("l2-transform", "redirect")
+_BELONGS: Mapping[str, tuple[str, ...]] = {
+    "nat_targets": _FORWARD_NAT,
+    "nat_action": _NAT,
+    "jump_chain": ("jump",),
+    "trace_request": ("trace",),
+    "trace_limit": ("trace",),
+    "target_port": ("redirect",),
+    "transform_action": ("l2-transform",),
+    "pop_vlan": _TRANSFORM,
+    "push_vlan": _TRANSFORM,
+    "ingress": ("redirect",),
+    "fail_open": ("redirect",),
+}
+"""Data of a rule → the actions that it is for."""
+_NEEDED = ("nat_targets", "jump_chain", "trace_request", "target_port")
+"""Data without which its action makes no sense."""
+
+
+class Metadata(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A note on an object for other programs; nothing here reads it."""
+
+    key: Label
+    value: Text = ""
+
+
+class NatTarget(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A range of addresses and transport ports to translate to; both ends belong to it."""
+
+    address_from: IpAddress
+    address_to: IpAddress | None = None
+    ports: PortRange | None = None
+
+    @classmethod
+    def from_text(cls, text: str) -> dict[str, Any]:
+        """Read `ADDRESS[-ADDRESS][:PORT[-PORT]]` (IPv4), the form of the command line."""
+        addresses, _, ports = text.partition(":")
+        first, _, last = addresses.partition("-")
+        return {"address_from": first, "address_to": last or None, "ports": ports or None}
+
+    def check(self) -> None:
+        """Raise `InvalidValue` if the two addresses are no range."""
+        low = ipaddress.ip_address(self.address_from)
+        high = ipaddress.ip_address(self.address_to or self.address_from)
+        if low.version != high.version or int(low) > int(high):
+            raise InvalidValue(f"{low}-{high} is not a range of addresses", field="nat_targets", reason="bad-range")
+
+
+class Chain(Entity, frozen=True, kw_only=True):
+    """Ordered list of rules; the first that decides wins."""
+
+    KIND = "chain"
+    EXCLUSIVE = True
+
+    tenant: Tenant | None = None
+    metadata: Annotated[tuple[Metadata, ...], Meta(description="Notes for other programs.")] = ()
+    port: Annotated[
+        Id | None, DERIVED, Ref("port", OnDelete.DELETE), Meta(description="Port whose L2 insertions it carries out.")
+    ] = None
+
+    @property
+    def follows(self) -> str | None:
+        """A chain that redirects is there as long as its port has, or serves, insertions."""
+        return "the L2 insertions of its port" if self.port is not None else None
+
+
+class Rule(Conditional, frozen=True, kw_only=True):
+    """One rule of a chain: all conditions that are set must hold, then the action applies."""
+
+    KIND = "rule"
+    OWNER = ("chain",)
+    NESTED = "rules"
+    IDENTITY = ()
+
+    chain: Annotated[Id, Ref("chain", OnDelete.DELETE), Meta(description="Chain that the rule is in.")]
+    index: Annotated[int, DERIVED, Meta(ge=0, description="Place in the chain, from 1 on.")] = 0
+    action: Annotated[
+        Literal[
+            "accept",
+            "drop",
+            "reject",
+            "return",
+            "continue",
+            "jump",
+            "snat",
+            "dnat",
+            "rev-snat",
+            "rev-dnat",
+            "trace",
+            "l2-transform",
+            "redirect",
+        ],
+        Meta(description="What to do with a packet that matches."),
+    ]
+    jump_chain: Annotated[
+        Id | None, Ref("chain", OnDelete.REFUSE, OnDelete.DELETE), Meta(description="Chain to go to (jump).")
+    ] = None
+    nat_targets: Annotated[tuple[NatTarget, ...], Meta(description="What to translate to (snat, dnat).")] = ()
+    nat_action: Annotated[
+        Literal["accept", "continue", "return"] | None, Meta(description="What follows a translation.")
+    ] = None
+    trace_request: Annotated[
+        Id | None, Ref("trace-request", OnDelete.DELETE), Meta(description="Request that the trace is for (trace).")
+    ] = None
+    trace_limit: Annotated[int, Meta(ge=0, description="Packets to trace; absent: the request's.")] | None = None
+    target_port: Annotated[
+        Id | None, Ref("port", OnDelete.REFUSE, OnDelete.DELETE), Meta(description="Port to send to (redirect).")
+    ] = None
+    transform_action: Annotated[
+        Literal["accept", "continue", "return"] | None, Meta(description="What follows a change of VLAN tags.")
+    ] = None
+    pop_vlan: Annotated[bool, Meta(description="Take the VLAN tag off (l2-transform, redirect).")] = False
+    push_vlan: (
+        Annotated[int, Meta(ge=0, le=65535, description="VLAN tag to put on (l2-transform, redirect).")] | None
+    ) = None
+    ingress: Annotated[bool, Meta(description="Let it enter at the target port, not leave there (redirect).")] = False
+    fail_open: Annotated[bool, Meta(description="Go on if the target port is down (redirect).")] = False
+    fip_port: Annotated[
+        Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port with the floating IP that the rule is for.")
+    ] = None
+    metadata: Annotated[tuple[Metadata, ...], Meta(description="Notes for other programs.")] = ()
+    insertion: Annotated[
+        Id | None,
+        DERIVED,
+        Ref("l2-insertion", OnDelete.DELETE),
+        Meta(description="L2 insertion that it carries out."),
+    ] = None
+
+    @property
+    def follows(self) -> str | None:
+        """A rule that carries out an insertion comes and goes with it."""
+        return "the L2 insertions of a port" if self.insertion is not None else None
+
+    def check(self, view: View) -> None:
+        """Action and its data belong together; NAT over port ranges needs whole packets."""
+        del view
+        check_condition(self)
+        self._check_data()
+        if self.jump_chain == self.chain:
+            raise InvalidValue("a rule cannot jump to its own chain", field="jump_chain", reason="jumps-to-itself")
+        for target in self.nat_targets:
+            target.check()
+        if self.fragment_policy not in (None, "unfragmented") and self._rewrites_ports():
+            raise InvalidValue(
+                "translating to several addresses or to ports needs fragment_policy unfragmented",
+                field="fragment_policy",
+                reason="fragment-policy",
+            )
+
+    def _check_data(self) -> None:
+        for field, actions in _BELONGS.items():
+            given = getattr(self, field) not in (None, (), False)
+            if given and self.action not in actions:
+                listed = " or ".join(actions)
+                raise InvalidValue(f"{field} belongs to the action {listed}", field=field, reason="not-for-this-action")
+            if field in _NEEDED and not given and self.action in actions:
+                raise InvalidValue(f"the action {self.action} needs {field}", field=field, reason="needed-by-action")
+
+    def _rewrites_ports(self) -> bool:
+        several = len(self.nat_targets) > 1
+        return several or any(target.ports or target.address_to for target in self.nat_targets)
+
+
+class RuleLogger(Entity, frozen=True, kw_only=True):
+    """Writes what a chain decides to a logging resource."""
+
+    KIND = "rule-logger"
+    OWNER = ("chain",)
+    NESTED = "loggers"
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("chain", "logging_resource", "event"): "logger-exists"}
+    IDENTITY = ("logging_resource", "event")
+
+    chain: Annotated[Id, Ref("chain", OnDelete.DELETE), Meta(description="Chain whose decisions are logged.")]
+    logging_resource: Annotated[
+        Id, Ref("logging-resource", OnDelete.DELETE), Meta(description="Where the log is written to.")
+    ]
+    event: Annotated[Literal["accept", "drop", "all"], Meta(description="Which decisions are logged.")] = "all"

@@ -1,0 +1,1 @@
+"""The read side: moments, filters, descriptions and differences (pure)."""

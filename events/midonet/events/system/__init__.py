@@ -1,0 +1,1 @@
+"""Objects of the system, not of the network: tags, controls and users."""

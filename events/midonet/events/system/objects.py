@@ -1,0 +1,126 @@
+"""Notes: what a log says beside the network itself, such as tags of positions, controls of projections, and users.
+
+A note is called by its name, not by an id; it is no kind of the model, so no view shows it, no export holds it and no
+`apply --prune` removes it. Making, changing and removing one are events like all others, and are reverted like them.
+Its key is `<kind>/<name>`. Pure.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from midonet.events.commit import Event
+from midonet.events.system.control import ProjectionControl, ServiceControl
+from midonet.events.system.tag import Tag
+from midonet.events.system.user import User
+
+__all__ = ["NOTES", "Note", "control_of", "describe", "evolved", "is_note", "note_event", "plain_note", "runs"]
+
+Note = Tag | ProjectionControl | ServiceControl | User
+
+NOTES: Mapping[str, type[Note]] = {cls.KIND: cls for cls in (Tag, ProjectionControl, ServiceControl, User)}
+"""Kinds of notes, by the first part of their keys."""
+
+_VERSION = 1
+
+
+def is_note(key: str) -> bool:
+    """Return whether an event's key is that of a note."""
+    return key.partition("/")[0] in NOTES
+
+
+def plain_note(note: Note) -> dict[str, Any]:
+    """Return the fields of a note as JSON has them."""
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(note))
+    return found
+
+
+def note_event(key: str, old: Note | None, new: Note | None) -> Event | None:
+    """Return the event that turns `old` into `new` (None: absent); None if nothing differs."""
+    kind = key.partition("/")[0]
+    if old == new:
+        return None
+    if old is None or new is None:
+        verb = "created" if old is None else "deleted"
+        return Event(f"{kind}.{verb}", _VERSION, key, plain_note(new or old))  # type: ignore[arg-type]  # one is there
+    before, after = plain_note(old), plain_note(new)
+    changed = {field: [before[field], value] for field, value in after.items() if before[field] != value}
+    return Event(f"{kind}.{new.CHANGE}", _VERSION, key, {"changed": changed})
+
+
+def evolved(key: str, old: Note | None, verb: str, data: Mapping[str, Any]) -> Note | None:
+    """Return what an event makes of a note; bad data raises `msgspec.ValidationError`, `KeyError` or `TypeError`."""
+    cls: Any = NOTES[key.partition("/")[0]]
+    if verb == "deleted":
+        return None
+    if old is None:
+        made: Note = msgspec.convert(data, cls)
+        return made
+    changed = {field: pair[1] for field, pair in data["changed"].items()}
+    changed_note: Note = msgspec.convert({**msgspec.to_builtins(old), **changed}, cls)
+    return changed_note
+
+
+def describe(event: Event) -> str:
+    """Return one line that says what an event did to a note."""
+    kind, _, name = event.key.partition("/")
+    verb = event.type.rpartition(".")[2]
+    if kind == Tag.KIND:
+        return _tag_told(name, verb, event.data)
+    if kind == User.KIND:
+        return f"user {name}{_user_told(verb, event.data)}"
+    subject = f"{kind} {name}".replace("@", " on node ")
+    words = _projection_told(name, verb, event.data) if kind == ProjectionControl.KIND else _service_told(verb, event)
+    return f"{subject}: {', '.join(words)}" if words else f"{subject} {verb}"
+
+
+def _tag_told(name: str, verb: str, data: Mapping[str, Any]) -> str:
+    if verb == "moved":
+        old, new = data["changed"]["position"]
+        return f"tag {name} moved: position {old} → {new}"
+    return f"tag {name} {verb}: position {data['position']}"
+
+
+def _user_told(verb: str, data: Mapping[str, Any]) -> str:
+    if verb == "deleted":
+        return " deleted"
+    said = {field: pair[1] for field, pair in data["changed"].items()} if "changed" in data else data
+    words = [f"roles {', '.join(said['roles']) or 'none'}"] if "roles" in said else []
+    if "changed" in data:
+        words += ["disabled" if said["disabled"] else "enabled"] if "disabled" in said else []
+        return f": {', '.join(words)}"
+    return f" created: {', '.join(words + ['disabled'] * said['disabled'])}"
+
+
+def _projection_told(name: str, verb: str, data: dict[str, Any]) -> list[str]:
+    plain = ProjectionControl(name)
+    if verb in ("created", "deleted"):
+        whole = msgspec.convert(data, ProjectionControl)
+        old, new = (plain, whole) if verb == "created" else (whole, plain)
+        return new.since(old)
+    sides = [{field: pair[side] for field, pair in data["changed"].items()} for side in (0, 1)]
+    old, new = (msgspec.convert({**msgspec.to_builtins(plain), **side}, ProjectionControl) for side in sides)
+    return new.since(old)
+
+
+def _service_told(verb: str, event: Event) -> list[str]:
+    enabled = event.data["changed"]["enabled"][1] if "changed" in event.data else event.data["enabled"]
+    if verb == "deleted":
+        return ["as on all other nodes" if "@" in event.key else "enabled"]
+    return ["enabled" if enabled else "disabled"]
+
+
+def control_of(notes: Mapping[str, Note], projection: str) -> ProjectionControl:
+    """Return what is wanted of a projection."""
+    found = notes.get(f"{ProjectionControl.KIND}/{projection}")
+    return found if isinstance(found, ProjectionControl) else ProjectionControl(projection)
+
+
+def runs(notes: Mapping[str, Note], service: str, node: str | None = None) -> bool:
+    """Return whether a service is to run on a node; without one, whether on nodes that have no word of their own."""
+    for control in (ServiceControl(service, node), ServiceControl(service)):
+        found = notes.get(control.key)
+        if isinstance(found, ServiceControl):
+            return found.enabled
+    return True

@@ -1,0 +1,1 @@
+"""The state of the network at one position of the log."""

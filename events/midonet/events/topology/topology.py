@@ -1,0 +1,151 @@
+"""The topology: what all events up to a position add up to.
+
+It changes only through `swap`, which replaces one object; so undoing is swapping back. Indexes follow when somebody
+asks them: what a draft tries, takes back and has folded from its commit changes them once, and who needs none does not
+wait for them. It holds no truth of its own: fold the log again and it is the same.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from midonet.events.commit import GENESIS, Head
+from midonet.events.model import KINDS, Entity
+from midonet.events.system.objects import Note
+from midonet.events.system.tag import Tag
+from midonet.events.topology.indexes import Indexes
+
+__all__ = ["Notes", "Topology"]
+
+_LATE = 20_000
+"""Objects that the indexes may be behind at most: even if nobody asks them, they must not keep what is long gone."""
+
+
+class Notes(NamedTuple):
+    """What a topology holds besides objects, to put it back."""
+
+    head: Head
+    cursors: dict[str, int]
+    noted: dict[str, Note]
+
+
+class Topology:
+    """All objects at one position of the log.
+
+    To ask for anything but an object by its id may change the indexes, so only one thread at a time may use it.
+    """
+
+    def __init__(self) -> None:
+        self.head: Head = GENESIS
+        self.cursors: dict[str, int] = {}
+        """Per pool the number that was handed out last: numbers come back as late as possible."""
+        self.noted: dict[str, Note] = {}
+        """Notes on the log, by their keys: tags, and controls of projections and services."""
+        self._objects: dict[str, Entity] = {}
+        self._kinds: dict[str, dict[str, Entity]] = {kind: {} for kind in KINDS}
+        self._built: Indexes | None = None
+        self._stale: dict[str, Entity | None] = {}
+        """Objects as the indexes know them (None: they do not), where that is not as they are now."""
+
+    @property
+    def _indexes(self) -> Indexes:
+        """The indexes, built when first asked for, and as the objects are now."""
+        if self._built is None:
+            self._built = Indexes(self._objects.values())
+        if self._stale:
+            for object_id, known in self._stale.items():
+                self._built.replace(known, self._objects.get(object_id))
+            self._stale.clear()
+        return self._built
+
+    def __len__(self) -> int:
+        """Return the number of objects."""
+        return len(self._objects)
+
+    def __iter__(self) -> Iterator[Entity]:
+        """Yield every object."""
+        return iter(self._objects.values())
+
+    def __eq__(self, other: object) -> bool:
+        """Two topologies are equal if they hold the same objects and notes at the same position."""
+        return isinstance(other, Topology) and (
+            (self.head, self.noted, self._objects) == (other.head, other.noted, other._objects)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def get(self, kind: str, object_id: str) -> Any:
+        """Return the object of that kind (`a|b` for either) and id, or None."""
+        found = self._objects.get(object_id)
+        return found if found is not None and (kind == found.KIND or found.KIND in kind.split("|")) else None
+
+    def find(self, object_id: str) -> Entity | None:
+        """Return the object of any kind with that id, or None."""
+        return self._objects.get(object_id)
+
+    def all(self, kind: str) -> Mapping[str, Any]:
+        """Return all objects of a kind by id."""
+        return self._kinds[kind]
+
+    def named(self, kind: str, name: str) -> list[Entity]:
+        """Return the objects of a kind that have this name."""
+        return [self._objects[object_id] for object_id in self._indexes.named[kind].get(name)]
+
+    def referring(self, object_id: str) -> list[tuple[Entity, str]]:
+        """Return every (object, field) that refers to an object, nested references included, in a stable order."""
+        return [(self._objects[referrer], field) for referrer, field in sorted(self._indexes.referring(object_id))]
+
+    def referrers(self, object_id: str, kind: str, field: str) -> Iterator[Any]:
+        """Return the objects of `kind` whose `field` refers to an object."""
+        return map(self._objects.__getitem__, self._indexes.referrers[kind, field].get(object_id))
+
+    def sharing(self, entity: Entity) -> list[tuple[tuple[str, ...], str]]:
+        """Return (unique fields, other id) for every object that shares the values of a unique set of fields."""
+        return self._indexes.sharing(entity)
+
+    def is_taken(self, pool: str, number: int) -> bool:
+        """Return whether an object holds that number of the pool."""
+        return number in self._indexes.numbers[pool]
+
+    def holders(self, pool: str, number: int) -> list[Entity]:
+        """Return the objects that hold that number of the pool: one at most, unless a draft is under way."""
+        return [self._objects[object_id] for object_id in self._indexes.numbers[pool].get(number)]
+
+    @property
+    def tags(self) -> Mapping[str, Tag]:
+        """The tags by name."""
+        return {note.name: note for note in self.noted.values() if isinstance(note, Tag)}
+
+    def notes(self) -> Notes:
+        """Return a copy of all that is no object."""
+        return Notes(self.head, dict(self.cursors), dict(self.noted))
+
+    def put_back(self, notes: Notes) -> None:
+        """Make everything but the objects what it was."""
+        self.head, self.cursors, self.noted = notes.head, dict(notes.cursors), dict(notes.noted)
+
+    def fill(self, kind: str, entities: Iterable[Entity]) -> None:
+        """Add all objects of a kind to a topology that nobody has looked at yet; numbers are not noted."""
+        members = {entity.id: entity for entity in entities}
+        self._kinds[kind].update(members)
+        self._objects.update(members)
+
+    def swap(self, object_id: str, new: Entity | None) -> Entity | None:
+        """Replace one object (None: absent) and return what was there; indexes and cursors follow."""
+        old = self._objects.get(object_id)
+        if new is not None:
+            self._objects[new.id] = self._kinds[new.KIND][new.id] = new  # one string, not one more per key
+            if new.NUMBERS:
+                self._note_numbers(old, new)
+        elif old is not None:
+            del self._objects[object_id], self._kinds[old.KIND][object_id]
+        if self._built is not None:
+            self._stale.setdefault(object_id, old)
+            if len(self._stale) > _LATE:
+                self._indexes  # noqa: B018 - brings them up to date
+        return old
+
+    def _note_numbers(self, old: Entity | None, new: Entity) -> None:
+        for field, pool in new.NUMBERS.items():
+            number = getattr(new, field)
+            if number is not None and (old is None or number != getattr(old, field)):
+                self.cursors[pool] = number
