@@ -19,8 +19,8 @@ from kazoo.client import KazooClient
 from load import CONTEXT, directory, run_all, update
 
 from midonet.events.commands.command import Command, Create, Put
+from midonet.projections.base import Checkpoint
 from midonet.projections.ovsdb import Client, encode_set, named
-from midonet.projections.port import Checkpoint
 from midonet.projections.zookeeper import ZooKeeperTarget
 from midonet.testbed import ZooKeeper
 from midonet.testbed.ovn import Northd

@@ -23,13 +23,13 @@ from midonet.events.queries.describe import Names, describe
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.references import find
 from midonet.events.topology.topology import Topology
-from midonet.projections.history import entries
-from midonet.projections.history.database import SqliteFile
-from midonet.projections.history.excerpt import excerpt
-from midonet.projections.history.index import Index, Query
-from midonet.projections.history.names import NamesAt
-from midonet.projections.history.past import Past
-from midonet.projections.history.writer import IndexWriter
+from midonet.projections.history_index import rows
+from midonet.projections.history_index.backend import SqliteFile
+from midonet.projections.history_index.index import Index, Query
+from midonet.projections.history_index.names import NamesAt
+from midonet.projections.history_index.partial_topology import excerpt
+from midonet.projections.history_index.reader import Past
+from midonet.projections.history_index.writer import IndexWriter
 
 _ACTORS = ("alice@here", "bob@here", "alice", "alice@there")
 
@@ -212,8 +212,8 @@ def same_excerpts(past: Past, records: Sequence[Record], rng: Random) -> None:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_index_answers_as_a_scan_of_the_log(seed: int) -> None:
     rng = Random(seed)  # noqa: S311 - a seed, not a secret
-    spacing = entries._SPACING  # noqa: SLF001 - to have several versions of an object in a short log
-    entries._SPACING = rng.choice((1, 2, 4, 64))  # noqa: SLF001 - as above
+    spacing = rows._SPACING  # noqa: SLF001 - to have several versions of an object in a short log
+    rows._SPACING = rng.choice((1, 2, 4, 64))  # noqa: SLF001 - as above
     try:
         records = history(rng, 90)
         with TemporaryDirectory() as folder:
@@ -224,10 +224,10 @@ def test_the_index_answers_as_a_scan_of_the_log(seed: int) -> None:
             same_moments(past, records)
             same_excerpts(past, records, rng)
     finally:
-        entries._SPACING = spacing  # noqa: SLF001 - as above
+        rows._SPACING = spacing  # noqa: SLF001 - as above
 
 
 def test_what_the_schema_says_of_names_is_what_the_model_says() -> None:
-    from midonet.projections.history.schema import SCHEMA
+    from midonet.projections.history_index.schema import SCHEMA
 
-    assert SCHEMA.partition("-")[2] == entries.labels_digest(), "set the second part of schema.SCHEMA"
+    assert SCHEMA.partition("-")[2] == rows.labels_digest(), "set the second part of schema.SCHEMA"

@@ -10,9 +10,9 @@ from midonet.events.commands.decide import decide
 from midonet.events.errors import NotFound, Rejected
 from midonet.events.topology.evolve import evolve
 from midonet.events.topology.topology import Topology
-from midonet.projections.impact import impact
+from midonet.projections.maintenance.impact import impact
 from midonet.projections.nsdb.projection import NsdbProjection
-from midonet.projections.vtep.desired import VtepProjection
+from midonet.projections.vtep.projection import VtepProjection
 
 
 def hosts(topology: Topology) -> dict[str, object]:

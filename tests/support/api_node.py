@@ -6,7 +6,7 @@ from typing import Any, Self
 from waiting import eventually
 
 from midonet.events.log import open_log
-from midonet.projections.feed import Feed
+from midonet.projections.engine.feed import Feed
 from midonet.services.api.service import ApiService
 from midonet.services.context import Context, Front
 from midonet.services.coordination import Coordination

@@ -8,9 +8,9 @@ from kazoo.client import KazooClient
 
 from midonet.events.log.backends.factory import open_log
 from midonet.events.log.store import Store
-from midonet.projections.feed import Feed
+from midonet.projections.engine.feed import Feed
+from midonet.projections.engine.runner import Runner
 from midonet.projections.nsdb import NsdbProjection, differences, expected_view, same_document, view_base
-from midonet.projections.runner import Runner
 from midonet.projections.zookeeper import ViewReader, ZooKeeperTarget
 
 __all__ = ["Keeper", "Projected"]

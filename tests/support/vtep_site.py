@@ -9,9 +9,9 @@ from waiting import eventually
 
 from midonet.events.log.backends.factory import open_log
 from midonet.events.log.store import Store
-from midonet.projections.feed import Feed
-from midonet.projections.runner import Runner
-from midonet.projections.standby import GRACE
+from midonet.projections.engine.feed import Feed
+from midonet.projections.engine.runner import Runner
+from midonet.projections.engine.takeover import GRACE
 from midonet.projections.vtep import Key, Value, VtepProjection, VtepTarget, read_checkpoint, read_rows
 
 __all__ = ["Site"]

@@ -6,8 +6,8 @@ from typing import Any
 
 from waiting import eventually
 
+from midonet.projections.base import Checkpoint
 from midonet.projections.ovsdb import Client
-from midonet.projections.port import Checkpoint
 from midonet.projections.vtep import Key, Value, VtepTarget
 from midonet.testbed import OvsdbServer
 

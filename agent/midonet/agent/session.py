@@ -25,8 +25,8 @@ from kazoo.protocol.states import KazooState
 
 from midonet.agent.documents import Node
 from midonet.events.errors import Unavailable
+from midonet.projections.zookeeper.access_control import options
 from midonet.projections.zookeeper.reconnecting import Reconnecting
-from midonet.projections.zookeeper.security import options
 
 __all__ = ["PATIENCE", "Session"]
 

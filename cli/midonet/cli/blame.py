@@ -12,8 +12,8 @@ from midonet.events.model import kind_of
 from midonet.events.queries.describe import Names, names_of, word
 from midonet.events.queries.log_filter import Written
 from midonet.events.queries.log_filter import blame as blamed
-from midonet.projections.history.names import NamesAt
-from midonet.projections.history.past import Past
+from midonet.projections.history_index.names import NamesAt
+from midonet.projections.history_index.reader import Past
 
 __all__ = ["blame"]
 

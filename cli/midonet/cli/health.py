@@ -26,8 +26,8 @@ def health(session: Session, *, down: bool) -> None:
     down until it has been quiet for a while.
     """
     from midonet.projections.facts import UnderlayHealth
-    from midonet.projections.facts.mesh import cut_off, ways
     from midonet.projections.facts.reader import FactsReader
+    from midonet.projections.facts.underlay_links import cut_off, ways
 
     with FactsReader(servers(session.settings), session.settings.get("root")) as facts:
         found = ways(facts.all(UnderlayHealth))

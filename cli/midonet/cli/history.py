@@ -24,7 +24,7 @@ from midonet.events.queries.moment import END, Moment
 
 if TYPE_CHECKING:
     from midonet.events.queries.describe import Names
-    from midonet.projections.history.past import Past
+    from midonet.projections.history_index.reader import Past
 
 __all__ = ["diff", "head", "history", "log"]
 
@@ -81,7 +81,7 @@ def log(session: Session, ref: str | None, limit: int | None, *, follow: bool, *
 
 def _look_up(session: Session, past: "Past", printer: "_Printer", asked: _Asked) -> Filter:
     """Print what the index finds; return the filter, with the object that is wanted."""
-    from midonet.projections.history.index import Query
+    from midonet.projections.history_index.index import Query
 
     wanted, ref, limit = asked
     upto = session.moment.position_in(past)
@@ -104,7 +104,7 @@ def _key(past: "Past", upto: int, ref: str) -> str:
 
 
 def _names_at(past: "Past", position: int) -> "Names":
-    from midonet.projections.history.names import NamesAt
+    from midonet.projections.history_index.names import NamesAt
 
     return NamesAt(past, position)
 

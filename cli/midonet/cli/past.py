@@ -16,9 +16,9 @@ from midonet.cli.progress import progress
 from midonet.cli.text import hide_secrets
 from midonet.events.commit import Record
 from midonet.events.errors import Diverged, LostCommits, VerificationFailed
-from midonet.projections.history.database import Damaged, Database, SqliteFile, Unusable, open_database
-from midonet.projections.history.index import Checkpoint, Index, Overtaken
-from midonet.projections.history.past import Past
+from midonet.projections.history_index.backend import Damaged, Database, SqliteFile, Unusable, open_database
+from midonet.projections.history_index.index import Checkpoint, Index, Overtaken
+from midonet.projections.history_index.reader import Past
 
 __all__ = ["Source", "opened"]
 
@@ -140,7 +140,7 @@ def _after(source: Source, checkpoint: Checkpoint) -> Iterator[Record]:
 
 def _bring_up_to_date(source: Source, index: Index) -> None:
     """Index what is missing; what was indexed stays, whenever this ends."""
-    from midonet.projections.history.writer import IndexWriter
+    from midonet.projections.history_index.writer import IndexWriter
 
     writer = IndexWriter(index, source.log.recall)
     _check(source, writer.checkpoint)

@@ -25,7 +25,7 @@ from midonet.events.errors import Conflict, HeadMoved, InvalidValue
 from midonet.events.log.results import value_of
 from midonet.events.log.store import Context, Result, Store
 from midonet.events.topology.topology import Topology
-from midonet.projections.impact import impact, named
+from midonet.projections.maintenance.impact import impact, named
 
 __all__ = ["carry_out", "plan"]
 

@@ -69,7 +69,7 @@ def _refuse_living(events: Sequence[Event], alive: Mapping[str, "HostState"]) ->
 
 
 def _refuse_addresses(events: Sequence[Event], alive: Mapping[str, "HostState"], topology: Topology) -> None:
-    from midonet.projections.facts.owners import owners
+    from midonet.projections.facts.address_owners import owners
 
     owned = owners(alive)
     for field, address in (pair for event in events for pair in _vtep_addresses(event)):

@@ -18,9 +18,9 @@ from midonet.events.errors import MidonetError, UsageError, VerificationFailed
 from midonet.events.log import open_log
 from midonet.events.queries.moment import Moment
 from midonet.events.topology.topology import Topology
-from midonet.projections.compare import Differences, compare
-from midonet.projections.feed import Feed
-from midonet.projections.port import Checkpoint
+from midonet.projections.base import Checkpoint
+from midonet.projections.engine.feed import Feed
+from midonet.projections.maintenance.compare import Differences, compare
 
 __all__ = ["rebuild", "replay"]
 
@@ -134,7 +134,7 @@ def _discarded(generations: Any, root: str) -> _Report:
 
 
 def _rebuilt(session: Session, generations: Any, place: tuple[str, str], *, rollback: bool) -> _Report:
-    from midonet.projections.rebuild import build, roll_back
+    from midonet.projections.maintenance.rebuild import build, roll_back
 
     before, found = generations.live(), None
     with _following(session) as feed:
@@ -170,8 +170,8 @@ def _documents(feed: Feed, root: str) -> Callable[[], int]:
 
 
 def _compare(session: Session, generations: Any, generation: str, root: str) -> Differences:
+    from midonet.projections.maintenance.rebuild import GenerationPlace
     from midonet.projections.nsdb import NsdbProjection, same_document, view_base
-    from midonet.projections.rebuild import GenerationPlace
 
     projection = NsdbProjection(view_base(root, generation))
     place = GenerationPlace(generations, generation)
@@ -227,7 +227,7 @@ class _Switch:
 
     def held(self, key: Any) -> Any:
         """Return what was read last under a key."""
-        from midonet.projections.vtep.learned import Held
+        from midonet.projections.vtep.learned_macs import Held
 
         return Held(self._rows[key], 0) if key in self._rows else None
 
@@ -246,7 +246,7 @@ def _switches(session: Session, failures: list[MidonetError]) -> Iterator[_Repor
 
 
 def _switch(session: Session, feed: Feed, vtep: Any) -> _Report:
-    from midonet.projections.rebuild import OutsiderProjection, bring_up_to_date
+    from midonet.projections.maintenance.rebuild import OutsiderProjection, bring_up_to_date
     from midonet.projections.vtep import VtepTarget
 
     address = vtep.management_ip, vtep.management_port
@@ -293,7 +293,7 @@ def replay(session: Session, projection: str, into: str) -> None:
     The place is empty or was made by a replay before; a live view is refused. Run it again after an interruption: it
     goes on.
     """
-    from midonet.projections.replay import materialise
+    from midonet.projections.maintenance.materialise import materialise
 
     topology = session.topology()
     with progress(f"replaying {projection}") as step:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from midonet.events.log.store import Store
     from midonet.events.system.objects import Note
     from midonet.events.topology.topology import Topology
-    from midonet.projections.history.past import Past
+    from midonet.projections.history_index.reader import Past
 
 __all__ = ["Session", "handle"]
 
@@ -217,7 +217,7 @@ class Session:
         """Return as much of the topology as of `--at` as it takes to find an object and to say what it is."""
 
         def answer(past: "Past") -> "Topology | None":
-            from midonet.projections.history.excerpt import excerpt
+            from midonet.projections.history_index.partial_topology import excerpt
 
             return excerpt(past, self.moment.position_in(past), kind, ref)
 
@@ -255,7 +255,7 @@ class Session:
 
         Where index and log contradict each other the index goes, and reading the log tells if the log is to blame.
         """
-        from midonet.projections.history.database import Damaged, Unusable
+        from midonet.projections.history_index.backend import Damaged, Unusable
 
         try:
             if self._past is not None:

@@ -54,7 +54,7 @@ def _foreign(session: Session, topology: Topology, found: Found) -> str | None:
 
 
 def _state(name: str, topology: Topology, found: Found, lag_seconds: float | None, *, moves: bool) -> str:
-    from midonet.projections.status import moving_state
+    from midonet.projections.engine.status import moving_state
 
     if control_of(topology.noted, name).paused:
         return "paused"

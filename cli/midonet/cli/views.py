@@ -179,7 +179,7 @@ def _recorded(session: Session, names: Sequence[str]) -> list[Mapping[str, Any]]
 
     from msgspec import to_builtins
 
-    from midonet.projections.zookeeper.ledger import Ledger
+    from midonet.projections.zookeeper.drift_ledger import Ledger
 
     with closing(Ledger(servers(session.settings), session.settings.get("root"))) as ledger:
         return [to_builtins(repair) for repair in ledger.read(names)]

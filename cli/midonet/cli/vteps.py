@@ -80,7 +80,7 @@ def _told(url: str) -> Iterable[State]:
 def _published(session: Session) -> Mapping[str, State]:
     import msgspec
 
-    from midonet.projections.facts.switches import VtepState
+    from midonet.projections.facts.vtep_state import VtepState
 
     with reader(session) as facts:
         return msgspec.to_builtins(facts.all(VtepState))  # type: ignore[no-any-return]

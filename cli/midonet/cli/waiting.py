@@ -19,7 +19,7 @@ from midonet.events.errors import Misconfigured, TimedOut, Unavailable, UsageErr
 from midonet.events.topology.topology import Topology
 
 if TYPE_CHECKING:
-    from midonet.projections.port import Checkpoint
+    from midonet.projections.base import Checkpoint
 
 __all__ = ["VIEWS", "Found", "Look", "View", "await_views", "kept", "servers", "view", "waiter"]
 
@@ -109,8 +109,8 @@ def _vteps(settings: Settings, topology: Topology) -> Iterator[Look]:
 @contextmanager
 def _index(settings: Settings, topology: Topology) -> Iterator[Look]:
     del topology
-    from midonet.projections.history.database import Unusable, open_database
-    from midonet.projections.history.index import Index
+    from midonet.projections.history_index.backend import Unusable, open_database
+    from midonet.projections.history_index.index import Index
 
     url = settings.get("history")
     if not url:

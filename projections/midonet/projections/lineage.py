@@ -7,8 +7,8 @@ witness of commits that the log has lost, until people have resolved that. Reads
 from collections.abc import Callable
 
 from midonet.events.errors import Diverged, LostCommits
-from midonet.projections.feed import Feed
-from midonet.projections.port import Checkpoint
+from midonet.projections.base import Checkpoint
+from midonet.projections.engine.feed import Feed
 
 __all__ = ["check_lineage"]
 

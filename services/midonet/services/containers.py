@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from time import monotonic
 
 from midonet.projections.facts import HostState
-from midonet.projections.facts.living import Living
+from midonet.projections.facts.live_hosts import Living
 from midonet.services.context import Context
 from midonet.services.controller import Controller
 from midonet.services.journal import note

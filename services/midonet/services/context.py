@@ -9,7 +9,7 @@ from midonet.events.commands.command import Command
 from midonet.events.config.settings import typed
 from midonet.events.log import store
 from midonet.events.log.store import Result
-from midonet.projections.feed import Feed
+from midonet.projections.engine.feed import Feed
 from midonet.projections.zookeeper import Client
 from midonet.services.coordination import Coordination, Lease
 from midonet.services.http import HttpServer

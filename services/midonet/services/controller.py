@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import ClassVar
 
+from midonet.events.backoff import Backoff
 from midonet.events.commands.command import Command
 from midonet.events.errors import CommandIdReused, NotFound, Rejected, Unavailable
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
-from midonet.projections.backoff import Backoff
 from midonet.projections.facts import HostState
-from midonet.projections.facts.living import Living
-from midonet.projections.loop import Loop
+from midonet.projections.facts.live_hosts import Living
+from midonet.projections.runtime.worker_thread import Loop
 from midonet.services.context import Context
 from midonet.services.journal import note
 from midonet.services.service import Health, Service

@@ -14,8 +14,8 @@ from typing import Any
 from midonet.events.config.settings import hidden
 from midonet.events.errors import Misconfigured, Unavailable, UsageError, VerificationFailed
 from midonet.events.log import open_log
-from midonet.projections.feed import Feed
-from midonet.projections.zookeeper.ledger import Ledger
+from midonet.projections.engine.feed import Feed
+from midonet.projections.zookeeper.drift_ledger import Ledger
 from midonet.services.api import problems
 from midonet.services.card import card
 from midonet.services.context import Front

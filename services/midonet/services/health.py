@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from midonet.projections.facts import UnderlayHealth
-from midonet.projections.facts.mesh import Way, cut_off, ways
 from midonet.projections.facts.reader import FactsReader
+from midonet.projections.facts.underlay_links import Way, cut_off, ways
 from midonet.services.context import Context
 from midonet.services.periodic import Periodic
 

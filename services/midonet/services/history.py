@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from midonet.events.config.settings import hidden
 from midonet.events.log import open_log
-from midonet.projections.feed import Feed
-from midonet.projections.history.database import open_database
-from midonet.projections.history.target import HistoryProjection, HistoryTarget
+from midonet.projections.engine.feed import Feed
+from midonet.projections.history_index.backend import open_database
+from midonet.projections.history_index.target import HistoryProjection, HistoryTarget
 from midonet.services.context import Context
 from midonet.services.hosting import Hosted, Report
 from midonet.services.service import Service

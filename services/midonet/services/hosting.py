@@ -8,11 +8,11 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from midonet.projections.feed import Feed
-from midonet.projections.port import Checkpoint, Fenced, Mended, Projection, Target, key_text
-from midonet.projections.repairs import Repairs
-from midonet.projections.runner import Runner
-from midonet.projections.status import Role, State
+from midonet.projections.base import Checkpoint, Fenced, Mended, Projection, Target, key_text
+from midonet.projections.engine.drift import Repairs
+from midonet.projections.engine.feed import Feed
+from midonet.projections.engine.runner import Runner
+from midonet.projections.engine.status import Role, State
 
 __all__ = ["BUCKETS", "Costs", "Hosted", "Metered", "Report"]
 

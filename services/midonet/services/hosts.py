@@ -11,7 +11,7 @@ from typing import Any
 
 from midonet.events.topology.evolve import Change
 from midonet.projections.facts import HostState, LastSeen
-from midonet.projections.facts.living import Living
+from midonet.projections.facts.live_hosts import Living
 from midonet.services.context import Context
 from midonet.services.controller import Controller
 from midonet.services.journal import note

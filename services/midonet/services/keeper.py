@@ -14,8 +14,8 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from msgspec import Struct
 
+from midonet.events.backoff import Backoff
 from midonet.events.errors import MidonetError, Misconfigured
-from midonet.projections.backoff import Backoff
 from midonet.services.context import Context
 from midonet.services.hosting import Hosted
 from midonet.services.journal import note

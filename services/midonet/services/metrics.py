@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from midonet.projections import status
-from midonet.projections.repairs import Kind
+from midonet.projections.engine import status
+from midonet.projections.engine.drift import Kind
 from midonet.services.hosting import BUCKETS, Report
 from midonet.services.keeper import ServiceStatus
 from midonet.services.meters import Meters

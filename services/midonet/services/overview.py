@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from midonet.events.commit import Head
-from midonet.projections.repairs import Repair
+from midonet.projections.engine.drift import Repair
 from midonet.services.hosting import Costs, Report
 from midonet.services.keeper import ServiceStatus
 

@@ -12,10 +12,10 @@ from urllib.parse import quote
 import msgspec
 from kazoo.exceptions import KazooException, NoNodeError
 
+from midonet.events.backoff import Backoff
 from midonet.events.commit import canonical
 from midonet.events.errors import MidonetError
-from midonet.projections.backoff import Backoff
-from midonet.projections.loop import Loop
+from midonet.projections.runtime.worker_thread import Loop
 from midonet.services.coordination import Coordination, Lease
 from midonet.services.journal import note
 from midonet.services.spread import spread

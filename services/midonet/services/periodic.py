@@ -7,7 +7,7 @@ import logging
 from abc import abstractmethod
 
 from midonet.events.errors import MidonetError, Unavailable
-from midonet.projections.loop import Loop
+from midonet.projections.runtime.worker_thread import Loop
 from midonet.services.context import Context
 from midonet.services.coordination import Lease
 from midonet.services.service import Health, Service

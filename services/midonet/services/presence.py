@@ -20,8 +20,8 @@ from msgspec import Struct
 
 from midonet.events.commit import canonical
 from midonet.events.errors import MidonetError
-from midonet.projections.loop import Loop
-from midonet.projections.zookeeper.below import read_each_below
+from midonet.projections.runtime.worker_thread import Loop
+from midonet.projections.zookeeper.children import read_each_below
 from midonet.projections.zookeeper.client import Client
 from midonet.services.coordination import Coordination
 from midonet.services.journal import note

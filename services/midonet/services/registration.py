@@ -9,7 +9,7 @@ from midonet.events.model import KINDS
 from midonet.events.model.fields import canonical_id
 from midonet.events.topology.topology import Topology
 from midonet.projections.facts import HostState
-from midonet.projections.facts.owners import owners
+from midonet.projections.facts.address_owners import owners
 
 __all__ = ["Clash", "Registration", "clashes", "registrations"]
 

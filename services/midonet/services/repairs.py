@@ -9,9 +9,9 @@ from contextlib import closing
 from weakref import WeakKeyDictionary
 
 from midonet.events.errors import MidonetError
-from midonet.projections.loop import Loop
-from midonet.projections.repairs import Repairs
-from midonet.projections.zookeeper.ledger import Ledger
+from midonet.projections.engine.drift import Repairs
+from midonet.projections.runtime.worker_thread import Loop
+from midonet.projections.zookeeper.drift_ledger import Ledger
 from midonet.services.hosting import Hosted
 from midonet.services.journal import note
 

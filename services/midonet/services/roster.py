@@ -20,7 +20,7 @@ from midonet.events.config.settings import typed
 from midonet.events.errors import UsageError
 from midonet.events.system.control import ServiceControl
 from midonet.events.system.objects import runs
-from midonet.projections.feed import Feed
+from midonet.projections.engine.feed import Feed
 from midonet.services.context import Context, Front
 from midonet.services.coordination import Coordination
 from midonet.services.journal import note

@@ -9,8 +9,8 @@ from kazoo.client import KazooClient
 from scenarios import VTEP
 from vtep_switch import VtepSwitch
 
+from midonet.projections.base import Checkpoint, Projection, Target
 from midonet.projections.nsdb import NsdbProjection, same_document
-from midonet.projections.port import Checkpoint, Projection, Target
 from midonet.projections.sql import SqlTarget
 from midonet.projections.vtep import VtepProjection, VtepTarget, read_checkpoint, read_rows
 from midonet.projections.zookeeper import ViewReader, ZooKeeperTarget

@@ -12,8 +12,8 @@ from world import World
 
 from midonet.events.commit import Head
 from midonet.events.errors import Unavailable
-from midonet.projections.port import Checkpoint, Fenced, Target
-from midonet.projections.tracker import Tracker
+from midonet.projections.base import Checkpoint, Fenced, Target
+from midonet.projections.engine.delta_tracker import Tracker
 from midonet.projections.zookeeper import batches as zookeeper_batches
 from midonet.testbed import ZooKeeperEnsemble
 

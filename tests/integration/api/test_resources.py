@@ -16,9 +16,9 @@ from waiting import eventually
 from midonet.events.log import open_log
 from midonet.events.model import KINDS
 from midonet.events.system.objects import control_of
-from midonet.projections.history.database import open_database
-from midonet.projections.history.index import Index
-from midonet.projections.history.writer import IndexWriter
+from midonet.projections.history_index.backend import open_database
+from midonet.projections.history_index.index import Index
+from midonet.projections.history_index.writer import IndexWriter
 from midonet.services.http import Tls
 
 RESULT = {"position", "id", "events", "object"}

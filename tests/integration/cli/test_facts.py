@@ -22,7 +22,7 @@ from midonet.projections.facts import (
     node_of,
 )
 from midonet.projections.facts import reader as facts_reader
-from midonet.projections.facts.owners import owners
+from midonet.projections.facts.address_owners import owners
 from midonet.projections.facts.reader import FactsReader
 from midonet.testbed import ZooKeeper
 

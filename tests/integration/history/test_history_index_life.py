@@ -15,9 +15,9 @@ from remembering import Midoctl, grow
 from waiting import HEARS_CTRL_C, eventually
 
 from midonet.events.log import open_log
-from midonet.projections.history.database import SqliteFile, open_database
-from midonet.projections.history.index import Index, Overtaken
-from midonet.projections.history.writer import IndexWriter
+from midonet.projections.history_index.backend import SqliteFile, open_database
+from midonet.projections.history_index.index import Index, Overtaken
+from midonet.projections.history_index.writer import IndexWriter
 from midonet.testbed import ZooKeeper
 
 Make = Callable[[str], Midoctl]
@@ -25,7 +25,7 @@ _SLOWLY = """
 import sys, time
 from midonet.cli import past
 from midonet.cli.main import main
-from midonet.projections.history.writer import IndexWriter
+from midonet.projections.history_index.writer import IndexWriter
 past._TAIL, past._BATCH = 10, 20
 write = IndexWriter.write
 def slowly(self, *arguments):
@@ -83,7 +83,7 @@ def test_what_an_answer_does_not_need_is_not_loaded(url: str, midoctl: Make) -> 
         command = [sys.executable, "-c", script, "-o", form, "history", ref]
         done = subprocess.run(command, env=environ, check=True, capture_output=True, text=True)
         loaded = done.stdout.splitlines()[-1].split()
-        assert "midonet.projections.history.past" in loaded
+        assert "midonet.projections.history_index.reader" in loaded
         assert not unwanted & set(loaded)
 
 

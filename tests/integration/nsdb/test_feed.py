@@ -15,7 +15,7 @@ from midonet.events.log.backends.factory import open_log
 from midonet.events.log.store import Context, Store
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
-from midonet.projections.feed import Feed
+from midonet.projections.engine.feed import Feed
 
 
 class Witness:

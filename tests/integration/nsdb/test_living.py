@@ -9,7 +9,7 @@ from waiting import eventually
 
 from midonet.events.errors import Unavailable
 from midonet.projections.facts import HostState, LastSeen, node_of
-from midonet.projections.facts.living import Living
+from midonet.projections.facts.live_hosts import Living
 from midonet.projections.facts.reader import FactsReader
 from midonet.testbed import ZooKeeper
 

@@ -10,7 +10,7 @@ from projected import Keeper, Projected
 from waiting import eventually
 
 from midonet.events.errors import Unavailable
-from midonet.projections.port import Checkpoint
+from midonet.projections.base import Checkpoint
 from midonet.projections.zookeeper import ZooKeeperTarget
 from midonet.projections.zookeeper.client import Client
 from midonet.testbed import ZooKeeper

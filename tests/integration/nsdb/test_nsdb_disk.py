@@ -13,7 +13,7 @@ from midonet.agent.session import Session
 from midonet.events.commands.command import Create
 from midonet.events.log.backends.factory import open_log
 from midonet.events.log.store import Store
-from midonet.projections import status
+from midonet.projections.engine import status
 from midonet.projections.nsdb import differences, expected_view
 from midonet.projections.zookeeper import ViewReader
 from midonet.testbed import ZooKeeper

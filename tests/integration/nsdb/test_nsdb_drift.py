@@ -13,7 +13,7 @@ from projected import Keeper, Projected
 from waiting import eventually
 
 from midonet.events.commands.command import Delete, Retry, Skip
-from midonet.projections.repairs import Repair
+from midonet.projections.engine.drift import Repair
 
 READ_ONLY = [make_acl("world", "anyone", read=True, admin=True)]
 FORGED = {"position": 999_999, "hash": "f" * 64}

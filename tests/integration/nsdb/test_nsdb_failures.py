@@ -22,12 +22,12 @@ from midonet.events.log.backends.sql import SqlLog
 from midonet.events.log.base import Progress
 from midonet.events.log.store import Context, Store
 from midonet.events.topology.evolve import Change
-from midonet.projections import status
-from midonet.projections.feed import Feed
+from midonet.projections.base import Checkpoint, Fenced
+from midonet.projections.engine import status
+from midonet.projections.engine.delta_tracker import Tracker
+from midonet.projections.engine.feed import Feed
+from midonet.projections.engine.runner import Runner
 from midonet.projections.nsdb import NsdbProjection, same_document
-from midonet.projections.port import Checkpoint, Fenced
-from midonet.projections.runner import Runner
-from midonet.projections.tracker import Tracker
 from midonet.projections.zookeeper import ZooKeeperTarget, batches
 from midonet.testbed import ZooKeeper
 

@@ -10,7 +10,7 @@ from waiting import eventually
 
 from midonet.events.commands.command import Create, Delete, Pause
 from midonet.events.errors import TimedOut
-from midonet.projections.port import Checkpoint
+from midonet.projections.base import Checkpoint
 from midonet.projections.zookeeper import ViewReader, ZooKeeperTarget
 
 

@@ -13,10 +13,10 @@ from midonet.events.commands.command import Create, Pause
 from midonet.events.commit import Record
 from midonet.events.log.backends.factory import open_log
 from midonet.events.log.base import Log, Progress
-from midonet.projections.feed import Feed
+from midonet.projections.base import Checkpoint, Fenced
+from midonet.projections.engine.feed import Feed
+from midonet.projections.engine.runner import Runner
 from midonet.projections.nsdb import NsdbProjection, expected_view, same_document
-from midonet.projections.port import Checkpoint, Fenced
-from midonet.projections.runner import Runner
 from midonet.projections.zookeeper import ZooKeeperTarget
 
 _SLOW_LOOK = 600.0

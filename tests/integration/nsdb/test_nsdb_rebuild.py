@@ -23,12 +23,12 @@ from midonet.events.errors import Conflict, Diverged, NotFound, Unavailable
 from midonet.events.log.backends.factory import open_log
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
-from midonet.projections.compare import Differences, compare
-from midonet.projections.feed import Feed
+from midonet.projections.engine.feed import Feed
+from midonet.projections.maintenance.compare import Differences, compare
+from midonet.projections.maintenance.rebuild import GenerationPlace, build, roll_back
 from midonet.projections.nsdb import NsdbProjection, same_document, view_base
-from midonet.projections.rebuild import GenerationPlace, build, roll_back
 from midonet.projections.zookeeper.generations import Generations, Noted
-from midonet.projections.zookeeper.holder import this_process
+from midonet.projections.zookeeper.lock_holder import this_process
 from midonet.testbed import ZooKeeper, ZooKeeperEnsemble
 
 

@@ -12,8 +12,8 @@ from vtep_switch import VtepSwitch, keep, mac, reconcile
 from waiting import eventually
 
 from midonet.events.errors import Rejected, Unavailable
+from midonet.projections.base import Checkpoint, Fenced
 from midonet.projections.ovsdb import encode_map, encode_set, named, ref
-from midonet.projections.port import Checkpoint, Fenced
 from midonet.projections.vtep import Key, Value, VtepTarget, read_rows
 
 RED, BLUE = "mn-red", "mn-blue"

@@ -13,9 +13,9 @@ from vtep_switch import VtepSwitch, mac
 from waiting import eventually
 
 from midonet.events.commands.command import AddItem
+from midonet.projections.base import key_text
+from midonet.projections.engine.drift import shown
 from midonet.projections.ovsdb import encode_set, named, ref
-from midonet.projections.port import key_text
-from midonet.projections.repairs import shown
 from midonet.projections.vtep import Key, read_rows
 
 TABLES = (

@@ -7,7 +7,7 @@ from vtep_switch import VtepSwitch, mac
 from waiting import eventually
 
 from midonet.events.commands.command import AddItem, Create
-from midonet.projections.runner import Runner
+from midonet.projections.engine.runner import Runner
 from midonet.projections.vtep import Key, Value, read_checkpoint, read_rows
 
 

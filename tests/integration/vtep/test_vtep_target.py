@@ -9,10 +9,10 @@ from vtep_switch import VtepSwitch, mac, reconcile
 from waiting import eventually
 
 from midonet.events.errors import Misconfigured, Unavailable
+from midonet.projections.base import Checkpoint, Fenced, Unfit
 from midonet.projections.ovsdb import encode_map, named, ref
-from midonet.projections.port import Checkpoint, Fenced, Unfit
 from midonet.projections.vtep import Key, Value, VtepTarget, read_checkpoint, read_rows
-from midonet.projections.vtep.actual import Actual
+from midonet.projections.vtep.database_state import Actual
 from midonet.testbed import OvsdbServer
 
 Targets = Callable[..., VtepTarget]

@@ -12,12 +12,12 @@ from waiting import eventually
 from midonet.events.commands.command import Create
 from midonet.events.errors import Rejected
 from midonet.events.log.backends.factory import open_log
-from midonet.projections.feed import Feed
+from midonet.projections.base import Checkpoint, Fenced
+from midonet.projections.engine.feed import Feed
+from midonet.projections.engine.runner import Runner
 from midonet.projections.ovsdb import Client
-from midonet.projections.port import Checkpoint, Fenced
-from midonet.projections.runner import Runner
 from midonet.projections.vtep import Key, Value, VtepProjection, VtepTarget
-from midonet.projections.vtep.watch import Watch
+from midonet.projections.vtep.drift_watch import Watch
 
 RED = "mn-red"
 Targets = Callable[..., VtepTarget]

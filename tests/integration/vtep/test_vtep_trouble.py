@@ -8,7 +8,7 @@ from vtep_switch import VtepSwitch, mac, reconcile
 from waiting import eventually
 
 from midonet.events.errors import Unavailable
-from midonet.projections.port import Checkpoint
+from midonet.projections.base import Checkpoint
 from midonet.projections.vtep import Key, Value, VtepTarget, read_rows
 
 RED = "mn-red"

@@ -29,7 +29,7 @@ from midonet.events.errors import Misconfigured, Unavailable
 from midonet.events.log import open_log
 from midonet.events.log.backends.kafka import client
 from midonet.projections.ovsdb.client import Client as Switch
-from midonet.projections.ovsdb.secure import secured
+from midonet.projections.ovsdb.tls import secured
 from midonet.projections.zookeeper import Client
 from midonet.testbed.certificates import Authority, Tls
 from midonet.testbed.kafka import Kafka

@@ -8,7 +8,7 @@ from midonet.events.errors import Unavailable
 from midonet.events.log.backends.factory import open_log
 from midonet.events.log.base import Bookmark, Log
 from midonet.events.log.store import Context, Store
-from midonet.projections.inquiry import Inquiry
+from midonet.projections.engine.log_end import Inquiry
 
 BEGINNING = Bookmark(GENESIS.position, GENESIS.hash)
 

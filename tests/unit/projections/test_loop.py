@@ -2,7 +2,7 @@
 
 from threading import Event
 
-from midonet.projections.loop import Loop
+from midonet.projections.runtime.worker_thread import Loop
 
 LONG = 30.0
 

@@ -1,6 +1,6 @@
 """The graph counts the causes of its edges and finds what is reached."""
 
-from midonet.projections.nsdb.graph import Graph
+from midonet.projections.nsdb.reachability import Graph
 
 A, B, C, D = "abcd"
 

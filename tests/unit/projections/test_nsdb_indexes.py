@@ -7,7 +7,7 @@ from world import World
 
 from midonet.events.topology.evolve import Change
 from midonet.projections.nsdb import NsdbProjection
-from midonet.projections.nsdb.indexes import MAX_BYTES, share
+from midonet.projections.nsdb.index_parts import MAX_BYTES, share
 from midonet.projections.zookeeper.layout import is_document
 
 BASE = "/midonet/nsdb/1"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midonet.projections.nsdb.packing import Packing, Touched
+from midonet.projections.nsdb.sharding import Packing, Touched
 
 PACK = "models/port/p"
 SMALL = 3

@@ -3,9 +3,9 @@
 from world import World
 
 from midonet.events.commands.command import Create
-from midonet.projections.rebuild import OutsiderProjection
+from midonet.projections.maintenance.rebuild import OutsiderProjection
 from midonet.projections.vtep import Key, Value
-from midonet.projections.vtep.learned import Held
+from midonet.projections.vtep.learned_macs import Held
 
 
 def test_what_only_reports_decide_stays_and_the_rest_is_as_the_log_says() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midonet.projections.ovsdb.framing import Framer
+from midonet.projections.ovsdb.json_framing import Framer
 
 texts = st.text(st.sampled_from('{}[]"\\ ,:\n\x00é€😀a'), max_size=8)
 values = st.recursive(

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from midonet.projections.port import Checkpoint, Mended
-from midonet.projections.recording import Recorder
-from midonet.projections.repairs import KEPT, Repair, Repairs, decode_ring, encode_ring, kind_of_repair, shown
+from midonet.projections.base import Checkpoint, Mended
+from midonet.projections.engine.drift import KEPT, Repair, Repairs, decode_ring, encode_ring, kind_of_repair, shown
+from midonet.projections.engine.drift_recorder import Recorder
 
 
 def repair(number: int, text: str = "x") -> Repair:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from midonet.events.errors import Unavailable
-from midonet.projections.status import Arrivals, Standing, State, moving_state
+from midonet.projections.engine.status import Arrivals, Standing, State, moving_state
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
-from midonet.projections.tracker import Tracker
+from midonet.projections.engine.delta_tracker import Tracker
 
 
 class Wanted(dict[str, int]):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midonet.projections.vtep.names import Key, Value
+from midonet.projections.vtep.keys import Key, Value
 from midonet.projections.vtep.transaction import batches
 
 SWITCH = "mn-red"

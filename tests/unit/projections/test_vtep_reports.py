@@ -3,7 +3,7 @@
 from typing import Any
 
 from midonet.projections.vtep import Local
-from midonet.projections.vtep.actual import Actual
+from midonet.projections.vtep.database_state import Actual
 
 SWITCH, OURS, THEIRS, PORT, PLACE = "ps", "ls1", "ls2", "p1", "l1"
 

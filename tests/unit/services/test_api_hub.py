@@ -13,7 +13,7 @@ from midonet.events.log import open_log
 from midonet.events.log.store import Context, Store
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
-from midonet.projections.feed import Feed
+from midonet.projections.engine.feed import Feed
 from midonet.services.api.watch.hub import Hub
 
 LONG = 10.0

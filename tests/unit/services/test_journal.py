@@ -72,10 +72,10 @@ def test_the_same_words_come_once_a_minute(words: Any, monkeypatch: pytest.Monke
 
 def test_other_packages_of_the_project_are_heard_and_libraries_are_not(words: Any) -> None:
     set_up("info")
-    logging.getLogger("midonet.projections.feed").warning("the log cannot be followed")
+    logging.getLogger("midonet.projections.engine.feed").warning("the log cannot be followed")
     logging.getLogger("kazoo.client").error("Connection dropped")
     logging.getLogger("kafka.conn").error("refused")
-    assert words() == ['level=warning msg="the log cannot be followed" logger=midonet.projections.feed']
+    assert words() == ['level=warning msg="the log cannot be followed" logger=midonet.projections.engine.feed']
 
 
 def test_levels_below_the_chosen_one_are_silent(words: Any) -> None:
@@ -97,7 +97,7 @@ def test_a_bug_is_one_line_and_its_traceback_only_for_those_who_ask(words: Any) 
     try:
         int("x")
     except ValueError:
-        logging.getLogger("midonet.projections.runner").exception("unexpected error")
+        logging.getLogger("midonet.projections.engine.runner").exception("unexpected error")
     (line,) = words()
     assert "invalid literal" in line
     assert "Traceback" not in line
@@ -105,7 +105,7 @@ def test_a_bug_is_one_line_and_its_traceback_only_for_those_who_ask(words: Any) 
     try:
         int("x")
     except ValueError:
-        logging.getLogger("midonet.projections.runner").exception("unexpected error")
+        logging.getLogger("midonet.projections.engine.runner").exception("unexpected error")
     (line,) = words()
     assert "Traceback" in line
 

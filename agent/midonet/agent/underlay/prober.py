@@ -16,7 +16,7 @@ from midonet.agent.journal import note
 from midonet.agent.snapshot import Snapshot
 from midonet.agent.underlay.mesh import Link, Target, probe, read, reply, targets
 from midonet.projections.facts import Peer, UnderlayHealth
-from midonet.projections.loop import Loop
+from midonet.projections.runtime.worker_thread import Loop
 
 __all__ = ["Prober"]
 

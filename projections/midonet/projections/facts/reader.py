@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from midonet.projections.facts.kinds import Fact, decode, node_of
-from midonet.projections.zookeeper.below import read_below
+from midonet.projections.zookeeper.children import read_below
 from midonet.projections.zookeeper.client import Client
 
 __all__ = ["FactsReader"]

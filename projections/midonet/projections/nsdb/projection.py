@@ -14,10 +14,10 @@ from midonet.events.commit import canonical
 from midonet.events.model import Entity
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
-from midonet.projections.nsdb.graph import Graph
-from midonet.projections.nsdb.indexes import MAX_BYTES, count, parts, share, split
-from midonet.projections.nsdb.needs import HELD_BY, LEADING, agent, leads, pack
-from midonet.projections.nsdb.packing import LIMIT, Packing, Touched
+from midonet.projections.nsdb.host_dependencies import HELD_BY, LEADING, agent, leads, pack
+from midonet.projections.nsdb.index_parts import MAX_BYTES, count, parts, share, split
+from midonet.projections.nsdb.reachability import Graph
+from midonet.projections.nsdb.sharding import LIMIT, Packing, Touched
 
 __all__ = ["NsdbProjection"]
 

@@ -1,7 +1,7 @@
 """A small OVSDB client (RFC 7047): the IDL of the `ovs` package is pure Python and some twenty times slower."""
 
 from midonet.projections.ovsdb.client import CALL_SECONDS, PROBE_SECONDS, Answer, Client
-from midonet.projections.ovsdb.dialling import Address
+from midonet.projections.ovsdb.connect import Address
 from midonet.projections.ovsdb.replica import Replica, Row, RowChange
 from midonet.projections.ovsdb.schema import check_schema
 from midonet.projections.ovsdb.values import (

@@ -18,9 +18,9 @@ from typing import Any
 import msgspec
 
 from midonet.events.errors import Rejected, Unavailable
-from midonet.projections.ovsdb.dialling import Address, dial, words
-from midonet.projections.ovsdb.framing import Framer
-from midonet.projections.ovsdb.secure import SecureSocket
+from midonet.projections.ovsdb.connect import Address, dial, words
+from midonet.projections.ovsdb.json_framing import Framer
+from midonet.projections.ovsdb.tls import SecureSocket
 
 __all__ = ["CALL_SECONDS", "PROBE_SECONDS", "Answer", "Client"]
 

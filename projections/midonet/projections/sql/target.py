@@ -31,7 +31,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from midonet.events.config.settings import hidden
 from midonet.events.errors import Unavailable, UsageError
-from midonet.projections.port import Checkpoint, Fenced, Unfit
+from midonet.projections.base import Checkpoint, Fenced, Unfit
 
 __all__ = ["CHECKPOINTS", "VALUES", "SqlTarget"]
 

@@ -1,11 +1,11 @@
 """The databases of hardware VTEPs: what they should hold, what they do hold, and how the one becomes the other."""
 
-from midonet.projections.vtep.connection import Connection, LineState, utc_now
-from midonet.projections.vtep.desired import HEARD, HOSTS, TOUCHED, VtepProjection
+from midonet.projections.vtep.connection_state import Connection, LineState, utc_now
 from midonet.projections.vtep.fleet import Fleet, Retired, Step
-from midonet.projections.vtep.learned import Heard, Held, Learned, Local, News
-from midonet.projections.vtep.names import Key, Value
-from midonet.projections.vtep.reports import BfdSession, PortReport, SwitchReport
+from midonet.projections.vtep.keys import Key, Value
+from midonet.projections.vtep.learned_macs import Heard, Held, Learned, Local, News
+from midonet.projections.vtep.projection import HEARD, HOSTS, TOUCHED, VtepProjection
+from midonet.projections.vtep.switch_report import BfdSession, PortReport, SwitchReport
 from midonet.projections.vtep.target import VtepTarget, read_checkpoint, read_rows
 
 __all__ = [

@@ -9,17 +9,17 @@ from contextlib import closing, contextmanager
 from functools import partial
 
 from midonet.events.errors import Misconfigured, Rejected, Unavailable
+from midonet.projections.base import Checkpoint, Unfit
 from midonet.projections.ovsdb import CALL_SECONDS, PROBE_SECONDS, Client, check_schema, decode_map
-from midonet.projections.port import Checkpoint, Unfit
-from midonet.projections.vtep.actual import COLUMNS, OPTIONAL, Actual, parse_checkpoint
-from midonet.projections.vtep.connection import Connection, Line
-from midonet.projections.vtep.flight import Session, begin, commit, transact
-from midonet.projections.vtep.learned import Heard, Held
-from midonet.projections.vtep.names import DATABASE, Key, Value
-from midonet.projections.vtep.reports import SwitchReport
-from midonet.projections.vtep.tenure import Tenure
+from midonet.projections.vtep.connection_state import Connection, Line
+from midonet.projections.vtep.database_state import COLUMNS, OPTIONAL, Actual, parse_checkpoint
+from midonet.projections.vtep.drift_watch import Watch
+from midonet.projections.vtep.keys import DATABASE, Key, Value
+from midonet.projections.vtep.learned_macs import Heard, Held
+from midonet.projections.vtep.pipeline import Session, begin, commit, transact
+from midonet.projections.vtep.switch_report import SwitchReport
 from midonet.projections.vtep.transaction import Delta, batches
-from midonet.projections.vtep.watch import Watch
+from midonet.projections.vtep.write_lock import Tenure
 
 __all__ = ["VtepTarget", "read_checkpoint", "read_rows"]
 

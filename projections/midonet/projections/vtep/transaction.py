@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+from midonet.projections.base import Checkpoint, Fenced
 from midonet.projections.ovsdb import encode_map, encode_set, named, ref
-from midonet.projections.port import Checkpoint, Fenced
-from midonet.projections.vtep.actual import Actual
-from midonet.projections.vtep.names import HASH, MARK, POSITION, Key, Value
+from midonet.projections.vtep.database_state import Actual
+from midonet.projections.vtep.keys import HASH, MARK, POSITION, Key, Value
 
 __all__ = ["LOCAL_MAC_TABLES", "Delta", "Operation", "Transaction", "batches", "claim"]
 

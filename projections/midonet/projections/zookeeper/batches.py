@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from midonet.projections.port import Unfit
+from midonet.projections.base import Unfit
 
 __all__ = ["batches", "in_order"]
 

@@ -20,9 +20,9 @@ from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.states import WatchedEvent
 
 from midonet.events.errors import Unavailable
-from midonet.projections.zookeeper.connection import Connection
-from midonet.projections.zookeeper.requests import AddWatch, MultiRead, MultiWrite, NodeRead, Operation
-from midonet.projections.zookeeper.security import acl_for, options
+from midonet.projections.zookeeper.access_control import acl_for, options
+from midonet.projections.zookeeper.kazoo_connection import Connection
+from midonet.projections.zookeeper.kazoo_requests import AddWatch, MultiRead, MultiWrite, NodeRead, Operation
 
 __all__ = ["Client"]
 

@@ -17,11 +17,11 @@ from msgspec import Struct
 
 from midonet.events.commit import canonical
 from midonet.events.errors import Conflict, NotFound
+from midonet.projections.base import Checkpoint
 from midonet.projections.nsdb.view import view_base
-from midonet.projections.port import Checkpoint
 from midonet.projections.zookeeper.client import Client
-from midonet.projections.zookeeper.holder import Holder, decode_holder, this_process
 from midonet.projections.zookeeper.layout import DIRECTORIES, MODELS, decode_checkpoint, decode_generation, is_document
+from midonet.projections.zookeeper.lock_holder import Holder, decode_holder, this_process
 
 __all__ = ["Generations", "Noted"]
 

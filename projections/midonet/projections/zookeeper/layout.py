@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from midonet.events.model import KINDS
-from midonet.projections.port import Checkpoint
+from midonet.projections.base import Checkpoint
 
 __all__ = ["DIRECTORIES", "MODELS", "decode_checkpoint", "decode_generation", "is_document"]
 

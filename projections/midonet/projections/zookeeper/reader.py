@@ -9,8 +9,8 @@ from typing import Any, Self
 from kazoo.exceptions import NoNodeError
 
 from midonet.events.errors import TimedOut
+from midonet.projections.base import Checkpoint
 from midonet.projections.nsdb.view import LIVE, view_base
-from midonet.projections.port import Checkpoint
 from midonet.projections.zookeeper.client import Client
 from midonet.projections.zookeeper.layout import DIRECTORIES, decode_checkpoint, decode_generation, is_document
 

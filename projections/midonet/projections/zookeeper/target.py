@@ -24,14 +24,14 @@ from kazoo.protocol.states import EventType, KazooState, WatchedEvent
 
 from midonet.events.commit import canonical
 from midonet.events.errors import Unavailable
+from midonet.projections.base import Checkpoint, Fenced, Mended, Unfit
 from midonet.projections.nsdb.view import FORMAT, LIVE, view_base
-from midonet.projections.port import Checkpoint, Fenced, Mended, Unfit
+from midonet.projections.zookeeper.access_control import acl_for, default_acl
 from midonet.projections.zookeeper.batches import Write, batches, in_order
 from midonet.projections.zookeeper.client import Client
+from midonet.projections.zookeeper.kazoo_requests import Operation
 from midonet.projections.zookeeper.layout import DIRECTORIES, MODELS, decode_checkpoint, is_document
-from midonet.projections.zookeeper.pointer import Pointer
-from midonet.projections.zookeeper.requests import Operation
-from midonet.projections.zookeeper.security import acl_for, default_acl
+from midonet.projections.zookeeper.live_pointer import Pointer
 
 __all__ = ["ZooKeeperTarget"]
 

@@ -14,7 +14,7 @@ from midonet.events.log.lookup import commit_at
 from midonet.events.queries.export import documents
 from midonet.events.strict_yaml import Located, objects, parse, placed
 from midonet.events.topology.evolve import invert
-from midonet.projections.impact import impact, named
+from midonet.projections.maintenance.impact import impact, named
 from midonet.services.api.call import Call
 from midonet.services.api.node import Node
 from midonet.services.api.objects import conditional

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from threading import Condition, Event, Thread
 
 from midonet.events.errors import MidonetError, Unavailable
-from midonet.projections.feed import Feed
+from midonet.projections.engine.feed import Feed
 from midonet.services.api.logs import Logs
 
 __all__ = ["Freshness"]

@@ -10,7 +10,7 @@ from midonet.events.errors import NotFound
 from midonet.events.model import ordered, plain
 from midonet.events.queries.describe import names_of
 from midonet.events.queries.log_filter import blame, entry
-from midonet.projections.history.past import Past
+from midonet.projections.history_index.reader import Past
 from midonet.services.api.call import Call
 from midonet.services.api.indexed import ask, key_of
 from midonet.services.api.looks import index_of, look, visible

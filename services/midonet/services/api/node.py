@@ -19,7 +19,7 @@ from midonet.events.system.tag import is_name
 from midonet.events.system.user import User
 from midonet.events.topology.topology import Topology
 from midonet.events.vault.base import Vault
-from midonet.projections.feed import Feed
+from midonet.projections.engine.feed import Feed
 from midonet.services.api.apart import Apart
 from midonet.services.api.authentication import Authentication
 from midonet.services.api.call import Call

@@ -14,12 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+from midonet.events.backoff import Backoff
 from midonet.events.commit import MAX_COMMIT_BYTES
 from midonet.events.config.connection_security import current, kafka_login, kafka_tls
 from midonet.events.errors import MidonetError
-from midonet.projections.backoff import Backoff
-from midonet.projections.loop import Loop
-from midonet.projections.port import Fenced
+from midonet.projections.base import Fenced
+from midonet.projections.runtime.worker_thread import Loop
 from midonet.services.context import Context
 from midonet.services.coordination import Lease
 from midonet.services.ownership import Claims

@@ -10,7 +10,7 @@ from kazoo.exceptions import KazooException, RolledBackError, RuntimeInconsisten
 from msgspec import Struct
 
 from midonet.events.commit import GENESIS, Head, canonical
-from midonet.projections.port import Fenced
+from midonet.projections.base import Fenced
 from midonet.projections.zookeeper import Client
 from midonet.services.coordination import Lease
 from midonet.services.streams.processor import Batch, Processor

@@ -6,11 +6,11 @@ from contextlib import closing
 from itertools import islice
 from typing import Any, Protocol
 
+from midonet.events.backoff import Backoff
 from midonet.events.errors import MidonetError
 from midonet.events.log import open_log
-from midonet.projections.backoff import Backoff
-from midonet.projections.loop import Loop
-from midonet.projections.port import Fenced
+from midonet.projections.base import Fenced
+from midonet.projections.runtime.worker_thread import Loop
 from midonet.services.context import Context
 from midonet.services.coordination import Lease
 from midonet.services.streams.worker import BATCH, Worker

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 
-from midonet.projections.facts.switches import VtepState
+from midonet.projections.facts.vtep_state import VtepState
 from midonet.services.meters import Meters
 
 __all__ = ["Figures"]

@@ -10,12 +10,12 @@ from contextlib import closing
 from threading import Event
 from time import monotonic
 
+from midonet.events.backoff import Backoff
 from midonet.events.errors import Unavailable
-from midonet.projections.backoff import Backoff
 from midonet.projections.facts import LastSeen
-from midonet.projections.facts.living import Living
+from midonet.projections.facts.live_hosts import Living
 from midonet.projections.facts.reader import FactsReader
-from midonet.projections.loop import Loop
+from midonet.projections.runtime.worker_thread import Loop
 from midonet.services.journal import note
 
 __all__ = ["DeadHosts", "Obituary"]

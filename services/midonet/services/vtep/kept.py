@@ -5,10 +5,10 @@ from time import monotonic
 
 from msgspec.structs import replace
 
+from midonet.events.backoff import Backoff
 from midonet.events.topology.evolve import Change
-from midonet.projections.backoff import Backoff
-from midonet.projections.facts.switches import VtepState
-from midonet.projections.feed import Feed
+from midonet.projections.engine.feed import Feed
+from midonet.projections.facts.vtep_state import VtepState
 from midonet.projections.vtep import (
     TOUCHED,
     Heard,

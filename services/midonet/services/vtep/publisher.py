@@ -14,8 +14,8 @@ from kazoo.handlers.threading import KazooTimeoutError
 
 from midonet.events.errors import Unavailable
 from midonet.projections.facts import node_of
-from midonet.projections.facts.switches import VtepState
-from midonet.projections.loop import Loop
+from midonet.projections.facts.vtep_state import VtepState
+from midonet.projections.runtime.worker_thread import Loop
 from midonet.projections.zookeeper.client import Client
 from midonet.services.journal import note
 

@@ -8,12 +8,12 @@ from contextlib import closing
 from threading import Lock
 from time import monotonic
 
+from midonet.events.backoff import Backoff
 from midonet.events.errors import MidonetError, NotFound
 from midonet.events.log import open_log
-from midonet.projections.backoff import Backoff
-from midonet.projections.feed import Feed
-from midonet.projections.loop import Loop
-from midonet.projections.port import Checkpoint, Fenced, Unfit
+from midonet.projections.base import Checkpoint, Fenced, Unfit
+from midonet.projections.engine.feed import Feed
+from midonet.projections.runtime.worker_thread import Loop
 from midonet.projections.vtep import Retired, VtepTarget, read_checkpoint
 from midonet.services.journal import note
 

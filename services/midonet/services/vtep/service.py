@@ -16,7 +16,7 @@ import msgspec
 from midonet.events.errors import VerificationFailed
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
-from midonet.projections.facts.switches import VtepState
+from midonet.projections.facts.vtep_state import VtepState
 from midonet.projections.vtep import HEARD, HOSTS, Fleet, Heard, Learned, News, Step
 from midonet.services.context import Context
 from midonet.services.hosting import Hosted

@@ -15,9 +15,9 @@ from typing import Any
 from kazoo.exceptions import KazooException
 from kazoo.handlers.threading import KazooTimeoutError
 
+from midonet.events.backoff import Backoff
 from midonet.events.errors import MidonetError, Unavailable
-from midonet.projections.backoff import Backoff
-from midonet.projections.loop import Loop
+from midonet.projections.runtime.worker_thread import Loop
 from midonet.projections.zookeeper import Client
 from midonet.services.context import Context
 from midonet.services.service import Health, Service

@@ -14,7 +14,7 @@ from time import monotonic
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
-from midonet.projections.feed import Feed
+from midonet.projections.engine.feed import Feed
 from midonet.services.api.watch.messages import Message, message
 
 __all__ = ["Hub"]

@@ -1,0 +1,1 @@
+"""What drives every projection: from the log to its target."""

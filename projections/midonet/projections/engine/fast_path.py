@@ -1,0 +1,101 @@
+"""Sending ahead: what an ordinary commit changes is sent by the feed's thread, which knows of it first.
+
+To wake a projection's own thread costs more than to send one transaction. So that thread lends its turn at the target
+while it rests; what was sent meanwhile is its own again, answer and errors included. The feed's thread never waits here
+and never gets an error: all projections wait for it.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from midonet.projections.base import Target
+from midonet.projections.engine.reconciler import Reconciler, Step
+
+__all__ = ["Ahead"]
+
+logger = logging.getLogger(__name__)
+
+_LITTLE, _MUCH = 32, 10_000
+"""Values that may be made and sent on the feed's thread: in general, and of a projection that goes first."""
+
+
+class Ahead:
+    """The turn at one target, and what is under way to it.
+
+    `ready` says whether this process is to write at all; `write` waits for the answer to a step and deals with it.
+    `first`: nobody can be kept waiting here, as it goes before all others, and its values are made quickly.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it stands between
+        self,
+        name: str,
+        reconciler: Reconciler[Any, Any],
+        target: Target[Any, Any],
+        ready: Callable[[], bool],
+        write: Callable[[Step, Callable[[], None]], None],
+        *,
+        first: bool,
+    ) -> None:
+        self._name = name
+        self._reconciler = reconciler
+        self._target = target
+        self._ready = ready
+        self._write = write
+        self._most = _MUCH if first else _LITTLE
+        self._turn = threading.Lock()
+        """Held by whoever makes use of the target: its projection's thread, unless that rests."""
+        self._flight: Callable[[], None] | None = None
+        """What waits for the answer to what the feed's thread has sent."""
+
+    def send(self) -> bool:
+        """Send what a commit has changed, unless it is too much or the thread works; return whether it did."""
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            if self._flight is None:
+                self._send()
+                return self._flight is not None
+        except Exception:
+            logger.exception("%s: leaves to its thread what could not be sent at once", self._name)
+        finally:
+            self._turn.release()
+        return False
+
+    def _send(self) -> None:
+        begin = getattr(self._target, "begin", None)
+        if begin is None or not 0 < self._reconciler.pending <= self._most or not self._ready():
+            return
+        step = self._reconciler.plan()
+        try:
+            answer = begin(step.delta, step.checkpoint) if step.delta else None
+        except Exception as error:  # noqa: BLE001 - the thread deals with it, as if it had been the answer
+            answer = partial(_raise, error)
+        if answer is None:
+            self._reconciler.put_off(step)
+        else:
+            self._flight = partial(self._write, step, answer)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Keep the turn, but for rests."""
+        with self._turn:
+            yield
+
+    def rest(self, wait: Callable[[], None]) -> None:
+        """Lend the turn while `wait` lasts; then see to what was sent meanwhile, and raise what went wrong with it."""
+        self._turn.release()
+        try:
+            wait()
+        finally:
+            self._turn.acquire()
+        flight, self._flight = self._flight, None
+        if flight is not None:
+            flight()
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -1,0 +1,312 @@
+"""One reader of the log for all projections of a process: it folds commits into one topology and tells who follows.
+
+Followers take note at once, under the lock, and do their slow work elsewhere: no target, however slow or absent,
+delays the feed or another target. The feed never writes anything.
+
+Where the first follower has sent something, the others hear of the commit a moment later: until then the server that
+has to answer needs the processor. But nobody ever sees the topology of a commit that not all have heard of: whoever
+takes the lock tells them first.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from time import sleep
+from typing import Protocol
+
+from midonet.events.backoff import Backoff
+from midonet.events.commit import GENESIS, Head, Record
+from midonet.events.errors import MidonetError, VerificationFailed
+from midonet.events.log.base import Bookmark, Log, Progress
+from midonet.events.system.control import ProjectionControl
+from midonet.events.system.objects import Note, control_of
+from midonet.events.topology.evolve import Change, fold
+from midonet.events.topology.topology import Topology
+from midonet.projections.engine.log_end import Inquiry
+
+__all__ = ["Feed", "Follower", "Listener"]
+
+logger = logging.getLogger(__name__)
+
+_REMEMBERED = 4096
+"""Recent heads that are kept at hand, so that neither lag nor lineage needs the log."""
+
+_MOMENT = 0.001
+"""Seconds for which the other followers wait at the end of the log when something was sent."""
+
+_LITTLE = 32
+"""Changes of a commit that is sent as a whole at once: nobody has to go on with it."""
+
+_SOON = 0.1
+"""Seconds within which a commit that somebody else has seen comes, if all is well."""
+
+
+class Follower(Protocol):
+    """Who follows a feed.
+
+    `attach` and `apply` are called under the feed's lock, by any thread: they are quick, do no I/O and never raise. It
+    may also have `send()`, which sends what the commit changed if that takes no waiting, and returns whether anything
+    was sent. It is called under the lock right after `apply`, before anybody behind takes note, as long as nobody has
+    sent anything: two servers that begin at the same moment are in each other's way.
+    """
+
+    def attach(self, topology: Topology) -> None:
+        """Start over from a whole topology."""
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Take note of the changes of one commit, already in the topology."""
+
+    def wake(self) -> None:
+        """Go and look; called after every commit, without the lock."""
+
+
+Listener = Callable[[Record, Sequence[Change], Topology], None]
+"""Takes note of a commit itself, with what it changed and the topology after it; called as `Follower.apply` is."""
+
+
+class Feed:
+    """Follows the log that `open_log` opens, on a thread of its own, for ever.
+
+    `idle`: seconds after which the end of a quiet log is confirmed again.
+    """
+
+    def __init__(self, open_log: Callable[[], Log], *, idle: float = 1.0) -> None:
+        self._open_log = open_log
+        self._inquiry = Inquiry(open_log)
+        self._idle = idle
+        self._topology = Topology()
+        self._followers: list[Follower] = []
+        self._listeners: list[Listener] = []
+        self._recent: deque[Head] = deque([GENESIS], maxlen=_REMEMBERED)
+        self._known = Bookmark(GENESIS.position, GENESIS.hash)
+        """Where in the log the last commit was found."""
+        self._untold: Iterator[None] | None = None
+        """Tells those of the last commit who have not heard of it."""
+        self._owing = False
+        """Whether the last commit has yet to wake who follows."""
+        self._progress = 0
+        self._moved = threading.Condition()
+        self._stopped = threading.Event()
+        self._broken: VerificationFailed | None = None
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self.error: MidonetError | None = None
+        """Why the log cannot be followed at the moment, if so."""
+
+    # -- for followers
+
+    @property
+    def head(self) -> Head:
+        """The commit up to which the topology is folded."""
+        return self._recent[-1]
+
+    @property
+    def noted(self) -> Mapping[str, Note]:
+        """The notes on the log by their keys, as of the head or a moment before."""
+        return self._topology.noted
+
+    def control(self, projection: str) -> ProjectionControl:
+        """Return what operators want of a projection."""
+        return control_of(self._topology.noted, projection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Topology]:
+        """Hold the topology still at one position; `VerificationFailed` if a commit could not be folded."""
+        with self._moved:
+            self._check()
+            self._tell_others()
+            yield self._topology
+
+    def _check(self) -> None:
+        if self._broken is not None:
+            raise VerificationFailed(self._broken.message, **self._broken.details)
+
+    def subscribe(self, follower: Follower, *, ahead: bool = False) -> None:
+        """Attach a follower to the topology as it is now and keep it informed, `ahead` of others or after them."""
+        with self.reading() as topology:
+            follower.attach(topology)
+            self._followers = [follower, *self._followers] if ahead else [*self._followers, follower]
+
+    def unsubscribe(self, follower: Follower) -> None:
+        """Forget a follower."""
+        with self._moved:
+            self._tell_others()
+            self._followers = [other for other in self._followers if other is not follower]
+
+    def listen(self, listener: Listener) -> Head:
+        """Tell a listener of every commit from now on; return the head before the first of them."""
+        with self.reading():
+            self._listeners = [*self._listeners, listener]
+            return self.head
+
+    def unlisten(self, listener: Listener) -> None:
+        """Forget a listener."""
+        with self._moved:
+            self._tell_others()
+            self._listeners = [other for other in self._listeners if other != listener]
+
+    def reach(self, position: int, stopped: Callable[[], bool]) -> bool:
+        """Wait until the topology is at `position`, or `stopped`; return False if the log ends before it.
+
+        That is looked up by itself when it does not come at once. Otherwise the end counts once it was seen twice from
+        now on: the first time may have been before the call.
+        """
+        with self._moved:
+            enough = self._progress + 2
+            if self.head.position < position and not stopped():
+                self._moved.wait(_SOON)
+                self._check()
+        if self.head.position < position and not stopped() and self._ends_before(position):
+            return False
+        with self._moved:
+            while self.head.position < position and not stopped():
+                if self._progress >= enough:
+                    return False
+                self._moved.wait(self._idle)
+                self._check()
+            return True
+
+    def catch_up(self, stopped: Callable[[], bool]) -> None:
+        """Wait until the topology is at what is the end of the log now, or `stopped`; at once where nobody can tell."""
+        if self.error is not None:
+            return
+        end = self._inquiry.end(self._known)
+        if end is not None:
+            self.reach(end, stopped)
+
+    def _ends_before(self, position: int) -> bool:
+        """Return whether the log is known to end before a position."""
+        end = self._inquiry.end(self._known)
+        return end is not None and end < position
+
+    def caught_up(self, stopped: Callable[[], bool]) -> None:
+        """Wait until the end of the log was seen once."""
+        with self._moved:
+            while not self._progress and not stopped():
+                self._moved.wait(self._idle)
+                self._check()
+
+    def head_at(self, position: int) -> Head:
+        """Return the head as it was at `position`, from memory or from the log; raises as `Log.head_at`."""
+        with self._moved:
+            index = position - self._recent[0].position
+            if 0 <= index < len(self._recent):
+                return self._recent[index]
+        with closing(self._open_log()) as log:
+            return log.head_at(position)
+
+    def next_after(self, position: int) -> Head:
+        """Return the first commit after `position`, or the first one still remembered."""
+        with self._moved:
+            index = position + 1 - self._recent[0].position
+            return self._recent[max(0, min(index, len(self._recent) - 1))]
+
+    # -- the thread
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; what was folded stays readable."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._inquiry.close()
+
+    def _run(self) -> None:
+        backoff = Backoff()
+        while not (self._stopped.is_set() or self._broken):
+            try:
+                self._follow(backoff)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not end all projections silently
+                self._failed(error)
+                self._stopped.wait(backoff.next())
+
+    def _follow(self, backoff: Backoff) -> None:
+        self._settle()  # if it broke off in between
+        with closing(self._open_log()) as log:
+            for item in log.follow(self.head, stopped=self._stopped.is_set, idle=self._idle):
+                if isinstance(item, Record):
+                    self._known = Bookmark(item.commit.position, item.hash, log.place(item.commit.position))
+                self._take(item)
+                self.error = None
+                backoff.reset()
+
+    def _failed(self, error: Exception) -> None:
+        known = self._broken or (error if isinstance(error, MidonetError) else MidonetError(f"unexpected: {error!r}"))
+        if self.error is None or self.error.message != known.message:
+            logger.warning("the log cannot be followed beyond %d: %s", self.head.position, known)
+        self.error = known
+
+    def _take(self, item: Record | Progress) -> None:
+        self._check()
+        if isinstance(item, Record):
+            self._settle()
+            if not self._fold(item):
+                self._settle()
+            return
+        if self._owing:
+            sleep(_MOMENT)
+            self._settle()
+        with self._moved:
+            self._progress += 1
+            self._moved.notify_all()
+
+    def _fold(self, record: Record) -> bool:
+        """Fold a commit and tell of it; return whether that is paused, as something was sent."""
+        with self._moved, self._whole():
+            changes = fold(self._topology, record)
+            self._owing = True
+            telling = self._tell(record, changes)
+            paused = any(True for _ in telling)
+            self._untold = telling if paused else None
+        return paused
+
+    def _tell(self, record: Record, changes: Sequence[Change]) -> Iterator[None]:
+        """Tell everybody of a commit, one after the other; pause once it is sent, but for one who has more to send."""
+        sent = False
+        for follower in self._followers:
+            follower.apply(changes)
+            if not sent and (sent := _sends(follower)):
+                if len(changes) > _LITTLE:
+                    follower.wake()
+                else:
+                    yield
+        for listener in self._listeners:
+            listener(record, changes, self._topology)
+        self._recent.append(record.head)
+        self._moved.notify_all()
+
+    def _tell_others(self) -> None:
+        """Tell the rest of the last commit; whoever holds the lock does so before he looks."""
+        untold, self._untold = self._untold, None
+        if untold is not None:
+            with self._whole():
+                deque(untold, maxlen=0)
+
+    def _settle(self) -> None:
+        """Let all have heard of the last commit, and go and look."""
+        if self._owing:
+            self._owing = False
+            with self._moved:
+                self._tell_others()
+            for follower in self._followers:
+                follower.wake()
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Do all of something; where that fails, half a commit is taken note of: nobody may look at it any more."""
+        try:
+            yield
+        except Exception as error:
+            self._broken = (
+                error if isinstance(error, VerificationFailed) else VerificationFailed(f"unexpected: {error!r}")
+            )
+            raise
+
+
+def _sends(follower: Follower) -> bool:
+    send: Callable[[], bool] | None = getattr(follower, "send", None)
+    return send is not None and send()

@@ -1,0 +1,128 @@
+"""How a projection stands on its target: the same words and numbers for every projection, everywhere."""
+
+import logging
+import time
+from collections import deque
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from midonet.events.errors import MidonetError
+from midonet.projections.base import Fenced
+
+__all__ = ["Arrivals", "Role", "Standing", "State", "Status", "moving_state"]
+
+logger = logging.getLogger(__name__)
+
+State = Literal["live", "catching-up", "rebuilding", "paused", "parked", "stalled"]
+
+Role = Literal["writing", "standby"]
+
+_FRESH = 1.0
+"""Seconds that a live view may lag."""
+
+_PATIENCE = 5.0
+"""Seconds without any progress after which a view that is behind is stalled."""
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """How one projection stands on its target."""
+
+    name: str
+    state: State
+    role: Role
+    """Whether this process writes, or holds the view ready and leaves it to another one that does."""
+    position: int
+    """The commit up to which the target is known to contain everything."""
+    head: int
+    """The commit up to which this process knows the log."""
+    lag_events: int
+    """Commits that the target lacks."""
+    lag_seconds: float
+    """Age of the oldest of them."""
+    error: str | None
+    """What went wrong last, until it is over; why it does not move, if it does not."""
+    parked: dict[str, str]
+    """Keys that are left out, with the reason."""
+
+
+def moving_state(
+    *, in_step: bool, empty: bool, lag_seconds: float, quiet_seconds: float, failing_seconds: float
+) -> State:
+    """Return the state of a view that nobody holds back.
+
+    `in_step`: the target was read and written last without error. `empty`: it holds nothing yet.
+    `quiet_seconds`: since the last progress. `failing_seconds`: since it ceased to be in step.
+    """
+    if min(quiet_seconds, lag_seconds) > _PATIENCE or failing_seconds > _PATIENCE:
+        return "stalled"
+    if in_step and lag_seconds < _FRESH:
+        return "live"
+    return "rebuilding" if empty else "catching-up"
+
+
+class Arrivals:
+    """When the latest commits came, by a clock that does not jump: that of whoever made a commit may be wrong."""
+
+    _REMEMBERED = 4096
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._times: deque[float] = deque(maxlen=self._REMEMBERED)
+
+    def note(self) -> None:
+        """Take note that a commit has come."""
+        self._times.append(time.monotonic())
+
+    def age(self, count: int, made: str) -> float:
+        """Return the age in seconds of the first of the last `count` commits, which was `made` then (RFC 3339).
+
+        What came before anybody took note is as old as it says it is.
+        """
+        times, now = list(self._times), time.monotonic()
+        if not count:
+            return 0.0
+        if count <= len(times):
+            return now - times[-count]
+        since = times[0] if times else self._begun
+        return max(now - since, time.time() - datetime.fromisoformat(made).timestamp() if made else 0.0)
+
+
+class Standing:
+    """What became of the latest attempts, and since when; says on the log what is new, once."""
+
+    def __init__(self, name: str) -> None:
+        self.error: Exception | None = None
+        self.in_step = False
+        self._name = name
+        self._succeeded = self._failed = time.monotonic()
+
+    @property
+    def quiet_seconds(self) -> float:
+        """Seconds since the last success."""
+        return time.monotonic() - self._succeeded
+
+    @property
+    def failing_seconds(self) -> float:
+        """Seconds since there was no success any more."""
+        return 0.0 if self.in_step else time.monotonic() - self._failed
+
+    def succeeded(self, position: int) -> None:
+        """Note that the target is as it should be at a position."""
+        if self.error is not None:
+            logger.info("%s: in step again at %d", self._name, position)
+        self.error = None
+        self.in_step = True
+        self._succeeded = time.monotonic()
+
+    def failed(self, error: Exception) -> None:
+        """Note what went wrong; a stack only for what nobody has thought of."""
+        if not isinstance(error, (MidonetError, Fenced)):
+            logger.error("%s: unexpected error", self._name, exc_info=error)
+        elif str(error) != str(self.error):
+            logger.warning("%s: %s", self._name, error)
+        if self.in_step:
+            self._failed = time.monotonic()
+        self.error = error
+        self.in_step = False

@@ -1,0 +1,44 @@
+"""What objects were called at one position of the past, for history in words."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from midonet.events.commit import Event
+from midonet.events.model import KINDS, Kind
+from midonet.events.queries.describe import Names
+from midonet.events.system.objects import NOTES, is_note
+from midonet.projections.history_index.reader import Past
+
+__all__ = ["NamesAt"]
+
+
+class NamesAt(Names):
+    """Answers as `Names` that noted every commit up to a position."""
+
+    def __init__(self, past: Past, position: int) -> None:
+        super().__init__()
+        self._past = past
+        self._position = position
+
+    def meant(self, ref: str) -> list[str]:
+        """Return the keys of what `ref` may mean."""
+        return self._past.meant(ref, self._position, KINDS)
+
+    def names(self, kinds: Collection[str]) -> Iterable[str]:
+        """Return what objects of some kinds were called."""
+        return self._past.names(self._position, kinds)
+
+    def notes(self) -> Iterable[str]:
+        """Return the keys of the notes that there were."""
+        records = self._past.about_kinds(tuple(NOTES), self._position)
+        return {event.key: None for record in records for event in record.commit.events if is_note(event.key)}
+
+    def note(self, event: Event) -> None:
+        """Remember what an event behind the position says about names."""
+        self.label(event.key.partition("/")[2])
+        super().note(event)
+
+    def look_up(self, object_id: str) -> tuple[Kind, dict[str, Any]] | None:
+        """Return an object's kind and the fields that make its name."""
+        state = self._past.label(object_id, self._position)
+        return (KINDS[state.kind], state.data) if state is not None else None

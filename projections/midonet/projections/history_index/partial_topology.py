@@ -1,0 +1,89 @@
+"""One object and what it takes to speak of it, out of the topology as of a position, without the rest of it.
+
+Every object in an excerpt is what it is in the whole topology: the fold of the events on it.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+import msgspec
+
+from midonet.events.errors import MidonetError
+from midonet.events.model import KINDS, Entity
+from midonet.events.model.fields import canonical_id
+from midonet.events.topology.references import find
+from midonet.events.topology.topology import Topology
+from midonet.projections.history_index.reader import Past
+
+__all__ = ["excerpt"]
+
+_MANY = 100
+"""Objects that a reference may mean, from which on the whole topology is quicker."""
+
+
+def excerpt(past: Past, upto: int, kind: str, ref: str) -> Topology | None:
+    """Return a topology in which `resolve.find` finds the object that it finds in the whole one; None if there is none.
+
+    It also holds what the object refers to, and the others of its kind that have its name.
+    """
+    maker = _Excerpt(past, upto)
+    if not maker.add_all(_candidates(past, upto, ref)):
+        return None
+    try:
+        entity = find(maker.topology, kind, ref)
+    except MidonetError:  # said best by who knows everything
+        return None
+    if entity.name is not None and not maker.add_all(past.named(entity.name, upto)):
+        return None
+    maker.add_targets(entity)
+    maker.topology.head = past.head_at(upto)
+    return maker.topology
+
+
+def _candidates(past: Past, upto: int, ref: str) -> Iterator[str]:
+    """Yield the ids of everything that `resolve.find` may have to look at, and of more."""
+    with suppress(ValueError):
+        yield canonical_id(ref)
+    yield from past.named(ref, upto)
+    yield from past.beginning(ref)
+    parent, _, name = ref.rpartition("/")
+    for owner in past.named(parent, upto) if parent and name else ():
+        yield owner
+        yield from past.named(name, upto, owner)
+
+
+class _Excerpt:
+    def __init__(self, past: Past, upto: int) -> None:
+        self.topology = Topology()
+        self._past = past
+        self._upto = upto
+
+    def add_all(self, ids: Iterable[str]) -> bool:
+        """Add the objects that exist; return False if there are too many."""
+        wanted = list(dict.fromkeys(ids))
+        for object_id in wanted[:_MANY]:
+            self._add(object_id)
+        return len(wanted) <= _MANY
+
+    def add_targets(self, entity: Entity) -> None:
+        """Add what an object refers to, with what that is a part of: so are references called."""
+        for _, target in KINDS[entity.KIND].targets(entity):
+            found = self._add(target)
+            while found is not None:
+                owner = next((getattr(found, field) for field in found.OWNER if getattr(found, field)), None)
+                found = self._add(owner) if owner is not None else None
+
+    def _add(self, object_id: str) -> Entity | None:
+        known = self.topology.find(object_id)
+        if known is not None:
+            return known
+        label = self._past.label(object_id, self._upto)
+        if label is None or label.gone:
+            return None
+        found = self._past.state(f"{label.kind}/{object_id}", self._upto)
+        if found is None:
+            return None
+        state, position = found
+        entity: Entity = msgspec.convert({**state.data, "position": position}, KINDS[state.kind].cls)
+        self.topology.swap(object_id, entity)
+        return entity

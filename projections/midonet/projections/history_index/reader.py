@@ -1,0 +1,235 @@
+"""The past of a log as an index and the commits behind it tell it: the answers that a scan of the whole log would give.
+
+What the index says is where to look; every commit comes from the log and has the hash that the index holds. Commits
+that the index does not have yet are in the tail, which is looked through in memory.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cached_property
+from itertools import chain
+
+from midonet.events.commit import Head, Record
+from midonet.events.log.base import Bookmark
+from midonet.projections.history_index.backend import Damaged
+from midonet.projections.history_index.index import Checkpoint, Index, Query, State
+from midonet.projections.history_index.tail import Later
+
+__all__ = ["Past", "Recall"]
+
+_MIN_PREFIX = 8
+
+Recall = Callable[[Bookmark], Record | None]
+"""Returns a commit from the log, or None if it is not what the bookmark says."""
+
+
+class Past:
+    """Everything up to the end of the log as this process saw it.
+
+    Raises `Damaged` if the index and the log contradict each other: whose fault it is, reading the log tells.
+    """
+
+    def __init__(self, index: Index, checkpoint: Checkpoint, tail: Sequence[Record], recall: Recall) -> None:
+        self._index = index
+        self._base = checkpoint.head.position
+        self._checkpoint = checkpoint
+        self._tail = tail
+        self._recall = recall
+        self._seen: dict[tuple[str, int], State | None] = {}
+
+    def release(self) -> None:
+        """Go on with names alone, for a long time: an index that is made anew meanwhile knows fewer of them."""
+        self._index.database.release()
+
+    def close(self) -> None:
+        """Release the index."""
+        self._index.database.close()
+
+    # Commits
+
+    @property
+    def head(self) -> Head:
+        """The end of the log."""
+        return self._tail[-1].head if self._tail else self._checkpoint.head
+
+    def record(self, position: int) -> Record:
+        """Return the commit at a position that the log has."""
+        if position > self._base:
+            return self._tail[position - self._base - 1]
+        bookmark, *_ = self._index.commit(position)
+        record = self._recall(bookmark)
+        if record is None:
+            raise Damaged(f"the log does not have the commit {position} that the index knows")
+        return record
+
+    def head_at(self, position: int) -> Head:
+        """Return the head as it was at a position that the log has had."""
+        if position > self._base:
+            return self._tail[position - self._base - 1].head
+        if position == 0:
+            return Head()
+        bookmark, time, _ = self._index.commit(position)
+        return Head(position, bookmark.hash, time)
+
+    def position_at(self, time: str, *, before: bool = False) -> int:
+        """Return the position before the first commit that is later than a time (`before`: not earlier)."""
+        low, high = 0, self.head.position + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            latest = self._latest(middle)
+            low, high = (low, middle) if latest > time or (before and latest == time) else (middle, high)
+        return low
+
+    def last_until(self, time: str) -> int:
+        """Return the position of the last commit that is not later than a time."""
+        later = (record.commit.position for record in reversed(self._tail) if record.commit.time <= time)
+        return max(self.position_at(time), self._index.late(time), next(later, 0))
+
+    def _latest(self, position: int) -> str:
+        return self._times[position - self._base - 1] if position > self._base else self._index.commit(position)[2]
+
+    @cached_property
+    def _times(self) -> list[str]:
+        latest, times = self._checkpoint.latest, []
+        for record in self._tail:
+            latest = max(latest, record.commit.time)
+            times.append(latest)
+        return times
+
+    def select(self, query: Query, *, newest_first: bool = False) -> Iterator[Record]:
+        """Yield the commits that may be wanted: those of the tail are not tested."""
+        older = query._replace(high=min(query.high, self._base))
+        indexed = self._index.select(older, newest_first=newest_first)
+        later = range(max(query.low, self._base + 1), query.high + 1)
+        positions = chain(reversed(later), indexed) if newest_first else chain(indexed, later)
+        return map(self.record, positions)
+
+    def about_kinds(self, kinds: Collection[str], upto: int) -> Iterator[Record]:
+        """Yield the commits on some kinds, in order, and those of the tail."""
+        found = {
+            position for kind in kinds for position in self._index.select(Query(1, min(upto, self._base), kind=kind))
+        }
+        return map(self.record, chain(sorted(found), range(self._base + 1, upto + 1)))
+
+    def touching(self, key: str, upto: int, after: int = 0) -> list[int]:
+        """Return the positions of the commits that touched an object."""
+        number = self._number(key)
+        found = self._index.touches(number, after, min(upto, self._base)) if number is not None else []
+        later = self._later.touches.get(key, ())
+        return found + [position for position in later if after < position <= upto]
+
+    def _number(self, key: str) -> int | None:
+        kind, _, object_id = key.partition("/")
+        return self._index.number(kind, object_id)
+
+    # What objects were called
+
+    def label(self, object_id: str, upto: int) -> State | None:
+        """Return what an object was as of a position, as far as its name goes: other fields may be those of earlier."""
+        where = object_id, upto
+        if where not in self._seen:
+            self._seen[where] = self._label(object_id, upto)
+        return self._seen[where]
+
+    def _label(self, object_id: str, upto: int) -> State | None:
+        later = self._later.states.get(object_id, []) if upto > self._base else []
+        place = bisect_right(later, upto, key=lambda found: found[0])
+        if place:
+            return later[place - 1][1]
+        rows = self._index.of_id(object_id)
+        versions = [self._index.version(number, kind, min(upto, self._base)) for number, kind, _ in rows]
+        known = [version for version in versions if version is not None]
+        return max(known, key=lambda found: (found[0], not found[1].gone))[1] if known else None
+
+    @cached_property
+    def _later(self) -> Later:
+        return Later(self._tail, lambda object_id: self._label(object_id, self._base))
+
+    # What people mean
+
+    def meant(self, ref: str, upto: int, kinds: Collection[str]) -> list[str]:
+        """Return the keys that a reference may mean as of a position, those of existing objects if there are any.
+
+        As `midonet.events.queries.describe.Names.find`: an id, a name, `kind/…`, `parent/name` or an id prefix.
+        """
+        prefix, _, rest = ref.partition("/")
+        only, wanted = ({prefix}, rest) if prefix in kinds and rest else (None, ref)
+        for search in (self._by_id, self.named, self._by_path, self._by_prefix):
+            found = {i: state for i in search(wanted, upto) if (state := self.label(i, upto)) is not None}
+            fits = {i: state for i, state in found.items() if only is None or state.kind in only}
+            alive = {i: state for i, state in fits.items() if not state.gone} or fits
+            if alive:
+                return [f"{state.kind}/{i}" for i, state in alive.items()]
+        return []
+
+    def _by_id(self, ref: str, upto: int) -> list[str]:
+        del upto
+        return [ref.lower()]
+
+    def named(self, ref: str, upto: int, owner: str | None = None) -> list[str]:
+        """Return the ids of what had a name as of a position, and was a part of `owner`, if one is given."""
+        ids = dict.fromkeys([*(row[2] for row in self._index.named(ref, owner)), *self._later.states])
+        return [
+            i
+            for i in ids
+            if (state := self.label(i, upto)) is not None and state.name == ref and owner in (None, state.owner)
+        ]
+
+    def _by_path(self, ref: str, upto: int) -> list[str]:
+        return self._called(ref, upto) if "/" in ref else []
+
+    def _called(self, path: str, upto: int) -> list[str]:
+        """Return the ids of the objects that are written so: by name, behind the names of what they are a part of."""
+        found = [i for i in self.named(path, upto) if (state := self.label(i, upto)) and not state.owner]
+        for place, character in enumerate(path):
+            if character == "/" and path[place + 1 :]:
+                parent = path[:place]
+                for owner in [*self._called(parent, upto), *self._nameless(parent, upto)]:
+                    found += self.named(path[place + 1 :], upto, owner)
+        return list(dict.fromkeys(found))
+
+    def _nameless(self, object_id: str, upto: int) -> list[str]:
+        state = self.label(object_id, upto)
+        return [object_id] if state is None or not state.name else []
+
+    def _by_prefix(self, ref: str, upto: int) -> list[str]:
+        del upto
+        return self.beginning(ref)
+
+    def beginning(self, ref: str) -> list[str]:
+        """Return the ids that begin so, of whatever there ever was; none for too short a beginning."""
+        prefix = ref.lower()
+        if len(ref) < _MIN_PREFIX:
+            return []
+        later = [i for i in self._later.states if i.startswith(prefix)]
+        return list(dict.fromkeys([*(row[2] for row in self._index.of_prefix(prefix)), *later]))
+
+    def names(self, upto: int, kinds: Collection[str]) -> Iterator[str]:
+        """Yield what objects of some kinds were called as of a position, each name once."""
+        told = set()
+        for object_id in chain(self._index.ids(), self._later.states):
+            state = self.label(object_id, upto)
+            if state is not None and state.name and state.kind in kinds and state.name not in told:
+                told.add(state.name)
+                yield state.name
+
+    # What objects were
+
+    def state(self, key: str, upto: int) -> tuple[State, int] | None:
+        """Return what an object was as of a position, all fields, and the position that it changed at last.
+
+        It is the fold of the events on that one object: of those since its last version.
+        """
+        from midonet.projections.history_index.rows import next_state
+
+        kind, _, object_id = key.partition("/")
+        state, at = self._version(kind, object_id, min(upto, self._base))
+        for position in self.touching(key, upto, at):
+            events = [event for event in self.record(position).commit.events if event.key == key]
+            state, at = next_state(kind, state, events), position
+        return (state, at) if state is not None else None
+
+    def _version(self, kind: str, object_id: str, upto: int) -> tuple[State | None, int]:
+        number = self._index.number(kind, object_id)
+        version = self._index.version(number, kind, upto) if number is not None else None
+        return (version[1], version[0]) if version is not None else (None, 0)

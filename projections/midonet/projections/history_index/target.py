@@ -1,0 +1,170 @@
+"""The index as a projection like the others: a target that the runner keeps at the head of the log.
+
+What it holds is a function of the commits themselves and not of the topology, so the target reads them from the log;
+the checkpoint, the fence against other writers and all that is told of it are those of every target.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+
+from midonet.events.commit import GENESIS, Record
+from midonet.events.errors import MidonetError, Unavailable
+from midonet.events.log import Log
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
+from midonet.projections.base import Checkpoint, Fenced
+from midonet.projections.history_index.backend import Damaged, Database, Unusable
+from midonet.projections.history_index.index import Index, Overtaken
+from midonet.projections.history_index.writer import IndexWriter
+
+__all__ = ["HistoryProjection", "HistoryTarget"]
+
+_BATCH = 1_000
+
+
+class HistoryProjection:
+    """Nothing that follows from the topology."""
+
+    name = "history"
+
+    def attach(self, topology: Topology) -> None:
+        """Do nothing."""
+
+    def apply(self, changes: Sequence[Change]) -> Iterable[str]:
+        """Return nothing."""
+        del changes
+        return ()
+
+    def keys(self) -> Iterable[str]:
+        """Return nothing."""
+        return ()
+
+    def render(self, key: str) -> str | None:
+        """Return nothing."""
+        del key
+        return None
+
+
+class HistoryTarget:
+    """One index, brought further from the log that `open_log` opens."""
+
+    def __init__(self, open_log: Callable[[], Log], open_database: Callable[[], Database]) -> None:
+        self._open_log = open_log
+        self._open_database = open_database
+        self._log: Log | None = None
+        self._database: Database | None = None
+        self._writer: IndexWriter | None = None
+        self._stopped = False
+        self.position = 0
+        """Up to where the index is known to go; it also moves while a long write goes on."""
+        self.writing = False
+        """Whether a write goes on."""
+
+    def stop(self) -> None:
+        """Let a write that goes on end soon; called by any thread."""
+        self._stopped = True
+
+    def on_change(self, wake: Callable[[], None]) -> None:
+        """Do nothing: an index is its writers' own."""
+
+    def drifted(self) -> bool:
+        """Return False: who else writes to it moves its checkpoint."""
+        return False
+
+    def load(self) -> tuple[Checkpoint, Mapping[str, str]]:
+        """Connect; begin anew if the index is not of this log: it is a cache, and nothing is lost with it."""
+        with self._failures():
+            log, index = self._connect()
+            writer = IndexWriter(index, log.recall)
+            if writer.checkpoint.head.position and not log.resume(writer.checkpoint.bookmark):
+                index.clear()
+                writer = IndexWriter(index, log.recall)
+        self._writer = writer
+        return self._reached(writer), {}
+
+    def peek(self) -> Checkpoint:
+        """Return up to where the index goes now."""
+        with self._failures():
+            _, index = self._connect()
+            found = index.checkpoint()
+        self.position = found.head.position if found is not None else 0
+        return Checkpoint(found.head.position, found.head.hash) if found is not None else Checkpoint()
+
+    def write(self, delta: Mapping[str, str | None], checkpoint: Checkpoint) -> None:
+        """Index the commits up to a checkpoint, in transactions of some; what was done stays, whatever happens."""
+        del delta
+        writer = self._writer
+        if writer is None or self._log is None:
+            raise Fenced("the index has to be read first")
+        missing = checkpoint.position - writer.checkpoint.head.position
+        with self._failures(), self._busy():
+            records = islice(self._log.read(writer.checkpoint.head), max(0, missing))
+            for batch in _batches(records):
+                writer.write(batch, self._log.place)
+                self._reached(writer)
+                if self._stopped:
+                    raise Unavailable("it is being stopped")
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._disconnect()
+
+    def _connect(self) -> tuple[Log, Index]:
+        if self._database is None:
+            self._database = self._open_database()
+        if self._log is None:
+            self._log = self._open_log()
+        return self._log, Index(self._database)
+
+    def _reached(self, writer: IndexWriter) -> Checkpoint:
+        head = writer.checkpoint.head if writer.checkpoint.head.position else GENESIS
+        self.position = head.position
+        return Checkpoint(head.position, head.hash)
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        self.writing = True
+        try:
+            yield
+        finally:
+            self.writing = False
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Say in the port's words what went wrong; come back with new connections and nothing remembered."""
+        try:
+            yield
+        except Overtaken as error:
+            self._writer = None
+            raise Fenced(str(error)) from error
+        except Damaged as error:
+            self._spoilt()
+            raise Unavailable(f"the index is damaged and made anew: {error}") from error
+        except (Unusable, OSError) as error:
+            self._disconnect()
+            raise Unavailable(f"the index cannot be used: {error}") from error
+        except MidonetError:
+            self._disconnect()
+            raise
+
+    def _spoilt(self) -> None:
+        """Empty an index that contradicts its log."""
+        database, self._writer = self._database, None
+        try:
+            if database is not None:
+                Index(database).clear()
+        except Unusable:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        log, database = self._log, self._database
+        self._log = self._database = self._writer = None
+        for connection in (log, database):
+            if connection is not None:
+                connection.close()
+
+
+def _batches(records: Iterator[Record]) -> Iterator[Sequence[Record]]:
+    while batch := list(islice(records, _BATCH)):
+        yield batch

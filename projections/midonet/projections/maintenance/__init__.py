@@ -1,0 +1,1 @@
+"""Maintenance of views by operators: compare, rebuild, materialise, impact."""

@@ -1,0 +1,133 @@
+"""Comparing a view with a fresh fold of its log, while it goes on changing.
+
+What is compared is always the view at a position: a value that changed while it was read is read again, and only
+what certainly differs counts. Reads, and never writes.
+"""
+
+import operator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+from midonet.events.commit import Head, Record
+from midonet.events.errors import Diverged, LostCommits
+from midonet.events.topology.evolve import fold
+from midonet.events.topology.topology import Topology
+from midonet.projections.base import Checkpoint, Projection, key_text
+from midonet.projections.engine.drift import kind_of_repair
+
+__all__ = ["Differences", "Place", "compare"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+V_co = TypeVar("V_co", covariant=True)
+
+
+class Differences(Struct):
+    """Keys at which a view is not what its log says, in words, sorted; and at which position it was compared."""
+
+    position: int
+    compared: int = 0
+    missing: list[str] = []
+    extra: list[str] = []
+    different: list[str] = []
+
+    def __bool__(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.missing or self.extra or self.different)
+
+
+class Place(Protocol[K, V_co]):
+    """A view as it can be read from outside."""
+
+    def checkpoint(self) -> Checkpoint:
+        """Return its checkpoint."""
+
+    def read(self, keys: Collection[K] | None) -> Mapping[K, V_co]:
+        """Return what is there of these keys; of all keys where there is no choice."""
+
+
+def compare(
+    projection: Projection[K, V],
+    place: Place[K, V],
+    topology_at: Callable[[int], Topology],
+    records: Callable[[Head], Iterator[Record]],
+    same: Callable[[V, V], bool] = operator.eq,
+) -> Differences:
+    """Return where a view differs from what a log comes to at its own position.
+
+    `topology_at` folds the log up to a position, `records` reads on from there. Raises `LostCommits` and `Diverged` if
+    the view is not one of this log.
+    """
+    start = place.checkpoint()
+    topology = topology_at(start.position)
+    _check(topology.head, start)
+    projection.attach(topology)
+    return _Comparison(projection, topology, records, place, same).run()
+
+
+def _check(head: Head, checkpoint: Checkpoint) -> None:
+    if head.position < checkpoint.position:
+        raise LostCommits(
+            f"the view has seen commit {checkpoint.position}, but the log ends at {head.position}",
+            checkpoint=checkpoint.position,
+            head=head.position,
+        )
+    if head.hash != checkpoint.hash:
+        raise Diverged(
+            f"the view has seen another commit {checkpoint.position} than the log has: it is one of another log",
+            position=checkpoint.position,
+            target=checkpoint.hash,
+            log=head.hash,
+        )
+
+
+class _Comparison(Generic[K, V]):
+    def __init__(
+        self,
+        projection: Projection[K, V],
+        topology: Topology,
+        records: Callable[[Head], Iterator[Record]],
+        place: Place[K, V],
+        same: Callable[[V, V], bool],
+    ) -> None:
+        self._projection = projection
+        self._topology = topology
+        self._records = records
+        self._place = place
+        self._same = same
+        self._differing: dict[str, list[str]] = {"missing": [], "extra": [], "different": []}
+        self._compared = 0
+
+    def run(self) -> Differences:
+        """Compare round by round what has not been certain yet."""
+        uncertain: set[K] | None = None
+        while uncertain is None or uncertain:
+            self._fold_to(self._place.checkpoint().position)
+            found = self._place.read(uncertain)
+            touched = self._fold_to(self._place.checkpoint().position)
+            keys = {*found, *self._projection.keys()} | touched if uncertain is None else uncertain
+            for key in keys - touched:
+                self._compare(key, found.get(key))
+            uncertain = keys & touched
+        told = {kind: sorted(named) for kind, named in self._differing.items()}
+        return Differences(self._topology.head.position, self._compared, **told)
+
+    def _fold_to(self, position: int) -> set[K]:
+        """Follow the log to where the view is; return what may have changed on the way."""
+        touched: set[K] = set()
+        if self._topology.head.position < position:
+            for record in self._records(self._topology.head):
+                touched.update(self._projection.apply(fold(self._topology, record)))
+                if record.commit.position == position:
+                    break
+        return touched
+
+    def _compare(self, key: K, found: V | None) -> None:
+        expected = self._projection.render(key)
+        self._compared += 1
+        if found is None and expected is None:
+            return
+        if found is None or expected is None or not self._same(found, expected):
+            self._differing[kind_of_repair(found, expected)].append(key_text(key))

@@ -1,0 +1,158 @@
+"""Rebuilding views from the log: the next generation of the view for agents, and the rows of switches.
+
+The one that is live goes on meanwhile, kept by whoever keeps it. A process that ends in the middle leaves something
+that the next one continues.
+"""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
+from typing import Any
+
+from midonet.events.errors import NotFound, Unavailable
+from midonet.projections.base import Checkpoint, Projection, Target
+from midonet.projections.engine.feed import Feed
+from midonet.projections.engine.runner import Runner
+from midonet.projections.nsdb import NsdbProjection, same_document, view_base
+from midonet.projections.vtep import Key, Value, VtepProjection
+from midonet.projections.vtep.learned_macs import Held
+from midonet.projections.zookeeper.generations import Generations
+from midonet.projections.zookeeper.target import ZooKeeperTarget
+
+__all__ = ["GenerationPlace", "OutsiderProjection", "bring_up_to_date", "build", "roll_back"]
+
+_PAUSE = 0.005
+_PATIENCE = 30.0
+"""Seconds without any progress after which nobody believes in it any more."""
+
+_REPORTED = ("mcast", "bfd")
+
+_NAME = "rebuild"
+"""What such a projection is called: nobody's wish about the live one holds for it."""
+
+Tell = Callable[[int], None]
+
+
+class GenerationPlace:
+    """A generation of the view, for comparing."""
+
+    def __init__(self, generations: Generations, generation: str) -> None:
+        self._generations = generations
+        self._generation = generation
+
+    def checkpoint(self) -> Checkpoint:
+        """Return its checkpoint; `NotFound` if it has none."""
+        found = self._generations.checkpoint(self._generation)
+        if not found.position:
+            raise NotFound(f"generation {self._generation} holds nothing yet", generation=self._generation)
+        return found
+
+    def read(self, keys: Collection[str] | None) -> Mapping[str, bytes]:
+        """Return its documents."""
+        return self._generations.read(self._generation, keys)
+
+
+class OutsiderProjection(VtepProjection):
+    """What a VTEP should hold, for one who knows the log and not what the network reports.
+
+    What only reports decide stays as the switch holds it, and is left to those who hear them: the stations that other
+    switches have learned, which hosts get broadcast and which tunnels are watched, as some of them may be dead.
+    """
+
+    def __init__(self, vtep: str, held: Callable[[Key], Held | None]) -> None:
+        super().__init__(vtep, None, held)
+        self._holds = held
+
+    def render(self, key: Key) -> Value | None:
+        """As for everybody, but for what others know better."""
+        value = super().render(key)
+        held = self._holds(key) if value is not None and key[0] in _REPORTED else None
+        return held.value if held is not None else value
+
+
+def build(feed: Feed, generations: Generations, place: tuple[str, str], generation: str, tell: Tell) -> None:
+    """Bring a generation of the view to the head of the log, and make it the live one.
+
+    `place` is where ZooKeeper is and the root of the view; `tell` is told how many documents have been written.
+    """
+    target = ZooKeeperTarget(*place, generation, written=tell)
+    projection = NsdbProjection(view_base(place[1], generation))
+    switch = _Switch(generations, generation)
+
+    def switched(position: int) -> bool:
+        return position == feed.head.position and switch.done()
+
+    bring_up_to_date(feed, projection, target, switched, same=same_document)
+
+
+def roll_back(feed: Feed, generations: Generations, place: tuple[str, str], tell: Tell) -> str:
+    """Make the generation that was live before the live one again, brought up to date first; return which it is."""
+    previous = generations.noted().previous
+    if previous is None or not generations.checkpoint(previous).position:
+        raise NotFound("there is no generation to go back to", generation=previous)
+    build(feed, generations, place, previous, tell)
+    return previous
+
+
+def bring_up_to_date(
+    feed: Feed,
+    projection: Projection[Any, Any],
+    target: Target[Any, Any],
+    done: Callable[[int], bool],
+    **options: Any,
+) -> None:
+    """Keep a target equal to a projection until `done` says so of a position that it is at.
+
+    Raises what keeps it from getting on: `VerificationFailed` if the log does not hold what the target has seen,
+    `Unavailable` if nothing moves for long.
+    """
+    projection.name = _NAME
+    with closing(_Running(Runner(feed, projection, target, **options), feed)) as running:
+        while not done(running.position()):
+            time.sleep(_PAUSE)
+
+
+class _Switch:
+    """The switch to a generation, tried again where nobody knows what became of it."""
+
+    def __init__(self, generations: Generations, generation: str) -> None:
+        self._generations = generations
+        self._generation = generation
+        self._unknown_since: float | None = None
+
+    def done(self) -> bool:
+        """Switch unless that was done; return whether it is. `Unavailable` if that cannot be told for long."""
+        try:
+            return self._generations.switch(self._generation)
+        except Unavailable:
+            now = time.monotonic()
+            self._unknown_since = self._unknown_since or now
+            if now - self._unknown_since > _PATIENCE:
+                raise
+            return False
+
+
+class _Running:
+    """A runner that somebody waits for."""
+
+    def __init__(self, runner: Runner[Any, Any], feed: Feed) -> None:
+        self._runner = runner
+        self._feed = feed
+        self._moved = time.monotonic()
+        self._last = -1
+        runner.start()
+
+    def position(self) -> int:
+        """Return where it is, -1 while it does not know; raise if it cannot get on."""
+        status = self._runner.status()
+        if status.state == "parked":
+            raise self._runner.trouble or self._feed.error or Unavailable("the log cannot be read")
+        if status.position != self._last or status.state == "live":
+            self._last, self._moved = status.position, time.monotonic()
+        if status.error is not None and time.monotonic() - self._moved > _PATIENCE:
+            raise Unavailable(status.error)
+        return status.position if status.state == "live" else -1
+
+    def close(self) -> None:
+        """Stop; what was written stays."""
+        self._runner.stop()

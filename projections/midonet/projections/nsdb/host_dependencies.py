@@ -1,0 +1,143 @@
+"""What the agent of a host needs to know: where each object is packed, and which objects lead to which others.
+
+This is the whole rule of the host index, object by object; everything else in this package is bookkeeping. A node
+is an object's id, or one of four that are no objects: `hosts/<id>` is the agent of a host, `agents` is every agent,
+`members/<id>` are all hosts of a tunnel zone, `bound/<id>` is what runs behind a router port where that is bound. What
+agents read is named by its kind in `_FOLLOWED`, or led to by a line in `leads`. Pure.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from midonet.events.model import KINDS, Entity
+from midonet.events.model.chain import Rule
+from midonet.events.model.devices import Port
+from midonet.events.model.services import ServiceContainer
+from midonet.events.model.underlay import Host, TunnelZone
+from midonet.projections.nsdb.reachability import Edge
+
+__all__ = ["HELD_BY", "LEADING", "agent", "leads", "pack"]
+
+_PACKED_BY: Mapping[str, tuple[str, ...]] = {
+    **{kind: KINDS[kind].cls.OWNER for kind in KINDS},
+    "vtep-binding": ("bridge",),  # agents come to it from the bridge
+    "trace-request": ("bridge", "router"),  # nothing leads to a port that is neither linked nor a target
+}
+
+HELD_BY: Mapping[str, tuple[str, ...]] = {
+    holder: tuple(
+        kind
+        for kind, fields in _PACKED_BY.items()
+        if kind == holder or any(KINDS[kind].ref_of[field].kind == holder for field in fields)
+    )
+    for holder in KINDS
+}
+"""Kind of an object → kinds of the packs that are named after it: its own and those of its parts."""
+
+_FOLLOWED = frozenset(
+    {
+        "chain",
+        "health-monitor",
+        "ip-addr-group",
+        "load-balancer",
+        "logging-resource",
+        "mirror",
+        "port-group",
+        "qos-policy",
+        "tunnel-zone",
+        "vtep",
+    }
+)
+"""Kinds that whoever needs an object needs as well if the object refers to one of them."""
+
+_AGENTS = "agents"
+
+
+def pack(entity: Entity) -> str:
+    """Return the pack that an object is in: its owner's, so that what is read together lies together."""
+    return f"models/{entity.KIND}/{_holder(entity)}"
+
+
+def _holder(entity: Entity) -> str:
+    for field in _PACKED_BY[entity.KIND]:
+        if value := getattr(entity, field):
+            return str(value)
+    return entity.id
+
+
+def agent(host: str) -> str:
+    """Return the node that stands for the agent of a host; it is also the name of that host's index."""
+    return f"hosts/{host}"
+
+
+def leads(entity: Entity | None) -> Iterator[Edge]:
+    """Yield (from, to): whoever needs the one needs the other, because this object says so."""
+    if entity is None or entity.KIND not in LEADING:
+        return
+    if followed := _FOLLOWED_BY[entity.KIND]:
+        for field, target in KINDS[entity.KIND].targets(entity):
+            if field in followed:
+                yield _holder(entity), target
+    if entity.KIND in _FURTHER:
+        yield from _FURTHER[entity.KIND](entity)
+
+
+def _host(host: Host) -> Iterator[Edge]:
+    yield agent(host.id), host.id
+    yield agent(host.id), _AGENTS
+
+
+def _zone(zone: TunnelZone) -> Iterator[Edge]:
+    members = f"members/{zone.id}"
+    yield members, zone.id
+    for member in zone.members:
+        yield agent(member.host), members
+        yield members, member.host
+
+
+def _port(port: Port) -> Iterator[Edge]:
+    device = port.bridge or port.router or ""
+    yield port.id, device
+    if port.host is not None:
+        yield agent(port.host), device
+        if port.router is not None:
+            yield agent(port.host), f"bound/{port.id}"
+    if port.peer is not None:
+        yield device, port.peer
+
+
+def _rule(rule: Rule) -> Iterator[Edge]:
+    if rule.target_port is not None:
+        yield rule.chain, rule.target_port
+
+
+def _container(container: ServiceContainer) -> Iterator[Edge]:
+    if container.port is not None:
+        yield f"bound/{container.port}", container.service_group
+
+
+def _for_all(entity: Entity, *, needed: bool = True) -> Iterator[Edge]:
+    if needed:
+        yield _AGENTS, entity.id
+
+
+_FURTHER: Mapping[str, Callable[[Any], Iterator[Edge]]] = {
+    "host": _host,
+    "tunnel-zone": _zone,
+    "port": _port,
+    "rule": _rule,
+    "mirror": lambda mirror: iter([(mirror.id, mirror.to_port)]),
+    "pool": lambda pool: iter([(pool.load_balancer, pool.id)]),
+    "service-container": _container,
+    "trace-request": lambda request: _for_all(request, needed=request.port is not None),
+    "l2-insertion": _for_all,
+    "port-group": lambda group: _for_all(group, needed=group.stateful),
+}
+"""Kind → what an object of it leads to beyond what `_FOLLOWED` says."""
+
+_FOLLOWED_BY: Mapping[str, frozenset[str]] = {
+    name: frozenset(field for field, ref in kind.ref_of.items() if ref.kind in _FOLLOWED)
+    for name, kind in KINDS.items()
+}
+LEADING = frozenset({kind for kind, fields in _FOLLOWED_BY.items() if fields} | _FURTHER.keys())
+"""Kinds whose objects may lead to anything."""

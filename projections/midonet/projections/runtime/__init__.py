@@ -1,0 +1,1 @@
+"""Plumbing of processes, shared by daemon and agent."""

@@ -1,0 +1,83 @@
+"""A bridge that is bound to a VTEP, with the tables by which its rows are found. Pure."""
+
+import ipaddress
+from typing import Any
+
+from midonet.events.model.devices import ArpEntry, MacEntry, Port
+from midonet.events.model.underlay import VtepBinding
+from midonet.events.topology.topology import Topology
+from midonet.projections.vtep.keys import switch_name
+
+__all__ = ["Bound", "forget", "note"]
+
+Index = dict[Any, dict[str, str]]
+"""Key → entries by id: within one commit a new one may come before the old one of the same key goes."""
+
+_NONE: dict[str, str] = {}
+
+
+class Bound:
+    """What a VTEP's rows for one bridge follow from, as of now; whoever made it keeps it up to date."""
+
+    def __init__(self, topology: Topology, bridge: str, vtep: str) -> None:
+        self.switch = switch_name(bridge)
+        self.bindings: set[str] = set()
+        """Bindings of the VTEP itself."""
+        self.others: Index = {}
+        """Other VTEP → its bindings of this bridge."""
+        self.macs: Index = {}
+        """MAC address → untagged entries of it."""
+        self.ips: Index = {}
+        """MAC address → ARP entries with it, and their IP addresses."""
+        self.hosts: Index = {}
+        """Host → ports of the bridge that are bound there."""
+        for entry, _ in topology.referring(bridge):
+            match entry:
+                case MacEntry(vlan=0):
+                    note(self.macs, entry.mac, entry.id)
+                case ArpEntry():
+                    note(self.ips, entry.mac, entry.id, entry.ip)
+                case Port(host=str() as host):
+                    note(self.hosts, host, entry.id)
+                case VtepBinding() if entry.vtep != vtep:
+                    note(self.others, entry.vtep, entry.id)
+
+    def ip(self, mac: str) -> str:
+        """Return the lowest IP address that the bridge knows for a MAC, of IPv4 if there is one, or "".
+
+        A row of Ucast_Macs_Remote has one address, and of several rows for one MAC a switch takes any: the others are
+        resolved by the stations themselves.
+        """
+        entries = self.ips.get(mac, _NONE)
+        return min(entries.values(), key=_numerically) if len(entries) > 1 else next(iter(entries.values()), "")
+
+    def move_port(self, old: Port | None, new: Port | None) -> bool:
+        """Follow a port of the bridge to another host; return whether a host got its first or lost its last one."""
+        left = old.host if old is not None else None
+        entered = new.host if new is not None else None
+        if left == entered:
+            return False
+        came = entered is not None and entered not in self.hosts
+        if new is not None and entered is not None:
+            note(self.hosts, entered, new.id)
+        if old is not None and left is not None:
+            forget(self.hosts, left, old.id)
+        return came or (left is not None and left not in self.hosts)
+
+
+def note(index: Index, key: Any, entry: str, value: str = "") -> None:
+    """Add an entry under a key."""
+    index.setdefault(key, {})[entry] = value
+
+
+def forget(index: Index, key: Any, entry: str) -> None:
+    """Remove an entry under a key, and the key with its last one."""
+    entries = index.get(key, {})
+    entries.pop(entry, None)
+    if not entries:
+        index.pop(key, None)
+
+
+def _numerically(address: str) -> tuple[int, int]:
+    ip = ipaddress.ip_address(address)
+    return ip.version, int(ip)

@@ -1,0 +1,148 @@
+"""Commit the parts of a delta in order, several under way at once where none depends on what another one leaves.
+
+Only rows of single MACs are so: those that are inserted beside what is there, with locators that no other part brings
+as well, and those that are deleted. The database runs transactions in the order in which they were sent. The one that
+moves the checkpoint is sent when all others have succeeded: whatever ends this process or the connection, a checkpoint
+never says more than the rows.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple, NoReturn
+
+from midonet.events.errors import Rejected, Unavailable
+from midonet.projections.base import Checkpoint, Unfit
+from midonet.projections.ovsdb import Answer, Client
+from midonet.projections.vtep.drift_watch import Watch
+from midonet.projections.vtep.keys import DATABASE
+from midonet.projections.vtep.transaction import Delta, Operation, Transaction
+from midonet.projections.vtep.write_lock import Tenure
+
+__all__ = ["Session", "begin", "commit", "transact"]
+
+_WINDOW = 4
+"""Transactions under way: enough that the server never waits for the next one, few enough that others get a turn."""
+
+
+class Session(NamedTuple):
+    """One connection: what is known of the database, and whether it is for us to write."""
+
+    client: Client
+    watch: Watch
+    tenure: Tenure
+
+
+def commit(session: Session, parts: Iterable[Delta], checkpoint: Checkpoint | None) -> None:
+    """Commit the parts of a delta; the checkpoint moves (None: is removed) with the last of them.
+
+    Raises `Fenced`, `Unfit` and `Unavailable` as `Target.write`; some of the parts may have been committed then.
+    """
+    session.tenure.begin()
+    _Flight(session, parts, checkpoint).end()
+
+
+def begin(session: Session, parts: Iterable[Delta], checkpoint: Checkpoint) -> Callable[[], None] | None:
+    """Send what of the parts needs no waiting; what it returns does the rest and waits, and raises as `commit`.
+
+    None if nothing can be sent without waiting, as others have to be kept from writing before.
+    """
+    if not session.tenure.held:
+        return None
+    flight = _Flight(session, parts, checkpoint)
+    try:
+        flight.take_off()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where somebody can wait for the others
+        return partial(flight.abandon, error)
+    return flight.end
+
+
+def transact(session: Session, operations: Sequence[Operation]) -> None:
+    """Run operations as one transaction; raises as `commit`."""
+    _succeed(session, session.client.begin(DATABASE, operations))
+
+
+class _Flight:
+    """Transactions for the parts of a delta: those to come, those that were sent, and what the watch is to expect."""
+
+    def __init__(self, session: Session, parts: Iterable[Delta], checkpoint: Checkpoint | None) -> None:
+        self._session = session
+        self._watch = session.watch
+        self._proof = session.tenure.proof
+        self._parts = deque(parts)
+        if len(self._parts) > 1:
+            self._parts.append({})  # for the checkpoint: no row has to wait until all others are there
+        self._checkpoint = checkpoint
+        self._sent: deque[tuple[Transaction, Answer]] = deque()
+        self._arrived: list[Transaction] = []
+
+    def take_off(self) -> None:
+        """Send the first parts: those that need no answer to another one, and not too many."""
+        while self._parts and len(self._sent) < _WINDOW and self._send():
+            pass
+
+    def end(self) -> None:
+        """Send the rest, and return when all of them have succeeded."""
+        try:
+            while self._parts:
+                if len(self._sent) == _WINDOW:
+                    self._next()
+                elif not self._send():
+                    self._land()
+            self._land()
+        except BaseException as error:  # noqa: BLE001 - it is raised again
+            self.abandon(error)
+
+    def abandon(self, error: BaseException) -> NoReturn:
+        """Wait for the rest, whatever becomes of it, and raise: nothing shall change that nobody waits for any more."""
+        for _, answer in self._sent:
+            with suppress(Rejected, Unavailable):
+                answer()
+        raise error
+
+    def _send(self) -> bool:
+        """Send the next part, unless it is to be planned for what others leave that are under way."""
+        if self._sent and self._sent[-1][0].effect is None:
+            return False
+        transaction = self._watch.plan(self._parts[0])
+        if len(self._parts) == 1:
+            transaction.advance(self._checkpoint)
+        if not all(_independent(other, transaction) for other, _ in self._sent):
+            return False
+        self._sent.append((transaction, self._session.client.begin(DATABASE, [*self._proof, *transaction.operations])))
+        self._parts.popleft()
+        return True
+
+    def _land(self) -> None:
+        """Wait for all that are under way, and expect what they left."""
+        while self._sent:
+            self._next()
+        self._watch.settle(self._arrived)
+        self._arrived = []
+
+    def _next(self) -> None:
+        transaction, answer = self._sent.popleft()
+        try:
+            _succeed(self._session, answer)
+        except Unavailable as error:
+            for uuid, key in transaction.removed.items():
+                if uuid in error.message:  # "cannot delete Logical_Switch row … because of 1 remaining reference(s)"
+                    raise Unfit(key, error.message) from None
+            raise
+        self._arrived.append(transaction)
+
+
+def _independent(one: Transaction, other: Transaction) -> bool:
+    return one.effect is not None and one.effect == other.effect and one.brings.isdisjoint(other.brings)
+
+
+def _succeed(session: Session, answer: Answer) -> None:
+    try:
+        answer()
+    except Rejected as error:
+        if error.details["error"] == "not owner":
+            raise session.tenure.lost() from None
+        if error.details["error"] == "timed out":
+            raise session.tenure.late() from None
+        raise Unavailable(error.message, **error.details) from None

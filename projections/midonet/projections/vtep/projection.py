@@ -1,0 +1,398 @@
+"""What the database of one VTEP should hold: a pure projection of the topology, kept change by change (contract §4).
+
+It follows only the bridges that are bound to its VTEP, and finds what a change touches through indexes: the cost
+of a change must not grow with the number of MACs, bridges or ports. It does no I/O and decides nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from midonet.events.model import Entity
+from midonet.events.model.devices import ArpEntry, Bridge, MacEntry, Port
+from midonet.events.model.underlay import Host, TunnelZone, Vtep, VtepBinding
+from midonet.events.topology.evolve import Change
+from midonet.events.topology.topology import Topology
+from midonet.projections.vtep.bridge_tables import Bound, forget, note
+from midonet.projections.vtep.keys import SOURCE_NODE, UNKNOWN_DST, Key, Value, bridge_id, is_locator, switch_name
+from midonet.projections.vtep.learned_macs import Held, Learned, News, Place, Station
+from midonet.projections.vtep.mac_selection import choose
+from midonet.projections.vtep.tunnel_endpoints import own_addresses, underlay
+
+__all__ = ["HEARD", "HOSTS", "TOUCHED", "VtepProjection"]
+
+HEARD = "vtep-heard"
+"""Kind of a change that tells what a switch reported: `id` is the VTEP, `new` the `News`."""
+
+HOSTS = "vtep-hosts"
+"""Kind of a change that tells that other hosts are dead than before."""
+
+TOUCHED = "vtep-touched"
+"""Kind of a change that only names keys, in `new`, which are to be looked at again."""
+
+
+class VtepProjection:
+    """Desired rows of the VTEP with this id; nothing at all once the VTEP is deleted.
+
+    `learned` is what the switches report, `held` what the switch itself holds under a key, as far as known. The latter
+    decides only where the former leaves a choice, or does not know: so two writers never undo each other's rows.
+    """
+
+    def __init__(
+        self, vtep: str, learned: Learned | None = None, held: Callable[[Key], Held | None] = lambda _: None
+    ) -> None:
+        self.name = f"vtep/{vtep}"
+        self._vtep = vtep
+        self._learned = learned or Learned()
+        self._held = held
+        self._handlers: Mapping[str, Callable[[Any, Any], Iterable[Key]]] = {
+            "arp-entry": self._arp_changed,
+            "bridge": self._bridge_changed,
+            "host": self._host_changed,
+            "mac-entry": self._mac_changed,
+            "port": self._port_changed,
+            "tunnel-zone": self._zone_changed,
+            "vtep": self._vtep_changed,
+            "vtep-binding": self._binding_changed,
+            HOSTS: lambda *_: self._underlay_changed(),
+            TOUCHED: lambda _, keys: keys,
+        }
+        self.attach(Topology())
+
+    def attach(self, topology: Topology) -> None:
+        """Start over from a whole topology."""
+        self._topology = topology
+        self._bridges: dict[str, Bound] = {}
+        self._bindings: dict[tuple[str, int], dict[str, str]] = {}
+        self._watched: dict[str, str] = {}
+        self._doubtful: set[Key] = set()
+        self._underlay = underlay(topology, self._learned, self._vtep)
+        bindings = topology.referrers(self._vtep, "vtep-binding", "vtep")
+        self.apply([Change(binding.KIND, binding.id, None, binding) for binding in bindings])
+
+    def apply(self, changes: Sequence[Change]) -> set[Key]:
+        """Take note of the changes of one commit, already in the topology; return the keys they may have touched."""
+        touched: set[Key] = set()
+        for change in changes:
+            handler = self._handlers.get(change.kind)
+            if handler is not None:
+                touched.update(handler(change.old, change.new))
+            elif change.kind == HEARD:
+                touched.update(self._heard(change.id, change.new))
+        return touched
+
+    def keys(self) -> Iterator[Key]:
+        """Yield every key that should exist."""
+        yield from (("binding", port, vlan) for port, vlan in self._bindings)
+        yield from (("bfd", address) for address in self._watched)
+        for bridge in self._bridges:
+            yield from (key for key in self._keys_of(bridge) if self.render(key) is not None)
+
+    def render(self, key: Key) -> Value | None:
+        """Return the value that a key should have, or None if it should not exist."""
+        value: Value | None = None
+        match key:
+            case ("ucast", name, mac):  # first, as nearly all are
+                value = self._unicast(bridge_id(name), mac)
+            case ("switch", name):
+                value = self._switch(bridge_id(name))
+            case ("replication", name) if self._underlay.source_node and bridge_id(name) in self._bridges:
+                value = SOURCE_NODE
+            case ("binding", port, vlan):
+                value = self._binding(port, vlan)
+            case ("mcast", name, mac):
+                value = self._multicast(bridge_id(name), mac)
+            case ("bfd", address):
+                value = self._watched.get(address) or self._watched_so_far(key)
+        return value
+
+    def origin(self, key: Key) -> int | None:
+        """Return the commit that last changed what a key's value is made of; None if no object says anything of it."""
+        return max((entity.position for entity in self._sources(key)), default=None)
+
+    def _sources(self, key: Key) -> Iterator[Entity]:
+        get = self._topology.get
+        match key:
+            case ("switch", name):
+                found = [get("bridge", bridge_id(name))]
+            case ("binding", port, vlan):
+                found = [get("vtep-binding", one) for one in self._bindings.get((port, vlan), ())]
+            case ("ucast", name, mac):
+                bound = self._bridges.get(bridge_id(name))
+                entries = [get("mac-entry", one) for one in bound.macs.get(mac, ())] if bound is not None else []
+                found = [*entries, *(get("port", entry.port) for entry in entries)]
+            case _:
+                vtep = get("vtep", self._vtep)
+                found = [vtep, get("tunnel-zone", vtep.tunnel_zone) if vtep and vtep.tunnel_zone else None]
+        yield from (entity for entity in found if entity is not None)
+
+    # -- values
+
+    def _switch(self, bridge: str) -> int | None:
+        vni: int | None = self._topology.get("bridge", bridge).vni if bridge in self._bridges else None
+        return vni
+
+    def _binding(self, port: str, vlan: int) -> str | None:
+        ids = self._bindings.get((port, vlan))
+        return switch_name(self._topology.get("vtep-binding", next(iter(ids))).bridge) if ids else None
+
+    def _unicast(self, bridge: str, mac: str) -> tuple[str, str] | None:
+        bound = self._bridges.get(bridge)
+        if bound is None:
+            return None
+        ids = bound.macs.get(mac)
+        if not ids:
+            return self._learned_unicast(bound, mac)
+        entry: MacEntry = self._topology.get("mac-entry", next(iter(ids)))
+        port: Port = self._topology.get("port", entry.port)
+        address = self._behind(port) or self._behind_so_far(port, ("ucast", bound.switch, mac))
+        return (address, bound.ip(mac)) if address else None
+
+    def _behind(self, port: Port) -> str | None:
+        """Return the tunnel address behind which a port is: that of its host, or of the other VTEP it stands for."""
+        if port.vtep is not None:
+            return self._neighbour(port.vtep)
+        return self._underlay.hosts.get(port.host or "")
+
+    def _learned_unicast(self, bound: Bound, mac: str) -> tuple[str, str] | None:
+        """Return where a station is that no entry of the topology names; None if behind this VTEP, or if unknown."""
+        learned, me = self._learned, self._vtep
+        stations = [one for one in learned.stations(bound.switch, mac) if one.vtep in bound.others or one.vtep == me]
+        held = self._held(("ucast", bound.switch, mac))
+        if held is not None:
+            stations += self._strangers(bound, held)
+        chosen = choose(stations, held, me=me, knows=learned.knows)
+        if chosen is None or chosen.vtep == me:
+            return None
+        own = self._addresses_of(chosen.vtep)
+        address = own[0] if own and chosen.address not in own else chosen.address
+        return (address, bound.ip(mac) or chosen.ip) if is_locator(address) else None
+
+    def _strangers(self, bound: Bound, held: Held) -> Iterator[Station]:
+        """Yield the station that a row was written for by somebody who could read a VTEP that we cannot."""
+        if not isinstance(held.value, tuple):
+            return
+        address, ip = held.value[0], held.value[-1]
+        for vtep in sorted(bound.others):
+            addresses = self._addresses_of(vtep)
+            may_be = address in addresses or not (addresses or address in self._underlay.hosts.values())
+            if may_be and not self._learned.knows(vtep):
+                yield Station(vtep, address, ip, 0)
+
+    def _multicast(self, bridge: str, mac: str) -> tuple[str, ...] | None:
+        bound = self._bridges.get(bridge)
+        if bound is None or mac != UNKNOWN_DST:
+            return None
+        if not self._underlay.source_node:
+            return (self._underlay.proxy,) if self._underlay.proxy else None
+        hosts = {self._underlay.hosts[host] for host in bound.hosts if host in self._underlay.hosts}
+        neighbours = self._neighbours(bound) | self._neighbours_so_far(bound, ("mcast", bound.switch, mac))
+        return tuple(sorted(self._underlay.flooders | hosts | neighbours)) or None
+
+    # -- the other VTEPs
+
+    def _addresses_of(self, vtep: str) -> tuple[str, ...]:
+        return own_addresses(self._topology, self._learned, vtep)
+
+    def _neighbour(self, vtep: str) -> str | None:
+        """Return the tunnel address of another VTEP; never one of this VTEP."""
+        own = self._addresses_of(self._vtep)
+        return next((one for one in self._addresses_of(vtep) if vtep != self._vtep and one not in own), None)
+
+    def _neighbours(self, bound: Bound) -> set[str]:
+        return {address for vtep in bound.others if (address := self._neighbour(vtep)) is not None}
+
+    # -- the VTEPs of which nobody knows yet where they are: what the switch holds because of them stays
+
+    def _unheard(self, vtep: str) -> bool:
+        return not self._addresses_of(vtep) and not self._learned.knows(vtep)
+
+    def _may_be_theirs(self, key: Key) -> set[str]:
+        """Return the addresses that the switch holds under a key and that are no host's."""
+        held = self._held(key)
+        addresses = held.value if held is not None and isinstance(held.value, tuple) else ()
+        return {one for one in addresses if is_locator(one)} - set(self._underlay.hosts.values())
+
+    def _behind_so_far(self, port: Port, key: Key) -> str | None:
+        if port.vtep in (None, self._vtep) or not self._unheard(str(port.vtep)):
+            return None
+        held = self._held(key)
+        address = held.value[0] if held is not None and isinstance(held.value, tuple) else None
+        return address if address in self._may_be_theirs(key) else None
+
+    def _neighbours_so_far(self, bound: Bound, key: Key) -> set[str]:
+        return self._may_be_theirs(key) if any(map(self._unheard, bound.others)) else set()
+
+    def _watched_so_far(self, key: Key) -> Value | None:
+        if not (self._underlay.bfd and self._bridges):
+            return None
+        if not any(map(self._unheard, {self._vtep, *(vtep for one in self._bridges.values() for vtep in one.others)})):
+            return None
+        self._doubtful.add(key)
+        held = self._held(key)
+        return held.value if held is not None else None
+
+    def _neighbour_changed(self, vtep: str) -> Iterator[Key]:
+        """Yield the keys that a tunnel address of another VTEP is in."""
+        for bound in self._bridges.values():
+            if vtep in bound.others:
+                yield "mcast", bound.switch, UNKNOWN_DST
+        for port in self._topology.referrers(vtep, "port", "vtep"):
+            yield from self._keys_behind(port)
+        yield from self._places(self._learned.of(vtep))
+        yield from self._bfd_changed()
+
+    def _heard(self, vtep: str, news: News) -> Iterator[Key]:
+        """Yield the keys that what a switch said bears on; what the topology says of a station goes before that."""
+        if news.readdressed:
+            yield from self._underlay_changed() if vtep == self._vtep else self._neighbour_changed(vtep)
+        yield from self._places(news.places)
+
+    def _places(self, places: Iterable[Place]) -> Iterator[Key]:
+        for switch, mac in places:
+            bound = self._bridges.get(bridge_id(switch))
+            if bound is not None and mac not in bound.macs:
+                yield "ucast", switch, mac
+
+    # -- the underlay
+
+    def _underlay_changed(self) -> Iterator[Key]:
+        before, self._underlay = self._underlay, underlay(self._topology, self._learned, self._vtep)
+        after = self._underlay
+        for host in before.hosts.keys() | after.hosts.keys():
+            if before.hosts.get(host) != after.hosts.get(host):
+                for port in self._topology.referrers(host, "port", "host"):
+                    yield from self._keys_behind(port)
+        if before != after:
+            yield from (("mcast", bound.switch, UNKNOWN_DST) for bound in self._bridges.values())
+        if before.source_node != after.source_node:
+            yield from (("replication", bound.switch) for bound in self._bridges.values())
+        yield from self._bfd_changed()
+
+    def _bfd_changed(self) -> Iterator[Key]:
+        """Watch every host of the zone and every VTEP that shares a bridge, as long as there is any bridge."""
+        before, local = self._watched, self._underlay.local
+        remotes: set[str] = set()
+        if self._underlay.bfd and local and self._bridges:
+            remotes = {
+                *self._underlay.hosts.values(),
+                *(a for b in self._bridges.values() for a in self._neighbours(b)),
+            }
+        self._watched = dict.fromkeys(remotes, local or "")
+        yield from (("bfd", one) for one in {*before, *remotes} if before.get(one) != self._watched.get(one))
+        doubtful, self._doubtful = self._doubtful, set()
+        yield from doubtful
+
+    # -- what a change touches
+
+    def _vtep_changed(self, old: Vtep | None, new: Vtep | None) -> Iterable[Key]:
+        if self._vtep in _ids(old, new):
+            return self._underlay_changed()
+        if old is not None and new is not None and old.tunnel_ips != new.tunnel_ips:
+            return self._neighbour_changed(new.id)
+        return ()
+
+    def _zone_changed(self, old: TunnelZone | None, new: TunnelZone | None) -> Iterable[Key]:
+        vtep = self._topology.get("vtep", self._vtep)
+        return self._underlay_changed() if vtep and vtep.tunnel_zone in _ids(old, new) else ()
+
+    def _host_changed(self, old: Host | None, new: Host | None) -> Iterable[Key]:
+        if old is None or new is None or old.flooding_proxy_weight == new.flooding_proxy_weight:
+            return ()
+        return self._underlay_changed() if new.id in self._underlay.hosts else ()
+
+    def _bridge_changed(self, old: Bridge | None, new: Bridge | None) -> Iterable[Key]:
+        return [("switch", switch_name(bridge)) for bridge in _ids(old, new) if bridge in self._bridges]
+
+    def _port_changed(self, old: Port | None, new: Port | None) -> Iterator[Key]:
+        if old and new and (old.bridge, old.host, old.vtep) == (new.bridge, new.host, new.vtep):
+            return
+        moves = old is not None and new is not None and old.bridge != new.bridge
+        for before, after in ((old, None), (None, new)) if moves else ((old, new),):
+            bound = self._bridge_of(before or after)
+            if bound is not None and bound.move_port(before, after):
+                yield "mcast", bound.switch, UNKNOWN_DST
+        if old is not None and new is not None:  # nothing can be behind a new one that does not come with it
+            yield from self._keys_behind(new)
+
+    def _bridge_of(self, port: Port | None) -> Bound | None:
+        return self._bridges.get(port.bridge) if port is not None and port.bridge is not None else None
+
+    def _mac_changed(self, old: MacEntry | None, new: MacEntry | None) -> Iterator[Key]:
+        if old and old.vlan == 0 and (bound := self._bridges.get(old.bridge)) is not None:
+            forget(bound.macs, old.mac, old.id)
+            yield "ucast", bound.switch, old.mac
+        if new and new.vlan == 0 and (bound := self._bridges.get(new.bridge)) is not None:
+            note(bound.macs, new.mac, new.id)
+            yield "ucast", bound.switch, new.mac
+
+    def _arp_changed(self, old: ArpEntry | None, new: ArpEntry | None) -> Iterator[Key]:
+        if old and (bound := self._bridges.get(old.bridge)) is not None:
+            forget(bound.ips, old.mac, old.id)
+            yield "ucast", bound.switch, old.mac
+        if new and (bound := self._bridges.get(new.bridge)) is not None:
+            note(bound.ips, new.mac, new.id, new.ip)
+            yield "ucast", bound.switch, new.mac
+
+    def _binding_changed(self, old: VtepBinding | None, new: VtepBinding | None) -> Iterator[Key]:
+        for binding, change in ((old, self._unbind), (new, self._bind)):
+            if binding is not None and binding.vtep == self._vtep:
+                yield from change(binding)
+        for binding, change in ((old, self._leave), (new, self._join)):
+            if binding is not None and binding.vtep != self._vtep and binding.bridge in self._bridges:
+                yield from change(binding)
+
+    def _join(self, binding: VtepBinding) -> Iterator[Key]:
+        """Note that another VTEP has one of our bridges as well."""
+        others = self._bridges[binding.bridge].others
+        comes = binding.vtep not in others
+        note(others, binding.vtep, binding.id)
+        if comes:
+            yield from self._company(binding)
+
+    def _leave(self, binding: VtepBinding) -> Iterator[Key]:
+        others = self._bridges[binding.bridge].others
+        forget(others, binding.vtep, binding.id)
+        if binding.vtep not in others:
+            yield from self._company(binding)
+
+    def _company(self, binding: VtepBinding) -> Iterator[Key]:
+        """Yield the keys that depend on whether a VTEP shares a bridge with ours."""
+        name = switch_name(binding.bridge)
+        yield "mcast", name, UNKNOWN_DST
+        yield from (("ucast", name, mac) for mac in self._learned.macs(name))
+        yield from self._bfd_changed()
+
+    def _bind(self, binding: VtepBinding) -> Iterator[Key]:
+        note(self._bindings, (binding.physical_port, binding.vlan), binding.id)
+        yield "binding", binding.physical_port, binding.vlan
+        if binding.bridge not in self._bridges:
+            self._bridges[binding.bridge] = Bound(self._topology, binding.bridge, self._vtep)
+            yield from self._keys_of(binding.bridge)
+            yield from self._bfd_changed()
+        self._bridges[binding.bridge].bindings.add(binding.id)
+
+    def _unbind(self, binding: VtepBinding) -> Iterator[Key]:
+        forget(self._bindings, (binding.physical_port, binding.vlan), binding.id)
+        yield "binding", binding.physical_port, binding.vlan
+        bound = self._bridges[binding.bridge]
+        bound.bindings.discard(binding.id)
+        if not bound.bindings:
+            yield from self._keys_of(binding.bridge)
+            del self._bridges[binding.bridge]
+            yield from self._bfd_changed()
+
+    def _keys_of(self, bridge: str) -> Iterator[Key]:
+        name = switch_name(bridge)
+        yield "switch", name
+        yield "replication", name
+        yield "mcast", name, UNKNOWN_DST
+        yield from (("ucast", name, mac) for mac in {*self._bridges[bridge].macs, *self._learned.macs(name)})
+
+    def _keys_behind(self, port: Port) -> Iterator[Key]:
+        for entry in self._topology.referrers(port.id, "mac-entry", "port"):
+            if entry.bridge in self._bridges:
+                yield "ucast", switch_name(entry.bridge), entry.mac
+
+
+def _ids(*entities: Entity | None) -> set[str]:
+    return {entity.id for entity in entities if entity is not None}

@@ -1,0 +1,155 @@
+"""What the switch says of itself in its database: its hardware, its faults, and the stations that it learned.
+
+Pure: it looks at the monitored rows. Columns that OVSDB calls ephemeral are empty after every restart of the server
+until the switch fills them again: as long as they were never seen filled, empty means that nothing is known.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from midonet.projections.ovsdb import Row, RowChange, decode_map, decode_ref, decode_set
+from midonet.projections.vtep.keys import station_ip, station_mac
+from midonet.projections.vtep.learned_macs import Heard, Local, Place
+
+__all__ = ["BfdSession", "PortReport", "Reports", "SwitchReport"]
+
+_FAULTS = {
+    "Physical_Switch": "switch_fault_status",
+    "Logical_Router": "LR_fault_status",
+    "ACL": "acl_fault_status",
+}
+
+
+class PortReport(Struct, frozen=True):
+    """A physical port; `faults` are the words of the schema, None is unknown."""
+
+    name: str
+    faults: list[str] | None
+
+
+class BfdSession(Struct, frozen=True):
+    """A tunnel and how BFD finds it (`up`, `down`, `init`, `admin_down`); `state` None is unknown."""
+
+    local: str
+    remote: str
+    enabled: bool
+    state: str | None
+    diagnostic: str | None
+
+
+class SwitchReport(Struct, frozen=True, kw_only=True):
+    """A switch in its own words."""
+
+    name: str | None
+    tunnel_ips: list[str]
+    ports: list[PortReport]
+    faults: list[str] | None
+    """Of the switch, its logical routers and ACLs."""
+    bfd: list[BfdSession]
+    local_macs: int
+
+
+class Reports:
+    """Looks at the tables of a replica; `names` are those of our Logical_Switches by UUID."""
+
+    def __init__(self, tables: Mapping[str, Mapping[str, Row]], names: Mapping[str, str]) -> None:
+        self._tables = tables
+        self._names = names
+        self._locals: dict[Place, dict[str, Local]] = {}
+        self._places: dict[str, Place] = {}
+        self._changed: dict[Place, None] = {}
+        self._whole = True
+        self._tunnel_ips: tuple[str, ...] = ()
+        self._had_faults: set[str] = set()
+
+    def apply(self, changes: Mapping[str, list[RowChange]], addresses: Mapping[str, str]) -> None:
+        """Follow an update that was applied to the tables; `addresses` are those of the locators."""
+        for table in ("Physical_Port", *_FAULTS):
+            self._had_faults.update(row.uuid for row in changes.get(table, ()) if row.new and _faults(row.new))
+        for uuid, _, new in changes.get("Ucast_Macs_Local", ()):
+            self._drop(uuid)
+            if new is not None:
+                self._learn(uuid, new, addresses)
+
+    def start_over(self) -> None:
+        """Forget what was learned: the rows come again, as new."""
+        self._locals.clear()
+        self._places.clear()
+        self._whole = True
+
+    def _learn(self, uuid: str, row: Row, addresses: Mapping[str, str]) -> None:
+        mac, switch = station_mac(str(row["MAC"])), self._names.get(decode_ref(row["logical_switch"]))
+        if mac is not None and switch is not None:
+            place = switch, mac
+            local = Local(addresses[decode_ref(row["locator"])], station_ip(str(row["ipaddr"])))
+            self._locals.setdefault(place, {})[uuid] = local
+            self._places[uuid] = place
+            self._changed[place] = None
+
+    def _drop(self, uuid: str) -> None:
+        place = self._places.pop(uuid, None)
+        if place is not None:
+            del self._locals[place][uuid]
+            if not self._locals[place]:
+                del self._locals[place]
+            self._changed[place] = None
+
+    def heard(self, switch: str | None) -> Heard | None:
+        """Return what changed since the last call, the first time everything; None if nothing did."""
+        tunnel_ips = tuple(sorted(self._own(switch, "tunnel_ips")))
+        if not (self._whole or self._changed or tunnel_ips != self._tunnel_ips):
+            return None
+        places: Iterable[Place] = self._locals if self._whole else self._changed
+        heard = Heard({place: self._local(place) for place in places}, tunnel_ips, self._whole)
+        self._changed, self._whole, self._tunnel_ips = {}, False, tunnel_ips
+        return heard
+
+    def _local(self, place: Place) -> Local | None:
+        return next(iter(self._locals.get(place, {}).values()), None)
+
+    def _own(self, switch: str | None, column: str) -> list[Any]:
+        row = self._tables["Physical_Switch"].get(switch or "")
+        return decode_set(row[column]) if row is not None and column in row else []
+
+    # -- for people
+
+    def summary(self, switch: str | None, addresses: Mapping[str, str]) -> SwitchReport:
+        """Return all of it; `switch` is the UUID of the Physical_Switch."""
+        row = self._tables["Physical_Switch"].get(switch or "")
+        ports = self._tables["Physical_Port"]
+        return SwitchReport(
+            name=str(row["name"]) if row is not None else None,
+            tunnel_ips=sorted(self._own(switch, "tunnel_ips")),
+            ports=sorted((self._port(uuid, ports[uuid]) for uuid in self._own(switch, "ports")), key=lambda p: p.name),
+            faults=self._all_faults(switch),
+            bfd=sorted(self._sessions(switch, addresses), key=lambda one: (one.remote, one.local)),
+            local_macs=len(self._locals),
+        )
+
+    def _port(self, uuid: str, row: Row) -> PortReport:
+        return PortReport(str(row["name"]), self._told(uuid, _faults(row)))
+
+    def _told(self, uuid: str, faults: list[str]) -> list[str] | None:
+        return faults if faults or uuid in self._had_faults else None
+
+    def _all_faults(self, switch: str | None) -> list[str] | None:
+        rows = {uuid: row for table in ("Logical_Router", "ACL") for uuid, row in self._tables.get(table, {}).items()}
+        if switch is not None:
+            rows[switch] = self._tables["Physical_Switch"][switch]
+        told = [found for uuid, row in rows.items() if (found := self._told(uuid, _faults(row))) is not None]
+        return sorted({fault for faults in told for fault in faults}) if told else None
+
+    def _sessions(self, switch: str | None, addresses: Mapping[str, str]) -> Iterable[BfdSession]:
+        for uuid in self._own(switch, "tunnels"):
+            row = self._tables["Tunnel"][uuid]
+            params, status = decode_map(row["bfd_params"]), decode_map(row["bfd_status"])
+            local, remote = (addresses[decode_ref(row[end])] for end in ("local", "remote"))
+            enabled = params.get("enable") == "true"
+            yield BfdSession(local, remote, enabled, status.get("state"), status.get("diagnostic"))
+
+
+def _faults(row: Row) -> list[str]:
+    columns = ("port_fault_status", *_FAULTS.values())
+    return sorted(str(fault) for column in columns if column in row for fault in decode_set(row[column]))

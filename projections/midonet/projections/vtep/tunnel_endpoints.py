@@ -1,0 +1,73 @@
+"""The underlay as one VTEP sees it: which tunnel addresses it may send to, and who floods for it. Pure."""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from midonet.events.model.underlay import Vtep
+from midonet.events.topology.topology import Topology
+from midonet.projections.vtep.keys import is_locator
+from midonet.projections.vtep.learned_macs import Learned
+
+__all__ = ["NOWHERE", "Underlay", "own_addresses", "underlay"]
+
+
+class Underlay(NamedTuple):
+    """The addresses around one VTEP."""
+
+    hosts: Mapping[str, str]
+    """Host → its address in the VTEP's tunnel zone; never an address of the VTEP itself."""
+    proxy: str | None
+    """Address of the elected flooding proxy."""
+    flooders: frozenset[str]
+    """Addresses of all hosts that may flood."""
+    local: str | None
+    """The VTEP's own tunnel address."""
+    source_node: bool
+    """Whether the switch copies broadcast itself."""
+    bfd: bool
+
+
+NOWHERE = Underlay({}, None, frozenset(), None, source_node=False, bfd=False)
+
+
+def underlay(topology: Topology, learned: Learned, vtep_id: str) -> Underlay:
+    """Return the underlay around a VTEP; nothing if there is no such VTEP."""
+    vtep: Vtep | None = topology.get("vtep", vtep_id)
+    if vtep is None:
+        return NOWHERE
+    own = own_addresses(topology, learned, vtep_id)
+    hosts = _hosts(topology, vtep, own)
+    weights = {host: topology.get("host", host).flooding_proxy_weight for host in hosts}
+    return Underlay(
+        hosts=hosts,
+        proxy=_elected(hosts, weights, learned.dead),
+        flooders=frozenset(hosts[host] for host, weight in weights.items() if weight > 0),
+        local=own[0] if own else None,
+        source_node=vtep.replication == "source-node",
+        bfd=vtep.bfd,
+    )
+
+
+def own_addresses(topology: Topology, learned: Learned, vtep_id: str) -> tuple[str, ...]:
+    """Return a VTEP's tunnel addresses, the preferred one first: the operator's, else those that the switch tells."""
+    vtep: Vtep | None = topology.get("vtep", vtep_id)
+    if vtep is None:
+        return ()
+    return tuple(filter(is_locator, vtep.tunnel_ips or sorted(learned.tunnel_ips(vtep_id))))
+
+
+def _hosts(topology: Topology, vtep: Vtep, own: tuple[str, ...]) -> dict[str, str]:
+    zone = topology.get("tunnel-zone", vtep.tunnel_zone) if vtep.tunnel_zone else None
+    members = ((member.host, member.address) for member in zone.members) if zone is not None else ()
+    return {host: address for host, address in members if is_locator(address) and address not in own}
+
+
+def _elected(hosts: Mapping[str, str], weights: Mapping[str, int], dead: Collection[str]) -> str | None:
+    """Return the address of the host with the greatest weight above 0; of equals, of the one that joined first.
+
+    So whoever is elected stays so until it goes, or until a greater weight is given to another one. A host that is
+    known to be dead is elected only if all are.
+    """
+    able = [host for host in hosts if weights[host] > 0]
+    host = max([host for host in able if host not in dead] or able, key=lambda one: weights[one], default=None)
+    return hosts[host] if host is not None else None

@@ -1,0 +1,65 @@
+"""The ledger of repairs in ZooKeeper: one small node per target with the newest records, whoever wrote them.
+
+It outlives every daemon. Losing a race only means to read and write again.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+from urllib.parse import quote
+
+from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
+
+from midonet.projections.engine.drift import Repair, decode_ring, encode_ring
+from midonet.projections.zookeeper.client import Client
+
+__all__ = ["Ledger"]
+
+_CONNECT_SECONDS = 10.0
+_RACES = 20
+
+
+class Ledger:
+    """The repairs that are remembered below `root`; methods raise `Unavailable` when ZooKeeper cannot be reached."""
+
+    def __init__(self, hosts: str, root: str) -> None:
+        self._client = Client(hosts)
+        self._folder = f"{root}/state/projections"
+
+    def close(self) -> None:
+        """End the session."""
+        self._client.close()
+
+    def add(self, projection: str, target: str, repairs: Sequence[Repair]) -> None:
+        """Add records to those of a target."""
+        path = f"{self._folder}/{projection}/repairs/{quote(target, safe=':,')}"
+        self._client.connect(_CONNECT_SECONDS)
+        with self._client.failures():
+            for _ in range(_RACES):
+                with suppress(BadVersionError, NodeExistsError, NoNodeError):
+                    self._write(path, repairs)
+                    return
+
+    def _write(self, path: str, repairs: Sequence[Repair]) -> None:
+        try:
+            data, stat = self._result(self._client.get_async(path))
+        except NoNodeError:
+            self._result(self._client.create_async(path, encode_ring(repairs), makepath=True))
+        else:
+            self._result(self._client.set_async(path, encode_ring([*decode_ring(data), *repairs]), stat.version))
+
+    def read(self, projections: Sequence[str]) -> list[Repair]:
+        """Return the records of some projections, the oldest first."""
+        self._client.connect(_CONNECT_SECONDS)
+        with self._client.failures():
+            nodes = self._client.read_many([path for name in projections for path in self._paths(name)])
+        found = [repair for data in nodes.values() for repair in decode_ring(data)]
+        return sorted(found, key=lambda repair: repair.time)
+
+    def _paths(self, projection: str) -> Iterator[str]:
+        folder = f"{self._folder}/{projection}/repairs"
+        with suppress(NoNodeError):
+            yield from (f"{folder}/{name}" for name in self._result(self._client.get_children_async(folder)))
+
+    def _result(self, future: Any) -> Any:
+        return self._client.result(future)

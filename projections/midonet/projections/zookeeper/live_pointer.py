@@ -1,0 +1,77 @@
+"""The pointer to the live generation of a view (contract §3): who follows it, and who puts it right.
+
+A pointer that names a generation that holds something is obeyed, whoever wrote it. One that was removed, that cannot
+be understood, or that names nothing is put back to the generation that was live.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
+
+from midonet.events.commit import canonical
+from midonet.projections.base import Mended
+from midonet.projections.nsdb.view import LIVE, view_base
+from midonet.projections.zookeeper.client import Client
+from midonet.projections.zookeeper.layout import decode_checkpoint, decode_generation
+
+__all__ = ["Pointer"]
+
+
+class Pointer:
+    """The node `<root>/nsdb`; its methods raise what kazoo raises. `mended` is told what was put right."""
+
+    def __init__(self, client: Client, root: str, mended: Callable[[Mended], None]) -> None:
+        self.path = f"{root}/nsdb"
+        self._mended = mended
+        self._client = client
+        self._root = root
+
+    def settle(self, held: str | None) -> str | None:
+        """Return the generation that is live, None if it had to be written: look again what became of it.
+
+        `held` is the generation that was live, for all that is known.
+        """
+        data, version = self._read()
+        named = decode_generation(data) if data else None
+        if named is not None and (held in (None, named) or self._holds_something(named)):
+            return named
+        live = held or LIVE
+        self._put(live, data, version)
+        if held is not None or data:
+            found = data.decode("utf-8", "backslashreplace") if data is not None else None
+            self._mended(Mended("nsdb", found, _text(live)))
+        return None
+
+    def _read(self) -> tuple[bytes | None, int]:
+        try:
+            data, stat = self._client.result(self._client.get_async(self.path))
+        except NoNodeError:
+            return None, -1
+        return data or b"", stat.version
+
+    def _holds_something(self, generation: str) -> bool:
+        try:
+            data, _ = self._get(f"{view_base(self._root, generation)}/checkpoint")
+        except NoNodeError:
+            return False
+        return decode_checkpoint(data).position > 0
+
+    def _get(self, path: str) -> Any:
+        return self._client.result(self._client.get_async(path))
+
+    def _put(self, generation: str, data: bytes | None, version: int) -> None:
+        """Write the pointer, unless somebody was faster."""
+        value = _text(generation).encode()
+        if data is None:
+            self._client.result(self._client.ensure_path_async(self._root))
+            with suppress(NodeExistsError):
+                self._client.result(self._client.create_async(self.path, value))
+        else:
+            with suppress(BadVersionError, NoNodeError):
+                self._client.result(self._client.set_async(self.path, value, version))
+
+
+def _text(generation: str) -> str:
+    return canonical({"generation": generation}).decode()
