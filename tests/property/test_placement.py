@@ -10,7 +10,7 @@ from midonet.events.commands.decide import decide
 from midonet.events.errors import NotFound, Rejected
 from midonet.events.topology.evolve import evolve
 from midonet.events.topology.topology import Topology
-from midonet.services.placement import place
+from midonet.services.containers.placement import place
 
 
 def run(topology: Topology, command: Command, number: int) -> None:

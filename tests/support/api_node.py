@@ -7,13 +7,13 @@ from waiting import eventually
 
 from midonet.events.log import open_log
 from midonet.projections.engine.feed import Feed
+from midonet.projections.runtime.http_pages import HttpServer, Tls, json_page
 from midonet.services.api.service import ApiService
-from midonet.services.context import Context, Front
-from midonet.services.coordination import Coordination
-from midonet.services.http import HttpServer, Tls, json_page
-from midonet.services.meters import Meters
+from midonet.services.cluster.coordination import Coordination
+from midonet.services.runtime.context import Context, Front
+from midonet.services.runtime.service_metrics import Meters
+from midonet.services.runtime.writer import Writer
 from midonet.services.settings import Settings
-from midonet.services.writer import Writer
 
 __all__ = ["ApiNode"]
 

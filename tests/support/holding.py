@@ -11,8 +11,8 @@ from threading import Thread
 from time import sleep
 from typing import Self
 
-from midonet.services.coordination import Coordination, Lease
-from midonet.services.ownership import Ownership
+from midonet.services.cluster.coordination import Coordination, Lease
+from midonet.services.cluster.leases import Ownership
 
 __all__ = ["HeldElsewhere", "Node"]
 

@@ -30,7 +30,7 @@ def told(session: Session) -> list[dict[str, Any]]:
     if not settings.get("zookeeper"):
         raise UsageError("where is the cluster? give --zookeeper HOST:PORT or --cluster URL", option="cluster")
     from midonet.projections.zookeeper.client import Client
-    from midonet.services.presence import nodes
+    from midonet.services.cluster.node_presence import nodes
 
     client = Client(servers(settings))
     try:

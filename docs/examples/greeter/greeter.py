@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
-from midonet.services.service import Service
+from midonet.services.runtime.service import Service
 
 
 class Settings(Struct, frozen=True):

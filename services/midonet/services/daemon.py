@@ -15,21 +15,21 @@ from midonet.events.config.settings import hidden
 from midonet.events.errors import Misconfigured, Unavailable, UsageError, VerificationFailed
 from midonet.events.log import open_log
 from midonet.projections.engine.feed import Feed
+from midonet.projections.runtime.http_pages import HttpServer, Page, Routes, Tls, json_page
+from midonet.projections.runtime.logfmt import SILENCE, dead_threads, note
 from midonet.projections.zookeeper.drift_ledger import Ledger
-from midonet.services.api import problems
-from midonet.services.card import card
-from midonet.services.context import Front
-from midonet.services.coordination import Coordination
-from midonet.services.hosting import Hosted
-from midonet.services.http import HttpServer, Page, Routes, Tls, json_page
-from midonet.services.journal import SILENCE, dead_threads, note
-from midonet.services.metrics import CONTENT_TYPE, Metrics
-from midonet.services.overview import Overview, lines, page, reasons
-from midonet.services.presence import Presence, nodes, this_process
-from midonet.services.repairs import RepairsKeeper
-from midonet.services.roster import Roster
+from midonet.services.api.framework import problem_details
+from midonet.services.cluster.coordination import Coordination
+from midonet.services.cluster.node_presence import Presence, nodes, this_process
+from midonet.services.runtime.context import Front
+from midonet.services.runtime.hosted_projection import Hosted
+from midonet.services.runtime.registry import Roster
+from midonet.services.runtime.writer import Writer
 from midonet.services.settings import Settings, node_name, undecided
-from midonet.services.writer import Writer
+from midonet.services.telemetry.drift_ledger_writer import RepairsKeeper
+from midonet.services.telemetry.metrics import CONTENT_TYPE, Metrics
+from midonet.services.telemetry.node_summary import card
+from midonet.services.telemetry.overview import Overview, lines, page, reasons
 
 __all__ = ["Daemon"]
 
@@ -169,7 +169,7 @@ class Daemon:
     def _away(self) -> Page:
         """Say in the API's place why it is not there."""
         error = Unavailable(undecided(self._settings) or _AWAY)
-        return Page(problems.encode(error), problems.CONTENT_TYPE, HTTPStatus.SERVICE_UNAVAILABLE)
+        return Page(problem_details.encode(error), problem_details.CONTENT_TYPE, HTTPStatus.SERVICE_UNAVAILABLE)
 
     def _cluster(self) -> Page:
         client = self._coordination.client
@@ -177,7 +177,7 @@ class Daemon:
             client.connect(_ASK_SECONDS)
             return json_page({"nodes": nodes(client, self._settings.root)})
         except Unavailable as error:
-            return Page(problems.encode(error), problems.CONTENT_TYPE, problems.status_of(error))
+            return Page(problem_details.encode(error), problem_details.CONTENT_TYPE, problem_details.status_of(error))
 
     def _card(self) -> dict[str, Any]:
         fresh = monotonic() - self._seen_at < _FRESH_SECONDS

@@ -15,9 +15,9 @@ from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
 from msgspec import Meta, Struct
 
 from midonet.events.commit import canonical
-from midonet.services.context import Context
-from midonet.services.periodic import Periodic
-from midonet.services.presence import decode, known_path, nodes
+from midonet.services.cluster.node_presence import decode, known_path, nodes
+from midonet.services.runtime.context import Context
+from midonet.services.runtime.periodic import Periodic
 
 __all__ = ["HeartbeatService", "Settings"]
 

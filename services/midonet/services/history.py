@@ -14,9 +14,9 @@ from midonet.events.log import open_log
 from midonet.projections.engine.feed import Feed
 from midonet.projections.history_index.backend import open_database
 from midonet.projections.history_index.target import HistoryProjection, HistoryTarget
-from midonet.services.context import Context
-from midonet.services.hosting import Hosted, Report
-from midonet.services.service import Service
+from midonet.services.runtime.context import Context
+from midonet.services.runtime.hosted_projection import Hosted, Report
+from midonet.services.runtime.service import Service
 from midonet.services.settings import Settings
 
 __all__ = ["HistoryService"]

@@ -87,12 +87,12 @@ def run(settings: Settings, *, print_config: bool) -> int:
 
 def _serve(settings: Settings) -> int:
     gc.set_threshold(_ALLOCATIONS)
-    from midonet.services import journal
+    from midonet.projections.runtime import logfmt
     from midonet.services.daemon import Daemon
 
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # they are waited for below; every thread inherits this
     sys.setswitchinterval(_SWITCH)
-    journal.set_up(settings.log_level)
+    logfmt.set_up(settings.log_level)
     daemon = Daemon(settings)
     click.echo(daemon.http.url)
     daemon.start(daemon.http.url)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from midonet.projections.nsdb import NsdbProjection, same_document
 from midonet.projections.zookeeper import ZooKeeperTarget
-from midonet.services.context import Context
-from midonet.services.hosting import Hosted
-from midonet.services.service import Service
+from midonet.services.runtime.context import Context
+from midonet.services.runtime.hosted_projection import Hosted
+from midonet.services.runtime.service import Service
 
 __all__ = ["NsdbService"]
 

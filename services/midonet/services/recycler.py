@@ -17,10 +17,10 @@ from msgspec import Meta, Struct
 from midonet.events.commit import canonical
 from midonet.events.errors import Conflict, NotFound
 from midonet.projections.zookeeper.generations import Generations
-from midonet.services.context import Context
-from midonet.services.coordination import Lease
-from midonet.services.periodic import Periodic
-from midonet.services.presence import decode, known_path
+from midonet.services.cluster.coordination import Lease
+from midonet.services.cluster.node_presence import decode, known_path
+from midonet.services.runtime.context import Context
+from midonet.services.runtime.periodic import Periodic
 
 __all__ = ["RecyclerService", "Settings"]
 

@@ -12,7 +12,7 @@ from midonet.events.config.connection_security import Wire
 from midonet.events.config.settings import HostPort, Node, Services, is_loopback, parse_servers, split_host_port
 from midonet.events.errors import UsageError
 from midonet.events.model.fields import Format
-from midonet.services.zookeeper.members import client_hosts, members_of, parse_members
+from midonet.services.zookeeper_members import client_hosts, members_of, parse_members
 
 __all__ = ["Settings", "effective", "node_name", "undecided"]
 

@@ -21,10 +21,10 @@ from midonet.events.commands.command import Command, Create, Op, SetUser
 from midonet.events.log import open_log
 from midonet.events.log.store import Context, Store
 from midonet.events.vault.credentials import Credentials
-from midonet.services.api import connections
-from midonet.services.api.connections import MAX_HEAD
-from midonet.services.api.watch import permit
-from midonet.services.http import Tls
+from midonet.projections.runtime.http_pages import Tls
+from midonet.services.api.routes import watch_authorization
+from midonet.services.api.server import uvicorn_connection
+from midonet.services.api.server.uvicorn_connection import MAX_HEAD
 from midonet.testbed.certificates import Authority, Pair
 
 
@@ -64,7 +64,7 @@ def test_no_commit_that_follows_on_the_loss_of_a_role_is_sent(
 def test_a_stream_ends_with_its_token(
     api: Asker, node: ApiNode, credentials: Credentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(permit, "RECHECK_SECONDS", 0.2)
+    monkeypatch.setattr(watch_authorization, "RECHECK_SECONDS", 0.2)
     issued = credentials.issue("rita", 3600)
     headers = {"Authorization": f"Bearer {issued.text}"}
     raw = HTTPConnection(node.url.removeprefix("http://"), timeout=30)
@@ -187,7 +187,7 @@ def test_nobody_fills_the_memory_with_the_head_of_a_request(start: bytes, node: 
 def test_nobody_keeps_a_connection_by_never_ending_a_head(
     api: Asker, node: ApiNode, signed_in: Callable[[str], dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(uvicorn_connection, "HEAD_SECONDS", 0.5)
     host, _, port = node.url.removeprefix("http://").partition(":")
     whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     with api.watch(headers=signed_in("rita"), mark=1) as events:

@@ -14,7 +14,7 @@ from asking import Asker
 from midonet.events.commands.verbs import LINKS
 from midonet.events.model import KINDS
 from midonet.services.api.app import OPERATIONS
-from midonet.services.api.openapi import document
+from midonet.services.api.framework.openapi import document
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 SOME = "^/v1(/(bridges|tags|log|diff|objects|head|wait|export|plan|commands|projections)|$)"

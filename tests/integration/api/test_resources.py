@@ -19,7 +19,7 @@ from midonet.events.system.objects import control_of
 from midonet.projections.history_index.backend import open_database
 from midonet.projections.history_index.index import Index
 from midonet.projections.history_index.writer import IndexWriter
-from midonet.services.http import Tls
+from midonet.projections.runtime.http_pages import Tls
 
 RESULT = {"position", "id", "events", "object"}
 ID = "6f3f3e0a-7b55-4c7e-9d7b-0a9b7f0d1a01"

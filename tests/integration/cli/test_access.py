@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from api_node import ApiNode
 
-from midonet.services.http import Tls
+from midonet.projections.runtime.http_pages import Tls
 from midonet.testbed.certificates import Authority
 
 from .conftest import MIDOCTL

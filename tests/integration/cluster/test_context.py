@@ -20,7 +20,7 @@ PATROL = """
     from msgspec import Struct
 
     from midonet.events.commands.command import Command, Create
-    from midonet.services.service import Service
+    from midonet.services.runtime.service import Service
 
 
     class Settings(Struct, frozen=True):

@@ -22,8 +22,8 @@ from midonet.events.config import connection_security
 from midonet.events.config.connection_security import Wire, tls_context
 from midonet.events.errors import Unavailable
 from midonet.projections.zookeeper import Client
-from midonet.services.zookeeper.members import members_of
 from midonet.services.zookeeper.server import mode
+from midonet.services.zookeeper_members import members_of
 from midonet.testbed.certificates import Authority
 from midonet.testbed.cluster import ClusterDaemon
 from midonet.testbed.jvm import jars

@@ -252,7 +252,7 @@ def test_a_log_that_lost_commits_is_a_state_with_both_positions(scene: Make, tmp
 
 
 ADDONS = """
-from midonet.services.service import Service
+from midonet.services.runtime.service import Service
 
 class Greeter(Service):
     def start(self):

@@ -7,8 +7,8 @@ from holding import HeldElsewhere, Node
 from kazoo.exceptions import BadVersionError
 from waiting import eventually
 
-from midonet.services.coordination import Coordination, Lease
-from midonet.services.ownership import Claims, Leadership
+from midonet.services.cluster.coordination import Coordination, Lease
+from midonet.services.cluster.leases import Claims, Leadership
 from midonet.testbed import ZooKeeper
 
 ITEMS = {f"item/{number}" for number in range(7)}

@@ -13,8 +13,8 @@ from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
 from midonet.services.api import service
 from midonet.services.api.app import OPERATIONS
-from midonet.services.api.problems import STATUSES, encode, status_of
-from midonet.services.api.router import Router
+from midonet.services.api.framework.problem_details import STATUSES, encode, status_of
+from midonet.services.api.framework.router import Router
 from midonet.services.api.watch.messages import EVERYTHING, Lens, message
 from midonet.services.settings import Settings
 

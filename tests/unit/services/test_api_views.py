@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from midonet.services.api.views import reached
+from midonet.services.api.reads.projection_progress import reached
 
 HERE: dict[str, Any] = {"target": "zk", "role": "writing", "position": 7}
 

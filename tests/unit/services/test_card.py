@@ -3,12 +3,12 @@
 import msgspec
 
 from midonet.events.commit import Head, canonical
-from midonet.services.card import card
-from midonet.services.coordination import Lease
-from midonet.services.hosting import Costs, Report
-from midonet.services.keeper import ServiceStatus
-from midonet.services.overview import Overview
-from midonet.services.presence import Process
+from midonet.services.cluster.coordination import Lease
+from midonet.services.cluster.node_presence import Process
+from midonet.services.runtime.hosted_projection import Costs, Report
+from midonet.services.runtime.supervisor import ServiceStatus
+from midonet.services.telemetry.node_summary import card
+from midonet.services.telemetry.overview import Overview
 
 WELL = Report(
     name="vtep",

@@ -8,7 +8,8 @@ import pytest
 from midonet.events.errors import Misconfigured, Unavailable, UsageError
 from midonet.services.settings import Settings, effective
 from midonet.services.zookeeper.jars import find_jars
-from midonet.services.zookeeper.members import (
+from midonet.services.zookeeper.tls import Keys, Protection
+from midonet.services.zookeeper_members import (
     client_hosts,
     configuration,
     members_of,
@@ -16,7 +17,6 @@ from midonet.services.zookeeper.members import (
     parse_members,
     with_clients_at,
 )
-from midonet.services.zookeeper.protection import Keys, Protection
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from http.client import HTTPConnection, HTTPResponse
 import pytest
 
 from midonet.events.errors import Unavailable
-from midonet.services.http import HttpServer, Page, json_page
+from midonet.projections.runtime.http_pages import HttpServer, Page, json_page
 
 
 def broken() -> Page:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from midonet.services import journal
-from midonet.services.journal import dead_threads, note, set_up
+from midonet.projections.runtime import logfmt
+from midonet.projections.runtime.logfmt import dead_threads, note, set_up
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def test_the_same_words_come_once_a_minute(words: Any, monkeypatch: pytest.Monke
         note(logging.WARNING, "the log is away", attempt="any")
         note(logging.WARNING, "the log is away", attempt="other")
     assert len(words()) == 2
-    monkeypatch.setattr(journal, "SILENCE", 0.0)
+    monkeypatch.setattr(logfmt, "SILENCE", 0.0)
     note(logging.WARNING, "the log is away", attempt="any")
     assert len(words()) == 1
 

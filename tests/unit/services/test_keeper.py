@@ -11,10 +11,10 @@ import pytest
 from waiting import eventually
 
 from midonet.events.errors import Misconfigured, Unavailable
-from midonet.services import keeper as keeping
-from midonet.services.context import Context
-from midonet.services.keeper import Hold, Keeper, describe
-from midonet.services.service import Health, Service
+from midonet.services.runtime import supervisor as keeping
+from midonet.services.runtime.context import Context
+from midonet.services.runtime.service import Health, Service
+from midonet.services.runtime.supervisor import Hold, Keeper, describe
 
 
 class Recorder(Service):

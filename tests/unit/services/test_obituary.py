@@ -1,6 +1,6 @@
 """Who is dead: whoever lived once and has been away for longer than a restart takes."""
 
-from midonet.services.vtep.hosts import Obituary
+from midonet.services.vtep.dead_hosts import Obituary
 
 
 def test_who_never_lived_is_not_dead() -> None:

@@ -6,11 +6,11 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from midonet.events.commit import Head
-from midonet.services.hosting import Costs, Report
-from midonet.services.keeper import ServiceStatus
-from midonet.services.meters import Meters
-from midonet.services.metrics import Metrics
-from midonet.services.overview import Overview, lines, page, reasons
+from midonet.services.runtime.hosted_projection import Costs, Report
+from midonet.services.runtime.service_metrics import Meters
+from midonet.services.runtime.supervisor import ServiceStatus
+from midonet.services.telemetry.metrics import Metrics
+from midonet.services.telemetry.overview import Overview, lines, page, reasons
 
 RUNNING = ServiceStatus("nsdb", "running", healthy=True, reason=None, restarts=0, last_error=None)
 LIVE = Report(

@@ -7,7 +7,7 @@ import pytest
 from world import World
 
 from midonet.events.model.services import container_interface
-from midonet.services.placement import Placement, place
+from midonet.services.containers.placement import Placement, place
 
 HOSTS = ("hv1", "hv2", "hv3")
 

@@ -4,7 +4,7 @@ import pytest
 from world import World
 
 from midonet.projections.facts import HostState, Interface
-from midonet.services.registration import clashes, registrations
+from midonet.services.hosts.registration import clashes, registrations
 
 A, B, C = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abc")
 

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midonet.services.spread import spread
+from midonet.services.cluster.rendezvous_hash import spread
 
 NAMES = st.text(min_size=1, max_size=8)
 

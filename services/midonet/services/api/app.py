@@ -24,21 +24,20 @@ from starlette.websockets import WebSocket
 
 from midonet.events.commit import canonical
 from midonet.events.errors import Denied, MidonetError, NotFound, Throttled, Unauthenticated, Unavailable, UsageError
-from midonet.services.api import accounts, controls, documents, history, log, objects, pages, tags
-from midonet.services.api.browsers import misled
-from midonet.services.api.call import Call, bare_call, read_call
-from midonet.services.api.caller import Caller
-from midonet.services.api.denials import Denial, now
-from midonet.services.api.leaflet import leaflet
+from midonet.projections.runtime.http_pages import Page
+from midonet.projections.runtime.logfmt import note
+from midonet.services.api.auth.caller import Caller
+from midonet.services.api.auth.cross_origin import misled
+from midonet.services.api.auth.denial_log import Denial, now
+from midonet.services.api.framework.docs_page import leaflet
+from midonet.services.api.framework.openapi import document
+from midonet.services.api.framework.operation import Answer, Operation
+from midonet.services.api.framework.parameters import AT, STALE
+from midonet.services.api.framework.problem_details import CONTENT_TYPE, encode, status_of
+from midonet.services.api.framework.request import Call, bare_call, read_call
+from midonet.services.api.framework.router import Router
 from midonet.services.api.node import Node
-from midonet.services.api.openapi import document
-from midonet.services.api.operations import Answer, Operation
-from midonet.services.api.parameters import AT, STALE
-from midonet.services.api.problems import CONTENT_TYPE, encode, status_of
-from midonet.services.api.router import Router
-from midonet.services.api.watch import serve
-from midonet.services.http import Page
-from midonet.services.journal import note
+from midonet.services.api.routes import any_object, commands, controls, log, node, objects, tags, users, watch
 
 __all__ = ["OPERATIONS", "Application"]
 
@@ -54,15 +53,15 @@ _AWAY = HTTPStatus.SERVICE_UNAVAILABLE
 
 OPERATIONS: tuple[Operation, ...] = tuple(
     chain(
-        pages.operations(),
+        node.operations(),
         objects.operations(),
-        documents.operations(),
+        commands.operations(),
         log.operations(),
-        history.operations(),
+        any_object.operations(),
         tags.operations(),
-        accounts.operations(),
+        users.operations(),
         controls.operations(),
-        serve.operations(),
+        watch.operations(),
     )
 )
 
@@ -198,7 +197,7 @@ class Application:
                 raise UsageError("WebSockets are for /v1/watch only")
             call = bare_call(operation, socket, {}, await self._recognise(socket, operation.access))
             await self._await_fresh()
-            async for text in serve.socket_messages(self._node, call):
+            async for text in watch.socket_messages(self._node, call):
                 await socket.send_text(text)
             await socket.close()
         except MidonetError as error:

@@ -20,19 +20,19 @@ from midonet.events.system.user import User
 from midonet.events.topology.topology import Topology
 from midonet.events.vault.base import Vault
 from midonet.projections.engine.feed import Feed
-from midonet.services.api.apart import Apart
-from midonet.services.api.authentication import Authentication
-from midonet.services.api.call import Call
-from midonet.services.api.config import ApiConfig
-from midonet.services.api.denials import Denials
-from midonet.services.api.freshness import Freshness
-from midonet.services.api.logs import Logs
-from midonet.services.api.parameters import AT
-from midonet.services.api.past import Past, snapshots_of
-from midonet.services.api.views import Others, reached, rows
+from midonet.projections.runtime.http_pages import Routes
+from midonet.services.api.auth.authentication import Authentication
+from midonet.services.api.auth.denial_log import Denials
+from midonet.services.api.framework.parameters import AT
+from midonet.services.api.framework.request import Call
+from midonet.services.api.reads.linearizable import Freshness
+from midonet.services.api.reads.log_pool import Logs
+from midonet.services.api.reads.past_topology import Past, snapshots_of
+from midonet.services.api.reads.private_topology import Apart
+from midonet.services.api.reads.projection_progress import Others, reached, rows
+from midonet.services.api.settings import ApiConfig
 from midonet.services.api.watch.hub import Hub
-from midonet.services.context import Context
-from midonet.services.http import Routes
+from midonet.services.runtime.context import Context
 
 __all__ = ["Node"]
 

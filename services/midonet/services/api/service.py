@@ -13,15 +13,15 @@ from importlib.util import find_spec
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from midonet.services.context import Context
-from midonet.services.service import Health, Service
+from midonet.services.runtime.context import Context
+from midonet.services.runtime.service import Health, Service
 from midonet.services.settings import Settings, undecided
 
 if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
-    from midonet.services.api.server import Server
+    from midonet.services.api.server.uvicorn_server import Server
 
 __all__ = ["ApiService"]
 
@@ -99,7 +99,7 @@ class ApiService(Service):
             runner.run(self._until_stopped(config, listener))
 
     async def _until_stopped(self, config: "uvicorn.Config", listener: socket.socket) -> None:
-        from midonet.services.api.server import Server
+        from midonet.services.api.server.uvicorn_server import Server
 
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "api"))
         self.node.start()
@@ -127,7 +127,7 @@ class ApiService(Service):
     def _config(self) -> "uvicorn.Config":
         import uvicorn
 
-        from midonet.services.api.connections import Connection
+        from midonet.services.api.server.uvicorn_connection import Connection
 
         tls = self.context.front.http.tls
         return uvicorn.Config(

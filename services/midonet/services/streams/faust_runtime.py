@@ -20,9 +20,9 @@ from midonet.events.config.connection_security import current, kafka_login, kafk
 from midonet.events.errors import MidonetError
 from midonet.projections.base import Fenced
 from midonet.projections.runtime.worker_thread import Loop
-from midonet.services.context import Context
-from midonet.services.coordination import Lease
-from midonet.services.ownership import Claims
+from midonet.services.cluster.coordination import Lease
+from midonet.services.cluster.leases import Claims
+from midonet.services.runtime.context import Context
 from midonet.services.streams.worker import BATCH, Worker
 
 __all__ = ["FaustRuntime"]

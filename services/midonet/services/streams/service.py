@@ -11,11 +11,11 @@ from typing import Any
 
 from midonet.events.errors import Unavailable
 from midonet.events.log import open_log
-from midonet.services.context import Context
-from midonet.services.service import Health, Service
-from midonet.services.streams.place import Place
+from midonet.services.runtime.context import Context
+from midonet.services.runtime.service import Health, Service
+from midonet.services.streams.log_runtime import Embedded, Runtime
 from midonet.services.streams.processor import Processor
-from midonet.services.streams.runtime import Embedded, Runtime
+from midonet.services.streams.state_store import Place
 from midonet.services.streams.worker import Worker
 
 __all__ = ["StreamService", "place_of"]

@@ -11,9 +11,9 @@ from typing import Generic, NamedTuple, TypeVar
 
 from midonet.events.commit import Head
 from midonet.events.log.base import Log
-from midonet.services.coordination import Lease
-from midonet.services.streams.place import Place
+from midonet.services.cluster.coordination import Lease
 from midonet.services.streams.processor import Batch, Gap, Processor, fold
+from midonet.services.streams.state_store import Place
 
 __all__ = ["BATCH", "Worker"]
 

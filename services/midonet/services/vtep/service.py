@@ -17,16 +17,16 @@ from midonet.events.errors import VerificationFailed
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 from midonet.projections.facts.vtep_state import VtepState
+from midonet.projections.runtime.logfmt import note
 from midonet.projections.vtep import HEARD, HOSTS, Fleet, Heard, Learned, News, Step
-from midonet.services.context import Context
-from midonet.services.hosting import Hosted
-from midonet.services.journal import note
-from midonet.services.service import Health, Service
-from midonet.services.vtep.figures import Figures
-from midonet.services.vtep.hosts import DeadHosts
-from midonet.services.vtep.kept import Kept, address
-from midonet.services.vtep.publisher import Publisher
-from midonet.services.vtep.retired import Cleaner
+from midonet.services.runtime.context import Context
+from midonet.services.runtime.hosted_projection import Hosted
+from midonet.services.runtime.service import Health, Service
+from midonet.services.vtep.dead_hosts import DeadHosts
+from midonet.services.vtep.decommission import Cleaner
+from midonet.services.vtep.metrics import Figures
+from midonet.services.vtep.state_publisher import Publisher
+from midonet.services.vtep.switch import Kept, address
 
 __all__ = ["VtepService"]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from midonet.events.config.connection_security import current, tls_context
 from midonet.events.errors import Misconfigured
-from midonet.services.zookeeper.members import Member, configuration, with_clients_at
-from midonet.services.zookeeper.protection import Protection, write_private
+from midonet.services.zookeeper.tls import Protection, write_private
+from midonet.services.zookeeper_members import Member, configuration, with_clients_at
 
 __all__ = ["Server", "mode"]
 

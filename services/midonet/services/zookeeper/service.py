@@ -19,13 +19,13 @@ from midonet.events.backoff import Backoff
 from midonet.events.errors import MidonetError, Unavailable
 from midonet.projections.runtime.worker_thread import Loop
 from midonet.projections.zookeeper import Client
-from midonet.services.context import Context
-from midonet.services.service import Health, Service
+from midonet.services.runtime.context import Context
+from midonet.services.runtime.service import Health, Service
 from midonet.services.settings import Settings
 from midonet.services.zookeeper.jars import find_jars
-from midonet.services.zookeeper.members import client_hosts, members_of, numbers_in
-from midonet.services.zookeeper.protection import protection_of
 from midonet.services.zookeeper.server import Server, mode
+from midonet.services.zookeeper.tls import protection_of
+from midonet.services.zookeeper_members import client_hosts, members_of, numbers_in
 
 __all__ = ["ZooKeeperService"]
 

@@ -15,7 +15,7 @@ from midonet.events.model import KINDS, Entity
 from midonet.events.system.objects import is_note
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
-from midonet.services.api.eyes import part
+from midonet.services.api.reads.visible_history import part
 
 __all__ = ["EVERYTHING", "Lens", "Message", "message"]
 

@@ -1,0 +1,216 @@
+"""A few read-only pages over HTTP: what orchestrators and Prometheus ask a daemon for.
+
+It serves what it is given and knows no page itself; a page that fails is an answer 500, never the end of the daemon. A
+service may borrow the port to serve more than these pages (the API does), and gives it back when it ends.
+"""
+
+import logging
+import socket
+import socketserver
+import ssl
+from collections.abc import Callable, Container, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, NamedTuple
+
+from midonet.events.commit import canonical
+from midonet.events.config.settings import split_host_port
+from midonet.events.errors import Misconfigured, Unavailable
+from midonet.projections.runtime.logfmt import note
+
+__all__ = ["HttpServer", "Page", "Routes", "Tls", "json_page"]
+
+_CLIENT_SECONDS = 10
+"""A client that says nothing for so long is let go."""
+
+_MAX_BODY = 1024 * 1024
+_TICK = 0.1
+"""Seconds in which it notices that it is to accept no more."""
+
+
+class Page(NamedTuple):
+    """What a route answers."""
+
+    body: bytes
+    content_type: str
+    status: HTTPStatus = HTTPStatus.OK
+
+
+Routes = Mapping[str, Callable[[], Page]]
+"""Path → page. A path that ends with a slash stands for all that is below it, whatever the method."""
+
+
+class Tls(NamedTuple):
+    """Files with the certificate chain and the private key of the port, as PEM."""
+
+    certificate: str
+    key: str | None
+    clients_ca: str | None = None
+    """File with the CA of those clients that show a certificate."""
+
+    def context(self) -> ssl.SSLContext:
+        """Return what encrypts; `Misconfigured` if the files cannot be read or do not belong together."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(self.certificate, self.key)
+        except (OSError, ssl.SSLError) as error:
+            raise _no_tls(self.certificate, error) from None
+        if self.clients_ca is not None:
+            try:
+                context.load_verify_locations(self.clients_ca)
+            except (OSError, ssl.SSLError) as error:
+                raise _no_tls(self.clients_ca, error) from None
+            context.verify_mode = ssl.CERT_OPTIONAL
+        return context
+
+
+def _no_tls(file: str, error: OSError) -> Misconfigured:
+    reason = getattr(error, "reason", None) or error.strerror or str(error)
+    return Misconfigured(f"no TLS with {file}: {reason}", file=file)
+
+
+def json_page(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Page:
+    """Return a value as a page."""
+    return Page(canonical(value) + b"\n", "application/json", status)
+
+
+def _problem(status: HTTPStatus, message: str) -> Page:
+    """Return an error as a page, in the form of contract §2."""
+    code = status.phrase.lower().replace(" ", "-")
+    return json_page({"error": {"code": code, "message": message, "details": {}}}, status)
+
+
+class HttpServer:
+    """Serves routes from a thread of its own, from construction to `close`; `Unavailable` if it cannot listen.
+
+    Paths that are `guarded` are not for everybody: only who borrows the port, and knows who asks, may show them.
+    """
+
+    def __init__(
+        self, address: str, routes: Routes, tls: Tls | None = None, guarded: Container[str] = frozenset()
+    ) -> None:
+        host, port = split_host_port(address)
+        self.tls = tls
+        self.routes = routes
+        try:
+            self._server = _Listener(host, port, routes, tls.context() if tls is not None else None)
+            self._server.guarded = guarded
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise Unavailable(f"cannot serve HTTP on {address}: {reason}", address=address) from None
+        self._closed = False
+        self._serve()
+
+    def _serve(self) -> None:
+        self._thread = Thread(target=self._server.serve_forever, args=(_TICK,), name="http", daemon=True)
+        self._thread.start()
+
+    def lend(self) -> socket.socket:
+        """Accept no more requests and return the socket: until `take_back`, who has it answers instead of us.
+
+        Whoever connects in between waits in the socket's queue, and nobody is turned away.
+        """
+        self._server.shutdown()
+        self._thread.join()
+        return self._server.socket.dup()
+
+    def take_back(self) -> None:
+        """Answer again ourselves."""
+        if not (self._closed or self.alive):
+            self._serve()
+
+    @property
+    def url(self) -> str:
+        """The address that was bound, with the port that was chosen."""
+        host, port = self._server.server_address[:2]
+        scheme = "https" if self.tls is not None else "http"
+        return f"{scheme}://[{host!s}]:{port}" if ":" in str(host) else f"{scheme}://{host!s}:{port}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still accepts requests."""
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        """Stop listening; answers that are being given may not end."""
+        self._closed = True
+        if self.alive:
+            self._server.shutdown()
+        self._server.server_close()
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    guarded: Container[str] = frozenset()
+
+    def __init__(self, host: str, port: int, routes: Routes, tls: ssl.SSLContext | None) -> None:
+        self.routes = routes
+        self._tls = tls
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), _Handler)
+
+    def server_bind(self) -> None:
+        """Bind without asking the name service for our own name, which may take long."""
+        socketserver.TCPServer.server_bind(self)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Agree on TLS in the request's own thread: a client that says nothing keeps nobody else waiting."""
+        if self._tls is None:
+            super().finish_request(request, client_address)
+            return
+        request.settimeout(_CLIENT_SECONDS)
+        with self._tls.wrap_socket(request, server_side=True) as secure:
+            super().finish_request(secure, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep silent: the client went away."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Listener
+    timeout = _CLIENT_SECONDS
+    server_version = "midonet"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """Answer with the page."""
+        self._read_body()
+        page = self._page()
+        self.send_response(page.status)
+        self.send_header("Content-Type", page.content_type)
+        self.send_header("Content-Length", str(len(page.body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(page.body)
+
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - as do_GET
+
+    def _read_body(self) -> None:
+        """Read what was sent, of which nothing is used: an answer may be lost if it crosses what nobody reads."""
+        size = self.headers.get("Content-Length", "")
+        if size.isascii() and size.isdigit():
+            self.rfile.read(min(int(size), _MAX_BODY))
+
+    def _page(self) -> Page:
+        path = self.path.partition("?")[0]
+        routes = self.server.routes
+        below = next((key for key in routes if key.endswith("/") and f"{path}/".startswith(key)), path)
+        route = routes.get(below)
+        if route is not None and below == path and self.command not in ("GET", "HEAD"):
+            return _problem(HTTPStatus.METHOD_NOT_ALLOWED, f"{self.command} is not offered here; there is GET")
+        if route is None:
+            return _problem(HTTPStatus.NOT_FOUND, f"there is no {path}; there are {', '.join(self.server.routes)}")
+        if below in self.server.guarded:
+            reason = f"{path} is for users, and the API is not here to know them"
+            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, reason)
+        try:
+            return route()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the daemon goes on
+            note(logging.ERROR, "page failed", path=path, error=repr(error))
+            return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the page failed; the daemon's log says why")
+
+    def log_message(self, *_: Any) -> None:
+        """Keep silent: probes come every few seconds."""

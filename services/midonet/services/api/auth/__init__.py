@@ -1,0 +1,1 @@
+"""Who asks: authentication, OpenID Connect and cross-origin checks."""

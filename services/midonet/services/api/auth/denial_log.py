@@ -1,0 +1,68 @@
+"""Who wanted what and was refused: the newest refusals of this node, and a line in its journal for each.
+
+Refusals are no commits: the log holds what happened. The same refusal again within ten seconds is only counted, so that
+nobody fills a disk by asking.
+"""
+
+import logging
+from collections import deque
+from datetime import UTC, datetime
+from threading import Lock
+from time import monotonic
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from midonet.projections.runtime.logfmt import note
+
+__all__ = ["Denial", "Denials", "now"]
+
+_KEPT = 1_000
+_PAUSE = 10.0
+_MAX_TEXT = 500
+
+
+def now() -> str:
+    """Return the time as RFC 3339 has it, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Denial(Struct, frozen=True, kw_only=True):
+    """One refusal, and how often it came again within ten seconds."""
+
+    time: str
+    actor: str
+    address: str
+    method: str
+    path: str
+    code: str
+    reason: str
+    times: int = 1
+
+
+class Denials:
+    """Keeps the newest. Any thread may ask."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Denial] = deque(maxlen=_KEPT)
+        self._since = 0.0
+        self._lock = Lock()
+
+    def add(self, denial: Denial) -> None:
+        """Take note of a refusal."""
+        new = replace(denial, path=denial.path[:_MAX_TEXT], reason=denial.reason[:_MAX_TEXT])
+        with self._lock:
+            last = self._kept[-1] if self._kept else None
+            again = last is not None and replace(last, time=new.time, times=1) == new
+            if last is not None and again and monotonic() - self._since < _PAUSE:
+                self._kept[-1] = replace(last, times=last.times + 1)
+                return
+            self._kept.append(new)
+            self._since = monotonic()
+        request = f"{new.method} {new.path}"
+        note(logging.WARNING, "denied", actor=new.actor, address=new.address, request=request, reason=new.reason)
+
+    def newest(self, limit: int) -> list[Denial]:
+        """Return the newest refusals, the last one first."""
+        with self._lock:
+            return list(self._kept)[::-1][:limit]

@@ -1,0 +1,114 @@
+"""The OpenAPI 3.1 document, made from the very operations that are served. Pure."""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from midonet.events.reason_codes import REASONS
+from midonet.services.api.framework.operation import Operation, Reply
+from midonet.services.api.framework.parameters import Parameter
+from midonet.services.api.framework.problem_details import CONTENT_TYPE, SCHEMA
+from midonet.services.api.framework.schemas import components, ref
+
+__all__ = ["document"]
+
+_ABOUT = """Every change is a command, every command one commit on a log, and every state of the past can be read.
+
+Reads see all that was acknowledged before they came, on whichever node; `stale=true` does without. `at` takes a
+position, a time or a tag. A write may be tried out (`dry_run`), made safe to repeat (`Idempotency-Key`), bound to a
+head (`If-Head`) or to an object as it was seen (`If-Match`), and may wait until projections show it (`wait`)."""
+_HEADERS = {
+    "ETag": "Position of what was read, or hash of a commit.",
+    "Link": "Where the next page is (rel=next), if there is one.",
+    "Location": "Where the new object is.",
+}
+
+
+def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
+    """Return the document."""
+    shared = _Shared()
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, shared)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "MidoNet",
+            "version": version,
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {"schemas": {**components(), "Problem": dict(SCHEMA)}, **shared.components},
+        "x-midonet-reasons": dict(REASONS),
+    }
+
+
+class _Shared:
+    """What many operations have in common, each written once."""
+
+    def __init__(self) -> None:
+        self.components: dict[str, dict[str, Any]] = {"parameters": {}, "responses": {}}
+
+    def parameter(self, one: Parameter) -> dict[str, Any]:
+        """Return a reference to a parameter."""
+        made, same = _parameter(one), 1
+        name = one.name
+        while self.components["parameters"].setdefault(name, made) != made:  # another one of the same name
+            same += 1
+            name = f"{one.name}-{same}"
+        return {"$ref": f"#/components/parameters/{name}"}
+
+    def problem(self, status: int) -> dict[str, Any]:
+        """Return a reference to an answer that tells of an error."""
+        self.components["responses"].setdefault(f"Problem{status}", _problem(status))
+        return {"$ref": f"#/components/responses/Problem{status}"}
+
+
+def _operation(operation: Operation, shared: _Shared) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.help,
+        "parameters": [shared.parameter(one) for one in operation.parameters],
+        "responses": {
+            **{str(status): _reply(reply) for status, reply in operation.replies.items()},
+            **{str(status): shared.problem(status) for status in operation.errors},
+        },
+    }
+    if operation.body is not None:
+        found["requestBody"] = {
+            "description": operation.body.help,
+            "required": operation.body.required,
+            "content": {kind: {"schema": schema} for kind, schema in operation.body.content.items()},
+        }
+    return found
+
+
+def _parameter(one: Parameter) -> dict[str, Any]:
+    schema: Mapping[str, Any] = {"type": "array", "items": one.schema} if one.many else one.schema
+    if one.default not in (None, ()):
+        schema = {**schema, "default": one.default}
+    return {
+        "name": one.name,
+        "in": one.place,
+        "description": one.help,
+        "required": one.required,
+        "schema": schema,
+        **({"style": "form", "explode": True} if one.many else {}),
+    }
+
+
+def _reply(reply: Reply) -> dict[str, Any]:
+    found: dict[str, Any] = {"description": reply.help}
+    if reply.content:
+        found["content"] = {kind: {"schema": schema} for kind, schema in reply.content.items()}
+    if reply.headers:
+        text = {"type": "string"}
+        found["headers"] = {name: {"description": _HEADERS[name], "schema": text} for name in reply.headers}
+    return found
+
+
+def _problem(status: int) -> dict[str, Any]:
+    return {"description": HTTPStatus(status).phrase, "content": {CONTENT_TYPE: {"schema": ref("Problem")}}}

@@ -1,0 +1,61 @@
+"""From a path to the operations on it. Parts are decoded one by one, so that a name may hold a slash (`web%2Fp1`)."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from midonet.services.api.framework.operation import Operation
+
+__all__ = ["Found", "Router"]
+
+
+class Found(NamedTuple):
+    """What there is at a path, by method, and what the path says."""
+
+    operations: Mapping[str, Operation]
+    values: Mapping[str, str]
+
+
+class _Node:
+    def __init__(self) -> None:
+        self.literal: dict[str, _Node] = {}
+        self.any: _Node | None = None
+        self.operations: dict[str, Operation] = {}
+
+
+class Router:
+    """All paths as a tree of their parts; a literal part outranks one that may be anything."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        self._root = _Node()
+        for operation in operations:
+            self._add(operation)
+
+    def _add(self, operation: Operation) -> None:
+        node = self._root
+        for part in operation.path.strip("/").split("/"):
+            if part.startswith("{"):
+                node.any = node.any or _Node()
+                node = node.any
+            else:
+                node = node.literal.setdefault(part, _Node())
+        if operation.method in node.operations:
+            raise AssertionError(f"two operations are at {operation.method} {operation.path}")
+        node.operations[operation.method] = operation
+
+    def find(self, path: str) -> Found | None:
+        """Return what there is at a path (still percent-encoded), or None."""
+        node: _Node | None = self._root
+        texts: list[str] = []
+        for part in path.strip("/").split("/"):
+            if node is None:
+                return None
+            if part in node.literal:
+                node = node.literal[part]
+            else:
+                node = node.any if part else None
+                texts.append(unquote(part, errors="surrogateescape"))
+        if node is None or not node.operations:
+            return None
+        names = [name[1:-1] for name in next(iter(node.operations.values())).path.split("/") if name.startswith("{")]
+        return Found(node.operations, dict(zip(names, texts, strict=True)))

@@ -1,0 +1,65 @@
+"""The topology as it was: folded from the newest snapshot before that moment, and kept as long as it is asked for.
+
+Nothing here touches the feed's own topology. What is returned is shared and must not be changed.
+"""
+
+import os
+from collections import OrderedDict
+from pathlib import Path
+from threading import Lock
+
+from midonet.events.commit import GENESIS, sha256
+from midonet.events.config.settings import hidden
+from midonet.events.log import Log
+from midonet.events.log.snapshots import Snapshot, Snapshots
+from midonet.events.queries.moment import Moment
+from midonet.events.topology.evolve import fold
+from midonet.events.topology.topology import Topology
+from midonet.services.api.reads.log_pool import Logs
+
+__all__ = ["Past", "snapshots_of"]
+
+_KEPT = 2
+
+
+def snapshots_of(url: str) -> Snapshots:
+    """Return the snapshots of a log in the cache of the daemon's user; none where there is no home."""
+    home = os.environ.get("HOME")
+    cache = os.environ.get("CACHE_DIRECTORY") or os.environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "")
+    return Snapshots(Path(cache) / "midonet" / sha256(hidden(url).encode())[:16] if cache.startswith("/") else None)
+
+
+class Past:
+    """Reads the past of one log; any thread may ask."""
+
+    def __init__(self, logs: Logs, snapshots: Snapshots) -> None:
+        self._logs = logs
+        self._snapshots = snapshots
+        self._kept: OrderedDict[Moment, Topology] = OrderedDict()
+        self._lock = Lock()
+
+    def topology(self, moment: Moment) -> Topology:
+        """Return the topology as of a moment that has passed; raises as `Moment.upto` and the log do."""
+        with self._lock:  # one after the other: each takes a processor and the memory of a whole topology
+            found = self._kept.get(moment) or self._folded(moment)
+            self._kept[moment] = found
+            self._kept.move_to_end(moment)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+            return found
+
+    def own(self, moment: Moment) -> Topology:
+        """Return a topology as of a moment that nobody else has: it may be read on."""
+        return self._folded(moment)
+
+    def _folded(self, moment: Moment) -> Topology:
+        with self._logs.lend() as log:
+            return self._snapshots.resume(lambda snapshot: self._from(snapshot, log, moment), moment.has)
+
+    def _from(self, snapshot: Snapshot | None, log: Log, moment: Moment) -> Topology:
+        topology = snapshot.topology() if snapshot is not None else Topology()
+        after = snapshot.head if snapshot is not None else GENESIS
+        for record in moment.upto(log.read(after), after.position):
+            fold(topology, record)
+            self._snapshots.passed(topology)
+        return topology

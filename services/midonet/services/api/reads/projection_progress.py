@@ -1,0 +1,84 @@
+"""How far projections are in the whole cluster: what this node keeps itself, and what the others say of theirs.
+
+What the others say comes from ZooKeeper and is up to a second old; this node's own rows are of now. Where ZooKeeper is
+away the own rows are all that is known.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+from midonet.events.errors import Unavailable
+from midonet.services.cluster.coordination import Coordination
+from midonet.services.cluster.node_presence import nodes
+
+__all__ = ["Others", "reached", "rows"]
+
+_CONNECT_SECONDS = 0.5
+_FRESH_SECONDS = 0.25
+"""Many who wait at the same time ask ZooKeeper once."""
+
+
+class Others:
+    """What the other nodes of the cluster say of their projections; any thread may ask."""
+
+    def __init__(self, coordination: Coordination) -> None:
+        self._coordination = coordination
+        self._lock = Lock()
+        self._looked = 0.0
+        self._known: Sequence[Mapping[str, Any]] = ()
+
+    def say(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Return what they say, of one projection or of all: a row for each node and projection."""
+        return [
+            {"name": each, "node": node["node"], **said}
+            for node in self._nodes()
+            for each, said in sorted(_part(node).items())
+            if name in (None, each)
+        ]
+
+    def _nodes(self) -> Sequence[Mapping[str, Any]]:
+        with self._lock:
+            if monotonic() - self._looked > _FRESH_SECONDS:
+                self._known, self._looked = self._look(), monotonic()
+            return self._known
+
+    def _look(self) -> Sequence[Mapping[str, Any]]:
+        coordination = self._coordination
+        if coordination.session is None:
+            return ()
+        with suppress(Unavailable):
+            coordination.client.connect(_CONNECT_SECONDS)
+            found = nodes(coordination.client, coordination.root)
+            return [node for node in found if node["alive"] and node["node"] != coordination.node]
+        return ()
+
+
+def _part(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = node.get("projections")
+    return found if isinstance(found, dict) else {}
+
+
+def rows(own: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]], node: str) -> list[dict[str, Any]]:
+    """Return a row for each target that this node keeps, then one for what each other node keeps together."""
+    return [*({**row, "node": node} for row in own), *map(dict, others)]
+
+
+def reached(own: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how far a projection is, by target or node; pure.
+
+    A target has one writer. Those for which this node stands by are written by others, and it knows how far they are;
+    if others write more than these, what they say counts as well. Where nobody writes, all that is known counts.
+    """
+    found = {str(row["target"]): int(row["position"]) for row in own}
+    standby = sum(row.get("role") == "standby" for row in own)
+    writers = [row for row in others if row.get("writing")]
+    if sum(int(row["writing"]) for row in writers) > standby:
+        return found | _by_node(writers)
+    return found or _by_node(others)
+
+
+def _by_node(said: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    return {f"node {row['node']}": int(row.get("position", 0)) for row in said}

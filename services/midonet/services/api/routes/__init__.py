@@ -1,0 +1,1 @@
+"""The routes; a file is named after its path below /v1."""

@@ -1,0 +1,98 @@
+"""Objects whatever their kind, and what became of them, over HTTP."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from midonet.events.commit import Record
+from midonet.events.errors import NotFound
+from midonet.events.model import ordered, plain
+from midonet.events.queries.describe import names_of
+from midonet.events.queries.log_filter import blame, entry
+from midonet.projections.history_index.reader import Past
+from midonet.services.api.framework.operation import JSON, Answer, Body, Operation, Reply, json_answer
+from midonet.services.api.framework.parameters import AT, READ, path
+from midonet.services.api.framework.request import Call
+from midonet.services.api.framework.schemas import array, ref
+from midonet.services.api.node import Node
+from midonet.services.api.reads.history_index import ask, key_of
+from midonet.services.api.routes.log_reads import index_of, look, visible
+from midonet.services.api.routes.objects import conditional
+
+__all__ = ["operations"]
+
+_REF = path("ref", "Id, name, KIND/…, PARENT/NAME or id prefix; of objects that are or were.")
+_ENTRIES = array({"type": "object", "properties": {"event": ref("Event"), "position": {"type": "integer"}}})
+
+
+def operations() -> Iterator[Operation]:
+    """Yield the operations on objects of all kinds."""
+    one = "/v1/objects/{ref}"
+    parameters = (_REF, *READ)
+    yield look("get-object", one, "An object of any kind.", _object, ref("Object"), parameters=parameters)
+    yield look("history", f"{one}/history", "What became of an object.", _history, _ENTRIES, parameters=parameters)
+    written = array(ref("Written"))
+    yield look("blame", f"{one}/blame", "Who wrote each field last.", _blame, written, parameters=parameters)
+    yield Operation(
+        id="look-up-objects",
+        tag="history",
+        method="POST",
+        path="/v1/objects",
+        help="Many objects by their ids, of whatever kinds; those that are not there are left out.",
+        handler=_look_up,
+        parameters=READ,
+        body=Body({JSON: {"type": "array", "items": {"type": "string"}, "maxItems": 100_000}}, "Ids."),
+        replies={200: Reply("The objects.", {JSON: array(ref("Object"))})},
+        errors=(400, 401, 404, 413, 422, 503),
+        fresh=True,
+    )
+
+
+def _object(node: Node, call: Call) -> Answer:
+    wanted: str = call.path("ref")
+    with node.reading(call) as topology:
+        entity = topology.find(wanted.rpartition("/")[2].lower())
+    if entity is None:
+        raise NotFound(f"there is no object {wanted!r}; give an id, or a REF below the kind's collection", ref=wanted)
+    return conditional(call, f'"{entity.position}"', lambda: msgspec.json.encode(ordered(plain(entity))))
+
+
+def _look_up(node: Node, call: Call) -> Answer:
+    ids = call.json(list[str])
+    with node.reading(call) as topology:
+        found = [entity for object_id in dict.fromkeys(ids) if (entity := topology.find(object_id)) is not None]
+    return json_answer([ordered(plain(entity)) for entity in found])
+
+
+def _history(node: Node, call: Call) -> Answer:
+    def made(records: Iterable[Record], key: str) -> list[Any]:
+        return [entry(one.commit, event) for one in records for event in one.commit.events if event.key == key]
+
+    return _told(node, call, made)
+
+
+def _blame(node: Node, call: Call) -> Answer:
+    return _told(node, call, blame)
+
+
+def _told(node: Node, call: Call, make: Callable[[Iterable[Record], str], Any]) -> Answer:
+    """Return what commits tell of an object."""
+    moment, wanted = node.moment(call.get(AT)), call.path("ref")
+
+    def looked_up(past: Past) -> Any:
+        key = key_of(past, moment, wanted)
+        return make(map(past.record, past.touching(key, moment.position_in(past))), key)
+
+    with node.logs.lend() as log:
+        return json_answer(
+            ask(
+                index_of(node, call),
+                log,
+                looked_up,
+                lambda: make(
+                    visible(call, moment.upto(log.read())),
+                    names_of(visible(call, moment.upto(log.read()))).find(wanted),
+                ),
+            )
+        )

@@ -1,0 +1,78 @@
+"""What operators want of projections and services, said on the log as all else: audited, and obeyed by every node."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from midonet.events.commands.command import Enable, Op, Pause, Retry, Skip
+from midonet.events.errors import InvalidValue
+from midonet.services.api.framework.operation import JSON, Answer, Body, Operation
+from midonet.services.api.framework.parameters import WRITE, path
+from midonet.services.api.framework.request import Call
+from midonet.services.api.node import Node
+from midonet.services.api.routes.write import DONE, REFUSALS, write
+
+__all__ = ["operations"]
+
+_Make = Callable[[str, Mapping[str, Any]], Op]
+_NAME = path("name", "What it is called.")
+_KEY = {"type": "string", "minLength": 1, "description": "Key in the projection's target, as its status tells it."}
+_NODE = {"type": "string", "minLength": 1, "description": "Only on this node; on all that have no word of their own."}
+
+
+class _Control(NamedTuple):
+    command: str
+    word: str
+    """What a body may say."""
+    needed: bool
+    make: _Make
+
+
+def operations() -> Iterator[Operation]:
+    """Yield the controls."""
+    control = partial(_control, "projection", "projections")
+    yield control("pause", "Let a projection write nothing until `resume`.", lambda name, _: Pause(name))
+    yield control("resume", "Let a projection go on.", lambda name, _: Pause(name, paused=False))
+    yield control(
+        "skip", "Leave one key as it is in the targets.", lambda name, said: Skip(name, said["key"]), need=_KEY
+    )
+    yield control("retry", "Try again what is parked or skipped.", lambda n, said: Retry(n, said.get("key")), may=_KEY)
+    control = partial(_control, "service", "services")
+    yield control("enable", "Let a service run.", lambda n, said: Enable(n, said.get("node")), may=_NODE)
+    yield control(
+        "disable", "Let a service not run.", lambda n, said: Enable(n, said.get("node"), enabled=False), may=_NODE
+    )
+
+
+def _control(kind: str, place: str, verb: str, text: str, make: _Make, **takes: Mapping[str, Any]) -> Operation:
+    need, may = takes.get("need"), takes.get("may")
+    word = "key" if kind == "projection" else "node"
+    schema = {
+        "type": "object",
+        "properties": {word: need or may},
+        "required": [word] if need else [],
+        "additionalProperties": False,
+    }
+    return Operation(
+        id=f"{verb}-{kind}",
+        tag="controls",
+        method="POST",
+        path=f"/v1/{place}/{{name}}/{verb}",
+        help=text,
+        handler=partial(_run, _Control(f"{kind}.{verb}", word, need is not None, make)),
+        parameters=(_NAME, *WRITE),
+        body=Body({JSON: schema}, required=need is not None) if need or may else None,
+        replies={200: DONE},
+        errors=REFUSALS,
+    )
+
+
+async def _run(control: _Control, node: Node, call: Call) -> Answer:
+    said, word = call.json(dict[str, str]) if call.body else {}, control.word
+    if unknown := next((name for name in said if name != word), None):
+        raise InvalidValue(
+            f"{control.command} takes no {unknown}; it takes {word}", field=unknown, reason="no-such-field"
+        )
+    if control.needed and word not in said:
+        raise InvalidValue(f"{control.command} needs {word}", field=word, reason="missing")
+    return await write(node, call, control.command, [control.make(call.path("name"), said)])

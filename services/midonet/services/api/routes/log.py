@@ -1,0 +1,237 @@
+"""The log over HTTP: commits as they are, what differs, reverts, and whether all is true.
+
+Commits are sent as the bytes that the chain of hashes protects, so that a client can check the chain itself.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+from starlette.responses import Response
+
+from midonet.events.commands.command import Revert
+from midonet.events.commit import GENESIS, Head, Record
+from midonet.events.errors import NotFound, UsageError
+from midonet.events.log import Log
+from midonet.events.log.lookup import commit_at
+from midonet.events.log.verification import before, verified
+from midonet.events.queries.describe import differing, names_of
+from midonet.events.queries.log_filter import Filter
+from midonet.events.queries.moment import END, Moment
+from midonet.events.topology.evolve import invert
+from midonet.services.api.framework.operation import JSON, Answer, Operation, Reply, json_answer
+from midonet.services.api.framework.parameters import AT, LIMIT, POSITION, READ, WRITE, Parameter, flag
+from midonet.services.api.framework.request import Call
+from midonet.services.api.framework.schemas import array, ref
+from midonet.services.api.node import Node
+from midonet.services.api.reads.history_index import ask, key_of
+from midonet.services.api.reads.visible_history import difference_of, seen
+from midonet.services.api.routes.log_reads import READING, head_of, index_of, look, position_of, visible
+from midonet.services.api.routes.objects import conditional
+from midonet.services.api.routes.watch_stream import JSON_SEQ, log_stream
+from midonet.services.api.routes.write import DONE, REFUSALS, write
+
+__all__ = ["operations"]
+
+_MOMENT = {"type": "string"}
+_AFTER = Parameter(name="after", help="Only commits after this position.", schema=POSITION.schema, parse=POSITION.parse)
+_SINCE = Parameter(name="since", help="From this position, time or tag on.", schema=_MOMENT)
+_UNTIL = Parameter(name="until", help="Up to this position, time or tag.", schema=_MOMENT)
+_KIND = Parameter(name="kind", help="Only what is about this kind.", schema={"type": "string"})
+_OBJECT = Parameter(name="object", help="Only what is about this object, deleted ones included.", schema=_MOMENT)
+_ACTOR = Parameter(name="actor", help="Only what this actor did (user@host, or user).", schema={"type": "string"})
+_ID = Parameter(name="id", help="Only the commit of this command id.", schema={"type": "string"})
+_LAST = flag("last", "The last commits that fit, not the first.")
+_FOLLOW = flag("follow", 'Go on with what comes (application/json-seq only), with a mark {"head": …} now and then.')
+_PART = flag("part", "Of each commit what you may see (application/json-seq); nobody can check their chain then.")
+_FROM = Parameter(name="from", help="From this position, time or tag on.", schema=_MOMENT)
+_START = Parameter(name="from", help="A position, time or tag.", schema=_MOMENT, required=True)
+_TO = Parameter(name="to", help="A position, time or tag; the end of the log if absent.", schema=_MOMENT)
+_PLACE = Parameter(
+    name="position",
+    place="path",
+    help="Position of the commit.",
+    schema=POSITION.schema,
+    parse=POSITION.parse,
+    required=True,
+)
+_HEAD = {
+    "type": "object",
+    "properties": {
+        "position": {"type": "integer"},
+        "hash": {"type": "string"},
+        "time": {"type": ["string", "null"]},
+    },
+    "required": ["position", "hash", "time"],
+}
+_DIFF = {
+    "type": "object",
+    "properties": {"from": {"type": "integer"}, "to": {"type": "integer"}, "events": array(ref("Event"))},
+    "required": ["from", "to", "events"],
+}
+
+
+def operations() -> Iterator[Operation]:
+    """Yield the operations on the log."""
+    yield look("head", "/v1/head", "The end of the log: position, hash, time.", _head, _HEAD, parameters=READ)
+    yield Operation(
+        id="log",
+        tag="history",
+        method="GET",
+        path="/v1/log",
+        help="Commits, the oldest first: as a list, page by page, or (application/json-seq, RFC 7464) as a stream of "
+        "their bytes that may follow the log.",
+        handler=_log,
+        parameters=(_AFTER, _SINCE, _UNTIL, _KIND, _OBJECT, _ACTOR, _ID, _LAST, _FOLLOW, _PART, LIMIT, AT),
+        replies={
+            200: Reply("Commits.", {JSON: array(ref("Commit")), JSON_SEQ: {"type": "string"}}, ("Link",)),
+        },
+        errors=READING,
+        fresh=True,
+    )
+    yield look(
+        "get-commit", "/v1/log/{position}", "One commit, byte by byte.", _commit, ref("Commit"), parameters=(_PLACE,)
+    )
+    yield Operation(
+        id="revert",
+        tag="history",
+        method="POST",
+        path="/v1/log/{position}/revert",
+        help="Take back what one commit did, by a commit of its own; exactly and as a whole, or not at all.",
+        handler=_revert,
+        parameters=(_PLACE, *WRITE),
+        replies={200: DONE},
+        errors=REFUSALS,
+    )
+    yield look("diff", "/v1/diff", "What differs between two moments.", _diff, _DIFF, parameters=(_START, _TO))
+    yield look(
+        "verify", "/v1/verify", "Check all of the log.", _verify, ref("Verified"), parameters=(_FROM,), access="all"
+    )
+
+
+def _head(node: Node, call: Call) -> Answer:
+    moment = node.moment(call.get(AT))
+    end = node.feed.head if moment == END else head_of(node, moment)
+    value = {"position": end.position, "hash": end.hash, "time": end.time or None}
+    return conditional(call, f'"{end.position}"', lambda: msgspec.json.encode(value))
+
+
+async def _log(node: Node, call: Call) -> Answer | Response:
+    if JSON_SEQ in call.accept:
+        if not call.get(_PART):
+            call.caller.need(
+                lambda principal: principal.reads_all,
+                "those who may read everything; `part=true` shows others their part",
+            )
+        wanted, after = await node.in_thread(_wanted, node, call)
+        return await log_stream(node, call, wanted, after, follow=call.get(_FOLLOW))
+    if call.get(_FOLLOW):
+        raise UsageError(f"follow: ask for {JSON_SEQ} (the header Accept), or use /v1/watch", parameter="follow")
+    return await node.in_thread(_page, node, call)
+
+
+def _wanted(node: Node, call: Call) -> tuple[Filter, Head]:
+    """Return which commits a request asks for, and after which head they begin."""
+    position = call.get(_AFTER) or 0
+    until = node.moment(call.get(_UNTIL) or call.get(AT))
+    with node.logs.lend() as log:
+        after = log.head_at(position)
+        key = _key(node, call, log, until) if call.get(_OBJECT) is not None else None
+    since = node.moment(call.get(_SINCE))
+    return Filter(since, until, call.get(_KIND), key, call.get(_ACTOR)), after
+
+
+def _key(node: Node, call: Call, log: Log, until: Moment) -> str:
+    wanted: str = call.get(_OBJECT)
+    return ask(
+        index_of(node, call),
+        log,
+        lambda past: key_of(past, until, wanted),
+        lambda: names_of(visible(call, until.upto(log.read()))).find(wanted),
+    )
+
+
+def _page(node: Node, call: Call) -> Answer:
+    if call.get(_ID) is not None:
+        with node.logs.lend() as log:
+            record = log.find(call.get(_ID))
+        found = [] if record is None else list(_alone(node, call, record))
+        return _commits(found)
+    wanted, after = _wanted(node, call)
+    limit: int = call.get(LIMIT)
+    with node.logs.lend() as log:
+        fitting = (record for record in _from(call, log, wanted.until, after) if wanted.shows(record.commit))
+        if call.get(_LAST):
+            return _commits(list(deque(fitting, limit)))
+        found = list(islice(fitting, limit + 1))
+    return _commits(found[:limit], _next(call, found[limit - 1]) if len(found) > limit else None)
+
+
+def _from(call: Call, log: Log, until: Moment, after: Head) -> Iterable[Record]:
+    """Return what may be seen of the commits after a head."""
+    if call.caller.limited is None:
+        return until.upto(log.read(after), after.position)
+    return (one for one in visible(call, until.upto(log.read())) if one.commit.position > after.position)
+
+
+def _alone(node: Node, call: Call, record: Record) -> Iterable[Record]:
+    """Return what may be seen of one commit, if anything."""
+    if call.caller.limited is None:
+        return [record]
+    before = node.past.own(Moment(position=record.commit.position - 1))
+    return seen(call.caller.limited, [record], before)
+
+
+def _commits(records: list[Record], following: str | None = None) -> Answer:
+    headers = {"Link": f'<{following}>; rel="next"'} if following is not None else {}
+    return Answer(b"[" + b",".join(record.raw for record in records) + b"]", headers=headers)
+
+
+def _next(call: Call, last: Record) -> str:
+    pairs = [(name, text) for name, text in parse_qsl(call.query, keep_blank_values=True) if name != _AFTER.name]
+    return f"/v1/log?{urlencode([*pairs, (_AFTER.name, last.commit.position)])}"
+
+
+def _commit(node: Node, call: Call) -> Answer:
+    with node.logs.lend() as log:
+        record = commit_at(log, call.path("position"))
+    found = next(iter(_alone(node, call, record)), None)
+    if found is None:
+        raise NotFound(f"there is no position {record.commit.position} that you may see")
+    return conditional(call, f'"{record.hash}"', lambda: found.raw)
+
+
+async def _revert(node: Node, call: Call) -> Answer:
+    position: int = call.path("position")
+    commit = (await node.in_thread(_look, node, call, position)).commit
+    ops = [Revert(position, invert(commit.events))]
+    return await write(node, call, "revert", ops, reason=f"revert of position {position}", causation=commit.id)
+
+
+def _look(node: Node, call: Call, position: int) -> Record:
+    """Return a commit as it is, if all of it may be seen: what is taken back is the whole of it."""
+    with node.logs.lend() as log:
+        record = commit_at(log, position)
+    found = next(iter(_alone(node, call, record)), None)
+    if found is None or len(found.commit.events) != len(record.commit.events):
+        raise NotFound(f"there is no position {position} all of which you may see", position=position)
+    return record
+
+
+def _diff(node: Node, call: Call) -> Answer:
+    with node.logs.lend() as log:
+        one, other = (position_of(node, log, call.get(parameter)) for parameter in (_START, _TO))
+        if call.caller.limited is not None:
+            sides = [call.caller.view(node.past.own(Moment(position=position))) for position in (one, other)]
+            return json_answer({"from": one, "to": other, "events": difference_of(*sides)})
+        events = differing(Moment(position=max(one, other)).upto(log.read()), one, other)
+    return json_answer({"from": one, "to": other, "events": events})
+
+
+def _verify(node: Node, call: Call) -> Answer:
+    start = call.get(_FROM)
+    with node.logs.lend() as log:
+        after = before(log, node.moment(start)) if start is not None else GENESIS
+        return json_answer(verified(log, after))

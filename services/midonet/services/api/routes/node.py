@@ -1,0 +1,110 @@
+"""The API about itself and its node: the entrance, the daemon's status, its projections, and waiting for them."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+from midonet.events.errors import NotFound
+from midonet.events.model import KINDS
+from midonet.services.api.framework.operation import JSON, Answer, Operation, Reply, json_answer
+from midonet.services.api.framework.parameters import POSITION, READ, WAIT, Parameter, path
+from midonet.services.api.framework.request import Call
+from midonet.services.api.node import Node
+from midonet.services.api.routes.write import await_views, positions
+
+__all__ = ["operations"]
+
+_ANY = {JSON: {"type": "object"}}
+_ROWS = {JSON: {"type": "array", "items": {"type": "object"}}}
+_FOR = Parameter(name="for", help=WAIT.help, schema=WAIT.schema, parse=WAIT.parse, many=True, default=(), required=True)
+
+
+def operations() -> Iterator[Operation]:
+    """Yield the operations on the node itself."""
+    yield _page("entrance", "/v1", "Where everything is, and how much.", _entrance, parameters=READ, fresh=True)
+    yield _page("status", "/v1/status", "This node's daemon: log, services, projections.", _status, access="all")
+    yield _page(
+        "list-projections",
+        "/v1/projections",
+        "How far projections are: each target of this node, and what the other nodes say of theirs.",
+        _projections,
+        rows=True,
+        access="all",
+    )
+    name = (path("name", "Name of the projection."),)
+    yield _page(
+        "get-projection",
+        "/v1/projections/{name}",
+        "One projection.",
+        _projection,
+        parameters=name,
+        rows=True,
+        access="all",
+    )
+    yield _page(
+        "wait",
+        "/v1/wait",
+        "Wait until the projections of the cluster show a position (the end of the log if absent).",
+        _wait,
+        parameters=(_FOR, POSITION),
+        fresh=True,
+        errors=(400, 503, 504),
+    )
+
+
+def _page(name: str, place: str, text: str, handler: Any, **more: Any) -> Operation:
+    return Operation(
+        id=name,
+        tag="node",
+        method="GET",
+        path=place,
+        help=text,
+        handler=handler,
+        parameters=more.get("parameters", ()),
+        replies={200: Reply("Found.", _ROWS if more.get("rows") else _ANY)},
+        errors=(401, 403, *more.get("errors", (400, 404, 503))),
+        access=more.get("access", "any"),
+        fresh=more.get("fresh", False),
+    )
+
+
+def _entrance(node: Node, call: Call) -> Answer:
+    with node.reading(call) as topology:
+        head = topology.head
+        counts = {kind: len(topology.all(kind)) for kind in KINDS if topology.all(kind)}
+    places = {kind.name: f"/v1/{kind.plural}" for kind in KINDS.values()}
+    return json_answer(
+        {
+            "log": node.status()["log"] if call.caller.limited is None else None,
+            "head": {"position": head.position, "hash": head.hash, "time": head.time or None},
+            "objects": counts,
+            "collections": places,
+            "openapi": "/openapi.json",
+            "watch": "/v1/watch",
+        }
+    )
+
+
+def _status(node: Node, _: Call) -> Answer:
+    return json_answer(node.status())
+
+
+def _projections(node: Node, _: Call) -> Answer:
+    return json_answer(node.projections())
+
+
+def _projection(node: Node, call: Call) -> Answer:
+    name: str = call.path("name")
+    rows = node.projections(name)
+    if not rows:
+        raise NotFound(f"there is no projection {name!r} in the cluster", projection=name)
+    return json_answer(rows)
+
+
+async def _wait(node: Node, call: Call) -> Answer:
+    waiting: list[tuple[str, float]] = list(call.get(_FOR))
+    for name, _ in waiting:
+        await asyncio.to_thread(positions, node, name)
+    position = call.get(POSITION)
+    wanted = node.feed.head.position if position is None else position
+    return json_answer({"position": wanted, "views": await await_views(node, wanted, waiting)})

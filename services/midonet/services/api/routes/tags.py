@@ -1,0 +1,73 @@
+"""Positions of the log that have names, over HTTP."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from midonet.events.commands.command import DropTag, SetTag
+from midonet.events.commit import Head
+from midonet.events.queries.moment import END
+from midonet.events.system.tag import check_name
+from midonet.services.api.framework.operation import Answer, Operation
+from midonet.services.api.framework.parameters import AT, READ, WRITE, flag, path
+from midonet.services.api.framework.request import Call
+from midonet.services.api.framework.schemas import array, ref
+from midonet.services.api.node import Node
+from midonet.services.api.routes.log_reads import look, position_of
+from midonet.services.api.routes.objects import conditional
+from midonet.services.api.routes.write import DONE, REFUSALS, write
+
+__all__ = ["operations"]
+
+_NAME = path("name", "Name of the tag.")
+_MOVE = flag("move", "Move a tag that names another position.")
+
+
+def operations() -> Iterator[Operation]:
+    """Yield the operations on tags."""
+    yield look("list-tags", "/v1/tags", "Positions that have names.", _tags, array(ref("Tag")), parameters=READ)
+    yield Operation(
+        id="set-tag",
+        tag="history",
+        method="PUT",
+        path="/v1/tags/{name}",
+        help="Give a position (`at`; the end of the log if absent) a name.",
+        handler=_set_tag,
+        parameters=(_NAME, AT, _MOVE, *WRITE),
+        replies={200: DONE},
+        errors=REFUSALS,
+    )
+    yield Operation(
+        id="delete-tag",
+        tag="history",
+        method="DELETE",
+        path="/v1/tags/{name}",
+        help="Delete a tag; the commits stay what they are.",
+        handler=_drop_tag,
+        parameters=(_NAME, *WRITE),
+        replies={200: DONE},
+        errors=REFUSALS,
+    )
+
+
+def _tags(node: Node, call: Call) -> Answer:
+    with node.reading(call) as topology:
+        found, position = list(topology.tags.values()), topology.head.position
+    found.sort(key=lambda tag: (tag.position, tag.name))
+    return conditional(call, f'"{position}"', lambda: msgspec.json.encode(found))
+
+
+async def _set_tag(node: Node, call: Call) -> Answer:
+    name = check_name(call.path("name"))
+    at = await node.in_thread(_named_head, node, call.get(AT))
+    return await write(node, call, "tag.set", [SetTag(name, at.position, at.hash, at.time, move=call.get(_MOVE))])
+
+
+def _named_head(node: Node, text: str | None) -> Head:
+    moment = node.moment(text)
+    with node.logs.lend() as log:
+        return log.head() if moment == END else log.head_at(position_of(node, log, text))
+
+
+async def _drop_tag(node: Node, call: Call) -> Answer:
+    return await write(node, call, "tag.delete", [DropTag(call.path("name"))])

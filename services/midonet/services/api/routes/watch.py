@@ -1,0 +1,190 @@
+"""The watch itself, `GET /v1/watch`: what a client may ask for, and its messages in either of two forms."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+
+import msgspec
+from starlette.responses import StreamingResponse
+
+from midonet.events.commit import GENESIS, Head, canonical
+from midonet.events.errors import NotFound
+from midonet.events.model import KINDS
+from midonet.events.system.objects import NOTES
+from midonet.services.api.framework.operation import Operation, Reply
+from midonet.services.api.framework.parameters import POSITION, Parameter, flag
+from midonet.services.api.framework.request import Call
+from midonet.services.api.node import Node
+from midonet.services.api.routes import watch_stream
+from midonet.services.api.routes.watch_stream import End, Mark, Objects, course, parcels, snapshot
+from midonet.services.api.watch.messages import Lens, Message
+
+__all__ = ["operations", "socket_messages", "watch"]
+
+EVENT_STREAM = "text/event-stream"
+_MAX_MARK = 60.0
+
+
+def _many(name: str, text: str, parse: Any = str) -> Parameter:
+    schema = {"type": "string", "minLength": 1}
+    return Parameter(name=name, help=text, schema=schema, parse=parse, many=True, default=())
+
+
+def _kind(text: str) -> str:
+    if text not in KINDS and text not in NOTES:
+        raise ValueError(f"there is no kind {text!r}; kinds are {', '.join([*KINDS, *NOTES])}")
+    return text
+
+
+def _key(text: str) -> str:
+    kind, slash, name = text.partition("/")
+    if not slash or not name:
+        raise ValueError(f"{text!r} is not of the form KIND/ID")
+    return f"{_kind(kind)}/{name}"
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 <= value <= _MAX_MARK:
+        raise ValueError(f"{text!r} is not a number of seconds from 1 to {_MAX_MARK:.0f}")
+    return value
+
+
+_AFTER = Parameter(
+    name="after",
+    help="Resume after this position; the end of the log if absent. The header Last-Event-ID says the same.",
+    schema=POSITION.schema,
+    parse=POSITION.parse,
+)
+_LAST = Parameter(
+    name="Last-Event-ID",
+    place="header",
+    help="As `after`; what a browser sends by itself.",
+    schema=POSITION.schema,
+    parse=POSITION.parse,
+)
+_HASH = Parameter(
+    name="hash",
+    help="Hash of the commit at `after`, as a mark told it: another one means another log, and a snapshot is sent.",
+    schema={"type": "string", "pattern": "^[0-9a-f]{64}$"},
+)
+_SNAPSHOT = flag("snapshot", "Begin with all objects as they are now.")
+_MARK = Parameter(
+    name="mark",
+    help="Seconds without a message after which a mark says how far everything was seen.",
+    schema={"type": "number", "minimum": 1, "maximum": _MAX_MARK},
+    parse=_seconds,
+    default=5.0,
+)
+_KINDS = _many("kind", "Only events on this kind (or of notes: tag, projection, service); repeatable.", _kind)
+_KEYS = _many("key", "Only events on this object, KIND/ID; repeatable.", _key)
+_TENANTS = _many("tenant", "Only events on what belongs to this tenant, itself or through its parent; repeatable.")
+
+
+def operations() -> Iterator[Operation]:
+    """Yield the watch."""
+    yield Operation(
+        id="watch",
+        tag="history",
+        method="GET",
+        path="/v1/watch",
+        help="Every commit from a position on, as it comes: one message each, in order, none left out. As server-sent "
+        "events (commit, mark, snapshot, object, end), or as JSON texts on a WebSocket.",
+        handler=_serve,
+        parameters=(_AFTER, _LAST, _HASH, _SNAPSHOT, _MARK, _KINDS, _KEYS, _TENANTS),
+        replies={200: Reply("Messages without end.", {EVENT_STREAM: {"type": "string"}})},
+        errors=(400, 401, 503),
+        fresh=True,
+    )
+
+
+async def watch(node: Node, call: Call) -> AsyncIterator[Sequence[Message] | Mark | End | Objects | bool]:
+    """Yield what a request asks for; a snapshot if it wants one.
+
+    One that it does not want comes where its resume point is gone; then True comes first.
+    """
+    lens = lens_of(call)
+    found = await node.in_thread(_resume_point, node, call)
+    after = found or GENESIS
+    if found is None or call.get(_SNAPSHOT):
+        if found is None:
+            yield True
+        after, entities = await node.in_thread(snapshot, node, lens)
+        for parcel in parcels(after, entities):
+            yield parcel
+    async for item in course(node, call, after, lens=lens, mark=call.get(_MARK)):
+        yield item
+
+
+def _resume_point(node: Node, call: Call) -> Head | None:
+    """Return the head after which a client wants to go on; None if the log has no such commit."""
+    position = call.get(_AFTER) if call.get(_AFTER) is not None else call.get(_LAST)
+    if position is None or call.get(_SNAPSHOT):
+        return node.feed.head
+    try:
+        head = node.head_at(position)
+    except NotFound:
+        return None
+    return head if call.get(_HASH) in (None, head.hash) else None
+
+
+def lens_of(call: Call) -> Lens:
+    """Return what a client wants to see."""
+    only = watch_stream.lens_of(call.caller).only
+    return Lens(frozenset(call.get(_KINDS)), frozenset(call.get(_KEYS)), frozenset(call.get(_TENANTS)), only)
+
+
+async def _serve(node: Node, call: Call) -> StreamingResponse:
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_events(node, call), media_type=EVENT_STREAM, headers=headers)
+
+
+async def _events(node: Node, call: Call) -> AsyncIterator[bytes]:
+    lens, reset = lens_of(call), False
+    yield b": welcome\n\n"
+    async for item in watch(node, call):
+        match item:
+            case bool():
+                reset = True
+            case Mark():
+                yield b"id: %d\nevent: mark\ndata: %b\n\n" % (item.head.position, canonical(item.head))
+            case End():
+                yield b"event: end\ndata: %b\n\n" % canonical(item)
+            case Objects():
+                start = b"event: snapshot\ndata: %b\n\n" % _opening(item, reset=reset) if item.first else b""
+                yield start + b"".join(b"event: object\ndata: %b\n\n" % one for one in item.parcel)
+            case _:
+                if frames := b"".join(one.frame(lens) for one in item):
+                    yield frames
+
+
+def _opening(item: Objects, *, reset: bool) -> bytes:
+    return canonical({**msgspec.to_builtins(item.head), "reset": reset})
+
+
+async def socket_messages(node: Node, call: Call) -> AsyncIterator[str]:
+    """Yield the same as JSON texts, each with its `type`."""
+    lens, reset = lens_of(call), False
+    async for item in watch(node, call):
+        match item:
+            case bool():
+                reset = True
+            case Mark():
+                yield _text(b'{"type":"mark","head":%b}', canonical(item.head))
+            case End():
+                yield _text(b'{"type":"end","end":%b}', canonical(item))
+            case Objects():
+                if item.first:
+                    yield _text(b'{"type":"snapshot","snapshot":%b}', _opening(item, reset=reset))
+                for one in item.parcel:
+                    yield _text(b'{"type":"object","object":%b}', one)
+            case _:
+                for message in item:
+                    if (seen := message.seen(lens)) is not None:
+                        yield _text(b'{"type":"commit","commit":%b}', seen)
+
+
+def _text(form: bytes, value: bytes) -> str:
+    return (form % value).decode()

@@ -1,0 +1,157 @@
+"""Commands over HTTP: who, why and how careful from the headers; submitted to the node's writer; answered when done."""
+
+import asyncio
+from collections.abc import Sequence
+from http import HTTPStatus
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from midonet.events.access.authorization import hidden_from
+from midonet.events.commands.command import Command, Expect, Op
+from midonet.events.errors import TimedOut, UsageError
+from midonet.events.log.results import value_of
+from midonet.events.log.store import Context, Result
+from midonet.events.system.user import User
+from midonet.services.api.framework.operation import Answer, Reply, json_answer
+from midonet.services.api.framework.parameters import (
+    ACTOR,
+    CAUSATION,
+    CORRELATION,
+    DRY_RUN,
+    IDEMPOTENCY_KEY,
+    IF_HEAD,
+    IF_MATCH,
+    REASON,
+    TRACEPARENT,
+    WAIT,
+)
+from midonet.services.api.framework.request import Call
+from midonet.services.api.framework.schemas import ref
+from midonet.services.api.node import Node
+
+__all__ = ["DONE", "REFUSALS", "await_views", "command_context", "expected", "positions", "run", "shown", "write"]
+
+REFUSALS = (400, 401, 403, 404, 409, 412, 413, 422, 503, 504)
+DONE = Reply("Done, or nothing was to be done.", {"application/json": ref("Result")}, ("ETag",))
+_PAUSE = 0.02
+_GONE = f"{User.KIND}.deleted"
+_MANY = 200
+"""Events that take longer to encode than a thread takes to begin."""
+
+
+async def write(node: Node, call: Call, name: str, ops: Sequence[Op], **context: str | None) -> Answer:
+    """Run a command and answer with what became of it, once the projections that were asked for show it."""
+    result = await run(node, call, Command(name, list(ops)), **context)
+    if len(result.events) < _MANY and call.caller.limited is None:
+        return _told(node, call, result)
+    return await node.in_thread(_told, node, call, result)
+
+
+def _told(node: Node, call: Call, result: Result) -> Answer:
+    return json_answer(shown(node, call, result), HTTPStatus.OK, ETag=f'"{result.position}"')
+
+
+def shown(node: Node, call: Call, result: Result) -> Any:
+    """Return what became of a command as whoever sent it may know it."""
+    value = value_of(result)
+    principal = call.caller.limited
+    if principal is None:
+        return value
+    with node.feed.reading() as topology:
+
+        def hides(object_id: str) -> bool:
+            found = topology.find(object_id)
+            return found is not None and not principal.sees(found, topology.find)
+
+        return hidden_from(msgspec.to_builtins(value), hides)
+
+
+async def run(node: Node, call: Call, command: Command, **context: str | None) -> Result:
+    """Run a command as the request says; return the result."""
+    waiting: Sequence[tuple[str, float]] = call.get(WAIT)
+    for projection, _ in waiting:
+        await asyncio.to_thread(positions, node, projection)
+    who, dry_run = command_context(call, **context), call.get(DRY_RUN)
+    promise = node.writer.submit_now(command, who, dry_run=dry_run)
+    if promise is None:
+        promise = await asyncio.to_thread(node.writer.submit, command, who, dry_run=dry_run)
+    result: Result = await asyncio.wrap_future(promise)
+    if not dry_run:
+        await _forget(node, result)
+        await _await_views(node, result, waiting)
+    return result
+
+
+async def _forget(node: Node, result: Result) -> None:
+    """Forget what proved who users were that are gone, lest whoever is called so next inherits it."""
+    gone = [event.key.partition("/")[2] for event in result.events if event.type == _GONE]
+    credentials = node.authentication.credentials
+    if gone and credentials is not None:
+        for name in gone:
+            await asyncio.to_thread(credentials.forget, name)
+
+
+def command_context(call: Call, **defaults: str | None) -> Context:
+    """Return what the headers say about a command; `defaults` count where they say nothing."""
+    principal = call.caller.principal
+    said = {
+        "actor": call.caller.actor if principal is not None else call.get(ACTOR) or call.caller.actor,
+        "reason": call.get(REASON),
+        "correlation": call.get(CORRELATION) or call.get(TRACEPARENT),
+        "causation": call.get(CAUSATION),
+        "command_id": call.get(IDEMPOTENCY_KEY),
+        "if_head": call.get(IF_HEAD),
+    }
+    return Context(
+        channel="api",
+        principal=principal,
+        **{**defaults, **{name: value for name, value in said.items() if value is not None}},
+    )
+
+
+def expected(call: Call, kind: str, object_ref: str) -> list[Op]:
+    """Return what `If-Match` demands of an object."""
+    position = call.get(IF_MATCH)
+    return [Expect(kind, object_ref, position)] if position is not None else []
+
+
+async def _await_views(node: Node, result: Result, waiting: Sequence[tuple[str, float]]) -> None:
+    try:
+        await await_views(node, result.position, waiting)
+    except TimedOut as error:
+        message = f"{error.message}; the command itself is done, at position {result.position}"
+        raise TimedOut(message, **error.details, id=result.id) from None
+
+
+async def await_views(node: Node, position: int, waiting: Sequence[tuple[str, float]]) -> dict[str, int]:
+    """Wait until projections show a position, each for so many seconds; return where they are."""
+    begun = monotonic()
+    return {name: await _await_view(node, position, name, begun + seconds) for name, seconds in waiting}
+
+
+async def _await_view(node: Node, position: int, name: str, deadline: float) -> int:
+    while True:
+        found = await asyncio.to_thread(positions, node, name)
+        if min(found.values()) >= position:
+            return min(found.values())
+        if monotonic() >= deadline:
+            behind = {target: at for target, at in found.items() if at < position}
+            told = ", ".join(f"{target} is at {at}" for target, at in behind.items())
+            raise TimedOut(
+                f"{name} did not show position {position} in time: {told}",
+                projection=name,
+                position=position,
+                behind=behind,
+            )
+        await asyncio.sleep(_PAUSE)
+
+
+def positions(node: Node, name: str) -> dict[str, int]:
+    """Return how far a projection is in the cluster; `UsageError` says which projections there are."""
+    found = node.reached(name)
+    if not found:
+        known = ", ".join(sorted({row["name"] for row in node.projections()})) or "none"
+        raise UsageError(f"wait: there is no projection {name!r} in the cluster; there are {known}", parameter="wait")
+    return found

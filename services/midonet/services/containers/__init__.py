@@ -1,0 +1,1 @@
+"""Service `containers`: places service containers on hosts."""

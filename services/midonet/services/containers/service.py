@@ -1,0 +1,52 @@
+"""The service `containers`: decides which host runs each service container, and again when its host dies.
+
+Every daemon decides; all decide alike, and of decisions that differ because one knew less the first one counts.
+"""
+
+import logging
+from collections.abc import Mapping
+from time import monotonic
+
+from midonet.projections.facts import HostState
+from midonet.projections.facts.live_hosts import Living
+from midonet.projections.runtime.logfmt import note
+from midonet.services.containers.placement import place
+from midonet.services.runtime.context import Context
+from midonet.services.runtime.controller import Controller
+
+__all__ = ["ContainersService"]
+
+
+class ContainersService(Controller):
+    """Binds the ports of containers to hosts."""
+
+    kinds = frozenset(
+        {"service-container", "service-container-group", "host", "host-group", "port", "port-group", "tunnel-zone"}
+    )
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._missed: dict[str, float] = {}
+        """When a host was first found to be away."""
+
+    def work(self, living: Living, hosts: Mapping[str, HostState]) -> float | None:
+        """Place what has to be placed; return when the patience with a host ends that is away."""
+        del living
+        with self.context.feed.reading() as topology:
+            if not topology.all("service-container"):
+                return None
+            away = self._away(topology.all("host"), hosts)
+            wanted = place(topology, hosts.keys(), away)
+            names = {host.id: host.name or host.id for host in topology.all("host").values()}
+        for each in wanted:
+            why = f"host {names.get(each.before, each.before)} cannot run it" if each.before else "it ran nowhere"
+            if self.decide(each.command, why, command_id=each.command_id):
+                note(logging.INFO, "container is placed", container=each.container, host=each.host, before=each.before)
+        return min(away.values(), default=None)
+
+    def _away(self, known: Mapping[str, object], hosts: Mapping[str, HostState]) -> dict[str, float]:
+        """Return the hosts that are away, but not for long, each with the seconds that are left to it."""
+        now = monotonic()
+        self._missed = {host: self._missed.get(host, now) for host in known if host not in hosts}
+        left = {host: since + self.context.settings.container_grace - now for host, since in self._missed.items()}
+        return {host: seconds for host, seconds in left.items() if seconds > 0}

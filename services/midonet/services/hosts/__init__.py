@@ -1,0 +1,1 @@
+"""Service `hosts`: registers hosts and their state."""

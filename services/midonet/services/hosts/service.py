@@ -1,0 +1,83 @@
+"""The service `hosts`: gives every living agent its host object, and says in the journal which hosts come and go.
+
+It never removes or renames a host: an agent that is away may come back, and what a host is called is the operator's.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from midonet.events.topology.evolve import Change
+from midonet.projections.facts import HostState, LastSeen
+from midonet.projections.facts.live_hosts import Living
+from midonet.projections.runtime.logfmt import note
+from midonet.services.hosts.registration import clashes, registrations
+from midonet.services.runtime.context import Context
+from midonet.services.runtime.controller import Controller
+
+__all__ = ["HostsService"]
+
+
+class HostsService(Controller):
+    """Registers hosts; any number of daemons may do so, as a host has one id."""
+
+    kinds = frozenset({"host", "vtep"})
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._alive: Mapping[str, HostState] | None = None
+        self._deleted: deque[str] = deque()
+
+    def details(self) -> Mapping[str, Any]:
+        """Return which hosts live, by id; nothing before that is known."""
+        return {host: {"hostname": state.hostname} for host, state in sorted((self._alive or {}).items())}
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Take note of the changes of one commit."""
+        self._deleted.extend(change.id for change in changes if change.kind == "host" and change.new is None)
+        super().apply(changes)
+
+    def work(self, living: Living, hosts: Mapping[str, HostState]) -> None:
+        """Tell who came and went, then register those that are new."""
+        self._tell(living, hosts)
+        with self.context.feed.reading() as topology:
+            missing = registrations(topology, hosts)
+        for host, name, command in missing:
+            if self.decide(command, f"its agent lives on {hosts[host].hostname}"):
+                note(logging.INFO, "host is registered", host=host, name=name)
+        while self._deleted:
+            living.note_seen(self._deleted[0], None)
+            self._deleted.popleft()
+        self._warn(living)
+
+    def _tell(self, living: Living, hosts: Mapping[str, HostState]) -> None:
+        before = hosts if self._alive is None else self._alive
+        if self._alive is None:
+            note(logging.INFO, "hosts alive", count=len(hosts))
+        for host in hosts.keys() - before.keys():
+            note(logging.INFO, "host is alive", host=host, name=self._name(host), hostname=hosts[host].hostname)
+        for host in before.keys() - hosts.keys():
+            note(logging.WARNING, "host is dead", host=host, name=self._name(host), hostname=before[host].hostname)
+            living.note_seen(host, LastSeen(hostname=before[host].hostname, time=_now()))
+        self._alive = hosts
+        self.context.meters.gauge("alive", "Hosts whose agents are alive.").set(len(hosts))
+
+    def _name(self, host: str) -> str | None:
+        with self.context.feed.reading() as topology:
+            entity = topology.get("host", host)
+            return entity.name if entity is not None else None
+
+    def _warn(self, living: Living) -> None:
+        with self.context.feed.reading() as topology:
+            if not topology.all("vtep"):
+                return
+        now = living.now()
+        with self.context.feed.reading() as topology:
+            for vtep, host, address in clashes(topology, now):
+                note(logging.WARNING, "VTEP has the address of a host", vtep=vtep, host=host, address=address)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,116 @@
+"""What runs a processor, and the one of them for logs without Kafka: a loop on the log, on the node that leads."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+from typing import Any, Protocol
+
+from midonet.events.backoff import Backoff
+from midonet.events.errors import MidonetError
+from midonet.events.log import open_log
+from midonet.projections.base import Fenced
+from midonet.projections.runtime.worker_thread import Loop
+from midonet.services.cluster.coordination import Lease
+from midonet.services.runtime.context import Context
+from midonet.services.streams.worker import BATCH, Worker
+
+__all__ = ["Embedded", "Runtime"]
+
+_LEISURE = 0.25
+"""Seconds between two looks at whether there are new commits.
+
+Nobody waits for what is counted of them, but whoever made one waits for the views: so no commit wakes this thread, and
+those that came since the last look are left to the next one.
+"""
+
+
+class Runtime(Protocol):
+    """Hands the log's records to a worker, on one node at a time."""
+
+    trouble: str | None
+    """Why it cannot work at the moment, if so."""
+
+    @property
+    def lease(self) -> Lease | None:
+        """The lease by which this node works, if it does."""
+
+    def vacant(self) -> float:
+        """Return for how many seconds no node has had the lease; 0 if one has it, or nobody can know."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End, and let another node go on."""
+
+
+class Embedded:
+    """Follows the log on a thread of its own as long as this node leads."""
+
+    def __init__(self, context: Context, worker: Worker[Any]) -> None:
+        self.trouble: str | None = None
+        self._context = context
+        self._worker = worker
+        self._leadership = context.leadership(lambda _: self._loop.wake())
+        self._loop = Loop(f"stream-{context.name}", self._run, context.crashed)
+
+    @property
+    def lease(self) -> Lease | None:
+        """The lease by which this node leads."""
+        return self._leadership.lease
+
+    def vacant(self) -> float:
+        """Return for how many seconds no node has led."""
+        return self._leadership.vacant()
+
+    def start(self) -> None:
+        """Become a candidate."""
+        self._leadership.start()
+        self._loop.start()
+
+    def stop(self) -> None:
+        """End to be one."""
+        self._loop.stop()
+        self._leadership.stop()
+
+    def _run(self) -> None:
+        backoff = Backoff(first=0.2)
+        for _ in self._loop.turns():
+            if (lease := self.lease) is None:
+                self._loop.rest()
+            elif not self._lead(lease, backoff):
+                self._loop.pause(backoff.next())
+
+    def _lead(self, lease: Lease, backoff: Backoff) -> bool:
+        """Follow the log while the lease lasts; return whether it ended without trouble."""
+        try:
+            for raws in self._batches(lease):
+                self._worker.take(lease, raws)
+                self.trouble = None
+                backoff.reset()
+        except Fenced as late:
+            self._context.note(logging.INFO, "stale owner was refused", epoch=lease.epoch, reason=str(late))
+            return False
+        except MidonetError as error:
+            self.trouble = error.message
+            return False
+        return True
+
+    def _batches(self, lease: Lease) -> Iterator[list[bytes]]:
+        """Yield what comes, as many records as fit in one batch, and an empty one whenever the log has been read."""
+        with closing(open_log(self._context.settings.log)) as log:
+            head, seen = self._worker.resume(lease), -1
+            while not self._over(lease):
+                before, seen = seen, self._context.feed.head.position
+                records = log.read(head) if head.position < before else iter(())
+                while batch := list(islice(records, BATCH)):
+                    head = batch[-1].head
+                    yield [record.raw for record in batch]
+                    if self._over(lease):
+                        return
+                yield []
+                self._loop.pause(_LEISURE)
+
+    def _over(self, lease: Lease) -> bool:
+        return self._loop.stopping() or self.lease != lease

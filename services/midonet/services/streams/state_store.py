@@ -1,0 +1,86 @@
+"""Where a stream processor keeps its checkpoint, its state and what it writes: nodes below one path in ZooKeeper.
+
+All of a batch is one transaction, with the lease's guard: what a stale owner has still to say is refused as a whole.
+"""
+
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from kazoo.exceptions import KazooException, RolledBackError, RuntimeInconsistency
+from msgspec import Struct
+
+from midonet.events.commit import GENESIS, Head, canonical
+from midonet.projections.base import Fenced
+from midonet.projections.zookeeper import Client
+from midonet.services.cluster.coordination import Lease
+from midonet.services.streams.processor import Batch, Processor
+
+__all__ = ["Place"]
+
+S = TypeVar("S")
+
+
+class _Kept(Struct):
+    position: int
+    hash: str
+    time: str
+    state: Any
+
+
+class Place(Generic[S]):
+    """The nodes of one processor below `base`, written by `node`; all raises `Unavailable` without ZooKeeper."""
+
+    def __init__(self, client: Client, base: str, processor: Processor[S], node: str) -> None:
+        self._client = client
+        self._node = node
+        self._base = base
+        self._processor = processor
+        self._version = 0
+
+    def load(self) -> Batch[S]:
+        """Return the checkpoint and the state; the beginning where there is none, or none that can be read."""
+        client, processor = self._client, self._processor
+        with client.failures():
+            client.result(client.ensure_path_async(self._base))
+            data, stat = client.result(client.get_async(self._base))
+        self._version = stat.version
+        try:
+            kept = msgspec.json.decode(data, type=_Kept)
+            return Batch(msgspec.convert(kept.state, processor.state), Head(kept.position, kept.hash, kept.time))
+        except msgspec.DecodeError:
+            return Batch(processor.start(), GENESIS)
+
+    def save(self, lease: Lease, batch: Batch[S]) -> None:
+        """Write a batch; `Fenced` if another node has taken over, and then nothing of it."""
+        transaction = self._client.transaction()
+        lease.guard(transaction)
+        with self._client.failures():
+            for key, value in batch.writes.items():
+                self._put(transaction, f"{self._base}/{key}", value)
+            kept = {
+                **msgspec.to_builtins(batch.head),
+                "state": msgspec.to_builtins(batch.state),
+                "epoch": lease.epoch,
+                "node": self._node,
+            }
+            transaction.set_data(self._base, canonical(kept), self._version)
+            results = self._client.result(transaction.commit_async())
+        if any(isinstance(result, KazooException) for result in results):
+            raise Fenced(_reason(results))
+        self._version = results[-1].version
+
+    def _put(self, transaction: Any, path: str, value: Any) -> None:
+        exists = self._client.result(self._client.exists_async(path)) is not None
+        if value is None:
+            if exists:
+                transaction.delete(path)
+        elif exists:
+            transaction.set_data(path, canonical(value))
+        else:
+            transaction.create(path, canonical(value))
+
+
+def _reason(results: list[Any]) -> str:
+    told = (each for each in results if isinstance(each, KazooException))
+    first = next((each for each in told if not isinstance(each, RolledBackError | RuntimeInconsistency)), None)
+    return f"another node has taken over ({type(first).__name__})"

@@ -1,0 +1,110 @@
+"""The daemon's metrics for Prometheus, made from its state anew at every scrape."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import get_args
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from midonet.projections.engine import status
+from midonet.projections.engine.drift import Kind
+from midonet.services.runtime.hosted_projection import BUCKETS, Report
+from midonet.services.runtime.service_metrics import Meters
+from midonet.services.runtime.supervisor import ServiceStatus
+from midonet.services.telemetry.overview import Overview
+
+__all__ = ["CONTENT_TYPE", "Metrics"]
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_WORDS: tuple[str, ...] = get_args(status.State)
+
+
+class Metrics:
+    """Renders what `look` returns at every scrape, and the metrics of those services that run or are to."""
+
+    def __init__(self, look: Callable[[], Overview], meters: Mapping[str, Meters]) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_Collector(look, meters))
+        PlatformCollector(self._registry)
+        ProcessCollector(registry=self._registry)
+
+    def render(self) -> bytes:
+        """Return the text that Prometheus reads."""
+        return generate_latest(self._registry)
+
+
+class _Collector(Collector):
+    def __init__(self, look: Callable[[], Overview], meters: Mapping[str, Meters]) -> None:
+        self._look = look
+        self._meters = meters
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: names are not checked for collisions by scraping before all is there."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric of the daemon."""
+        now = self._look()
+        yield GaugeMetricFamily("midonet_log_position", "Position up to which the log is read.", now.head.position)
+        yield GaugeMetricFamily("midonet_log_up", "Whether the log can be followed.", float(now.log_error is None))
+        yield from _services(now.services)
+        yield from _standing(now.projections)
+        yield from _costs(now)
+        for service in now.services:
+            if service.state != "disabled":
+                yield from self._meters[service.name].collect()
+
+
+def _services(services: Sequence[ServiceStatus]) -> Iterator[Metric]:
+    up = GaugeMetricFamily("midonet_service_up", "Whether a service does its work.", labels=["service"])
+    restarts = CounterMetricFamily("midonet_service_restarts", "Lives that ended in a crash.", labels=["service"])
+    for service in services:
+        up.add_metric([service.name], float(service.healthy and service.state != "disabled"))
+        restarts.add_metric([service.name], service.restarts)
+    yield from (up, restarts)
+
+
+_GAUGES: tuple[tuple[str, str, Callable[[Report], float]], ...] = (
+    ("position", "Commit up to which the target contains everything.", lambda report: report.position),
+    ("lag_events", "Commits that the target lacks.", lambda report: report.lag_events),
+    ("lag_seconds", "Age of the oldest commit that the target lacks.", lambda report: report.lag_seconds),
+    ("waiting", "Values that the target cannot take.", lambda report: len(report.waiting)),
+)
+_LABELS = ("projection", "target")
+
+
+def _standing(reports: Sequence[Report]) -> Iterator[Metric]:
+    for name, text, value in _GAUGES:
+        gauge = GaugeMetricFamily(f"midonet_projection_{name}", text, labels=_LABELS)
+        for report in reports:
+            gauge.add_metric([report.name, report.target], value(report))
+        yield gauge
+    states = GaugeMetricFamily("midonet_projection_state", "1 for the state it is in.", labels=[*_LABELS, "state"])
+    for report in reports:
+        for each in _WORDS:
+            states.add_metric([report.name, report.target, each], float(report.state == each))
+    yield states
+    writing = GaugeMetricFamily("midonet_projection_writing", "Whether this daemon writes it.", labels=_LABELS)
+    for report in reports:
+        writing.add_metric([report.name, report.target], float(report.role == "writing"))
+    yield writing
+
+
+def _costs(now: Overview) -> Iterator[Metric]:
+    repairs = CounterMetricFamily(
+        "midonet_projection_repairs", "Values that others lost, added or edited.", labels=[*_LABELS, "kind"]
+    )
+    errors = CounterMetricFamily("midonet_projection_errors", "Reads and writes that failed.", labels=_LABELS)
+    writes = CounterMetricFamily("midonet_projection_writes", "Transactions that succeeded.", labels=_LABELS)
+    seconds = HistogramMetricFamily("midonet_projection_write_seconds", "Duration of writes.", labels=_LABELS)
+    for report, costs in zip(now.projections, now.costs, strict=True):
+        labels = [report.name, report.target]
+        for kind in get_args(Kind):
+            repairs.add_metric([*labels, kind], report.repaired.get(kind, 0))
+        errors.add_metric(labels, costs.errors)
+        bounds = [*map(str, BUCKETS), "+Inf"]
+        writes.add_metric(labels, costs.writes)
+        seconds.add_metric(labels, list(zip(bounds, accumulate(costs.buckets), strict=True)), costs.seconds)
+    yield from (repairs, errors, writes, seconds)

@@ -1,0 +1,71 @@
+"""What a node says of itself to the others and to `midoctl cluster status`: a short form of its overview. Pure.
+
+It changes only when something worth knowing does: seconds are whole, and thousands of switches are one line.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from midonet.services.cluster.coordination import Lease
+from midonet.services.cluster.node_presence import Process
+from midonet.services.runtime.hosted_projection import Report
+from midonet.services.telemetry.overview import Overview, reasons
+
+__all__ = ["card"]
+
+_MAX_REASONS = 20
+_MAX_TEXT = 500
+_MAX_ITEMS = 1000
+
+
+def card(now: Overview, process: Process, leases: Mapping[str, Sequence[Lease]]) -> dict[str, Any]:
+    """Return what others may read: who it is, how it does, and what it owns."""
+    return {
+        "node": now.node,
+        **msgspec.to_builtins(process),
+        "position": now.head.position,
+        "reasons": [text[:_MAX_TEXT] for text in reasons(now)[:_MAX_REASONS]],
+        "services": {
+            each.name: {
+                "state": each.state,
+                "healthy": each.healthy,
+                "reason": _short(each.reason),
+                "restarts": each.restarts,
+                "last_error": _short(each.last_error),
+            }
+            for each in now.services
+        },
+        "projections": _by_name(now.projections),
+        "owns": {name: _shown(held) for name, held in leases.items() if held},
+        "owned": {name: len(held) for name, held in leases.items() if held},
+    }
+
+
+def _shown(held: Sequence[Lease]) -> dict[str, int]:
+    """Return the epochs of items; not of all where they are very many, for a node in ZooKeeper is small."""
+    return {lease.item: lease.epoch for lease in sorted(held)[:_MAX_ITEMS]}
+
+
+def _by_name(reports: Iterable[Report]) -> dict[str, Any]:
+    ordered = sorted(reports, key=lambda report: report.name)
+    return {name: _together(list(group)) for name, group in groupby(ordered, key=lambda report: report.name)}
+
+
+def _together(reports: Sequence[Report]) -> dict[str, Any]:
+    """Return several targets of one projection as one: the worst of each."""
+    return {
+        "targets": len(reports),
+        "live": sum(report.state == "live" for report in reports),
+        "writing": sum(report.role == "writing" for report in reports),
+        "position": min(report.position for report in reports),
+        "lag_events": max(report.lag_events for report in reports),
+        "lag_seconds": int(max(report.lag_seconds for report in reports)),
+        "last_error": _short(next((report.last_error for report in reports if report.last_error), None)),
+    }
+
+
+def _short(text: str | None) -> str | None:
+    return text[:_MAX_TEXT] if text else None

@@ -1,0 +1,75 @@
+"""The service `health`: whether the underlay carries, from what the hosts report of each other.
+
+It says in the journal when a way between two hosts goes down or comes back (on one node of the cluster), and shows on
+every node how many do. It acts on nothing: tunnels are the agents' business.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from midonet.projections.facts import UnderlayHealth
+from midonet.projections.facts.reader import FactsReader
+from midonet.projections.facts.underlay_links import Way, cut_off, ways
+from midonet.services.runtime.context import Context
+from midonet.services.runtime.periodic import Periodic
+
+__all__ = ["HealthService", "Settings"]
+
+_SHOWN = 20
+
+
+class Settings(Struct, frozen=True):
+    """What may be set below `services.health`."""
+
+    period: Annotated[float, Meta(ge=0.1, le=3600, description="Seconds between two looks at what hosts report.")] = 2.0
+
+
+class HealthService(Periodic):
+    """Looks on every node; speaks on the one that leads."""
+
+    settings = Settings
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context, context.config(Settings).period)
+        self._facts = FactsReader(context.settings.zookeeper, context.settings.root)
+        self._ways = context.meters.gauge("ways", "Ways between hosts of a tunnel zone that are probed.", ["state"])
+        self._cut_off = context.meters.gauge("hosts_cut_off", "Hosts that are probed, and reached by nobody.")
+        self._seen: Mapping[tuple[str, str], Way] = {}
+        self._down: list[Way] = []
+        self._lost: list[str] = []
+
+    def stop(self) -> None:
+        """End."""
+        super().stop()
+        self._facts.close()
+
+    def turn(self) -> None:
+        """Look at all reports, and say what became different."""
+        found = ways(self._facts.all(UnderlayHealth))
+        self._down, self._lost = [way for way in found if not way.up], cut_off(found)
+        self._ways.labels("up").set(len(found) - len(self._down))
+        self._ways.labels("down").set(len(self._down))
+        self._cut_off.set(len(self._lost))
+        now = {(way.source, way.target): way for way in found}
+        if self.lease is not None:
+            self._say(now)
+        self._seen = now
+
+    def details(self) -> Mapping[str, Any]:
+        """Return which ways are down, and who is cut off."""
+        down = [{"source": way.source, "target": way.target, "since": way.since} for way in self._down[:_SHOWN]]
+        return {"down": down, "cut_off": self._lost[:_SHOWN]}
+
+    def _say(self, now: Mapping[tuple[str, str], Way]) -> None:
+        for ends, way in now.items():
+            before = self._seen.get(ends)
+            if before is None or before.up != way.up:
+                if way.up and before is None:
+                    continue
+                level, word = (
+                    (logging.INFO, "underlay way is up") if way.up else (logging.WARNING, "underlay way is down")
+                )
+                self.context.note(level, word, source=way.source, target=way.target, address=way.address)

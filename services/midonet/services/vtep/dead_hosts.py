@@ -1,0 +1,108 @@
+"""Finds out which hosts are dead, so that none of them is left to flood for the switches.
+
+A host is dead if its agent was alive once and is no more. Of a host that never lived nothing is known, nor of any while
+ZooKeeper is away: then everybody stays what he was.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from threading import Event
+from time import monotonic
+
+from midonet.events.backoff import Backoff
+from midonet.events.errors import Unavailable
+from midonet.projections.facts import LastSeen
+from midonet.projections.facts.live_hosts import Living
+from midonet.projections.facts.reader import FactsReader
+from midonet.projections.runtime.logfmt import note
+from midonet.projections.runtime.worker_thread import Loop
+
+__all__ = ["DeadHosts", "Obituary"]
+
+_GRACE = 3.0
+"""Seconds for which an agent may be away, as when it is restarted."""
+
+_LEISURE = 30.0
+_STOP_SECONDS = 2.0
+
+
+class Obituary:
+    """Who is dead, from who was seen and who lives; pure but for the time that it is told."""
+
+    def __init__(self) -> None:
+        self._missed: dict[str, float] = {}
+        self._known: set[str] = set()
+
+    def remember(self, hosts: Iterable[str], now: float) -> None:
+        """Take note of hosts that lived once; those that live no more at the first look have been missed for long."""
+        for host in set(hosts) - self._known:
+            self._known.add(host)
+            self._missed[host] = now - _GRACE
+
+    def look(self, living: Iterable[str], now: float) -> None:
+        """Take note of who lives at a moment."""
+        alive = set(living)
+        self._known |= alive
+        for host in self._known - alive:
+            self._missed.setdefault(host, now)
+        for host in alive:
+            self._missed.pop(host, None)
+
+    def dead(self, now: float) -> frozenset[str]:
+        """Return who is dead."""
+        return frozenset(host for host, since in self._missed.items() if now - since >= _GRACE)
+
+    def next_look(self, now: float) -> float:
+        """Return in how many seconds somebody may have become dead without any news."""
+        return min((since + _GRACE - now for since in self._missed.values() if now - since < _GRACE), default=_LEISURE)
+
+
+class DeadHosts:
+    """A thread that calls `tell` whenever other hosts are dead than before."""
+
+    def __init__(self, servers: str, root: str, tell: Callable[[frozenset[str]], None]) -> None:
+        self._servers = servers
+        self._root = root
+        self._tell = tell
+        self._told: frozenset[str] = frozenset()
+        self.looked = Event()
+        """Set as soon as it is known who is dead."""
+        self._obituary = Obituary()
+        self._loop = Loop("vteps-hosts", self._run)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._loop.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._loop.stop(_STOP_SECONDS)
+
+    def _run(self) -> None:
+        backoff, reminded = Backoff(), False
+        with closing(Living(self._servers, self._root, self._loop.wake)) as living:
+            for _ in self._loop.turns():
+                try:
+                    if not reminded:
+                        self._remind()
+                        reminded = True
+                    self._look(living)
+                except Unavailable as error:
+                    note(logging.DEBUG, "hosts are unknown for now", service="vtep", reason=error.message)
+                    self._loop.pause(backoff.next())
+                else:
+                    backoff.reset()
+                    self._loop.rest(max(0.05, self._obituary.next_look(monotonic())))
+
+    def _remind(self) -> None:
+        with FactsReader(self._servers, self._root) as reader:
+            self._obituary.remember(reader.all(LastSeen), monotonic())
+
+    def _look(self, living: Living) -> None:
+        self._obituary.look(living.look(), monotonic())
+        dead = self._obituary.dead(monotonic())
+        if dead != self._told:
+            self._told = dead
+            self._tell(dead)
+        self.looked.set()

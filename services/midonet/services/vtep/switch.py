@@ -1,0 +1,86 @@
+"""One VTEP as the service keeps it: its projection on its switch, and what is known of the switch."""
+
+from collections.abc import Callable
+from time import monotonic
+
+from msgspec.structs import replace
+
+from midonet.events.backoff import Backoff
+from midonet.events.topology.evolve import Change
+from midonet.projections.engine.feed import Feed
+from midonet.projections.facts.vtep_state import VtepState
+from midonet.projections.vtep import (
+    TOUCHED,
+    Heard,
+    Learned,
+    Step,
+    VtepProjection,
+    VtepTarget,
+)
+from midonet.services.runtime.hosted_projection import Hosted
+from midonet.services.settings import Settings
+
+__all__ = ["Kept", "address"]
+
+_FIRST_RETRY, _LAST_RETRY = 1.0, 60.0
+
+
+def address(step: Step) -> str:
+    """Return the address of a switch as people write it."""
+    return f"[{step.host}]:{step.port}" if ":" in step.host else f"{step.host}:{step.port}"
+
+
+class Kept(Hosted):
+    """The projection of one VTEP; `hear` is called with its id and what its switch says, None when it is lost."""
+
+    def __init__(
+        self, feed: Feed, learned: Learned, step: Step, settings: Settings, hear: Callable[[str, Heard | None], None]
+    ) -> None:
+        switch = VtepTarget(step.host, step.port)
+        switch.on_report(lambda heard: hear(step.vtep, heard), learned.tick)
+        projection = VtepProjection(step.vtep, learned, switch.held)
+        timing = {"reconcile_interval": settings.reconcile_interval, "grace": settings.takeover_grace}
+        super().__init__(feed, projection, switch, address(step), ahead=True, **timing)
+        self.vtep = step.vtep
+        self._switch = switch
+        self._backoff = Backoff(_FIRST_RETRY, _LAST_RETRY)
+        self._retry_at = 0.0
+
+    def note(self, *changes: Change) -> None:
+        """Let the projection take note of what no commit says, and its runner go and look."""
+        self._runner.note(*changes)
+
+    def stations(self) -> set[tuple[str, str]]:
+        """Return the places of all stations that the switch holds."""
+        return {(str(switch), str(mac)) for _, switch, mac in self._switch.held_stations()}  # type: ignore[misc]
+
+    def retry_refused(self) -> None:
+        """Try again, from time to time, what could not be written because of somebody else's rows."""
+        refused = self._switch.refused
+        if not refused:
+            self._backoff.reset()
+            self._retry_at = 0.0
+        elif not self._retry_at:
+            self._retry_at = monotonic() + self._backoff.next()
+        elif monotonic() >= self._retry_at:
+            keys, self._retry_at = refused.copy(), 0.0
+            refused.clear()
+            self.note(Change(TOUCHED, self.vtep, None, keys))
+
+    def state(self) -> VtepState:
+        """Return what is known of the switch."""
+        line, report = self._switch.connection, self._switch.report()
+        state = VtepState(
+            id=self.vtep, address=self.target, connection=line.state, since=line.since, last_error=line.last_error
+        )
+        if report is None:
+            return state
+        return replace(
+            state,
+            physical_switch=report.name,
+            tunnel_ips=tuple(report.tunnel_ips),
+            ports=tuple(report.ports),
+            faults=None if report.faults is None else tuple(report.faults),
+            bfd=tuple(report.bfd),
+            local_macs=report.local_macs,
+        )
