@@ -15,11 +15,11 @@ from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
 
 from midonet.agent.agent import Agent, now
-from midonet.agent.documents import Paths
-from midonet.agent.interfaces import Interfaces, Sysfs
-from midonet.agent.show import fetch
-from midonet.agent.snapshot import Snapshot
-from midonet.agent.status import Process
+from midonet.agent.host.interfaces import Interfaces, Sysfs
+from midonet.agent.status.show import fetch
+from midonet.agent.status.status import Process
+from midonet.agent.view.documents import Paths
+from midonet.agent.view.snapshot import Snapshot
 from midonet.events.commit import canonical
 from midonet.events.errors import Unavailable
 from midonet.events.model import Entity, plain

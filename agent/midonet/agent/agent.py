@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from threading import Event
 from time import monotonic
 
-from midonet.agent.documents import Paths
-from midonet.agent.interfaces import Interfaces, State
+from midonet.agent.host.interfaces import Interfaces, State
 from midonet.agent.journal import note
-from midonet.agent.presence import Presence, host_node, port_node, rival
-from midonet.agent.replica import Replica
-from midonet.agent.session import Session
-from midonet.agent.snapshot import Snapshot
-from midonet.agent.status import Process, Status, lines
+from midonet.agent.status.status import Process, Status, lines
+from midonet.agent.view.documents import Paths
+from midonet.agent.view.replica import Replica
+from midonet.agent.view.snapshot import Snapshot
+from midonet.agent.zookeeper.ephemeral_nodes import Presence, host_node, port_node, rival
+from midonet.agent.zookeeper.session import Session
 from midonet.events.commit import canonical
 from midonet.events.errors import Unavailable
 from midonet.events.model.devices import Port

@@ -9,12 +9,12 @@ from pathlib import Path
 from threading import Thread
 
 from midonet.agent.agent import Agent, now
-from midonet.agent.endpoint import SocketEndpoint, run_dirs, serve_http, socket_path
-from midonet.agent.identity import host_id
-from midonet.agent.interfaces import Sysfs
+from midonet.agent.host.identity import host_id
+from midonet.agent.host.interfaces import Sysfs
 from midonet.agent.journal import note, set_up
 from midonet.agent.settings import Settings
-from midonet.agent.status import Process
+from midonet.agent.status.server import SocketEndpoint, run_dirs, serve_http, socket_path
+from midonet.agent.status.status import Process
 from midonet.agent.underlay.prober import Prober
 from midonet.projections.facts import UnderlayHealth
 

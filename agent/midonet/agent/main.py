@@ -87,9 +87,9 @@ def show(settings: Settings, *, output: str) -> None:
 
     Where several agents run on one machine, --host-id tells which. Takes the settings of `run`.
     """
-    from midonet.agent import identity
-    from midonet.agent.endpoint import run_dirs
-    from midonet.agent.show import fetch, form
+    from midonet.agent.host import identity
+    from midonet.agent.status.server import run_dirs
+    from midonet.agent.status.show import fetch, form
 
     host = settings.host_id or (identity.read(Path(settings.host_id_file)) if settings.host_id_file else None)
     click.echo(form(fetch(run_dirs(os.environ, settings.run_dir), host), output))

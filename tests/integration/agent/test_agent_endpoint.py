@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from midonet.agent.endpoint import run_dirs, serve_http, socket_path
-from midonet.agent.snapshot import Snapshot
-from midonet.agent.status import Process, Status
+from midonet.agent.status.server import run_dirs, serve_http, socket_path
+from midonet.agent.status.status import Process, Status
+from midonet.agent.view.snapshot import Snapshot
 from midonet.events.errors import Misconfigured
 from midonet.events.model.devices import Bridge
 

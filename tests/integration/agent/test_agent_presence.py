@@ -12,7 +12,7 @@ from agents import AgentProcess, ViewWriter, running
 from waiting import eventually
 
 from midonet.agent import agent as agent_module
-from midonet.agent.interfaces import Sysfs
+from midonet.agent.host.interfaces import Sysfs
 from midonet.events.model.devices import Bridge, Port
 from midonet.projections.facts import HostState, LearnedRoute, LearnedRoutes, MemberStatus
 from midonet.projections.facts.reader import FactsReader

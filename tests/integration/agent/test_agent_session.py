@@ -11,8 +11,8 @@ import pytest
 from agents import ViewWriter, running
 from waiting import eventually
 
-from midonet.agent import session as session_module
-from midonet.agent.session import PATIENCE, Session
+from midonet.agent.zookeeper import session as session_module
+from midonet.agent.zookeeper.session import PATIENCE, Session
 from midonet.events.errors import Unavailable
 from midonet.testbed import ZooKeeper
 

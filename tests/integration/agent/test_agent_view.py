@@ -9,7 +9,7 @@ from agents import AgentProcess, ViewWriter, running
 from waiting import eventually
 
 from midonet.agent.agent import PAUSE
-from midonet.agent.snapshot import Snapshot
+from midonet.agent.view.snapshot import Snapshot
 from midonet.events.model import Entity
 from midonet.events.model.devices import Bridge, Port, Router
 from midonet.testbed import ZooKeeper, ZooKeeperEnsemble

@@ -9,7 +9,7 @@ import pytest
 from projected import Projected
 from waiting import eventually
 
-from midonet.agent.session import Session
+from midonet.agent.zookeeper.session import Session
 from midonet.events.commands.command import Create
 from midonet.events.log.backends.factory import open_log
 from midonet.events.log.store import Store

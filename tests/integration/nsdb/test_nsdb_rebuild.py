@@ -16,7 +16,7 @@ from kazoo.client import TransactionRequest
 from projected import Projected
 from waiting import eventually
 
-from midonet.agent.snapshot import Snapshot
+from midonet.agent.view.snapshot import Snapshot
 from midonet.events.commands.command import Create, Pause
 from midonet.events.commit import Head, Record, canonical
 from midonet.events.errors import Conflict, Diverged, NotFound, Unavailable

@@ -21,7 +21,7 @@ from kazoo.exceptions import NoAuthError
 from kazoo.security import OPEN_ACL_UNSAFE
 from waiting import eventually
 
-from midonet.agent.session import Session
+from midonet.agent.zookeeper.session import Session
 from midonet.events.commands.command import Create
 from midonet.events.config import connection_security
 from midonet.events.config.connection_security import Wire

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from midonet.agent import identity
+from midonet.agent.host import identity
 from midonet.events.errors import InvalidValue, Misconfigured, NotFound
 
 HOST = "6f1f0b3c-6f0f-4c68-8d3a-9b1a4a1f2e3d"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from midonet.agent.interfaces import State, Sysfs, outward
-from midonet.agent.presence import host_node
-from midonet.agent.status import Process
+from midonet.agent.host.interfaces import State, Sysfs, outward
+from midonet.agent.status.status import Process
+from midonet.agent.zookeeper.ephemeral_nodes import host_node
 from midonet.projections.facts import HostState, Interface, decode
 
 MAC = "02:00:00:00:00:01"

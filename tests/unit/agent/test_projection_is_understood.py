@@ -5,8 +5,8 @@ from random import Random
 import pytest
 from random_commands import random_command
 
-from midonet.agent.documents import Node
-from midonet.agent.replica import Replica
+from midonet.agent.view.documents import Node
+from midonet.agent.view.replica import Replica
 from midonet.events.commands.decide import decide
 from midonet.events.commit import canonical
 from midonet.events.errors import NotFound, Rejected

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from midonet.agent.documents import Node
-from midonet.agent.replica import Replica
+from midonet.agent.view.documents import Node
+from midonet.agent.view.replica import Replica
 
 HOST = str(UUID(int=1))
 ROOT = "/midonet"

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from midonet.agent.show import form
-from midonet.agent.snapshot import Snapshot
-from midonet.agent.status import Process, Status, lines, metrics, notes, reasons, report
+from midonet.agent.status.show import form
+from midonet.agent.status.status import Process, Status, lines, metrics, notes, reasons, report
+from midonet.agent.view.snapshot import Snapshot
 from midonet.events.model.devices import Bridge, Port
 
 HOST = "6f1f0b3c-6f0f-4c68-8d3a-9b1a4a1f2e3d"

@@ -5,8 +5,8 @@ from uuid import uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midonet.agent.snapshot import Snapshot
-from midonet.agent.underlay.mesh import MOST, Link, Target, probe, read, reply, targets
+from midonet.agent.underlay.link_state import MOST, Link, Target, probe, read, reply, targets
+from midonet.agent.view.snapshot import Snapshot
 from midonet.events.model.underlay import Member, TunnelZone
 
 HERE, THERE = str(uuid4()), str(uuid4())

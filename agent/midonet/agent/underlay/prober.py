@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from time import monotonic
 
 from midonet.agent.journal import note
-from midonet.agent.snapshot import Snapshot
-from midonet.agent.underlay.mesh import Link, Target, probe, read, reply, targets
+from midonet.agent.underlay.link_state import Link, Target, probe, read, reply, targets
+from midonet.agent.view.snapshot import Snapshot
 from midonet.projections.facts import Peer, UnderlayHealth
 from midonet.projections.runtime.worker_thread import Loop
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from midonet.agent.interfaces import State
-from midonet.agent.snapshot import Snapshot
+from midonet.agent.host.interfaces import State
+from midonet.agent.view.snapshot import Snapshot
 from midonet.events.model import plain
 from midonet.events.model.devices import Port
 

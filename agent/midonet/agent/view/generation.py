@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from midonet.agent.documents import Checkpoint, Node, Paths, Unreadable, read_checkpoint, read_index, read_objects
-from midonet.agent.snapshot import Snapshot
+from midonet.agent.view.documents import Checkpoint, Node, Paths, Unreadable, read_checkpoint, read_index, read_objects
+from midonet.agent.view.snapshot import Snapshot
 from midonet.events.model import Entity
 
 __all__ = ["Generation"]

@@ -6,9 +6,9 @@ Pure: it is told of events and replies, and does no I/O.
 
 from collections.abc import Iterable, Mapping
 
-from midonet.agent.documents import Node, Paths, Unreadable, read_pointer
-from midonet.agent.generation import Generation
-from midonet.agent.snapshot import Snapshot
+from midonet.agent.view.documents import Node, Paths, Unreadable, read_pointer
+from midonet.agent.view.generation import Generation
+from midonet.agent.view.snapshot import Snapshot
 
 __all__ = ["Replica"]
 

@@ -23,7 +23,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.serialization import Watch, int_struct, write_string
 from kazoo.protocol.states import KazooState
 
-from midonet.agent.documents import Node
+from midonet.agent.view.documents import Node
 from midonet.events.errors import Unavailable
 from midonet.projections.zookeeper.access_control import options
 from midonet.projections.zookeeper.reconnecting import Reconnecting

@@ -18,7 +18,7 @@ from tempfile import gettempdir
 from threading import Event, Thread
 from typing import Any, NamedTuple
 
-from midonet.agent.status import Status, metrics, notes, reasons, report
+from midonet.agent.status.status import Status, metrics, notes, reasons, report
 from midonet.events.commit import canonical
 from midonet.events.config.settings import is_loopback, split_host_port
 from midonet.events.errors import Misconfigured, Unavailable

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from midonet.agent.snapshot import Snapshot
+from midonet.agent.view.snapshot import Snapshot
 
 __all__ = ["MOST", "Link", "Target", "probe", "read", "reply", "targets"]
 

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from midonet.agent.interfaces import outward
-from midonet.agent.session import Session
-from midonet.agent.status import Process
+from midonet.agent.host.interfaces import outward
+from midonet.agent.status.status import Process
+from midonet.agent.zookeeper.session import Session
 from midonet.events.commit import canonical
 from midonet.events.model.devices import Port
 from midonet.projections.facts import ActivePort, HostState, Interface

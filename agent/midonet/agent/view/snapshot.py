@@ -1,6 +1,6 @@
 """What the agent knows of the topology: immutable, and whole at one position of the log.
 
-A snapshot never mixes two positions. It is made by `midonet.agent.replica` and by nobody else.
+A snapshot never mixes two positions. It is made by `midonet.agent.view.replica` and by nobody else.
 """
 
 from collections.abc import Mapping

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from midonet.agent.endpoint import ask
+from midonet.agent.status.server import ask
 from midonet.events.errors import AmbiguousRef, Unavailable
 
 __all__ = ["fetch", "form"]

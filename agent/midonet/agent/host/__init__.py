@@ -1,0 +1,1 @@
+"""The machine: its identity and interfaces."""
