@@ -17,7 +17,7 @@ from figures import Goal, Row, duration
 from load import CONTEXT, create, opened, update
 from witnesses import BareOvsdb, Nodes
 
-from midonet.cli.remote import RemoteStore
+from midonet.cli.session.remote_topology import RemoteStore
 from midonet.events.api_client import ApiClient
 from midonet.testbed import Kafka, OvsdbCluster, ZooKeeper
 from midonet.testbed.cluster import ClusterDaemon

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_commands import random_command
 
-from midonet.cli.session import handle
-from midonet.cli.tables import object_card
+from midonet.cli.commands.object_table import object_card
+from midonet.cli.session.session import handle
 from midonet.events.commands.command import Command
 from midonet.events.commands.decide import decide
 from midonet.events.commit import CommandRef, Commit, Head, Record, canonical

@@ -1,8 +1,8 @@
-"""The clients and routes of DHCP subnets, one at a time: commands as those of `midonet.cli.links`."""
+"""The clients and routes of DHCP subnets, one at a time: commands as those of `midonet.cli.commands.verbs`."""
 
 import click
 
-from midonet.cli.links import link, member, object_argument
+from midonet.cli.commands.verbs import link, member, object_argument
 from midonet.events.commands.command import AddItem, Op, RemoveItem
 
 __all__: list[str] = []

@@ -13,62 +13,62 @@ from typing import Any, NoReturn
 
 import click
 
-from midonet.cli import output
-from midonet.cli.command import Group, in_paragraphs
-from midonet.cli.guard import report
-from midonet.cli.kinds import KIND_HELP
-from midonet.cli.settings import Settings, shared_option
-from midonet.cli.text import shortened
+from midonet.cli.catalog.kinds import KIND_HELP
+from midonet.cli.framework.command import Group, in_paragraphs
+from midonet.cli.framework.error_report import report
+from midonet.cli.options.options import Settings, shared_option
+from midonet.cli.output import output
+from midonet.cli.output.sanitize import shortened
 from midonet.events.errors import UsageError
 
 __all__ = ["main", "program", "root", "run"]
 
 _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Declare": {
-        "apply": ("declare", "Bring the network to what YAML files describe, in one commit."),
-        "plan": ("plans", "Show what apply would do, and whom it would reach."),
-        "export": ("declare", "Print the network as YAML; applying it changes nothing."),
+        "apply": ("commands.apply", "Bring the network to what YAML files describe, in one commit."),
+        "plan": ("commands.plan", "Show what apply would do, and whom it would reach."),
+        "export": ("commands.apply", "Print the network as YAML; applying it changes nothing."),
     },
     "History": {
-        "log": ("history", "Show who changed what, when and why."),
-        "history": ("history", "Show what became of one object."),
-        "blame": ("blame", "Show who wrote each field of an object last."),
-        "diff": ("history", "Show what differs between two moments."),
-        "tag": ("tags", "Give a position of the log a name."),
-        "revert": ("revert", "Take back what one commit did, by a commit of its own."),
-        "head": ("history", "Show the end of the log: position, hash, time."),
+        "log": ("commands.log", "Show who changed what, when and why."),
+        "history": ("commands.log", "Show what became of one object."),
+        "blame": ("commands.blame", "Show who wrote each field of an object last."),
+        "diff": ("commands.log", "Show what differs between two moments."),
+        "tag": ("commands.tag", "Give a position of the log a name."),
+        "revert": ("commands.revert", "Take back what one commit did, by a commit of its own."),
+        "head": ("commands.log", "Show the end of the log: position, hash, time."),
     },
     "Keep": {
-        "verify": ("verify", "Check every byte of the log against its chain of hashes."),
-        "backup": ("transfer", "Write the whole log to one file."),
-        "restore": ("transfer", "Bring a backup into a log that is empty or a beginning of it."),
-        "copy": ("transfer", "Copy the log to another one, byte by byte."),
+        "verify": ("commands.verify", "Check every byte of the log against its chain of hashes."),
+        "backup": ("commands.backup", "Write the whole log to one file."),
+        "restore": ("commands.backup", "Bring a backup into a log that is empty or a beginning of it."),
+        "copy": ("commands.backup", "Copy the log to another one, byte by byte."),
     },
     "Views": {
-        "projection": ("views", "List the views made from the log and how far they are."),
-        "wait": ("views", "Wait until a view shows a position of the log."),
-        "replay": ("rebuilding", "Make a view as of a moment, in a place of its own."),
+        "projection": ("commands.projection", "List the views made from the log and how far they are."),
+        "wait": ("commands.projection", "Wait until a view shows a position of the log."),
+        "replay": ("commands.rebuild", "Make a view as of a moment, in a place of its own."),
     },
     "Cluster": {
-        "cluster": ("cluster", "Show the nodes of the cluster and what each of them does."),
-        "health": ("health", "Show which hosts reach each other through the underlay."),
-        "service": ("services", "List services, and let them run or not."),
+        "cluster": ("commands.cluster", "Show the nodes of the cluster and what each of them does."),
+        "health": ("commands.health", "Show which hosts reach each other through the underlay."),
+        "service": ("commands.service", "List services, and let them run or not."),
     },
     "Access": {
-        "login": ("login", "Sign in at a cluster; later commands are yours."),
-        "logout": ("login", "Sign out: the token counts no more."),
-        "whoami": ("login", "Show who you are to a cluster, and your roles."),
-        "user": ("users", "Users, their roles, passwords and tokens."),
-        "secret": ("secret", "Secrets by name, such as passwords of BGP peers."),
-        "audit": ("audit", "Show who wanted what and was refused."),
+        "login": ("commands.login", "Sign in at a cluster; later commands are yours."),
+        "logout": ("commands.login", "Sign out: the token counts no more."),
+        "whoami": ("commands.login", "Show who you are to a cluster, and your roles."),
+        "user": ("commands.user", "Users, their roles, passwords and tokens."),
+        "secret": ("commands.secret", "Secrets by name, such as passwords of BGP peers."),
+        "audit": ("commands.audit", "Show who wanted what and was refused."),
     },
     "More": {
-        "describe": ("describe", "Show what a kind is: fields, values, references, what deleting one does."),
-        "shell": ("shell", "Run commands one after the other, typed or from a file, on one open log."),
-        "help": ("helping", "Show the help of a command, or a topic: refs, moments, filters and more."),
-        "man": ("man", "Write the man pages of all commands."),
-        "completion": ("completion", "Print the completion script of a shell."),
-        "demo": ("demo", "Show the main job on real servers of its own."),
+        "describe": ("commands.describe", "Show what a kind is: fields, values, references, what deleting one does."),
+        "shell": ("shell.shell", "Run commands one after the other, typed or from a file, on one open log."),
+        "help": ("commands.help", "Show the help of a command, or a topic: refs, moments, filters and more."),
+        "man": ("commands.man", "Write the man pages of all commands."),
+        "completion": ("framework.completion", "Print the completion script of a shell."),
+        "demo": ("commands.demo", "Show the main job on real servers of its own."),
     },
 }
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
@@ -92,7 +92,7 @@ _EXAMPLES = """  midoctl bridge create web
 
 def _load(name: str) -> click.Command:
     if name in KIND_HELP:
-        from midonet.cli.objects import kind_group
+        from midonet.cli.commands.objects import kind_group
 
         return kind_group(name)
     module = import_module(f"midonet.cli.{_MODULES[name]}")
@@ -102,7 +102,7 @@ def _load(name: str) -> click.Command:
 
 def _overview(context: click.Context) -> None:
     if context.invoked_subcommand is None:
-        import_module("midonet.cli.overview").overview(context.obj)
+        import_module("midonet.cli.commands.overview").overview(context.obj)
 
 
 def _version(context: click.Context, _: click.Parameter, wanted: Any) -> None:

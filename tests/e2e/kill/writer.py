@@ -20,7 +20,7 @@ from killing.acks import allowed, begin, note, note_again, read
 from killing.history import Repeat
 from killing.load import Step, steps
 
-from midonet.cli.remote import RemoteStore
+from midonet.cli.session.remote_topology import RemoteStore
 from midonet.events.api_client import ApiClient
 from midonet.events.errors import Unavailable
 from midonet.events.log import open_log

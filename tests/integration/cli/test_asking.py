@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from midonet.cli.kinds import KIND_HELP
+from midonet.cli.catalog.kinds import KIND_HELP
 from midonet.events.model import KINDS
 
 Midoctl = Any

@@ -12,10 +12,10 @@ import yaml
 from rich.cells import cell_len
 
 from midonet.cli import dhcp_links  # noqa: F401 - it adds its commands
-from midonet.cli.examples import examples
-from midonet.cli.kinds import KIND_HELP
-from midonet.cli.links import LINKS
-from midonet.cli.topics import TOPICS
+from midonet.cli.catalog.examples import examples
+from midonet.cli.catalog.kinds import KIND_HELP
+from midonet.cli.catalog.topics import TOPICS
+from midonet.cli.commands.verbs import LINKS
 from midonet.events.model import KINDS
 
 Midoctl = Any
@@ -139,7 +139,7 @@ def test_man_pages_say_what_the_help_says(midoctl: Midoctl, tmp_path: Path) -> N
 def test_every_table_fits_the_terminal(everything: Midoctl, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     everything.ok("tag", "a-tag-with-a-rather-long-name-" + "x" * 50, "-m", "why " * 20)
     everything.environ |= {"COLUMNS": str(width), "TERM": "xterm-256color"}
-    monkeypatch.setattr("midonet.cli.output.on_terminal", lambda: True)
+    monkeypatch.setattr("midonet.cli.output.output.on_terminal", lambda: True)
     shown = [[kind, "list"] for kind in KIND_HELP]
     for kind in KIND_HELP:
         first = everything(kind, "list", "-o", "name").out.splitlines()[0]

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from remembering import Midoctl
 
-from midonet.cli import past
+from midonet.cli.session import history_index
 
 
 @pytest.fixture
 def midoctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Midoctl]:
     """Make midoctl on a log; even a short log gets an index."""
-    monkeypatch.setattr(past, "_TAIL", 10)
-    monkeypatch.setattr(past, "_BATCH", 25)
+    monkeypatch.setattr(history_index, "_TAIL", 10)
+    monkeypatch.setattr(history_index, "_BATCH", 25)
     return lambda url: Midoctl(url, tmp_path, monkeypatch)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from midonet.cli.command import DataOption, Group
-from midonet.cli.kinds import KIND_HELP, OTHER_WORDS
+from midonet.cli.catalog.kinds import KIND_HELP, OTHER_WORDS
+from midonet.cli.framework.command import DataOption, Group
 from midonet.cli.main import root
-from midonet.cli.settings import EVERYWHERE, READ, SETTINGS, WRITE, Settings
+from midonet.cli.options.options import EVERYWHERE, READ, SETTINGS, WRITE, Settings
 from midonet.events.model import KINDS
 
 

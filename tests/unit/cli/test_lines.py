@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from midonet.cli.lines import words_of
-from midonet.cli.prompt import last_word, log_name
+from midonet.cli.shell.line_runner import words_of
+from midonet.cli.shell.prompt import last_word, log_name
 from midonet.events.errors import UsageError
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from midonet.cli.settings import SETTINGS, Settings
+from midonet.cli.options.options import SETTINGS, Settings
 from midonet.events.errors import UsageError
 
 

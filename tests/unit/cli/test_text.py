@@ -2,8 +2,8 @@
 
 import pytest
 
-from midonet.cli.output import table
-from midonet.cli.text import clean, closest, hide_secrets
+from midonet.cli.output.output import table
+from midonet.cli.output.sanitize import clean, closest, hide_secrets
 
 
 def test_text_stays_on_its_line() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from world import World
 
-from midonet.cli.history import _NOTES
+from midonet.cli.commands.log import _NOTES
 from midonet.events.audit import audit
 from midonet.events.commands.command import Enable, Op, Pause, Retry, Revert, Skip
 from midonet.events.commit import Event, Record

@@ -1,0 +1,1 @@
+"""Static texts: kinds, examples and help topics."""

@@ -1,0 +1,1 @@
+"""The commands; a file is named as the command is typed."""

@@ -1,0 +1,38 @@
+"""`midoctl audit`: what was wanted and refused, of which the log knows nothing."""
+
+from collections.abc import Callable, Mapping
+
+import click
+
+from midonet.cli.framework.command import Group, command
+from midonet.cli.output import output
+from midonet.cli.session.accounts import Accounts
+from midonet.cli.session.session import Session
+
+__all__ = ["audit"]
+
+
+@command(
+    "denied",
+    click.Option(["-n", "limit"], type=click.IntRange(1, 1000), default=20, help="How many: 20."),
+    examples="  midoctl audit denied --server https://cluster:8181",
+)
+def _denied(session: Session, limit: int) -> None:
+    """Show who wanted what of this node and was refused, the last one first. The node's journal has it all."""
+    found = Accounts(session).denials(limit)
+    rows = [
+        (one["time"], one["actor"], one["address"], f"{one['method']} {one['path']}", str(one["times"]), one["reason"])
+        for one in found
+    ]
+    columns = ["time", "actor", "address", "request", "times", "reason"]
+    session.print(found, names=lambda: [row[1] for row in rows], text=lambda: output.table(columns, rows))
+
+
+_COMMANDS: Mapping[str, click.Command] = {"denied": _denied}
+_load: Callable[[str], click.Command] = _COMMANDS.__getitem__
+audit = Group(
+    "audit",
+    sections={"Commands": {name: found.get_short_help_str(90) for name, found in _COMMANDS.items()}},
+    load=_load,
+    help="What was wanted and refused. What was done is in `midoctl log`.",
+)

@@ -1,0 +1,65 @@
+"""`midoctl blame`: who wrote what an object is now, field by field."""
+
+import click
+
+from midonet.cli.framework.command import REF, command
+from midonet.cli.framework.completion import complete_any
+from midonet.cli.options.options import READ
+from midonet.cli.output import output
+from midonet.cli.session.session import Session
+from midonet.events.commit import Record
+from midonet.events.model import kind_of
+from midonet.events.queries.describe import Names, names_of, word
+from midonet.events.queries.log_filter import Written
+from midonet.events.queries.log_filter import blame as blamed
+from midonet.projections.history_index.names import NamesAt
+from midonet.projections.history_index.reader import Past
+
+__all__ = ["blame"]
+
+
+@command(
+    "blame",
+    click.Argument(["ref"], type=REF, metavar="REF", shell_complete=complete_any),
+    shared=READ,
+    examples="""  midoctl blame web/p1
+  midoctl blame bridge/web --at 12 -o json | jq '.[] | select(.field == "tenant")'""",
+)
+def blame(session: Session, ref: str) -> None:
+    """Show for every field of an object its value, and who wrote it last, when and why.
+
+    A deleted object is shown as it was. REF may be KIND/REF where a bridge and a router, say, have the same name.
+    """
+    key, names, records = session.ask(lambda past: _looked_up(session, past, ref), lambda: _scanned(session, ref))
+    rows = blamed(records, key)
+    session.print(
+        rows,
+        names=lambda: (row.field for row in rows),
+        text=lambda: _table(rows, key.partition("/")[0], names),
+    )
+
+
+def _looked_up(session: Session, past: Past, ref: str) -> tuple[str, Names, list[Record]]:
+    """Return the key of what `ref` means, what everything is called, and the commits on it, by the index."""
+    upto = session.moment.position_in(past)
+    names = NamesAt(past, upto)
+    key = names.find(ref)
+    return key, names, [past.record(position) for position in past.touching(key, upto)]
+
+
+def _scanned(session: Session, ref: str) -> tuple[str, Names, list[Record]]:
+    """Return as `_looked_up`, by reading the log."""
+    names = names_of(session.moment.upto(session.records()))
+    return names.find(ref), names, list(session.moment.upto(session.records()))
+
+
+def _table(rows: list[Written], kind: str, names: Names) -> str:
+    fields = kind_of(kind).fields
+    told = [word(fields.get(row.field), row.value, names) for row in rows]
+    return output.table(
+        ["field", "value", "position", "time", "actor", "reason"],
+        [
+            [row.field, text, str(row.position), row.time, row.actor, row.reason or ""]
+            for row, text in zip(rows, told, strict=True)
+        ],
+    )

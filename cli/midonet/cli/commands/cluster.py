@@ -1,0 +1,139 @@
+"""`midoctl cluster`: the nodes of a cluster, their services and what each of them owns, in their own words.
+
+Every node keeps its words in ZooKeeper; any node shows those of all. A node that is gone has left its name.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from midonet.cli.framework.command import Group, command
+from midonet.cli.output import output
+from midonet.cli.session.session import Session
+from midonet.cli.session.wait import servers
+from midonet.events.errors import NotFound, UsageError
+
+__all__ = ["cluster", "told"]
+
+_CONNECT_SECONDS = 10.0
+_SHOWN = 3
+"""Items that a table names; JSON has all."""
+
+_NODE = ("node", "address", "position", "lag", "views", "trouble")
+_SERVICE = ("service", "node", "state", "restarts", "owns", "trouble")
+
+
+def told(session: Session) -> list[dict[str, Any]]:
+    """Return what the nodes say of themselves, by name; `UsageError` if no option says where to ask."""
+    settings, url = session.settings, session.cluster_url
+    if url:
+        return _from_node(url)
+    if not settings.get("zookeeper"):
+        raise UsageError("where is the cluster? give --zookeeper HOST:PORT or --cluster URL", option="cluster")
+    from midonet.projections.zookeeper.client import Client
+    from midonet.services.cluster.node_presence import nodes
+
+    client = Client(servers(settings))
+    try:
+        client.connect(_CONNECT_SECONDS)
+        return nodes(client, settings.get("root"))
+    finally:
+        client.close()
+
+
+def _from_node(url: str) -> list[dict[str, Any]]:
+    from midonet.cli.http import get_json
+
+    page = get_json(f"{url.rstrip('/')}/cluster")
+    found = page.get("nodes") if isinstance(page, dict) else None
+    if not isinstance(found, list) or not all(
+        isinstance(node, dict) and {"node", "alive"} <= node.keys() for node in found
+    ):
+        raise NotFound("what answers there is no midonet-cluster: it tells no nodes")
+    return found
+
+
+@command(
+    "status",
+    examples="""  midoctl cluster status --zookeeper 127.0.0.1:2181
+  midoctl cluster status --cluster http://127.0.0.1:8181 -o json""",
+)
+def _status(session: Session) -> None:
+    """Show the nodes, how far each has read the log, its services, and which items it owns.
+
+    Lag is counted in commits behind the node that has read most.
+    """
+    nodes = told(session)
+    head = max((_number(node, "position") for node in nodes), default=0)
+    rows = [{**node, "lag_events": head - _number(node, "position") if node["alive"] else None} for node in nodes]
+    session.print(
+        {"position": head, "nodes": rows},
+        names=lambda: [str(node["node"]) for node in rows],
+        text=lambda: f"{_nodes(rows)}\n\n{_services(rows)}" if rows else "",
+    )
+    if not rows:
+        session.note("no node of a cluster is there")
+
+
+def _nodes(rows: list[dict[str, Any]]) -> str:
+    cells = [
+        [
+            str(node["node"]),
+            str(node.get("http") or ""),
+            str(node.get("position", "")),
+            str(node["lag_events"] if node["alive"] else ""),
+            "; ".join(f"{name} {_behind(view)}" for name, view in _part(node, "projections").items()),
+            _first(node.get("reasons")) if node["alive"] else f"gone since {node['gone'] or 'a moment ago'}",
+        ]
+        for node in rows
+    ]
+    return output.table(_NODE, cells)
+
+
+def _behind(view: Mapping[str, Any]) -> str:
+    targets, live = view.get("targets", 0), view.get("live", 0)
+    counted = f"{live}/{targets} " if targets != 1 else ""
+    state = "live" if live == targets else f"{view.get('lag_events', '?')} behind"
+    return f"{counted}{state}" + (", writes" if view.get("writing") else "")
+
+
+def _services(rows: list[dict[str, Any]]) -> str:
+    cells = sorted(cell for node in rows for cell in _of_node(node))
+    return output.table(_SERVICE, cells)
+
+
+def _of_node(node: Mapping[str, Any]) -> Iterator[list[str]]:
+    owns, owned = _part(node, "owns"), _part(node, "owned")
+    for name, service in _part(node, "services").items():
+        trouble = service.get("reason") or service.get("last_error") or ""
+        state, restarts = str(service.get("state")), str(service.get("restarts", 0))
+        yield [name, str(node["node"]), state, restarts, _items(owns.get(name, {}), owned.get(name, 0)), str(trouble)]
+
+
+def _items(owns: Mapping[str, int], owned: int) -> str:
+    shown = ", ".join(sorted(owns)[:_SHOWN])
+    return f"{shown} and {owned - _SHOWN} more" if owned > _SHOWN else shown
+
+
+def _part(node: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = node.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _number(node: Mapping[str, Any], name: str) -> int:
+    found = node.get(name)
+    return found if isinstance(found, int) else 0
+
+
+def _first(reasons: Any) -> str:
+    if not isinstance(reasons, list) or not reasons:
+        return ""
+    return f"{reasons[0]}" + (f" and {len(reasons) - 1} more" if len(reasons) > 1 else "")
+
+
+_COMMANDS = {"status": _status}
+cluster = Group(
+    "cluster",
+    sections={"Commands": {name: found.get_short_help_str(90) for name, found in _COMMANDS.items()}},
+    load=lambda name: _COMMANDS[name],
+    help="The nodes of the cluster and what each of them does.",
+)

@@ -1,0 +1,30 @@
+"""`midoctl demo`: starts the demo, which comes with a checkout of the project and not with its packages."""
+
+import importlib.util
+import runpy
+import sys
+
+import click
+
+from midonet.cli.framework.command import command
+from midonet.cli.session.session import Session
+from midonet.events.errors import NotFound
+
+__all__ = ["demo"]
+
+
+@command(
+    "demo",
+    click.Option(["--log"], type=click.Choice(["sqlite", "kafka"]), default="sqlite", help="Where the log is kept."),
+    examples="  midoctl demo --log kafka",
+)
+def demo(session: Session, log: str) -> None:
+    """Show the main job on real servers of its own, which are gone afterwards."""
+    del session
+    if importlib.util.find_spec("midonet.demo") is None:
+        raise NotFound("the demo is not installed: it is part of a checkout of the project, see README.md (make demo)")
+    sys.argv = ["midonet.demo", "--log", log]
+    try:
+        runpy.run_module("midonet.demo", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        click.get_current_context().exit(end.code if isinstance(end.code, int) else int(end.code is not None))

@@ -1,0 +1,325 @@
+"""Ask the log: who changed what, when and why; what became of an object; what differs between two moments."""
+
+import gc
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+from msgspec.structs import replace
+
+from midonet.cli.catalog.kinds import KIND_HELP
+from midonet.cli.framework.command import REF, OneOf, command
+from midonet.cli.framework.completion import complete_any
+from midonet.cli.options.options import READ
+from midonet.cli.output import output
+from midonet.cli.output.sanitize import clean
+from midonet.cli.session.session import Session
+from midonet.events.commit import GENESIS, Commit, Event, Head, Record
+from midonet.events.errors import UsageError
+from midonet.events.log import Bookmark
+from midonet.events.queries.log_filter import Filter, entry
+from midonet.events.queries.moment import END, Moment
+
+if TYPE_CHECKING:
+    from midonet.events.queries.describe import Names
+    from midonet.projections.history_index.reader import Past
+
+__all__ = ["diff", "head", "history", "log"]
+
+_LISTED = 20
+"""Events of one commit that a table lists before it only counts them."""
+
+
+_NOTES = ("tag", "projection", "service", "user")
+"""Kinds of notes, as `midonet.events.system.objects.NOTES`, which is only loaded where it is needed."""
+
+
+class _Asked(NamedTuple):
+    """What `log` shall show."""
+
+    wanted: Filter = Filter()
+    ref: str | None = None
+    """The object that the filter has yet to get the key of."""
+    limit: int | None = None
+
+
+@command(
+    "log",
+    click.Option(["--since"], metavar="X", help="From this position, time or tag on."),
+    click.Option(["--until"], metavar="X", help="Up to this position, time or tag."),
+    click.Option(["--kind"], type=OneOf([*KIND_HELP, *_NOTES]), metavar="KIND", help="Only what is about this kind."),
+    click.Option(
+        ["--object", "ref"], type=REF, metavar="REF", help="Only what is about this object, deleted ones included."
+    ),
+    click.Option(["--actor"], metavar="A", help="Only what this actor did (user@host, or user)."),
+    click.Option(["-n", "--limit"], type=click.IntRange(min=1), metavar="N", help="Only the last N."),
+    click.Option(["--follow"], is_flag=True, help="Go on with what comes."),
+    shared=READ,
+    examples="""  midoctl log -n 10
+  midoctl log --object web/p1 --since 2026-01-31T12:00:00Z
+  midoctl log --actor alice --kind port -o json | jq .reason
+  midoctl log -n 1 --follow""",
+)
+def log(session: Session, ref: str | None, limit: int | None, *, follow: bool, **where: str | None) -> None:
+    """Show who changed what, when and why: one commit after the other, the newest last."""
+    if follow and (where["until"] is not None or session.moment != END):
+        raise UsageError("--follow has no end: leave out --until and --at")
+    since, until = (session.moment_of(text) if text is not None else END for text in (where["since"], where["until"]))
+    asked = _Asked(Filter(since=since, until=until, kind=where["kind"], actor=where["actor"]), ref, limit)
+    printer = _Printer(session.form)
+    if asked == _Asked():
+        wanted = _read(session, printer, asked)
+    else:
+        wanted = session.ask(
+            lambda past: _look_up(session, past, printer, asked), lambda: _read(session, printer, asked)
+        )
+    if follow:
+        _follow(session, printer, wanted)
+
+
+def _look_up(session: Session, past: "Past", printer: "_Printer", asked: _Asked) -> Filter:
+    """Print what the index finds; return the filter, with the object that is wanted."""
+    from midonet.projections.history_index.index import Query
+
+    wanted, ref, limit = asked
+    upto = session.moment.position_in(past)
+    if ref is not None:
+        wanted = replace(wanted, key=_key(past, upto, ref))
+    low, high = wanted.since.first_in(past), min(upto, wanted.until.last_in(past))
+    found = past.select(Query(low, high, wanted.key, wanted.kind, wanted.actor), newest_first=limit is not None)
+    shown: Iterable[Record] = (record for record in found if wanted.shows(record.commit))
+    for record in reversed(list(islice(shown, limit))) if limit is not None else shown:
+        printer.print(record, lambda record: _names_at(past, record.commit.position))
+    printer.go_on(past.head, lambda: _names_at(past, past.head.position))
+    past.release()  # `--follow` may take days
+    return wanted
+
+
+def _key(past: "Past", upto: int, ref: str) -> str:
+    """Return the key of what `ref` means; errors as of `Names.find`."""
+    found = past.meant(ref, upto, KIND_HELP)
+    return found[0] if len(found) == 1 else _names_at(past, upto).find(ref, noted=True)
+
+
+def _names_at(past: "Past", position: int) -> "Names":
+    from midonet.projections.history_index.names import NamesAt
+
+    return NamesAt(past, position)
+
+
+def _read(session: Session, printer: "_Printer", asked: _Asked) -> Filter:
+    """Print what reading the whole log finds; return the filter, with the object that is wanted."""
+    wanted, ref, limit = asked
+    upto = session.moment
+    if ref is not None:
+        wanted = replace(wanted, key=_find(session, ref))
+    first = 0
+    if limit is not None:  # names are those of the time: so nothing is noted before it is printed
+        found = (r.commit.position for r in upto.upto(session.records()) if wanted.shows(r.commit))
+        first = next(iter(deque(found, limit)), 0)
+    for record in printer.noting(upto.upto(session.records())):
+        if record.commit.position >= first and wanted.shows(record.commit):
+            printer.print(record, printer.names)
+    return wanted
+
+
+def _follow(session: Session, printer: "_Printer", wanted: Filter) -> None:
+    output.flush()
+    gc.enable()  # this may go on for days
+    log = session.log.log() if session.limited else session.open()
+    log.resume(Bookmark(printer.head.position, printer.head.hash, session.log.place(printer.head.position)))
+    for item in log.follow(printer.head, stopped=lambda: False):
+        if isinstance(item, Record):
+            printer.note(item)
+            if wanted.shows(item.commit):
+                printer.print(item, printer.names)
+                output.flush()
+
+
+class _Printer:
+    """Prints commits one by one; in tables it knows what objects were called at the time."""
+
+    def __init__(self, form: str) -> None:
+        self.head: Head = GENESIS
+        self._form = form
+        self._printed = 0
+        self._known: Names | None = None
+
+    def names(self, _: Record | None = None) -> "Names":
+        """Return what objects are called by now."""
+        if self._known is None:
+            from midonet.events.queries.describe import Names
+
+            self._known = Names()
+        return self._known
+
+    def go_on(self, head: Head, names: "Callable[[], Names]") -> None:
+        """Go on from a head where somebody else has looked so far; `names` says what objects are called there."""
+        self.head = head
+        if self._form == "table":
+            self._known = names()
+
+    def note(self, record: Record) -> None:
+        """Learn from a commit, shown or not."""
+        self.head = record.head
+        if self._form == "table":
+            self.names().note_all(record.commit)
+
+    def noting(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Learn from each commit as it passes by."""
+        for record in records:
+            self.note(record)
+            yield record
+
+    def print(self, record: Record, names: "Callable[[Record], Names]") -> None:
+        """Print one commit, unless it was printed already; `names` says what objects were called."""
+        if record.commit.position <= self._printed:
+            return
+        self._printed = record.commit.position
+        match self._form:
+            case "json":
+                output.write(" ".join(record.raw.decode().split("\n")))
+            case "yaml":
+                output.write(f"---\n{output.yaml_text(record.commit)}")
+            case "name":
+                output.write(str(record.commit.position))
+            case _:
+                self._tell(record.commit, names(record))
+
+    @staticmethod
+    def _tell(commit: Commit, names: "Names") -> None:
+        output.write(_heading(commit))
+        for event in commit.events[:_LISTED]:
+            output.write(clean(f"    {_words(event, names)}"))
+        if len(commit.events) > _LISTED:
+            output.write(f"    and {len(commit.events) - _LISTED:,} events more (-o json shows all)")
+
+
+def _heading(commit: Commit) -> str:
+    reason = f'  "{commit.reason}"' if commit.reason else ""
+    text = f"{commit.time}  {commit.actor}  {commit.command.name}{reason}"
+    return f"{output.strong(str(commit.position))}  {clean(text)}"
+
+
+def _find(session: Session, ref: str) -> str:
+    """Return the key of what `ref` means, by reading the log."""
+    from midonet.events.queries.describe import names_of
+
+    return names_of(session.moment.upto(session.records())).find(ref, noted=True)
+
+
+_OBJECT = click.Argument(["ref"], type=REF, metavar="REF", shell_complete=complete_any)
+
+
+@command(
+    "history",
+    _OBJECT,
+    shared=READ,
+    examples="""  midoctl history web
+  midoctl history port/web/p1 -o json
+  midoctl history projection/nsdb""",
+)
+def history(session: Session, ref: str) -> None:
+    """Show what became of one object, deleted ones included: every event with who, when and why.
+
+    REF may be KIND/REF where a bridge and a router, say, have the same name. What was said of a projection or a service
+    has a history, too, and so have tags and users: projection/nsdb, service/vtep@node1, tag/monday, or the name alone.
+    """
+    told = session.ask(lambda past: _looked_up(session, past, ref), lambda: _scanned(session, ref))
+    session.print(
+        [entry(commit, event) for commit, event, _ in told],
+        names=lambda: (str(commit.position) for commit, _, _ in told),
+        text=lambda: "\n".join(f"{_heading(commit)}\n    {clean(words)}" for commit, _, words in told),
+    )
+
+
+_Told = list[tuple[Commit, Event, str]]
+"""Commits and events on one object, and what they did in words if anybody wants to read them."""
+
+
+def _looked_up(session: Session, past: "Past", ref: str) -> _Told:
+    upto = session.moment.position_in(past)
+    key = _key(past, upto, ref)
+    records = map(past.record, past.touching(key, upto))
+    return list(_telling(session, key, records, lambda record: _names_at(past, record.commit.position)))
+
+
+def _scanned(session: Session, ref: str) -> _Told:
+    key = _find(session, ref)
+    printer = _Printer("table")
+    return list(_telling(session, key, printer.noting(session.moment.upto(session.records())), printer.names))
+
+
+def _telling(
+    session: Session, key: str, records: Iterable[Record], names: "Callable[[Record], Names]"
+) -> Iterator[tuple[Commit, Event, str]]:
+    for record in records:
+        for event in record.commit.events:
+            if event.key == key:
+                yield record.commit, event, _words(event, names(record)) if session.form == "table" else ""
+
+
+def _words(event: Event, names: "Names") -> str:
+    from midonet.events.queries.describe import describe
+
+    return describe(event, names)
+
+
+@command(
+    "diff",
+    click.Argument(["start"], metavar="FROM"),
+    click.Argument(["end"], metavar="[TO]", required=False),
+    examples="""  midoctl diff 12
+  midoctl diff 2026-01-31T12:00:00Z 2026-01-31T13:00:00Z""",
+)
+def diff(session: Session, start: str, end: str | None) -> None:
+    """Show what differs between two moments, one line per object; TO is the end of the log if absent."""
+    from midonet.events.queries.describe import describe
+
+    one = session.position_of(start)
+    other = session.position_of(end) if end is not None else session.head().position
+    events, names = _seen_to_differ(session, one, other)
+    session.print(
+        {"from": one, "to": other, "events": events},
+        names=lambda: (event.key for event in events),
+        text=lambda: "\n".join(clean(describe(event, names)) for event in events),
+    )
+    if not events:
+        session.note(f"nothing differs between positions {one} and {other}")
+
+
+def _seen_to_differ(session: Session, one: int, other: int) -> "tuple[list[Event], Names]":
+    """Return the events that lead from one position to another, and what everything is called."""
+    if session.cluster is None or not session.limited:
+        return _folded(session, one, other)
+    from midonet.cli.session.remote_topology import difference_of
+
+    return difference_of(session.cluster, one, other)
+
+
+def _folded(session: Session, one: int, other: int) -> "tuple[list[Event], Names]":
+    from midonet.events.queries.describe import Names, difference
+    from midonet.events.topology.evolve import fold, invert
+
+    first, last = sorted((one, other))
+    topology, changes = session.folded(Moment(position=first)), []
+    names, place = Names(topology.find), session.log.place(first)
+    for record in Moment(position=last).upto(session.records(topology.head, place), first):
+        changes += fold(topology, record)
+        names.note_all(record.commit)
+    events = difference(changes)
+    return events if one <= other else invert(events), names
+
+
+@command("head", shared=READ, examples="  midoctl head -o json")
+def head(session: Session) -> None:
+    """Show the end of the log: position, hash, time."""
+    end = session.head() if session.moment == END else session.head_at(session.moment)
+    value = {"position": end.position, "hash": end.hash, "time": end.time or None}
+    session.print(
+        value,
+        names=lambda: [str(end.position)],
+        text=lambda: output.table([], [(name, str(item or "none")) for name, item in value.items()]),
+    )

@@ -1,0 +1,266 @@
+"""The commands that every kind has, generated from its declaration: create, list, show, set, clear, delete."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from typing import Any
+
+import click
+
+from midonet.cli.catalog.kinds import KIND_HELP
+from midonet.cli.commands.object_table import field_values, object_card, object_table
+from midonet.cli.commands.tenant_filter import belongs, has_tenant
+from midonet.cli.framework.command import REF, Command, DataOption, Group, command
+from midonet.cli.framework.completion import complete_fields, complete_refs
+from midonet.cli.options.options import READ, WRITE
+from midonet.cli.session.reported_state import Seen
+from midonet.cli.session.session import Session, handle
+from midonet.cli.words import placeholder
+from midonet.events.commands.command import Create, Delete, Update
+from midonet.events.errors import UsageError
+from midonet.events.model import Entity, FieldSpec, Kind, kind_of, ordered, plain
+from midonet.events.queries.field_values import value
+from midonet.events.queries.selection import field_named, fields_named, select
+from midonet.events.topology import references
+
+__all__ = ["FieldOption", "field_options", "given", "kind_group", "ref_argument"]
+
+
+class FieldOption(DataOption):
+    """The option of a field, as its declaration says."""
+
+    def __init__(self, spec: FieldSpec, *, required: bool = False) -> None:
+        super().__init__(
+            [f"--{spec.name.replace('_', '-')}", spec.name],
+            required=required,
+            metavar=placeholder(spec),
+            help=_help(spec),
+            multiple=spec.many,
+            type=REF if spec.ref is not None else None,
+            shell_complete=_complete(spec),
+        )
+        self.is_switch = spec.base is bool
+        if self.is_switch:
+            self.secondary_opts = [f"--no-{spec.name.replace('_', '-')}"]
+
+
+def _help(spec: FieldSpec) -> str:
+    text = spec.help
+    if spec.default not in (None, (), False):
+        text += f" Default: {str(spec.default).lower() if isinstance(spec.default, bool) else spec.default}."
+    return text + (" (repeatable)" if spec.many else "")
+
+
+def _complete(spec: FieldSpec) -> Any:
+    if spec.ref is not None:
+        return complete_refs(spec.ref.kind)
+    words = spec.choices or (("true", "false") if spec.base is bool else ())
+    return lambda _c, _p, incomplete: [choice for choice in words if choice.startswith(incomplete)]
+
+
+def field_options(kind: Kind, *, without: Iterable[str] = ()) -> list[click.Option]:
+    """Return an option for every field of a kind that commands may set."""
+    return [FieldOption(spec) for name, spec in kind.writable.items() if name not in without]
+
+
+def given(kind: Kind, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON values of the fields that were given on the command line."""
+    words = {name: (text,) if isinstance(text, str) else text for name, text in options.items()}
+    return {name: value(kind.fields[name], text) for name, text in words.items() if text}
+
+
+def ref_argument(kind: str, name: str = "ref", metavar: str = "REF") -> click.Argument:
+    """Return the argument that names an object of a kind."""
+    return click.Argument([name], type=REF, metavar=metavar, shell_complete=complete_refs(kind))
+
+
+ID = DataOption(["--id"], metavar="UUID", help="Id of the new object; made if absent.")
+PLACE = DataOption(["--at-index", "index"], metavar="N", help="Place in the chain, from 1 on; absent: the end.")
+
+
+def kind_group(name: str) -> Group:
+    """Return the group of all commands on one kind."""
+    from midonet.cli import dhcp_links  # noqa: F401 - it adds its commands
+    from midonet.cli.commands.describe import describe_kind
+    from midonet.cli.commands.verbs import LINKS
+
+    kind = kind_of(name)
+    sections = {"Commands": [make(kind) for make in (_create, _list, _show, _set, _clear, _delete, describe_kind)]}
+    if name == "host":
+        from midonet.cli.commands.host import interfaces
+
+        sections["Facts"] = [interfaces]
+    if name in LINKS:
+        sections["Links"] = LINKS[name]
+    if name == "vtep":
+        from midonet.cli.commands.vtep import status
+
+        sections["State"] = [status]
+    commands = {str(one.name): one for section in sections.values() for one in section}
+    derived = ["id", *(field for field, spec in kind.fields.items() if spec.derived)]
+    return Group(
+        name,
+        sections={title: _short_helps(section) for title, section in sections.items()},
+        load=lambda verb: commands[verb],
+        help=f"{KIND_HELP[name]}\n\nRead-only fields: {', '.join(derived)}.",
+    )
+
+
+def _short_helps(commands: Iterable[Command]) -> dict[str, str]:
+    return {str(one.name): one.get_short_help_str(90) for one in commands}
+
+
+def _create(kind: Kind) -> Command:
+    name = click.Argument(["name"], required=False)
+    place = [PLACE] if kind.name == "rule" else []
+    options = field_options(kind, without=["name"])
+
+    @command("create", name, *options, *place, ID, shared=WRITE, examples=_examples(kind, "create"))
+    def create(session: Session, **values: Any) -> None:
+        tenant = session.settings.get("tenant") if "tenant" in kind.writable else None
+        fields = {"tenant": tenant} if tenant is not None else {}
+        session.write(f"{kind.name}.create", [Create(kind.name, fields | created_fields(kind, values))])
+
+    create.help = f"Create a {kind.name}."
+    return create
+
+
+def created_fields(kind: Kind, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a `Create`: those that were given, an id and a place among them."""
+    chosen = {"id": values["id"]} if values.get("id") is not None else {}
+    return given(kind, {name: text for name, text in values.items() if name != "id"}) | chosen
+
+
+def _set(kind: Kind) -> Command:
+    @command("set", ref_argument(kind.name), *field_options(kind), shared=WRITE, examples=_examples(kind, "set"))
+    def set_(session: Session, ref: str, **values: Any) -> None:
+        fields = given(kind, values)
+        if not fields:
+            raise UsageError(f"nothing to set: give at least one field, e.g. --{next(iter(kind.writable))}")
+        session.write(f"{kind.name}.set", [Update(kind.name, ref, fields)])
+
+    set_.help = f"Set fields of a {kind.name}; the others stay as they are."
+    return set_
+
+
+def _clear(kind: Kind) -> Command:
+    fields = click.Argument(
+        ["fields"], metavar="FIELD…", nargs=-1, required=True, shell_complete=complete_fields(kind.name)
+    )
+
+    @command("clear", ref_argument(kind.name), fields, shared=WRITE, examples=_examples(kind, "clear"))
+    def clear(session: Session, ref: str, fields: Sequence[str]) -> None:
+        named = {field_named(kind, field): None for field in fields}
+        session.write(f"{kind.name}.clear", [Update(kind.name, ref, named)])
+
+    clear.help = f"Take fields of a {kind.name} back to their defaults."
+    return clear
+
+
+def _delete(kind: Kind) -> Command:
+    cascade = click.Option(["--cascade"], is_flag=True, help="Release what refers to it, or delete it as well.")
+
+    @command("delete", ref_argument(kind.name), cascade, shared=WRITE, examples=_examples(kind, "delete"))
+    def delete(session: Session, ref: str, *, cascade: bool) -> None:
+        session.write(f"{kind.name}.delete", [Delete(kind.name, ref, cascade=cascade)])
+
+    delete.help = f"Delete a {kind.name} with its parts; refused if others refer to it, unless --cascade."
+    return delete
+
+
+def _show(kind: Kind) -> Command:
+    fields = click.Argument(
+        ["fields"], metavar="[FIELD]…", nargs=-1, shell_complete=complete_fields(kind.name, derived=True)
+    )
+
+    @command("show", ref_argument(kind.name), fields, shared=READ, examples=_examples(kind, "show"))
+    def show(session: Session, ref: str, fields: Sequence[str]) -> None:
+        chosen = fields_named(kind, fields)
+        whole = kind.name == "route"  # those that are learned follow from ports
+        topology = session.topology() if whole else session.about(kind.name, ref)
+        seen = Seen(session, topology, kind, ref)
+        entity = references.find(topology, kind.name, ref)
+        session.print(
+            _chosen(ordered(plain(entity)) | seen.value(entity.id), chosen),
+            names=lambda: [handle(topology, kind.name, entity.id, entity.name)],
+            text=lambda: (
+                field_values(topology, kind, entity, chosen)
+                if chosen
+                else object_card(topology, kind, entity, seen.lines(entity.id))
+            ),
+        )
+        seen.hint()
+
+    show.help = f"Show a {kind.name} with all its fields, or the bare values of some."
+    return show
+
+
+_LIST = (
+    click.Option(
+        ["--filter", "filters"],
+        metavar="FIELD=VALUE",
+        multiple=True,
+        help="Only where this holds; also !=, <, <=, >, >=, and ~ for a pattern; no VALUE: none is set (repeatable).",
+    ),
+    click.Option(["--sort"], metavar="FIELD", help="In the order of a field; -FIELD: the other way round."),
+    click.Option(["--fields"], metavar="FIELD,…", multiple=True, help="Show these fields only (repeatable)."),
+    click.Option(["--limit"], type=click.IntRange(min=1), metavar="N", help="No more than N."),
+    click.Option(["--after"], type=REF, metavar="REF", help="Only what comes after REF in the list."),
+)
+_ALL_TENANTS = click.Option(["--all-tenants"], is_flag=True, help="Whatever tenant is chosen.")
+
+
+def _list(kind: Kind) -> Command:
+    owned = has_tenant(kind)
+
+    @command(
+        "list",
+        *(_with_fields(option, kind) for option in _LIST),
+        *([_ALL_TENANTS] if owned else []),
+        shared=[*READ, *(["tenant"] if owned else [])],
+        examples=_examples(kind, "list"),
+    )
+    def list_(session: Session, filters: Sequence[str], limit: int | None, after: str | None, **how: Any) -> None:
+        topology = session.topology()
+        seen = Seen(session, topology, kind)
+        tenant = session.settings.get("tenant") if owned and not how["all_tenants"] else None
+        found = select(topology, kind, filters, sort=how["sort"], after=after)
+        if tenant is not None:
+            found = [entity for entity in found if belongs(topology, entity, tenant)]
+        _print_list(session, seen, found[:limit], fields_named(kind, how["fields"]))
+        if not found or tenant is not None:
+            whose = f" of tenant {tenant} (--all-tenants shows the others)" if tenant is not None else ""
+            session.note(f"{'no' if not found else 'only'} {kind.name}s{whose}")
+        seen.hint()
+
+    list_.help = f"List {kind.name}s, by name."
+    return list_
+
+
+def _with_fields(option: click.Option, kind: Kind) -> click.Option:
+    """Return an option of `list` that completes the fields of a kind where it takes some."""
+    option = copy(option)
+    if option.name in ("filters", "sort", "fields"):
+        option._custom_shell_complete = complete_fields(kind.name, derived=True, end="=" * (option.name == "filters"))  # noqa: SLF001 - as its constructor does
+    return option
+
+
+def _print_list(session: Session, seen: Seen, found: Sequence[Entity], fields: Sequence[str]) -> None:
+    kept = session.settings.kept
+    numbered = kept is not None and kept.numbered and session.form == "table"
+    if kept is not None and numbered:
+        kept.listed = [entity.id for entity in found]
+    session.print(
+        [_chosen(ordered(plain(entity)) | seen.value(entity.id), fields) for entity in found],
+        names=lambda: (handle(seen.topology, entity.KIND, entity.id, entity.name) for entity in found),
+        text=lambda: object_table(seen, found, fields, numbered=numbered),
+    )
+
+
+def _chosen(data: dict[str, Any], fields: Sequence[str]) -> dict[str, Any]:
+    return {field: data[field] for field in fields} if fields else data
+
+
+def _examples(kind: Kind, verb: str) -> str:
+    from midonet.cli.catalog.examples import examples
+
+    return examples(kind.name, verb)

@@ -1,0 +1,151 @@
+"""Plans: what `apply` would do, shown and kept in a file, and later done exactly so or not at all.
+
+A plan holds the command itself with its id, so it is decided again to the very same events; the head that it saw, so
+that nobody's change goes unseen; and what it showed, so that another release cannot do something else.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import click
+import msgspec
+from msgspec import Struct
+
+from midonet.cli.commands.apply import FILES
+from midonet.cli.framework.command import command
+from midonet.cli.input.manifests import describing
+from midonet.cli.input.yaml_files import read
+from midonet.cli.output.atomic_file import writing_whole
+from midonet.cli.output.sanitize import clean, hide_secrets
+from midonet.cli.session.session import Session
+from midonet.cli.session.write import attempt, told
+from midonet.events.commands.command import Command
+from midonet.events.commit import Event, Head, Record, canonical
+from midonet.events.errors import Conflict, HeadMoved, InvalidValue
+from midonet.events.log.results import value_of
+from midonet.events.log.store import Context, Result, Store
+from midonet.events.topology.topology import Topology
+from midonet.projections.maintenance.impact import impact, named
+
+__all__ = ["carry_out", "plan"]
+
+_LISTED = 100
+"""Commits since a plan that its refusal lists."""
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What the file holds."""
+
+    midonet_plan: Literal[1] = 1
+    server: str
+    head: Head
+    id: str
+    command: Command
+    events: list[Event]
+    hosts: list[dict[str, str | None]]
+    vteps: list[dict[str, str | None]]
+
+
+@command(
+    "plan",
+    *FILES,
+    click.Option(["--out"], metavar="PLAN", type=click.Path(), help="Keep the plan in a file, for apply --plan."),
+    shared=("if_head",),
+    examples="""  midoctl plan -f network.yaml --prune
+  midoctl plan -f rack2.yaml --out rack2.plan
+  midoctl apply --plan rack2.plan""",
+)
+def plan(session: Session, files: Sequence[str], more: Sequence[str], out: str | None, *, prune: bool) -> None:
+    """Show every change that apply would make, and which hosts and VTEPs it would reach; write nothing.
+
+    What is kept with --out can be applied as long as nobody changes anything else.
+    """
+    with describing([*files, *more], prune=prune) as put:
+        wanted = Command("apply", [put])
+        result, topology = attempt(session, wanted, dry_run=True)
+    made = _plan(session, wanted, result, topology)
+    if out is not None:
+        with writing_whole(out) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")
+    session.print(
+        {**value_of(result), "hosts": made.hosts, "vteps": made.vteps},
+        names=lambda: dict.fromkeys(event.key for event in result.events),
+        text=lambda: "\n".join([*told(result, topology, None), *_reached(made)]),
+    )
+    session.note(f"nothing was written; the log is at position {result.position}")
+
+
+def _plan(session: Session, wanted: Command, result: Result, topology: Topology) -> Plan:
+    found = impact(topology, result.events)
+    return Plan(
+        server=hide_secrets(session.url),
+        head=topology.head,
+        id=result.id,
+        command=wanted,
+        events=result.events,
+        hosts=named("host", found.hosts, topology, result.events),
+        vteps=named("vtep", found.vteps, topology, result.events),
+    )
+
+
+def _reached(made: Plan) -> Iterator[str]:
+    for title, found in (("hosts", made.hosts), ("VTEPs", made.vteps)):
+        if found:
+            yield clean(f"{title} reached: {', '.join(str(one['name'] or one['id']) for one in found)}")
+    if made.events and not made.hosts and not made.vteps:
+        yield "no host and no VTEP is reached"
+
+
+def carry_out(session: Session, path: str) -> None:
+    """Do what a plan shows, on the head that it saw."""
+    made = _read(path)
+    session.settings.give("if_head", str(made.head.position))
+    session.settings.give("command_id", made.id)
+
+    def check(store: Store) -> None:
+        if store.log.find(made.id) is None:  # else it is done already, and says so once more
+            _check(made, store)
+
+    session.write(made.command.name, made.command.ops, before=check)
+
+
+def _read(path: str) -> Plan:
+    try:
+        return msgspec.json.decode(read(path), type=Plan)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidValue(f"{path}: not a plan that this release made ({error})", file=path) from None
+
+
+def _check(made: Plan, store: Store) -> None:
+    """Raise `HeadMoved` with what happened since, or `Conflict` if it is another log or would be another change."""
+    head, seen = store.topology.head, made.head
+    if head.position < seen.position or store.log.head_at(seen.position).hash != seen.hash:
+        raise Conflict(f"the plan was made on another log, {made.server}", server=made.server)
+    if head.position > seen.position:
+        raise _moved(seen, head, list(store.log.read(seen)))
+    trial = store.execute(made.command, Context(actor="plan", command_id=made.id), dry_run=True)
+    if canonical(trial.events) != canonical(made.events):
+        raise Conflict("this release would not do what the plan shows; make a new plan")
+
+
+def _moved(seen: Head, head: Head, since: Sequence[Record]) -> HeadMoved:
+    listed = [_told(record) for record in since[:_LISTED]]
+    told = "; ".join(f"{one['position']} {one['command']} by {one['actor']}" for one in listed)
+    return HeadMoved(
+        f"the log moved from position {seen.position}, which the plan saw, to {head.position}: {told}; make a new plan",
+        expected=seen.position,
+        actual=head.position,
+        commits=listed,
+    )
+
+
+def _told(record: Record) -> dict[str, Any]:
+    commit = record.commit
+    return {
+        "position": commit.position,
+        "id": commit.id,
+        "time": commit.time,
+        "actor": commit.actor,
+        "command": commit.command.name,
+        "reason": commit.reason,
+    }

@@ -1,0 +1,280 @@
+"""The views made from the log: which there are, how far they are behind, and waiting for them."""
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import click
+
+from midonet.cli.framework.command import Command, Group, command
+from midonet.cli.options.options import WRITE
+from midonet.cli.output import output
+from midonet.cli.session.session import Session
+from midonet.cli.session.view_status import standing
+from midonet.cli.session.wait import VIEWS, Found, await_views, kept, seconds, servers, view
+from midonet.events.commands.command import Op, Pause, Retry, Skip
+from midonet.events.errors import MidonetError, NotFound, UsageError
+from midonet.events.topology.topology import Topology
+
+__all__ = ["projection", "wait"]
+
+_NAMES = click.Choice(list(VIEWS))
+_KEPT = click.Choice([name for name in VIEWS if name != "agents"])
+_COLUMNS = ("name", "target", "state", "role", "position", "lag_events", "lag_seconds")
+_TROUBLE = ("repairs", "waiting", "last_error")
+_LOOK_SECONDS = 0.3
+
+
+@command(
+    "wait",
+    click.Option(
+        ["--for", "names"],
+        metavar="NAME",
+        multiple=True,
+        required=True,
+        type=_NAMES,
+        help="nsdb, vtep or agents (repeatable).",
+    ),
+    click.Option(
+        ["--position"],
+        metavar="N",
+        type=click.IntRange(min=0),
+        help="Position to wait for; the end of the log if absent.",
+    ),
+    click.Option(["--timeout"], metavar="S", default="30", show_default=True, help="Seconds to wait."),
+    examples="""  midoctl wait --for nsdb --for vtep --timeout 10
+  midoctl wait --for agents --position 12""",
+)
+def wait(session: Session, names: Sequence[str], position: int | None, timeout: str) -> None:
+    """Wait until views show a position of the log; exit 6 if they do not in time."""
+    topology = session.topology()
+    wanted = topology.head.position if position is None else position
+    reached = await_views(session, topology, wanted, dict.fromkeys(names, seconds(timeout)))
+    session.print(
+        {"position": wanted, "views": reached},
+        names=lambda: reached,
+        text=lambda: "\n".join(f"{name} is at position {at}" for name, at in reached.items()),
+    )
+
+
+@command("list", examples="  midoctl projection list -o json")
+def _list(session: Session) -> None:
+    """List the views and what each of them is."""
+    session.print(
+        [{"name": name, "help": found.help} for name, found in VIEWS.items()],
+        names=lambda: VIEWS,
+        text=lambda: output.table(["name", "what it is"], [(name, found.help) for name, found in VIEWS.items()]),
+    )
+
+
+@command(
+    "status",
+    click.Argument(["name"], required=False, type=_NAMES),
+    examples="""  midoctl projection status
+  midoctl projection status vtep -o json
+  midoctl projection status --cluster http://127.0.0.1:8181""",
+)
+def _status(session: Session, name: str | None) -> None:
+    """Show how far the views are, as their targets say, and how many events behind the log.
+
+    With --cluster what a running midonet-cluster says: also its role, its repairs, and why something is not done.
+    """
+    url = session.cluster_url
+    rows = _told_of(url, "projections") if url else _seen(session, name)
+    rows = [row for row in rows if name in (None, row["name"])]
+    columns = [column for column in (*_COLUMNS, *_TROUBLE) if any(column in row for row in rows)]
+    session.print(
+        rows,
+        names=lambda: [str(row["name"]) for row in rows],
+        text=lambda: output.table(
+            [column.replace("_", " ") for column in columns],
+            [[_cell(row.get(column)) for column in columns] for row in rows],
+        ),
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):  # keys that wait, each with the reason
+        return f"{len(value)} (-o json shows why)" if value else ""
+    return "" if value is None else str(value)
+
+
+def _seen(session: Session, name: str | None) -> list[dict[str, Any]]:
+    """Return what the targets say."""
+    topology = session.topology()
+    names = [name] if name else kept(session.settings)
+    return [{"name": one, **row} for one in names for row in _look(session, topology, one)]
+
+
+def _look(session: Session, topology: Topology, name: str) -> list[dict[str, Any]]:
+    try:
+        with view(name).looking(session.settings, topology) as look:
+            before = after = look()
+            if any(0 < (found.position or 0) < topology.head.position for found in before.values()):
+                time.sleep(_LOOK_SECONDS)
+                after = look()
+            return [
+                standing(session, topology, name, target, found, moves=found != before.get(target))
+                for target, found in after.items()
+            ]
+    except UsageError as error:
+        return [standing(session, topology, name, None, Found(None, error.message), moves=False)]
+
+
+def _told_of(url: str, what: str) -> list[Mapping[str, Any]]:
+    """Return what a cluster says of something."""
+    from midonet.cli.http import get_json
+
+    status = get_json(f"{url.rstrip('/')}/status")
+    rows = status.get(what) if isinstance(status, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise NotFound(f"what answers there is no midonet-cluster: it tells no {what}")
+    return rows
+
+
+@command(
+    "drift",
+    click.Argument(["name"], required=False, type=_NAMES),
+    click.Option(["-n", "--limit"], type=click.IntRange(min=1), metavar="N", help="Only the last N."),
+    examples="""  midoctl projection drift
+  midoctl projection drift nsdb -o json""",
+)
+def _drift(session: Session, name: str | None, limit: int | None) -> None:
+    """Show what others did to the views and was put right.
+
+    When, what was found, what was expected, and the commit that says so, with who wrote it. Read from ZooKeeper, where
+    it outlives every daemon; with --cluster, or without --zookeeper, what one daemon put right lately.
+    """
+    wanted = [name] if name is not None else [view for view in VIEWS if view != "agents"]
+    there = session.settings.get("zookeeper") and not session.settings.get("cluster")
+    url = None if there else session.cluster_url
+    found = [
+        each for each in (_told_of(url, "drift") if url else _recorded(session, wanted)) if each["projection"] in wanted
+    ]
+    found = found[-limit:] if limit is not None else found
+    who = _commits(session, {each["position"] for each in found})
+    rows = [{**each, "command": None, "actor": None, **who.get(each["position"], {})} for each in found]
+    session.print(
+        rows,
+        names=lambda: [str(row["key"]) for row in rows],
+        text=lambda: (
+            output.table(list(_DRIFT), [[_short(row[column]) for column in _DRIFT] for row in rows]) if rows else ""
+        ),
+    )
+    if not rows:
+        session.note(f"nobody touched the views, for all that is {'known to that daemon' if url else 'on record'}")
+
+
+_DRIFT = ("time", "projection", "target", "key", "kind", "found", "expected", "position", "command", "actor")
+_CELL = 60
+
+
+def _short(value: Any) -> str:
+    text = _cell(value)
+    return text if len(text) <= _CELL else f"{text[:_CELL]}…"
+
+
+def _recorded(session: Session, names: Sequence[str]) -> list[Mapping[str, Any]]:
+    from contextlib import closing
+
+    from msgspec import to_builtins
+
+    from midonet.projections.zookeeper.drift_ledger import Ledger
+
+    with closing(Ledger(servers(session.settings), session.settings.get("root"))) as ledger:
+        return [to_builtins(repair) for repair in ledger.read(names)]
+
+
+def _commits(session: Session, positions: Collection[int]) -> dict[int, dict[str, str]]:
+    """Return who wrote these commits, and by which command, where the log is at hand."""
+    try:
+        log = session.open() if positions else None
+        records = [next(log.read(log.head_at(at - 1)), None) for at in positions if at > 0] if log else []
+    except MidonetError:
+        return {}
+    commits = [record.commit for record in records if record is not None]
+    return {commit.position: {"command": commit.command.name, "actor": commit.actor} for commit in commits}
+
+
+def _control(name: str, text: str, op: Callable[[str], Op], examples: str) -> Command:
+    """Return a command that says on the log what is wanted of a projection."""
+
+    def work(session: Session, projection: str) -> None:
+        session.write(f"projection.{name}", [op(projection)])
+
+    work.__doc__ = text
+    return command(name, click.Argument(["projection"], metavar="NAME", type=_KEPT), shared=WRITE, examples=examples)(
+        work
+    )
+
+
+_pause = _control(
+    "pause",
+    "Let a view stay as it is until `resume`.\n\n"
+    "A command on the log, as all others: it is in effect on every node within a second, and after restarts.",
+    Pause,
+    """  midoctl projection pause vtep -m "firmware upgrade of tor1" """,
+)
+_resume = _control(
+    "resume",
+    "Let a view go on that was paused.\n\nEverything that happened meanwhile is written.",
+    lambda name: Pause(name, paused=False),
+    "  midoctl projection resume vtep",
+)
+
+
+@command(
+    "skip",
+    click.Argument(["projection"], metavar="NAME", type=_KEPT),
+    click.Argument(["key"]),
+    shared=WRITE,
+    examples="  midoctl projection skip nsdb models/bridge/6f3f3e0a-7b55-4c7e-9d7b-0a9b7f0d1a01",
+)
+def _skip(session: Session, projection: str, key: str) -> None:
+    """Leave one KEY of a view as it is until `retry`.
+
+    Whatever the log says of it; the other keys go on. `projection status --cluster URL -o json` and `projection drift`
+    tell how keys are called.
+    """
+    session.write("projection.skip", [Skip(projection, key)])
+
+
+@command(
+    "retry",
+    click.Argument(["projection"], metavar="NAME", type=_KEPT),
+    click.Argument(["key"], required=False),
+    shared=WRITE,
+    examples="  midoctl projection retry nsdb",
+)
+def _retry(session: Session, projection: str, key: str | None) -> None:
+    """Try again what is parked or skipped: one KEY, or all."""
+    session.write("projection.retry", [Retry(projection, key)])
+
+
+def _load(name: str) -> click.Command:
+    if name == "rebuild":
+        from midonet.cli.commands.rebuild import rebuild
+
+        return rebuild
+    return _COMMANDS[name]
+
+
+_COMMANDS: Mapping[str, click.Command] = {
+    "list": _list,
+    "status": _status,
+    "drift": _drift,
+    "pause": _pause,
+    "resume": _resume,
+    "skip": _skip,
+    "retry": _retry,
+}
+_HELP = {
+    **{name: found.get_short_help_str(90) for name, found in _COMMANDS.items()},
+    "rebuild": "Make a view anew from the log, tell what was wrong, and switch to it.",
+}
+projection = Group(
+    "projection",
+    sections={"Commands": _HELP},
+    load=_load,
+    help="The views made from the log: how far they are, what others did to them, and how to make them anew.",
+)

@@ -1,0 +1,35 @@
+"""`midoctl revert`: take back what one commit did, by a commit of its own."""
+
+import click
+
+from midonet.cli.framework.command import command
+from midonet.cli.options.options import WRITE
+from midonet.cli.session.session import Session
+from midonet.events.commands.command import Revert
+from midonet.events.log.lookup import commit_at
+from midonet.events.topology.evolve import invert
+
+__all__ = ["revert"]
+
+
+@command(
+    "revert",
+    click.Argument(["position"], type=click.IntRange(min=1), metavar="POSITION"),
+    shared=WRITE,
+    examples="""  midoctl revert 12 --dry-run
+  midoctl revert 12 -m "ticket 8: the wrong port" --wait agents""",
+)
+def revert(session: Session, position: int) -> None:
+    """Take back what one commit did, exactly and as a whole; the history keeps both.
+
+    What was deleted comes back with its id and numbers. Refused, with everything that stands against it, if a field was
+    changed since, an object is in use by now, or a name or number went to somebody else.
+    """
+    commit = commit_at(session.open(), position).commit
+    session.write(
+        "revert",
+        [Revert(position, invert(commit.events))],
+        listed=None,
+        reason=f"revert of position {position}",
+        causation=commit.id,
+    )

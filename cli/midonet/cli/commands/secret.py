@@ -1,0 +1,61 @@
+"""`midoctl secret`: values that the log only names, such as passwords of BGP peers."""
+
+from collections.abc import Callable, Mapping
+
+import click
+
+from midonet.cli.framework.command import Group, command
+from midonet.cli.options.options import VAULT
+from midonet.cli.output import output
+from midonet.cli.session.accounts import Accounts
+from midonet.cli.session.credentials import read_secret
+from midonet.cli.session.session import Session
+
+__all__ = ["secret"]
+
+_NAME = click.Argument(["name"], metavar="NAME")
+
+
+@command(
+    "set",
+    _NAME,
+    click.Option(["--file"], metavar="FILE", help="File with the value; else standard input or a prompt."),
+    shared=VAULT,
+    examples="  midoctl secret set isp --file /run/secrets/isp\n  midoctl bgp-peer set isp --password-ref isp",
+)
+def _set(session: Session, name: str, file: str | None) -> None:
+    """Keep a secret, in the place of the one before. What refers to it by its name need not be changed."""
+    Accounts(session).set_secret(name, read_secret("Value", file, twice=True))
+
+
+@command("list", shared=VAULT, examples="  midoctl secret list")
+def _list(session: Session) -> None:
+    """List the names of secrets; their values are shown to nobody."""
+    found = Accounts(session).secrets()
+    value = [{"name": name} for name in found]
+    session.print(value, names=lambda: found, text=lambda: output.table(["name"], [(name,) for name in found]))
+
+
+@command("delete", _NAME, shared=VAULT, examples="  midoctl secret delete isp")
+def _delete(session: Session, name: str) -> None:
+    """Forget a secret."""
+    Accounts(session).delete_secret(name)
+
+
+@command("key", examples="  (umask 077; midoctl secret key > /etc/midonet/vault.key)")
+def _key(session: Session) -> None:
+    """Print a new key for a vault: a line of a file that its owner alone may read. The first line seals."""
+    from midonet.events.vault.encryption import new_key
+
+    made = new_key()
+    session.print({"key": made}, names=lambda: [made], text=lambda: made)
+
+
+_COMMANDS: Mapping[str, click.Command] = {"set": _set, "list": _list, "delete": _delete, "key": _key}
+_load: Callable[[str], click.Command] = _COMMANDS.__getitem__
+secret = Group(
+    "secret",
+    sections={"Commands": {name: found.get_short_help_str(90) for name, found in _COMMANDS.items()}},
+    load=_load,
+    help="Secrets by name. They lie in the vault, sealed; the log holds their names alone.",
+)

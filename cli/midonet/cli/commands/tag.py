@@ -1,0 +1,72 @@
+"""`midoctl tag`: names for positions of the log, which every option and argument that takes a moment understands."""
+
+import click
+
+from midonet.cli.framework.command import command
+from midonet.cli.options.options import WRITE
+from midonet.cli.output import output
+from midonet.cli.session.session import Session
+from midonet.events.commands.command import DropTag, SetTag
+from midonet.events.commit import GENESIS, Head
+from midonet.events.errors import UsageError
+from midonet.events.log.lookup import commit_at
+from midonet.events.system.tag import check_name
+
+__all__ = ["tag"]
+
+_LIST = "list"
+
+
+@command(
+    "tag",
+    click.Argument(["name"], required=False),
+    click.Argument(["moment"], metavar="[X]", required=False),
+    click.Option(["--move"], is_flag=True, help="Move a tag that names another position."),
+    click.Option(["--delete"], is_flag=True, help="Delete the tag; the commits stay what they are."),
+    shared=("at", *WRITE),
+    examples="""  midoctl tag before-upgrade -m "ticket 9"
+  midoctl tag monday 2026-02-02T00:00:00Z
+  midoctl diff before-upgrade
+  midoctl port list --at before-upgrade
+  midoctl tag before-upgrade --delete
+  midoctl tag list""",
+)
+def tag(session: Session, name: str | None, moment: str | None, *, move: bool, delete: bool) -> None:
+    """Give a position (the end of the log if absent) a name; without a name, list the tags.
+
+    Tags are commits on the log themselves, with who, when and why; a tag holds the hash of the commit that it names.
+    """
+    if name in (None, _LIST):
+        if moment is not None or move or delete:
+            raise UsageError("which tag? give a NAME")
+        _list(session)
+    elif not delete:
+        at = _head(session, moment)
+        session.write("tag.set", [SetTag(check_name(str(name)), at.position, at.hash, at.time, move=move)])
+    elif moment is not None or move:
+        raise UsageError("--delete takes a NAME and nothing else")
+    else:
+        session.write("tag.delete", [DropTag(str(name))])
+
+
+def _head(session: Session, moment: str | None) -> Head:
+    """Return the head of the log as of a moment."""
+    if moment is None:
+        return session.head()
+    wanted = session.position_of(moment)
+    return commit_at(session.open(), wanted).head if wanted else GENESIS
+
+
+def _list(session: Session) -> None:
+    found = sorted(session.tags(session.moment).values(), key=lambda tag: (tag.position, tag.name))
+    session.print(
+        found,
+        names=lambda: (tag.name for tag in found),
+        text=lambda: (
+            output.table(["name", "position", "time"], [(t.name, f"{t.position}", t.time) for t in found])
+            if found
+            else ""
+        ),
+    )
+    if not found:
+        session.note("no tags")

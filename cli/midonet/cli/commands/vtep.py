@@ -1,0 +1,116 @@
+"""`vtep status`: what a cluster knows of the switches themselves, beside what the topology says they should be.
+
+It is read where the cluster publishes it (ZooKeeper) or shows it (`--cluster`), never from a switch.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+
+from midonet.cli.framework.command import command
+from midonet.cli.framework.completion import complete_refs
+from midonet.cli.output import output
+from midonet.cli.session.reported_state import reader
+from midonet.cli.session.session import Session
+from midonet.events.errors import NotFound, UsageError
+from midonet.events.model.underlay import Vtep
+from midonet.events.topology import references
+
+__all__ = ["status"]
+
+_HEADERS = ("vtep", "connection", "since", "switch", "tunnel ips", "local macs", "faults", "bfd", "last error")
+_UNKNOWN: Mapping[str, Any] = {"connection": "unknown"}
+
+State = Mapping[str, Any]
+
+
+@command(
+    "status",
+    click.Argument(["ref"], metavar="[VTEP]", required=False, shell_complete=complete_refs("vtep")),
+    examples="""  midoctl vtep status
+  midoctl vtep status tor -o json
+  midoctl vtep status --cluster http://127.0.0.1:8181""",
+)
+def status(session: Session, ref: str | None) -> None:
+    """Show how the switches do: connection, hardware, faults, BFD, stations.
+
+    Needs --zookeeper, where the cluster publishes it, or --cluster, the address of a midonet-cluster.
+    """
+    topology = session.topology()
+    vteps = [references.find(topology, "vtep", ref)] if ref else sorted(topology.all("vtep").values(), key=_label)
+    known = _states(session)
+    rows = [{"id": vtep.id, "name": vtep.name, **_without_id(known.get(vtep.id, _UNKNOWN))} for vtep in vteps]
+    if ref:
+        session.print(rows[0], names=lambda: [_label(vteps[0])], text=lambda: _card(rows[0]))
+        return
+    session.print(rows, names=lambda: map(_label, vteps), text=lambda: output.table(_HEADERS, list(map(_line, rows))))
+    if not rows:
+        session.note("no vteps")
+
+
+def _label(vtep: Vtep) -> str:
+    return vtep.name or vtep.id
+
+
+def _without_id(state: State) -> State:
+    return {name: value for name, value in state.items() if name != "id"}
+
+
+def _states(session: Session) -> Mapping[str, State]:
+    """Return what is known of every switch by the id of its VTEP."""
+    if url := session.cluster_url:
+        return {state["id"]: state for state in _told(url)}
+    if session.settings.get("zookeeper"):
+        return _published(session)
+    raise UsageError("where is the cluster? give --zookeeper HOST:PORT or --cluster URL", option="zookeeper")
+
+
+def _told(url: str) -> Iterable[State]:
+    from midonet.cli.http import get_json
+
+    page = get_json(f"{url.rstrip('/')}/status")
+    details = page.get("details") if isinstance(page, dict) else None
+    if not isinstance(details, dict):
+        raise NotFound("what answers there is no midonet-cluster that keeps switches")
+    states: Iterable[State] = details.get("vtep", {}).get("vteps", ())
+    return states
+
+
+def _published(session: Session) -> Mapping[str, State]:
+    import msgspec
+
+    from midonet.projections.facts.vtep_state import VtepState
+
+    with reader(session) as facts:
+        return msgspec.to_builtins(facts.all(VtepState))  # type: ignore[no-any-return]
+
+
+def _line(row: State) -> list[str]:
+    cells = [row["name"] or row["id"], row["connection"], row.get("since"), row.get("physical_switch")]
+    cells += [", ".join(row.get("tunnel_ips", ())), row.get("local_macs"), ", ".join(_faults(row)), _bfd(row)]
+    return ["" if cell is None else str(cell) for cell in (*cells, row.get("last_error"))]
+
+
+def _faults(row: State) -> list[str]:
+    ports = [f"{port['name']}: {fault}" for port in row.get("ports", ()) for fault in port["faults"] or ()]
+    return [*(row.get("faults") or ()), *ports]
+
+
+def _bfd(row: State) -> str:
+    watched = [session for session in row.get("bfd", ()) if session["enabled"]]
+    return f"{sum(session['state'] == 'up' for session in watched)} of {len(watched)} up" if watched else ""
+
+
+def _card(row: State) -> str:
+    lines = [(header, cell) for header, cell in zip(_HEADERS, _line(row), strict=True) if cell]
+    lines += [("port", port["name"]) for port in row.get("ports", ())]
+    lines += [("tunnel", _tunnel(session)) for session in row.get("bfd", ())]
+    return output.table([], lines)
+
+
+def _tunnel(session: State) -> str:
+    found = session["state"] or "unknown" if session["enabled"] else "not watched"
+    return f"{session['local']} → {session['remote']}: " + (
+        f"{found}, {why}" if (why := session["diagnostic"]) else found
+    )

@@ -1,0 +1,92 @@
+"""Completion of the shell: the script that connects a shell to midoctl, and what stands to choose.
+
+Completing must be quick and never disturb: whatever goes wrong, there is just nothing to choose.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import click
+from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
+
+from midonet.cli.framework.command import command
+from midonet.cli.output import output
+
+__all__ = ["complete_any", "complete_fields", "complete_refs", "completion"]
+
+_OFFERED = 200
+_HEX = 4
+"""Characters of an id from which on ids are offered."""
+_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+@command(
+    "completion",
+    click.Argument(["shell"], type=click.Choice(list(_SHELLS))),
+    examples="""  source <(midoctl completion bash)
+  midoctl completion fish > ~/.config/fish/completions/midoctl.fish""",
+)
+def completion(session: object, shell: str) -> None:
+    """Print the completion script of a shell, to be read at its start."""
+    del session
+    from midonet.cli.main import root
+
+    script = _SHELLS[shell](root, {}, "midoctl", "_MIDOCTL_COMPLETE")
+    output.write(script.source_template % script.source_vars())
+
+
+def complete_refs(kind: str) -> Completer:
+    """Return a completer of names (ids for what has none) of a kind, or of several (`a|b`)."""
+
+    def complete(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        try:
+            return [CompletionItem(word) for word in islice(_refs(context, kind, incomplete), _OFFERED)]
+        except Exception:  # noqa: BLE001 - completing is a courtesy
+            return []
+
+    return complete
+
+
+def complete_any(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete names of all kinds."""
+    from midonet.events.model import KINDS
+
+    return complete_refs("|".join(KINDS))(context, parameter, incomplete)
+
+
+def _refs(context: click.Context, kinds: str, incomplete: str) -> Iterator[str]:
+    """Yield names; `parent/name` where a name alone is not enough or a slash is there; ids that begin so."""
+    from midonet.cli.session.log_reader import absent
+    from midonet.cli.session.session import Session, handle
+    from midonet.events.queries.describe import Names
+
+    with Session(context.obj) as session:
+        if absent(session.url):
+            return
+        topology = session.topology()
+    names = Names(topology.find)
+    for kind in kinds.split("|"):
+        for entity in topology.all(kind).values():
+            word = handle(topology, kind, entity.id, entity.name)
+            if "/" in incomplete or (word == entity.id and entity.name is not None):
+                word = names.short(entity.id)
+            if word.startswith(incomplete):
+                yield word
+            elif len(incomplete) >= _HEX and entity.id.startswith(incomplete.lower()):
+                yield entity.id
+
+
+def complete_fields(kind: str, *, derived: bool = False, end: str = "") -> Completer:
+    """Return a completer of the fields of a kind that can be set (or of all), each with an `end`."""
+
+    def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from midonet.events.model import KINDS
+
+        done, comma, last = incomplete.rpartition(",")
+        known = KINDS[kind].fields if derived else KINDS[kind].writable
+        fields = (name.replace("_", "-") for name in known)
+        return [CompletionItem(f"{done}{comma}{f}{end}") for f in fields if f.startswith(last.replace("_", "-"))]
+
+    return complete

@@ -1,0 +1,119 @@
+"""The last line before the operating system: every failure becomes one clear line and an exit code, never a traceback.
+
+Exit codes are contract §2. With `-o json` the line is a JSON object on standard error.
+"""
+
+import errno
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import click
+
+from midonet.cli.options.options import FORMS, Settings
+from midonet.cli.output.output import OutputLost
+from midonet.cli.output.sanitize import clean, hide_secrets, shortened
+from midonet.events import errors
+
+__all__ = ["report"]
+
+INTERNAL = 1
+USAGE = 2
+INTERRUPTED = 128 + 2
+BROKEN_PIPE = 128 + 13
+
+_LONGEST = 1000
+"""Characters of a message; what was typed may be longer than anybody wants to read back."""
+
+
+class _Failure(NamedTuple):
+    status: int
+    code: str
+    message: str
+    details: Mapping[str, Any] = {}
+
+
+def report(error: BaseException, settings: Settings, argv: Sequence[str], where: str | None = None) -> int:
+    """Say on standard error what went wrong, and where the command was read; return the exit code."""
+    if settings.environ.get("MIDOCTL_DEBUG", "") not in ("", "0"):
+        _print_traceback(error)
+    failure = _explain(error)
+    if where is not None:
+        failure = failure._replace(message=f"{where}: {failure.message}", details={**failure.details, "line": where})
+    failure = failure._replace(message=shortened(clean(hide_secrets(failure.message)), _LONGEST))
+    if failure.status != BROKEN_PIPE:  # `midoctl log | head` is no failure worth a word
+        _say(_line(failure, as_json=_form(settings, argv) == "json"))
+    return failure.status
+
+
+def _explain(error: BaseException) -> _Failure:
+    match error:
+        case errors.MidonetError():
+            return _Failure(error.exit_status, error.code, error.message, error.details)
+        case click.ClickException():
+            return _Failure(USAGE, "usage", _misuse(error), _place(error))
+        case KeyboardInterrupt() | click.Abort():
+            return _Failure(INTERRUPTED, "interrupted", "interrupted")
+        case OutputLost():
+            status = BROKEN_PIPE if error.errno == errno.EPIPE else INTERNAL
+            return _Failure(status, "output", f"the output cannot be written: {error.strerror}")
+        case MemoryError():
+            return _Failure(INTERNAL, "internal", "there is not enough memory")
+        case _:
+            what = f"{type(error).__name__}: {error}".rstrip(": ")
+            return _Failure(
+                INTERNAL, "internal", f"internal error, please report it ({what}); MIDOCTL_DEBUG=1 shows more"
+            )
+
+
+def _misuse(error: click.ClickException) -> str:
+    if not isinstance(error, click.NoSuchOption):
+        return error.format_message().rstrip(".")
+    hint = f"; did you mean {' or '.join(error.possibilities)}?" if error.possibilities else ""
+    return f"there is no option {error.option_name}{hint}"
+
+
+def _place(error: click.ClickException) -> dict[str, str]:
+    context = getattr(error, "ctx", None)
+    return {"help": f"{context.command_path} --help"} if context is not None else {}
+
+
+def _line(failure: _Failure, *, as_json: bool) -> str:
+    if not as_json:
+        hint = failure.details.get("help") if failure.code == "usage" else None
+        return f"midoctl: {failure.message}" + (f" (see {hint})" if hint else "")
+    import json
+
+    shown = {"code": failure.code, "message": failure.message, "details": dict(failure.details)}
+    return hide_secrets(json.dumps({"error": shown}, default=str))
+
+
+def _form(settings: Settings, argv: Sequence[str]) -> str:
+    """Return the form of output, also where the command line could not be read to its end."""
+    for place, word in enumerate(argv):
+        if word in ("-o", "--output") and argv[place + 1 : place + 2]:
+            found = argv[place + 1]
+        elif word.startswith(("-o", "--output=")) and word != "-o":
+            found = word.removeprefix("--output=").removeprefix("-o").removeprefix("=")
+        else:
+            continue
+        if found in FORMS:
+            return found
+    try:
+        return str(settings.get("output"))
+    except errors.MidonetError:
+        return "table"
+
+
+def _print_traceback(error: BaseException) -> None:
+    import traceback
+
+    _say(hide_secrets("".join(traceback.format_exception(error)).rstrip()))
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:
+        with suppress(OSError):  # nobody listens; the exit code still tells
+            sys.stderr.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+            sys.stderr.flush()

@@ -1,0 +1,1 @@
+"""What files describe: YAML and manifests."""

@@ -1,0 +1,29 @@
+"""What YAML files describe, for `apply` and `plan`; and an error's place among them, as file and line."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from midonet.cli.input.yaml_files import load
+from midonet.cli.output.progress import progress
+from midonet.events.commands.command import Put
+from midonet.events.errors import InvalidValue, MidonetError, UsageError
+from midonet.events.strict_yaml import objects, placed
+
+__all__ = ["describing"]
+
+
+@contextmanager
+def describing(paths: Sequence[str], *, prune: bool) -> Iterator[Put]:
+    """Yield the operation that files ask for; errors raised inside name file and line."""
+    if not paths:
+        raise UsageError("which file? give at least one -f FILE")
+    with progress("reading"):
+        documents = [document for path in paths for document in objects(path, load(path))]
+    if not documents:
+        raise InvalidValue(f"{', '.join(paths)}: nothing is described there", files=list(paths))
+    try:
+        with progress(f"deciding on {len(documents):,} documents"):
+            yield Put(list[dict[str, Any]](documents), prune=prune)
+    except MidonetError as error:
+        raise placed(error, documents) from None

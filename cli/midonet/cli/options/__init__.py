@@ -1,0 +1,1 @@
+"""The shared options and the configuration file."""

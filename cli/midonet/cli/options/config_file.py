@@ -1,0 +1,39 @@
+"""The configuration file: YAML whose keys are names of shared options. A key that means nothing is an error."""
+
+from typing import Any
+
+from midonet.cli.input.yaml_files import load
+from midonet.cli.options.options import SETTINGS
+from midonet.cli.output.sanitize import closest
+from midonet.events.errors import InvalidValue, UsageError
+
+__all__ = ["read_config"]
+
+
+def read_config(path: str) -> dict[str, str]:
+    """Return the options that a file sets, as text; `UsageError` names an unknown key."""
+    try:
+        documents = load(path) or [{}]
+    except InvalidValue as error:
+        raise UsageError(error.message, **error.details) from None
+    if len(documents) != 1 or not isinstance(documents[0], dict):
+        raise UsageError(f"{path}: expected one mapping of options", file=path)
+    known = [name for name in SETTINGS if name != "config"]
+    for key in documents[0]:
+        if key not in known:
+            raise UsageError(
+                f"{path}: there is no option {key!r}{closest(key, known) or '; known are ' + ', '.join(known)}",
+                file=path,
+                key=key,
+            )
+    return {key: _text(path, key, value) for key, value in documents[0].items() if value is not None}
+
+
+def _text(path: str, key: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (str, int)):
+        return str(value)
+    if isinstance(value, list) and SETTINGS[key].many and all(isinstance(item, str) for item in value):
+        return ",".join(value)
+    raise UsageError(f"{path}: {key}: expected one word", file=path, key=key)

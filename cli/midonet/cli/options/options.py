@@ -1,0 +1,268 @@
+"""The options that commands share, from four places: command line, environment, configuration file, default.
+
+One name serves all: `--command-id`, `MIDOCTL_COMMAND_ID`, `command_id:`. On the command line they may stand before or
+after the command; the last one counts. Nothing is read before a command asks for it, so that `--help` stays quick.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from copy import copy
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import click
+
+from midonet.events.errors import UsageError
+from midonet.events.suggestions import closest
+
+if TYPE_CHECKING:
+    from midonet.cli.session.shell_cache import Kept
+
+__all__ = ["EVERYWHERE", "FORMS", "READ", "SETTINGS", "VAULT", "WRITE", "Setting", "Settings", "shared_option"]
+
+FORMS = ("table", "json", "yaml", "name")
+"""Forms of output."""
+
+_TRUE = ("1", "true", "yes", "on")
+_FALSE = ("", "0", "false", "no", "off")
+_MAX_LINE = 255
+_MAX_REASON = 4096
+_MAX_DIGITS = 18
+
+
+def _form(text: str) -> str:
+    if text not in FORMS:
+        raise ValueError(f"{text!r} is none of {', '.join(FORMS)}{closest(text, FORMS)}")
+    return text
+
+
+def _line(text: str, limit: int = _MAX_LINE) -> str:
+    if not 1 <= len(text) <= limit or not text.isprintable():
+        raise ValueError(f"it must be one line of 1 to {limit} characters")
+    return text
+
+
+def _reason(text: str) -> str | None:
+    return _line(text, _MAX_REASON) if text else None
+
+
+def _tenant(text: str) -> str | None:
+    return _line(text) if text else None
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in (*_TRUE, *_FALSE):
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text.lower() in _TRUE
+
+
+def _position(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        raise ValueError(f"{text!r} is not a position")
+    return int(text)
+
+
+def _zookeeper_root(text: str) -> str:
+    parts = text.rstrip("/").split("/")
+    if parts[0] or len(parts) == 1 or any(part in ("", ".", "..") or not part.isprintable() for part in parts[1:]):
+        raise ValueError(f"{text!r} is not an absolute path such as /midonet")
+    return "/".join(parts)
+
+
+def _default_actor(environ: Mapping[str, str]) -> str:
+    user = environ.get("LOGNAME") or environ.get("USER") or _login()
+    return f"{user}@{os.uname().nodename}"
+
+
+def _login() -> str:
+    from pwd import getpwuid
+
+    try:
+        return getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid-{os.getuid()}"
+
+
+def _default_server(environ: Mapping[str, str]) -> str:
+    return f"sqlite:///{_home(environ, 'XDG_DATA_HOME', '.local/share')}/midoctl/topology.db"
+
+
+def _default_config(environ: Mapping[str, str]) -> str:
+    return f"{_home(environ, 'XDG_CONFIG_HOME', '.config')}/midoctl/config.yaml"
+
+
+def _home(environ: Mapping[str, str], variable: str, below: str) -> str:
+    """Return a user directory as the XDG Base Directory Specification 0.8 says: a relative one is to be ignored."""
+    chosen = environ.get(variable, "")
+    return chosen if chosen.startswith("/") else os.path.join(os.path.expanduser("~"), below)  # noqa: PTH111, PTH118 - pathlib takes 10 ms to load
+
+
+class Setting(NamedTuple):
+    """One shared option: how it is written, what it means, how its text is read."""
+
+    flags: tuple[str, ...]
+    metavar: str
+    """Empty: it takes no value."""
+    help: str
+    parse: Callable[[str], Any] = str
+    default: Callable[[Mapping[str, str]], Any] = lambda _: None
+    many: bool = False
+    choices: tuple[str, ...] = ()
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "server": Setting(
+        ("--server",),
+        "URL",
+        "Log: sqlite:///FILE, postgresql+psycopg://…, kafka://HOST:PORT/TOPIC; or a cluster's API, "
+        "http(s)://HOST:PORT[,…]. Default: a file in your data directory.",
+        default=_default_server,
+    ),
+    "output": Setting(
+        ("-o", "--output"), "FORM", "table, json, yaml or name.", _form, default=lambda _: "table", choices=FORMS
+    ),
+    "actor": Setting(("--actor",), "WHO", "Who acts, for the history. Default: user@host.", _line, _default_actor),
+    "reason": Setting(("-m", "--reason"), "TEXT", "Why, for the history.", _reason),
+    "tenant": Setting(("--tenant",), "TENANT", "Whose objects lists show and create makes.", _tenant),
+    "config": Setting(("--config",), "FILE", "Configuration file (YAML).", default=_default_config),
+    "zookeeper": Setting(("--zookeeper",), "HOSTS", "ZooKeeper servers with the views, HOST:PORT[,…]."),
+    "root": Setting(("--root",), "PATH", "ZooKeeper path of the views.", _zookeeper_root, lambda _: "/midonet"),
+    "cluster": Setting(("--cluster",), "URL", "HTTP address of a midonet-cluster, for its status."),
+    "ca": Setting(("--ca",), "FILE", "CA of the cluster's certificate (PEM), if the system does not know it."),
+    "cert": Setting(("--cert",), "FILE", "Certificate to show to the cluster (PEM), with its key or beside it."),
+    "cert_key": Setting(("--cert-key",), "FILE", "Key of that certificate, if it is in a file of its own."),
+    "token_file": Setting(("--token-file",), "FILE", "File with a token for the cluster. Default: what login keeps."),
+    "vault": Setting(
+        ("--vault",), "URL", "Where secrets are kept: file:///FILE, sqlite:///FILE, postgresql+psycopg://…."
+    ),
+    "vault_key": Setting(("--vault-key",), "FILE", "File with the key of the vault."),
+    "at": Setting(("--at",), "X", "As of a position, an RFC 3339 time or a tag."),
+    "no_cache": Setting(("--no-cache",), "", "Use no snapshots of the log.", _flag, lambda _: False),
+    "history": Setting(("--history",), "URL", "History index of a cluster: sqlite:///FILE or postgresql+psycopg://…"),
+    "dry_run": Setting(("--dry-run",), "", "Show what would happen; write nothing.", _flag, lambda _: False),
+    "if_head": Setting(("--if-head",), "N", "Refuse unless the log is at position N.", _position),
+    "command_id": Setting(("--command-id",), "ID", "Id of the command: running it again never does it twice.", _line),
+    "wait": Setting(
+        ("--wait",),
+        "PROJECTION[=SECONDS]",
+        "Wait until nsdb, vtep, history or agents show the change (repeatable).",
+        default=lambda _: (),
+        many=True,
+        choices=("nsdb", "vtep", "history", "agents"),
+    ),
+}
+ACCESS = ("ca", "cert", "cert_key", "token_file")
+"""What a cluster's API is reached with."""
+VAULT = ("vault", "vault_key")
+EVERYWHERE = ("server", "output", "actor", "reason", "config", "zookeeper", "root", "cluster", "history", *ACCESS)
+"""Shared options of every command."""
+READ = ("at", "no_cache")
+WRITE = ("dry_run", "if_head", "command_id", "wait", "no_cache")
+
+
+class Settings:
+    """The effective values of the shared options."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.kept: Kept | None = None
+        """What a shell keeps from command to command."""
+        self._given: dict[str, str] = {}
+        self._values: dict[str, Any] = {}
+        self._file: dict[str, str] | None = None
+
+    @property
+    def cache(self) -> str:
+        """The user's folder for what can be made anew at any time."""
+        return _home(self.environ, "XDG_CACHE_HOME", ".cache")
+
+    @property
+    def home(self) -> str:
+        """The user's folder for what belongs to the user alone."""
+        return f"{_home(self.environ, 'XDG_CONFIG_HOME', '.config')}/midoctl"
+
+    @property
+    def state(self) -> str:
+        """The user's folder for what a program remembers."""
+        return _home(self.environ, "XDG_STATE_HOME", ".local/state")
+
+    def derived(self) -> Self:
+        """Return settings for one more command: those of the command line hold as long as it says nothing else."""
+        other = copy(self)
+        other._given, other._values = dict(self._given), {}  # noqa: SLF001 - own class
+        return other
+
+    def give(self, name: str, text: str) -> None:
+        """Take a value from the command line; it hides all others, an empty one as well."""
+        self._given[name] = text
+        self._values.pop(name, None)
+
+    def get(self, name: str) -> Any:
+        """Return the value of an option; `UsageError` says which place holds a wrong one."""
+        if name not in self._values:
+            self._values[name] = self._find(name)
+        return self._values[name]
+
+    def is_default(self, name: str) -> bool:
+        """Return whether nobody chose a value."""
+        return self._text(name) is None
+
+    def _find(self, name: str) -> Any:
+        setting = SETTINGS[name]
+        found = self._text(name)
+        if found is None:
+            return setting.default(self.environ)
+        text, place = found
+        try:
+            return _words(setting, text) if setting.many else setting.parse(text)
+        except ValueError as error:
+            raise UsageError(f"{place}: {error}", option=name) from None
+
+    def _text(self, name: str) -> tuple[str, str] | None:
+        """Return what was written for an option, and where."""
+        setting = SETTINGS[name]
+        variable = f"MIDOCTL_{name.upper()}"
+        if name in self._given:
+            return self._given[name], setting.flags[-1]
+        if self.environ.get(variable):
+            return self.environ[variable], variable
+        if name != "config" and name in self._from_file():
+            return self._from_file()[name], f"{self.get('config')}: {name}"
+        return None
+
+    def _from_file(self) -> dict[str, str]:
+        if self._file is None:
+            self._file = {}  # an error in the file is reported once
+            path = self.get("config")
+            if not self.is_default("config") or os.path.exists(path):  # noqa: PTH110 - pathlib takes 10 ms to load
+                from midonet.cli.options.config_file import read_config
+
+                self._file = read_config(path)
+        return self._file
+
+
+def _words(setting: Setting, text: str) -> tuple[Any, ...]:
+    return tuple(setting.parse(part) for part in text.split(",") if part)
+
+
+def shared_option(name: str) -> click.Option:
+    """Return the click option of a shared option; it hands its value to the `Settings` of the invocation."""
+    setting = SETTINGS[name]
+
+    def keep(context: click.Context, _: click.Parameter, value: Any) -> None:
+        if isinstance(value, bool):
+            context.obj.give(name, "true")
+        elif value:
+            context.obj.give(name, ",".join(value) if setting.many else value)
+        elif value == "":
+            context.obj.give(name, "")
+
+    kind: dict[str, Any] = {"is_flag": True, "default": None} if not setting.metavar else {"metavar": setting.metavar}
+    return click.Option(
+        [*setting.flags, name],
+        help=setting.help,
+        expose_value=False,
+        callback=keep,
+        multiple=setting.many,
+        shell_complete=lambda _c, _p, incomplete: [word for word in setting.choices if word.startswith(incomplete)],
+        **kind,
+    )

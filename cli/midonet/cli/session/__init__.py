@@ -1,0 +1,1 @@
+"""One invocation of midoctl on one log or cluster."""

@@ -1,0 +1,112 @@
+"""What midoctl proves itself with: tokens of clusters, kept in one file of the user's own; and how secrets are read.
+
+A secret comes from a prompt, from standard input or from a file, never from an argument that others see.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from midonet.cli.options.options import Settings
+from midonet.events.api_client import Access, use
+from midonet.events.errors import UsageError
+
+__all__ = ["forget", "keep", "prove", "read_secret"]
+
+_TOKEN = "MIDOCTL_TOKEN"  # noqa: S105 - the name of a variable
+
+
+def prove(settings: Settings) -> None:
+    """Let all clients of clusters prove who the user is as the options say."""
+    use(lambda url: _access(settings, url))
+
+
+def _access(settings: Settings, url: str) -> Access:
+    return Access(_token(settings, url), settings.get("ca"), settings.get("cert"), settings.get("cert_key"))
+
+
+def _token(settings: Settings, url: str) -> str | None:
+    file = settings.get("token_file")
+    if file:
+        return _checked(_text(Path(file)).strip(), file)
+    given = settings.environ.get(_TOKEN, "").strip()
+    return _checked(given, _TOKEN) if given else _kept(settings).get(_address(url))
+
+
+def _checked(token: str, place: str) -> str:
+    """Return a token; `UsageError` if it cannot be one, without a word of it."""
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError(f"{place} holds no token: it is one word, as `midoctl user token` prints it")
+    return token
+
+
+def keep(settings: Settings, url: str, token: str) -> Path:
+    """Keep a token for an address; return the file."""
+    path = _file(settings)
+    _write(path, _kept(settings) | {_address(url): token})
+    return path
+
+
+def forget(settings: Settings, url: str) -> None:
+    """Forget the token for an address, if there is one."""
+    kept = _kept(settings)
+    if kept.pop(_address(url), None) is not None:
+        _write(_file(settings), kept)
+
+
+def _address(url: str) -> str:
+    return url.rstrip("/")
+
+
+def _file(settings: Settings) -> Path:
+    return Path(settings.home) / "tokens.json"
+
+
+def _kept(settings: Settings) -> dict[str, str]:
+    try:
+        found = json.loads(_file(settings).read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except ValueError:
+        found = None
+    except OSError as error:
+        raise UsageError(f"{_file(settings)}: {error.strerror}") from None
+    if not isinstance(found, dict):
+        raise UsageError(f"{_file(settings)} holds no tokens; remove it and sign in again")
+    return {str(address): str(token) for address, token in found.items()}
+
+
+def _write(path: Path, tokens: dict[str, str]) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(json.dumps(tokens, indent=1, sort_keys=True))
+        fresh.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+
+
+def read_secret(what: str, file: str | None = None, *, twice: bool = False) -> str:
+    """Return a secret from a file, from standard input, or typed unseen at a prompt."""
+    if file is not None:
+        return _text(Path(file)).rstrip("\r\n")
+    if sys.stdin.isatty():
+        import click
+
+        typed: str = click.prompt(what, hide_input=True, confirmation_prompt=twice, err=True)
+        return typed
+    found = sys.stdin.read().rstrip("\r\n")
+    if not found:
+        raise UsageError(f"no {what.lower()}: write it to standard input, or type it on a terminal")
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", file=str(path)) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8 text", file=str(path)) from None

@@ -1,0 +1,62 @@
+"""What a shell keeps from command to command: the open log with its topology, and the objects of the last list.
+
+It makes a command in a shell quick, and nothing else: each works as it would alone, on the head of the log as of now.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+
+from midonet.cli.output.progress import progress
+from midonet.cli.session import log_reader
+from midonet.events.errors import MidonetError
+from midonet.events.log import open_log
+from midonet.events.log.snapshots import Snapshots
+from midonet.events.log.store import Store
+
+__all__ = ["Kept"]
+
+
+class Kept:
+    """The state of one shell."""
+
+    def __init__(self, *, numbered: bool) -> None:
+        """`numbered`: a person reads the lists, who may call their entries `@1`, `@2` and so on."""
+        self.numbered = numbered
+        self.listed: Sequence[str] = ()
+        """Ids of the objects that the last list showed."""
+        self._url: str | None = None
+        self._store: Store | None = None
+
+    @property
+    def position(self) -> int | None:
+        """The position of the log when it was last looked at; None if it is not open."""
+        return self._store.topology.head.position if self._store is not None else None
+
+    def store(self, url: str, snapshots: Snapshots, *, create: bool) -> Store | None:
+        """Return the store of a log, at its head; None if the log is not there and not to be made."""
+        if log_reader.absent(url) and not create:
+            self.drop()
+            return None
+        if self._store is None or url != self._url:
+            self.drop()
+            self._store, self._url = _opened(url, snapshots, create=create), url
+        else:
+            self._store.refresh()
+        return self._store
+
+    def drop(self) -> None:
+        """Close the log, e.g. after an interruption, which may have left the topology half changed."""
+        store, self._store = self._store, None
+        if store is not None:
+            with suppress(MidonetError):
+                store.log.close()
+
+
+def _opened(url: str, snapshots: Snapshots, *, create: bool) -> Store:
+    log = open_log(url, create=create)
+    with ExitStack() as stack:
+        stack.callback(log.close)
+        with progress("reading the log"):
+            store = Store.open(log, snapshots)
+        stack.pop_all()
+    return store

@@ -1,0 +1,69 @@
+"""How a view stands, as told from outside: by its target and the log alone, in the words that daemons use."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from midonet.cli.session.session import Session
+from midonet.cli.session.wait import Found
+from midonet.events.queries.moment import Moment
+from midonet.events.system.objects import control_of
+from midonet.events.topology.topology import Topology
+
+__all__ = ["standing"]
+
+
+def standing(  # noqa: PLR0913 - of which view, in what place, and what was seen there
+    session: Session, topology: Topology, name: str, target: str | None, found: Found, *, moves: bool
+) -> dict[str, Any]:
+    """Return one line about a view; `moves` tells whether its position changed while somebody looked."""
+    lag, seconds = _lag(session, topology, found)
+    foreign = _foreign(session, topology, found)
+    state = "parked" if foreign else _state(name, topology, found, seconds, moves=moves)
+    still = "behind, and nothing was written while it was looked at" if state == "stalled" else None
+    return {
+        "target": target,
+        "state": state,
+        "position": found.position,
+        "lag_events": lag,
+        "lag_seconds": seconds,
+        "last_error": found.trouble or foreign or still,
+    }
+
+
+def _lag(session: Session, topology: Topology, found: Found) -> tuple[int | None, float | None]:
+    """Return how many commits a view lacks, and the age of the oldest of them in seconds."""
+    if found.position is None:
+        return None, None
+    lag = max(0, topology.head.position - found.position)
+    if not lag:
+        return 0, 0.0
+    lacks = session.head_at(Moment(position=found.position + 1)).time
+    age = datetime.now(UTC) - datetime.fromisoformat(lacks)
+    return lag, round(max(0.0, age.total_seconds()), 3)
+
+
+def _foreign(session: Session, topology: Topology, found: Found) -> str | None:
+    """Return in what way a view is not one of this log, if it is not."""
+    if not found.position or found.hash is None:
+        return None
+    if found.position > topology.head.position:
+        return f"it has seen commit {found.position}, but the log ends at {topology.head.position}"
+    if session.head_at(Moment(position=found.position)).hash != found.hash:
+        return f"it has seen another commit {found.position} than the log has"
+    return None
+
+
+def _state(name: str, topology: Topology, found: Found, lag_seconds: float | None, *, moves: bool) -> str:
+    from midonet.projections.engine.status import moving_state
+
+    if control_of(topology.noted, name).paused:
+        return "paused"
+    if lag_seconds is None:
+        return "stalled"
+    return moving_state(
+        in_step=True,
+        empty=found.position == 0,
+        lag_seconds=lag_seconds,
+        quiet_seconds=0.0 if moves else lag_seconds,
+        failing_seconds=0.0,
+    )

@@ -1,0 +1,252 @@
+"""How far the views are: the positions in the targets themselves, read as an outsider, and waiting for them.
+
+Trusts no daemon's word: a view shows a position when its target says so (contract §3 and §4). Reads only.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
+
+from midonet.cli.options.options import Settings
+from midonet.cli.output.sanitize import closest, hide_secrets
+from midonet.cli.session.session import Session
+from midonet.events.errors import Misconfigured, TimedOut, Unavailable, UsageError
+from midonet.events.topology.topology import Topology
+
+if TYPE_CHECKING:
+    from midonet.projections.base import Checkpoint
+
+__all__ = ["VIEWS", "Found", "Look", "View", "await_views", "kept", "servers", "view", "waiter"]
+
+_SECONDS = 30.0
+_MAX_SECONDS = 86_400.0
+_FIRST_PAUSE = 0.005
+_LONGEST_PAUSE = 0.2
+_SWITCH_SECONDS = 2.0
+"""Seconds that a switch is given to answer at one look."""
+
+_AT_ONCE = 32
+
+
+class Found(NamedTuple):
+    """What a target says: the position of its checkpoint (0: none), or why it says nothing."""
+
+    position: int | None
+    trouble: str | None = None
+    hash: str | None = None
+    """Hash of that commit, where the target says so."""
+
+
+Look = Callable[[], Mapping[str, Found]]
+"""Reads the targets of a view: what they are called, and what they say."""
+
+
+class View(Struct, frozen=True):
+    """A view that one can wait for."""
+
+    help: str
+    looking: Callable[[Settings, Topology], AbstractContextManager[Look]]
+
+
+@contextmanager
+def _nsdb(settings: Settings, topology: Topology) -> Iterator[Look]:
+    del topology
+    from midonet.projections.zookeeper.reader import ViewReader
+
+    root = settings.get("root")
+    with ViewReader(servers(settings), root) as reader:
+        yield lambda: {f"{root}/nsdb": _ask(reader.checkpoint)}
+
+
+@contextmanager
+def _agents(settings: Settings, topology: Topology) -> Iterator[Look]:
+    from midonet.projections.facts import HostState
+    from midonet.projections.facts.reader import FactsReader
+
+    with FactsReader(servers(settings), settings.get("root")) as facts:
+
+        def look() -> Mapping[str, Found]:
+            try:
+                alive = facts.all(HostState)
+            except Unavailable as error:
+                return {"agents": Found(None, error.message)}
+            return {_host(topology, host): Found(state.position) for host, state in alive.items()}
+
+        yield look
+
+
+def _host(topology: Topology, host_id: str) -> str:
+    host = topology.get("host", host_id)
+    return f"host {host.name}" if host is not None and host.name else f"host {host_id}"
+
+
+@contextmanager
+def _vteps(settings: Settings, topology: Topology) -> Iterator[Look]:
+    del settings
+    from midonet.projections.vtep.target import read_checkpoint
+
+    def ask(address: tuple[str, int]) -> Found:
+        return _ask(lambda: read_checkpoint(*address, timeout=_SWITCH_SECONDS))
+
+    vteps = topology.all("vtep").values()
+    named = Counter(vtep.name for vtep in vteps)
+    switches = {
+        f"vtep {vtep.name if vtep.name and named[vtep.name] == 1 else vtep.id}": (
+            vtep.management_ip,
+            vtep.management_port,
+        )
+        for vtep in vteps
+    }
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # one that is silent delays no other
+        yield lambda: dict(zip(switches, pool.map(ask, switches.values()), strict=True))
+
+
+@contextmanager
+def _index(settings: Settings, topology: Topology) -> Iterator[Look]:
+    del topology
+    from midonet.projections.history_index.backend import Unusable, open_database
+    from midonet.projections.history_index.index import Index
+
+    url = settings.get("history")
+    if not url:
+        raise UsageError("where is the history index? give --history URL or MIDOCTL_HISTORY", option="history")
+
+    def ask() -> Found:
+        try:
+            with closing(open_database(url, write=False)) as database:
+                checkpoint = Index(database).checkpoint()
+        except Unusable as error:
+            return Found(None, str(error))
+        return Found(checkpoint.head.position if checkpoint is not None else 0)
+
+    yield lambda: {hide_secrets(url): ask()}
+
+
+def _ask(checkpoint: Callable[[], "Checkpoint"]) -> Found:
+    try:
+        found = checkpoint()
+        return Found(found.position, hash=found.hash)
+    except (Unavailable, Misconfigured) as error:
+        return Found(None, error.message)
+
+
+def servers(settings: Settings) -> str:
+    """Return the ZooKeeper servers; `UsageError` if they are not given, or written wrongly."""
+    found = settings.get("zookeeper")
+    if not found:
+        raise UsageError("where is ZooKeeper? give --zookeeper HOST:PORT or MIDOCTL_ZOOKEEPER", option="zookeeper")
+    from midonet.events.config.settings import split_host_port
+
+    try:
+        for server in found.split(","):
+            split_host_port(server)
+    except ValueError as error:
+        raise UsageError(f"--zookeeper: {error}", option="zookeeper") from None
+    return str(found)
+
+
+VIEWS: Mapping[str, View] = {
+    "nsdb": View("documents in ZooKeeper that the agents read", _nsdb),
+    "vtep": View("databases of the hardware VTEP switches", _vteps),
+    "history": View("index of the log for questions about the past", _index),
+    "agents": View("what the agents of the hosts hold", _agents),
+}
+
+
+def kept(settings: Settings) -> list[str]:
+    """Return the views that somebody may keep: an index of the history is only kept where it is given."""
+    return [name for name in VIEWS if name != "history" or settings.get("history")]
+
+
+def view(name: str) -> View:
+    """Return a view by name; `UsageError` says which there are."""
+    if name not in VIEWS:
+        raise UsageError(f"there is no view {name!r}{closest(name, VIEWS) or '; views are ' + ', '.join(VIEWS)}")
+    return VIEWS[name]
+
+
+def seconds(text: str) -> float:
+    """Return a time-out; `UsageError` if it is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= _MAX_SECONDS:
+        raise UsageError(f"{text!r} is not a number of seconds from 0 to {_MAX_SECONDS:g}")
+    return value
+
+
+def waiter(session: Session) -> Callable[[int, Topology], None]:
+    """Return a function that waits as `--wait` says; `UsageError` now, before anything is done, if it says nonsense."""
+    wanted = {}
+    for word in session.settings.get("wait"):
+        name, equals, text = word.partition("=")
+        view(name)
+        wanted[name] = seconds(text) if equals else _SECONDS
+    if set(wanted) - _told_by(session) - {"vtep", "history"}:
+        servers(session.settings)
+
+    def wait(position: int, topology: Topology) -> None:
+        try:
+            await_views(session, topology, position, wanted)
+        except TimedOut as error:
+            message = f"{error.message}; the command itself is done, at position {position}"
+            raise TimedOut(message, **error.details) from None
+
+    return wait
+
+
+def _told_by(session: Session) -> set[str]:
+    """Return the views of which a cluster's API tells how far they are; what agents hold is only theirs to say."""
+    if session.cluster is None:
+        return set()
+    return set(VIEWS) - {"agents", *(["history"] if session.settings.get("history") else [])}
+
+
+def await_views(session: Session, topology: Topology, position: int, wanted: Mapping[str, float]) -> dict[str, int]:
+    """Wait until each view shows a position; return where they are. `TimedOut` names what is behind.
+
+    `wanted` says for how many seconds from now on to wait for each.
+    """
+    begun, told = time.monotonic(), _told_by(session)
+    with ExitStack() as stack:
+        looks = {
+            name: stack.enter_context(view(name).looking(session.settings, topology))
+            for name in wanted
+            if name not in told
+        }
+        reached = {name: _await(name, look, position, begun + wanted[name]) for name, look in looks.items()}
+    if session.cluster is not None:
+        from midonet.cli.session.remote_topology import wait_for
+
+        reached |= wait_for(session.cluster, position, {name: wanted[name] for name in wanted if name in told})
+    return reached
+
+
+def _await(name: str, look: Look, position: int, deadline: float) -> int:
+    pause = _FIRST_PAUSE
+    while True:
+        found = look()
+        behind = {target: said for target, said in found.items() if said.position is None or said.position < position}
+        if not behind:
+            return min((said.position for said in found.values() if said.position is not None), default=position)
+        if time.monotonic() >= deadline:
+            raise _late(name, position, behind)
+        time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _late(name: str, position: int, behind: Mapping[str, Found]) -> TimedOut:
+    told = [f"{target}: {said.trouble or f'at {said.position}'}" for target, said in behind.items()]
+    more = f" and {len(told) - 1} more" if len(told) > 1 else ""
+    return TimedOut(
+        f"{name} did not show position {position} in time: {told[0]}{more}",
+        projection=name,
+        position=position,
+        behind={target: said.position for target, said in behind.items()},
+    )

@@ -1,0 +1,138 @@
+"""The one way to write: run a command on the log, print what became of it, wait for the views that were asked for."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from midonet.cli.options.options import Settings
+from midonet.cli.output import output
+from midonet.cli.output.progress import progress
+from midonet.cli.output.sanitize import clean
+from midonet.cli.session import log_reader
+from midonet.cli.session.session import Session, handle
+from midonet.events.commands.command import Command, Op
+from midonet.events.log import Log, open_log
+from midonet.events.log.results import value_of
+from midonet.events.log.store import Context, Result, Store
+from midonet.events.queries.describe import Names, describe
+from midonet.events.system.objects import is_note
+from midonet.events.topology.topology import Topology
+
+if TYPE_CHECKING:
+    from midonet.cli.session.remote_topology import RemoteStore
+
+__all__ = ["LISTED", "attempt", "told", "write"]
+
+LISTED = 40
+"""Changes that a write lists in words before it only counts them."""
+
+
+def write(
+    session: Session,
+    name: str,
+    ops: Sequence[Op],
+    *,
+    listed: int | None = LISTED,
+    before: Callable[[Any], None] = lambda _: None,
+    **defaults: str | None,
+) -> None:
+    """Run a command made of `ops`; the options say who, why, on which head, and whether only to try it out.
+
+    `before` may look at the store and object; `defaults` are fields of `Context` where the options say nothing.
+    """
+    wait = _waiter(session)
+    dry_run: bool = session.settings.get("dry_run")
+    result, topology = attempt(session, Command(name, list(ops)), before, dry_run=dry_run, **defaults)
+    session.print(
+        value_of(result),
+        names=lambda: _affected(result, topology),
+        text=lambda: "\n".join(told(result, topology, listed)),
+    )
+    if dry_run:
+        session.note(f"dry run: nothing was written; the log is at position {result.position}")
+    elif wait is not None:
+        output.flush()
+        wait(result.position, topology)
+
+
+def attempt(
+    session: Session,
+    command: Command,
+    before: Callable[[Any], None] = lambda _: None,
+    *,
+    dry_run: bool,
+    **defaults: str | None,
+) -> tuple[Result, Topology]:
+    """Run a command as the options say; return what became of it, and the topology with it (without it if dry)."""
+    with ExitStack() as stack:
+        store = _store(session, stack, dry_run=dry_run)
+        before(store)
+        _take_precautions(session, command, store)
+        return store.execute(command, _context(session.settings, defaults), dry_run=dry_run), store.topology
+
+
+def _take_precautions(session: Session, command: Command, store: "Store | RemoteStore") -> None:
+    if session.settings.get("zookeeper"):
+        from midonet.cli.session.preflight import take
+
+        store.refresh()
+        take(session, command, store.topology)
+
+
+def _store(session: Session, stack: ExitStack, *, dry_run: bool) -> "Store | RemoteStore":
+    if session.cluster is not None:
+        from midonet.cli.session.remote_topology import RemoteStore
+
+        return RemoteStore(session.url, session.cluster)
+    kept = session.kept(create=not dry_run)
+    if kept is not None:
+        return kept
+    log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
+    with progress("reading the log"):
+        return Store.open(log, session.snapshots)
+
+
+def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:
+    """Open the log, made if need be; for a dry run where there is none yet, an empty one."""
+    if dry_run and log_reader.absent(session.url):
+        folder = stack.enter_context(TemporaryDirectory(prefix="midoctl-"))
+        return open_log(f"sqlite:///{folder}/empty.db")
+    return open_log(session.url, create=not dry_run)
+
+
+def _context(settings: Settings, defaults: Mapping[str, str | None]) -> Context:
+    given = {name: settings.get(name) for name in ("actor", "reason", "command_id", "if_head")}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return Context(channel="cli", **{**defaults, **chosen})
+
+
+def _waiter(session: Session) -> Callable[[int, Topology], None] | None:
+    if not session.settings.get("wait"):
+        return None
+    from midonet.cli.session.wait import waiter
+
+    return waiter(session)
+
+
+def _affected(result: Result, topology: Topology) -> Iterator[str]:
+    """Yield what the object of a command is called; every object that an `apply` changed."""
+    if result.object is not None:
+        yield handle(topology, result.object["kind"], result.object["id"], result.object["name"])
+    else:
+        yield from dict.fromkeys(event.key for event in result.events)
+
+
+def told(result: Result, topology: Topology, listed: int | None) -> Iterator[str]:
+    """Yield the changes of a command in words."""
+    names = Names(topology.find)
+    for event in result.events:
+        names.note(event)
+    for event in result.events[:listed]:
+        has_id = event.type.endswith(".created") and not is_note(event.key)
+        created = f" (id {event.key.partition('/')[2]})" if has_id else ""
+        yield clean(describe(event, names)) + created
+    if listed is not None and len(result.events) > listed:
+        yield f"and {len(result.events) - listed:,} changes more (-o json shows all)"
+    if not result.events:
+        yield "nothing to change"

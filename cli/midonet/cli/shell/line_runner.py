@@ -1,0 +1,141 @@
+"""Commands as lines of text: what their words are, and running one line after the other as midoctl would each.
+
+A shell and a file of commands are the same to it. What one line does to the next is only what `Kept` keeps, and the
+tenant that was chosen by `sett`.
+"""
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from typing import IO
+
+from midonet.cli.options.options import Settings
+from midonet.cli.output import output
+from midonet.cli.session.shell_cache import Kept
+from midonet.events.errors import UsageError
+
+__all__ = ["OWN_WORDS", "Finished", "Lines", "numbered", "read_lines", "words_of"]
+
+OWN_WORDS = {
+    "sett": "Choose the tenant whose objects lists show and create makes.",
+    "cleart": "Choose no tenant.",
+    "exit": "Leave the shell (also quit, or Ctrl-D).",
+}
+"""What only a shell understands."""
+
+_HARMLESS = (0, 2, 3, 4, 6)
+"""Exit codes after which the open log is as good as before."""
+_COMMENT = re.compile(
+    r"""(?:[^\s"'\\#]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')*|\s+"""
+)
+"""What may stand before a comment: words, whose first character is no `#`, and blanks."""
+
+
+class Finished(Exception):
+    """Somebody said `exit`."""
+
+
+def words_of(line: str) -> list[str]:
+    """Return the words of a line, quoted as in a shell, without its comment; a leading `midoctl` says nothing."""
+    end = 0
+    while (found := _COMMENT.match(line, end)) is not None:
+        end = found.end()
+    text = line[:end] if line[end : end + 1] == "#" else line
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{str(error).lower()}: {line.strip()}", line=line) from None
+    return words[1:] if words[:1] == ["midoctl"] else words
+
+
+class Lines:
+    """Runs lines, with settings that hold for all of them."""
+
+    def __init__(self, settings: Settings, *, numbered: bool) -> None:
+        self.settings = settings.derived()
+        self.kept = self.settings.kept = Kept(numbered=numbered)
+
+    def run(self, line: str, where: str | None = None) -> int:
+        """Run a line; return its exit code, after an error was told. Raises `Finished`."""
+        from midonet.cli.framework.error_report import report
+
+        words: list[str] = []
+        try:
+            words = words_of(line)
+            if not words:
+                return 0
+            if words[0] in ("shell", *OWN_WORDS, "quit"):
+                self._do(words[0], words[1:])
+                return 0
+        except UsageError as error:
+            return report(error, self.settings, words, where)
+        return self._command(words, where)
+
+    def _command(self, words: list[str], where: str | None) -> int:
+        from midonet.cli.main import run
+
+        status = 1
+        try:
+            status = run(words, self.settings.derived(), where)
+        finally:
+            if status not in _HARMLESS:
+                self.kept.drop()
+        return status
+
+    def _do(self, word: str, rest: list[str]) -> None:
+        match word:
+            case "sett" if len(rest) == 1 and rest[0]:
+                self.settings.give("tenant", rest[0])
+                self._tell(f"lists show what is of tenant {rest[0]}, and create makes it so; cleart ends this")
+            case "cleart" if not rest:
+                self.settings.give("tenant", "")
+            case "exit" | "quit" if not rest:
+                raise Finished
+            case "shell":
+                raise UsageError("this is a shell already")
+            case _:
+                raise UsageError(f"write: {'sett TENANT' if word == 'sett' else word}")
+
+    def _tell(self, message: str) -> None:
+        if self.kept.numbered:
+            output.note(message)
+
+    def run_all(self, lines: Iterable[tuple[str, str]], *, keep_going: bool) -> int:
+        """Run lines, each with where it stands, up to the first that fails; return its exit code."""
+        failed: list[int] = []
+        for where, line in lines:
+            try:
+                status = self.run(line, where)
+            except Finished:
+                break
+            failed += [status] if status else []
+            if failed and (status > _SIGNALLED or not keep_going):
+                break
+        if len(failed) > 1 and self.settings.get("output") == "table":
+            output.note(f"midoctl: {len(failed):,} lines failed")
+        return failed[0] if failed else 0
+
+
+_LONGEST = 1_000_000
+"""Bytes of a line."""
+_SIGNALLED = 128
+"""Above are the exit codes of what was interrupted, or whose reader went away: nobody waits for the rest."""
+
+
+def numbered(name: str, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield lines with where each stands."""
+    return ((f"{name}:{number}", line) for number, line in enumerate(lines, 1))
+
+
+def read_lines(file: IO[bytes], name: str) -> Iterator[str]:
+    """Yield the lines of a file as they come; `UsageError` if it cannot be read or holds no lines."""
+    while True:
+        try:
+            raw = file.readline(_LONGEST + 1)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{name}: {getattr(error, 'strerror', None) or error}", file=name) from None
+        if not raw:
+            return
+        if len(raw) > _LONGEST:
+            raise UsageError(f"{name}: a line is longer than {_LONGEST:,} bytes", file=name)
+        yield raw.decode("utf-8", "surrogateescape")

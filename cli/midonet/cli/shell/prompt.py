@@ -1,0 +1,165 @@
+"""The prompt of the shell: what is typed, completed and remembered. What lines mean is `Lines`' business."""
+
+import os
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from click.shell_completion import CompletionItem, ShellComplete, split_arg_string
+from prompt_toolkit import PromptSession
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.output import ColorDepth
+
+from midonet.cli.options.options import Settings
+from midonet.cli.output import output
+from midonet.cli.output.sanitize import clean, hide_secrets
+from midonet.cli.session.session import Session
+from midonet.cli.shell.line_runner import OWN_WORDS, Finished, Lines
+
+__all__ = ["converse", "last_word", "log_name"]
+
+_INTERRUPTED = 130
+_HINT = 60
+"""Characters of the help beside a completion."""
+
+
+def converse(lines: Lines) -> int:
+    """Run what is typed until somebody leaves; return the exit code of the last line."""
+    session: PromptSession[str] = PromptSession(
+        history=_history(Path(lines.settings.state) / "midoctl"),
+        completer=_Completer(lines),
+        complete_while_typing=False,
+        auto_suggest=AutoSuggestFromHistory(),
+        color_depth=ColorDepth.MONOCHROME if os.environ.get("NO_COLOR") else None,
+    )
+    lines.run("")
+    output.note(
+        f"midoctl on {hide_secrets(str(lines.settings.get('server')))}; TAB completes, `help` helps, `exit` ends"
+    )
+    _look(lines)
+    status = 0
+    while True:
+        try:
+            for line in session.prompt(_prompt(lines)).splitlines():
+                status = lines.run(line)
+        except KeyboardInterrupt:
+            status = _INTERRUPTED
+        except (EOFError, Finished):
+            return status
+
+
+def _look(lines: Lines) -> None:
+    """Open the log, so that the prompt can tell its position; an error is for the first command to tell."""
+    try:
+        with Session(lines.settings.derived()) as session:
+            session.kept()
+    except Exception:  # noqa: BLE001 - nobody has asked for anything yet
+        lines.kept.drop()
+
+
+def _prompt(lines: Lines) -> StyleAndTextTuples:
+    """Return the prompt: the log, its position, the tenant."""
+    if lines.kept.position is not None:
+        _look(lines)
+    position = lines.kept.position
+    place = f" {position:,}" if position is not None else ""
+    tenant = lines.settings.get("tenant")
+    whose = f" [{clean(tenant)}]" if tenant else ""
+    return [("bold", log_name(str(lines.settings.get("server")))), ("", f"{place}{whose}> ")]
+
+
+def log_name(url: str) -> str:
+    """Return what a log is called in short: its file without folders, its database or topic with the server."""
+    scheme, _, rest = url.partition("://")
+    place, _, name = rest.partition("?")[0].rpartition("/")
+    server = place.rpartition("@")[2].partition(",")[0]
+    return clean(name if scheme == "sqlite" or not server else f"{name}@{server}")
+
+
+def _history(folder: Path) -> History:
+    """Return the history in a file that only its owner reads; one that ends with the shell if that cannot be."""
+    path = folder / "history"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        path.open("ab").close()
+    except OSError:
+        return InMemoryHistory()
+    return _DiscreetHistory(str(path))
+
+
+class _DiscreetHistory(FileHistory):
+    """Keeps no line with a password, and none that begins with a blank."""
+
+    def store_string(self, string: str) -> None:
+        """Keep a line, if it may be kept."""
+        if not string.startswith(" ") and hide_secrets(string) == string:
+            super().store_string(string)
+
+
+class _Completer(Completer):
+    """Completes as the scripts for other shells do, by click; quickly, because the log is open."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        """Yield what the word at the cursor may become."""
+        del complete_event
+        text = document.text_before_cursor
+        words = split_arg_string(text)
+        start = last_word(text)
+        incomplete = words.pop() if text[start:] and words else ""
+        if words[:1] == ["midoctl"]:
+            words.pop(0)
+        for item in self._items(words, incomplete):
+            end = "" if item.value.endswith(("=", "/")) else " "
+            yield Completion(
+                shlex.quote(item.value) + end,
+                start - len(text),
+                display=item.value,
+                display_meta=(item.help or "")[:_HINT],
+            )
+
+    def _items(self, words: list[str], incomplete: str) -> Iterable[CompletionItem]:
+        from midonet.cli.main import root
+
+        settings = self._lines.settings.derived()
+        if not words:
+            yield from (CompletionItem(w, help=text) for w, text in OWN_WORDS.items() if w.startswith(incomplete))
+        if words == ["sett"]:
+            yield from (CompletionItem(name) for name in _tenants(settings) if name.startswith(incomplete))
+        else:
+            yield from ShellComplete(root, {"obj": settings}, "midoctl", "").get_completions(words, incomplete)
+
+
+def _tenants(settings: Settings) -> list[str]:
+    """Return the tenants that there are, as objects or as labels."""
+    from midonet.cli.commands.tenant_filter import tenants
+
+    try:
+        with Session(settings) as session:
+            return tenants(session.topology())
+    except Exception:  # noqa: BLE001 - completing is a courtesy
+        return []
+
+
+def last_word(text: str) -> int:
+    """Return where the word begins at whose end the cursor is; quotes hold words together."""
+    start, quote, escaped = 0, "", False
+    for place, character in enumerate(text):
+        if escaped:
+            escaped = False
+        elif character == "\\" and quote != "'":
+            escaped = True
+        elif quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        elif character.isspace():
+            start = place + 1
+    return start
