@@ -19,16 +19,17 @@ from midonet.events.errors import MidonetError, NotFound, Rejected
 from midonet.events.log.base import Bookmark
 from midonet.events.log.hash_chain import extend
 from midonet.events.model import KINDS
-from midonet.events.queries.describe import Names, describe
+from midonet.events.queries.describe import describe
+from midonet.events.queries.names import Names
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.references import find
 from midonet.events.topology.topology import Topology
 from midonet.projections.history_index import rows
-from midonet.projections.history_index.backend import SqliteFile
 from midonet.projections.history_index.index import Index, Query
 from midonet.projections.history_index.names import NamesAt
 from midonet.projections.history_index.partial_topology import excerpt
 from midonet.projections.history_index.reader import Past
+from midonet.projections.history_index.sqlite import SqliteFile
 from midonet.projections.history_index.writer import IndexWriter
 
 _ACTORS = ("alice@here", "bob@here", "alice", "alice@there")

@@ -20,7 +20,7 @@ from midonet.agent.zookeeper.ephemeral_nodes import Presence, host_node, port_no
 from midonet.agent.zookeeper.session import Session
 from midonet.events.commit import canonical
 from midonet.events.errors import Unavailable
-from midonet.events.model.devices import Port
+from midonet.events.model.port import Port
 from midonet.projections.facts import Fact, Interface
 
 __all__ = ["Agent", "now"]

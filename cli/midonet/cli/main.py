@@ -92,7 +92,7 @@ _EXAMPLES = """  midoctl bridge create web
 
 def _load(name: str) -> click.Command:
     if name in KIND_HELP:
-        from midonet.cli.commands.objects import kind_group
+        from midonet.cli.commands.kind_group import kind_group
 
         return kind_group(name)
     module = import_module(f"midonet.cli.{_MODULES[name]}")

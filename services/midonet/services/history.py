@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from midonet.events.config.settings import hidden
 from midonet.events.log import open_log
 from midonet.projections.engine.feed import Feed
-from midonet.projections.history_index.backend import open_database
+from midonet.projections.history_index.factory import open_database
 from midonet.projections.history_index.target import HistoryProjection, HistoryTarget
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.hosted_projection import Hosted, Report

@@ -19,7 +19,8 @@ from msgspec.structs import asdict
 from waiting import HEARS_CTRL_C, eventually
 
 from midonet.events.config.connection_security import Wire
-from midonet.events.model.devices import Bridge, Port
+from midonet.events.model.bridge import Bridge
+from midonet.events.model.port import Port
 from midonet.testbed import ZooKeeper
 
 Start = Callable[..., AgentProcess]

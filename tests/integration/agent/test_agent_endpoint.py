@@ -12,7 +12,7 @@ from midonet.agent.status.server import run_dirs, serve_http, socket_path
 from midonet.agent.status.status import Process, Status
 from midonet.agent.view.snapshot import Snapshot
 from midonet.events.errors import Misconfigured
-from midonet.events.model.devices import Bridge
+from midonet.events.model.bridge import Bridge
 
 PROCESS = Process(host="h1", hostname="hv1", pid=42, version="1.0", started="T0", zookeeper="zk:2181", root="/midonet")
 SNAPSHOT = Snapshot("1", 7, "h7", True, {"bridge": {"b1": Bridge(id="b1", name="of a tenant")}})  # noqa: FBT003

@@ -8,7 +8,7 @@ import pytest
 from agents import AgentProcess, ViewWriter
 from waiting import eventually
 
-from midonet.events.model.devices import Bridge
+from midonet.events.model.bridge import Bridge
 from midonet.testbed import ZooKeeper
 
 Start = Callable[..., AgentProcess]

@@ -13,7 +13,8 @@ from waiting import eventually
 
 from midonet.agent import agent as agent_module
 from midonet.agent.host.interfaces import Sysfs
-from midonet.events.model.devices import Bridge, Port
+from midonet.events.model.bridge import Bridge
+from midonet.events.model.port import Port
 from midonet.projections.facts import HostState, LearnedRoute, LearnedRoutes, MemberStatus
 from midonet.projections.facts.reader import FactsReader
 from midonet.testbed import ZooKeeper

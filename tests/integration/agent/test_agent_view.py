@@ -11,7 +11,9 @@ from waiting import eventually
 from midonet.agent.agent import PAUSE
 from midonet.agent.view.snapshot import Snapshot
 from midonet.events.model import Entity
-from midonet.events.model.devices import Bridge, Port, Router
+from midonet.events.model.bridge import Bridge
+from midonet.events.model.port import Port
+from midonet.events.model.router import Router
 from midonet.testbed import ZooKeeper, ZooKeeperEnsemble
 
 Start = Callable[..., AgentProcess]

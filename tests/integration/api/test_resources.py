@@ -16,7 +16,7 @@ from waiting import eventually
 from midonet.events.log import open_log
 from midonet.events.model import KINDS
 from midonet.events.system.objects import control_of
-from midonet.projections.history_index.backend import open_database
+from midonet.projections.history_index.factory import open_database
 from midonet.projections.history_index.index import Index
 from midonet.projections.history_index.writer import IndexWriter
 from midonet.projections.runtime.http_pages import Tls

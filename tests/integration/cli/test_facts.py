@@ -11,7 +11,7 @@ from waiting import eventually
 
 from midonet.agent.agent import Agent
 from midonet.events.model import KINDS
-from midonet.events.model.devices import Port
+from midonet.events.model.port import Port
 from midonet.projections.facts import (
     ContainerStatus,
     LastSeen,

@@ -13,7 +13,7 @@ from waiting import eventually
 
 from midonet.events.commands.command import AddItem
 from midonet.events.commit import Commit
-from midonet.events.model.services import container_interface
+from midonet.events.model.service_container import container_interface
 from midonet.projections.facts import LastSeen
 from midonet.projections.facts.reader import FactsReader
 from midonet.testbed import Kafka, ZooKeeper

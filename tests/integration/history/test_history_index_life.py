@@ -15,8 +15,9 @@ from remembering import Midoctl, grow
 from waiting import HEARS_CTRL_C, eventually
 
 from midonet.events.log import open_log
-from midonet.projections.history_index.backend import SqliteFile, open_database
+from midonet.projections.history_index.factory import open_database
 from midonet.projections.history_index.index import Index, Overtaken
+from midonet.projections.history_index.sqlite import SqliteFile
 from midonet.projections.history_index.writer import IndexWriter
 from midonet.testbed import ZooKeeper
 

@@ -143,7 +143,7 @@ def test_the_index_that_another_process_has_locked_is_done_without(
     grow(sqlite, 60)
     run("log", "-n", "1")
     store = grow(sqlite, 60, seed=8)
-    monkeypatch.setattr("midonet.projections.history_index.backend._BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("midonet.projections.history_index.sqlite._BUSY_SECONDS", 0.1)
     with closing(sqlite3.connect(run.index, isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
         same_answers(run, questions(store, seeded())[:5])

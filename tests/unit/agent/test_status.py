@@ -8,7 +8,8 @@ import pytest
 from midonet.agent.status.show import form
 from midonet.agent.status.status import Process, Status, lines, metrics, notes, reasons, report
 from midonet.agent.view.snapshot import Snapshot
-from midonet.events.model.devices import Bridge, Port
+from midonet.events.model.bridge import Bridge
+from midonet.events.model.port import Port
 
 HOST = "6f1f0b3c-6f0f-4c68-8d3a-9b1a4a1f2e3d"
 BRIDGE = Bridge(id="b1", name="web")

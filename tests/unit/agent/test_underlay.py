@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from midonet.agent.underlay.link_state import MOST, Link, Target, probe, read, reply, targets
 from midonet.agent.view.snapshot import Snapshot
-from midonet.events.model.underlay import Member, TunnelZone
+from midonet.events.model.tunnel_zone import Member, TunnelZone
 
 HERE, THERE = str(uuid4()), str(uuid4())
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from midonet.cli.words import placeholder
+from midonet.cli.commands.objects import placeholder
 from midonet.events.errors import InvalidValue
 from midonet.events.model import KINDS, FieldSpec
 from midonet.events.queries.field_values import value

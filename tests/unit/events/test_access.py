@@ -25,8 +25,9 @@ from midonet.events.commands.command import (
 )
 from midonet.events.commands.decide import decide
 from midonet.events.errors import Denied, InvalidValue, MidonetError, NotFound
-from midonet.events.model.devices import Port
-from midonet.events.queries.describe import Names, describe
+from midonet.events.model.port import Port
+from midonet.events.queries.describe import describe
+from midonet.events.queries.names import Names
 from midonet.events.system.user import User
 from midonet.events.topology.evolve import invert
 

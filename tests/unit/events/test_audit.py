@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from midonet.events.audit import audit
 from midonet.events.commit import CommandRef, Commit, Event, Record
 from midonet.events.errors import VerificationFailed
+from midonet.events.log.verification import audit
 from midonet.events.topology.topology import Topology
 
 ID = "6f3f3e0a-7b55-4c7e-9d7b-0a9b7f0d1a01"

@@ -4,11 +4,12 @@ import pytest
 from world import World
 
 from midonet.cli.commands.log import _NOTES
-from midonet.events.audit import audit
 from midonet.events.commands.command import Enable, Op, Pause, Retry, Revert, Skip
 from midonet.events.commit import Event, Record
 from midonet.events.errors import Conflict, InvalidValue, VerificationFailed
-from midonet.events.queries.describe import Names, describe
+from midonet.events.log.verification import audit
+from midonet.events.queries.describe import describe
+from midonet.events.queries.names import Names
 from midonet.events.system.objects import NOTES, control_of, runs
 from midonet.events.topology.evolve import invert
 

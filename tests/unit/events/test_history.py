@@ -5,7 +5,9 @@ from world import World
 
 from midonet.events.commit import Event
 from midonet.events.errors import AmbiguousRef, NotFound
-from midonet.events.queries.describe import Names, describe, difference
+from midonet.events.queries.describe import describe
+from midonet.events.queries.diff import difference
+from midonet.events.queries.names import Names
 from midonet.events.topology.evolve import evolve
 from midonet.events.topology.topology import Topology
 

@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midonet.events.model.devices import Bridge, MacEntry, Port
+from midonet.events.model.bridge import Bridge, MacEntry
+from midonet.events.model.port import Port
 from midonet.events.topology.topology import Topology
 
 IDS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(6)]

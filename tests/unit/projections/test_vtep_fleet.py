@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from midonet.events.commit import Event
-from midonet.events.model.underlay import Vtep
+from midonet.events.model.vtep import Vtep
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 from midonet.projections.vtep import Fleet, Retired, Step

@@ -12,8 +12,11 @@ from random_commands import random_command
 from midonet.events.commands.decide import decide
 from midonet.events.errors import NotFound, Rejected
 from midonet.events.model import Entity
-from midonet.events.model.devices import ArpEntry, Bridge, MacEntry, Port
-from midonet.events.model.underlay import Host, Member, TunnelZone, Vtep, VtepBinding
+from midonet.events.model.bridge import ArpEntry, Bridge, MacEntry
+from midonet.events.model.host import Host
+from midonet.events.model.port import Port
+from midonet.events.model.tunnel_zone import Member, TunnelZone
+from midonet.events.model.vtep import Vtep, VtepBinding
 from midonet.events.topology.evolve import Change, evolve
 from midonet.events.topology.topology import Topology
 from midonet.projections.vtep import Key, Value, VtepProjection

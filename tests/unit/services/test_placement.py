@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from world import World
 
-from midonet.events.model.services import container_interface
+from midonet.events.model.service_container import container_interface
 from midonet.services.containers.placement import Placement, place
 
 HOSTS = ("hv1", "hv2", "hv3")

@@ -13,7 +13,7 @@ from msgspec import Struct
 from midonet.agent.host.interfaces import State
 from midonet.agent.view.snapshot import Snapshot
 from midonet.events.model import plain
-from midonet.events.model.devices import Port
+from midonet.events.model.port import Port
 
 __all__ = ["Process", "Status", "lines", "metrics", "notes", "reasons", "report"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from midonet.events.model import Entity
-from midonet.events.model.devices import Port
+from midonet.events.model.port import Port
 
 __all__ = ["Objects", "Snapshot"]
 

@@ -18,7 +18,7 @@ from midonet.agent.host.interfaces import outward
 from midonet.agent.status.status import Process
 from midonet.agent.zookeeper.session import Session
 from midonet.events.commit import canonical
-from midonet.events.model.devices import Port
+from midonet.events.model.port import Port
 from midonet.projections.facts import ActivePort, HostState, Interface
 
 _MAX_NODE = 500_000

@@ -26,7 +26,7 @@ from kazoo.protocol.states import KazooState
 from midonet.agent.view.documents import Node
 from midonet.events.errors import Unavailable
 from midonet.projections.zookeeper.access_control import options
-from midonet.projections.zookeeper.reconnecting import Reconnecting
+from midonet.projections.zookeeper.kazoo_connection import Reconnecting
 
 __all__ = ["PATIENCE", "Session"]
 

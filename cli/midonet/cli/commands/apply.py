@@ -5,25 +5,13 @@ from collections.abc import Sequence
 import click
 
 from midonet.cli.framework.command import command
-from midonet.cli.input.manifests import describing
+from midonet.cli.input.manifests import FILES, describing
 from midonet.cli.options.options import READ, WRITE
 from midonet.cli.output import output
 from midonet.cli.session.session import Session
 from midonet.events.errors import UsageError
 
-__all__ = ["FILES", "apply", "export"]
-
-FILES = (
-    click.Option(
-        ["-f", "--file", "files"],
-        metavar="FILE",
-        type=click.Path(),
-        multiple=True,
-        help="YAML file; - is standard input (repeatable).",
-    ),
-    click.Argument(["more"], metavar="[FILE]…", type=click.Path(), nargs=-1, required=False),
-    click.Option(["--prune"], is_flag=True, help="Delete every object that the files do not describe."),
-)
+__all__ = ["apply", "export"]
 
 
 @command(

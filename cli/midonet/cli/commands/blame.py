@@ -9,9 +9,9 @@ from midonet.cli.output import output
 from midonet.cli.session.session import Session
 from midonet.events.commit import Record
 from midonet.events.model import kind_of
-from midonet.events.queries.describe import Names, names_of, word
 from midonet.events.queries.log_filter import Written
 from midonet.events.queries.log_filter import blame as blamed
+from midonet.events.queries.names import Names, names_of, word
 from midonet.projections.history_index.names import NamesAt
 from midonet.projections.history_index.reader import Past
 

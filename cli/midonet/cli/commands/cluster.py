@@ -41,7 +41,7 @@ def told(session: Session) -> list[dict[str, Any]]:
 
 
 def _from_node(url: str) -> list[dict[str, Any]]:
-    from midonet.cli.http import get_json
+    from midonet.cli.session.remote_topology import get_json
 
     page = get_json(f"{url.rstrip('/')}/cluster")
     found = page.get("nodes") if isinstance(page, dict) else None

@@ -23,7 +23,7 @@ from midonet.events.queries.log_filter import Filter, entry
 from midonet.events.queries.moment import END, Moment
 
 if TYPE_CHECKING:
-    from midonet.events.queries.describe import Names
+    from midonet.events.queries.names import Names
     from midonet.projections.history_index.reader import Past
 
 __all__ = ["diff", "head", "history", "log"]
@@ -150,7 +150,7 @@ class _Printer:
     def names(self, _: Record | None = None) -> "Names":
         """Return what objects are called by now."""
         if self._known is None:
-            from midonet.events.queries.describe import Names
+            from midonet.events.queries.names import Names
 
             self._known = Names()
         return self._known
@@ -205,7 +205,7 @@ def _heading(commit: Commit) -> str:
 
 def _find(session: Session, ref: str) -> str:
     """Return the key of what `ref` means, by reading the log."""
-    from midonet.events.queries.describe import names_of
+    from midonet.events.queries.names import names_of
 
     return names_of(session.moment.upto(session.records())).find(ref, noted=True)
 
@@ -300,7 +300,8 @@ def _seen_to_differ(session: Session, one: int, other: int) -> "tuple[list[Event
 
 
 def _folded(session: Session, one: int, other: int) -> "tuple[list[Event], Names]":
-    from midonet.events.queries.describe import Names, difference
+    from midonet.events.queries.diff import difference
+    from midonet.events.queries.names import Names
     from midonet.events.topology.evolve import fold, invert
 
     first, last = sorted((one, other))

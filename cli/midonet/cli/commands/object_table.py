@@ -7,7 +7,7 @@ from midonet.cli.output import output
 from midonet.cli.output.sanitize import clean
 from midonet.cli.session.reported_state import Seen
 from midonet.events.model import Entity, Kind, ordered, plain
-from midonet.events.queries.describe import Names, word
+from midonet.events.queries.names import Names, word
 from midonet.events.topology.topology import Topology
 
 __all__ = ["field_values", "object_card", "object_table"]

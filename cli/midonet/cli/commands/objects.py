@@ -6,23 +6,21 @@ from typing import Any
 
 import click
 
-from midonet.cli.catalog.kinds import KIND_HELP
 from midonet.cli.commands.object_table import field_values, object_card, object_table
 from midonet.cli.commands.tenant_filter import belongs, has_tenant
-from midonet.cli.framework.command import REF, Command, DataOption, Group, command
+from midonet.cli.framework.command import REF, Command, DataOption, command
 from midonet.cli.framework.completion import complete_fields, complete_refs
 from midonet.cli.options.options import READ, WRITE
 from midonet.cli.session.reported_state import Seen
 from midonet.cli.session.session import Session, handle
-from midonet.cli.words import placeholder
 from midonet.events.commands.command import Create, Delete, Update
 from midonet.events.errors import UsageError
-from midonet.events.model import Entity, FieldSpec, Kind, kind_of, ordered, plain
+from midonet.events.model import Entity, FieldSpec, Kind, ordered, plain
 from midonet.events.queries.field_values import value
 from midonet.events.queries.selection import field_named, fields_named, select
 from midonet.events.topology import references
 
-__all__ = ["FieldOption", "field_options", "given", "kind_group", "ref_argument"]
+__all__ = ["FieldOption", "field_options", "given", "ref_argument"]
 
 
 class FieldOption(DataOption):
@@ -77,39 +75,7 @@ ID = DataOption(["--id"], metavar="UUID", help="Id of the new object; made if ab
 PLACE = DataOption(["--at-index", "index"], metavar="N", help="Place in the chain, from 1 on; absent: the end.")
 
 
-def kind_group(name: str) -> Group:
-    """Return the group of all commands on one kind."""
-    from midonet.cli import dhcp_links  # noqa: F401 - it adds its commands
-    from midonet.cli.commands.describe import describe_kind
-    from midonet.cli.commands.verbs import LINKS
-
-    kind = kind_of(name)
-    sections = {"Commands": [make(kind) for make in (_create, _list, _show, _set, _clear, _delete, describe_kind)]}
-    if name == "host":
-        from midonet.cli.commands.host import interfaces
-
-        sections["Facts"] = [interfaces]
-    if name in LINKS:
-        sections["Links"] = LINKS[name]
-    if name == "vtep":
-        from midonet.cli.commands.vtep import status
-
-        sections["State"] = [status]
-    commands = {str(one.name): one for section in sections.values() for one in section}
-    derived = ["id", *(field for field, spec in kind.fields.items() if spec.derived)]
-    return Group(
-        name,
-        sections={title: _short_helps(section) for title, section in sections.items()},
-        load=lambda verb: commands[verb],
-        help=f"{KIND_HELP[name]}\n\nRead-only fields: {', '.join(derived)}.",
-    )
-
-
-def _short_helps(commands: Iterable[Command]) -> dict[str, str]:
-    return {str(one.name): one.get_short_help_str(90) for one in commands}
-
-
-def _create(kind: Kind) -> Command:
+def create_command(kind: Kind) -> Command:
     name = click.Argument(["name"], required=False)
     place = [PLACE] if kind.name == "rule" else []
     options = field_options(kind, without=["name"])
@@ -130,7 +96,7 @@ def created_fields(kind: Kind, values: Mapping[str, Any]) -> dict[str, Any]:
     return given(kind, {name: text for name, text in values.items() if name != "id"}) | chosen
 
 
-def _set(kind: Kind) -> Command:
+def set_command(kind: Kind) -> Command:
     @command("set", ref_argument(kind.name), *field_options(kind), shared=WRITE, examples=_examples(kind, "set"))
     def set_(session: Session, ref: str, **values: Any) -> None:
         fields = given(kind, values)
@@ -142,7 +108,7 @@ def _set(kind: Kind) -> Command:
     return set_
 
 
-def _clear(kind: Kind) -> Command:
+def clear_command(kind: Kind) -> Command:
     fields = click.Argument(
         ["fields"], metavar="FIELD…", nargs=-1, required=True, shell_complete=complete_fields(kind.name)
     )
@@ -156,7 +122,7 @@ def _clear(kind: Kind) -> Command:
     return clear
 
 
-def _delete(kind: Kind) -> Command:
+def delete_command(kind: Kind) -> Command:
     cascade = click.Option(["--cascade"], is_flag=True, help="Release what refers to it, or delete it as well.")
 
     @command("delete", ref_argument(kind.name), cascade, shared=WRITE, examples=_examples(kind, "delete"))
@@ -167,7 +133,7 @@ def _delete(kind: Kind) -> Command:
     return delete
 
 
-def _show(kind: Kind) -> Command:
+def show_command(kind: Kind) -> Command:
     fields = click.Argument(
         ["fields"], metavar="[FIELD]…", nargs=-1, shell_complete=complete_fields(kind.name, derived=True)
     )
@@ -209,7 +175,7 @@ _LIST = (
 _ALL_TENANTS = click.Option(["--all-tenants"], is_flag=True, help="Whatever tenant is chosen.")
 
 
-def _list(kind: Kind) -> Command:
+def list_command(kind: Kind) -> Command:
     owned = has_tenant(kind)
 
     @command(
@@ -264,3 +230,16 @@ def _examples(kind: Kind, verb: str) -> str:
     from midonet.cli.catalog.examples import examples
 
     return examples(kind.name, verb)
+
+
+def placeholder(spec: FieldSpec) -> str:
+    """Return what a help text shows for a value of the field."""
+    if spec.choices:
+        return "|".join(spec.choices)
+    if spec.base is bool:
+        return "[true|false]"
+    if spec.ref is not None:
+        return spec.ref.kind.upper()
+    if spec.parts:
+        return ",".join(f"{part.name}={placeholder(part)}" for part in spec.parts if part.required) or "PART=VALUE,…"
+    return spec.format.name.upper() if spec.format else spec.base.__name__.upper().replace("STR", "TEXT")

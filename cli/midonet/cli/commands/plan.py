@@ -11,9 +11,8 @@ import click
 import msgspec
 from msgspec import Struct
 
-from midonet.cli.commands.apply import FILES
 from midonet.cli.framework.command import command
-from midonet.cli.input.manifests import describing
+from midonet.cli.input.manifests import FILES, describing
 from midonet.cli.input.yaml_files import read
 from midonet.cli.output.atomic_file import writing_whole
 from midonet.cli.output.sanitize import clean, hide_secrets
@@ -22,8 +21,7 @@ from midonet.cli.session.write import attempt, told
 from midonet.events.commands.command import Command
 from midonet.events.commit import Event, Head, Record, canonical
 from midonet.events.errors import Conflict, HeadMoved, InvalidValue
-from midonet.events.log.results import value_of
-from midonet.events.log.store import Context, Result, Store
+from midonet.events.log.store import Context, Result, Store, value_of
 from midonet.events.topology.topology import Topology
 from midonet.projections.maintenance.impact import impact, named
 

@@ -123,7 +123,7 @@ def _look(session: Session, topology: Topology, name: str) -> list[dict[str, Any
 
 def _told_of(url: str, what: str) -> list[Mapping[str, Any]]:
     """Return what a cluster says of something."""
-    from midonet.cli.http import get_json
+    from midonet.cli.session.remote_topology import get_json
 
     status = get_json(f"{url.rstrip('/')}/status")
     rows = status.get(what) if isinstance(status, dict) else None

@@ -6,7 +6,7 @@ from midonet.cli.framework.command import command
 from midonet.cli.options.options import WRITE
 from midonet.cli.session.session import Session
 from midonet.events.commands.command import Revert
-from midonet.events.log.lookup import commit_at
+from midonet.events.log.base import commit_at
 from midonet.events.topology.evolve import invert
 
 __all__ = ["revert"]

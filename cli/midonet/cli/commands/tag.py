@@ -9,7 +9,7 @@ from midonet.cli.session.session import Session
 from midonet.events.commands.command import DropTag, SetTag
 from midonet.events.commit import GENESIS, Head
 from midonet.events.errors import UsageError
-from midonet.events.log.lookup import commit_at
+from midonet.events.log.base import commit_at
 from midonet.events.system.tag import check_name
 
 __all__ = ["tag"]

@@ -14,7 +14,7 @@ from midonet.cli.output import output
 from midonet.cli.session.reported_state import reader
 from midonet.cli.session.session import Session
 from midonet.events.errors import NotFound, UsageError
-from midonet.events.model.underlay import Vtep
+from midonet.events.model.vtep import Vtep
 from midonet.events.topology import references
 
 __all__ = ["status"]
@@ -67,7 +67,7 @@ def _states(session: Session) -> Mapping[str, State]:
 
 
 def _told(url: str) -> Iterable[State]:
-    from midonet.cli.http import get_json
+    from midonet.cli.session.remote_topology import get_json
 
     page = get_json(f"{url.rstrip('/')}/status")
     details = page.get("details") if isinstance(page, dict) else None

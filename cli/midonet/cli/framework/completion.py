@@ -60,7 +60,7 @@ def _refs(context: click.Context, kinds: str, incomplete: str) -> Iterator[str]:
     """Yield names; `parent/name` where a name alone is not enough or a slash is there; ids that begin so."""
     from midonet.cli.session.log_reader import absent
     from midonet.cli.session.session import Session, handle
-    from midonet.events.queries.describe import Names
+    from midonet.events.queries.names import Names
 
     with Session(context.obj) as session:
         if absent(session.url):

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import click
+
 from midonet.cli.input.yaml_files import load
 from midonet.cli.output.progress import progress
 from midonet.events.commands.command import Put
@@ -27,3 +29,16 @@ def describing(paths: Sequence[str], *, prune: bool) -> Iterator[Put]:
             yield Put(list[dict[str, Any]](documents), prune=prune)
     except MidonetError as error:
         raise placed(error, documents) from None
+
+
+FILES = (
+    click.Option(
+        ["-f", "--file", "files"],
+        metavar="FILE",
+        type=click.Path(),
+        multiple=True,
+        help="YAML file; - is standard input (repeatable).",
+    ),
+    click.Argument(["more"], metavar="[FILE]…", type=click.Path(), nargs=-1, required=False),
+    click.Option(["--prune"], is_flag=True, help="Delete every object that the files do not describe."),
+)

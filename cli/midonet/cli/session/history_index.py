@@ -16,9 +16,11 @@ from midonet.cli.output.sanitize import hide_secrets
 from midonet.cli.session import log_reader
 from midonet.events.commit import Record
 from midonet.events.errors import Diverged, LostCommits, VerificationFailed
-from midonet.projections.history_index.backend import Damaged, Database, SqliteFile, Unusable, open_database
+from midonet.projections.history_index.backend import Damaged, Database, Unusable
+from midonet.projections.history_index.factory import open_database
 from midonet.projections.history_index.index import Checkpoint, Index, Overtaken
 from midonet.projections.history_index.reader import Past
+from midonet.projections.history_index.sqlite import SqliteFile
 
 __all__ = ["Source", "opened"]
 

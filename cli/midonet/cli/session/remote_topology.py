@@ -5,8 +5,10 @@ its first answer, or what `--at` says.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -14,11 +16,11 @@ from midonet.events.access.authorization import Principal
 from midonet.events.api_client import ApiClient
 from midonet.events.commands.command import Command
 from midonet.events.commit import GENESIS, Event, Head
-from midonet.events.errors import TimedOut
+from midonet.events.errors import TimedOut, UsageError
 from midonet.events.log.backends.http import HttpLog
 from midonet.events.log.store import Context, Result, new_command_id
 from midonet.events.model import KINDS, Entity, kind_of
-from midonet.events.queries.describe import Names
+from midonet.events.queries.names import Names
 from midonet.events.system.tag import Tag
 from midonet.events.topology.topology import Topology
 
@@ -235,3 +237,12 @@ def _await(client: ApiClient, name: str, position: int, deadline: float) -> int:
         else:
             reached: int = msgspec.json.decode(told.body)["views"][name]
             return reached
+
+
+def get_json(url: str) -> Any:
+    """Return what a page says; `Unavailable` if nobody answers, or not as a cluster does."""
+    if not url.startswith(("http://", "https://")):
+        raise UsageError("--cluster: not an address such as http://127.0.0.1:8181", option="cluster")
+    base, path = url.rpartition("/")[0], f"/{urlsplit(url).path.rpartition('/')[2]}"
+    with closing(ApiClient(base)) as client:
+        return msgspec.json.decode(client.get(path).body)

@@ -14,7 +14,7 @@ from midonet.cli.session.session import Session
 from midonet.cli.session.wait import servers
 from midonet.events.errors import NotFound, Unavailable
 from midonet.events.model import Kind
-from midonet.events.model.routing import Route
+from midonet.events.model.route import Route
 from midonet.events.topology import references
 from midonet.events.topology.topology import Topology
 

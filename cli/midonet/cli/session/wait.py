@@ -109,7 +109,8 @@ def _vteps(settings: Settings, topology: Topology) -> Iterator[Look]:
 @contextmanager
 def _index(settings: Settings, topology: Topology) -> Iterator[Look]:
     del topology
-    from midonet.projections.history_index.backend import Unusable, open_database
+    from midonet.projections.history_index.backend import Unusable
+    from midonet.projections.history_index.factory import open_database
     from midonet.projections.history_index.index import Index
 
     url = settings.get("history")

@@ -13,9 +13,9 @@ from midonet.cli.session import log_reader
 from midonet.cli.session.session import Session, handle
 from midonet.events.commands.command import Command, Op
 from midonet.events.log import Log, open_log
-from midonet.events.log.results import value_of
-from midonet.events.log.store import Context, Result, Store
-from midonet.events.queries.describe import Names, describe
+from midonet.events.log.store import Context, Result, Store, value_of
+from midonet.events.queries.describe import describe
+from midonet.events.queries.names import Names
 from midonet.events.system.objects import is_note
 from midonet.events.topology.topology import Topology
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from midonet.events.model.base import View
 from midonet.events.model.chain import Chain, Rule
-from midonet.events.model.services import L2Insertion, redirect_chain_id, redirect_rule_id
+from midonet.events.model.l2_insertion import L2Insertion, redirect_chain_id, redirect_rule_id
 
 __all__ = ["redirects"]
 

@@ -15,9 +15,9 @@ from midonet.events.commands.id_allocation import allocate
 from midonet.events.commands.l2_redirects import redirects
 from midonet.events.errors import InvalidValue
 from midonet.events.model.chain import Chain, Rule
-from midonet.events.model.devices import Port
-from midonet.events.model.routing import Route
-from midonet.events.model.services import container_interface
+from midonet.events.model.port import Port
+from midonet.events.model.route import Route
+from midonet.events.model.service_container import container_interface
 
 if TYPE_CHECKING:
     from midonet.events.commands.unit_of_work import Draft

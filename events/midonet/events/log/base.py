@@ -10,6 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from midonet.events.commit import GENESIS, Head, Record
+from midonet.events.errors import NotFound
 
 __all__ = ["Bookmark", "Log", "Progress"]
 
@@ -105,3 +106,11 @@ class Log(Protocol):
 
     def close(self) -> None:
         """Release connections; nothing else."""
+
+
+def commit_at(log: Log, position: int) -> Record:
+    """Return the commit at a position; `NotFound` beyond the end of the log, and for 0, where none is."""
+    log.head_at(position)
+    for record in log.read(log.head_at(position - 1)) if position else ():
+        return record
+    raise NotFound(f"there is no position {position}", position=position)

@@ -31,7 +31,7 @@ from midonet.events.log.base import Log
 from midonet.events.log.hash_chain import extend
 from midonet.events.log.pending_command import Context, Result, Trial, Wish, new_command_id
 from midonet.events.log.snapshots import Snapshot, Snapshots
-from midonet.events.model import Entity, kind_of, plain
+from midonet.events.model import Entity, kind_of, ordered, plain
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
 
@@ -327,3 +327,13 @@ def _moved(wanted: int | None, head: Head) -> HeadMoved:
 
 def _lost(wish: Wish) -> Conflict:
     return Conflict(f"lost {_ATTEMPTS} races against other writers; try again", command_id=wish.id)
+
+
+def value_of(result: Result) -> dict[str, Any]:
+    """Return what a write prints as JSON."""
+    return {
+        "position": result.position,
+        "id": result.id,
+        "events": result.events,
+        "object": ordered(result.object) if result.object is not None else None,
+    }

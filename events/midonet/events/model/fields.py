@@ -305,3 +305,26 @@ VlanTag = Annotated[int, Meta(ge=0, le=65535)]
 L4Port = Annotated[int, Meta(ge=0, le=65535)]
 
 FragmentPolicy = Literal["any", "header", "nonheader", "unfragmented"]
+
+
+InboundFilter = Annotated[Id | None, Ref("chain"), Meta(description="Chain for packets that enter the device.")]
+
+
+OutboundFilter = Annotated[Id | None, Ref("chain"), Meta(description="Chain for packets that leave the device.")]
+
+
+AdminState = Annotated[bool, Meta(description="Whether the operator wants it to carry traffic.")]
+
+
+QosPolicy = Annotated[
+    Id | None, Ref("qos-policy"), Meta(description="Bandwidth and DSCP marks; a port's goes before its bridge's.")
+]
+
+
+MirrorList = tuple[Annotated[Id, Ref("mirror", OnDelete.CLEAR)], ...]
+
+
+InboundMirrors = Annotated[MirrorList, Meta(description="Mirrors of packets that enter the device.")]
+
+
+OutboundMirrors = Annotated[MirrorList, Meta(description="Mirrors of packets that leave the device.")]

@@ -10,8 +10,7 @@ from msgspec import Meta
 
 from midonet.events.errors import Conflict
 from midonet.events.model.base import Entity, View
-from midonet.events.model.devices import AdminState
-from midonet.events.model.fields import DERIVED, Id, IpAddress, L4Port, OnDelete, Ref
+from midonet.events.model.fields import DERIVED, AdminState, Id, IpAddress, L4Port, OnDelete, Ref
 
 __all__ = ["HealthMonitor", "LoadBalancer", "Pool", "PoolMember", "Vip"]
 

@@ -17,19 +17,27 @@ from msgspec import Meta, Struct
 
 from midonet.events.errors import InvalidValue, NotFound
 from midonet.events.model.base import Entity
+from midonet.events.model.bgp import BgpNetwork, BgpPeer
+from midonet.events.model.bridge import ArpEntry, Bridge, MacEntry
 from midonet.events.model.chain import Chain, Rule, RuleLogger
 from midonet.events.model.condition import Conditional
-from midonet.events.model.devices import ArpEntry, Bridge, MacEntry, Port, Router
 from midonet.events.model.dhcp import DhcpSubnet, Dhcpv6Subnet
 from midonet.events.model.fields import DERIVED, Flag, Format, Ref
 from midonet.events.model.group import HostGroup, IpAddrGroup, PortGroup
+from midonet.events.model.host import Host
+from midonet.events.model.l2_insertion import L2Insertion
 from midonet.events.model.load_balancer import HealthMonitor, LoadBalancer, Pool, PoolMember, Vip
+from midonet.events.model.logging_resource import LoggingResource
+from midonet.events.model.mirror import Mirror
+from midonet.events.model.port import Port
 from midonet.events.model.qos import QosBandwidthRule, QosDscpRule, QosPolicy
-from midonet.events.model.routing import BgpNetwork, BgpPeer, Route
-from midonet.events.model.services import L2Insertion, ServiceContainer, ServiceContainerGroup
+from midonet.events.model.route import Route
+from midonet.events.model.router import Router
+from midonet.events.model.service_container import ServiceContainer, ServiceContainerGroup
 from midonet.events.model.tenant import Tenant
-from midonet.events.model.underlay import Host, TunnelZone, Vtep, VtepBinding
-from midonet.events.model.watching import LoggingResource, Mirror, TraceRequest
+from midonet.events.model.trace_request import TraceRequest
+from midonet.events.model.tunnel_zone import TunnelZone
+from midonet.events.model.vtep import Vtep, VtepBinding
 from midonet.events.suggestions import closest
 
 __all__ = ["KINDS", "FieldSpec", "Kind", "getter", "kind_of", "ordered", "plain"]

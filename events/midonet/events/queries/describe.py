@@ -4,175 +4,17 @@ Pure and independent of any index: everything is told from the events themselves
 deleted long ago. It explains and never decides; nothing here may be needed to fold or to verify a log.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from midonet.events.commit import Commit, Event, Record
-from midonet.events.errors import AmbiguousRef, NotFound
-from midonet.events.model import KINDS, Entity, FieldSpec, Kind, plain
-from midonet.events.suggestions import closest
+from midonet.events.commit import Event
+from midonet.events.model import KINDS, FieldSpec, Kind
+from midonet.events.queries.names import EMPTY_VALUES, Names, word
 from midonet.events.system import objects
-from midonet.events.topology.evolve import Change, created, deleted, fold, invert, updated
-from midonet.events.topology.topology import Topology
 
-__all__ = ["Names", "describe", "difference", "differing", "names_of", "word"]
-
-_MIN_PREFIX = 8
-_LISTED = 10
-_NOTHING: tuple[object, ...] = (None, (), [], "")
-
-
-class Names:
-    """What objects are called, as of the events noted so far; deleted objects stay known."""
-
-    def __init__(self, find: Callable[[str], Entity | None] = lambda _: None) -> None:
-        """`find` knows the objects whose events are not noted, e.g. `Topology.find`."""
-        self._find = find
-        self._known: dict[str, tuple[Kind, dict[str, Any]]] = {}
-        self._gone: set[str] = set()
-        self._noted: dict[str, None] = {}
-
-    def note(self, event: Event) -> None:
-        """Remember what an event says about names; events of kinds that this release does not know are left alone."""
-        kind_name, _, object_id = event.key.partition("/")
-        verb = event.type.rpartition(".")[2]
-        if kind_name in objects.NOTES:
-            self._noted[event.key] = None
-        if kind_name not in KINDS:
-            return
-        if verb in ("created", "deleted"):
-            self._known[object_id] = KINDS[kind_name], dict(event.data)
-            (self._gone.add if verb == "deleted" else self._gone.discard)(object_id)
-        elif object_id in self._known:
-            self._known[object_id][1].update((f, pair[1]) for f, pair in event.data["changed"].items())
-
-    def note_all(self, commit: Commit) -> None:
-        """Note every event of a commit."""
-        for event in commit.events:
-            self.note(event)
-
-    def label(self, object_id: str) -> str:
-        """Return the full name of an object: `port p1 of bridge web`; its id if nothing is known of it."""
-        found = self._look_up(object_id)
-        if found is None:
-            return object_id
-        kind, data = found
-        owner = _owner(kind, data)
-        return f"{kind.name} {self._own(kind, data)}" + (f" of {self.label(owner)}" if owner else "")
-
-    def short(self, object_id: str) -> str:
-        """Return the name of an object as a reference is written: `web/p1`, `hv1`; its id if it has none."""
-        found = self._look_up(object_id)
-        if found is None or not found[1].get("name"):
-            return object_id
-        kind, data = found
-        owner = _owner(kind, data)
-        parent = self.short(owner) + "/" if owner else ""
-        return f"{parent}{data['name']}"
-
-    def find(self, ref: str, *, noted: bool = False) -> str:
-        """Return the key (`kind/id`) of what `ref` means: an id, a name, `kind/…`, `parent/name` or an id prefix.
-
-        Objects that exist outrank deleted ones. With `noted` it may also be a note, by its name or its key, if it is no
-        object. Raises `NotFound`, or `AmbiguousRef` with the candidates.
-        """
-        keys = list(self.notes()) if noted else []
-        found = self.meant(ref) or [key for key in keys if ref in (key, _note_name(key))]
-        if len(found) > 1:
-            raise self._ambiguous(ref, found)
-        if not found:
-            kinds, wanted = _of_kinds(ref)
-            known = dict.fromkeys([*self.names(kinds), *map(_note_name, keys), *keys])
-            raise NotFound(f"nothing is or was called {ref!r}{closest(wanted, known)}", ref=ref)
-        return found[0]
-
-    def notes(self) -> Iterable[str]:
-        """Return the keys of the notes that there are or were, such as `projection/nsdb`."""
-        return self._noted
-
-    def names(self, kinds: Collection[str]) -> Iterable[str]:
-        """Return what objects of some kinds are called, each name once."""
-        return {data["name"]: None for kind, data in self._known.values() if kind.name in kinds and data.get("name")}
-
-    def meant(self, ref: str) -> list[str]:
-        """Return the keys of what `ref` may mean: those of objects that exist, if there are any."""
-        kinds, wanted = _of_kinds(ref)
-        known = [(i, kind, data) for i, (kind, data) in self._known.items() if kind.name in kinds]
-        for fits in (self._is_id, self._is_name, self._is_path, self._is_prefix):
-            found = [(kind.name, i) for i, kind, data in known if fits(wanted, i, kind, data)]
-            alive = [(kind, i) for kind, i in found if i not in self._gone] or found
-            if alive:
-                return [f"{kind}/{i}" for kind, i in alive]
-        return []
-
-    @staticmethod
-    def _is_id(ref: str, object_id: str, *_: Any) -> bool:
-        return object_id == ref.lower()
-
-    @staticmethod
-    def _is_name(ref: str, _: str, __: Kind, data: Mapping[str, Any]) -> bool:
-        return bool(data.get("name") == ref)
-
-    def _is_path(self, ref: str, object_id: str, *_: Any) -> bool:
-        return "/" in ref and self.short(object_id) == ref
-
-    @staticmethod
-    def _is_prefix(ref: str, object_id: str, *_: Any) -> bool:
-        return len(ref) >= _MIN_PREFIX and object_id.startswith(ref.lower())
-
-    def _ambiguous(self, ref: str, found: Sequence[str]) -> AmbiguousRef:
-        listed = ", ".join(found[:_LISTED])
-        more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
-        keys = [key.partition("/") for key in found]
-        candidates = [{"kind": kind, "id": i, "label": self.label(i)} for kind, _, i in keys]
-        return AmbiguousRef(f"{ref!r} may be {listed}{more}; give one of these", ref=ref, candidates=candidates)
-
-    def _look_up(self, object_id: str) -> tuple[Kind, dict[str, Any]] | None:
-        if object_id not in self._known:
-            found = self.look_up(object_id)
-            if found is None:
-                return None
-            self._known[object_id] = found
-        return self._known[object_id]
-
-    def look_up(self, object_id: str) -> tuple[Kind, dict[str, Any]] | None:
-        """Return kind and fields of an object whose events were not noted."""
-        entity = self._find(object_id)
-        return (KINDS[entity.KIND], plain(entity)) if entity is not None else None
-
-    def _own(self, kind: Kind, data: Mapping[str, Any]) -> str:
-        """Return the name of an object among its siblings; what identifies it if it has none."""
-        if data.get("name"):
-            return str(data["name"])
-        fields = ("index",) if "index" in kind.fields else kind.cls.IDENTITY
-        parts = [
-            word(kind.fields[field], data[field], self)
-            for field in fields
-            if data.get(field) not in (*_NOTHING, kind.fields[field].default)
-        ]
-        return " ".join(parts) or str(data["id"])[:_MIN_PREFIX]
-
-
-def names_of(records: Iterable[Record]) -> Names:
-    """Return what all objects are or were called."""
-    names = Names()
-    for record in records:
-        names.note_all(record.commit)
-    return names
-
-
-def _note_name(key: str) -> str:
-    return key.partition("/")[2]
-
-
-def _of_kinds(ref: str) -> tuple[set[str], str]:
-    """Return the kinds that a reference may be about, and the rest of it."""
-    prefix, _, rest = ref.partition("/")
-    return ({prefix}, rest) if prefix in KINDS and rest else (set(KINDS), ref)
-
-
-def _owner(kind: Kind, data: Mapping[str, Any]) -> str | None:
-    return next((data[field] for field in kind.cls.OWNER if data.get(field)), None)
+__all__ = [
+    "describe",
+]
 
 
 def describe(event: Event, names: Names) -> str:
@@ -202,7 +44,7 @@ def _given(kind: Kind, data: Mapping[str, Any], names: Names) -> list[str]:
     return [
         f"{field} {word(spec, data[field], names)}"
         for field, spec in kind.fields.items()
-        if field not in told and not spec.derived and data.get(field) not in (*_NOTHING, spec.default)
+        if field not in told and not spec.derived and data.get(field) not in (*EMPTY_VALUES, spec.default)
     ]
 
 
@@ -219,70 +61,3 @@ def _change(spec: FieldSpec | None, field: str, old: Any, new: Any, names: Names
         removed = [f"- {word(spec, [item], names)}" for item in old or () if item not in (new or ())]
         return f"{field} {' '.join(added + removed) or 'in another order'}"
     return f"{field} {word(spec, old, names)} → {word(spec, new, names)}"
-
-
-def word(spec: FieldSpec | None, value: Any, names: Names) -> str:
-    """Return a field's JSON value in words: references by name, nothing as `none`."""
-    if value in _NOTHING:
-        return "none"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(word(spec, item, names) for item in value)
-    if isinstance(value, Mapping):
-        return _structure(spec.parts if spec is not None else (), value, names)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if spec is not None and spec.ref is not None:
-        return names.short(value)
-    return spec.format.show(value) if spec is not None and spec.format is not None else str(value)
-
-
-def _structure(parts: Sequence[FieldSpec], value: Mapping[str, Any], names: Names) -> str:
-    """Say a structure in the order of its declaration; parts that it may lack with their names, if they are there."""
-    known = {part.name: part for part in parts}
-    order = [*(name for name in known if name in value), *(name for name in value if name not in known)]
-    said = []
-    for name in order:
-        part, item = known.get(name), value[name]
-        if item not in (*_NOTHING, part.default if part is not None and not part.required else None):
-            text = word(part, item, names)
-            said.append(text if part is not None and part.required else f"{name} {text}")
-    return " ".join(said)
-
-
-def differing(records: Iterable[Record], one: int, other: int) -> list[Event]:
-    """Return the events, one per object, that lead from position `one` to `other`; `records` are all up to the later.
-
-    They may also lead back in time.
-    """
-    first = min(one, other)
-    events = difference(_changes(records, first))
-    return events if one <= other else invert(events)
-
-
-def _changes(records: Iterable[Record], first: int) -> Iterator[Change]:
-    topology = Topology()
-    for record in records:
-        found = fold(topology, record)
-        if record.commit.position > first:
-            yield from found
-
-
-def difference(changes: Iterable[Change]) -> list[Event]:
-    """Return the events that lead from the state before the changes to the state after them, one per object."""
-    net: dict[str, tuple[Entity | None, Entity | None]] = {}
-    for change in changes:
-        old = net[change.id][0] if change.id in net else change.old
-        net[change.id] = old, change.new
-    return [event for old, new in net.values() for event in _between(old, new)]
-
-
-def _between(old: Entity | None, new: Entity | None) -> Iterator[Event]:
-    if old is not None and new is not None and new.KIND == old.KIND:
-        event = updated(old, new)
-        if event is not None:
-            yield event
-        return
-    if old is not None:
-        yield deleted(old)
-    if new is not None:
-        yield created(new)

@@ -8,8 +8,8 @@ from typing import Any
 
 from midonet.events.errors import InvalidValue, UsageError
 from midonet.events.model import FieldSpec, Kind, plain
-from midonet.events.queries.describe import Names, word
 from midonet.events.queries.field_values import value
+from midonet.events.queries.names import Names, word
 from midonet.events.suggestions import closest
 from midonet.events.topology import references
 from midonet.events.topology.topology import Topology

@@ -19,7 +19,6 @@ from midonet.projections.engine.delta_tracker import Tracker
 from midonet.projections.engine.drift import Repair
 from midonet.projections.engine.drift_recorder import Recorder
 from midonet.projections.engine.feed import Feed
-from midonet.projections.lineage import check_lineage
 
 __all__ = ["Reconciler", "Step"]
 
@@ -249,3 +248,27 @@ class Reconciler(Generic[K, V]):
         logger.error("%s: parked %s", self._name, unfit)
         with self._feed.reading():
             self._tracker.park(unfit.key, str(unfit))
+
+
+def check_lineage(feed: Feed, checkpoint: Checkpoint, stopped: Callable[[], bool]) -> None:
+    """Wait until the feed is where a target is, or `stopped`.
+
+    Raises `LostCommits` if the log ends before that, `Diverged` if it has another commit at that position.
+    """
+    if not feed.reach(checkpoint.position, stopped):
+        end = feed.head.position
+        raise LostCommits(
+            f"the target has seen commit {checkpoint.position}, but the log ends at {end}; it is "
+            "left as it is until the log has its commits back",
+            checkpoint=checkpoint.position,
+            head=end,
+        )
+    known = feed.head_at(checkpoint.position)
+    if known.hash != checkpoint.hash:
+        raise Diverged(
+            f"the target has seen another commit {checkpoint.position} than the log has; it is "
+            "left as it is: they belong to different histories",
+            position=checkpoint.position,
+            target=checkpoint.hash,
+            log=known.hash,
+        )

@@ -5,7 +5,7 @@ from typing import Any
 
 from midonet.events.commit import Event
 from midonet.events.model import KINDS, Kind
-from midonet.events.queries.describe import Names
+from midonet.events.queries.names import Names
 from midonet.events.system.objects import NOTES, is_note
 from midonet.projections.history_index.reader import Past
 

@@ -150,7 +150,7 @@ class Past:
     def meant(self, ref: str, upto: int, kinds: Collection[str]) -> list[str]:
         """Return the keys that a reference may mean as of a position, those of existing objects if there are any.
 
-        As `midonet.events.queries.describe.Names.find`: an id, a name, `kind/…`, `parent/name` or an id prefix.
+        As `midonet.events.queries.names.Names.find`: an id, a name, `kind/…`, `parent/name` or an id prefix.
         """
         prefix, _, rest = ref.partition("/")
         only, wanted = ({prefix}, rest) if prefix in kinds and rest else (None, ref)

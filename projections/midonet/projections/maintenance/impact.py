@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from midonet.events.commit import Event
 from midonet.events.model import Entity
-from midonet.events.model.underlay import Vtep
+from midonet.events.model.vtep import Vtep
 from midonet.events.system.objects import NOTES
 from midonet.events.topology.evolve import Change, evolve
 from midonet.events.topology.topology import Topology

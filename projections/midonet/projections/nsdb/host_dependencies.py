@@ -11,9 +11,10 @@ from typing import Any
 
 from midonet.events.model import KINDS, Entity
 from midonet.events.model.chain import Rule
-from midonet.events.model.devices import Port
-from midonet.events.model.services import ServiceContainer
-from midonet.events.model.underlay import Host, TunnelZone
+from midonet.events.model.host import Host
+from midonet.events.model.port import Port
+from midonet.events.model.service_container import ServiceContainer
+from midonet.events.model.tunnel_zone import TunnelZone
 from midonet.projections.nsdb.reachability import Edge
 
 __all__ = ["HELD_BY", "LEADING", "agent", "leads", "pack"]

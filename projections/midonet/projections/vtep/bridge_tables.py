@@ -3,8 +3,9 @@
 import ipaddress
 from typing import Any
 
-from midonet.events.model.devices import ArpEntry, MacEntry, Port
-from midonet.events.model.underlay import VtepBinding
+from midonet.events.model.bridge import ArpEntry, MacEntry
+from midonet.events.model.port import Port
+from midonet.events.model.vtep import VtepBinding
 from midonet.events.topology.topology import Topology
 from midonet.projections.vtep.keys import switch_name
 

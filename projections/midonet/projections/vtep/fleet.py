@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from midonet.events.commit import Event
-from midonet.events.model.underlay import Vtep
+from midonet.events.model.vtep import Vtep
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 

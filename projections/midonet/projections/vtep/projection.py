@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from midonet.events.model import Entity
-from midonet.events.model.devices import ArpEntry, Bridge, MacEntry, Port
-from midonet.events.model.underlay import Host, TunnelZone, Vtep, VtepBinding
+from midonet.events.model.bridge import ArpEntry, Bridge, MacEntry
+from midonet.events.model.host import Host
+from midonet.events.model.port import Port
+from midonet.events.model.tunnel_zone import TunnelZone
+from midonet.events.model.vtep import Vtep, VtepBinding
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 from midonet.projections.vtep.bridge_tables import Bound, forget, note

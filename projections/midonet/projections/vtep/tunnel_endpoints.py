@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from midonet.events.model.underlay import Vtep
+from midonet.events.model.vtep import Vtep
 from midonet.events.topology.topology import Topology
 from midonet.projections.vtep.keys import is_locator
 from midonet.projections.vtep.learned_macs import Learned

@@ -7,15 +7,15 @@ read at once as there is. Nothing here knows what the messages mean, but for wat
 
 import ssl
 import struct
+import time
 from contextlib import suppress
 from threading import RLock
 from typing import Any
 
 from kazoo.exceptions import ConnectionDropped
+from kazoo.protocol.connection import ConnectionHandler
 from kazoo.protocol.serialization import Watch
 from kazoo.protocol.states import EVENT_TYPE_MAP, KeeperState, WatchedEvent
-
-from midonet.projections.zookeeper.reconnecting import Reconnecting
 
 __all__ = ["Connection"]
 
@@ -23,6 +23,30 @@ _LENGTH = struct.Struct("!i")
 _HEADER = struct.Struct("!iii")
 _NUMBERS = 2**31 - 1
 _CHUNK = 65_536
+
+
+class Reconnecting(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no types
+    """Kazoo's connections, one after the other, of one client."""
+
+    _refused_since: float | None = None
+
+    def _connect(self, *address: Any) -> Any:
+        try:
+            agreed = super()._connect(*address)
+        except ConnectionDropped:
+            if self._socket is not None and self._refused_for_long():
+                self.client.last_zxid = 0
+            raise
+        self._refused_since = None
+        return agreed
+
+    def _refused_for_long(self) -> bool:
+        """Whether servers that were reached have refused the session, without a success, for as long as it lasts."""
+        now = time.monotonic()
+        if self._refused_since is None:
+            self._refused_since = now
+        lasts: float = self.client._session_timeout / 1000  # noqa: SLF001 - kazoo has no other name for it
+        return now - self._refused_since >= lasts
 
 
 class Connection(Reconnecting):

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from midonet.events.commands.command import Command, Update
-from midonet.events.model.devices import Port
-from midonet.events.model.services import ServiceContainer, ServiceContainerGroup, container_interface
-from midonet.events.model.underlay import Host
+from midonet.events.model.host import Host
+from midonet.events.model.port import Port
+from midonet.events.model.service_container import ServiceContainer, ServiceContainerGroup, container_interface
 from midonet.events.topology.topology import Topology
 
 __all__ = ["Placement", "place"]

@@ -13,7 +13,8 @@ from midonet.events.errors import Diverged, LostCommits
 from midonet.events.log import Log
 from midonet.events.model import KINDS
 from midonet.events.queries.moment import Moment
-from midonet.projections.history_index.backend import Unusable, open_database
+from midonet.projections.history_index.backend import Unusable
+from midonet.projections.history_index.factory import open_database
 from midonet.projections.history_index.index import Index
 from midonet.projections.history_index.names import NamesAt
 from midonet.projections.history_index.reader import Past

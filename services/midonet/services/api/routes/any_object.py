@@ -8,8 +8,8 @@ import msgspec
 from midonet.events.commit import Record
 from midonet.events.errors import NotFound
 from midonet.events.model import ordered, plain
-from midonet.events.queries.describe import names_of
 from midonet.events.queries.log_filter import blame, entry
+from midonet.events.queries.names import names_of
 from midonet.projections.history_index.reader import Past
 from midonet.services.api.framework.operation import JSON, Answer, Body, Operation, Reply, json_answer
 from midonet.services.api.framework.parameters import AT, READ, path

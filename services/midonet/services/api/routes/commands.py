@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from midonet.events.commands.command import Command, Op, Put, Revert, SetTag
 from midonet.events.commit import canonical
 from midonet.events.errors import InvalidValue, MidonetError
-from midonet.events.log.lookup import commit_at
+from midonet.events.log.base import commit_at
 from midonet.events.queries.export import documents
 from midonet.events.strict_yaml import Located, objects, parse, placed
 from midonet.events.topology.evolve import invert

@@ -15,11 +15,12 @@ from midonet.events.commands.command import Revert
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.errors import NotFound, UsageError
 from midonet.events.log import Log
-from midonet.events.log.lookup import commit_at
+from midonet.events.log.base import commit_at
 from midonet.events.log.verification import before, verified
-from midonet.events.queries.describe import differing, names_of
+from midonet.events.queries.diff import differing
 from midonet.events.queries.log_filter import Filter
 from midonet.events.queries.moment import END, Moment
+from midonet.events.queries.names import names_of
 from midonet.events.topology.evolve import invert
 from midonet.services.api.framework.operation import JSON, Answer, Operation, Reply, json_answer
 from midonet.services.api.framework.parameters import AT, LIMIT, POSITION, READ, WRITE, Parameter, flag

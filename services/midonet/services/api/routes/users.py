@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from midonet.events.commands.command import Command, DropUser
 from midonet.events.errors import NotFound, UsageError
-from midonet.events.log.results import value_of
+from midonet.events.log.store import value_of
 from midonet.events.system.user import User, check_user
 from midonet.events.vault.base import MAX_VALUE, Vault
 from midonet.events.vault.credentials import HIDDEN, Credentials, Issued, Token, own_name

@@ -11,8 +11,7 @@ import msgspec
 from midonet.events.access.authorization import hidden_from
 from midonet.events.commands.command import Command, Expect, Op
 from midonet.events.errors import TimedOut, UsageError
-from midonet.events.log.results import value_of
-from midonet.events.log.store import Context, Result
+from midonet.events.log.store import Context, Result, value_of
 from midonet.events.system.user import User
 from midonet.services.api.framework.operation import Answer, Reply, json_answer
 from midonet.services.api.framework.parameters import (

@@ -1,4 +1,4 @@
-"""Virtual devices: bridges, routers and their ports, and the static entries of bridge tables."""
+"""A port of a bridge or router, and the peer of a port."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,67 +12,22 @@ from midonet.events.errors import Conflict, InvalidValue
 from midonet.events.model.base import Entity, Part, View
 from midonet.events.model.fields import (
     DERIVED,
+    AdminState,
     Id,
+    InboundFilter,
+    InboundMirrors,
     Interface,
     InterfaceAddress,
     IpAddress,
     Mac,
+    MirrorList,
     OnDelete,
+    OutboundFilter,
+    OutboundMirrors,
+    QosPolicy,
     Ref,
-    Tenant,
     Vlan,
 )
-
-__all__ = ["ArpEntry", "Bridge", "MacEntry", "Port", "RemotePeer", "Router"]
-
-InboundFilter = Annotated[Id | None, Ref("chain"), Meta(description="Chain for packets that enter the device.")]
-OutboundFilter = Annotated[Id | None, Ref("chain"), Meta(description="Chain for packets that leave the device.")]
-AdminState = Annotated[bool, Meta(description="Whether the operator wants it to carry traffic.")]
-QosPolicy = Annotated[
-    Id | None, Ref("qos-policy"), Meta(description="Bandwidth and DSCP marks; a port's goes before its bridge's.")
-]
-_MirrorList = tuple[Annotated[Id, Ref("mirror", OnDelete.CLEAR)], ...]
-InboundMirrors = Annotated[_MirrorList, Meta(description="Mirrors of packets that enter the device.")]
-OutboundMirrors = Annotated[_MirrorList, Meta(description="Mirrors of packets that leave the device.")]
-
-
-class Bridge(Entity, frozen=True, kw_only=True):
-    """Virtual switch (MidoNet's Network)."""
-
-    KIND = "bridge"
-    NUMBERS: ClassVar[Mapping[str, str]] = {"tunnel_key": "tunnel-key", "vni": "vni"}
-
-    tenant: Tenant | None = None
-    admin_state_up: AdminState = True
-    inbound_filter: InboundFilter = None
-    outbound_filter: OutboundFilter = None
-    inbound_mirrors: InboundMirrors = ()
-    outbound_mirrors: OutboundMirrors = ()
-    qos_policy: QosPolicy = None
-    tunnel_key: Annotated[int | None, DERIVED, Meta(description="Overlay key of the bridge, 24 bits.")] = None
-    vni: Annotated[int | None, DERIVED, Meta(description="VXLAN network id, from the first VTEP binding on.")] = None
-
-
-class Router(Entity, frozen=True, kw_only=True):
-    """Virtual router."""
-
-    KIND = "router"
-    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("load_balancer",): "load-balancer-attached"}
-
-    tenant: Tenant | None = None
-    admin_state_up: AdminState = True
-    inbound_filter: InboundFilter = None
-    outbound_filter: OutboundFilter = None
-    local_redirect_chain: Annotated[
-        Id | None, Ref("chain"), Meta(description="Chain for packets to the router's own addresses.")
-    ] = None
-    forward_chain: Annotated[Id | None, Ref("chain"), Meta(description="Chain for packets that are routed.")] = None
-    inbound_mirrors: InboundMirrors = ()
-    outbound_mirrors: OutboundMirrors = ()
-    load_balancer: Annotated[
-        Id | None, Ref("load-balancer", OnDelete.CLEAR), Meta(description="Load balancer that works on it.")
-    ] = None
-    asn: Annotated[int, Meta(ge=1, le=4294967295, description="BGP autonomous system number.")] | None = None
 
 
 class RemotePeer(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,6 +39,8 @@ class RemotePeer(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 _OF_ROUTERS = ("addresses", "mac", "vni", "tunnel_ip", "off_ramp_vxlan", "remote_peers")
 """Fields that only the ports of routers have."""
+
+
 _of_routers = attrgetter(*_OF_ROUTERS)
 
 
@@ -114,8 +71,8 @@ class Port(Entity, frozen=True, kw_only=True):
     outbound_filter: OutboundFilter = None
     inbound_mirrors: InboundMirrors = ()
     outbound_mirrors: OutboundMirrors = ()
-    post_in_filter_mirrors: Annotated[_MirrorList, Meta(description="Mirrors after the inbound filter.")] = ()
-    pre_out_filter_mirrors: Annotated[_MirrorList, Meta(description="Mirrors before the outbound filter.")] = ()
+    post_in_filter_mirrors: Annotated[MirrorList, Meta(description="Mirrors after the inbound filter.")] = ()
+    pre_out_filter_mirrors: Annotated[MirrorList, Meta(description="Mirrors before the outbound filter.")] = ()
     qos_policy: QosPolicy = None
     mac: Annotated[Mac | None, Meta(description="MAC address of a router port; made from the id if absent.")] = None
     addresses: Annotated[tuple[InterfaceAddress, ...], Meta(description="Addresses of a router port, as CIDR.")] = ()
@@ -208,49 +165,3 @@ class Port(Entity, frozen=True, kw_only=True):
         if fields <= {"host", "interface", "previous_host"} and fields != {"previous_host"}:
             return "bound" if changed.get("host", (None, True))[1] else "unbound"
         return "updated"
-
-
-class MacEntry(Entity, frozen=True, kw_only=True):
-    """Static entry of a bridge's MAC table."""
-
-    KIND = "mac-entry"
-    OWNER = ("bridge",)
-    NESTED = "macs"
-    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("bridge", "mac", "vlan"): "mac-exists"}
-    IDENTITY = ("mac", "vlan")
-
-    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge that the entry is on.")]
-    mac: Annotated[Mac, Meta(description="MAC address of the station.")]
-    port: Annotated[Id, Ref("port", OnDelete.DELETE), Meta(description="Port behind which the station is.")]
-    vlan: Annotated[Vlan, Meta(description="VLAN id; 0 is untagged.")] = 0
-
-    def check(self, view: View) -> None:
-        """The port must be on that bridge, and in that VLAN if it is in one."""
-        port = view.get("port", self.port)
-        if port is None:
-            return
-        if port.bridge != self.bridge:
-            raise InvalidValue(
-                "the port of a MAC entry must be on the same bridge",
-                field="port",
-                port=self.port,
-                reason="port-not-on-bridge",
-            )
-        if port.vlan and self.vlan != port.vlan:
-            raise InvalidValue(
-                f"port {port.id} is in VLAN {port.vlan}, not {self.vlan}", field="vlan", reason="vlan-mismatch"
-            )
-
-
-class ArpEntry(Entity, frozen=True, kw_only=True):
-    """Static entry of a bridge's ARP table: who asks for the IP address is answered with the MAC address."""
-
-    KIND = "arp-entry"
-    OWNER = ("bridge",)
-    NESTED = "arps"
-    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("bridge", "ip"): "ip-exists"}
-    IDENTITY = ("ip",)
-
-    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge that the entry is on.")]
-    ip: Annotated[IpAddress, Meta(description="IP address of the station.")]
-    mac: Annotated[Mac, Meta(description="MAC address of the station.")]

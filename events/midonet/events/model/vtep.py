@@ -1,71 +1,13 @@
-"""The physical side: hosts, tunnel zones between them, hardware VTEPs and what is bound to their ports."""
+"""A hardware VTEP and its bindings."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
 from midonet.events.errors import Conflict, InvalidValue
-from midonet.events.model.base import Entity, Part, View, list_verb
+from midonet.events.model.base import Entity, View
 from midonet.events.model.fields import Id, IpAddress, Label, OnDelete, Ref, Vlan
-
-__all__ = ["Host", "Member", "TunnelZone", "Vtep", "VtepBinding"]
-
-
-class Host(Entity, frozen=True, kw_only=True):
-    """Hypervisor or gateway that runs an agent."""
-
-    KIND = "host"
-
-    flooding_proxy_weight: Annotated[
-        int, Meta(ge=0, le=65535, description="Chance to be the flooding proxy of a zone; 0 is never.")
-    ] = 1
-    container_weight: Annotated[
-        int, Meta(ge=0, le=2**31 - 1, description="Chance to get a service container; 0 is never.")
-    ] = 1
-    container_limit: Annotated[
-        int, Meta(ge=-1, le=2**31 - 1, description="Most service containers that it should get; -1 is no limit.")
-    ] = -1
-    enforce_container_limit: Annotated[
-        bool, Meta(description="Whether the limit holds even if all hosts reach it.")
-    ] = False
-
-
-class Member(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A host's underlay address in a tunnel zone."""
-
-    host: Annotated[Id, Ref("host", OnDelete.CLEAR)]
-    address: IpAddress
-
-
-class TunnelZone(Entity, frozen=True, kw_only=True):
-    """Hosts that reach each other through tunnels, each with its underlay address."""
-
-    KIND = "tunnel-zone"
-    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("name",): "tunnel-zone-exists"}
-
-    type: Annotated[
-        Literal["vxlan", "gre", "vtep"], Meta(description="Overlay between hosts, or towards hardware VTEPs.")
-    ] = "vxlan"
-    members: Annotated[tuple[Member, ...], Meta(description="Hosts with their addresses.")] = ()
-
-    def check(self, view: View) -> None:
-        """Named; a host is a member once, an address belongs to one host; VTEPs need the type vtep."""
-        self.check_named()
-        for part in ("host", "address"):
-            seen: set[str] = set()
-            for value in (getattr(member, part) for member in self.members):
-                if value in seen:
-                    details = {part: value, "reason": "in-tunnel-zone"}
-                    raise Conflict(f"{part} {value} is in the zone twice", field="members", **details)
-                seen.add(value)
-        for vtep in view.referrers(self.id, "vtep", "tunnel_zone"):
-            vtep.check(view)
-
-    @staticmethod
-    def verb(changed: Mapping[str, tuple[Any, Any]]) -> str:
-        """Membership has words of its own."""
-        return list_verb(changed, "members", "member")
 
 
 class Vtep(Entity, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
-"""Services inside the network: service containers and where they are placed, and functions inserted before ports."""
+"""An L2 insertion and the ids of the rules that it generates."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Self
 from uuid import UUID, uuid5
 
 import msgspec
@@ -9,16 +9,7 @@ from msgspec import Meta
 
 from midonet.events.errors import Conflict, InvalidValue
 from midonet.events.model.base import Entity, View
-from midonet.events.model.fields import DERIVED, Id, Label, Mac, OnDelete, Ref, Vlan
-
-__all__ = [
-    "L2Insertion",
-    "ServiceContainer",
-    "ServiceContainerGroup",
-    "container_interface",
-    "redirect_chain_id",
-    "redirect_rule_id",
-]
+from midonet.events.model.fields import DERIVED, Id, Mac, OnDelete, Ref, Vlan
 
 _NAMESPACE = UUID("6d69646f-6e65-5274-8000-696e73657274")
 
@@ -31,39 +22,6 @@ def redirect_chain_id(port: str, way: str) -> str:
 def redirect_rule_id(chain: str, insertion: str, role: str) -> str:
     """Return the id of a rule that carries out an insertion: the same whenever it is made again."""
     return str(uuid5(_NAMESPACE, f"{chain}/{insertion}/{role}"))
-
-
-def container_interface(port: str) -> str:
-    """Return the name of the interface by which a container's port is bound: it tells whose binding it is."""
-    return f"{port.replace('-', '')[:12]}_dp"
-
-
-class ServiceContainerGroup(Entity, frozen=True, kw_only=True):
-    """Service containers that are placed by one policy, on hosts of a group or anywhere."""
-
-    KIND = "service-container-group"
-
-    policy: Annotated[Literal["weighted", "least"], Meta(description="How a host is chosen.")] = "weighted"
-    host_group: Annotated[Id | None, Ref("host-group"), Meta(description="Hosts that are allowed.")] = None
-    port_group: Annotated[Id | None, Ref("port-group"), Meta(description="Ports whose hosts are allowed.")] = None
-
-
-class ServiceContainer(Entity, frozen=True, kw_only=True):
-    """A service that runs in a namespace of some host, behind a port."""
-
-    KIND = "service-container"
-    OWNER = ("service_group",)
-    NESTED = "containers"
-    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("port",): "port-has-container"}
-
-    service_group: Annotated[
-        Id, Ref("service-container-group", OnDelete.DELETE), Meta(description="Group that places it.")
-    ]
-    service_type: Annotated[Label, Meta(description="What runs in it, e.g. ipsec, haproxy or quagga.")]
-    port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port behind which it is.")] = None
-    configuration: Annotated[
-        Id | None, Meta(description="Id of what it works by; what that is depends on the service.")
-    ] = None
 
 
 class L2Insertion(Entity, frozen=True, kw_only=True):

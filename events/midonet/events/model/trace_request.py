@@ -1,29 +1,12 @@
-"""Looking at traffic: mirrors copy it, trace requests follow it, logging resources take what rule loggers write."""
+"""A request to trace packets."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
 from midonet.events.model.base import Entity, View
 from midonet.events.model.condition import Condition, check_condition
 from midonet.events.model.fields import Id, OnDelete, Ref
-
-__all__ = ["LoggingResource", "Mirror", "TraceRequest"]
-
-
-class Mirror(Entity, frozen=True, kw_only=True):
-    """Copies packets to a port; the devices and ports that it copies from name it."""
-
-    KIND = "mirror"
-
-    to_port: Annotated[Id, Ref("port", OnDelete.DELETE), Meta(description="Port that gets the copies.")]
-    conditions: Annotated[tuple[Condition, ...], Meta(description="Copied is what meets one of them.")] = ()
-
-    def check(self, view: View) -> None:
-        """Every condition must make sense."""
-        del view
-        for condition in self.conditions:
-            check_condition(condition)
 
 
 class TraceRequest(Entity, frozen=True, kw_only=True):
@@ -45,12 +28,3 @@ class TraceRequest(Entity, frozen=True, kw_only=True):
         del view
         self.check_owner()
         check_condition(self.condition)
-
-
-class LoggingResource(Entity, frozen=True, kw_only=True):
-    """Where rule loggers write to."""
-
-    KIND = "logging-resource"
-
-    type: Annotated[Literal["file"], Meta(description="What it is.")] = "file"
-    enabled: Annotated[bool, Meta(description="Whether anything is written.")] = True

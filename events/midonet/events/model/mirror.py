@@ -1,0 +1,24 @@
+"""A port mirror."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from midonet.events.model.base import Entity, View
+from midonet.events.model.condition import Condition, check_condition
+from midonet.events.model.fields import Id, OnDelete, Ref
+
+
+class Mirror(Entity, frozen=True, kw_only=True):
+    """Copies packets to a port; the devices and ports that it copies from name it."""
+
+    KIND = "mirror"
+
+    to_port: Annotated[Id, Ref("port", OnDelete.DELETE), Meta(description="Port that gets the copies.")]
+    conditions: Annotated[tuple[Condition, ...], Meta(description="Copied is what meets one of them.")] = ()
+
+    def check(self, view: View) -> None:
+        """Every condition must make sense."""
+        del view
+        for condition in self.conditions:
+            check_condition(condition)

@@ -1,0 +1,42 @@
+"""Service containers and their groups."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from midonet.events.model.base import Entity
+from midonet.events.model.fields import Id, Label, OnDelete, Ref
+
+
+def container_interface(port: str) -> str:
+    """Return the name of the interface by which a container's port is bound: it tells whose binding it is."""
+    return f"{port.replace('-', '')[:12]}_dp"
+
+
+class ServiceContainerGroup(Entity, frozen=True, kw_only=True):
+    """Service containers that are placed by one policy, on hosts of a group or anywhere."""
+
+    KIND = "service-container-group"
+
+    policy: Annotated[Literal["weighted", "least"], Meta(description="How a host is chosen.")] = "weighted"
+    host_group: Annotated[Id | None, Ref("host-group"), Meta(description="Hosts that are allowed.")] = None
+    port_group: Annotated[Id | None, Ref("port-group"), Meta(description="Ports whose hosts are allowed.")] = None
+
+
+class ServiceContainer(Entity, frozen=True, kw_only=True):
+    """A service that runs in a namespace of some host, behind a port."""
+
+    KIND = "service-container"
+    OWNER = ("service_group",)
+    NESTED = "containers"
+    UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("port",): "port-has-container"}
+
+    service_group: Annotated[
+        Id, Ref("service-container-group", OnDelete.DELETE), Meta(description="Group that places it.")
+    ]
+    service_type: Annotated[Label, Meta(description="What runs in it, e.g. ipsec, haproxy or quagga.")]
+    port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port behind which it is.")] = None
+    configuration: Annotated[
+        Id | None, Meta(description="Id of what it works by; what that is depends on the service.")
+    ] = None
