@@ -10,7 +10,8 @@ from typing import Any
 from midonet.events.commands.command import Command, Create, Update
 from midonet.events.errors import MidonetError
 from midonet.events.log.backends.factory import open_log
-from midonet.events.log.store import Context, Result, Store
+from midonet.events.log.pending_command import Context, Result
+from midonet.events.log.store import Store
 
 __all__ = [
     "CONTEXT",

@@ -4,7 +4,8 @@ from typing import Any
 from uuid import uuid4
 
 from midonet.events.commands.command import Command, Create, Delete, Op, Update
-from midonet.events.log.store import Context, Store
+from midonet.events.log.pending_command import Context
+from midonet.events.log.store import Store
 
 __all__ = ["Commanding"]
 

@@ -12,7 +12,8 @@ from random_commands import random_command
 
 from midonet.cli.main import main
 from midonet.events.log import open_log
-from midonet.events.log.store import Context, Store
+from midonet.events.log.pending_command import Context
+from midonet.events.log.store import Store
 
 __all__ = ["Midoctl", "grow"]
 

@@ -23,8 +23,6 @@ from midonet.events.errors import Unavailable
 from midonet.events.model.port import Port
 from midonet.projections.facts import Fact, Interface
 
-__all__ = ["Agent", "now"]
-
 TICK = 1.0
 """Seconds between two looks at the interfaces of our ports, and between two attempts at what failed or is taken."""
 

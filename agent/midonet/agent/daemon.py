@@ -18,8 +18,6 @@ from midonet.agent.status.status import Process
 from midonet.agent.underlay.prober import Prober
 from midonet.projections.facts import UnderlayHealth
 
-__all__ = ["serve"]
-
 _STOP = {signal.SIGTERM, signal.SIGINT}
 
 _STOP_SECONDS = 9.0

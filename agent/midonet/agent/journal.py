@@ -9,8 +9,6 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["note", "set_up"]
-
 _logger = logging.getLogger("midonet.agent")
 
 

@@ -18,8 +18,6 @@ from midonet.events.config.click_options import with_settings
 from midonet.events.config.connection_security import use
 from midonet.events.config.settings import render
 
-__all__ = ["command", "main"]
-
 _JSON = frozenset({"json", "-ojson", "--output=json"})
 """With one of these words on the command line, an error is JSON as well."""
 

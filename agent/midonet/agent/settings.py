@@ -8,8 +8,6 @@ from midonet.events.config.connection_security import Wire
 from midonet.events.config.settings import HostPort, Node, Servers
 from midonet.events.model.fields import Id
 
-__all__ = ["Settings"]
-
 _MAX_TIMEOUT = 120
 
 

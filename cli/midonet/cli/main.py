@@ -21,8 +21,6 @@ from midonet.cli.output import output
 from midonet.cli.output.sanitize import shortened
 from midonet.events.errors import UsageError
 
-__all__ = ["main", "program", "root", "run"]
-
 _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Declare": {
         "apply": ("commands.apply", "Bring the network to what YAML files describe, in one commit."),

@@ -12,8 +12,6 @@ from midonet.demo.acts import ACTS, Play
 from midonet.demo.stage import staged
 from midonet.events.errors import MidonetError
 
-__all__ = ["main"]
-
 
 @click.command()
 @click.option("--log", type=click.Choice(["sqlite", "kafka"]), default="sqlite", help="Where the log is kept.")

@@ -19,8 +19,6 @@ from midonet.events.log.store import Store
 from midonet.projections.nsdb import differences, expected_view
 from midonet.projections.vtep import VtepProjection, read_rows
 
-__all__ = ["ACTS", "Play"]
-
 _VIEW = "/midonet/nsdb/1"
 _MOVED = ("red-web1", "server03", "tap-web1")
 _WAVES, _WAVE = 6, 12

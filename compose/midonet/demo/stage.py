@@ -18,8 +18,6 @@ from midonet.testbed import Kafka, OvsdbServer, ZooKeeper
 from midonet.testbed.agent import AgentDaemon
 from midonet.testbed.cluster import ClusterDaemon
 
-__all__ = ["Stage", "staged"]
-
 _DESIGN = Path(__file__).parents[2] / "demo" / "topology.yaml"
 _SWITCHES = {"leaf-12": ("127.0.0.11", "10.0.1.12"), "leaf-34": ("127.0.0.12", "10.0.1.34")}
 _PORTS = ("bond1", "bond2", "bond3")

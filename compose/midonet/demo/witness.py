@@ -12,8 +12,6 @@ from typing import Any
 
 from kazoo.client import KazooClient
 
-__all__ = ["Checkpoint", "read_view", "row_times", "wait_for"]
-
 _POLL = 0.005
 
 

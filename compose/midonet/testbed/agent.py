@@ -6,8 +6,6 @@ from pathlib import Path
 
 from midonet.testbed.server import LOOPBACK, Server, accepts
 
-__all__ = ["AgentDaemon"]
-
 
 class AgentDaemon(Server):
     """One `midonet-agent run` for a host, with HTTP on a port of its own."""

@@ -11,8 +11,6 @@ from typing import Any
 
 from midonet.testbed.server import LOOPBACK, Server
 
-__all__ = ["ClusterDaemon"]
-
 
 class ClusterDaemon(Server):
     """One `midonet-cluster run` with these options, and HTTP on a port of its own; `environ` is added to ours."""

@@ -6,8 +6,6 @@ from typing import Generic, TypeVar
 
 from midonet.testbed.server import Scoped, Server
 
-__all__ = ["Group"]
-
 Member = TypeVar("Member", bound=Server)
 
 

@@ -5,8 +5,6 @@ from pathlib import Path
 
 from midonet.events.errors import Unavailable
 
-__all__ = ["jars", "java"]
-
 _PROJECT = Path(__file__).resolve().parents[3]
 
 # One compiler tier and the serial collector: a test server lives seconds, not months.

@@ -11,8 +11,6 @@ from midonet.testbed.group import Group
 from midonet.testbed.jvm import java
 from midonet.testbed.server import LOOPBACK, Server, accepts, run
 
-__all__ = ["Kafka", "KafkaCluster"]
-
 # 16 MiB for a commit, and room for the record around it.
 _RECORD_BYTES = 16 * 1024 * 1024 + 64 * 1024
 

@@ -15,8 +15,6 @@ from midonet.projections.ovsdb import Client, encode_set, named, ref
 from midonet.testbed.ovsdb import OvsdbServer
 from midonet.testbed.server import Scoped, Server, run
 
-__all__ = ["Northd", "Ovn"]
-
 _NB: Literal["OVN_Northbound"] = "OVN_Northbound"
 _SB: Literal["OVN_Southbound"] = "OVN_Southbound"
 _SWITCH = "net"

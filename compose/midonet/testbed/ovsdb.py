@@ -11,8 +11,6 @@ from midonet.events.errors import Unavailable
 from midonet.testbed.certificates import Tls
 from midonet.testbed.server import LOOPBACK, Server, accepts, run
 
-__all__ = ["OvsdbServer", "Schema", "schema_file"]
-
 Schema = Literal["hardware_vtep", "Open_vSwitch", "OVN_Northbound", "OVN_Southbound"]
 
 _PATIENCE, _PAUSE = 10, 0.05

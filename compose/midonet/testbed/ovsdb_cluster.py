@@ -7,8 +7,6 @@ from midonet.testbed.group import Group
 from midonet.testbed.ovsdb import OvsdbServer, Schema, schema_file
 from midonet.testbed.server import run
 
-__all__ = ["OvsdbCluster", "OvsdbMember"]
-
 _POLL = 0.02
 _PATIENCE = 30.0
 

@@ -9,8 +9,6 @@ collide. Never hands out a port that anything listens on.
 import random
 import socket
 
-__all__ = ["PortLease"]
-
 _RANGE = range(10_000, 32_000)
 _ATTEMPTS = 1_000
 

@@ -12,8 +12,6 @@ from uuid import uuid4
 from midonet.events.errors import Unavailable
 from midonet.testbed.server import LOOPBACK, Server, run
 
-__all__ = ["Postgres"]
-
 _INITDB = ("--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync")
 
 

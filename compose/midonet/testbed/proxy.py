@@ -6,8 +6,6 @@ from threading import Lock, Thread
 
 from midonet.testbed.server import LOOPBACK
 
-__all__ = ["Proxy"]
-
 _CHUNK = 65_536
 
 

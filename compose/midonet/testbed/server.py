@@ -22,8 +22,6 @@ from typing import ClassVar, Self
 from midonet.events.errors import Unavailable
 from midonet.testbed.ports import PortLease
 
-__all__ = ["LOOPBACK", "Scoped", "Server", "accepts", "run"]
-
 LOOPBACK = "127.0.0.1"
 _POLL = 0.02  # seconds between two looks at a server
 

@@ -9,8 +9,6 @@ from midonet.testbed.group import Group
 from midonet.testbed.jvm import java
 from midonet.testbed.server import LOOPBACK, Server
 
-__all__ = ["ZooKeeper", "ZooKeeperEnsemble"]
-
 # Ticks of half a second: sessions from 1 to 10 s, a dead leader is replaced within a second.
 _CONFIGURATION = """\
 tickTime=500

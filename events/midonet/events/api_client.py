@@ -15,8 +15,6 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 from midonet.events import errors
 from midonet.events.errors import MidonetError, OutcomeUnknown, Unavailable, UsageError
 
-__all__ = ["Access", "ApiClient", "Reply", "use"]
-
 T = TypeVar("T")
 
 _CONNECT_SECONDS = 5.0

@@ -2,8 +2,6 @@
 
 import random
 
-__all__ = ["Backoff"]
-
 
 class Backoff:
     """Seconds to wait after each failure in a row, from about `first` to at most `cap`."""

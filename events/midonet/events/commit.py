@@ -10,8 +10,6 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-__all__ = ["GENESIS", "MAX_COMMIT_BYTES", "CommandRef", "Commit", "Event", "Head", "Record", "canonical", "sha256"]
-
 MAX_COMMIT_BYTES = 16 * 1024 * 1024
 """A larger commit is refused before it is written; the Kafka topic's `max.message.bytes` must allow it."""
 

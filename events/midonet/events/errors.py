@@ -30,32 +30,6 @@ ends with them. Nothing here formats for a screen.
 
 from typing import Any, ClassVar
 
-__all__ = [
-    "AmbiguousRef",
-    "CommandIdReused",
-    "Conflict",
-    "Denied",
-    "Diverged",
-    "HeadMoved",
-    "InUse",
-    "InvalidValue",
-    "LostCommits",
-    "MidonetError",
-    "Misconfigured",
-    "NotFound",
-    "ObjectChanged",
-    "OutcomeUnknown",
-    "Rejected",
-    "Tampered",
-    "Throttled",
-    "TimedOut",
-    "TooLarge",
-    "Unauthenticated",
-    "Unavailable",
-    "UsageError",
-    "VerificationFailed",
-]
-
 
 class MidonetError(Exception):
     """Root of the tree; `code` is stable for machines, `details` holds the values behind the message."""

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 
 from midonet.events.model import KINDS, FieldSpec
 
-__all__ = ["REASONS"]
-
 _WORDS: Mapping[str, str] = {
     "bad-document": "A document or a list of parts is not of the expected shape.",
     "bad-key": "A key of a view is one line of text.",

@@ -13,8 +13,6 @@ import yaml
 
 from midonet.events.errors import InvalidValue, MidonetError
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_VALUES", "Located", "objects", "parse", "placed"]
-
 MAX_BYTES = 64 * 1024 * 1024
 MAX_VALUES = 2_000_000
 MAX_DEPTH = 50

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from itertools import islice
 
-__all__ = ["closest"]
-
 _LONGEST = 50
 """Characters of a word that a guess looks at."""
 _SHORT = 3

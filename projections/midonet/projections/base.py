@@ -13,8 +13,6 @@ from msgspec import Struct
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 
-__all__ = ["Checkpoint", "Fenced", "Mended", "Projection", "Target", "Unfit", "key_text"]
-
 K = TypeVar("K")
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)

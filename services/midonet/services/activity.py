@@ -11,8 +11,6 @@ from msgspec import Struct
 from midonet.events.commit import Commit
 from midonet.services.streams import Processor, StreamService, Write
 
-__all__ = ["PROCESSOR", "ActivityService", "State"]
-
 _DAYS = 30
 _MOST = 100
 """Names that are told apart on one day; the rest is counted together."""

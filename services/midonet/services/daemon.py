@@ -31,8 +31,6 @@ from midonet.services.telemetry.metrics import CONTENT_TYPE, Metrics
 from midonet.services.telemetry.node_summary import card
 from midonet.services.telemetry.overview import Overview, lines, page, reasons
 
-__all__ = ["Daemon"]
-
 _SHOWN = 20
 """Repairs of each target that the status shows; the ledger has more."""
 

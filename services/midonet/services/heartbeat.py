@@ -19,8 +19,6 @@ from midonet.services.cluster.node_presence import decode, known_path, nodes
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.periodic import Periodic
 
-__all__ = ["HeartbeatService", "Settings"]
-
 _CONNECT_SECONDS = 2.0
 
 

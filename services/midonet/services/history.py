@@ -19,8 +19,6 @@ from midonet.services.runtime.hosted_projection import Hosted, Report
 from midonet.services.runtime.service import Service
 from midonet.services.settings import Settings
 
-__all__ = ["HistoryService"]
-
 
 class HistoryService(Service):
     """One runner."""

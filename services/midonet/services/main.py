@@ -22,8 +22,6 @@ from midonet.events.config.connection_security import use
 from midonet.events.config.settings import hidden, render
 from midonet.services.settings import Settings, effective
 
-__all__ = ["command", "main"]
-
 _INTERNAL = 1
 _INTERRUPTED = 130
 

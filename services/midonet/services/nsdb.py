@@ -8,8 +8,6 @@ from midonet.services.runtime.context import Context
 from midonet.services.runtime.hosted_projection import Hosted
 from midonet.services.runtime.service import Service
 
-__all__ = ["NsdbService"]
-
 
 class NsdbService(Service):
     """One runner; it waits for ZooKeeper as long as it takes."""

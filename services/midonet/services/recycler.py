@@ -22,8 +22,6 @@ from midonet.services.cluster.node_presence import decode, known_path
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.periodic import Periodic
 
-__all__ = ["RecyclerService", "Settings"]
-
 _OF_OBJECTS = {
     "hosts": "host",
     "seen": "host",

@@ -14,8 +14,6 @@ from midonet.events.errors import UsageError
 from midonet.events.model.fields import Format
 from midonet.services.zookeeper_members import client_hosts, members_of, parse_members
 
-__all__ = ["Settings", "effective", "node_name", "undecided"]
-
 _DAY = 86_400
 _PORT = 8181
 _NODE = r"^[A-Za-z][A-Za-z0-9._+-]{0,254}$"

@@ -16,8 +16,6 @@ from midonet.projections.facts.underlay_links import Way, cut_off, ways
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.periodic import Periodic
 
-__all__ = ["HealthService", "Settings"]
-
 _SHOWN = 20
 
 

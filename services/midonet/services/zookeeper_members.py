@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 from midonet.events.config.settings import split_host_port
 
-__all__ = ["Member", "client_hosts", "configuration", "members_of", "numbers_in", "parse_members", "with_clients_at"]
-
 _PORTS = (2181, 2888, 3888)
 _MEMBER = re.compile(r"^server\.(\d+)=", re.MULTILINE)
 _CLIENTS = re.compile(r"^(server\.(\d+)=[^;\n]*);(.*)$", re.MULTILINE)

@@ -12,7 +12,8 @@ from midonet.events.commands.command import Command, Create
 from midonet.events.errors import Conflict, Unavailable
 from midonet.events.log import open_log
 from midonet.events.log.group_commit import CombiningWriter
-from midonet.events.log.store import Context, Store
+from midonet.events.log.pending_command import Context
+from midonet.events.log.store import Store
 
 
 def bridge(name: str) -> Command:

@@ -17,7 +17,8 @@ from midonet.events.commands.command import Command, Create, Delete, Update
 from midonet.events.errors import CommandIdReused, HeadMoved, InUse, MidonetError, NotFound
 from midonet.events.log import open_log
 from midonet.events.log.group_commit import CombiningWriter
-from midonet.events.log.store import Context, Result, Store
+from midonet.events.log.pending_command import Context, Result
+from midonet.events.log.store import Store
 
 ME = Context(actor="me@here", channel="test")
 COMMANDERS = 40

@@ -9,7 +9,8 @@ from waiting import eventually
 
 from midonet.events.commands.command import Command, Create, Enable
 from midonet.events.log import open_log
-from midonet.events.log.store import Context, Store
+from midonet.events.log.pending_command import Context
+from midonet.events.log.store import Store
 from midonet.testbed import ZooKeeper
 from midonet.testbed.cluster import ClusterDaemon
 

@@ -11,7 +11,8 @@ from killing.watch import Documents, Rows
 
 from midonet.events.commit import Record
 from midonet.events.log import open_log
-from midonet.events.log.store import Context, Store
+from midonet.events.log.pending_command import Context
+from midonet.events.log.store import Store
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
 from midonet.projections.nsdb import expected_view, view_base

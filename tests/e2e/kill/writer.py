@@ -24,7 +24,8 @@ from midonet.cli.session.remote_topology import RemoteStore
 from midonet.events.api_client import ApiClient
 from midonet.events.errors import Unavailable
 from midonet.events.log import open_log
-from midonet.events.log.store import Context, Result, Store
+from midonet.events.log.pending_command import Context, Result
+from midonet.events.log.store import Store
 
 _PAUSE = 0.05
 _REPEATED = 0.1

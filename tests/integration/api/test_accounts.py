@@ -23,7 +23,8 @@ from midonet.events.commands.command import Command, Op, SetUser
 from midonet.events.commit import Record
 from midonet.events.log import open_log
 from midonet.events.log.backends.http import HttpPart
-from midonet.events.log.store import Context, Store
+from midonet.events.log.pending_command import Context
+from midonet.events.log.store import Store
 from midonet.events.vault.credentials import Credentials
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of users of this test

@@ -19,7 +19,8 @@ from websockets.typing import Origin
 
 from midonet.events.commands.command import Command, Create, Op, SetUser
 from midonet.events.log import open_log
-from midonet.events.log.store import Context, Store
+from midonet.events.log.pending_command import Context
+from midonet.events.log.store import Store
 from midonet.events.vault.credentials import Credentials
 from midonet.projections.runtime.http_pages import Tls
 from midonet.services.api.routes import watch_authorization

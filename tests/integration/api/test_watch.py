@@ -18,7 +18,8 @@ from websockets.sync.client import connect
 
 from midonet.events.commands.command import Command, Create
 from midonet.events.log import open_log
-from midonet.events.log.store import Context, Store
+from midonet.events.log.pending_command import Context
+from midonet.events.log.store import Store
 
 WATCHERS = 50
 

@@ -11,7 +11,6 @@ import pytest
 import yaml
 from rich.cells import cell_len
 
-from midonet.cli import dhcp_links  # noqa: F401 - it adds its commands
 from midonet.cli.catalog.examples import examples
 from midonet.cli.catalog.kinds import KIND_HELP
 from midonet.cli.catalog.topics import TOPICS

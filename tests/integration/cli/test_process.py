@@ -19,7 +19,8 @@ from waiting import HEARS_CTRL_C
 
 from midonet.events.commands.command import Command, Create
 from midonet.events.log import open_log
-from midonet.events.log.store import Context, Store
+from midonet.events.log.pending_command import Context
+from midonet.events.log.store import Store
 
 Midoctl = Any
 """The fixture of `conftest.py`, which cannot be imported."""

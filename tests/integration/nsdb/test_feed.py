@@ -12,7 +12,8 @@ from midonet.events.commands.command import Command, Create
 from midonet.events.commit import Commit, canonical
 from midonet.events.errors import NotFound, VerificationFailed
 from midonet.events.log.backends.factory import open_log
-from midonet.events.log.store import Context, Store
+from midonet.events.log.pending_command import Context
+from midonet.events.log.store import Store
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 from midonet.projections.engine.feed import Feed

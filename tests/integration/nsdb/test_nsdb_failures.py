@@ -20,7 +20,8 @@ from midonet.events.errors import MidonetError
 from midonet.events.log.backends.factory import open_log
 from midonet.events.log.backends.sql import SqlLog
 from midonet.events.log.base import Progress
-from midonet.events.log.store import Context, Store
+from midonet.events.log.pending_command import Context
+from midonet.events.log.store import Store
 from midonet.events.topology.evolve import Change
 from midonet.projections.base import Checkpoint, Fenced
 from midonet.projections.engine import status

@@ -3,7 +3,8 @@
 import pytest
 
 from midonet.cli.output.output import table
-from midonet.cli.output.sanitize import clean, closest, hide_secrets
+from midonet.cli.output.sanitize import clean, hide_secrets
+from midonet.events.suggestions import closest
 
 
 def test_text_stays_on_its_line() -> None:

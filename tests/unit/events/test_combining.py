@@ -16,7 +16,8 @@ from midonet.events.commands.command import Command, Create
 from midonet.events.errors import OutcomeUnknown, Unavailable
 from midonet.events.log.backends.factory import open_log
 from midonet.events.log.group_commit import CombiningWriter
-from midonet.events.log.store import Context, Result, Store
+from midonet.events.log.pending_command import Context, Result
+from midonet.events.log.store import Store
 
 ME = Context(actor="me@here")
 PATIENCE = 30.0

@@ -13,8 +13,9 @@ from random_commands import random_command
 from midonet.events.commands.command import Command, Create, SetTag
 from midonet.events.errors import MidonetError
 from midonet.events.log import Log, open_log, snapshots
+from midonet.events.log.pending_command import Context
 from midonet.events.log.snapshots import Snapshots
-from midonet.events.log.store import Context, Store
+from midonet.events.log.store import Store
 from midonet.events.topology.topology import Topology
 
 EVERY = 20

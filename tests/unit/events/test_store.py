@@ -22,7 +22,8 @@ from midonet.events.errors import (
     Unavailable,
 )
 from midonet.events.log.backends.factory import open_log
-from midonet.events.log.store import Context, Result, Store, new_command_id
+from midonet.events.log.pending_command import Context, Result, new_command_id
+from midonet.events.log.store import Store
 
 ME = Context(actor="me@here", reason="because")
 

@@ -7,7 +7,8 @@ from midonet.events.commit import GENESIS
 from midonet.events.errors import Unavailable
 from midonet.events.log.backends.factory import open_log
 from midonet.events.log.base import Bookmark, Log
-from midonet.events.log.store import Context, Store
+from midonet.events.log.pending_command import Context
+from midonet.events.log.store import Store
 from midonet.projections.engine.log_end import Inquiry
 
 BEGINNING = Bookmark(GENESIS.position, GENESIS.hash)

@@ -10,7 +10,8 @@ import pytest
 
 from midonet.events.commands.command import Command, Create
 from midonet.events.log import open_log
-from midonet.events.log.store import Context, Store
+from midonet.events.log.pending_command import Context
+from midonet.events.log.store import Store
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
 from midonet.projections.engine.feed import Feed

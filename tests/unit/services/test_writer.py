@@ -11,7 +11,7 @@ from waiting import eventually
 from midonet.events.commands.command import Command, Create
 from midonet.events.errors import CommandIdReused, Conflict, Unavailable
 from midonet.events.log import Log, open_log
-from midonet.events.log.store import Context
+from midonet.events.log.pending_command import Context
 from midonet.services.runtime.writer import Writer
 
 WHO = Context(actor="test", channel="service:test")

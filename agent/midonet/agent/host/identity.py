@@ -12,8 +12,6 @@ from uuid import UUID, uuid4
 
 from midonet.events.errors import InvalidValue, Misconfigured, NotFound
 
-__all__ = ["SYSTEM_FILE", "host_id", "read"]
-
 SYSTEM_FILE = Path("/etc/midonet/host-id")
 """Where the identity of a host is by default."""
 

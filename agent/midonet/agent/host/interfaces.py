@@ -7,8 +7,6 @@ from typing import Literal, Protocol
 
 from midonet.projections.facts import Interface
 
-__all__ = ["Interfaces", "State", "Sysfs", "outward"]
-
 State = Literal["up", "down", "absent"]
 
 _IFF_UP = 0x1

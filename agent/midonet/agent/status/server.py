@@ -23,8 +23,6 @@ from midonet.events.commit import canonical
 from midonet.events.config.settings import is_loopback, split_host_port
 from midonet.events.errors import Misconfigured, Unavailable
 
-__all__ = ["SocketEndpoint", "ask", "run_dirs", "serve_http", "socket_path"]
-
 _CLIENT_SECONDS = 10
 """A client that says nothing for so long is let go; an agent that does not answer for so long is given up."""
 

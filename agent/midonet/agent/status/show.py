@@ -9,8 +9,6 @@ import msgspec
 from midonet.agent.status.server import ask
 from midonet.events.errors import AmbiguousRef, Unavailable
 
-__all__ = ["fetch", "form"]
-
 _PATTERN = "agent-*.sock"
 
 

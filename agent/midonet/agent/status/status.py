@@ -15,8 +15,6 @@ from midonet.agent.view.snapshot import Snapshot
 from midonet.events.model import plain
 from midonet.events.model.port import Port
 
-__all__ = ["Process", "Status", "lines", "metrics", "notes", "reasons", "report"]
-
 
 class Process(Struct, frozen=True, kw_only=True):
     """Which agent it is, for as long as the process lives."""

@@ -11,8 +11,6 @@ from uuid import UUID
 
 from midonet.agent.view.snapshot import Snapshot
 
-__all__ = ["MOST", "Link", "Target", "probe", "read", "reply", "targets"]
-
 MOST = 32
 """Peers that one host probes; where a zone has more, it chooses, and is chosen by about as many."""
 

@@ -18,8 +18,6 @@ from midonet.agent.view.snapshot import Snapshot
 from midonet.projections.facts import Peer, UnderlayHealth
 from midonet.projections.runtime.worker_thread import Loop
 
-__all__ = ["Prober"]
-
 _PACKET = 128
 _REFRESH_SECONDS = 30.0
 """Round-trip times are reported so often, and whenever a link comes up or goes down."""

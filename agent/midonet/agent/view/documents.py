@@ -13,17 +13,6 @@ from msgspec import Struct
 from midonet.events.model import KINDS, Entity
 from midonet.projections.facts import ActivePort, Fact, HostState, node_of
 
-__all__ = [
-    "Checkpoint",
-    "Node",
-    "Paths",
-    "Unreadable",
-    "read_checkpoint",
-    "read_index",
-    "read_objects",
-    "read_pointer",
-]
-
 T = TypeVar("T")
 
 

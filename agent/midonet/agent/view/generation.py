@@ -17,8 +17,6 @@ from midonet.agent.view.documents import Checkpoint, Node, Paths, Unreadable, re
 from midonet.agent.view.snapshot import Snapshot
 from midonet.events.model import Entity
 
-__all__ = ["Generation"]
-
 
 class _Held(NamedTuple):
     """A document as it was read; where it could not be understood, as it was when it could."""

@@ -10,8 +10,6 @@ from midonet.agent.view.documents import Node, Paths, Unreadable, read_pointer
 from midonet.agent.view.generation import Generation
 from midonet.agent.view.snapshot import Snapshot
 
-__all__ = ["Replica"]
-
 
 class Replica:
     """A host's part of the view, brought up to date in rounds, as `Generation`."""

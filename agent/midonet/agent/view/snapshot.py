@@ -10,8 +10,6 @@ from typing import Any
 from midonet.events.model import Entity
 from midonet.events.model.port import Port
 
-__all__ = ["Objects", "Snapshot"]
-
 Objects = Mapping[str, Mapping[str, Entity]]
 """Objects by kind and id."""
 

@@ -24,8 +24,6 @@ from midonet.projections.facts import ActivePort, HostState, Interface
 _MAX_NODE = 500_000
 """Bytes; a server drops the connection of who writes more than 1 MiB (`jute.maxbuffer`), and so a living host."""
 
-__all__ = ["Presence", "host_node", "port_node", "rival"]
-
 
 class _Ours(NamedTuple):
     version: int

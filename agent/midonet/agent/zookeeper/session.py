@@ -28,8 +28,6 @@ from midonet.events.errors import Unavailable
 from midonet.projections.zookeeper.access_control import options
 from midonet.projections.zookeeper.kazoo_connection import Reconnecting
 
-__all__ = ["PATIENCE", "Session"]
-
 PATIENCE = 3.0
 """Seconds that a call waits for its answer."""
 

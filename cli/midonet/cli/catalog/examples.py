@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-__all__ = ["examples"]
-
 _CREATE: Mapping[str, tuple[str, ...]] = {
     "bridge": ("midoctl bridge create web --tenant acme",),
     "router": ("midoctl router create edge --asn 64512",),

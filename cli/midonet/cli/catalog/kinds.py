@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-__all__ = ["KIND_HELP", "OTHER_WORDS"]
-
 KIND_HELP: Mapping[str, str] = {
     "tenant": "Whom objects belong to; they say so by its name (a label, which needs no tenant of that name).",
     "bridge": "Virtual switch (MidoNet's Network).",

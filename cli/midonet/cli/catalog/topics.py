@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-__all__ = ["TOPICS"]
-
 TOPICS: Mapping[str, tuple[str, str]] = {
     "refs": (
         "how objects are named",

@@ -11,8 +11,6 @@ from midonet.cli.output import output
 from midonet.cli.session.session import Session
 from midonet.events.errors import UsageError
 
-__all__ = ["apply", "export"]
-
 
 @command(
     "apply",

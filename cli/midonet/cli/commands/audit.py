@@ -9,8 +9,6 @@ from midonet.cli.output import output
 from midonet.cli.session.accounts import Accounts
 from midonet.cli.session.session import Session
 
-__all__ = ["audit"]
-
 
 @command(
     "denied",

@@ -10,7 +10,6 @@ import click
 from midonet.cli.framework.command import command
 from midonet.cli.output.atomic_file import writing_whole
 from midonet.cli.output.progress import progress, tracked
-from midonet.cli.output.sanitize import closest
 from midonet.cli.session.session import Session
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.errors import NotFound
@@ -19,11 +18,10 @@ from midonet.events.log.backup import Backup, write_backup
 from midonet.events.log.copying import Beginning, Source
 from midonet.events.log.copying import copy as copy_log
 from midonet.events.queries.moment import Moment, parse
+from midonet.events.suggestions import closest
 from midonet.events.system.tag import is_name
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
-
-__all__ = ["backup", "copy", "restore"]
 
 _FILE = click.Argument(["path"], metavar="FILE", type=click.Path())
 _UNTIL = click.Option(["--until"], metavar="X", help="Only up to this position, time or tag.")

@@ -15,8 +15,6 @@ from midonet.events.queries.names import Names, names_of, word
 from midonet.projections.history_index.names import NamesAt
 from midonet.projections.history_index.reader import Past
 
-__all__ = ["blame"]
-
 
 @command(
     "blame",

@@ -12,8 +12,6 @@ from midonet.cli.session.session import Session
 from midonet.cli.session.wait import servers
 from midonet.events.errors import NotFound, UsageError
 
-__all__ = ["cluster", "told"]
-
 _CONNECT_SECONDS = 10.0
 _SHOWN = 3
 """Items that a table names; JSON has all."""

@@ -10,8 +10,6 @@ from midonet.cli.framework.command import command
 from midonet.cli.session.session import Session
 from midonet.events.errors import NotFound
 
-__all__ = ["demo"]
-
 
 @command(
     "demo",

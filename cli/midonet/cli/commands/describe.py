@@ -14,8 +14,6 @@ from midonet.cli.session.session import Session
 from midonet.events.model import KINDS, FieldSpec, Kind, kind_of
 from midonet.events.model.fields import OnDelete, Ref
 
-__all__ = ["describe", "describe_kind"]
-
 _WIDTH = 120
 _REFERRER = 40
 """Characters of a kind with the path of its field."""

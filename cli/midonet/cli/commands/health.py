@@ -10,8 +10,6 @@ from midonet.cli.output import output
 from midonet.cli.session.session import Session
 from midonet.cli.session.wait import servers
 
-__all__ = ["health"]
-
 
 @command(
     "health",

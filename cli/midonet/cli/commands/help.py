@@ -9,11 +9,9 @@ from click.shell_completion import CompletionItem
 from midonet.cli.catalog.topics import TOPICS
 from midonet.cli.framework.command import command, in_paragraphs
 from midonet.cli.output import output
-from midonet.cli.output.sanitize import closest
 from midonet.cli.session.session import Session
 from midonet.events.errors import UsageError
-
-__all__ = ["help_"]
+from midonet.events.suggestions import closest
 
 _WIDTH = 120
 

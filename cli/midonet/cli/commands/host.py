@@ -16,7 +16,6 @@ from midonet.events.topology import references
 if TYPE_CHECKING:
     from midonet.projections.facts import Interface
 
-__all__ = ["interfaces"]
 
 _HEADERS = ("name", "type", "state", "mac", "mtu", "addresses")
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from midonet.events.queries.names import Names
     from midonet.projections.history_index.reader import Past
 
-__all__ = ["diff", "head", "history", "log"]
 
 _LISTED = 20
 """Events of one commit that a table lists before it only counts them."""

@@ -14,8 +14,6 @@ from midonet.cli.session.session import Session
 from midonet.events.api_client import ApiClient
 from midonet.events.errors import Unauthenticated, UsageError
 
-__all__ = ["login", "logout", "whoami"]
-
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 

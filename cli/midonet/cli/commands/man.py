@@ -18,8 +18,6 @@ from midonet.cli.output.atomic_file import writing_whole
 from midonet.cli.session.session import Session
 from midonet.events.errors import UsageError
 
-__all__ = ["man"]
-
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
 
 

@@ -10,8 +10,6 @@ from midonet.events.model import Entity, Kind, ordered, plain
 from midonet.events.queries.names import Names, word
 from midonet.events.topology.topology import Topology
 
-__all__ = ["field_values", "object_card", "object_table"]
-
 _SHORT_ID = 8
 """Characters of an id that a terminal shows; they are enough to name the object again."""
 _OWN_COLUMN = 1 / 3

@@ -20,8 +20,6 @@ from midonet.events.queries.field_values import value
 from midonet.events.queries.selection import field_named, fields_named, select
 from midonet.events.topology import references
 
-__all__ = ["FieldOption", "field_options", "given", "ref_argument"]
-
 
 class FieldOption(DataOption):
     """The option of a field, as its declaration says."""
@@ -76,6 +74,7 @@ PLACE = DataOption(["--at-index", "index"], metavar="N", help="Place in the chai
 
 
 def create_command(kind: Kind) -> Command:
+    """Return `midoctl KIND create`."""
     name = click.Argument(["name"], required=False)
     place = [PLACE] if kind.name == "rule" else []
     options = field_options(kind, without=["name"])
@@ -97,6 +96,8 @@ def created_fields(kind: Kind, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def set_command(kind: Kind) -> Command:
+    """Return `midoctl KIND set`."""
+
     @command("set", ref_argument(kind.name), *field_options(kind), shared=WRITE, examples=_examples(kind, "set"))
     def set_(session: Session, ref: str, **values: Any) -> None:
         fields = given(kind, values)
@@ -109,6 +110,7 @@ def set_command(kind: Kind) -> Command:
 
 
 def clear_command(kind: Kind) -> Command:
+    """Return `midoctl KIND clear`."""
     fields = click.Argument(
         ["fields"], metavar="FIELD…", nargs=-1, required=True, shell_complete=complete_fields(kind.name)
     )
@@ -123,6 +125,7 @@ def clear_command(kind: Kind) -> Command:
 
 
 def delete_command(kind: Kind) -> Command:
+    """Return `midoctl KIND delete`."""
     cascade = click.Option(["--cascade"], is_flag=True, help="Release what refers to it, or delete it as well.")
 
     @command("delete", ref_argument(kind.name), cascade, shared=WRITE, examples=_examples(kind, "delete"))
@@ -134,6 +137,7 @@ def delete_command(kind: Kind) -> Command:
 
 
 def show_command(kind: Kind) -> Command:
+    """Return `midoctl KIND show`."""
     fields = click.Argument(
         ["fields"], metavar="[FIELD]…", nargs=-1, shell_complete=complete_fields(kind.name, derived=True)
     )
@@ -176,6 +180,7 @@ _ALL_TENANTS = click.Option(["--all-tenants"], is_flag=True, help="Whatever tena
 
 
 def list_command(kind: Kind) -> Command:
+    """Return `midoctl KIND list`."""
     owned = has_tenant(kind)
 
     @command(

@@ -15,8 +15,6 @@ from midonet.events.log import Log
 from midonet.events.model import KINDS
 from midonet.events.topology.topology import Topology
 
-__all__ = ["overview"]
-
 _LAST = 5
 """Commits that are shown."""
 _COLUMNS = ("position", "time", "actor", "command", "reason")

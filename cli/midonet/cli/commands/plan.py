@@ -21,11 +21,10 @@ from midonet.cli.session.write import attempt, told
 from midonet.events.commands.command import Command
 from midonet.events.commit import Event, Head, Record, canonical
 from midonet.events.errors import Conflict, HeadMoved, InvalidValue
-from midonet.events.log.store import Context, Result, Store, value_of
+from midonet.events.log.pending_command import Context, Result
+from midonet.events.log.store import Store, value_of
 from midonet.events.topology.topology import Topology
 from midonet.projections.maintenance.impact import impact, named
-
-__all__ = ["carry_out", "plan"]
 
 _LISTED = 100
 """Commits since a plan that its refusal lists."""

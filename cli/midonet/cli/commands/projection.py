@@ -16,8 +16,6 @@ from midonet.events.commands.command import Op, Pause, Retry, Skip
 from midonet.events.errors import MidonetError, NotFound, UsageError
 from midonet.events.topology.topology import Topology
 
-__all__ = ["projection", "wait"]
-
 _NAMES = click.Choice(list(VIEWS))
 _KEPT = click.Choice([name for name in VIEWS if name != "agents"])
 _COLUMNS = ("name", "target", "state", "role", "position", "lag_events", "lag_seconds")

@@ -22,8 +22,6 @@ from midonet.projections.base import Checkpoint
 from midonet.projections.engine.feed import Feed
 from midonet.projections.maintenance.compare import Differences, compare
 
-__all__ = ["rebuild", "replay"]
-
 _LISTED = 20
 _REBUILT = ("nsdb", "vtep")
 

@@ -9,8 +9,6 @@ from midonet.events.commands.command import Revert
 from midonet.events.log.base import commit_at
 from midonet.events.topology.evolve import invert
 
-__all__ = ["revert"]
-
 
 @command(
     "revert",

@@ -11,8 +11,6 @@ from midonet.cli.session.accounts import Accounts
 from midonet.cli.session.credentials import read_secret
 from midonet.cli.session.session import Session
 
-__all__ = ["secret"]
-
 _NAME = click.Argument(["name"], metavar="NAME")
 
 

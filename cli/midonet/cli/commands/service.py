@@ -15,8 +15,6 @@ from midonet.events.errors import NotFound, Unavailable
 from midonet.events.system.control import ServiceControl
 from midonet.events.system.objects import Note, runs
 
-__all__ = ["service"]
-
 _GROUP = "midonet.services"
 
 

@@ -12,8 +12,6 @@ from midonet.events.errors import UsageError
 from midonet.events.log.base import commit_at
 from midonet.events.system.tag import check_name
 
-__all__ = ["tag"]
-
 _LIST = "list"
 
 

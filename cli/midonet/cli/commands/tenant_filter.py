@@ -8,8 +8,6 @@ from typing import Any
 from midonet.events.model import KINDS, Kind, kind_of
 from midonet.events.topology.topology import Topology
 
-__all__ = ["belongs", "has_tenant", "tenants"]
-
 _FIELD = "tenant"
 
 

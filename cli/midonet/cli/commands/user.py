@@ -14,8 +14,6 @@ from midonet.cli.session.credentials import read_secret
 from midonet.cli.session.session import Session
 from midonet.events.commands.command import DropUser, SetUser
 
-__all__ = ["user"]
-
 _NAME = click.Argument(["name"], metavar="NAME")
 _ROLES = "Role: admin, operator, reader, agent, or in a tenant tenant-admin@TENANT, reader@TENANT (repeatable)."
 _FILE = click.Option(

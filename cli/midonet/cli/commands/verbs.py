@@ -16,8 +16,6 @@ from midonet.events.commands import verbs
 from midonet.events.commands.command import AddItem, Delete, Op, RemoveItem
 from midonet.events.model import kind_of
 
-__all__ = ["LINKS", "link", "member", "object_argument"]
-
 LINKS: dict[str, list[Command]] = {}
 """Kind → its link commands."""
 

@@ -13,8 +13,6 @@ from midonet.events.errors import UsageError, VerificationFailed
 from midonet.events.log import Log
 from midonet.events.log.verification import before, verified
 
-__all__ = ["verify"]
-
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
 _DIGITS = 18
 

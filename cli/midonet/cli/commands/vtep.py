@@ -17,8 +17,6 @@ from midonet.events.errors import NotFound, UsageError
 from midonet.events.model.vtep import Vtep
 from midonet.events.topology import references
 
-__all__ = ["status"]
-
 _HEADERS = ("vtep", "connection", "since", "switch", "tunnel ips", "local macs", "faults", "bfd", "last error")
 _UNKNOWN: Mapping[str, Any] = {"connection": "unknown"}
 

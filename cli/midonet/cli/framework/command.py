@@ -11,9 +11,7 @@ import click
 from midonet.cli.catalog.kinds import OTHER_WORDS
 from midonet.cli.options.options import EVERYWHERE, SETTINGS, Settings, shared_option
 from midonet.cli.output.output import write
-from midonet.cli.output.sanitize import closest
-
-__all__ = ["REF", "Command", "DataOption", "Group", "OneOf", "RefType", "command", "in_paragraphs"]
+from midonet.events.suggestions import closest
 
 _TRUTH = ("true", "false", "yes", "no", "on", "off", "1", "0")
 

@@ -12,8 +12,6 @@ from click.shell_completion import BashComplete, CompletionItem, FishComplete, Z
 from midonet.cli.framework.command import command
 from midonet.cli.output import output
 
-__all__ = ["complete_any", "complete_fields", "complete_refs", "completion"]
-
 _OFFERED = 200
 _HEX = 4
 """Characters of an id from which on ids are offered."""

@@ -16,8 +16,6 @@ from midonet.cli.output.output import OutputLost
 from midonet.cli.output.sanitize import clean, hide_secrets, shortened
 from midonet.events import errors
 
-__all__ = ["report"]
-
 INTERNAL = 1
 USAGE = 2
 INTERRUPTED = 128 + 2

@@ -12,8 +12,6 @@ from midonet.events.commands.command import Put
 from midonet.events.errors import InvalidValue, MidonetError, UsageError
 from midonet.events.strict_yaml import objects, placed
 
-__all__ = ["describing"]
-
 
 @contextmanager
 def describing(paths: Sequence[str], *, prune: bool) -> Iterator[Put]:

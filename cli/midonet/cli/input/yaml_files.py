@@ -6,8 +6,6 @@ from typing import Any
 from midonet.events.errors import UsageError
 from midonet.events.strict_yaml import MAX_BYTES, parse
 
-__all__ = ["load", "read"]
-
 
 def load(path: str) -> list[Any]:
     """Return the documents of a YAML file (`-` is standard input); empty ones are left out.

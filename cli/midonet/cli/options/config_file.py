@@ -4,10 +4,8 @@ from typing import Any
 
 from midonet.cli.input.yaml_files import load
 from midonet.cli.options.options import SETTINGS
-from midonet.cli.output.sanitize import closest
 from midonet.events.errors import InvalidValue, UsageError
-
-__all__ = ["read_config"]
+from midonet.events.suggestions import closest
 
 
 def read_config(path: str) -> dict[str, str]:

@@ -17,7 +17,6 @@ from midonet.events.suggestions import closest
 if TYPE_CHECKING:
     from midonet.cli.session.shell_cache import Kept
 
-__all__ = ["EVERYWHERE", "FORMS", "READ", "SETTINGS", "VAULT", "WRITE", "Setting", "Settings", "shared_option"]
 
 FORMS = ("table", "json", "yaml", "name")
 """Forms of output."""

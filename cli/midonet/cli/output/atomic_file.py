@@ -9,8 +9,6 @@ from typing import IO
 
 from midonet.events.errors import UsageError
 
-__all__ = ["writing_whole"]
-
 
 @contextmanager
 def writing_whole(path: str) -> Iterator[IO[bytes]]:

@@ -13,18 +13,6 @@ from typing import Any
 
 from midonet.cli.output.sanitize import clean, hide_secrets
 
-__all__ = [
-    "OutputLost",
-    "flush",
-    "json_text",
-    "note",
-    "on_terminal",
-    "strong",
-    "table",
-    "write",
-    "yaml_text",
-]
-
 
 class OutputLost(OSError):
     """Standard output is closed, its reader went away, or its disk is full."""

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from midonet.cli.output.sanitize import clean
 
-__all__ = ["progress", "tracked"]
-
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 

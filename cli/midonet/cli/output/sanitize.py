@@ -5,10 +5,6 @@ Everything that a person sees and that somebody else may have written goes throu
 
 import re
 
-from midonet.events.suggestions import closest
-
-__all__ = ["clean", "closest", "hide_secrets", "shortened"]
-
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
 _BLANKS = {"\n": " ", "\t": " ", "\r": ""}
 _PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):[^\s]*@")

@@ -13,8 +13,6 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["card", "listed"]
-
 _GAP = "  "
 _NARROW = 10
 """Characters of a cell that still say something."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from midonet.events.vault.base import Vault
     from midonet.events.vault.credentials import Credentials
 
-__all__ = ["Accounts"]
-
 
 class Accounts:
     """What a cluster, or a vault, is asked to do."""

@@ -12,8 +12,6 @@ from midonet.cli.options.options import Settings
 from midonet.events.api_client import Access, use
 from midonet.events.errors import UsageError
 
-__all__ = ["forget", "keep", "prove", "read_secret"]
-
 _TOKEN = "MIDOCTL_TOKEN"  # noqa: S105 - the name of a variable
 
 

@@ -22,8 +22,6 @@ from midonet.projections.history_index.index import Checkpoint, Index, Overtaken
 from midonet.projections.history_index.reader import Past
 from midonet.projections.history_index.sqlite import SqliteFile
 
-__all__ = ["Source", "opened"]
-
 _TAIL = 200
 """Commits that are looked through rather than indexed: that is as quick as to write them down."""
 _LONGEST_TAIL = 20_000

@@ -14,8 +14,6 @@ from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.log import Bookmark, Log, file_uri, open_log
 from midonet.events.log.hash_chain import extend, parse
 
-__all__ = ["Reading", "absent", "place"]
-
 _SCHEME = "sqlite:///"
 _AFTER = "SELECT position, id, time, actor, CAST(body AS BLOB) FROM commits WHERE position > ? ORDER BY position"
 _AT = "SELECT CAST(body AS BLOB) FROM commits WHERE position = ?"

@@ -18,8 +18,6 @@ from midonet.events.topology.topology import Topology
 if TYPE_CHECKING:
     from midonet.projections.facts import HostState
 
-__all__ = ["take"]
-
 
 def take(session: Session, command: Command, topology: Topology) -> None:
     """Raise `Conflict` if a command deletes a host that lives, or gives a VTEP an address that a host has.

@@ -18,13 +18,11 @@ from midonet.events.commands.command import Command
 from midonet.events.commit import GENESIS, Event, Head
 from midonet.events.errors import TimedOut, UsageError
 from midonet.events.log.backends.http import HttpLog
-from midonet.events.log.store import Context, Result, new_command_id
+from midonet.events.log.pending_command import Context, Result, new_command_id
 from midonet.events.model import KINDS, Entity, kind_of
 from midonet.events.queries.names import Names
 from midonet.events.system.tag import Tag
 from midonet.events.topology.topology import Topology
-
-__all__ = ["RemoteStore", "RemoteTopology", "counts_of", "difference_of", "head_of", "sees_all", "tags_of", "wait_for"]
 
 _PAGE = 10_000
 _PIECE = 20.0

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from midonet.projections.facts import Fact, LearnedRoutes
     from midonet.projections.facts.reader import FactsReader
 
-__all__ = ["Seen", "reader"]
 
 F = TypeVar("F", bound="Fact")
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from midonet.cli.options.options import Settings
 from midonet.cli.output import output
 from midonet.cli.output.progress import tracked
-from midonet.cli.output.sanitize import clean, closest, hide_secrets
+from midonet.cli.output.sanitize import clean, hide_secrets
 from midonet.cli.session import log_reader
 from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import NotFound, Unavailable
 from midonet.events.log import Log, open_log
 from midonet.events.queries.moment import END, Moment, parse
+from midonet.events.suggestions import closest
 from midonet.events.system.tag import Tag, is_name
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from midonet.events.topology.topology import Topology
     from midonet.projections.history_index.reader import Past
 
-__all__ = ["Session", "handle"]
 
 T = TypeVar("T")
 

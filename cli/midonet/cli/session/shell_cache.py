@@ -13,8 +13,6 @@ from midonet.events.log import open_log
 from midonet.events.log.snapshots import Snapshots
 from midonet.events.log.store import Store
 
-__all__ = ["Kept"]
-
 
 class Kept:
     """The state of one shell."""

@@ -9,8 +9,6 @@ from midonet.events.queries.moment import Moment
 from midonet.events.system.objects import control_of
 from midonet.events.topology.topology import Topology
 
-__all__ = ["standing"]
-
 
 def standing(  # noqa: PLR0913 - of which view, in what place, and what was seen there
     session: Session, topology: Topology, name: str, target: str | None, found: Found, *, moves: bool

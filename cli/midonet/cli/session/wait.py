@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import Struct
 
 from midonet.cli.options.options import Settings
-from midonet.cli.output.sanitize import closest, hide_secrets
+from midonet.cli.output.sanitize import hide_secrets
 from midonet.cli.session.session import Session
 from midonet.events.errors import Misconfigured, TimedOut, Unavailable, UsageError
+from midonet.events.suggestions import closest
 from midonet.events.topology.topology import Topology
 
 if TYPE_CHECKING:
     from midonet.projections.base import Checkpoint
 
-__all__ = ["VIEWS", "Found", "Look", "View", "await_views", "kept", "servers", "view", "waiter"]
 
 _SECONDS = 30.0
 _MAX_SECONDS = 86_400.0

@@ -13,7 +13,8 @@ from midonet.cli.session import log_reader
 from midonet.cli.session.session import Session, handle
 from midonet.events.commands.command import Command, Op
 from midonet.events.log import Log, open_log
-from midonet.events.log.store import Context, Result, Store, value_of
+from midonet.events.log.pending_command import Context, Result
+from midonet.events.log.store import Store, value_of
 from midonet.events.queries.describe import describe
 from midonet.events.queries.names import Names
 from midonet.events.system.objects import is_note
@@ -22,7 +23,6 @@ from midonet.events.topology.topology import Topology
 if TYPE_CHECKING:
     from midonet.cli.session.remote_topology import RemoteStore
 
-__all__ = ["LISTED", "attempt", "told", "write"]
 
 LISTED = 40
 """Changes that a write lists in words before it only counts them."""

@@ -14,8 +14,6 @@ from midonet.cli.output import output
 from midonet.cli.session.shell_cache import Kept
 from midonet.events.errors import UsageError
 
-__all__ = ["OWN_WORDS", "Finished", "Lines", "numbered", "read_lines", "words_of"]
-
 OWN_WORDS = {
     "sett": "Choose the tenant whose objects lists show and create makes.",
     "cleart": "Choose no tenant.",

@@ -20,8 +20,6 @@ from midonet.cli.output.sanitize import clean, hide_secrets
 from midonet.cli.session.session import Session
 from midonet.cli.shell.line_runner import OWN_WORDS, Finished, Lines
 
-__all__ = ["converse", "last_word", "log_name"]
-
 _INTERRUPTED = 130
 _HINT = 60
 """Characters of the help beside a completion."""

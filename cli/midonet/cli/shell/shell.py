@@ -17,8 +17,6 @@ from midonet.cli.session.session import Session
 from midonet.cli.shell.line_runner import Lines, numbered, read_lines
 from midonet.events.errors import UsageError
 
-__all__ = ["shell"]
-
 
 @command(
     "shell",

@@ -14,17 +14,6 @@ from midonet.events.errors import Denied, MidonetError, NotFound
 from midonet.events.model import KINDS, Entity
 from midonet.events.system.user import User
 
-__all__ = [
-    "SHARED",
-    "Deed",
-    "Principal",
-    "authorise",
-    "discreet",
-    "hidden_from",
-    "owners_of",
-    "tenants_of",
-]
-
 Find = Callable[[str], Entity | None]
 
 SHARED = "\0"

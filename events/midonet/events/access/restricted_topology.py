@@ -16,8 +16,6 @@ from midonet.events.system.objects import Note
 from midonet.events.system.tag import Tag
 from midonet.events.topology.topology import Topology
 
-__all__ = ["Visible"]
-
 
 class Visible(Topology):
     """The part of `behind` that a principal may see; only to be read."""

@@ -23,9 +23,6 @@ from midonet.events.model.schema import getter
 from midonet.events.suggestions import closest
 from midonet.events.topology import references
 
-__all__ = ["build", "put", "refuse_derived", "refuse_follower", "refuse_move"]
-
-
 _RANK = dict(zip(KINDS, range(len(KINDS)), strict=True))
 """Parents are planned before their parts."""
 

@@ -10,27 +10,6 @@ from msgspec import Struct
 
 from midonet.events.commit import Event, canonical, sha256
 
-__all__ = [
-    "AddItem",
-    "Command",
-    "Create",
-    "Delete",
-    "DropTag",
-    "DropUser",
-    "Enable",
-    "Expect",
-    "Op",
-    "Pause",
-    "Put",
-    "RemoveItem",
-    "Retry",
-    "Revert",
-    "SetTag",
-    "SetUser",
-    "Skip",
-    "Update",
-]
-
 
 class Create(Struct, frozen=True, tag="create", tag_field="op"):
     """Create an object; `fields` may hold `id`, `name` and, for a rule, `index`."""

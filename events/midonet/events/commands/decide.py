@@ -46,8 +46,6 @@ from midonet.events.system.user import User, check_user, roles_of
 from midonet.events.topology import references
 from midonet.events.topology.topology import Topology
 
-__all__ = ["Decision", "decide"]
-
 
 class Decision(Struct, frozen=True):
     """What an accepted command comes to; no events: everything is already as wished."""

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from midonet.events.errors import Conflict
 from midonet.events.topology.topology import Topology
 
-__all__ = ["POOLS", "Pool", "allocate"]
-
 
 @dataclass(frozen=True, slots=True)
 class Pool:

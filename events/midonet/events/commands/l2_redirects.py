@@ -14,8 +14,6 @@ from midonet.events.model.base import View
 from midonet.events.model.chain import Chain, Rule
 from midonet.events.model.l2_insertion import L2Insertion, redirect_chain_id, redirect_rule_id
 
-__all__ = ["redirects"]
-
 _IN = 1 << 13
 """Priority 1 marks what the station sent."""
 _OUT = 2 << 13

@@ -18,8 +18,6 @@ from midonet.events.model import KINDS, Entity, kind_of, plain
 from midonet.events.system.objects import Note, evolved, is_note, plain_note
 from midonet.events.topology.topology import Topology
 
-__all__ = ["revert"]
-
 _HINT = ", or use --cascade"
 """A revert does nothing beyond the inverse."""
 

@@ -22,8 +22,6 @@ from midonet.events.model.service_container import container_interface
 if TYPE_CHECKING:
     from midonet.events.commands.unit_of_work import Draft
 
-__all__ = ["order", "place", "react"]
-
 
 def react(draft: Draft, old: Any, new: Any) -> None:
     """Let the consequences of one change happen."""

@@ -22,8 +22,6 @@ from midonet.events.system.objects import note_event
 from midonet.events.topology import evolve
 from midonet.events.topology.topology import Topology
 
-__all__ = ["Draft", "drafting", "label"]
-
 _NAMESPACE = UUID("6d69646f-6e65-5274-8000-6f626a656374").bytes
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _LISTED = 10

@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 from midonet.events.commands.command import AddItem, Create, Delete, Op, RemoveItem, Update
 from midonet.events.model import KINDS, FieldSpec
 
-__all__ = ["LINKS", "Link"]
-
 _Make = Callable[[str, Mapping[str, Any]], Op]
 
 

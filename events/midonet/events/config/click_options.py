@@ -14,8 +14,6 @@ from msgspec import Struct
 
 from midonet.events.config.settings import load, read_file, spell_out
 
-__all__ = ["with_settings"]
-
 S = TypeVar("S", bound=Struct)
 R = TypeVar("R")
 

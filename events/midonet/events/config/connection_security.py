@@ -16,7 +16,6 @@ from midonet.events.errors import Misconfigured, UsageError
 if TYPE_CHECKING:  # else `midoctl --help` would have to load it
     from ssl import SSLContext
 
-__all__ = ["Login", "Wire", "current", "kafka_login", "kafka_tls", "read_login", "tls_context", "use"]
 
 _File = str | None
 

@@ -18,23 +18,6 @@ from msgspec import Meta, Struct
 from midonet.events.errors import UsageError
 from midonet.events.model.fields import Format
 
-__all__ = [
-    "HostPort",
-    "Node",
-    "Servers",
-    "Services",
-    "Setting",
-    "hidden",
-    "is_loopback",
-    "load",
-    "parse_servers",
-    "read_file",
-    "render",
-    "spell_out",
-    "split_host_port",
-    "typed",
-]
-
 S = TypeVar("S", bound=Struct)
 
 PREFIX = "MIDONET_"

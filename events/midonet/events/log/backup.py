@@ -24,8 +24,6 @@ from midonet.events.log.copying import Source
 from midonet.events.log.hash_chain import extend
 from midonet.events.log.integrity import same
 
-__all__ = ["Backup", "write_backup"]
-
 _MAX_LINE = 1000
 _DIGEST_BYTES = 32
 

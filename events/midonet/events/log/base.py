@@ -12,8 +12,6 @@ from msgspec import Struct
 from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.errors import NotFound
 
-__all__ = ["Bookmark", "Log", "Progress"]
-
 
 class Progress(Struct, frozen=True):
     """A mark in `follow`: the reader has seen everything up to `head`; nothing newer was there."""

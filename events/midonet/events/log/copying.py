@@ -12,8 +12,6 @@ from midonet.events.errors import Conflict, NotFound, VerificationFailed
 from midonet.events.log.base import Log
 from midonet.events.log.integrity import same
 
-__all__ = ["Beginning", "Source", "copy"]
-
 _BATCH = 500
 _BATCH_BYTES = 4 * 1024 * 1024
 

@@ -15,9 +15,8 @@ from typing import Self
 
 from midonet.events.commands.command import Command
 from midonet.events.errors import MidonetError, Unavailable
-from midonet.events.log.store import Context, Result, Store, Wish
-
-__all__ = ["CAPACITY", "CombiningWriter"]
+from midonet.events.log.pending_command import Context, Result, Wish
+from midonet.events.log.store import Store
 
 CAPACITY = 10_000
 """Commands that may wait at the same time; at some thousand a second that is a matter of seconds."""

@@ -11,8 +11,6 @@ from msgspec import Struct
 
 from midonet.events.commit import Commit, Head, Record, sha256
 
-__all__ = ["Skipped", "chained", "extend", "parse"]
-
 _decoder = msgspec.json.Decoder(Commit)
 
 

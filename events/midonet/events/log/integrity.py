@@ -7,8 +7,6 @@ from midonet.events.commit import MAX_COMMIT_BYTES, Head, Record, sha256
 from midonet.events.errors import Conflict, Diverged, HeadMoved, InvalidValue, LostCommits, Tampered, TooLarge
 from midonet.events.log.hash_chain import Skipped, chained, extend
 
-__all__ = ["check_batch", "diverged", "head_moved", "lost_commits", "same", "tampered"]
-
 _LISTED = 100
 """How many of the commits in between a `HeadMoved` lists; a caller that needs all reads them."""
 

@@ -19,8 +19,6 @@ from midonet.events.errors import MidonetError, OutcomeUnknown, Unavailable
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Notes, Topology
 
-__all__ = ["Context", "Result", "Trial", "Wish", "new_command_id"]
-
 
 class Context(Struct, frozen=True, kw_only=True):
     """Who wants something, through what, and why; and how careful the store has to be."""

@@ -24,8 +24,6 @@ from midonet.events.system.tag import Tag
 from midonet.events.topology.evolve import EVENT_VERSION, fold
 from midonet.events.topology.topology import Topology
 
-__all__ = ["EVERY", "LIMIT", "Snapshot", "Snapshots", "Unusable", "fingerprint"]
-
 T = TypeVar("T")
 Place = Callable[[int], int | None]
 """Tells where the backend of a log keeps a commit, as `Log.place`."""

@@ -29,13 +29,11 @@ from midonet.events.errors import (
 )
 from midonet.events.log.base import Log
 from midonet.events.log.hash_chain import extend
-from midonet.events.log.pending_command import Context, Result, Trial, Wish, new_command_id
+from midonet.events.log.pending_command import Context, Result, Trial, Wish
 from midonet.events.log.snapshots import Snapshot, Snapshots
 from midonet.events.model import Entity, kind_of, ordered, plain
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
-
-__all__ = ["Context", "Result", "Store", "Wish", "new_command_id"]
 
 _ATTEMPTS = 200
 """Races that one command may lose before it gives up; each loss means that somebody else got on."""

@@ -19,8 +19,6 @@ from midonet.events.system.tag import TAG
 from midonet.events.topology.evolve import evolve
 from midonet.events.topology.topology import Topology
 
-__all__ = ["Verified", "before", "verified"]
-
 
 class Verified(Struct, frozen=True):
     """What was found to be as it must."""

@@ -10,8 +10,6 @@ from msgspec import Meta, Struct
 from midonet.events.errors import InvalidValue
 from midonet.events.model.fields import DERIVED, Name
 
-__all__ = ["Entity", "Part", "View", "forget", "list_verb"]
-
 
 class View(Protocol):
     """Read access to a topology: all that pure checks and derivations need."""

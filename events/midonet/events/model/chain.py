@@ -11,8 +11,6 @@ from midonet.events.model.base import Entity, Part, View
 from midonet.events.model.condition import Conditional, check_condition
 from midonet.events.model.fields import DERIVED, Id, IpAddress, Label, OnDelete, PortRange, Ref, Tenant, Text
 
-__all__ = ["Chain", "Metadata", "NatTarget", "Rule", "RuleLogger"]
-
 _FORWARD_NAT = ("snat", "dnat")
 _NAT = (*_FORWARD_NAT, "rev-snat", "rev-dnat")
 _TRANSFORM = ("l2-transform", "redirect")

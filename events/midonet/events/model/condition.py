@@ -24,8 +24,6 @@ from midonet.events.model.fields import (
     VlanTag,
 )
 
-__all__ = ["Condition", "Conditional", "check_condition"]
-
 _PortList = tuple[Annotated[Id, Ref("port")], ...]
 _Inverted = Annotated[bool, Meta(description="Turn the condition round.")]
 

@@ -9,8 +9,6 @@ from midonet.events.errors import Conflict, InvalidValue
 from midonet.events.model.base import Entity, Part, View
 from midonet.events.model.fields import Cidr4, Cidr6, Id, Ip4Address, Ip6Address, Label, Mac, OnDelete, Ref, Text
 
-__all__ = ["DhcpHost", "DhcpOption", "DhcpRoute", "DhcpSubnet", "Dhcpv6Host", "Dhcpv6Subnet"]
-
 
 class DhcpRoute(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A classless static route that clients are told (option 121, RFC 3442)."""

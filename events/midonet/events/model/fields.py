@@ -14,38 +14,6 @@ from uuid import UUID
 
 from msgspec import Meta
 
-__all__ = [
-    "DERIVED",
-    "Cidr",
-    "Cidr4",
-    "Cidr6",
-    "DlType",
-    "Flag",
-    "Format",
-    "FragmentPolicy",
-    "Id",
-    "Interface",
-    "InterfaceAddress",
-    "Ip4Address",
-    "Ip6Address",
-    "IpAddress",
-    "L4Port",
-    "Label",
-    "Mac",
-    "MacMask",
-    "Malformed",
-    "Name",
-    "NwProto",
-    "OnDelete",
-    "PortRange",
-    "Ref",
-    "Tenant",
-    "Text",
-    "Vlan",
-    "VlanTag",
-    "canonical_id",
-]
-
 
 class OnDelete(Enum):
     """What happens to the object that refers when the object that it refers to is deleted."""

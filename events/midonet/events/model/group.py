@@ -9,8 +9,6 @@ from midonet.events.errors import Conflict
 from midonet.events.model.base import Entity, Part, View, list_verb
 from midonet.events.model.fields import Id, IpAddress, OnDelete, Ref, Tenant
 
-__all__ = ["GroupAddress", "HostGroup", "IpAddrGroup", "PortGroup"]
-
 
 def _refuse_twice(values: Iterable[str], field: str, what: str, reason: str) -> None:
     seen: set[str] = set()

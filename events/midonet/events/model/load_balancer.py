@@ -12,8 +12,6 @@ from midonet.events.errors import Conflict
 from midonet.events.model.base import Entity, View
 from midonet.events.model.fields import DERIVED, AdminState, Id, IpAddress, L4Port, OnDelete, Ref
 
-__all__ = ["HealthMonitor", "LoadBalancer", "Pool", "PoolMember", "Vip"]
-
 SessionPersistence = Annotated[
     Literal["source-ip"] | None, Meta(description="Keep a client at one member; absent: do not. A pool's goes first.")
 ]

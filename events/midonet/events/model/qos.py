@@ -8,8 +8,6 @@ from msgspec import Meta
 from midonet.events.model.base import Entity
 from midonet.events.model.fields import Id, OnDelete, Ref, Tenant, Text
 
-__all__ = ["QosBandwidthRule", "QosDscpRule", "QosPolicy"]
-
 _Policy = Annotated[Id, Ref("qos-policy", OnDelete.DELETE), Meta(description="Policy that the rule is in.")]
 Kilo = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 

@@ -40,8 +40,6 @@ from midonet.events.model.tunnel_zone import TunnelZone
 from midonet.events.model.vtep import Vtep, VtepBinding
 from midonet.events.suggestions import closest
 
-__all__ = ["KINDS", "FieldSpec", "Kind", "getter", "kind_of", "ordered", "plain"]
-
 
 @dataclass(frozen=True)
 class FieldSpec:

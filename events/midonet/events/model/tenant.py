@@ -8,8 +8,6 @@ from msgspec import Meta
 from midonet.events.model.base import Entity, View
 from midonet.events.model.fields import Text
 
-__all__ = ["Tenant"]
-
 
 class Tenant(Entity, frozen=True, kw_only=True):
     """Whom objects belong to; they say so by its name (a label, which needs no tenant of that name)."""

@@ -12,10 +12,6 @@ from midonet.events.model import KINDS, FieldSpec, Kind
 from midonet.events.queries.names import EMPTY_VALUES, Names, word
 from midonet.events.system import objects
 
-__all__ = [
-    "describe",
-]
-
 
 def describe(event: Event, names: Names) -> str:
     """Return one line that says what an event did, e.g. `port p1 of bridge web bound: host none → hv1, …`.

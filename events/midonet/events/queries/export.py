@@ -12,8 +12,6 @@ from midonet.events.model.fields import canonical_id
 from midonet.events.queries.selection import sort_key
 from midonet.events.topology.topology import Topology
 
-__all__ = ["documents"]
-
 
 def documents(topology: Topology) -> list[dict[str, Any]]:
     """Return one document for every object that is no part of another one."""

@@ -10,8 +10,6 @@ from typing import Any
 from midonet.events.errors import InvalidValue
 from midonet.events.model import FieldSpec
 
-__all__ = ["value"]
-
 _TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _MAX_DIGITS = 18
 

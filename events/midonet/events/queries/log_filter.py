@@ -12,8 +12,6 @@ from msgspec import Struct
 from midonet.events.commit import Commit, Event, Record
 from midonet.events.queries.moment import END, Moment
 
-__all__ = ["Filter", "Written", "blame", "entry"]
-
 
 class Filter(Struct, frozen=True):
     """Which commits somebody wants to see."""

@@ -14,8 +14,6 @@ from msgspec import Struct
 from midonet.events.commit import Commit, Head, Record
 from midonet.events.errors import NotFound, VerificationFailed
 
-__all__ = ["END", "Moment", "Past", "parse"]
-
 _POSITION = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 

@@ -14,8 +14,6 @@ from midonet.events.suggestions import closest
 from midonet.events.topology import references
 from midonet.events.topology.topology import Topology
 
-__all__ = ["Selection", "field_named", "fields_named", "select", "sort_key"]
-
 _CONDITION = re.compile(r"([^=!<>~]+)(!=|<=|>=|=|<|>|~)(.*)", re.DOTALL)
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 

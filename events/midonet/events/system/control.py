@@ -12,8 +12,6 @@ from msgspec.structs import replace
 
 from midonet.events.errors import InvalidValue
 
-__all__ = ["ProjectionControl", "ServiceControl", "check_key", "check_word"]
-
 _WORD = re.compile(r"\w[\w.+-]{0,254}")
 _MAX_KEY = 1_000
 _MAX_SKIPPED = 1_000

@@ -15,8 +15,6 @@ from midonet.events.system.control import ProjectionControl, ServiceControl
 from midonet.events.system.tag import Tag
 from midonet.events.system.user import User
 
-__all__ = ["NOTES", "Note", "control_of", "describe", "evolved", "is_note", "note_event", "plain_note", "runs"]
-
 Note = Tag | ProjectionControl | ServiceControl | User
 
 NOTES: Mapping[str, type[Note]] = {cls.KIND: cls for cls in (Tag, ProjectionControl, ServiceControl, User)}

@@ -11,8 +11,6 @@ from msgspec import Struct
 
 from midonet.events.errors import InvalidValue
 
-__all__ = ["TAG", "Tag", "check_name", "is_name"]
-
 TAG = "tag"
 """Keys of events on tags are `tag/<name>`."""
 

@@ -12,8 +12,6 @@ from msgspec import Struct
 
 from midonet.events.errors import InvalidValue
 
-__all__ = ["GLOBAL", "IN_TENANT", "User", "check_role", "check_user", "roles_of"]
-
 GLOBAL = ("admin", "operator", "reader", "agent")
 """Roles in all of the network: everything, everything but users and secrets, reading, and seeing hosts and VTEPs."""
 

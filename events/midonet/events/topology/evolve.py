@@ -17,8 +17,6 @@ from midonet.events.model import KINDS, Entity, plain
 from midonet.events.system.objects import NOTES, evolved
 from midonet.events.topology.topology import Topology
 
-__all__ = ["EVENT_VERSION", "Change", "created", "current", "deleted", "evolve", "fold", "invert", "updated"]
-
 EVENT_VERSION = 1
 
 _Step = Callable[[Topology, str, Any, dict[str, Any], int], Entity | None]

@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 from midonet.events.model import KINDS, Entity
 from midonet.events.model.schema import getter
 
-__all__ = ["Indexes", "Multimap"]
-
 
 class Multimap:
     """Key → members, in the order in which they came.

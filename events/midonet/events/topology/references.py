@@ -12,8 +12,6 @@ from midonet.events.model.fields import canonical_id
 from midonet.events.suggestions import closest
 from midonet.events.topology.topology import Topology
 
-__all__ = ["find", "find_id", "partial", "values"]
-
 _MIN_PREFIX = 8
 _SHORTEST_ID = 32
 """Characters of an id without hyphens."""

@@ -14,8 +14,6 @@ from midonet.events.system.objects import Note
 from midonet.events.system.tag import Tag
 from midonet.events.topology.indexes import Indexes
 
-__all__ = ["Notes", "Topology"]
-
 _LATE = 20_000
 """Objects that the indexes may be behind at most: even if nobody asks them, they must not keep what is long gone."""
 

@@ -8,8 +8,6 @@ from typing import Protocol
 
 from midonet.events.errors import InvalidValue
 
-__all__ = ["MAX_VALUE", "Vault", "check_secret", "is_name"]
-
 MAX_VALUE = 64 * 1024
 """Bytes that a secret may have."""
 

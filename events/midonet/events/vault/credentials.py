@@ -22,8 +22,6 @@ from msgspec import Struct
 from midonet.events.errors import InvalidValue, NotFound
 from midonet.events.vault.base import Vault, check_secret
 
-__all__ = ["HIDDEN", "Credentials", "Issued", "Token", "own_name"]
-
 HIDDEN = ("password/", "token/")
 """Beginnings of names in the vault that are no secrets of people's own."""
 

@@ -11,8 +11,6 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from midonet.events.errors import Misconfigured
 
-__all__ = ["Seal", "new_key", "read_seal"]
-
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 

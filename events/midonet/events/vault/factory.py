@@ -5,8 +5,6 @@ from pathlib import Path
 from midonet.events.errors import UsageError
 from midonet.events.vault.base import Vault
 
-__all__ = ["open_vault"]
-
 _FORMS = "file:///FILE, sqlite:///FILE, postgresql+psycopg://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE"
 
 

@@ -14,8 +14,6 @@ from threading import Lock
 from midonet.events.errors import Misconfigured, Unavailable
 from midonet.events.vault.encryption import Seal
 
-__all__ = ["FileVault"]
-
 
 class FileVault:
     """The vault at `path`; it is made by the first secret."""

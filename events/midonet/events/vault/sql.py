@@ -12,8 +12,6 @@ from midonet.events.errors import Unavailable, UsageError
 from midonet.events.vault.base import is_name
 from midonet.events.vault.encryption import Seal
 
-__all__ = ["SqlVault"]
-
 _PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
 """Of libpq, in seconds and in milliseconds: whoever signs in waits no longer for a server that is away."""
 

@@ -10,8 +10,6 @@ from typing import Generic, TypeVar
 
 from midonet.projections.base import Projection, key_text
 
-__all__ = ["Tracker"]
-
 K = TypeVar("K")
 V = TypeVar("V")
 

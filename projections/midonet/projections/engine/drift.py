@@ -13,8 +13,6 @@ from msgspec import Struct
 
 from midonet.events.commit import canonical
 
-__all__ = ["KEPT", "Kind", "Repair", "Repairs", "decode_ring", "encode_ring", "kind_of_repair", "shown"]
-
 KEPT = 200
 """Records of one target that are kept."""
 

@@ -8,8 +8,6 @@ from typing import Any
 from midonet.projections.base import Checkpoint, Mended, key_text
 from midonet.projections.engine.drift import Repair, Repairs, kind_of_repair, shown
 
-__all__ = ["Recorder"]
-
 logger = logging.getLogger(__name__)
 
 _NAMED = 5

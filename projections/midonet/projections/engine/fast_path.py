@@ -15,8 +15,6 @@ from typing import Any
 from midonet.projections.base import Target
 from midonet.projections.engine.reconciler import Reconciler, Step
 
-__all__ = ["Ahead"]
-
 logger = logging.getLogger(__name__)
 
 _LITTLE, _MUCH = 32, 10_000

@@ -26,8 +26,6 @@ from midonet.events.topology.evolve import Change, fold
 from midonet.events.topology.topology import Topology
 from midonet.projections.engine.log_end import Inquiry
 
-__all__ = ["Feed", "Follower", "Listener"]
-
 logger = logging.getLogger(__name__)
 
 _REMEMBERED = 4096

@@ -10,8 +10,6 @@ from threading import Lock
 from midonet.events.errors import MidonetError, NotFound
 from midonet.events.log.base import Bookmark, Log
 
-__all__ = ["Inquiry"]
-
 
 class Inquiry:
     """Asks the log that `open_log` opens; for any thread, one after the other."""

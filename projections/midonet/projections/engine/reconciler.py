@@ -20,8 +20,6 @@ from midonet.projections.engine.drift import Repair
 from midonet.projections.engine.drift_recorder import Recorder
 from midonet.projections.engine.feed import Feed
 
-__all__ = ["Reconciler", "Step"]
-
 logger = logging.getLogger(__name__)
 
 K = TypeVar("K")

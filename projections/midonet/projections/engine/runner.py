@@ -31,8 +31,6 @@ from midonet.projections.engine.reconciler import Reconciler, Step
 from midonet.projections.engine.status import Arrivals, Standing, State, Status, moving_state
 from midonet.projections.engine.takeover import GRACE, Standby
 
-__all__ = ["Runner"]
-
 logger = logging.getLogger(__name__)
 
 K = TypeVar("K")

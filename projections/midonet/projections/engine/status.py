@@ -11,8 +11,6 @@ from msgspec import Struct
 from midonet.events.errors import MidonetError
 from midonet.projections.base import Fenced
 
-__all__ = ["Arrivals", "Role", "Standing", "State", "Status", "moving_state"]
-
 logger = logging.getLogger(__name__)
 
 State = Literal["live", "catching-up", "rebuilding", "paused", "parked", "stalled"]

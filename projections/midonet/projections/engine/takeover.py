@@ -15,8 +15,6 @@ from midonet.projections.engine.feed import Feed
 from midonet.projections.engine.reconciler import Reconciler
 from midonet.projections.engine.status import Standing
 
-__all__ = ["GRACE", "Standby"]
-
 GRACE = 0.3
 """Seconds that a target may stay behind, with nobody moving it, before one that stands by takes over."""
 

@@ -5,8 +5,6 @@ from ipaddress import ip_address
 
 from midonet.projections.facts.kinds import HostState
 
-__all__ = ["owners"]
-
 
 def owners(hosts: Mapping[str, HostState]) -> dict[str, str]:
     """Return the host that has each address; none for loopback addresses, which every machine has."""

@@ -11,24 +11,6 @@ from typing import ClassVar, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-__all__ = [
-    "FACTS",
-    "ActivePort",
-    "ContainerStatus",
-    "Fact",
-    "HostState",
-    "Interface",
-    "LastSeen",
-    "LearnedRoute",
-    "LearnedRoutes",
-    "MemberStatus",
-    "Peer",
-    "PoolStatus",
-    "UnderlayHealth",
-    "decode",
-    "node_of",
-]
-
 
 class Fact(Struct, frozen=True, kw_only=True):
     """What somebody reports of one object."""

@@ -13,8 +13,6 @@ from midonet.events.commit import canonical
 from midonet.projections.facts.kinds import HostState, LastSeen, decode, node_of
 from midonet.projections.zookeeper.client import Client
 
-__all__ = ["Living"]
-
 _CONNECT_SECONDS = 3.0
 
 

@@ -8,8 +8,6 @@ from midonet.projections.facts.kinds import Fact, decode, node_of
 from midonet.projections.zookeeper.children import read_below
 from midonet.projections.zookeeper.client import Client
 
-__all__ = ["FactsReader"]
-
 F = TypeVar("F", bound=Fact)
 
 _CONNECT_SECONDS = 5.0

@@ -6,8 +6,6 @@ from msgspec import Struct
 
 from midonet.projections.facts.kinds import UnderlayHealth
 
-__all__ = ["Way", "cut_off", "ways"]
-
 
 class Way(Struct, frozen=True):
     """From one host to another, as the first one sees it."""

@@ -5,8 +5,6 @@ from typing import Literal
 from midonet.projections.facts.kinds import Fact
 from midonet.projections.vtep import BfdSession, LineState, PortReport
 
-__all__ = ["VtepState"]
-
 
 class VtepState(Fact, frozen=True, kw_only=True):
     """What is known of a switch (ephemeral); what it said is unknown (None, nothing) unless it is connected."""

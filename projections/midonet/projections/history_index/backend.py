@@ -9,13 +9,6 @@ from typing import Any, Protocol
 
 from midonet.projections.history_index.schema import Dialect
 
-__all__ = [
-    "Damaged",
-    "Database",
-    "Row",
-    "Unusable",
-]
-
 Row = tuple[Any, ...]
 
 

@@ -14,8 +14,6 @@ from midonet.events.log.base import Bookmark
 from midonet.projections.history_index.backend import Database, Row, Unusable
 from midonet.projections.history_index.schema import INSERTS, SCHEMA, create, drop
 
-__all__ = ["Checkpoint", "Index", "Overtaken", "Query", "State"]
-
 _SCHEMA = "SELECT schema FROM history_checkpoint"
 _CHECKPOINT = "SELECT position, hash, time, latest, place FROM history_checkpoint"
 _BEGIN = (

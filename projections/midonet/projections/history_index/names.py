@@ -9,8 +9,6 @@ from midonet.events.queries.names import Names
 from midonet.events.system.objects import NOTES, is_note
 from midonet.projections.history_index.reader import Past
 
-__all__ = ["NamesAt"]
-
 
 class NamesAt(Names):
     """Answers as `Names` that noted every commit up to a position."""

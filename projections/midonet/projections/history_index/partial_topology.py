@@ -15,8 +15,6 @@ from midonet.events.topology.references import find
 from midonet.events.topology.topology import Topology
 from midonet.projections.history_index.reader import Past
 
-__all__ = ["excerpt"]
-
 _MANY = 100
 """Objects that a reference may mean, from which on the whole topology is quicker."""
 

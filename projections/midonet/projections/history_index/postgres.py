@@ -11,8 +11,6 @@ from midonet.events.errors import UsageError
 from midonet.projections.history_index.backend import Row, Unusable
 from midonet.projections.history_index.schema import POSTGRESQL
 
-__all__ = ["Server"]
-
 _SCHEME = "postgresql+psycopg"
 _CONNECT_SECONDS = 5
 _FETCHED = 1_000

@@ -15,8 +15,6 @@ from midonet.projections.history_index.backend import Damaged
 from midonet.projections.history_index.index import Checkpoint, Index, Query, State
 from midonet.projections.history_index.tail import Later
 
-__all__ = ["Past", "Recall"]
-
 _MIN_PREFIX = 8
 
 Recall = Callable[[Bookmark], Record | None]

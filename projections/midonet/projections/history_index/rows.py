@@ -14,8 +14,6 @@ from midonet.events.model import KINDS, Kind
 from midonet.events.topology.evolve import current
 from midonet.projections.history_index.index import State
 
-__all__ = ["Entries", "Known", "labels_digest", "next_state", "touched"]
-
 _SPACING = 64
 """Commits on one object between two versions of it."""
 

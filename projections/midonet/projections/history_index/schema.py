@@ -7,8 +7,6 @@ on anything but the standard library.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-__all__ = ["INSERTS", "POSTGRESQL", "SCHEMA", "SQLITE", "TABLES", "Dialect", "create", "drop"]
-
 SCHEMA = "1-8fb0d8b2"
 """Of tables and of what is in them: an index with another one is made anew. The second part is the digest of what the
 model says about names (`entries.labels_digest`); a test compares them, so that reading need not load the model."""

@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from midonet.events.commit import Record
 from midonet.projections.history_index.index import State
 
-__all__ = ["Later"]
-
 
 class Later:
     """The commits of a tail by what they touch."""

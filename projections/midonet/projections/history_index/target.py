@@ -18,8 +18,6 @@ from midonet.projections.history_index.backend import Damaged, Database, Unusabl
 from midonet.projections.history_index.index import Index, Overtaken
 from midonet.projections.history_index.writer import IndexWriter
 
-__all__ = ["HistoryProjection", "HistoryTarget"]
-
 _BATCH = 1_000
 
 

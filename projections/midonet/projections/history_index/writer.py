@@ -7,8 +7,6 @@ from midonet.projections.history_index.index import Checkpoint, Index, State
 from midonet.projections.history_index.reader import Past, Recall
 from midonet.projections.history_index.rows import Entries, Known
 
-__all__ = ["IndexWriter"]
-
 
 class IndexWriter:
     """Adds to an index from its checkpoint on. After an error, make a new one."""

@@ -17,8 +17,6 @@ from midonet.events.topology.topology import Topology
 from midonet.projections.base import Checkpoint, Projection, key_text
 from midonet.projections.engine.drift import kind_of_repair
 
-__all__ = ["Differences", "Place", "compare"]
-
 K = TypeVar("K")
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)

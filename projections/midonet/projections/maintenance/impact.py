@@ -20,8 +20,6 @@ from midonet.projections.nsdb.reachability import Graph
 from midonet.projections.vtep.keys import Key, Value
 from midonet.projections.vtep.projection import VtepProjection
 
-__all__ = ["Impact", "impact", "named"]
-
 
 class Impact(Struct, frozen=True):
     """Ids of the hosts and VTEPs that a change reaches, sorted."""

@@ -25,8 +25,6 @@ from midonet.projections.zookeeper.client import Client
 from midonet.projections.zookeeper.layout import decode_checkpoint
 from midonet.projections.zookeeper.target import ZooKeeperTarget
 
-__all__ = ["Materialised", "materialise"]
-
 K = TypeVar("K")
 V = TypeVar("V")
 

@@ -19,8 +19,6 @@ from midonet.projections.vtep.learned_macs import Held
 from midonet.projections.zookeeper.generations import Generations
 from midonet.projections.zookeeper.target import ZooKeeperTarget
 
-__all__ = ["GenerationPlace", "OutsiderProjection", "bring_up_to_date", "build", "roll_back"]
-
 _PAUSE = 0.005
 _PATIENCE = 30.0
 """Seconds without any progress after which nobody believes in it any more."""

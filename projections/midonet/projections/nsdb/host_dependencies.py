@@ -17,8 +17,6 @@ from midonet.events.model.service_container import ServiceContainer
 from midonet.events.model.tunnel_zone import TunnelZone
 from midonet.projections.nsdb.reachability import Edge
 
-__all__ = ["HELD_BY", "LEADING", "agent", "leads", "pack"]
-
 _PACKED_BY: Mapping[str, tuple[str, ...]] = {
     **{kind: KINDS[kind].cls.OWNER for kind in KINDS},
     "vtep-binding": ("bridge",),  # agents come to it from the bridge

@@ -8,8 +8,6 @@ does not change. Pure.
 from collections.abc import Iterator, Sequence
 from zlib import crc32
 
-__all__ = ["MAX_BYTES", "count", "parts", "share", "split"]
-
 MAX_BYTES = 900_000
 """An index of one node is no longer than this; ZooKeeper takes 1 MiB with everything around."""
 

@@ -19,8 +19,6 @@ from midonet.projections.nsdb.index_parts import MAX_BYTES, count, parts, share,
 from midonet.projections.nsdb.reachability import Graph
 from midonet.projections.nsdb.sharding import LIMIT, Packing, Touched
 
-__all__ = ["NsdbProjection"]
-
 _OBJECTS = b'{"objects":{%b}}'
 _encoder = msgspec.json.Encoder()
 

@@ -6,8 +6,6 @@ business. Pure.
 
 from collections.abc import Iterable, Mapping
 
-__all__ = ["Edge", "Graph"]
-
 Edge = tuple[str, str]
 
 

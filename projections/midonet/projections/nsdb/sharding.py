@@ -10,8 +10,6 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-__all__ = ["LIMIT", "Packing", "Touched"]
-
 LIMIT = 64
 """A document holds at most so many objects: a few kilobytes, far from ZooKeeper's 1 MiB."""
 

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from midonet.events.topology.topology import Topology
 from midonet.projections.nsdb.projection import NsdbProjection
 
-__all__ = ["FORMAT", "LIVE", "differences", "expected_view", "same_document", "view_base"]
-
 FORMAT = b"3"
 """Raise it when the same topology comes to other documents than before: then they are no drift, but an upgrade."""
 

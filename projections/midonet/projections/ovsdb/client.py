@@ -22,8 +22,6 @@ from midonet.projections.ovsdb.connect import Address, dial, words
 from midonet.projections.ovsdb.json_framing import Framer
 from midonet.projections.ovsdb.tls import SecureSocket
 
-__all__ = ["CALL_SECONDS", "PROBE_SECONDS", "Answer", "Client"]
-
 CALL_SECONDS = 10.0
 """A call that names no other time is answered within so many seconds, or given up."""
 

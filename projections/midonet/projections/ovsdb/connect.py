@@ -5,8 +5,6 @@ import socket
 
 from midonet.projections.ovsdb.tls import SecureSocket, secured
 
-__all__ = ["Address", "dial", "words"]
-
 _CONNECT_SECONDS = 5.0
 
 Address = tuple[str, int] | str

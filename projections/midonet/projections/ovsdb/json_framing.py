@@ -7,8 +7,6 @@ and braces is thrown away, chunk by chunk, then strings, and the braces that are
 import re
 from collections.abc import Iterator
 
-__all__ = ["Framer"]
-
 _BOUNDARY = re.compile(rb"\}\s*(?=\{)")
 """Outside of strings a closing brace is followed by an opening one only where a new object begins."""
 

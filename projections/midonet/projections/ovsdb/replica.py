@@ -6,8 +6,6 @@ Pure: it is fed with updates and says what each of them changed. Rows stay in JS
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["Replica", "Row", "RowChange"]
-
 Row = Mapping[str, Any]
 """Column → value in JSON form, the monitored columns only."""
 

@@ -8,8 +8,6 @@ from msgspec import Struct
 from midonet.events.errors import Misconfigured, Rejected
 from midonet.projections.ovsdb.client import Client
 
-__all__ = ["check_schema"]
-
 
 class _Table(Struct):
     columns: dict[str, object]

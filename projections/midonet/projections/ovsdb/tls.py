@@ -13,8 +13,6 @@ from time import monotonic
 
 from midonet.events.config.connection_security import Wire, current, tls_context
 
-__all__ = ["SecureSocket", "secured"]
-
 
 class SecureSocket:
     """The part of a socket that the client uses."""

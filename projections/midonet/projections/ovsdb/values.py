@@ -6,8 +6,6 @@ Atoms but UUIDs are plain JSON values. A set of one element may come as the elem
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["decode_map", "decode_ref", "decode_set", "encode_map", "encode_set", "named", "ref"]
-
 
 def ref(uuid: str) -> list[str]:
     """Return a reference to a row that exists."""

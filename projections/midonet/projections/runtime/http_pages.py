@@ -19,8 +19,6 @@ from midonet.events.config.settings import split_host_port
 from midonet.events.errors import Misconfigured, Unavailable
 from midonet.projections.runtime.logfmt import note
 
-__all__ = ["HttpServer", "Page", "Routes", "Tls", "json_page"]
-
 _CLIENT_SECONDS = 10
 """A client that says nothing for so long is let go."""
 

@@ -11,8 +11,6 @@ from typing import Any
 
 from midonet.events.config.settings import hidden
 
-__all__ = ["SILENCE", "dead_threads", "note", "set_up"]
-
 SILENCE = 60.0
 """Seconds for which a line that was just written is not written again."""
 

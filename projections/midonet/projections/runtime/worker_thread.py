@@ -6,8 +6,6 @@ Daemons have many of them; the order of the steps is here alone, so that none ev
 from collections.abc import Callable, Iterator
 from threading import Event, Thread
 
-__all__ = ["Loop"]
-
 
 class Loop:
     """Runs `work` on a thread of its own; what that raises goes to `crashed`, without one to `threading.excepthook`."""

@@ -33,8 +33,6 @@ from midonet.events.config.settings import hidden
 from midonet.events.errors import Unavailable, UsageError
 from midonet.projections.base import Checkpoint, Fenced, Unfit
 
-__all__ = ["CHECKPOINTS", "VALUES", "SqlTarget"]
-
 _METADATA = MetaData()
 
 VALUES = Table(

@@ -9,8 +9,6 @@ from midonet.events.model.vtep import VtepBinding
 from midonet.events.topology.topology import Topology
 from midonet.projections.vtep.keys import switch_name
 
-__all__ = ["Bound", "forget", "note"]
-
 Index = dict[Any, dict[str, str]]
 """Key → entries by id: within one commit a new one may come before the old one of the same key goes."""
 

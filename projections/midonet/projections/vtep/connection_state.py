@@ -6,8 +6,6 @@ from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["Connection", "Line", "LineState", "utc_now"]
-
 LineState = Literal["connecting", "connected", "unreachable", "not-a-vtep"]
 """`unreachable` is retried for ever, and so is `not-a-vtep`: what answers there has no `hardware_vtep` database."""
 

@@ -13,8 +13,6 @@ from midonet.projections.ovsdb import Replica, Row, RowChange, decode_map, decod
 from midonet.projections.vtep.keys import HASH, MARK, POSITION, SOURCE_NODE, Key, Value, is_ours
 from midonet.projections.vtep.switch_report import Reports, SwitchReport
 
-__all__ = ["COLUMNS", "OPTIONAL", "Actual", "Touched", "parse_checkpoint"]
-
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "Global": ("other_config",),
     "Physical_Switch": ("name", "ports", "management_ips", "tunnel_ips"),

@@ -15,8 +15,6 @@ from midonet.projections.vtep.learned_macs import Heard, Held
 from midonet.projections.vtep.switch_report import SwitchReport
 from midonet.projections.vtep.transaction import Delta, Operation, Transaction, claim
 
-__all__ = ["Watch"]
-
 
 class Watch:
     """The actual state of one connection and what we expect of it.

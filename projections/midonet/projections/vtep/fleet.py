@@ -10,8 +10,6 @@ from midonet.events.model.vtep import Vtep
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 
-__all__ = ["Fleet", "Retired", "Step"]
-
 Action = Literal["stop", "restart", "start"]
 
 

@@ -17,23 +17,6 @@ import ipaddress
 import re
 from typing import Literal
 
-__all__ = [
-    "DATABASE",
-    "HASH",
-    "MARK",
-    "POSITION",
-    "SOURCE_NODE",
-    "UNKNOWN_DST",
-    "Key",
-    "Value",
-    "bridge_id",
-    "is_locator",
-    "is_ours",
-    "station_ip",
-    "station_mac",
-    "switch_name",
-]
-
 DATABASE = "hardware_vtep"
 POSITION = "midonet-position"
 HASH = "midonet-hash"

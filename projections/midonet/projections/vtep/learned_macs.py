@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 from midonet.projections.vtep.keys import Value
 
-__all__ = ["Heard", "Held", "Learned", "Local", "Place", "Station"]
-
 Place = tuple[str, str]
 """Name of a Logical_Switch, and a MAC address in lower case."""
 

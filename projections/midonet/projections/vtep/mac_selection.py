@@ -8,8 +8,6 @@ from collections.abc import Callable, Collection
 
 from midonet.projections.vtep.learned_macs import Held, Station
 
-__all__ = ["choose"]
-
 
 def choose(
     stations: Collection[Station], held: Held | None, *, me: str, knows: Callable[[str], bool]

@@ -20,8 +20,6 @@ from midonet.projections.vtep.keys import DATABASE
 from midonet.projections.vtep.transaction import Delta, Operation, Transaction
 from midonet.projections.vtep.write_lock import Tenure
 
-__all__ = ["Session", "begin", "commit", "transact"]
-
 _WINDOW = 4
 """Transactions under way: enough that the server never waits for the next one, few enough that others get a turn."""
 

@@ -21,8 +21,6 @@ from midonet.projections.vtep.learned_macs import Held, Learned, News, Place, St
 from midonet.projections.vtep.mac_selection import choose
 from midonet.projections.vtep.tunnel_endpoints import own_addresses, underlay
 
-__all__ = ["HEARD", "HOSTS", "TOUCHED", "VtepProjection"]
-
 HEARD = "vtep-heard"
 """Kind of a change that tells what a switch reported: `id` is the VTEP, `new` the `News`."""
 

@@ -13,8 +13,6 @@ from midonet.projections.ovsdb import Row, RowChange, decode_map, decode_ref, de
 from midonet.projections.vtep.keys import station_ip, station_mac
 from midonet.projections.vtep.learned_macs import Heard, Local, Place
 
-__all__ = ["BfdSession", "PortReport", "Reports", "SwitchReport"]
-
 _FAULTS = {
     "Physical_Switch": "switch_fault_status",
     "Logical_Router": "LR_fault_status",

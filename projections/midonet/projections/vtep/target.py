@@ -21,8 +21,6 @@ from midonet.projections.vtep.switch_report import SwitchReport
 from midonet.projections.vtep.transaction import Delta, batches
 from midonet.projections.vtep.write_lock import Tenure
 
-__all__ = ["VtepTarget", "read_checkpoint", "read_rows"]
-
 BATCH_ROWS = 500
 """Rows of one transaction; a switch's server answers nobody else while it works on one."""
 

@@ -13,8 +13,6 @@ from midonet.projections.ovsdb import encode_map, encode_set, named, ref
 from midonet.projections.vtep.database_state import Actual
 from midonet.projections.vtep.keys import HASH, MARK, POSITION, Key, Value
 
-__all__ = ["LOCAL_MAC_TABLES", "Delta", "Operation", "Transaction", "batches", "claim"]
-
 Delta = Mapping[Key, Value | None]
 Operation = dict[str, Any]
 

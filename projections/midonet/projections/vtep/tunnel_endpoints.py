@@ -8,8 +8,6 @@ from midonet.events.topology.topology import Topology
 from midonet.projections.vtep.keys import is_locator
 from midonet.projections.vtep.learned_macs import Learned
 
-__all__ = ["NOWHERE", "Underlay", "own_addresses", "underlay"]
-
 
 class Underlay(NamedTuple):
     """The addresses around one VTEP."""

@@ -13,8 +13,6 @@ from midonet.projections.ovsdb import Client
 from midonet.projections.vtep.drift_watch import Watch
 from midonet.projections.vtep.transaction import Operation
 
-__all__ = ["Tenure"]
-
 _LOCK = "midonet"
 _ASSERT: Operation = {"op": "assert", "lock": _LOCK}
 

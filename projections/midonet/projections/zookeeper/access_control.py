@@ -16,8 +16,6 @@ from kazoo.security import ACL, OPEN_ACL_UNSAFE, Id, Permissions, make_digest_ac
 from midonet.events.config.connection_security import Wire, current, read_login, tls_context
 from midonet.projections.zookeeper.kazoo_handler import Handler
 
-__all__ = ["acl_for", "default_acl", "options"]
-
 _OF_AGENTS = re.compile(r"/state/(hosts|ports)(/|$)")
 
 

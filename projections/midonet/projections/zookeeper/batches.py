@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from midonet.projections.base import Unfit
 
-__all__ = ["batches", "in_order"]
-
 _MAX_VALUE = 1_000_000
 """Bytes; the server drops the connection at 1 MiB (`jute.maxbuffer`), path and headers included."""
 

@@ -6,8 +6,6 @@ from kazoo.exceptions import NoNodeError
 
 from midonet.projections.zookeeper.client import Client
 
-__all__ = ["read_below", "read_each_below"]
-
 
 def read_below(client: Client, path: str) -> dict[str, bytes]:
     """Return the data of the children of a node by name, nothing if it is not there; `Unavailable` without ZooKeeper.

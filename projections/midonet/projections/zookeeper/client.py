@@ -24,8 +24,6 @@ from midonet.projections.zookeeper.access_control import acl_for, options
 from midonet.projections.zookeeper.kazoo_connection import Connection
 from midonet.projections.zookeeper.kazoo_requests import AddWatch, MultiRead, MultiWrite, NodeRead, Operation
 
-__all__ = ["Client"]
-
 T = TypeVar("T")
 
 _RECONNECT = {"max_tries": -1, "delay": 0.05, "backoff": 2, "max_delay": 1.0}

@@ -13,8 +13,6 @@ from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
 from midonet.projections.engine.drift import Repair, decode_ring, encode_ring
 from midonet.projections.zookeeper.client import Client
 
-__all__ = ["Ledger"]
-
 _CONNECT_SECONDS = 10.0
 _RACES = 20
 

@@ -23,8 +23,6 @@ from midonet.projections.zookeeper.client import Client
 from midonet.projections.zookeeper.layout import DIRECTORIES, MODELS, decode_checkpoint, decode_generation, is_document
 from midonet.projections.zookeeper.lock_holder import Holder, decode_holder, this_process
 
-__all__ = ["Generations", "Noted"]
-
 _CONNECT_SECONDS = 10.0
 _REMOVALS = 250
 _SESSION_SECONDS = 8.0

@@ -17,8 +17,6 @@ from kazoo.protocol.connection import ConnectionHandler
 from kazoo.protocol.serialization import Watch
 from kazoo.protocol.states import EVENT_TYPE_MAP, KeeperState, WatchedEvent
 
-__all__ = ["Connection"]
-
 _LENGTH = struct.Struct("!i")
 _HEADER = struct.Struct("!iii")
 _NUMBERS = 2**31 - 1

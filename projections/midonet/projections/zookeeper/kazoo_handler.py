@@ -14,8 +14,6 @@ from kazoo.handlers.threading import SequentialThreadingHandler
 from midonet.events.config.connection_security import tls_context
 from midonet.events.errors import Misconfigured
 
-__all__ = ["Handler"]
-
 _READABLE = select.POLLIN | select.POLLPRI | select.POLLHUP | select.POLLERR
 _WRITABLE = select.POLLOUT | select.POLLERR
 

@@ -18,8 +18,6 @@ from kazoo.protocol.serialization import (
     write_string,
 )
 
-__all__ = ["AddWatch", "MultiRead", "MultiWrite", "NodeRead", "Operation"]
-
 _PERSISTENT, _RECURSIVE = struct.pack("!i", 0), struct.pack("!i", 1)
 _OPERATION = struct.Struct("!iBi")  # type, whether it was the last, error
 _END = _OPERATION.pack(-1, 1, -1)

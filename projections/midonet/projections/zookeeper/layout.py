@@ -7,8 +7,6 @@ import msgspec
 from midonet.events.model import KINDS
 from midonet.projections.base import Checkpoint
 
-__all__ = ["DIRECTORIES", "MODELS", "decode_checkpoint", "decode_generation", "is_document"]
-
 MODELS = "models"
 """Node below a generation that holds a directory for every kind."""
 

@@ -16,8 +16,6 @@ from midonet.projections.nsdb.view import LIVE, view_base
 from midonet.projections.zookeeper.client import Client
 from midonet.projections.zookeeper.layout import decode_checkpoint, decode_generation
 
-__all__ = ["Pointer"]
-
 
 class Pointer:
     """The node `<root>/nsdb`; its methods raise what kazoo raises. `mended` is told what was put right."""

@@ -7,8 +7,6 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-__all__ = ["Holder", "decode_holder", "this_process"]
-
 
 class Holder(Struct, frozen=True):
     """A process that holds something, in the words of people and in those of its machine."""

@@ -14,8 +14,6 @@ from midonet.projections.nsdb.view import LIVE, view_base
 from midonet.projections.zookeeper.client import Client
 from midonet.projections.zookeeper.layout import DIRECTORIES, decode_checkpoint, decode_generation, is_document
 
-__all__ = ["ViewReader"]
-
 _CONNECT_SECONDS = 10.0
 Watcher = Callable[[Any], None] | None
 

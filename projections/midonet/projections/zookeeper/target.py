@@ -33,8 +33,6 @@ from midonet.projections.zookeeper.kazoo_requests import Operation
 from midonet.projections.zookeeper.layout import DIRECTORIES, MODELS, decode_checkpoint, is_document
 from midonet.projections.zookeeper.live_pointer import Pointer
 
-__all__ = ["ZooKeeperTarget"]
-
 _CHECKPOINT = "checkpoint"
 _FORMAT = "format"
 _ANY = -1

@@ -39,8 +39,6 @@ from midonet.services.api.framework.router import Router
 from midonet.services.api.node import Node
 from midonet.services.api.routes import any_object, commands, controls, log, node, objects, tags, users, watch
 
-__all__ = ["OPERATIONS", "Application"]
-
 _FRESH_SECONDS = 10.0
 _OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"})
 """Pages that name nobody's objects, for those who watch over the daemon."""

@@ -34,8 +34,6 @@ from midonet.services.api.settings import ApiConfig
 from midonet.services.api.watch.hub import Hub
 from midonet.services.runtime.context import Context
 
-__all__ = ["Node"]
-
 T = TypeVar("T")
 
 _READERS = 4

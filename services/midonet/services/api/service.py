@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from midonet.services.api.server.uvicorn_server import Server
 
-__all__ = ["ApiService"]
 
 _THREADS = 16
 """Reads and submissions at the same time; what waits for its turn costs little."""

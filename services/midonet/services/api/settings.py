@@ -4,8 +4,6 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
-__all__ = ["ApiConfig"]
-
 _DAY = 86_400
 
 

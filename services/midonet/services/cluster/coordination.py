@@ -21,8 +21,6 @@ from kazoo.protocol.states import KazooState
 
 from midonet.projections.zookeeper.client import Client
 
-__all__ = ["Coordination", "Lease", "Member"]
-
 _PATIENCE = 3.0
 _GRACE = 0.25
 """The part of the session's time-out for which leases are trusted without a connection."""

@@ -20,8 +20,6 @@ from midonet.projections.runtime.worker_thread import Loop
 from midonet.services.cluster.coordination import Coordination, Lease
 from midonet.services.cluster.rendezvous_hash import spread
 
-__all__ = ["LEADER", "Claims", "Leadership", "Ownership"]
-
 LEADER = "leader"
 """The item that stands for leadership of a service."""
 

@@ -26,8 +26,6 @@ from midonet.projections.zookeeper.children import read_each_below
 from midonet.projections.zookeeper.client import Client
 from midonet.services.cluster.coordination import Coordination
 
-__all__ = ["Presence", "Process", "decode", "known_path", "nodes", "this_process"]
-
 _SECONDS = 1.5
 """Seconds after which it looks though nobody woke it."""
 _CONNECT_SECONDS = 3.0

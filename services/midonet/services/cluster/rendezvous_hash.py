@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from hashlib import blake2b
 
-__all__ = ["spread"]
-
 
 def spread(items: Collection[str], nodes: Collection[str]) -> Mapping[str, str]:
     """Return the node of every item; no two nodes differ by more than one item. Empty if there are no nodes."""

@@ -17,8 +17,6 @@ from midonet.events.model.port import Port
 from midonet.events.model.service_container import ServiceContainer, ServiceContainerGroup, container_interface
 from midonet.events.topology.topology import Topology
 
-__all__ = ["Placement", "place"]
-
 _NAMESPACE = UUID("6d69646f-6e65-5274-8000-706c61636500")
 
 

@@ -14,8 +14,6 @@ from midonet.services.containers.placement import place
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.controller import Controller
 
-__all__ = ["ContainersService"]
-
 
 class ContainersService(Controller):
     """Binds the ports of containers to hosts."""

@@ -11,8 +11,6 @@ from midonet.events.topology.topology import Topology
 from midonet.projections.facts import HostState
 from midonet.projections.facts.address_owners import owners
 
-__all__ = ["Clash", "Registration", "clashes", "registrations"]
-
 _SHORT = 8
 
 

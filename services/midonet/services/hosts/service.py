@@ -17,8 +17,6 @@ from midonet.services.hosts.registration import clashes, registrations
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.controller import Controller
 
-__all__ = ["HostsService"]
-
 
 class HostsService(Controller):
     """Registers hosts; any number of daemons may do so, as a host has one id."""

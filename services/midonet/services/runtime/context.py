@@ -8,7 +8,7 @@ from msgspec import Struct
 from midonet.events.commands.command import Command
 from midonet.events.config.settings import typed
 from midonet.events.log import store
-from midonet.events.log.store import Result
+from midonet.events.log.pending_command import Result
 from midonet.projections.engine.feed import Feed
 from midonet.projections.runtime.http_pages import HttpServer
 from midonet.projections.runtime.logfmt import note
@@ -18,8 +18,6 @@ from midonet.services.cluster.leases import Leadership, Ownership
 from midonet.services.runtime.service_metrics import Meters
 from midonet.services.runtime.writer import Writer, actor
 from midonet.services.settings import Settings
-
-__all__ = ["Context", "Front"]
 
 S = TypeVar("S", bound=Struct)
 

@@ -21,8 +21,6 @@ from midonet.projections.runtime.worker_thread import Loop
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.service import Health, Service
 
-__all__ = ["Controller"]
-
 _PAUSE = 0.1
 """Seconds between two looks while changes fly by."""
 

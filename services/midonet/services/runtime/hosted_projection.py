@@ -14,8 +14,6 @@ from midonet.projections.engine.feed import Feed
 from midonet.projections.engine.runner import Runner
 from midonet.projections.engine.status import Role, State
 
-__all__ = ["BUCKETS", "Costs", "Hosted", "Metered", "Report"]
-
 K = TypeVar("K")
 V = TypeVar("V")
 

@@ -12,8 +12,6 @@ from midonet.services.cluster.coordination import Lease
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.service import Health, Service
 
-__all__ = ["Periodic"]
-
 
 class Periodic(Service):
     """Calls `turn`; what that raises besides our own errors ends this life of the service."""

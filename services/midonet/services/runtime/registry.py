@@ -30,8 +30,6 @@ from midonet.services.runtime.supervisor import Hold, Keeper
 from midonet.services.runtime.writer import Writer
 from midonet.services.settings import Settings
 
-__all__ = ["Roster"]
-
 _LOOK_SECONDS = 5.0
 """Time between two looks for packages that were installed meanwhile."""
 

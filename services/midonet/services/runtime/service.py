@@ -19,8 +19,6 @@ from midonet.services.runtime.context import Context
 from midonet.services.runtime.hosted_projection import Hosted
 from midonet.services.settings import Settings
 
-__all__ = ["GROUP", "Health", "Service"]
-
 GROUP = "midonet.services"
 """The entry points of services: the name of each is the name of the service."""
 

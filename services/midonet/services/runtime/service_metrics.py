@@ -13,8 +13,6 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from midonet.events.errors import UsageError
 
-__all__ = ["Meters"]
-
 M = TypeVar("M", bound=MetricWrapperBase)
 
 

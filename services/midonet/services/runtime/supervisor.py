@@ -21,8 +21,6 @@ from midonet.services.runtime.context import Context
 from midonet.services.runtime.hosted_projection import Hosted
 from midonet.services.runtime.service import Service
 
-__all__ = ["START_SECONDS", "Hold", "Keeper", "ServiceStatus", "Stage", "describe"]
-
 START_SECONDS = 15.0
 """A service that has not started by then counts as failed, though it may still come."""
 

@@ -15,9 +15,8 @@ from midonet.events.commands.command import Command
 from midonet.events.errors import MidonetError, NotFound, Rejected, Unavailable
 from midonet.events.log import Log
 from midonet.events.log.group_commit import CombiningWriter
-from midonet.events.log.store import Context, Result, Store
-
-__all__ = ["Writer", "actor"]
+from midonet.events.log.pending_command import Context, Result
+from midonet.events.log.store import Store
 
 _IDLE_SECONDS = 5.0
 """After which a writer that nobody needs reads what others wrote."""

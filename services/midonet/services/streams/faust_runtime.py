@@ -25,8 +25,6 @@ from midonet.services.cluster.leases import Claims
 from midonet.services.runtime.context import Context
 from midonet.services.streams.worker import BATCH, Worker
 
-__all__ = ["FaustRuntime"]
-
 _ITEM = "stream"
 _TICK = 0.2
 _STOP_SECONDS = 4.0

@@ -15,8 +15,6 @@ from midonet.services.cluster.coordination import Lease
 from midonet.services.runtime.context import Context
 from midonet.services.streams.worker import BATCH, Worker
 
-__all__ = ["Embedded", "Runtime"]
-
 _LEISURE = 0.25
 """Seconds between two looks at whether there are new commits.
 

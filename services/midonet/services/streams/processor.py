@@ -10,8 +10,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from midonet.events.commit import GENESIS, Commit, Head, Record
 from midonet.events.log.hash_chain import extend, parse
 
-__all__ = ["Batch", "Gap", "Processor", "Write", "fold"]
-
 S = TypeVar("S")
 
 

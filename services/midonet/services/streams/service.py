@@ -18,8 +18,6 @@ from midonet.services.streams.processor import Processor
 from midonet.services.streams.state_store import Place
 from midonet.services.streams.worker import Worker
 
-__all__ = ["StreamService", "place_of"]
-
 _VACANT_SECONDS = 10.0
 """A consumer group takes that long to give a dead node's partition to another one; longer is worth a word."""
 

@@ -15,8 +15,6 @@ from midonet.projections.zookeeper import Client
 from midonet.services.cluster.coordination import Lease
 from midonet.services.streams.processor import Batch, Processor
 
-__all__ = ["Place"]
-
 S = TypeVar("S")
 
 

@@ -15,8 +15,6 @@ from midonet.services.cluster.coordination import Lease
 from midonet.services.streams.processor import Batch, Gap, Processor, fold
 from midonet.services.streams.state_store import Place
 
-__all__ = ["BATCH", "Worker"]
-
 S = TypeVar("S")
 
 BATCH = 100

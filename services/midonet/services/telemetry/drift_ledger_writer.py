@@ -15,8 +15,6 @@ from midonet.projections.runtime.worker_thread import Loop
 from midonet.projections.zookeeper.drift_ledger import Ledger
 from midonet.services.runtime.hosted_projection import Hosted
 
-__all__ = ["RepairsKeeper"]
-
 _PAUSE = 0.5
 """Seconds between two looks at whether there is something to write."""
 

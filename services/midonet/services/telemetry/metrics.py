@@ -15,8 +15,6 @@ from midonet.services.runtime.service_metrics import Meters
 from midonet.services.runtime.supervisor import ServiceStatus
 from midonet.services.telemetry.overview import Overview
 
-__all__ = ["CONTENT_TYPE", "Metrics"]
-
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _WORDS: tuple[str, ...] = get_args(status.State)
 

@@ -14,8 +14,6 @@ from midonet.services.cluster.node_presence import Process
 from midonet.services.runtime.hosted_projection import Report
 from midonet.services.telemetry.overview import Overview, reasons
 
-__all__ = ["card"]
-
 _MAX_REASONS = 20
 _MAX_TEXT = 500
 _MAX_ITEMS = 1000

@@ -15,8 +15,6 @@ from midonet.projections.engine.drift import Repair
 from midonet.services.runtime.hosted_projection import Costs, Report
 from midonet.services.runtime.supervisor import ServiceStatus
 
-__all__ = ["Line", "Overview", "lines", "page", "reasons"]
-
 
 class Overview(Struct, frozen=True, kw_only=True):
     """The daemon at one moment."""

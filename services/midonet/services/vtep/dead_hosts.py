@@ -18,8 +18,6 @@ from midonet.projections.facts.reader import FactsReader
 from midonet.projections.runtime.logfmt import note
 from midonet.projections.runtime.worker_thread import Loop
 
-__all__ = ["DeadHosts", "Obituary"]
-
 _GRACE = 3.0
 """Seconds for which an agent may be away, as when it is restarted."""
 

@@ -17,8 +17,6 @@ from midonet.projections.runtime.logfmt import note
 from midonet.projections.runtime.worker_thread import Loop
 from midonet.projections.vtep import Retired, VtepTarget, read_checkpoint
 
-__all__ = ["Cleaner"]
-
 Place = tuple[str, int]
 _FIRST_TRY, _LAST_TRY = 1.0, 60.0
 _STOP_SECONDS = 2.0

@@ -5,8 +5,6 @@ from collections.abc import Callable, Collection, Mapping
 from midonet.projections.facts.vtep_state import VtepState
 from midonet.services.runtime.service_metrics import Meters
 
-__all__ = ["Figures"]
-
 _LABELS = ("vtep", "target")
 
 _Count = Callable[[VtepState], float | None]

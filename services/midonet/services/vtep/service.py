@@ -28,8 +28,6 @@ from midonet.services.vtep.metrics import Figures
 from midonet.services.vtep.state_publisher import Publisher
 from midonet.services.vtep.switch import Kept, address
 
-__all__ = ["VtepService"]
-
 _TICK = 0.5
 """Seconds between two looks at what waits for others."""
 

@@ -19,8 +19,6 @@ from midonet.projections.runtime.logfmt import note
 from midonet.projections.runtime.worker_thread import Loop
 from midonet.projections.zookeeper.client import Client
 
-__all__ = ["Publisher"]
-
 _LOOK_SECONDS = 1.0
 _CONNECT_SECONDS = 1.0
 _STOP_SECONDS = 2.0

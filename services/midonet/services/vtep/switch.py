@@ -20,8 +20,6 @@ from midonet.projections.vtep import (
 from midonet.services.runtime.hosted_projection import Hosted
 from midonet.services.settings import Settings
 
-__all__ = ["Kept", "address"]
-
 _FIRST_RETRY, _LAST_RETRY = 1.0, 60.0
 
 

@@ -12,8 +12,6 @@ from pathlib import Path
 
 from midonet.events.errors import Misconfigured, Unavailable
 
-__all__ = ["find_jars"]
-
 _FETCH_SECONDS = 600.0
 
 

@@ -17,8 +17,6 @@ from midonet.events.errors import Misconfigured
 from midonet.services.zookeeper.tls import Protection, write_private
 from midonet.services.zookeeper_members import Member, configuration, with_clients_at
 
-__all__ = ["Server", "mode"]
-
 _DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 _MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 _FLAGS = (

@@ -27,8 +27,6 @@ from midonet.services.zookeeper.server import Server, mode
 from midonet.services.zookeeper.tls import protection_of
 from midonet.services.zookeeper_members import client_hosts, members_of, numbers_in
 
-__all__ = ["ZooKeeperService"]
-
 _SYSTEM = Path("/var/lib/midonet")
 _CONFIG = "/zookeeper/config"
 _WATCH_SECONDS = 1.0

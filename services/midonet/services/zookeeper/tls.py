@@ -24,8 +24,6 @@ from midonet.events.errors import Misconfigured
 from midonet.services.settings import Settings
 from midonet.services.zookeeper_members import Member
 
-__all__ = ["Keys", "Protection", "protection_of", "write_private"]
-
 _KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----.+?-----END \1-----\n?", re.DOTALL)
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
 

@@ -26,7 +26,8 @@ from killing.load import PORTS, SWITCH_IP, setup
 from killing.watch import Documents, Rows, Watcher, documents, rows
 from midonet.events.errors import TimedOut
 from midonet.events.log import open_log
-from midonet.events.log.store import Context, Store
+from midonet.events.log.pending_command import Context
+from midonet.events.log.store import Store
 from midonet.projections.nsdb import view_base
 from midonet.projections.vtep import read_checkpoint
 from midonet.projections.zookeeper import ViewReader

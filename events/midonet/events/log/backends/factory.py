@@ -3,8 +3,6 @@
 from midonet.events.errors import UsageError
 from midonet.events.log.base import Log
 
-__all__ = ["file_uri", "open_log"]
-
 _FORMS = (
     "sqlite:///FILE",
     "postgresql+psycopg://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE",

@@ -9,8 +9,6 @@ import ctypes
 import os
 import select
 
-__all__ = ["FileWatch", "wake"]
-
 _IN_OPEN = 0x20
 
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -17,8 +17,6 @@ from midonet.events.log.base import Bookmark, Progress
 from midonet.events.log.hash_chain import Skipped, extend, parse
 from midonet.events.log.integrity import diverged, lost_commits, same, tampered
 
-__all__ = ["HttpLog", "HttpPart"]
-
 _SEQUENCE = "application/json-seq"
 _CHUNK = 64 * 1024
 _TRIES = 10

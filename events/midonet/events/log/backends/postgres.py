@@ -26,8 +26,6 @@ from midonet.events.log.backends.sql import SqlLog
 from midonet.events.log.backends.sql_backend import Bell, Connection, Cursor
 from midonet.events.log.backends.sql_statements import compiled
 
-__all__ = ["PostgresDatabase", "open_postgres"]
-
 _CHANNEL = "midonet_commits"
 _CONNECT_SECONDS = 5
 _ANSWER_SECONDS = 30.0

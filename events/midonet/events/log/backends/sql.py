@@ -16,8 +16,6 @@ from midonet.events.log.base import Bookmark, Progress
 from midonet.events.log.hash_chain import Skipped, extend, parse
 from midonet.events.log.integrity import check_batch, diverged, head_moved, lost_commits, same, tampered
 
-__all__ = ["SqlLog"]
-
 T = TypeVar("T")
 Row = tuple[int, str, str, str, bytes]
 """Position, command id, time, actor and bytes, as stored."""

@@ -6,8 +6,6 @@ from typing import Any, Protocol, TypeAlias
 
 from midonet.events.errors import MidonetError
 
-__all__ = ["CHUNK_ROWS", "Bell", "Connection", "Cursor", "Database"]
-
 CHUNK_ROWS = 2_000
 """Commits that one query returns at most."""
 

@@ -25,8 +25,6 @@ from sqlalchemy.sql import ClauseElement
 
 from midonet.events.log.backends.sql_backend import CHUNK_ROWS
 
-__all__ = ["compiled"]
-
 _commits = Table(
     "commits",
     MetaData(),

@@ -24,8 +24,6 @@ from midonet.events.log.backends.file_watch import FileWatch, wake
 from midonet.events.log.backends.sql import SqlLog
 from midonet.events.log.backends.sql_backend import CHUNK_ROWS, Bell, Connection, Cursor
 
-__all__ = ["SqliteDatabase", "open_sqlite"]
-
 _SCHEME = "sqlite:///"
 _BUSY_SECONDS = 10.0
 _INTERVAL = 0.5

@@ -20,8 +20,6 @@ from midonet.services.api.auth.caller import Caller
 from midonet.services.api.server.uvicorn_connection import certificate_of
 from midonet.services.api.settings import ApiConfig
 
-__all__ = ["Authentication"]
-
 _FAILURES = 10
 _WINDOW = 60.0
 _NAMES = 10_000

@@ -9,8 +9,6 @@ from midonet.events.access.restricted_topology import Visible
 from midonet.events.errors import Denied
 from midonet.events.topology.topology import Topology
 
-__all__ = ["Caller"]
-
 
 class Caller(Struct, frozen=True):
     """Whoever sent a request."""

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-__all__ = ["misled"]
-
 
 def misled(headers: Mapping[str, str], *, asked: bool, local: bool) -> str | None:
     """Return why a request may come from a page of somebody else; None if it cannot.

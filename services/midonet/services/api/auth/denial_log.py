@@ -15,8 +15,6 @@ from msgspec.structs import replace
 
 from midonet.projections.runtime.logfmt import note
 
-__all__ = ["Denial", "Denials", "now"]
-
 _KEPT = 1_000
 _PAUSE = 10.0
 _MAX_TEXT = 500

@@ -19,8 +19,6 @@ from midonet.events.errors import InvalidValue, Unauthenticated, Unavailable, Us
 from midonet.events.system.user import roles_of
 from midonet.services.api.settings import ApiConfig
 
-__all__ = ["Oidc"]
-
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 _PAUSE = 10.0
 _FETCH_SECONDS = 5.0

@@ -11,8 +11,6 @@ from typing import Any
 from midonet.services.api.framework.operation import Operation
 from midonet.services.api.framework.parameters import Parameter
 
-__all__ = ["leaflet"]
-
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 summary { cursor: pointer; padding: .15rem 0; } code, b { font-family: ui-monospace, monospace; }

@@ -10,8 +10,6 @@ from midonet.services.api.framework.parameters import Parameter
 from midonet.services.api.framework.problem_details import CONTENT_TYPE, SCHEMA
 from midonet.services.api.framework.schemas import components, ref
 
-__all__ = ["document"]
-
 _ABOUT = """Every change is a command, every command one commit on a log, and every state of the past can be read.
 
 Reads see all that was acknowledged before they came, on whichever node; `stale=true` does without. `at` takes a

@@ -12,8 +12,6 @@ from msgspec import Struct
 
 from midonet.services.api.framework.parameters import Parameter
 
-__all__ = ["Answer", "Body", "Operation", "Reply", "json_answer"]
-
 JSON = "application/json"
 Schema = Mapping[str, Any]
 

@@ -11,35 +11,6 @@ from msgspec import Struct
 
 from midonet.events.errors import UsageError
 
-__all__ = [
-    "ACTOR",
-    "AT",
-    "CASCADE",
-    "CAUSATION",
-    "CORRELATION",
-    "CURSOR",
-    "DRY_RUN",
-    "FIELDS",
-    "FILTER",
-    "IDEMPOTENCY_KEY",
-    "IF_HEAD",
-    "IF_MATCH",
-    "IF_NONE_MATCH",
-    "LIMIT",
-    "MAX_LIMIT",
-    "POSITION",
-    "READ",
-    "REASON",
-    "SORT",
-    "STALE",
-    "TRACEPARENT",
-    "WAIT",
-    "WRITE",
-    "Parameter",
-    "flag",
-    "path",
-]
-
 MAX_LIMIT = 10_000
 _DEFAULT_LIMIT = 1_000
 _MAX_SECONDS = 3_600.0

@@ -12,8 +12,6 @@ from midonet.events import errors
 from midonet.events.commit import canonical
 from midonet.events.config.settings import hidden
 
-__all__ = ["CONTENT_TYPE", "SCHEMA", "STATUSES", "encode", "status_of"]
-
 CONTENT_TYPE = "application/problem+json"
 
 STATUSES: Mapping[type[errors.MidonetError], HTTPStatus] = {

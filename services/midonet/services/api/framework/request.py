@@ -12,8 +12,6 @@ from midonet.services.api.auth.caller import Caller
 from midonet.services.api.framework.operation import Operation
 from midonet.services.api.framework.parameters import Parameter
 
-__all__ = ["MAX_BODY", "Call", "bare_call", "read_call"]
-
 T = TypeVar("T")
 
 MAX_BODY = 64 * 1024 * 1024

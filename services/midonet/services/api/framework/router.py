@@ -6,8 +6,6 @@ from urllib.parse import unquote
 
 from midonet.services.api.framework.operation import Operation
 
-__all__ = ["Found", "Router"]
-
 
 class Found(NamedTuple):
     """What there is at a path, by method, and what the path says."""

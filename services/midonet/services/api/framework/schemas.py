@@ -13,8 +13,6 @@ from midonet.events.model import KINDS, FieldSpec, Kind
 from midonet.events.queries.log_filter import Written
 from midonet.events.system.tag import Tag
 
-__all__ = ["OPS", "array", "components", "field_schema", "fields_schema", "input_name", "object_name", "ref"]
-
 OPS: tuple[type[msgspec.Struct], ...] = get_args(Op)
 _STRUCTS = (Commit, Event, Head, Tag, Verified, Written, *OPS)
 _TEMPLATE = "#/components/schemas/{name}"

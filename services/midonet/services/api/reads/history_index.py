@@ -19,8 +19,6 @@ from midonet.projections.history_index.index import Index
 from midonet.projections.history_index.names import NamesAt
 from midonet.projections.history_index.reader import Past
 
-__all__ = ["ask", "key_of"]
-
 T = TypeVar("T")
 
 _TAIL = 2_000

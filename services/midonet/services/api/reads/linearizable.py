@@ -12,8 +12,6 @@ from midonet.events.errors import MidonetError, Unavailable
 from midonet.projections.engine.feed import Feed
 from midonet.services.api.reads.log_pool import Logs
 
-__all__ = ["Freshness"]
-
 
 class Freshness:
     """Runs from `start` to `stop`."""

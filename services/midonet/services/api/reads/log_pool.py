@@ -10,8 +10,6 @@ from threading import Lock
 from midonet.events.errors import NotFound, Rejected
 from midonet.events.log import Log
 
-__all__ = ["Logs"]
-
 _KEPT = 4
 
 

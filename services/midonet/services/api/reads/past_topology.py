@@ -17,8 +17,6 @@ from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
 from midonet.services.api.reads.log_pool import Logs
 
-__all__ = ["Past", "snapshots_of"]
-
 _KEPT = 2
 
 

@@ -12,8 +12,6 @@ from midonet.events.log.snapshots import Snapshots
 from midonet.events.log.store import Store
 from midonet.services.api.reads.log_pool import Logs
 
-__all__ = ["Apart"]
-
 
 class Apart:
     """One topology for all who look long; one after the other."""

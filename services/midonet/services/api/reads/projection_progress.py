@@ -14,8 +14,6 @@ from midonet.events.errors import Unavailable
 from midonet.services.cluster.coordination import Coordination
 from midonet.services.cluster.node_presence import nodes
 
-__all__ = ["Others", "reached", "rows"]
-
 _CONNECT_SECONDS = 0.5
 _FRESH_SECONDS = 0.25
 """Many who wait at the same time ask ZooKeeper once."""

@@ -15,8 +15,6 @@ from midonet.events.system.objects import is_note
 from midonet.events.topology.evolve import Change, created, deleted, fold, updated
 from midonet.events.topology.topology import Topology
 
-__all__ = ["difference_of", "part", "seen"]
-
 
 def seen(principal: Principal, records: Iterable[Record], topology: Topology | None = None) -> Iterator[Record]:
     """Yield what a principal sees of commits; they follow on `topology`, the empty one if none is given."""

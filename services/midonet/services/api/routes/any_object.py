@@ -20,8 +20,6 @@ from midonet.services.api.reads.history_index import ask, key_of
 from midonet.services.api.routes.log_reads import index_of, look, visible
 from midonet.services.api.routes.objects import conditional
 
-__all__ = ["operations"]
-
 _REF = path("ref", "Id, name, KIND/…, PARENT/NAME or id prefix; of objects that are or were.")
 _ENTRIES = array({"type": "object", "properties": {"event": ref("Event"), "position": {"type": "integer"}}})
 

@@ -23,8 +23,6 @@ from midonet.services.api.node import Node
 from midonet.services.api.routes.objects import conditional
 from midonet.services.api.routes.write import DONE, REFUSALS, command_context, shown, write
 
-__all__ = ["operations"]
-
 YAML = "application/yaml"
 _DOCUMENTS = array({"type": "object"})
 _PRUNE = flag("prune", "Delete every object that the documents do not describe.")

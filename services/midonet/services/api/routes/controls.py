@@ -12,8 +12,6 @@ from midonet.services.api.framework.request import Call
 from midonet.services.api.node import Node
 from midonet.services.api.routes.write import DONE, REFUSALS, write
 
-__all__ = ["operations"]
-
 _Make = Callable[[str, Mapping[str, Any]], Op]
 _NAME = path("name", "What it is called.")
 _KEY = {"type": "string", "minLength": 1, "description": "Key in the projection's target, as its status tells it."}

@@ -34,8 +34,6 @@ from midonet.services.api.routes.objects import conditional
 from midonet.services.api.routes.watch_stream import JSON_SEQ, log_stream
 from midonet.services.api.routes.write import DONE, REFUSALS, write
 
-__all__ = ["operations"]
-
 _MOMENT = {"type": "string"}
 _AFTER = Parameter(name="after", help="Only commits after this position.", schema=POSITION.schema, parse=POSITION.parse)
 _SINCE = Parameter(name="since", help="From this position, time or tag on.", schema=_MOMENT)

@@ -12,8 +12,6 @@ from midonet.services.api.framework.request import Call
 from midonet.services.api.node import Node
 from midonet.services.api.reads.visible_history import seen
 
-__all__ = ["READING", "head_of", "index_of", "look", "position_of", "visible"]
-
 READING = (400, 401, 403, 404, 409, 503)
 """Statuses of what only reads."""
 _SLOW = ("diff", "verify", "history", "blame")

@@ -12,8 +12,6 @@ from midonet.services.api.framework.request import Call
 from midonet.services.api.node import Node
 from midonet.services.api.routes.write import await_views, positions
 
-__all__ = ["operations"]
-
 _ANY = {JSON: {"type": "object"}}
 _ROWS = {JSON: {"type": "array", "items": {"type": "object"}}}
 _FOR = Parameter(name="for", help=WAIT.help, schema=WAIT.schema, parse=WAIT.parse, many=True, default=(), required=True)

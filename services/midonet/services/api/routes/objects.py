@@ -35,8 +35,6 @@ from midonet.services.api.framework.schemas import array, fields_schema, input_n
 from midonet.services.api.node import Node
 from midonet.services.api.routes.write import DONE, REFUSALS, expected, run, shown, write
 
-__all__ = ["conditional", "operations"]
-
 MERGE_PATCH = "application/merge-patch+json"
 _READING = (400, 401, 404, 409, 422, 503)
 _BATCH = 1_000

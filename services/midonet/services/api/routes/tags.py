@@ -17,8 +17,6 @@ from midonet.services.api.routes.log_reads import look, position_of
 from midonet.services.api.routes.objects import conditional
 from midonet.services.api.routes.write import DONE, REFUSALS, write
 
-__all__ = ["operations"]
-
 _NAME = path("name", "Name of the tag.")
 _MOVE = flag("move", "Move a tag that names another position.")
 

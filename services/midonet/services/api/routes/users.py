@@ -24,8 +24,6 @@ from midonet.services.api.framework.schemas import array
 from midonet.services.api.node import Node
 from midonet.services.api.routes.write import DONE, REFUSALS, run
 
-__all__ = ["operations"]
-
 _MAX_SECONDS = 365 * 86_400
 _NAME = path("name", "Name of the user.")
 _SECRET = path("name", "Name of the secret.")

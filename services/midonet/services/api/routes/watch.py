@@ -18,8 +18,6 @@ from midonet.services.api.routes import watch_stream
 from midonet.services.api.routes.watch_stream import End, Mark, Objects, course, parcels, snapshot
 from midonet.services.api.watch.messages import Lens, Message
 
-__all__ = ["operations", "socket_messages", "watch"]
-
 EVENT_STREAM = "text/event-stream"
 _MAX_MARK = 60.0
 

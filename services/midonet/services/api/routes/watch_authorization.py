@@ -12,8 +12,6 @@ from midonet.events.errors import MidonetError, Unauthenticated
 from midonet.services.api.framework.request import Call
 from midonet.services.api.node import Node
 
-__all__ = ["Permit"]
-
 RECHECK_SECONDS = 5.0
 """After so long a proof is checked again."""
 

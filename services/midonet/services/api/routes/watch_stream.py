@@ -27,8 +27,6 @@ from midonet.services.api.routes.watch_authorization import Permit
 from midonet.services.api.watch.hub import Hub
 from midonet.services.api.watch.messages import EVERYTHING, Lens, Message, message
 
-__all__ = ["JSON_SEQ", "End", "Mark", "Objects", "course", "lens_of", "log_stream", "snapshot"]
-
 JSON_SEQ = "application/json-seq"
 _BATCH = 500
 _MARK_SECONDS = 1.0

@@ -11,7 +11,8 @@ import msgspec
 from midonet.events.access.authorization import hidden_from
 from midonet.events.commands.command import Command, Expect, Op
 from midonet.events.errors import TimedOut, UsageError
-from midonet.events.log.store import Context, Result, value_of
+from midonet.events.log.pending_command import Context, Result
+from midonet.events.log.store import value_of
 from midonet.events.system.user import User
 from midonet.services.api.framework.operation import Answer, Reply, json_answer
 from midonet.services.api.framework.parameters import (
@@ -29,8 +30,6 @@ from midonet.services.api.framework.parameters import (
 from midonet.services.api.framework.request import Call
 from midonet.services.api.framework.schemas import ref
 from midonet.services.api.node import Node
-
-__all__ = ["DONE", "REFUSALS", "await_views", "command_context", "expected", "positions", "run", "shown", "write"]
 
 REFUSALS = (400, 401, 403, 404, 409, 412, 413, 422, 503, 504)
 DONE = Reply("Done, or nothing was to be done.", {"application/json": ref("Result")}, ("ETag",))

@@ -11,8 +11,6 @@ from typing import Any
 from starlette.requests import HTTPConnection
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["HEAD_SECONDS", "MAX_HEAD", "Connection", "certificate_of"]
-
 MAX_HEAD = 64 * 1024
 """Bytes that the first line and the headers of a request may have together, and its trailers as well."""
 

@@ -10,8 +10,6 @@ from contextlib import suppress
 
 import uvicorn
 
-__all__ = ["Server"]
-
 _TICK = 1.0
 """Seconds between two looks at the clock, for the header `Date`."""
 

@@ -17,8 +17,6 @@ from midonet.events.topology.topology import Topology
 from midonet.projections.engine.feed import Feed
 from midonet.services.api.watch.messages import Message, message
 
-__all__ = ["Hub"]
-
 _KEPT = 10_000
 _KEPT_BYTES = 64 * 1024 * 1024
 _BATCH_BYTES = 128 * 1024

@@ -17,8 +17,6 @@ from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 from midonet.services.api.reads.visible_history import part
 
-__all__ = ["EVERYTHING", "Lens", "Message", "message"]
-
 _REMEMBERED = 64
 """Lenses whose view of a message is kept."""
 

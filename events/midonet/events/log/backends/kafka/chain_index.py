@@ -17,8 +17,6 @@ from midonet.events.errors import Tampered
 from midonet.events.log.hash_chain import Skipped, extend
 from midonet.events.log.integrity import tampered
 
-__all__ = ["Scan"]
-
 _REMEMBERED = 10_000
 """How many skipped records are remembered. The rest of a lost batch follows its first record at once."""
 

@@ -31,8 +31,6 @@ from midonet.events.config.connection_security import current, kafka_login, kafk
 from midonet.events.errors import MidonetError, Misconfigured, OutcomeUnknown, Unavailable, VerificationFailed
 from midonet.events.log.backends.kafka.topic import RECORD_BYTES
 
-__all__ = ["CHUNK_BYTES", "SMALL_FETCH", "Broker", "Reader", "Writer"]
-
 T = TypeVar("T")
 
 CHUNK_BYTES = 1024 * 1024

@@ -31,8 +31,6 @@ from midonet.events.log.base import Bookmark, Progress
 from midonet.events.log.hash_chain import extend, parse
 from midonet.events.log.integrity import check_batch, diverged, head_moved, lost_commits, same, tampered
 
-__all__ = ["DEFAULT_TOPIC", "KafkaLog", "kafka_address", "open_kafka"]
-
 DEFAULT_TOPIC = "midonet.topology"
 
 _URL = re.compile(r"kafka://(?P<servers>[^/@]+:\d+(,[^/@,]+:\d+)*)(/(?P<topic>[A-Za-z0-9._-]{1,249})?)?")

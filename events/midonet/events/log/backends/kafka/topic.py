@@ -14,8 +14,6 @@ from msgspec import Struct
 from midonet.events.commit import MAX_COMMIT_BYTES
 from midonet.events.errors import Misconfigured, Unavailable
 
-__all__ = ["RECORD_BYTES", "prepare_topic"]
-
 RECORD_BYTES = MAX_COMMIT_BYTES + 64 * 1024
 """The largest commit with all that Kafka puts around it."""
 
