@@ -11,7 +11,7 @@ import pytest
 
 WORK = """
 import sys
-from midonet.cli import progress
+from midonet.cli.output import progress
 
 progress._PATIENCE = {patience}
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from midonet.events.commands.command import Command
 from midonet.events.config.settings import typed
-from midonet.events.log import store
+from midonet.events.log.pending_command import Context as CommandContext
 from midonet.events.log.pending_command import Result
 from midonet.projections.engine.feed import Feed
 from midonet.projections.runtime.http_pages import HttpServer
@@ -76,7 +76,7 @@ class Context(NamedTuple):
         With a command id that follows from what is decided, several daemons that decide the same do it once. The feed
         may take a moment to get there: `feed.reach(result.position, …)`. Raises as `Store.execute`.
         """
-        context = store.Context(actor=actor(), channel=f"service:{self.name}", reason=reason, command_id=command_id)
+        context = CommandContext(actor=actor(), channel=f"service:{self.name}", reason=reason, command_id=command_id)
         return self.writer.execute(command, context)
 
     def note(self, level: int, message: str, **fields: Any) -> None:
