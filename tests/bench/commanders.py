@@ -16,7 +16,7 @@ from figures import Goal, Row, Work, alternate, rate
 from load import CONTEXT, create, created, directory, opened, sqlite_url
 
 from midonet.events.log.backends.factory import open_log
-from midonet.events.log.group_commit import CombiningWriter
+from midonet.events.log.group_commit import GroupCommitWriter
 from midonet.events.log.store import Store
 from midonet.testbed import Kafka, OvsdbCluster
 
@@ -62,7 +62,7 @@ def _on_kafka(url: str, pairs: int) -> Iterator[Row]:
 @contextmanager
 def commanding(url: str) -> Iterator[Work]:
     """Let commanders work, who are threads that share one writer."""
-    with CombiningWriter(lambda: Store.open(open_log(url))) as writer, ThreadPoolExecutor(_COMMANDERS) as pool:
+    with GroupCommitWriter(lambda: Store.open(open_log(url))) as writer, ThreadPoolExecutor(_COMMANDERS) as pool:
         bridge = writer.execute(create("bridge", name="bridge"), CONTEXT).object
         assert bridge is not None
         names = (f"port-{number}" for number in count())

@@ -10,7 +10,7 @@ from random_commands import random_command
 from world import World
 
 from midonet.events.access.authorization import Principal
-from midonet.events.access.restricted_topology import Visible
+from midonet.events.access.restricted_topology import RestrictedTopology
 from midonet.events.commands.command import Command, Create
 from midonet.events.commands.decide import Decision, decide
 from midonet.events.errors import MidonetError
@@ -41,7 +41,7 @@ def test_whatever_two_tenants_do_neither_touches_nor_is_told_of_the_others(rng: 
         for event in decision.events:
             evolve(world.topology, event, step)
         assert _belonging(world.topology, tenants[other]) == theirs
-        seen = msgspec.json.encode(documents(Visible(world.topology, tenants[mine], redact=True))).decode()
+        seen = msgspec.json.encode(documents(RestrictedTopology(world.topology, tenants[mine], redact=True))).decode()
         hidden = {e.id for e in world.topology if not tenants[mine].sees(e, world.topology.find)}
         assert not hidden.intersection(re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", seen))
 

@@ -35,7 +35,7 @@ class Fenced(Exception):
     """Whether it was a change of many transactions: another one, of somebody who is not there yet, goes first."""
 
 
-class Unfit(Exception):
+class Unwritable(Exception):
     """The target can never hold the value of this key; nothing was written. The key is parked, the others go on."""
 
     def __init__(self, key: Any, reason: str) -> None:
@@ -43,7 +43,7 @@ class Unfit(Exception):
         self.key = key
 
 
-class Mended(Struct, frozen=True):
+class SideRepair(Struct, frozen=True):
     """What others did to a target beside its values, and was put right: to a checkpoint, a pointer, a permission."""
 
     key: str
@@ -82,7 +82,7 @@ class Target(Protocol[K, V]):
     """A place outside that holds a view and its checkpoint, and changes both in one transaction.
 
     `load`, `peek` and `write` raise `Unavailable` when it cannot be reached or the outcome is unknown (the caller loads
-    again, for ever); `write` also raises `Fenced` and `Unfit`. All but `wake` are called by one thread at a time.
+    again, for ever); `write` also raises `Fenced` and `Unwritable`. All but `wake` are called by one thread at a time.
 
     A target may also have `begin(delta, checkpoint)`, which is `write` in two steps: it sends what needs no waiting,
     and returns what does the rest and raises as `write`, or None if this delta cannot be written so; no other call

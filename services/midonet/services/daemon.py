@@ -22,8 +22,8 @@ from midonet.services.api.framework import problem_details
 from midonet.services.cluster.coordination import Coordination
 from midonet.services.cluster.node_presence import Presence, nodes, this_process
 from midonet.services.runtime.context import Front
-from midonet.services.runtime.hosted_projection import Hosted
-from midonet.services.runtime.registry import Roster
+from midonet.services.runtime.hosted_projection import HostedProjection
+from midonet.services.runtime.registry import ServiceRegistry
 from midonet.services.runtime.writer import Writer
 from midonet.services.settings import Settings, node_name, undecided
 from midonet.services.telemetry.drift_ledger_writer import RepairsKeeper
@@ -58,7 +58,9 @@ class Daemon:
         self._stopping = Event()
         self._coordination = Coordination(settings.zookeeper, settings.root, node_name(settings))
         self._presence = Presence(self._coordination, self._card)
-        self._roster = Roster(settings, self._feed, self._writer, self._coordination, self._caught_up, self._front)
+        self._roster = ServiceRegistry(
+            settings, self._feed, self._writer, self._coordination, self._caught_up, self._front
+        )
         self._metrics = Metrics(self.overview, self._roster.meters)
         self._repairs = RepairsKeeper(self._hosted, lambda: Ledger(settings.zookeeper, settings.root))
         self._seen, self._seen_at = self.overview(), 0.0
@@ -150,7 +152,7 @@ class Daemon:
             drift=tuple(repair for each in hosted for repair in each.repairs.newest(_SHOWN)),
         )
 
-    def _hosted(self) -> list[Hosted]:
+    def _hosted(self) -> list[HostedProjection]:
         return [each for keeper in list(self._roster.keepers.values()) for each in keeper.projections()]
 
     def routes(self) -> Routes:

@@ -15,7 +15,7 @@ from midonet.projections.engine.feed import Feed
 from midonet.projections.history_index.factory import open_database
 from midonet.projections.history_index.target import HistoryProjection, HistoryTarget
 from midonet.services.runtime.context import Context
-from midonet.services.runtime.hosted_projection import Hosted, Report
+from midonet.services.runtime.hosted_projection import HostedProjection, Report
 from midonet.services.runtime.service import Service
 from midonet.services.settings import Settings
 
@@ -40,12 +40,12 @@ class HistoryService(Service):
         """Leave the index as it is."""
         self._hosted.stop()
 
-    def projections(self) -> Sequence[Hosted]:
+    def projections(self) -> Sequence[HostedProjection]:
         """Return the index."""
         return (self._hosted,)
 
 
-class _Indexing(Hosted):
+class _Indexing(HostedProjection):
     """A first index takes minutes on a long log: meanwhile it is told how far it is."""
 
     def __init__(self, context: Context, url: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from midonet.projections.nsdb import NsdbProjection, same_document
 from midonet.projections.zookeeper import ZooKeeperTarget
 from midonet.services.runtime.context import Context
-from midonet.services.runtime.hosted_projection import Hosted
+from midonet.services.runtime.hosted_projection import HostedProjection
 from midonet.services.runtime.service import Service
 
 
@@ -18,7 +18,7 @@ class NsdbService(Service):
         super().__init__(context)
         settings = context.settings
         target = ZooKeeperTarget(settings.zookeeper, settings.root)
-        self._hosted = Hosted(
+        self._hosted = HostedProjection(
             context.feed,
             NsdbProjection(lambda: target.base),
             target,
@@ -36,6 +36,6 @@ class NsdbService(Service):
         """Leave the view as it is."""
         self._hosted.stop()
 
-    def projections(self) -> Sequence[Hosted]:
+    def projections(self) -> Sequence[HostedProjection]:
         """Return the one view."""
         return (self._hosted,)

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from midonet.projections.facts import UnderlayHealth
 from midonet.projections.facts.reader import FactsReader
-from midonet.projections.facts.underlay_links import Way, cut_off, ways
+from midonet.projections.facts.underlay_links import Link, cut_off, ways
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.periodic import Periodic
 
@@ -35,8 +35,8 @@ class HealthService(Periodic):
         self._facts = FactsReader(context.settings.zookeeper, context.settings.root)
         self._ways = context.meters.gauge("ways", "Ways between hosts of a tunnel zone that are probed.", ["state"])
         self._cut_off = context.meters.gauge("hosts_cut_off", "Hosts that are probed, and reached by nobody.")
-        self._seen: Mapping[tuple[str, str], Way] = {}
-        self._down: list[Way] = []
+        self._seen: Mapping[tuple[str, str], Link] = {}
+        self._down: list[Link] = []
         self._lost: list[str] = []
 
     def stop(self) -> None:
@@ -61,7 +61,7 @@ class HealthService(Periodic):
         down = [{"source": way.source, "target": way.target, "since": way.since} for way in self._down[:_SHOWN]]
         return {"down": down, "cut_off": self._lost[:_SHOWN]}
 
-    def _say(self, now: Mapping[tuple[str, str], Way]) -> None:
+    def _say(self, now: Mapping[tuple[str, str], Link]) -> None:
         for ends, way in now.items():
             before = self._seen.get(ends)
             if before is None or before.up != way.up:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from midonet.events.commands.command import Command, Create
 from midonet.events.errors import Conflict, Unavailable
 from midonet.events.log import open_log
-from midonet.events.log.group_commit import CombiningWriter
+from midonet.events.log.group_commit import GroupCommitWriter
 from midonet.events.log.pending_command import Context
 from midonet.events.log.store import Store
 
@@ -21,7 +21,7 @@ def bridge(name: str) -> Command:
     return Command("bridge.create", [Create("bridge", {"name": name})])
 
 
-def command(writer: CombiningWriter, name: str) -> None:
+def command(writer: GroupCommitWriter, name: str) -> None:
     """Run one command, however often it has to be asked for."""
     while True:
         try:
@@ -40,7 +40,7 @@ def main(url: str, name: str, threads: str, count: str) -> None:
         for number in range(int(count)):
             command(writer, f"{name}-{thread}-{number}")
 
-    with CombiningWriter(lambda: Store.open(open_log(url))) as writer, ThreadPoolExecutor(int(threads)) as pool:
+    with GroupCommitWriter(lambda: Store.open(open_log(url))) as writer, ThreadPoolExecutor(int(threads)) as pool:
         list(pool.map(work, range(int(threads))))
 
 

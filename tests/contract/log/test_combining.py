@@ -16,7 +16,7 @@ from log_contract import acknowledged, found
 from midonet.events.commands.command import Command, Create, Delete, Update
 from midonet.events.errors import CommandIdReused, HeadMoved, InUse, MidonetError, NotFound
 from midonet.events.log import open_log
-from midonet.events.log.group_commit import CombiningWriter
+from midonet.events.log.group_commit import GroupCommitWriter
 from midonet.events.log.pending_command import Context, Result
 from midonet.events.log.store import Store
 
@@ -64,12 +64,12 @@ class CombiningContract:
         raise NotImplementedError
 
     @pytest.fixture
-    def writer(self, url: str) -> Iterator[CombiningWriter]:
+    def writer(self, url: str) -> Iterator[GroupCommitWriter]:
         """A writer on an empty log."""
-        with CombiningWriter(lambda: Store.open(open_log(url))) as writer:
+        with GroupCommitWriter(lambda: Store.open(open_log(url))) as writer:
             yield writer
 
-    def test_everybody_gets_the_result_of_its_own_command(self, writer: CombiningWriter, url: str) -> None:
+    def test_everybody_gets_the_result_of_its_own_command(self, writer: GroupCommitWriter, url: str) -> None:
         """Each is one commit, in whatever order."""
 
         def commands(commander: int) -> list[Result]:
@@ -82,7 +82,7 @@ class CombiningContract:
         with closing(open_log(url)) as log:
             assert found(log) == {result.id: result.position for mine in results for result in mine}
 
-    def test_each_is_refused_for_itself(self, writer: CombiningWriter, url: str) -> None:
+    def test_each_is_refused_for_itself(self, writer: GroupCommitWriter, url: str) -> None:
         """As `Store.execute` would, and the others go on."""
         writer.execute(Command("x", [Create("chain", {"name": "c"}), Create("bridge", {"inbound_filter": "c"})]), ME)
         absent = Command("x", [Delete("bridge", "nowhere")])
@@ -99,7 +99,7 @@ class CombiningContract:
         assert isinstance(outcomes[2], InUse)
         assert (outcomes[2].message, outcomes[2].details) == (alone.value.message, alone.value.details)
 
-    def test_a_command_id_does_it_once_for_all_who_use_it(self, writer: CombiningWriter, url: str) -> None:
+    def test_a_command_id_does_it_once_for_all_who_use_it(self, writer: GroupCommitWriter, url: str) -> None:
         """The same answer for each, and a refusal for another command; also one that could be done twice."""
         writer.execute(Command("x", [Create("bridge", {"name": "web", "id": "0" * 32})]), ME)
         mine, other = Context(actor="me", command_id="once"), bridge("other")
@@ -114,7 +114,7 @@ class CombiningContract:
         assert isinstance(outcomes[10], Result)
         assert replayed(url).topology.head.position == 4
 
-    def test_a_demanded_head_is_had_by_one(self, writer: CombiningWriter, url: str) -> None:
+    def test_a_demanded_head_is_had_by_one(self, writer: GroupCommitWriter, url: str) -> None:
         """Also where another process has moved it."""
         writer.execute(bridge("first"), ME)
         demand = Context(actor="me", if_head=1)
@@ -128,7 +128,7 @@ class CombiningContract:
             writer.execute(bridge("late"), Context(actor="me", if_head=2))
         assert writer.execute(bridge("in time"), Context(actor="me", if_head=3)).position == 4
 
-    def test_a_dry_run_writes_nothing(self, writer: CombiningWriter, url: str) -> None:
+    def test_a_dry_run_writes_nothing(self, writer: GroupCommitWriter, url: str) -> None:
         """Among others that do."""
         wishes = [(f"b{n}", n % 2 == 0) for n in range(20)]
         calls = [lambda name=name, dry=dry: writer.execute(bridge(name), ME, dry_run=dry) for name, dry in wishes]
@@ -150,7 +150,7 @@ class CombiningContract:
             assert len(kept) == 200
             there = found(log)
             assert promised.items() | kept.items() <= there.items()
-            with CombiningWriter(lambda: Store.open(open_log(url))) as writer:
+            with GroupCommitWriter(lambda: Store.open(open_log(url))) as writer:
                 again = {name: writer.execute(bridge(name), Context(actor=name, command_id=name)) for name in promised}
             assert {name: result.position for name, result in again.items()} == promised
 

@@ -5,12 +5,12 @@ from commits import chain, commit, head_of, heads
 
 from midonet.events.commit import GENESIS
 from midonet.events.errors import Tampered
-from midonet.events.log.backends.kafka.chain_index import Scan
+from midonet.events.log.backends.kafka.chain_index import ChainIndex
 
 
-def scan(records: list[bytes]) -> Scan:
+def scan(records: list[bytes]) -> ChainIndex:
     """Feed records as they are in a topic, one offset after the other."""
-    scan = Scan()
+    scan = ChainIndex()
     for offset, raw in enumerate(records):
         scan.feed(offset, raw)
     return scan
@@ -29,7 +29,7 @@ def test_accepted_commits_are_remembered() -> None:
 
 def test_what_was_written_is_remembered_like_what_was_read() -> None:
     raw = commit(GENESIS, id="known")
-    read, written = Scan(), Scan()
+    read, written = ChainIndex(), ChainIndex()
     record = read.feed(0, raw)
     assert record is not None
     written.accept(0, [record])

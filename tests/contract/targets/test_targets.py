@@ -13,7 +13,7 @@ from world import World
 from midonet.events.commit import Head
 from midonet.events.errors import Unavailable
 from midonet.projections.base import Checkpoint, Fenced, Target
-from midonet.projections.engine.delta_tracker import Tracker
+from midonet.projections.engine.delta_tracker import DeltaTracker
 from midonet.projections.zookeeper import batches as zookeeper_batches
 from midonet.testbed import ZooKeeperEnsemble
 
@@ -46,7 +46,7 @@ class Bringer:
         self._projection = place.projection()
         self._projection.attach(self.world.topology)
         self.target: Target[Any, Any] = place.target()
-        self._tracker: Tracker[Any, Any] | None = None
+        self._tracker: DeltaTracker[Any, Any] | None = None
         self.do(SETTING)
 
     def do(self, steps: Iterable[Any]) -> None:
@@ -85,7 +85,7 @@ class Bringer:
     def _load(self) -> None:
         _, actual = self.target.load()
         if self._tracker is None:
-            self._tracker = Tracker(self._projection, self.place.same)
+            self._tracker = DeltaTracker(self._projection, self.place.same)
             self._tracker.start_over()
         self._tracker.reconcile(actual)
 

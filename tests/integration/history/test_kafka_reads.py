@@ -6,7 +6,7 @@ import pytest
 from remembering import Midoctl, grow
 
 from midonet.events.log import snapshots
-from midonet.events.log.backends.kafka.chain_index import Scan
+from midonet.events.log.backends.kafka.chain_index import ChainIndex
 from midonet.testbed import Kafka
 
 Make = Callable[[str], Midoctl]
@@ -16,13 +16,13 @@ Make = Callable[[str], Midoctl]
 def scanned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The offsets of the records that were scanned."""
     offsets: list[int] = []
-    feed = Scan.feed
+    feed = ChainIndex.feed
 
-    def spy(self: Scan, offset: int, raw: bytes) -> object:
+    def spy(self: ChainIndex, offset: int, raw: bytes) -> object:
         offsets.append(offset)
         return feed(self, offset, raw)
 
-    monkeypatch.setattr(Scan, "feed", spy)
+    monkeypatch.setattr(ChainIndex, "feed", spy)
     return offsets
 
 

@@ -9,7 +9,7 @@ from waiting import eventually
 
 from midonet.events.errors import Unavailable
 from midonet.projections.facts import HostState, LastSeen, node_of
-from midonet.projections.facts.live_hosts import Living
+from midonet.projections.facts.live_hosts import LiveHosts
 from midonet.projections.facts.reader import FactsReader
 from midonet.testbed import ZooKeeper
 
@@ -37,7 +37,7 @@ def put(client: KazooClient, root: str, host: str, data: bytes = b"{}") -> None:
 
 def test_hosts_come_and_go(server: ZooKeeper, client: KazooClient, zk_root: str) -> None:
     woken = Event()
-    living = Living(server.hosts, zk_root, woken.set)
+    living = LiveHosts(server.hosts, zk_root, woken.set)
     try:
         assert living.look() == {}
         put(client, zk_root, "a", b'{"hostname":"hv1","position":7,"added-later":1}')
@@ -55,7 +55,7 @@ def test_hosts_come_and_go(server: ZooKeeper, client: KazooClient, zk_root: str)
         living.close()
 
 
-def found(living: Living) -> set[str] | None:
+def found(living: LiveHosts) -> set[str] | None:
     """Return who lives, None if that is unknown."""
     try:
         return set(living.look())
@@ -64,7 +64,7 @@ def found(living: Living) -> set[str] | None:
 
 
 def test_a_server_that_is_away_makes_nobody_dead(server: ZooKeeper, client: KazooClient, zk_root: str) -> None:
-    living = Living(server.hosts, zk_root, lambda: None)
+    living = LiveHosts(server.hosts, zk_root, lambda: None)
     try:
         put(client, zk_root, "a")
         eventually(lambda: living.look().keys() == {"a"})
@@ -78,7 +78,7 @@ def test_a_server_that_is_away_makes_nobody_dead(server: ZooKeeper, client: Kazo
 
 
 def test_when_a_host_was_seen_is_kept_until_it_is_forgotten(zookeeper: ZooKeeper, zk_root: str) -> None:
-    living = Living(zookeeper.hosts, zk_root, lambda: None)
+    living = LiveHosts(zookeeper.hosts, zk_root, lambda: None)
     try:
         living.look()
         with FactsReader(zookeeper.hosts, zk_root) as facts:

@@ -13,7 +13,7 @@ from projected import Keeper, Projected
 from waiting import eventually
 
 from midonet.events.commands.command import Delete, Retry, Skip
-from midonet.projections.engine.drift import Repair
+from midonet.projections.engine.drift import DriftRecord
 
 READ_ONLY = [make_acl("world", "anyone", read=True, admin=True)]
 FORGED = {"position": 999_999, "hash": "f" * 64}
@@ -128,7 +128,7 @@ def test_a_node_gets_its_very_bytes_again(projected: Projected, kept: Keeper) ->
     eventually(lambda: len(kept.runner.repairs) == len(paths))
 
 
-def only(keeper: Keeper) -> Repair:
+def only(keeper: Keeper) -> DriftRecord:
     eventually(lambda: len(keeper.runner.repairs))
     (found,) = keeper.runner.repairs.since(0)
     return found

@@ -25,7 +25,7 @@ from midonet.events.log.store import Store
 from midonet.events.topology.evolve import Change
 from midonet.projections.base import Checkpoint, Fenced
 from midonet.projections.engine import status
-from midonet.projections.engine.delta_tracker import Tracker
+from midonet.projections.engine.delta_tracker import DeltaTracker
 from midonet.projections.engine.feed import Feed
 from midonet.projections.engine.runner import Runner
 from midonet.projections.nsdb import NsdbProjection, same_document
@@ -346,7 +346,7 @@ def write_once(target: ZooKeeperTarget, projected: Projected) -> None:
     topology = projected.store.topology
     projection = NsdbProjection(projected.base)
     projection.attach(topology)
-    tracker = Tracker(projection, same_document)
+    tracker = DeltaTracker(projection, same_document)
     tracker.start_over()
     with closing(target):
         _, actual = target.load()

@@ -9,10 +9,10 @@ from vtep_switch import VtepSwitch, mac, reconcile
 from waiting import eventually
 
 from midonet.events.errors import Misconfigured, Unavailable
-from midonet.projections.base import Checkpoint, Fenced, Unfit
+from midonet.projections.base import Checkpoint, Fenced, Unwritable
 from midonet.projections.ovsdb import encode_map, named, ref
 from midonet.projections.vtep import Key, Value, VtepTarget, read_checkpoint, read_rows
-from midonet.projections.vtep.database_state import Actual
+from midonet.projections.vtep.database_state import DatabaseState
 from midonet.testbed import OvsdbServer
 
 Targets = Callable[..., VtepTarget]
@@ -298,7 +298,7 @@ def test_a_switch_that_a_foreign_row_holds_is_named_and_nothing_is_written(
     (red,) = (uuid for uuid, row in switch.table("Logical_Switch").items() if row["name"] == RED)
     binding = encode_map({"10.0.0.0/24": ref(red)})
     switch.transact({"op": "update", "table": "Logical_Router", "where": [], "row": {"switch_binding": binding}})
-    with pytest.raises(Unfit, match="referential integrity") as caught:
+    with pytest.raises(Unwritable, match="referential integrity") as caught:
         reconcile(target, {}, 2)
     assert caught.value.key == ("switch", RED)
     assert target.load() == (at(1), DESIRED)
@@ -362,8 +362,10 @@ def test_a_part_that_fails_among_others_leaves_the_checkpoint(
     reconcile(target, there, 1)
     rows: dict[Key, Value] = {("ucast", RED, mac(n)): (f"172.31.0.{1 if n < 20 else 3}", "") for n in range(60)}
     lost = {**rows, ("ucast", RED, mac(25)): ("172.31.0.2", "")}
-    locator = Actual.locator
-    monkeypatch.setattr(Actual, "locator", lambda self, one: str(UUID(int=1)) if one[-1] == "2" else locator(self, one))
+    locator = DatabaseState.locator
+    monkeypatch.setattr(
+        DatabaseState, "locator", lambda self, one: str(UUID(int=1)) if one[-1] == "2" else locator(self, one)
+    )
     with pytest.raises(Unavailable, match="referential integrity"):
         target.write(lost, at(2))
     monkeypatch.undo()

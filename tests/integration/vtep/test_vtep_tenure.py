@@ -17,7 +17,7 @@ from midonet.projections.engine.feed import Feed
 from midonet.projections.engine.runner import Runner
 from midonet.projections.ovsdb import Client
 from midonet.projections.vtep import Key, Value, VtepProjection, VtepTarget
-from midonet.projections.vtep.drift_watch import Watch
+from midonet.projections.vtep.drift_watch import DriftWatch
 
 RED = "mn-red"
 Targets = Callable[..., VtepTarget]
@@ -47,15 +47,15 @@ def keep(site: Site, switch: VtepSwitch) -> Iterator[Callable[[], Runner[Key, Va
 def halt(monkeypatch: pytest.MonkeyPatch, station: str, count: int) -> list[Halted]:
     """Let the first `count` writers stop before they send a station; return for each (it has stopped, let it go on)."""
     halts = [(Event(), Event()) for _ in range(count)]
-    waiting, plan = iter(halts), Watch.plan
+    waiting, plan = iter(halts), DriftWatch.plan
 
-    def halting(self: Watch, delta: dict[Key, Value | None]) -> object:
+    def halting(self: DriftWatch, delta: dict[Key, Value | None]) -> object:
         if any(key[-1] == station for key in delta) and (halted := next(waiting, None)):
             halted[0].set()
             assert halted[1].wait(30)
         return plan(self, delta)
 
-    monkeypatch.setattr(Watch, "plan", halting)
+    monkeypatch.setattr(DriftWatch, "plan", halting)
     return halts
 
 

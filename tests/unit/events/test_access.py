@@ -8,7 +8,7 @@ import pytest
 from world import World
 
 from midonet.events.access.authorization import Principal, hidden_from
-from midonet.events.access.restricted_topology import Visible
+from midonet.events.access.restricted_topology import RestrictedTopology
 from midonet.events.commands.command import (
     Command,
     Create,
@@ -141,7 +141,7 @@ def test_a_refusal_tells_nothing_of_what_is_not_to_be_seen(world: World) -> None
 
 
 def test_a_view_shows_ones_own_and_what_is_shared_without_ids_of_anything_else(world: World) -> None:
-    view = Visible(world.topology, GUEST, redact=True)
+    view = RestrictedTopology(world.topology, GUEST, redact=True)
     assert {entity.name for entity in view if entity.name} == {
         "acme-net", "acme-gw", "acme-fw", "acme-p", "acme-up", "everyone",
     }  # fmt: skip
@@ -150,7 +150,7 @@ def test_a_view_shows_ones_own_and_what_is_shared_without_ids_of_anything_else(w
     assert shown.peer is None
     assert world.get("port", "acme-up").peer is not None
     assert view.find(world.get("bridge", "beta-net").id) is None
-    assert {entity.name for entity in Visible(world.topology, AGENT)} == {"hv1", "tz"} | {"everyone"}
+    assert {entity.name for entity in RestrictedTopology(world.topology, AGENT)} == {"hv1", "tz"} | {"everyone"}
 
 
 def test_users_are_notes_with_a_history() -> None:

@@ -15,7 +15,7 @@ from unlucky import Fate, UnluckyLog
 from midonet.events.commands.command import Command, Create
 from midonet.events.errors import OutcomeUnknown, Unavailable
 from midonet.events.log.backends.factory import open_log
-from midonet.events.log.group_commit import CombiningWriter
+from midonet.events.log.group_commit import GroupCommitWriter
 from midonet.events.log.pending_command import Context, Result
 from midonet.events.log.store import Store
 
@@ -63,7 +63,9 @@ def opened(tmp_path: Path) -> Opener:
 
 
 @contextmanager
-def held(opened: Opener, fates: list[Fate], **settings: Any) -> Iterator[tuple[CombiningWriter, Held, Future[Result]]]:
+def held(
+    opened: Opener, fates: list[Fate], **settings: Any
+) -> Iterator[tuple[GroupCommitWriter, Held, Future[Result]]]:
     """Start a writer that is in the middle of an append for a first command; let it go on at the end."""
     locks: list[Held] = []
 
@@ -71,7 +73,7 @@ def held(opened: Opener, fates: list[Fate], **settings: Any) -> Iterator[tuple[C
         locks.append(Held(UnluckyLog(log, fates)))
         return locks[0]
 
-    with CombiningWriter(lambda: opened(around), **settings) as writer:
+    with GroupCommitWriter(lambda: opened(around), **settings) as writer:
         first = writer.submit(bridge("first"), ME)
         assert locks[0].begun.wait(PATIENCE)
         try:
@@ -144,7 +146,7 @@ def test_who_is_interrupted_while_it_waits_keeps_nobody_behind_it_waiting(opened
 
 
 def test_a_writer_that_was_not_started_refuses(opened: Opener) -> None:
-    writer = CombiningWriter(opened)
+    writer = GroupCommitWriter(opened)
     with pytest.raises(Unavailable, match="has not been started"):
         writer.submit(bridge("early"), ME)
     writer.stop()
@@ -152,7 +154,7 @@ def test_a_writer_that_was_not_started_refuses(opened: Opener) -> None:
 
 def test_a_log_that_cannot_be_opened_fails_the_start(tmp_path: Path) -> None:
     absent = f"sqlite:///{tmp_path}/absent.db"
-    writer = CombiningWriter(lambda: Store(open_log(absent, create=False)))
+    writer = GroupCommitWriter(lambda: Store(open_log(absent, create=False)))
     with pytest.raises(Unavailable, match="cannot be opened"):
         writer.start()
     with pytest.raises(Unavailable, match="has not been started"):
@@ -209,7 +211,7 @@ def test_an_idle_writer_reads_what_others_write(opened: Opener) -> None:
         return stores[-1]
 
     other = opened()
-    with CombiningWriter(remembered, idle=0.01):
+    with GroupCommitWriter(remembered, idle=0.01):
         other.execute(bridge("by another"), ME)
         deadline = monotonic() + PATIENCE
         while stores[0].topology.head != other.topology.head:
@@ -233,6 +235,6 @@ def test_an_idle_writer_outlives_a_log_that_is_away(opened: Opener) -> None:
                 raise Unavailable("away")
             return self._log.read(after)
 
-    with CombiningWriter(lambda: opened(Away), idle=0.01) as writer:
+    with GroupCommitWriter(lambda: opened(Away), idle=0.01) as writer:
         assert looked.wait(PATIENCE)
         assert writer.execute(bridge("a"), ME).position == 1

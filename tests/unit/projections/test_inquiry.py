@@ -9,7 +9,7 @@ from midonet.events.log.backends.factory import open_log
 from midonet.events.log.base import Bookmark, Log
 from midonet.events.log.pending_command import Context
 from midonet.events.log.store import Store
-from midonet.projections.engine.log_end import Inquiry
+from midonet.projections.engine.log_end import LogEnd
 
 BEGINNING = Bookmark(GENESIS.position, GENESIS.hash)
 
@@ -37,7 +37,7 @@ def execute(store: Store) -> None:
 def test_the_end_is_as_of_now_and_the_log_is_opened_once(tmp_path: Path) -> None:
     store = Store(open_log(f"sqlite:///{tmp_path}/log.db"))
     opener = Opener(store.log.url)
-    inquiry = Inquiry(opener)
+    inquiry = LogEnd(opener)
     for position in range(1, 4):
         execute(store)
         assert inquiry.end(BEGINNING) == position
@@ -51,7 +51,7 @@ def test_nobody_can_tell_while_it_is_away_and_then_it_is_asked_again(tmp_path: P
     store = Store(open_log(f"sqlite:///{tmp_path}/log.db"))
     execute(store)
     opener = Opener(store.log.url)
-    inquiry = Inquiry(opener)
+    inquiry = LogEnd(opener)
     opener.away = True
     assert inquiry.end(BEGINNING) is None
     opener.away = False

@@ -2,7 +2,7 @@
 
 from threading import Event
 
-from midonet.projections.runtime.worker_thread import Loop
+from midonet.projections.runtime.worker_thread import WorkerThread
 
 LONG = 30.0
 
@@ -15,7 +15,7 @@ def test_it_rests_until_it_is_woken() -> None:
             turned.set()
             loop.rest(LONG)
 
-    loop = Loop("test", work)
+    loop = WorkerThread("test", work)
     loop.start()
     assert turned.wait(LONG)
     turned.clear()
@@ -36,7 +36,7 @@ def test_a_call_in_the_middle_of_a_turn_brings_another_one() -> None:
             called.wait(LONG)
             loop.rest(LONG)
 
-    loop = Loop("test", work)
+    loop = WorkerThread("test", work)
     loop.start()
     assert begun.wait(LONG)
     loop.wake()
@@ -46,7 +46,7 @@ def test_a_call_in_the_middle_of_a_turn_brings_another_one() -> None:
 
 
 def test_an_end_between_two_turns_is_never_slept_through() -> None:
-    loop = Loop("test", lambda: None)
+    loop = WorkerThread("test", lambda: None)
     turns = loop.turns()
     next(turns)
     loop.stop()
@@ -61,11 +61,11 @@ def test_what_it_raises_is_told() -> None:
     def work() -> None:
         raise RuntimeError("broken")
 
-    loop = Loop("test", work, crashes.append)
+    loop = WorkerThread("test", work, crashes.append)
     loop.start()
     loop.stop()
     assert [str(crash) for crash in crashes] == ["broken"]
 
 
 def test_one_that_never_began_can_be_stopped() -> None:
-    Loop("test", lambda: None).stop()
+    WorkerThread("test", lambda: None).stop()

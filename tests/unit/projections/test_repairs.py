@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from midonet.projections.base import Checkpoint, Mended
-from midonet.projections.engine.drift import KEPT, Repair, Repairs, decode_ring, encode_ring, kind_of_repair, shown
-from midonet.projections.engine.drift_recorder import Recorder
+from midonet.projections.base import Checkpoint, SideRepair
+from midonet.projections.engine.drift import KEPT, DriftRecord, Repairs, decode_ring, encode_ring, kind_of_repair, shown
+from midonet.projections.engine.drift_recorder import DriftRecorder
 
 
-def repair(number: int, text: str = "x") -> Repair:
-    return Repair(
+def repair(number: int, text: str = "x") -> DriftRecord:
+    return DriftRecord(
         time=f"2026-01-31T12:00:00.{number:03d}Z",
         projection="nsdb",
         target="zk1:2181/midonet",
@@ -66,9 +66,9 @@ def test_a_ring_stays_small_and_survives_nonsense() -> None:
 
 
 def test_what_a_target_mends_and_an_edited_checkpoint_are_recorded() -> None:
-    recorder = Recorder("nsdb", "zk1:2181/midonet")
+    recorder = DriftRecorder("nsdb", "zk1:2181/midonet")
     recorder.checkpoint(Checkpoint(), Checkpoint(7, "7" * 64))
-    recorder.mended([Mended("nsdb", "{}", '{"generation":"1"}')], 7)
+    recorder.mended([SideRepair("nsdb", "{}", '{"generation":"1"}')], 7)
     lost, pointer = recorder.repairs.since(0)
     assert (lost.key, lost.kind, json.loads(lost.expected or "")["position"]) == ("checkpoint", "missing", 7)
     assert (pointer.key, pointer.kind, pointer.position) == ("nsdb", "different", 7)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from midonet.events.errors import Unavailable
-from midonet.projections.engine.status import Arrivals, Standing, State, moving_state
+from midonet.projections.engine.status import Arrivals, Health, State, moving_state
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_states(  # noqa: PLR0913 - a row of the table
 
 
 def test_who_fails_after_a_long_silence_was_silent_all_along() -> None:
-    standing = Standing("nsdb")
+    standing = Health("nsdb")
     standing.succeeded(1)
     assert standing.failing_seconds == 0
     before = standing.quiet_seconds

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
-from midonet.projections.engine.delta_tracker import Tracker
+from midonet.projections.engine.delta_tracker import DeltaTracker
 
 
 class Wanted(dict[str, int]):
@@ -25,8 +25,8 @@ class Wanted(dict[str, int]):
         return self.get(key)
 
 
-def tracker(wanted: Wanted) -> Tracker[str, int]:
-    made = Tracker(wanted)
+def tracker(wanted: Wanted) -> DeltaTracker[str, int]:
+    made = DeltaTracker(wanted)
     made.start_over()
     return made
 
@@ -101,14 +101,14 @@ def test_starting_over_forgets_nothing_that_is_in_the_target() -> None:
 
 
 def test_a_value_that_differs_only_in_what_does_not_matter_stays() -> None:
-    tracked = Tracker(Wanted(a=1), same=lambda actual, desired: actual % 10 == desired % 10)
+    tracked = DeltaTracker(Wanted(a=1), same=lambda actual, desired: actual % 10 == desired % 10)
     tracked.start_over()
     tracked.reconcile({"a": 11})
     assert tracked.delta() == {}
 
 
 def test_what_was_lost_is_written_as_it_was_however_often_it_is_edited_before() -> None:
-    tracked = Tracker(Wanted(a=1), same=lambda actual, desired: actual % 10 == desired % 10)
+    tracked = DeltaTracker(Wanted(a=1), same=lambda actual, desired: actual % 10 == desired % 10)
     tracked.reconcile({"a": 11})
     for edited in (5, 6):
         tracked.reconcile({"a": edited})
@@ -174,7 +174,7 @@ def test_what_others_did_is_told_apart_from_what_did_not_arrive() -> None:
 
 def test_what_was_lost_is_written_as_it_was_though_it_would_be_made_otherwise_now() -> None:
     wanted = Wanted(a=10, b=20)
-    tracked = Tracker(wanted, same=lambda one, other: one // 10 == other // 10)
+    tracked = DeltaTracker(wanted, same=lambda one, other: one // 10 == other // 10)
     tracked.start_over()
     tracked.delta()
     tracked.written()

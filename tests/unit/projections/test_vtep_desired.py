@@ -9,7 +9,7 @@ from world import World
 from midonet.events.commands.command import AddItem, Command, Op, RemoveItem
 from midonet.events.commands.decide import Decision, decide
 from midonet.events.topology.evolve import Change, evolve
-from midonet.projections.vtep import HOSTS, Key, Learned, Value, VtepProjection
+from midonet.projections.vtep import HOSTS, Key, LearnedMacs, Value, VtepProjection
 
 VTEP = "0a000000-0000-0000-0000-000000000001"
 LOW, HIGH = "00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000b"
@@ -288,7 +288,7 @@ def test_a_dead_host_floods_for_nobody_unless_all_are_dead(scene: Scene) -> None
     key = (switch(scene), "unknown-dst")
     join(scene, HIGH, "172.31.0.2")
     scene.set("host", "low", flooding_proxy_weight=9)
-    learned = Learned()
+    learned = LearnedMacs()
     projection = VtepProjection(VTEP, learned)
     projection.attach(scene.topology)
     for dead, proxy in (({LOW}, "172.31.0.2"), ({LOW, HIGH}, "172.31.0.1"), ({HIGH}, "172.31.0.1"), ({}, "172.31.0.1")):

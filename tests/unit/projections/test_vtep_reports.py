@@ -3,7 +3,7 @@
 from typing import Any
 
 from midonet.projections.vtep import Local
-from midonet.projections.vtep.database_state import Actual
+from midonet.projections.vtep.database_state import DatabaseState
 
 SWITCH, OURS, THEIRS, PORT, PLACE = "ps", "ls1", "ls2", "p1", "l1"
 
@@ -16,9 +16,9 @@ def local(mac: str, ip: str = "", switch: str = OURS) -> dict[str, Any]:
     return {"new": {"MAC": mac, "logical_switch": ref(switch), "locator": ref(PLACE), "ipaddr": ip}}
 
 
-def database() -> Actual:
+def database() -> DatabaseState:
     """Return a switch with one of our logical switches and one of somebody else's."""
-    actual = Actual("192.0.2.1")
+    actual = DatabaseState("192.0.2.1")
     hardware = {"name": "tor", "ports": ref(PORT), "management_ips": "192.0.2.1", "tunnel_ips": "172.31.9.1"}
     actual.apply(
         {

@@ -7,7 +7,7 @@ import pytest
 from world import World
 
 from midonet.events.topology.evolve import Change
-from midonet.projections.vtep import HEARD, Heard, Held, Key, Learned, Local, VtepProjection
+from midonet.projections.vtep import HEARD, CurrentRow, Key, LearnedMacs, Local, SwitchUpdate, VtepProjection
 
 A, B, C = (f"0a000000-0000-0000-0000-00000000000{number}" for number in "123")
 TUNNEL = {A: "172.31.9.1", B: "172.31.9.2", C: "172.31.9.3"}
@@ -33,9 +33,9 @@ class Net(World):
 class Writer:
     """A process that keeps VTEP C: it hears the switches in its own order, and sees what C holds."""
 
-    def __init__(self, net: Net, rows: dict[Key, Held]) -> None:
+    def __init__(self, net: Net, rows: dict[Key, CurrentRow]) -> None:
         self.net = net
-        self.learned = Learned()
+        self.learned = LearnedMacs()
         self.rows = rows
         self.projection = VtepProjection(C, self.learned, self.rows.get)
         self.projection.attach(net.topology)
@@ -44,7 +44,7 @@ class Writer:
         """Hear of one station behind a VTEP, or that it is gone; return the keys that are to be looked at."""
         local = None if gone else Local(TUNNEL[vtep], ip)
         stations = {} if whole and gone else {(self.net.switch, mac): local}
-        news = self.learned.take(vtep, Heard(stations, (TUNNEL[vtep],), whole))
+        news = self.learned.take(vtep, SwitchUpdate(stations, (TUNNEL[vtep],), whole))
         return self.projection.apply([Change(HEARD, vtep, None, news)])
 
     def row(self) -> object:
@@ -116,19 +116,19 @@ def test_only_switches_of_the_bridge_are_believed(net: Net, writer: Writer) -> N
 
 
 def test_of_what_was_there_before_anybody_looked_the_row_decides_else_the_lowest_vtep(net: Net) -> None:
-    rows: dict[Key, Held] = {}
+    rows: dict[Key, CurrentRow] = {}
     writer = Writer(net, rows)
     for vtep in (B, A):
         writer.hear(vtep, whole=True)
     assert writer.row() == (TUNNEL[A], "")
-    rows[net.key] = Held((TUNNEL[B], ""), 0)
+    rows[net.key] = CurrentRow((TUNNEL[B], ""), 0)
     assert writer.row() == (TUNNEL[B], "")
-    rows[net.key] = Held(("172.31.0.1", ""), 0)
+    rows[net.key] = CurrentRow(("172.31.0.1", ""), 0)
     assert writer.row() == (TUNNEL[A], ""), "a row that nobody's word stands behind is wrong"
 
 
 def test_a_switch_that_cannot_be_read_takes_nothing_back(net: Net) -> None:
-    rows: dict[Key, Held] = {net.key: Held((TUNNEL[A], "10.0.0.7"), 0)}
+    rows: dict[Key, CurrentRow] = {net.key: CurrentRow((TUNNEL[A], "10.0.0.7"), 0)}
     writer = Writer(net, rows)
     writer.hear(B, gone=True, whole=True)
     assert writer.row() == (TUNNEL[A], "10.0.0.7"), "somebody who can read A has written it"
@@ -139,14 +139,14 @@ def test_a_switch_that_cannot_be_read_takes_nothing_back(net: Net) -> None:
     assert writer.row() == (TUNNEL[A], "")
     writer.learned.lose(A)
     assert writer.row() is None, "nobody knows whether that still holds"
-    rows[net.key] = Held((TUNNEL[A], ""), 0)
+    rows[net.key] = CurrentRow((TUNNEL[A], ""), 0)
     assert writer.row() == (TUNNEL[A], "")
 
 
 def test_a_switch_that_comes_back_is_as_late_as_it_was(writer: Writer, net: Net) -> None:
     writer.hear(B)
     writer.hear(A)
-    writer.rows[net.key] = Held((TUNNEL[A], ""), 0)
+    writer.rows[net.key] = CurrentRow((TUNNEL[A], ""), 0)
     writer.learned.lose(A)
     assert writer.row() == (TUNNEL[A], ""), "the one that is away was the later one"
     writer.hear(A, whole=True)
@@ -167,7 +167,7 @@ def test_writers_that_heard_in_different_orders_agree_in_the_end(net: Net, seed:
     """Each writes what it believes and sees what others wrote; after a few rounds nobody has anything to write."""
     rng = Random(seed)  # noqa: S311 - makes test data
     row: Any = None
-    views: list[dict[Key, Held]] = [{}, {}, {}]
+    views: list[dict[Key, CurrentRow]] = [{}, {}, {}]
     writers = [Writer(net, view) for view in views]
     for writer, order in zip(writers, [*rng.sample([(A, B), (B, A)], 2), (A, B)], strict=True):
         for vtep in (A, B, C):
@@ -182,7 +182,7 @@ def test_writers_that_heard_in_different_orders_agree_in_the_end(net: Net, seed:
             row, writes = wanted, writes + 1
             for other in writers:
                 age = 0 if other is writer else other.learned.tick()
-                other.rows[net.key] = Held(row, age)
+                other.rows[net.key] = CurrentRow(row, age)
     assert writes <= 3
     assert {writer.row() for writer in writers} == {row}
 
@@ -190,7 +190,7 @@ def test_writers_that_heard_in_different_orders_agree_in_the_end(net: Net, seed:
 def test_what_makes_no_sense_is_not_passed_on(net: Net, writer: Writer) -> None:
     net.set("vtep", A, tunnel_ips=[])
     writer.projection.attach(net.topology)
-    said = Heard({(net.switch, MAC): Local("hello", "")}, (), whole=False)
+    said = SwitchUpdate({(net.switch, MAC): Local("hello", "")}, (), whole=False)
     writer.projection.apply([Change(HEARD, A, None, writer.learned.take(A, said))])
     assert writer.row() is None
 

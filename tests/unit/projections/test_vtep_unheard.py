@@ -6,7 +6,7 @@ import pytest
 from world import World
 
 from midonet.events.topology.evolve import Change
-from midonet.projections.vtep import HEARD, Heard, Held, Key, Learned, VtepProjection
+from midonet.projections.vtep import HEARD, CurrentRow, Key, LearnedMacs, SwitchUpdate, VtepProjection
 
 ME, OTHER = (f"0a000000-0000-0000-0000-00000000000{number}" for number in "12")
 MINE, THEIRS, HOST = "172.31.9.1", "172.31.9.2", "172.31.0.1"
@@ -37,16 +37,16 @@ def net() -> Net:
     return Net()
 
 
-def hear(projection: VtepProjection, learned: Learned, vtep: str, *addresses: str) -> set[Key]:
-    news = learned.take(vtep, Heard({}, addresses, whole=True))
+def hear(projection: VtepProjection, learned: LearnedMacs, vtep: str, *addresses: str) -> set[Key]:
+    news = learned.take(vtep, SwitchUpdate({}, addresses, whole=True))
     return projection.apply([Change(HEARD, vtep, None, news)])
 
 
 def test_what_is_held_stays_until_they_are_heard(net: Net) -> None:
     watched: dict[Key, str] = {("bfd", HOST): MINE, ("bfd", THEIRS): MINE, ("bfd", "172.31.9.9"): MINE}
-    rows = {key: Held(value, 0) for key, value in watched.items()}
-    rows |= {net.station: Held((THEIRS, ""), 0), net.flood: Held((HOST, THEIRS), 0)}
-    learned = Learned()
+    rows = {key: CurrentRow(value, 0) for key, value in watched.items()}
+    rows |= {net.station: CurrentRow((THEIRS, ""), 0), net.flood: CurrentRow((HOST, THEIRS), 0)}
+    learned = LearnedMacs()
     projection = VtepProjection(ME, learned, rows.get)
     projection.attach(net.topology)
     assert {key: projection.render(key) for key in rows} == {key: held.value for key, held in rows.items()}
@@ -60,8 +60,8 @@ def test_what_is_held_stays_until_they_are_heard(net: Net) -> None:
 
 
 def test_who_says_that_it_has_no_address_is_believed(net: Net) -> None:
-    rows: dict[Key, Held] = {net.station: Held((THEIRS, ""), 0), net.flood: Held((HOST, THEIRS), 0)}
-    learned = Learned()
+    rows: dict[Key, CurrentRow] = {net.station: CurrentRow((THEIRS, ""), 0), net.flood: CurrentRow((HOST, THEIRS), 0)}
+    learned = LearnedMacs()
     projection = VtepProjection(ME, learned, rows.get)
     projection.attach(net.topology)
     assert rows.keys() <= hear(projection, learned, OTHER)
@@ -70,7 +70,7 @@ def test_who_says_that_it_has_no_address_is_believed(net: Net) -> None:
 
 
 def test_a_row_that_points_to_a_host_is_nobody_elses(net: Net) -> None:
-    rows: dict[Key, Held] = {net.station: Held((HOST, THEIRS), 0)}
-    projection = VtepProjection(ME, Learned(), rows.get)
+    rows: dict[Key, CurrentRow] = {net.station: CurrentRow((HOST, THEIRS), 0)}
+    projection = VtepProjection(ME, LearnedMacs(), rows.get)
     projection.attach(net.topology)
     assert projection.render(net.station) is None

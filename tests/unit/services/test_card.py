@@ -5,7 +5,7 @@ import msgspec
 from midonet.events.commit import Head, canonical
 from midonet.services.cluster.coordination import Lease
 from midonet.services.cluster.node_presence import Process
-from midonet.services.runtime.hosted_projection import Costs, Report
+from midonet.services.runtime.hosted_projection import Report, WriteMetrics
 from midonet.services.runtime.supervisor import ServiceStatus
 from midonet.services.telemetry.node_summary import card
 from midonet.services.telemetry.overview import Overview
@@ -40,7 +40,7 @@ def overview(*reports: Report) -> Overview:
         caught_up=True,
         services=(ServiceStatus("vtep", "running", healthy=True),),
         projections=reports,
-        costs=tuple(Costs() for _ in reports),
+        costs=tuple(WriteMetrics() for _ in reports),
     )
 
 

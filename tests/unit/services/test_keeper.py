@@ -14,7 +14,7 @@ from midonet.events.errors import Misconfigured, Unavailable
 from midonet.services.runtime import supervisor as keeping
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.service import Health, Service
-from midonet.services.runtime.supervisor import Hold, Keeper, describe
+from midonet.services.runtime.supervisor import StartBlocked, Supervisor, describe
 
 
 class Recorder(Service):
@@ -56,8 +56,8 @@ def context(crashed: Callable[[BaseException], None]) -> Context:
 
 
 @contextmanager
-def kept(load: Callable[[], type[Service]], others: dict[str, Keeper] | None = None) -> Iterator[Keeper]:
-    keeper = Keeper("test", load, context, others if others is not None else {})
+def kept(load: Callable[[], type[Service]], others: dict[str, Supervisor] | None = None) -> Iterator[Supervisor]:
+    keeper = Supervisor("test", load, context, others if others is not None else {})
     keeper.start()
     yield keeper
     keeper.stop()
@@ -160,7 +160,7 @@ def test_a_stop_that_hangs_holds_nobody_up() -> None:
         def stop(self) -> None:
             release.wait(10)
 
-    keeper = Keeper("stuck", lambda: Stuck, context, {})
+    keeper = Supervisor("stuck", lambda: Stuck, context, {})
     keeper.start()
     assert keeper.running.wait(5)
     keeper.stop()
@@ -173,8 +173,8 @@ def test_a_service_waits_for_those_that_it_needs() -> None:
     class Needy(Recorder):
         needs = ("first",)
 
-    keepers: dict[str, Keeper] = {}
-    keepers["first"] = first = Keeper("first", lambda: Recorder, context, keepers)
+    keepers: dict[str, Supervisor] = {}
+    keepers["first"] = first = Supervisor("first", lambda: Recorder, context, keepers)
     with kept(lambda: Needy, keepers) as keeper:
         eventually(lambda: keeper.status().reason == "waits for the service first")
         assert keeper.status().state == "waiting"
@@ -197,7 +197,7 @@ def test_a_service_that_is_stopped_while_it_waits_never_starts() -> None:
     class Needy(Recorder):
         needs = ("first",)
 
-    keepers = {"first": Keeper("first", lambda: Recorder, context, {})}
+    keepers = {"first": Supervisor("first", lambda: Recorder, context, {})}
     with kept(lambda: Needy, keepers) as keeper:
         eventually(lambda: keeper.status().state == "waiting")
     assert Recorder.calls == []
@@ -205,8 +205,8 @@ def test_a_service_that_is_stopped_while_it_waits_never_starts() -> None:
 
 def test_a_service_that_was_held_starts_as_soon_as_its_keeper_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "_HEALTH_SECONDS", 60.0)
-    holds = [Hold("waiting", "waits for the log to be read")]
-    keeper = Keeper("test", lambda: Recorder, context, {}, lambda _: holds[0] if holds else None)
+    holds = [StartBlocked("waiting", "waits for the log to be read")]
+    keeper = Supervisor("test", lambda: Recorder, context, {}, lambda _: holds[0] if holds else None)
     keeper.start()
     eventually(lambda: keeper.status().state == "waiting")
     holds.clear()
@@ -236,7 +236,7 @@ def test_an_error_is_described_in_one_line() -> None:
 
 
 def test_starting_and_stopping_again_and_again() -> None:
-    keeper = Keeper("test", lambda: Recorder, context, {})
+    keeper = Supervisor("test", lambda: Recorder, context, {})
     for _ in range(5):
         keeper.start()
         assert keeper.running.wait(5)

@@ -1,16 +1,16 @@
 """Who is dead: whoever lived once and has been away for longer than a restart takes."""
 
-from midonet.services.vtep.dead_hosts import Obituary
+from midonet.services.vtep.dead_hosts import DeadHostTracker
 
 
 def test_who_never_lived_is_not_dead() -> None:
-    obituary = Obituary()
+    obituary = DeadHostTracker()
     obituary.look([], 0.0)
     assert obituary.dead(100.0) == frozenset()
 
 
 def test_who_goes_is_dead_after_a_while_and_alive_again_at_once() -> None:
-    obituary = Obituary()
+    obituary = DeadHostTracker()
     obituary.look(["a", "b"], 0.0)
     obituary.look(["b"], 10.0)
     assert obituary.dead(11.0) == frozenset()
@@ -23,7 +23,7 @@ def test_who_goes_is_dead_after_a_while_and_alive_again_at_once() -> None:
 
 
 def test_who_was_seen_before_we_looked_and_is_not_there_is_dead() -> None:
-    obituary = Obituary()
+    obituary = DeadHostTracker()
     obituary.remember(["a", "b"], 0.0)
     obituary.look(["b"], 0.1)
     assert obituary.dead(0.1) == {"a"}

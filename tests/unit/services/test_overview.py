@@ -6,7 +6,7 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from midonet.events.commit import Head
-from midonet.services.runtime.hosted_projection import Costs, Report
+from midonet.services.runtime.hosted_projection import Report, WriteMetrics
 from midonet.services.runtime.service_metrics import Meters
 from midonet.services.runtime.supervisor import ServiceStatus
 from midonet.services.telemetry.metrics import Metrics
@@ -36,7 +36,7 @@ GOOD = Overview(
     caught_up=True,
     services=(RUNNING,),
     projections=(LIVE,),
-    costs=(Costs(),),
+    costs=(WriteMetrics(),),
 )
 
 
@@ -45,7 +45,7 @@ def report(**changes: Any) -> Report:
 
 
 def overview(*reports: Report, **changes: Any) -> Overview:
-    return msgspec.structs.replace(GOOD, projections=reports, costs=tuple(Costs() for _ in reports), **changes)
+    return msgspec.structs.replace(GOOD, projections=reports, costs=tuple(WriteMetrics() for _ in reports), **changes)
 
 
 def said(before: Overview, after: Overview) -> list[tuple[str, str]]:
@@ -106,7 +106,7 @@ def test_targets_are_told_apart() -> None:
 
 
 def test_metrics_can_be_read_by_prometheus() -> None:
-    costs = Costs()
+    costs = WriteMetrics()
     for seconds in (0.0005, 0.003, 99.0):
         costs.written(seconds)
     costs.errors = 2

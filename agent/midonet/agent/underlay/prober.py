@@ -16,7 +16,7 @@ from midonet.agent.journal import note
 from midonet.agent.underlay.link_state import Link, Target, probe, read, reply, targets
 from midonet.agent.view.snapshot import Snapshot
 from midonet.projections.facts import Peer, UnderlayHealth
-from midonet.projections.runtime.worker_thread import Loop
+from midonet.projections.runtime.worker_thread import WorkerThread
 
 _PACKET = 128
 _REFRESH_SECONDS = 30.0
@@ -40,7 +40,7 @@ class Prober:
         self._selector = selectors.DefaultSelector()
         self._refused: set[str] = set()
         self._reported: tuple[float, UnderlayHealth | None] = (0.0, None)
-        self._loop = Loop("underlay", self._run)
+        self._loop = WorkerThread("underlay", self._run)
 
     def start(self) -> None:
         """Begin."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from midonet.cli.output import output
 from midonet.cli.output.sanitize import clean
-from midonet.cli.session.reported_state import Seen
+from midonet.cli.session.reported_state import ReportedState
 from midonet.events.model import Entity, Kind, ordered, plain
 from midonet.events.queries.names import Names, word
 from midonet.events.topology.topology import Topology
@@ -34,7 +34,9 @@ def field_values(topology: Topology, kind: Kind, entity: Entity, fields: Sequenc
     return "\n".join(map(clean, _Chosen(kind, fields, Names(topology.find)).row(entity)))
 
 
-def object_table(seen: Seen, found: Sequence[Entity], fields: Sequence[str] = (), *, numbered: bool = False) -> str:
+def object_table(
+    seen: ReportedState, found: Sequence[Entity], fields: Sequence[str] = (), *, numbered: bool = False
+) -> str:
     """Return one line for each object, with these fields or else those that tell them apart.
 
     Fields that few of them have share a column, and what is reported comes last unless fields were chosen; `numbered`

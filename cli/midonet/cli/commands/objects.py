@@ -11,7 +11,7 @@ from midonet.cli.commands.tenant_filter import belongs, has_tenant
 from midonet.cli.framework.command import REF, Command, DataOption, command
 from midonet.cli.framework.completion import complete_fields, complete_refs
 from midonet.cli.options.options import READ, WRITE
-from midonet.cli.session.reported_state import Seen
+from midonet.cli.session.reported_state import ReportedState
 from midonet.cli.session.session import Session, handle
 from midonet.events.commands.command import Create, Delete, Update
 from midonet.events.errors import UsageError
@@ -147,7 +147,7 @@ def show_command(kind: Kind) -> Command:
         chosen = fields_named(kind, fields)
         whole = kind.name == "route"  # those that are learned follow from ports
         topology = session.topology() if whole else session.about(kind.name, ref)
-        seen = Seen(session, topology, kind, ref)
+        seen = ReportedState(session, topology, kind, ref)
         entity = references.find(topology, kind.name, ref)
         session.print(
             _chosen(ordered(plain(entity)) | seen.value(entity.id), chosen),
@@ -192,7 +192,7 @@ def list_command(kind: Kind) -> Command:
     )
     def list_(session: Session, filters: Sequence[str], limit: int | None, after: str | None, **how: Any) -> None:
         topology = session.topology()
-        seen = Seen(session, topology, kind)
+        seen = ReportedState(session, topology, kind)
         tenant = session.settings.get("tenant") if owned and not how["all_tenants"] else None
         found = select(topology, kind, filters, sort=how["sort"], after=after)
         if tenant is not None:
@@ -215,7 +215,7 @@ def _with_fields(option: click.Option, kind: Kind) -> click.Option:
     return option
 
 
-def _print_list(session: Session, seen: Seen, found: Sequence[Entity], fields: Sequence[str]) -> None:
+def _print_list(session: Session, seen: ReportedState, found: Sequence[Entity], fields: Sequence[str]) -> None:
     kept = session.settings.kept
     numbered = kept is not None and kept.numbered and session.form == "table"
     if kept is not None and numbered:

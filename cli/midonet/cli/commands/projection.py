@@ -11,7 +11,7 @@ from midonet.cli.options.options import WRITE
 from midonet.cli.output import output
 from midonet.cli.session.session import Session
 from midonet.cli.session.view_status import standing
-from midonet.cli.session.wait import VIEWS, Found, await_views, kept, seconds, servers, view
+from midonet.cli.session.wait import VIEWS, TargetPosition, await_views, kept, seconds, servers, view
 from midonet.events.commands.command import Op, Pause, Retry, Skip
 from midonet.events.errors import MidonetError, NotFound, UsageError
 from midonet.events.topology.topology import Topology
@@ -116,7 +116,7 @@ def _look(session: Session, topology: Topology, name: str) -> list[dict[str, Any
                 for target, found in after.items()
             ]
     except UsageError as error:
-        return [standing(session, topology, name, None, Found(None, error.message), moves=False)]
+        return [standing(session, topology, name, None, TargetPosition(None, error.message), moves=False)]
 
 
 def _told_of(url: str, what: str) -> list[Mapping[str, Any]]:

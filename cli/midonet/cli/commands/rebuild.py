@@ -225,9 +225,9 @@ class _Switch:
 
     def held(self, key: Any) -> Any:
         """Return what was read last under a key."""
-        from midonet.projections.vtep.learned_macs import Held
+        from midonet.projections.vtep.learned_macs import CurrentRow
 
-        return Held(self._rows[key], 0) if key in self._rows else None
+        return CurrentRow(self._rows[key], 0) if key in self._rows else None
 
 
 def _switches(session: Session, failures: list[MidonetError]) -> Iterator[_Report]:

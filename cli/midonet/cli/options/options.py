@@ -15,7 +15,7 @@ from midonet.events.errors import UsageError
 from midonet.events.suggestions import closest
 
 if TYPE_CHECKING:
-    from midonet.cli.session.shell_cache import Kept
+    from midonet.cli.session.shell_cache import ShellCache
 
 
 FORMS = ("table", "json", "yaml", "name")
@@ -163,7 +163,7 @@ class Settings:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
-        self.kept: Kept | None = None
+        self.kept: ShellCache | None = None
         """What a shell keeps from command to command."""
         self._given: dict[str, str] = {}
         self._values: dict[str, Any] = {}

@@ -38,7 +38,7 @@ def reader(session: Session) -> "FactsReader":
     return FactsReader(servers(session.settings), session.settings.get("root"))
 
 
-class Seen:
+class ReportedState:
     """What is reported of the objects of a kind at this moment; nothing where it cannot be known.
 
     Learned routes are in the topology for as long as the command runs, so that they are listed like others.

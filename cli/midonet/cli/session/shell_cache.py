@@ -14,7 +14,7 @@ from midonet.events.log.snapshots import Snapshots
 from midonet.events.log.store import Store
 
 
-class Kept:
+class ShellCache:
     """The state of one shell."""
 
     def __init__(self, *, numbered: bool) -> None:

@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from midonet.cli.session.session import Session
-from midonet.cli.session.wait import Found
+from midonet.cli.session.wait import TargetPosition
 from midonet.events.queries.moment import Moment
 from midonet.events.system.objects import control_of
 from midonet.events.topology.topology import Topology
 
 
 def standing(  # noqa: PLR0913 - of which view, in what place, and what was seen there
-    session: Session, topology: Topology, name: str, target: str | None, found: Found, *, moves: bool
+    session: Session, topology: Topology, name: str, target: str | None, found: TargetPosition, *, moves: bool
 ) -> dict[str, Any]:
     """Return one line about a view; `moves` tells whether its position changed while somebody looked."""
     lag, seconds = _lag(session, topology, found)
@@ -28,7 +28,7 @@ def standing(  # noqa: PLR0913 - of which view, in what place, and what was seen
     }
 
 
-def _lag(session: Session, topology: Topology, found: Found) -> tuple[int | None, float | None]:
+def _lag(session: Session, topology: Topology, found: TargetPosition) -> tuple[int | None, float | None]:
     """Return how many commits a view lacks, and the age of the oldest of them in seconds."""
     if found.position is None:
         return None, None
@@ -40,7 +40,7 @@ def _lag(session: Session, topology: Topology, found: Found) -> tuple[int | None
     return lag, round(max(0.0, age.total_seconds()), 3)
 
 
-def _foreign(session: Session, topology: Topology, found: Found) -> str | None:
+def _foreign(session: Session, topology: Topology, found: TargetPosition) -> str | None:
     """Return in what way a view is not one of this log, if it is not."""
     if not found.position or found.hash is None:
         return None
@@ -51,7 +51,7 @@ def _foreign(session: Session, topology: Topology, found: Found) -> str | None:
     return None
 
 
-def _state(name: str, topology: Topology, found: Found, lag_seconds: float | None, *, moves: bool) -> str:
+def _state(name: str, topology: Topology, found: TargetPosition, lag_seconds: float | None, *, moves: bool) -> str:
     from midonet.projections.engine.status import moving_state
 
     if control_of(topology.noted, name).paused:

@@ -33,7 +33,7 @@ _SWITCH_SECONDS = 2.0
 _AT_ONCE = 32
 
 
-class Found(NamedTuple):
+class TargetPosition(NamedTuple):
     """What a target says: the position of its checkpoint (0: none), or why it says nothing."""
 
     position: int | None
@@ -42,7 +42,7 @@ class Found(NamedTuple):
     """Hash of that commit, where the target says so."""
 
 
-Look = Callable[[], Mapping[str, Found]]
+Look = Callable[[], Mapping[str, TargetPosition]]
 """Reads the targets of a view: what they are called, and what they say."""
 
 
@@ -70,12 +70,12 @@ def _agents(settings: Settings, topology: Topology) -> Iterator[Look]:
 
     with FactsReader(servers(settings), settings.get("root")) as facts:
 
-        def look() -> Mapping[str, Found]:
+        def look() -> Mapping[str, TargetPosition]:
             try:
                 alive = facts.all(HostState)
             except Unavailable as error:
-                return {"agents": Found(None, error.message)}
-            return {_host(topology, host): Found(state.position) for host, state in alive.items()}
+                return {"agents": TargetPosition(None, error.message)}
+            return {_host(topology, host): TargetPosition(state.position) for host, state in alive.items()}
 
         yield look
 
@@ -90,7 +90,7 @@ def _vteps(settings: Settings, topology: Topology) -> Iterator[Look]:
     del settings
     from midonet.projections.vtep.target import read_checkpoint
 
-    def ask(address: tuple[str, int]) -> Found:
+    def ask(address: tuple[str, int]) -> TargetPosition:
         return _ask(lambda: read_checkpoint(*address, timeout=_SWITCH_SECONDS))
 
     vteps = topology.all("vtep").values()
@@ -117,23 +117,23 @@ def _index(settings: Settings, topology: Topology) -> Iterator[Look]:
     if not url:
         raise UsageError("where is the history index? give --history URL or MIDOCTL_HISTORY", option="history")
 
-    def ask() -> Found:
+    def ask() -> TargetPosition:
         try:
             with closing(open_database(url, write=False)) as database:
                 checkpoint = Index(database).checkpoint()
         except Unusable as error:
-            return Found(None, str(error))
-        return Found(checkpoint.head.position if checkpoint is not None else 0)
+            return TargetPosition(None, str(error))
+        return TargetPosition(checkpoint.head.position if checkpoint is not None else 0)
 
     yield lambda: {hide_secrets(url): ask()}
 
 
-def _ask(checkpoint: Callable[[], "Checkpoint"]) -> Found:
+def _ask(checkpoint: Callable[[], "Checkpoint"]) -> TargetPosition:
     try:
         found = checkpoint()
-        return Found(found.position, hash=found.hash)
+        return TargetPosition(found.position, hash=found.hash)
     except (Unavailable, Misconfigured) as error:
-        return Found(None, error.message)
+        return TargetPosition(None, error.message)
 
 
 def servers(settings: Settings) -> str:
@@ -242,7 +242,7 @@ def _await(name: str, look: Look, position: int, deadline: float) -> int:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _late(name: str, position: int, behind: Mapping[str, Found]) -> TimedOut:
+def _late(name: str, position: int, behind: Mapping[str, TargetPosition]) -> TimedOut:
     told = [f"{target}: {said.trouble or f'at {said.position}'}" for target, said in behind.items()]
     more = f" and {len(told) - 1} more" if len(told) > 1 else ""
     return TimedOut(

@@ -1,6 +1,6 @@
 """Commands as lines of text: what their words are, and running one line after the other as midoctl would each.
 
-A shell and a file of commands are the same to it. What one line does to the next is only what `Kept` keeps, and the
+A shell and a file of commands are the same to it. Only `ShellCache` carries state from one line to the next, and the
 tenant that was chosen by `sett`.
 """
 
@@ -11,7 +11,7 @@ from typing import IO
 
 from midonet.cli.options.options import Settings
 from midonet.cli.output import output
-from midonet.cli.session.shell_cache import Kept
+from midonet.cli.session.shell_cache import ShellCache
 from midonet.events.errors import UsageError
 
 OWN_WORDS = {
@@ -51,7 +51,7 @@ class Lines:
 
     def __init__(self, settings: Settings, *, numbered: bool) -> None:
         self.settings = settings.derived()
-        self.kept = self.settings.kept = Kept(numbered=numbered)
+        self.kept = self.settings.kept = ShellCache(numbered=numbered)
 
     def run(self, line: str, where: str | None = None) -> int:
         """Run a line; return its exit code, after an error was told. Raises `Finished`."""

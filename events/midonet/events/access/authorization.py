@@ -72,7 +72,7 @@ class Principal:
         return self.writes_all or (entity.KIND != "tenant" and not self.writable.isdisjoint(tenants_of(entity, find)))
 
 
-class Deed(NamedTuple):
+class ProposedChange(NamedTuple):
     """What a command comes to: objects as they were and as they would be, the notes that change, and both sides."""
 
     touched: Iterable[tuple[Entity | None, Entity | None]]
@@ -107,7 +107,7 @@ def _shared(entity: Entity, find: Find) -> bool:
     return bool(getattr(entity, "shared", False)) or any(_shared(owner, find) for owner in _owners(entity, find))
 
 
-def authorise(principal: Principal, deed: Deed) -> None:
+def authorise(principal: Principal, deed: ProposedChange) -> None:
     """Raise `Denied` if a principal may not do what a command comes to, `NotFound` where it must not know why."""
     if not principal.administers and any(key.startswith(f"{User.KIND}/") for key in deed.notes):
         raise _denied(principal, "users are for admins")
@@ -133,7 +133,7 @@ def _judge(principal: Principal, entity: Entity | None, find: Find) -> None:
     raise _denied(principal, f"a {entity.KIND} that is not of tenant {mine} is not theirs to change")
 
 
-def _judge_references(principal: Principal, old: Entity | None, new: Entity | None, deed: Deed) -> None:
+def _judge_references(principal: Principal, old: Entity | None, new: Entity | None, deed: ProposedChange) -> None:
     """Refuse a reference to what one may not know of, unless it was there before or follows of itself."""
     if new is None:
         return

@@ -17,7 +17,7 @@ from midonet.events.system.tag import Tag
 from midonet.events.topology.topology import Topology
 
 
-class Visible(Topology):
+class RestrictedTopology(Topology):
     """The part of `behind` that a principal may see; only to be read."""
 
     def __init__(self, behind: Topology, principal: Principal, *, redact: bool = False) -> None:

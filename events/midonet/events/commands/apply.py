@@ -15,7 +15,7 @@ import msgspec
 
 from midonet.events.commands import triggers
 from midonet.events.commands.command import Put
-from midonet.events.commands.unit_of_work import Draft, label
+from midonet.events.commands.unit_of_work import UnitOfWork, label
 from midonet.events.errors import AmbiguousRef, Conflict, InvalidValue, MidonetError
 from midonet.events.model import KINDS, Entity, Kind, kind_of
 from midonet.events.model.fields import canonical_id
@@ -46,7 +46,7 @@ class _Item:
     """Where in that list this one is."""
 
 
-def put(draft: Draft, op: Put) -> None:
+def put(draft: UnitOfWork, op: Put) -> None:
     """Run the three passes, then prune if asked for; errors name the document."""
     items = [
         item for number, document in enumerate(op.documents, 1) for item in _flatten(document, f"document {number}")
@@ -124,7 +124,7 @@ def _children(item: _Item, key: str, part: Kind) -> Iterator[_Item]:
         yield from _flatten(document, f"{item.where}, {key} {number}", item, part.name)
 
 
-def _plan(draft: Draft, kin: "_Kin", item: _Item) -> None:
+def _plan(draft: UnitOfWork, kin: "_Kin", item: _Item) -> None:
     """Find out which object the document means; plan a new one if there is none."""
     _adopt(draft, item)
     chosen = item.fields.pop("id", None)
@@ -138,7 +138,7 @@ def _plan(draft: Draft, kin: "_Kin", item: _Item) -> None:
             ids.append(item.id)
 
 
-def _adopt(draft: Draft, item: _Item) -> None:
+def _adopt(draft: UnitOfWork, item: _Item) -> None:
     """Write the parent's id into a nested document, and resolve it in a plain one."""
     owners = item.kind.cls.OWNER
     if item.parent is not None:
@@ -154,7 +154,7 @@ def _adopt(draft: Draft, item: _Item) -> None:
     item.fields.update(references.values(draft.seen, item.kind, mine, draft.planned))
 
 
-def _checked_id(draft: Draft, kind: Kind, chosen: Any) -> str:
+def _checked_id(draft: UnitOfWork, kind: Kind, chosen: Any) -> str:
     try:
         object_id = canonical_id(chosen)
     except ValueError as error:
@@ -175,7 +175,7 @@ def _names(item: _Item) -> Iterator[str]:
                 yield f"{item.fields[owner]}/{name}"
 
 
-def _recognised(draft: Draft, kin: "_Kin", item: _Item) -> str | None:
+def _recognised(draft: UnitOfWork, kin: "_Kin", item: _Item) -> str | None:
     """Return the existing object with the document's identity: its place, its name, or its identifying fields."""
     if _by_place(item):
         item.whole = True
@@ -194,7 +194,7 @@ class _Kin:
     They are gone through once, however many documents there are.
     """
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: UnitOfWork) -> None:
         self._draft = draft
         self._ids: dict[tuple[Any, ...], dict[tuple[Any, ...], list[str]]] = {}
 
@@ -222,7 +222,7 @@ def _owner(item: _Item) -> tuple[str, ...]:
     return tuple(item.fields[owner] for owner in item.kind.cls.OWNER if item.fields.get(owner))
 
 
-def _siblings(draft: Draft, item: _Item) -> Iterable[Any]:
+def _siblings(draft: UnitOfWork, item: _Item) -> Iterable[Any]:
     """Return the objects of the kind that have the same parent; all of the name if the kind has no parents."""
     if _by_place(item):
         return draft.topology.referrers(item.fields["chain"], "rule", "chain")
@@ -232,7 +232,7 @@ def _siblings(draft: Draft, item: _Item) -> Iterable[Any]:
     return draft.seen.named(item.kind.name, item.fields["name"])
 
 
-def _identity(draft: Draft, item: _Item) -> dict[str, Any]:
+def _identity(draft: UnitOfWork, item: _Item) -> dict[str, Any]:
     """Return the fields that identify the object: its name, or what its kind declares."""
     parts = ("name",) if item.fields.get("name") is not None else item.kind.cls.IDENTITY
     written = {part: item.fields.get(part) for part in parts}
@@ -259,7 +259,7 @@ def _refuse_twins(items: list[_Item]) -> None:
             seen[key] = item
 
 
-def _write(draft: Draft, item: _Item) -> None:
+def _write(draft: UnitOfWork, item: _Item) -> None:
     old = draft.topology.get(item.kind.name, item.id)
     fields = _without_unchanged_derived(item.kind, item.fields, old)
     refuse_derived(item.kind, fields)
@@ -283,7 +283,7 @@ def _without_unchanged_derived(kind: Kind, fields: Mapping[str, Any], old: Entit
     return {name: value for name, value in fields.items() if stays(name)}
 
 
-def _order(draft: Draft, chain: _Item) -> None:
+def _order(draft: UnitOfWork, chain: _Item) -> None:
     """Give the rules written under a chain their places; rules of it that are not written go."""
     written = {item.id: None for item in chain.ordered or ()}
     for rule in list(draft.topology.referrers(chain.id, "rule", "chain")):
@@ -293,7 +293,7 @@ def _order(draft: Draft, chain: _Item) -> None:
     triggers.order(draft, [draft.topology.get("rule", rule_id) for rule_id in written])
 
 
-def _prune(draft: Draft, described: set[str]) -> None:
+def _prune(draft: UnitOfWork, described: set[str]) -> None:
     for entity in [entity for entity in draft.seen if entity.id not in described]:
         if draft.topology.find(entity.id) is not None and entity.follows is None:
             draft.delete(entity, cascade=False)

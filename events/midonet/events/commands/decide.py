@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from midonet.events.access.authorization import Deed, Principal, authorise, discreet
-from midonet.events.access.restricted_topology import Visible
+from midonet.events.access.authorization import Principal, ProposedChange, authorise, discreet
+from midonet.events.access.restricted_topology import RestrictedTopology
 from midonet.events.commands import apply, revert
 from midonet.events.commands.command import (
     AddItem,
@@ -33,7 +33,7 @@ from midonet.events.commands.command import (
     Skip,
     Update,
 )
-from midonet.events.commands.unit_of_work import Draft, drafting, label
+from midonet.events.commands.unit_of_work import UnitOfWork, drafting, label
 from midonet.events.commit import Event, canonical
 from midonet.events.errors import Conflict, InvalidValue, MidonetError, NotFound, ObjectChanged
 from midonet.events.model import Entity, FieldSpec, Kind, kind_of
@@ -70,21 +70,21 @@ def decide(topology: Topology, command: Command, command_id: str, principal: Pri
 
 
 def _seen(topology: Topology, principal: Principal | None) -> Topology:
-    return topology if principal is None or principal.reads_all else Visible(topology, principal)
+    return topology if principal is None or principal.reads_all else RestrictedTopology(topology, principal)
 
 
-def _decided(draft: Draft, command: Command, principal: Principal | None) -> Decision:
+def _decided(draft: UnitOfWork, command: Command, principal: Principal | None) -> Decision:
     subjects = [_OPS[type(op)](draft, op) for op in command.ops]
     draft.settle()
     events = draft.events()
     if principal is not None:
         notes = [event.key for event in events if is_note(event.key)]
-        authorise(principal, Deed(draft.touched(), notes, draft.before, draft.topology.find))
+        authorise(principal, ProposedChange(draft.touched(), notes, draft.before, draft.topology.find))
     last = subjects[-1] if subjects else None
     return Decision(events, (draft.topology.find(last.id) or last) if last is not None else None)
 
 
-def _create(draft: Draft, op: Create) -> Entity:
+def _create(draft: UnitOfWork, op: Create) -> Entity:
     kind = kind_of(op.kind)
     fields = dict(op.fields)
     object_id = _chosen_id(fields) or draft.new_id()
@@ -106,7 +106,7 @@ def _may_place(kind: Kind, fields: Mapping[str, Any]) -> bool:
     return kind.name == "rule" and fields.get("index") is not None
 
 
-def _update(draft: Draft, op: Update) -> Entity:
+def _update(draft: UnitOfWork, op: Update) -> Entity:
     kind = kind_of(op.kind)
     old = references.find(draft.seen, op.kind, op.ref)
     apply.refuse_derived(kind, op.fields)
@@ -127,14 +127,14 @@ def _update(draft: Draft, op: Update) -> Entity:
     return _now(draft, old)
 
 
-def _delete(draft: Draft, op: Delete) -> Entity:
+def _delete(draft: UnitOfWork, op: Delete) -> Entity:
     target = references.find(draft.seen, op.kind, op.ref) if op.ref is not None else _matching(draft, op)
     apply.refuse_follower(target)
     draft.delete(target, cascade=op.cascade)
     return target  # type: ignore[no-any-return]
 
 
-def _matching(draft: Draft, op: Delete) -> Any:
+def _matching(draft: UnitOfWork, op: Delete) -> Any:
     kind = kind_of(op.kind)
     values = references.values(draft.seen, kind, op.where)
     owner = next((field for field in kind.cls.OWNER if values.get(field)), None)
@@ -146,12 +146,12 @@ def _matching(draft: Draft, op: Delete) -> Any:
     raise NotFound(f"there is no {kind.name} with {wanted}", kind=kind.name, where=op.where)
 
 
-def _add_item(draft: Draft, op: AddItem) -> Entity:
+def _add_item(draft: UnitOfWork, op: AddItem) -> Entity:
     old, spec, (item,) = _list_item(draft, op)
     return _set_list(draft, old, spec, (*getattr(old, spec.name), item))
 
 
-def _remove_item(draft: Draft, op: RemoveItem) -> Entity:
+def _remove_item(draft: UnitOfWork, op: RemoveItem) -> Entity:
     old = references.find(draft.seen, op.kind, op.ref)
     spec = kind_of(op.kind).field(op.field)
     wanted = references.partial(draft.seen, spec, op.item)
@@ -168,19 +168,19 @@ def _fits(item: Any, wanted: Any) -> bool:
     return bool(item == wanted)
 
 
-def _list_item(draft: Draft, op: AddItem) -> tuple[Any, FieldSpec, tuple[Any, ...]]:
+def _list_item(draft: UnitOfWork, op: AddItem) -> tuple[Any, FieldSpec, tuple[Any, ...]]:
     kind = kind_of(op.kind)
     old = references.find(draft.seen, op.kind, op.ref)
     return old, kind.field(op.field), references.values(draft.seen, kind, {op.field: [op.item]})[op.field]
 
 
-def _set_list(draft: Draft, old: Any, spec: FieldSpec, items: tuple[Any, ...]) -> Entity:
+def _set_list(draft: UnitOfWork, old: Any, spec: FieldSpec, items: tuple[Any, ...]) -> Entity:
     apply.refuse_follower(old)
     draft.change(old, msgspec.structs.replace(old, **{spec.name: items}))
     return _now(draft, old)
 
 
-def _set_tag(draft: Draft, op: SetTag) -> None:
+def _set_tag(draft: UnitOfWork, op: SetTag) -> None:
     head = draft.topology.head
     new = Tag(check_name(op.name), op.position, op.hash, op.time)
     old = draft.topology.tags.get(op.name)
@@ -193,12 +193,12 @@ def _set_tag(draft: Draft, op: SetTag) -> None:
     draft.topology.noted[new.key] = new
 
 
-def _drop_tag(draft: Draft, op: DropTag) -> None:
+def _drop_tag(draft: UnitOfWork, op: DropTag) -> None:
     if draft.topology.noted.pop(f"{TAG}/{op.name}", None) is None:
         raise NotFound(f"there is no tag {op.name!r}", tag=op.name)
 
 
-def _expect(draft: Draft, op: Expect) -> Entity:
+def _expect(draft: UnitOfWork, op: Expect) -> Entity:
     found: Entity = references.find(draft.seen, op.kind, op.ref)
     if found.position != op.position:
         raise ObjectChanged(
@@ -210,40 +210,40 @@ def _expect(draft: Draft, op: Expect) -> Entity:
     return found
 
 
-def _pause(draft: Draft, op: Pause) -> None:
+def _pause(draft: UnitOfWork, op: Pause) -> None:
     _control(draft, msgspec.structs.replace(_controlled(draft, op.projection), paused=op.paused))
 
 
-def _skip(draft: Draft, op: Skip) -> None:
+def _skip(draft: UnitOfWork, op: Skip) -> None:
     _control(draft, _controlled(draft, op.projection).skipping(check_key(op.key)))
 
 
-def _retry(draft: Draft, op: Retry) -> None:
+def _retry(draft: UnitOfWork, op: Retry) -> None:
     _control(draft, _controlled(draft, op.projection).retrying(op.key))
 
 
-def _controlled(draft: Draft, projection: str) -> ProjectionControl:
+def _controlled(draft: UnitOfWork, projection: str) -> ProjectionControl:
     return control_of(draft.topology.noted, check_word(projection, "projection"))
 
 
-def _control(draft: Draft, new: ProjectionControl) -> None:
+def _control(draft: UnitOfWork, new: ProjectionControl) -> None:
     _note(draft, new, unless=new.plain)
 
 
-def _enable(draft: Draft, op: Enable) -> None:
+def _enable(draft: UnitOfWork, op: Enable) -> None:
     """Say whether a service runs; nothing has to be said that holds anyway."""
     service, node = check_word(op.service, "service"), op.node and check_word(op.node, "node")
     anyway = runs(draft.topology.noted, service) if node else True
     _note(draft, ServiceControl(service, node, op.enabled), unless=op.enabled == anyway)
 
 
-def _note(draft: Draft, new: Note, *, unless: bool) -> None:
+def _note(draft: UnitOfWork, new: Note, *, unless: bool) -> None:
     draft.topology.noted.pop(new.key, None)
     if not unless:
         draft.topology.noted[new.key] = new
 
 
-def _set_user(draft: Draft, op: SetUser) -> None:
+def _set_user(draft: UnitOfWork, op: SetUser) -> None:
     new = User(check_user(op.name))
     old = draft.topology.noted.get(new.key)
     if old is None and not op.new:
@@ -258,21 +258,21 @@ def _set_user(draft: Draft, op: SetUser) -> None:
     )
 
 
-def _drop_user(draft: Draft, op: DropUser) -> None:
+def _drop_user(draft: UnitOfWork, op: DropUser) -> None:
     if draft.topology.noted.pop(f"{User.KIND}/{op.name}", None) is None:
         raise _no_user(draft, op.name)
 
 
-def _no_user(draft: Draft, name: str) -> NotFound:
+def _no_user(draft: UnitOfWork, name: str) -> NotFound:
     names = [note.name for note in draft.topology.noted.values() if isinstance(note, User)]
     return NotFound(f"there is no user {name!r}{closest(name, names)}", user=name)
 
 
-def _now(draft: Draft, entity: Entity) -> Entity:
+def _now(draft: UnitOfWork, entity: Entity) -> Entity:
     return draft.topology.find(entity.id) or entity
 
 
-_OPS: Mapping[type[Op], Callable[[Draft, Any], Entity | None]] = {
+_OPS: Mapping[type[Op], Callable[[UnitOfWork, Any], Entity | None]] = {
     Create: _create,
     Update: _update,
     Delete: _delete,

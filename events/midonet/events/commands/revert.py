@@ -11,7 +11,7 @@ import msgspec
 
 from midonet.events.commands import triggers
 from midonet.events.commands.command import Revert
-from midonet.events.commands.unit_of_work import Draft, drafting, label
+from midonet.events.commands.unit_of_work import UnitOfWork, drafting, label
 from midonet.events.commit import Event
 from midonet.events.errors import Conflict, MidonetError
 from midonet.events.model import KINDS, Entity, kind_of, plain
@@ -22,7 +22,7 @@ _HINT = ", or use --cascade"
 """A revert does nothing beyond the inverse."""
 
 
-def revert(draft: Draft, op: Revert) -> None:
+def revert(draft: UnitOfWork, op: Revert) -> None:
     """Let the inverse events happen; `Conflict` lists in `details["conflicts"]` all that stands against it."""
     conflicts = [conflict for event in op.events for conflict in _take_back(draft, event)]
     if not conflicts:
@@ -37,7 +37,7 @@ def revert(draft: Draft, op: Revert) -> None:
         )
 
 
-def _take_back(draft: Draft, event: Event) -> Iterator[MidonetError]:
+def _take_back(draft: UnitOfWork, event: Event) -> Iterator[MidonetError]:
     """Let one inverse event happen, or yield why it cannot."""
     kind_name, _, object_id = event.key.partition("/")
     if is_note(event.key):
@@ -121,7 +121,7 @@ def _taken(topology: Topology, entity: Entity | None) -> Iterator[Conflict]:
                 )
 
 
-def _unsettled(draft: Draft) -> Iterator[MidonetError]:
+def _unsettled(draft: UnitOfWork) -> Iterator[MidonetError]:
     """Yield what would have to follow of itself, which is more than the inverse: places of rules, numbers, links.
 
     A reaction leaves alone what is settled. So those of all that was touched, of what refers to it, and of what was
@@ -136,7 +136,7 @@ def _unsettled(draft: Draft) -> Iterator[MidonetError]:
             yield from (_follows(trial, event) for event in trial.events())
 
 
-def _neighbours(draft: Draft) -> dict[str, Entity]:
+def _neighbours(draft: UnitOfWork) -> dict[str, Entity]:
     """Return, by id, what is there of all that was touched or refers to the same things."""
     found: dict[str, Entity] = {}
     beside: dict[tuple[str, str, str], None] = {}
@@ -151,7 +151,7 @@ def _neighbours(draft: Draft) -> dict[str, Entity]:
     return found
 
 
-def _follows(trial: Draft, event: Event) -> Conflict:
+def _follows(trial: UnitOfWork, event: Event) -> Conflict:
     kind, _, object_id = event.key.partition("/")
     entity = trial.topology.find(object_id)
     name = label(entity) if entity is not None else f"{kind} {object_id}"

@@ -20,17 +20,17 @@ from midonet.events.model.route import Route
 from midonet.events.model.service_container import container_interface
 
 if TYPE_CHECKING:
-    from midonet.events.commands.unit_of_work import Draft
+    from midonet.events.commands.unit_of_work import UnitOfWork
 
 
-def react(draft: Draft, old: Any, new: Any) -> None:
+def react(draft: UnitOfWork, old: Any, new: Any) -> None:
     """Let the consequences of one change happen."""
     reaction = _REACTIONS.get((new or old).KIND)
     if reaction is not None:
         reaction(draft, old, new)
 
 
-def _link(draft: Draft, old: Any, new: Any) -> None:
+def _link(draft: UnitOfWork, old: Any, new: Any) -> None:
     """A link has two ends: whatever happens to one happens to the other."""
     before, after = (port.peer if port is not None else None for port in (old, new))
     if old is None and after is None:
@@ -45,14 +45,14 @@ def _link(draft: Draft, old: Any, new: Any) -> None:
         draft.change(joined, msgspec.structs.replace(joined, peer=new.id))
 
 
-def _answer_link(draft: Draft, port: Any) -> None:
+def _answer_link(draft: UnitOfWork, port: Any) -> None:
     """A port that comes later than the one that names it as its peer."""
     other = next(draft.topology.referrers(port.id, "port", "peer"), None)
     if other is not None:
         draft.change(port, msgspec.structs.replace(port, peer=other.id))
 
 
-def _remember_host(draft: Draft, old: Any, new: Any) -> None:
+def _remember_host(draft: UnitOfWork, old: Any, new: Any) -> None:
     """A port that leaves a host keeps in mind which: flow state is fetched from there (MidoNet: previous_host_id)."""
     if old is None or new is None or old.host in (None, new.host):
         return
@@ -60,7 +60,7 @@ def _remember_host(draft: Draft, old: Any, new: Any) -> None:
         draft.change(new, msgspec.structs.replace(new, previous_host=old.host))
 
 
-def _follow_addresses(draft: Draft, old: Any, new: Any) -> None:
+def _follow_addresses(draft: UnitOfWork, old: Any, new: Any) -> None:
     """A router has a LOCAL route for every address of its ports."""
     if new is None or new.router is None or (old is not None and old.addresses == new.addresses):
         return
@@ -74,7 +74,7 @@ def _follow_addresses(draft: Draft, old: Any, new: Any) -> None:
             draft.create(route)
 
 
-def _port(draft: Draft, old: Any, new: Any) -> None:
+def _port(draft: UnitOfWork, old: Any, new: Any) -> None:
     _link(draft, old, new)
     if new is None:
         return
@@ -84,7 +84,7 @@ def _port(draft: Draft, old: Any, new: Any) -> None:
         _follow_addresses(draft, old, draft.topology.get("port", new.id))
 
 
-def _attach(draft: Draft, old: Any, new: Any) -> None:
+def _attach(draft: UnitOfWork, old: Any, new: Any) -> None:
     """A router that names a load balancer is named by it; the balancer may come later than the router."""
     before, after = (router.load_balancer if router is not None else None for router in (old, new))
     if before == after:
@@ -97,26 +97,26 @@ def _attach(draft: Draft, old: Any, new: Any) -> None:
         draft.change(joined, msgspec.structs.replace(joined, router=new.id))
 
 
-def _answer_router(draft: Draft, old: Any, new: Any) -> None:
+def _answer_router(draft: UnitOfWork, old: Any, new: Any) -> None:
     router = next(draft.topology.referrers(new.id, "router", "load_balancer"), None) if old is None else None
     if router is not None:
         draft.change(new, msgspec.structs.replace(new, router=router.id))
 
 
-def _follow_bindings(draft: Draft, old: Any, new: Any) -> None:
+def _follow_bindings(draft: UnitOfWork, old: Any, new: Any) -> None:
     """A bridge has one VXLAN port for every VTEP that it is bound to, and a VNI from the first binding on for life."""
     for bridge, vtep in dict.fromkeys((one.bridge, one.vtep) for one in (old, new) if one is not None):
         _number_bridge(draft, bridge)
         _keep_vxlan_port(draft, bridge, vtep)
 
 
-def _number_bridge(draft: Draft, bridge_id: str) -> None:
+def _number_bridge(draft: UnitOfWork, bridge_id: str) -> None:
     bridge = draft.topology.get("bridge", bridge_id)
     if bridge is not None and bridge.vni is None:
         draft.change(bridge, msgspec.structs.replace(bridge, vni=allocate(draft.topology, "vni")))
 
 
-def _keep_vxlan_port(draft: Draft, bridge: str, vtep: str) -> None:
+def _keep_vxlan_port(draft: UnitOfWork, bridge: str, vtep: str) -> None:
     """The port's id is that of the bridge XOR that of the VTEP, as in MidoNet: whoever knows both knows it."""
     bindings = draft.topology.referrers(bridge, "vtep-binding", "bridge")
     wanted = any(binding.vtep == vtep for binding in bindings)
@@ -128,13 +128,13 @@ def _keep_vxlan_port(draft: Draft, bridge: str, vtep: str) -> None:
         draft.delete(port, cascade=draft.cascading)
 
 
-def _follow_insertions(draft: Draft, old: Any, new: Any) -> None:
+def _follow_insertions(draft: UnitOfWork, old: Any, new: Any) -> None:
     """Both ports of an insertion have chains that carry it out."""
     for port in dict.fromkeys(port for one in (old, new) if one is not None for port in (one.port, one.srv_port)):
         _keep_redirects(draft, port)
 
 
-def _keep_redirects(draft: Draft, port_id: str) -> None:
+def _keep_redirects(draft: UnitOfWork, port_id: str) -> None:
     wanted = redirects(draft.topology, port_id)
     port = draft.topology.get("port", port_id)
     if port is not None:
@@ -147,7 +147,7 @@ def _keep_redirects(draft: Draft, port_id: str) -> None:
         _keep_chain(draft, chain, rules)
 
 
-def _keep_chain(draft: Draft, chain: Chain, rules: list[Rule]) -> None:
+def _keep_chain(draft: UnitOfWork, chain: Chain, rules: list[Rule]) -> None:
     if draft.topology.get("chain", chain.id) is None:
         draft.create(chain)
     ids = {rule.id for rule in rules}
@@ -162,7 +162,7 @@ def _keep_chain(draft: Draft, chain: Chain, rules: list[Rule]) -> None:
     order(draft, [draft.topology.get("rule", rule.id) for rule in rules])
 
 
-def _release_container(draft: Draft, old: Any, new: Any) -> None:
+def _release_container(draft: UnitOfWork, old: Any, new: Any) -> None:
     """A port that was bound for a container only is released when the container goes."""
     port = draft.topology.get("port", old.port) if old is not None and old.port else None
     if port is None or (new is not None and new.port == old.port):
@@ -171,7 +171,7 @@ def _release_container(draft: Draft, old: Any, new: Any) -> None:
         draft.change(port, msgspec.structs.replace(port, host=None, interface=None))
 
 
-def _order_rules(draft: Draft, old: Any, new: Any) -> None:
+def _order_rules(draft: UnitOfWork, old: Any, new: Any) -> None:
     """Places of rules stay 1, 2, 3 … when one comes or goes."""
     if old is None and new.index:
         place(draft, new, new.index)
@@ -182,7 +182,7 @@ def _order_rules(draft: Draft, old: Any, new: Any) -> None:
         order(draft, _rules(draft, old.chain))
 
 
-def place(draft: Draft, rule: Any, index: int | None) -> None:
+def place(draft: UnitOfWork, rule: Any, index: int | None) -> None:
     """Put a rule at a place of its chain (None: at the end) and move the others; `InvalidValue` outside of 1…n."""
     others = [other for other in _rules(draft, rule.chain) if other.id != rule.id]
     index = len(others) + 1 if index is None else index
@@ -194,18 +194,18 @@ def place(draft: Draft, rule: Any, index: int | None) -> None:
     order(draft, others)
 
 
-def _rules(draft: Draft, chain: str) -> list[Any]:
+def _rules(draft: UnitOfWork, chain: str) -> list[Any]:
     return sorted(draft.topology.referrers(chain, "rule", "chain"), key=lambda rule: rule.index)
 
 
-def order(draft: Draft, rules: list[Any]) -> None:
+def order(draft: UnitOfWork, rules: list[Any]) -> None:
     """Give all rules of a chain their places, in this order."""
     for index, rule in enumerate(rules, 1):
         if rule.index != index:
             draft.change(rule, msgspec.structs.replace(rule, index=index))
 
 
-_REACTIONS: dict[str, Callable[[Draft, Any, Any], None]] = {
+_REACTIONS: dict[str, Callable[[UnitOfWork, Any, Any], None]] = {
     "port": _port,
     "router": _attach,
     "load-balancer": _answer_router,

@@ -38,7 +38,7 @@ def _uuid5(name: str) -> str:
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
-class Draft:
+class UnitOfWork:
     """One command under way on a topology."""
 
     def __init__(self, topology: Topology, command_id: str, seen: Topology | None = None) -> None:
@@ -224,9 +224,9 @@ def _refuse_stranger(entity: Entity, field: str, target: Entity) -> None:
 
 
 @contextmanager
-def drafting(topology: Topology, command_id: str, seen: Topology | None = None) -> Iterator[Draft]:
+def drafting(topology: Topology, command_id: str, seen: Topology | None = None) -> Iterator[UnitOfWork]:
     """Work on a draft that is taken back at the end, whatever happens."""
-    draft = Draft(topology, command_id, seen)
+    draft = UnitOfWork(topology, command_id, seen)
     try:
         yield draft
     finally:

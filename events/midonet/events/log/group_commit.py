@@ -15,7 +15,7 @@ from typing import Self
 
 from midonet.events.commands.command import Command
 from midonet.events.errors import MidonetError, Unavailable
-from midonet.events.log.pending_command import Context, Result, Wish
+from midonet.events.log.pending_command import Context, PendingCommand, Result
 from midonet.events.log.store import Store
 
 CAPACITY = 10_000
@@ -30,7 +30,7 @@ class _Promised:
 
     __slots__ = ("future", "wish")
 
-    def __init__(self, wish: Wish) -> None:
+    def __init__(self, wish: PendingCommand) -> None:
         self.wish = wish
         self.future: Future[Result] = Future()
 
@@ -54,7 +54,7 @@ class _Awaited:
 
     __slots__ = ("_lock", "_outcome", "behind", "wish")
 
-    def __init__(self, wish: Wish) -> None:
+    def __init__(self, wish: PendingCommand) -> None:
         self.wish = wish
         self.behind: _Awaited | None = None
         self._outcome: Outcome
@@ -90,7 +90,7 @@ class _Awaited:
             self.behind.wake()
 
 
-class CombiningWriter:
+class GroupCommitWriter:
     """One writer for many commanders; use it in a `with` statement, or call `start` and in the end `stop`.
 
     `open_store` is called in the writer's own thread, to which the store and its log belong. After `idle` seconds
@@ -130,13 +130,13 @@ class CombiningWriter:
         Raises `Unavailable` if too many are waiting or the writer does not run: nothing was done. A future that is
         cancelled before its turn is never run. `OutcomeUnknown` if the writer breaks down on the way.
         """
-        promised = _Promised(Wish(command, context, dry_run=dry_run))
+        promised = _Promised(PendingCommand(command, context, dry_run=dry_run))
         self._enqueue(promised)
         return promised.future
 
     def execute(self, command: Command, context: Context, *, dry_run: bool = False) -> Result:
         """Submit a command and wait for what becomes of it; as `Store.execute` and `submit`."""
-        awaited = _Awaited(Wish(command, context, dry_run=dry_run))
+        awaited = _Awaited(PendingCommand(command, context, dry_run=dry_run))
         self._enqueue(awaited)
         return awaited.result()
 

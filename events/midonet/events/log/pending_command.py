@@ -53,7 +53,7 @@ def new_command_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-class Wish:
+class PendingCommand:
     """A command that somebody waits for."""
 
     __slots__ = ("alone", "command", "context", "dry_run", "id", "losses", "unknown")
@@ -94,7 +94,7 @@ class Wish:
         )
 
 
-class Trial:
+class SpeculativeBatch:
     """Commits that are folded but not yet on the log; on leaving, those that were not accepted are taken back."""
 
     def __init__(self, topology: Topology) -> None:

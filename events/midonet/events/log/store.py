@@ -29,7 +29,7 @@ from midonet.events.errors import (
 )
 from midonet.events.log.base import Log
 from midonet.events.log.hash_chain import extend
-from midonet.events.log.pending_command import Context, Result, Trial, Wish
+from midonet.events.log.pending_command import Context, PendingCommand, Result, SpeculativeBatch
 from midonet.events.log.snapshots import Snapshot, Snapshots
 from midonet.events.model import Entity, kind_of, ordered, plain
 from midonet.events.topology.evolve import fold
@@ -82,7 +82,7 @@ class Store:
         `context.if_head`, `CommandIdReused`, `TooLarge`, and `OutcomeUnknown` or `Unavailable` with the command
         id to try again with.
         """
-        wish = Wish(command, context, dry_run=dry_run)
+        wish = PendingCommand(command, context, dry_run=dry_run)
         try:
             return self._careful(wish)
         except Unavailable as error:
@@ -90,9 +90,9 @@ class Store:
 
     def execute_many(self, commands: Sequence[tuple[Command, Context]]) -> Iterator[Result | MidonetError]:
         """Run many commands, each one commit, as `run` does."""
-        return self.run([Wish(command, context) for command, context in commands])
+        return self.run([PendingCommand(command, context) for command, context in commands])
 
-    def run(self, wishes: Sequence[Wish]) -> Iterator[Result | MidonetError]:
+    def run(self, wishes: Sequence[PendingCommand]) -> Iterator[Result | MidonetError]:
         """Run many commands, each one commit, and yield what became of each, in order, once it is certain.
 
         That is what `execute` would return or raise. A refused command does not stop the others; what the log does to
@@ -100,7 +100,7 @@ class Store:
         """
         return chain.from_iterable(self.batches(wishes))
 
-    def batches(self, wishes: Sequence[Wish]) -> Iterator[list[Result | MidonetError]]:
+    def batches(self, wishes: Sequence[PendingCommand]) -> Iterator[list[Result | MidonetError]]:
         """Do as `run`, and yield together what became certain together: few fsyncs on SQL, pipelined on Kafka."""
         waiting = list(wishes)
         while waiting:
@@ -108,7 +108,7 @@ class Store:
             del waiting[: len(outcomes)]
             yield outcomes
 
-    def _careful(self, wish: Wish) -> Result:
+    def _careful(self, wish: PendingCommand) -> Result:
         for _ in range(_ATTEMPTS):
             if wish.may_be_done and (done := self._already(wish)) is not None:
                 return done
@@ -125,11 +125,11 @@ class Store:
                 wish.unknown = True
         raise _lost(wish)
 
-    def _came_late(self, wish: Wish) -> bool:
+    def _came_late(self, wish: PendingCommand) -> bool:
         """Tell whether the log has by now what was written with unknown outcome."""
         return wish.unknown and self.log.find(wish.id) is not None
 
-    def _already(self, wish: Wish) -> Result | None:
+    def _already(self, wish: PendingCommand) -> Result | None:
         command, command_id = wish.command, wish.id
         record = self.log.find(command_id)
         if record is None:
@@ -158,7 +158,7 @@ class Store:
             return plain(entity)
         return {**event.data, "kind": kind_of(kind).name, "position": commit.position}
 
-    def _attempt(self, wish: Wish) -> Result:
+    def _attempt(self, wish: PendingCommand) -> Result:
         decision = self._decide(wish)
         if wish.dry_run or not decision.events:
             return Result(self.topology.head.position, wish.id, decision.events, _shown(decision.object))
@@ -167,7 +167,7 @@ class Store:
         fold(self.topology, record)
         return self._result(record, decision)
 
-    def _decide(self, wish: Wish) -> Decision:
+    def _decide(self, wish: PendingCommand) -> Decision:
         """Decide where we are; a refusal only counts at the true head, and so does having nothing to do."""
         wanted = wish.context.if_head
         if wanted is None and (decision := self._hopeful(wish)).events:
@@ -177,13 +177,13 @@ class Store:
             raise _moved(wanted, head)
         return wish.decide(self.topology)
 
-    def _hopeful(self, wish: Wish) -> Decision:
+    def _hopeful(self, wish: PendingCommand) -> Decision:
         try:
             return wish.decide(self.topology)
         except (Rejected, NotFound):
             return _NOTHING
 
-    def _encode(self, wish: Wish, decision: Decision) -> bytes:
+    def _encode(self, wish: PendingCommand, decision: Decision) -> bytes:
         command, context = wish.command, wish.context
         head = self.topology.head
         raw = canonical(
@@ -225,19 +225,19 @@ class Store:
             shown["position"] = record.commit.position  # its deletion was its last change
         return Result(record.commit.position, record.commit.id, record.commit.events, shown)
 
-    def _some(self, waiting: Sequence[Wish]) -> list[Result | MidonetError]:
+    def _some(self, waiting: Sequence[PendingCommand]) -> list[Result | MidonetError]:
         """Return what became of the first commands; nothing yet is possible; of all, if the log fails."""
         try:
             return self._batch(waiting)
         except MidonetError as error:
             return [wish.failure(error) for wish in waiting]
 
-    def _batch(self, waiting: Sequence[Wish]) -> list[Result | MidonetError]:
+    def _batch(self, waiting: Sequence[PendingCommand]) -> list[Result | MidonetError]:
         """Try the first commands as one pipelined append, all less often the more races they lost."""
         tried = waiting[: max(1, _BATCH >> waiting[0].losses)]
         outcomes: list[Result | MidonetError] = []
         try:
-            with Trial(self.topology) as trial:
+            with SpeculativeBatch(self.topology) as trial:
                 outcomes += self._folded(trial, tried)
                 if trial.records:
                     trial.accepted = self._append(trial)
@@ -252,14 +252,14 @@ class Store:
             return []
         return outcomes[: trial.accepted] or [self._single(waiting[0])]
 
-    def _append(self, trial: Trial) -> int:
+    def _append(self, trial: SpeculativeBatch) -> int:
         begun = monotonic()
         try:
             return self.log.append(trial.start, trial.records)
         finally:
             self._append_seconds = monotonic() - begun
 
-    def _folded(self, trial: Trial, wishes: Sequence[Wish]) -> Iterator[Result]:
+    def _folded(self, trial: SpeculativeBatch, wishes: Sequence[PendingCommand]) -> Iterator[Result]:
         """Decide and fold one command after the other, up to one that needs more care."""
         for wish in wishes:
             raw, decision = self._tentative(wish)
@@ -269,7 +269,7 @@ class Store:
             trial.add(record, fold(self.topology, record))
             yield self._result(record, decision)
 
-    def _tentative(self, wish: Wish) -> tuple[bytes, Decision]:
+    def _tentative(self, wish: PendingCommand) -> tuple[bytes, Decision]:
         """Return the commit that a command comes to here and now; no bytes if it has to be run alone."""
         if wish.alone or wish.context.if_head not in (None, self.topology.head.position):
             return b"", _NOTHING
@@ -279,13 +279,13 @@ class Store:
         except (Rejected, NotFound):
             return b"", _NOTHING
 
-    def _single(self, wish: Wish) -> Result | MidonetError:
+    def _single(self, wish: PendingCommand) -> Result | MidonetError:
         try:
             return self._careful(wish)
         except (Rejected, NotFound) as error:
             return error
 
-    def _behind(self, wishes: Sequence[Wish]) -> list[Result | MidonetError]:
+    def _behind(self, wishes: Sequence[PendingCommand]) -> list[Result | MidonetError]:
         """Let others get on, and read what they appended; a command that lost too many races has lost.
 
         All who lost would come back at the same time, and lose again: so each waits as long as chance says.
@@ -297,7 +297,7 @@ class Store:
         self.refresh()
         return [_lost(wishes[0])] if wishes[0].losses >= _ATTEMPTS else []
 
-    def _set_apart(self, wishes: Sequence[Wish]) -> None:
+    def _set_apart(self, wishes: Sequence[PendingCommand]) -> None:
         """The log refused commits together: let those run alone that it has already, or else each one."""
         known = [wish for wish in wishes if wish.may_be_done and self.log.find(wish.id) is not None]
         for wish in known or wishes:
@@ -323,7 +323,7 @@ def _moved(wanted: int | None, head: Head) -> HeadMoved:
     )
 
 
-def _lost(wish: Wish) -> Conflict:
+def _lost(wish: PendingCommand) -> Conflict:
     return Conflict(f"lost {_ATTEMPTS} races against other writers; try again", command_id=wish.id)
 
 

@@ -16,7 +16,7 @@ V = TypeVar("V")
 _SKIPPED = "skipped by an operator: it stays as it is until somebody wants another try"
 
 
-class Tracker(Generic[K, V]):
+class DeltaTracker(Generic[K, V]):
     """What one target still lacks of one projection.
 
     `same` compares an actual value with the desired one, for values that differ in what does not matter.

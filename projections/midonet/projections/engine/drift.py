@@ -22,7 +22,7 @@ _MAX_BYTES = 256 * 1024
 Kind = Literal["missing", "extra", "different"]
 
 
-class Repair(Struct, frozen=True, kw_only=True):
+class DriftRecord(Struct, frozen=True, kw_only=True):
     """One value that somebody lost, added or edited, and what was done about it."""
 
     time: str
@@ -44,24 +44,24 @@ class Repairs:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self._ring: deque[Repair] = deque(maxlen=KEPT)
+        self._ring: deque[DriftRecord] = deque(maxlen=KEPT)
         self._total = 0
 
     def __len__(self) -> int:
         """Return how many there were, those that are no longer kept included."""
         return self._total
 
-    def note(self, repairs: Sequence[Repair]) -> None:
+    def note(self, repairs: Sequence[DriftRecord]) -> None:
         """Add records."""
         self.counts.update(repair.kind for repair in repairs)
         self._ring.extend(repairs)
         self._total += len(repairs)
 
-    def newest(self, count: int) -> list[Repair]:
+    def newest(self, count: int) -> list[DriftRecord]:
         """Return the newest records, the oldest of them first."""
         return list(self._ring)[-count:]
 
-    def since(self, seen: int) -> list[Repair]:
+    def since(self, seen: int) -> list[DriftRecord]:
         """Return the records that are kept of those after the first `seen`, the oldest first."""
         ring, total = list(self._ring), self._total
         return ring[max(0, len(ring) - max(0, total - seen)) :] if total > seen else []
@@ -108,10 +108,10 @@ def _text(value: Any) -> str | None:
 
 
 class _Ring(Struct):
-    repairs: list[Repair]
+    repairs: list[DriftRecord]
 
 
-def encode_ring(repairs: Iterable[Repair]) -> bytes:
+def encode_ring(repairs: Iterable[DriftRecord]) -> bytes:
     """Return the newest records as one document of bounded size."""
     kept = list(repairs)[-KEPT:]
     while len(raw := canonical({"repairs": kept})) > _MAX_BYTES:
@@ -119,7 +119,7 @@ def encode_ring(repairs: Iterable[Repair]) -> bytes:
     return raw
 
 
-def decode_ring(raw: bytes) -> list[Repair]:
+def decode_ring(raw: bytes) -> list[DriftRecord]:
     """Return the records of a document; none if it cannot be read."""
     try:
         return msgspec.json.decode(raw, type=_Ring).repairs

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from midonet.projections.base import Checkpoint, Mended, key_text
-from midonet.projections.engine.drift import Repair, Repairs, kind_of_repair, shown
+from midonet.projections.base import Checkpoint, SideRepair, key_text
+from midonet.projections.engine.drift import DriftRecord, Repairs, kind_of_repair, shown
 
 logger = logging.getLogger(__name__)
 
@@ -14,7 +14,7 @@ _NAMED = 5
 """Repairs that one line of the journal names."""
 
 
-class Recorder:
+class DriftRecorder:
     """Records the repairs of one target of a projection; `where` is what people call the target."""
 
     def __init__(self, projection: str, where: str) -> None:
@@ -22,10 +22,10 @@ class Recorder:
         self._projection = projection
         self._where = where
 
-    def repair(self, key: Any, found: Any, expected: Any, position: int) -> Repair:
+    def repair(self, key: Any, found: Any, expected: Any, position: int) -> DriftRecord:
         """Return the record of a repair at this moment."""
         texts = shown(found, expected)
-        return Repair(
+        return DriftRecord(
             time=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             projection=self._projection,
             target=self._where,
@@ -40,11 +40,11 @@ class Recorder:
         """Record that somebody edited or removed the checkpoint."""
         self.record([self.repair("checkpoint", _plain(found), _plain(expected), expected.position)])
 
-    def mended(self, mended: Sequence[Mended], position: int) -> None:
+    def mended(self, mended: Sequence[SideRepair], position: int) -> None:
         """Record what a target put right by itself."""
         self.record([self.repair(each.key, each.found, each.expected, position) for each in mended])
 
-    def record(self, repairs: Sequence[Repair]) -> None:
+    def record(self, repairs: Sequence[DriftRecord]) -> None:
         """Keep records, and say on the journal what they are about."""
         if repairs:
             self.repairs.note(repairs)

@@ -21,7 +21,7 @@ _LITTLE, _MUCH = 32, 10_000
 """Values that may be made and sent on the feed's thread: in general, and of a projection that goes first."""
 
 
-class Ahead:
+class FastPath:
     """The turn at one target, and what is under way to it.
 
     `ready` says whether this process is to write at all; `write` waits for the answer to a step and deals with it.

@@ -24,7 +24,7 @@ from midonet.events.system.control import ProjectionControl
 from midonet.events.system.objects import Note, control_of
 from midonet.events.topology.evolve import Change, fold
 from midonet.events.topology.topology import Topology
-from midonet.projections.engine.log_end import Inquiry
+from midonet.projections.engine.log_end import LogEnd
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Feed:
 
     def __init__(self, open_log: Callable[[], Log], *, idle: float = 1.0) -> None:
         self._open_log = open_log
-        self._inquiry = Inquiry(open_log)
+        self._inquiry = LogEnd(open_log)
         self._idle = idle
         self._topology = Topology()
         self._followers: list[Follower] = []

@@ -11,7 +11,7 @@ from midonet.events.errors import MidonetError, NotFound
 from midonet.events.log.base import Bookmark, Log
 
 
-class Inquiry:
+class LogEnd:
     """Asks the log that `open_log` opens; for any thread, one after the other."""
 
     def __init__(self, open_log: Callable[[], Log]) -> None:

@@ -14,10 +14,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from midonet.events.errors import Diverged, LostCommits
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
-from midonet.projections.base import Checkpoint, Projection, Target, Unfit
-from midonet.projections.engine.delta_tracker import Tracker
-from midonet.projections.engine.drift import Repair
-from midonet.projections.engine.drift_recorder import Recorder
+from midonet.projections.base import Checkpoint, Projection, Target, Unwritable
+from midonet.projections.engine.delta_tracker import DeltaTracker
+from midonet.projections.engine.drift import DriftRecord
+from midonet.projections.engine.drift_recorder import DriftRecorder
 from midonet.projections.engine.feed import Feed
 
 logger = logging.getLogger(__name__)
@@ -32,19 +32,19 @@ class Step(NamedTuple):
 
     delta: Mapping[Any, Any]
     checkpoint: Checkpoint
-    repairs: Sequence[Repair]
+    repairs: Sequence[DriftRecord]
     news: set[Any]
 
 
 class Reconciler(Generic[K, V]):
-    """The difference between `projection`, as the feed moves, and `target`. `same`: as for `Tracker`."""
+    """The difference between `projection`, as the feed moves, and `target`. `same`: as for `DeltaTracker`."""
 
     def __init__(
         self,
         feed: Feed,
         projection: Projection[K, V],
         target: Target[K, V],
-        recorder: Recorder,
+        recorder: DriftRecorder,
         same: Callable[[V, V], bool] = operator.eq,
     ) -> None:
         self._name = projection.name
@@ -52,7 +52,7 @@ class Reconciler(Generic[K, V]):
         self._projection = projection
         self._target = target
         self._recorder = recorder
-        self._tracker = Tracker(projection, same)
+        self._tracker = DeltaTracker(projection, same)
         self._skipped: Collection[str] = ()
         self._checkpoint: Checkpoint | None = None
         """What the target was read or written at, if it was; what it holds is known then."""
@@ -211,7 +211,7 @@ class Reconciler(Generic[K, V]):
         self._tried = step.checkpoint
         try:
             write()
-        except Unfit as unfit:
+        except Unwritable as unfit:
             self.put_off(step)
             self._park(unfit)
             return False
@@ -229,7 +229,7 @@ class Reconciler(Generic[K, V]):
         """Take note that the target changed under a write: what was tried is certainly not there."""
         self._tried = None
 
-    def _foreign(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> Iterator[Repair]:
+    def _foreign(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> Iterator[DriftRecord]:
         """Yield what of a delta puts right what others did: what differs though no commit came, or was found so."""
         for key, expected in delta.items() if not self._renewed else ():
             strange = key in self._strange or (checkpoint == self._checkpoint and key not in self.news)
@@ -242,7 +242,7 @@ class Reconciler(Generic[K, V]):
         ask = getattr(self._projection, "origin", None)
         return ask(key) if ask is not None else None
 
-    def _park(self, unfit: Unfit) -> None:
+    def _park(self, unfit: Unwritable) -> None:
         logger.error("%s: parked %s", self._name, unfit)
         with self._feed.reading():
             self._tracker.park(unfit.key, str(unfit))

@@ -1,11 +1,11 @@
 """The runner: keeps one target equal to one projection, whatever happens to the target, the log or this process.
 
-One thread per runner; what it knows is in a `Reconciler`, and the feed's thread may send ahead (`Ahead`) while this one
-rests. It takes over where the target's checkpoint says, never writes from a position behind it, never from a log that
+One thread per runner; its state is in a `Reconciler`, and the feed's thread may send ahead (`FastPath`) while this one
+waits. It takes over where the target's checkpoint says, never writes from a position behind it, never from a log that
 does not contain it, and never gives up. What was lost or edited by others is repaired when it is found, and recorded.
 Errors are a state to show, not a reason to end.
 
-Any number of processes may keep the same target. One writes; the others stand by (`Standby`): they fold and write
+Any number of processes may keep the same target. One writes; the others stand by (`Takeover`): they fold and write
 nothing, and one of them takes over when the target stays behind the log and nobody moves it.
 """
 
@@ -24,12 +24,12 @@ from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 from midonet.projections.base import Fenced, Projection, Target, key_text
 from midonet.projections.engine.drift import Repairs
-from midonet.projections.engine.drift_recorder import Recorder
-from midonet.projections.engine.fast_path import Ahead
+from midonet.projections.engine.drift_recorder import DriftRecorder
+from midonet.projections.engine.fast_path import FastPath
 from midonet.projections.engine.feed import Feed
 from midonet.projections.engine.reconciler import Reconciler, Step
-from midonet.projections.engine.status import Arrivals, Standing, State, Status, moving_state
-from midonet.projections.engine.takeover import GRACE, Standby
+from midonet.projections.engine.status import Arrivals, Health, State, Status, moving_state
+from midonet.projections.engine.takeover import GRACE, Takeover
 
 logger = logging.getLogger(__name__)
 
@@ -68,13 +68,13 @@ class Runner(Generic[K, V]):
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._control = ProjectionControl(self._family)
-        self._recorder = Recorder(self._family, where)
-        self._standing = Standing(projection.name)
+        self._recorder = DriftRecorder(self._family, where)
+        self._standing = Health(projection.name)
         self._arrivals = Arrivals()
         self._backoff = Backoff()
         self._reconciler = Reconciler(feed, projection, target, self._recorder, same)
-        self._ahead = Ahead(self.name, self._reconciler, target, self._ready, self._write, first=ahead)
-        self._standby = Standby(
+        self._ahead = FastPath(self.name, self._reconciler, target, self._ready, self._write, first=ahead)
+        self._standby = Takeover(
             feed,
             self._reconciler,
             self._standing,

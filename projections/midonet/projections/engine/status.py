@@ -87,7 +87,7 @@ class Arrivals:
         return max(now - since, time.time() - datetime.fromisoformat(made).timestamp() if made else 0.0)
 
 
-class Standing:
+class Health:
     """What became of the latest attempts, and since when; says on the log what is new, once."""
 
     def __init__(self, name: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from midonet.projections.engine.feed import Feed
 from midonet.projections.engine.reconciler import Reconciler
-from midonet.projections.engine.status import Standing
+from midonet.projections.engine.status import Health
 
 GRACE = 0.3
 """Seconds that a target may stay behind, with nobody moving it, before one that stands by takes over."""
@@ -22,7 +22,7 @@ _PATIENCE = 20
 """Graces after which one takes over although somebody moves something in the target."""
 
 
-class Standby:
+class Takeover:
     """One that may stand by, at one target.
 
     `interval`: seconds after which it has a look though nothing stirred. `grace`: seconds, see `GRACE`. `wake` is set
@@ -33,7 +33,7 @@ class Standby:
         self,
         feed: Feed,
         reconciler: Reconciler[Any, Any],
-        standing: Standing,
+        standing: Health,
         *,
         interval: float,
         grace: float,

@@ -16,7 +16,7 @@ from midonet.projections.zookeeper.client import Client
 _CONNECT_SECONDS = 3.0
 
 
-class Living:
+class LiveHosts:
     """The living hosts below `root`. `wake` is called, by any thread, when they may have changed.
 
     All methods are for one thread; those that ask ZooKeeper raise `Unavailable`.

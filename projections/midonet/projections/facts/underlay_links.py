@@ -7,7 +7,7 @@ from msgspec import Struct
 from midonet.projections.facts.kinds import UnderlayHealth
 
 
-class Way(Struct, frozen=True):
+class Link(Struct, frozen=True):
     """From one host to another, as the first one sees it."""
 
     source: str
@@ -19,19 +19,19 @@ class Way(Struct, frozen=True):
     rtt_ms: float | None
 
 
-def ways(reports: Mapping[str, UnderlayHealth]) -> list[Way]:
+def ways(reports: Mapping[str, UnderlayHealth]) -> list[Link]:
     """Return all that is reported, in a stable order."""
     return sorted(_ways(reports), key=lambda way: (way.source, way.target))
 
 
-def _ways(reports: Mapping[str, UnderlayHealth]) -> Iterator[Way]:
+def _ways(reports: Mapping[str, UnderlayHealth]) -> Iterator[Link]:
     for source, report in reports.items():
         for peer in report.peers:
             up = peer.state == "up"
-            yield Way(source, peer.host, peer.address, up, peer.flapping, peer.since, peer.rtt_ms)
+            yield Link(source, peer.host, peer.address, up, peer.flapping, peer.since, peer.rtt_ms)
 
 
-def cut_off(found: list[Way]) -> list[str]:
+def cut_off(found: list[Link]) -> list[str]:
     """Return the hosts that are probed, and reached by nobody."""
     reached = {way.target for way in found if way.up}
     return sorted({way.target for way in found} - reached)

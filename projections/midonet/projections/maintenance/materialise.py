@@ -18,7 +18,7 @@ from midonet.events.config.settings import hidden
 from midonet.events.errors import Conflict, UsageError
 from midonet.events.topology.topology import Topology
 from midonet.projections.base import Checkpoint, Projection, Target, key_text
-from midonet.projections.engine.delta_tracker import Tracker
+from midonet.projections.engine.delta_tracker import DeltaTracker
 from midonet.projections.nsdb import NsdbProjection, same_document, view_base
 from midonet.projections.vtep import VtepProjection
 from midonet.projections.zookeeper.client import Client
@@ -114,7 +114,7 @@ def _into_sql(
 def _write(topology: Topology, projection: Projection[K, V], target: Target[K, V], same: Callable[[V, V], bool]) -> int:
     """Bring a target to the position of a topology; return how many values it holds."""
     projection.attach(topology)
-    tracker = Tracker(projection, same)
+    tracker = DeltaTracker(projection, same)
     checkpoint, actual = target.load()
     tracker.start_over()
     tracker.reconcile(actual)

@@ -15,7 +15,7 @@ from midonet.projections.engine.feed import Feed
 from midonet.projections.engine.runner import Runner
 from midonet.projections.nsdb import NsdbProjection, same_document, view_base
 from midonet.projections.vtep import Key, Value, VtepProjection
-from midonet.projections.vtep.learned_macs import Held
+from midonet.projections.vtep.learned_macs import CurrentRow
 from midonet.projections.zookeeper.generations import Generations
 from midonet.projections.zookeeper.target import ZooKeeperTarget
 
@@ -57,7 +57,7 @@ class OutsiderProjection(VtepProjection):
     switches have learned, which hosts get broadcast and which tunnels are watched, as some of them may be dead.
     """
 
-    def __init__(self, vtep: str, held: Callable[[Key], Held | None]) -> None:
+    def __init__(self, vtep: str, held: Callable[[Key], CurrentRow | None]) -> None:
         super().__init__(vtep, None, held)
         self._holds = held
 

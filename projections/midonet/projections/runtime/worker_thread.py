@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from threading import Event, Thread
 
 
-class Loop:
+class WorkerThread:
     """Runs `work` on a thread of its own; what that raises goes to `crashed`, without one to `threading.excepthook`."""
 
     def __init__(

@@ -31,7 +31,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from midonet.events.config.settings import hidden
 from midonet.events.errors import Unavailable, UsageError
-from midonet.projections.base import Checkpoint, Fenced, Unfit
+from midonet.projections.base import Checkpoint, Fenced, Unwritable
 
 _METADATA = MetaData()
 
@@ -114,7 +114,7 @@ class SqlTarget:
         """Write values (None: remove) and the checkpoint in one transaction."""
         for key, value in delta.items():
             if value is not None and len(value) > _MAX_BYTES:
-                raise Unfit(key, f"{len(value)} bytes are more than a row can hold ({_MAX_BYTES})")
+                raise Unwritable(key, f"{len(value)} bytes are more than a row can hold ({_MAX_BYTES})")
         with self._transaction() as connection:
             self._advance(connection, checkpoint)
             for part in _parts([key for key, value in delta.items() if value is None]):

@@ -3,7 +3,7 @@
 from midonet.projections.vtep.connection_state import Connection, LineState, utc_now
 from midonet.projections.vtep.fleet import Fleet, Retired, Step
 from midonet.projections.vtep.keys import Key, Value
-from midonet.projections.vtep.learned_macs import Heard, Held, Learned, Local, News
+from midonet.projections.vtep.learned_macs import CurrentRow, Delta, LearnedMacs, Local, SwitchUpdate
 from midonet.projections.vtep.projection import HEARD, HOSTS, TOUCHED, VtepProjection
 from midonet.projections.vtep.switch_report import BfdSession, PortReport, SwitchReport
 from midonet.projections.vtep.target import VtepTarget, read_checkpoint, read_rows
@@ -14,18 +14,18 @@ __all__ = [
     "TOUCHED",
     "BfdSession",
     "Connection",
+    "CurrentRow",
+    "Delta",
     "Fleet",
-    "Heard",
-    "Held",
     "Key",
-    "Learned",
+    "LearnedMacs",
     "LineState",
     "Local",
-    "News",
     "PortReport",
     "Retired",
     "Step",
     "SwitchReport",
+    "SwitchUpdate",
     "Value",
     "VtepProjection",
     "VtepTarget",

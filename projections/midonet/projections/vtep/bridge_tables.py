@@ -15,7 +15,7 @@ Index = dict[Any, dict[str, str]]
 _NONE: dict[str, str] = {}
 
 
-class Bound:
+class BridgeTables:
     """What a VTEP's rows for one bridge follow from, as of now; whoever made it keeps it up to date."""
 
     def __init__(self, topology: Topology, bridge: str, vtep: str) -> None:

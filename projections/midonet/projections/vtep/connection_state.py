@@ -23,7 +23,7 @@ class Connection(Struct, frozen=True):
     last_error: str | None
 
 
-class Line:
+class ConnectionState:
     """Follows a connection; only a change of the state moves `since`."""
 
     def __init__(self, now: Callable[[], str] = utc_now) -> None:

@@ -47,7 +47,7 @@ class Touched(NamedTuple):
     """Ports or tunnels of the switch came or went, or changed."""
 
 
-class Actual:
+class DatabaseState:
     """The database of the VTEP with this management address; `columns` are those that it has, by table."""
 
     def __init__(self, management_ip: str, columns: Mapping[str, Collection[str]] = OPTIONAL) -> None:

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from midonet.projections.base import Checkpoint
-from midonet.projections.vtep.database_state import Actual
+from midonet.projections.vtep.database_state import DatabaseState
 from midonet.projections.vtep.keys import Key, Value
-from midonet.projections.vtep.learned_macs import Heard, Held
+from midonet.projections.vtep.learned_macs import CurrentRow, SwitchUpdate
 from midonet.projections.vtep.switch_report import SwitchReport
 from midonet.projections.vtep.transaction import Delta, Operation, Transaction, claim
 
 
-class Watch:
+class DriftWatch:
     """The actual state of one connection and what we expect of it.
 
     `wake` is called while they differ, `hear` when the switch said something of itself; both without any lock.
@@ -24,9 +24,9 @@ class Watch:
 
     def __init__(
         self,
-        actual: Actual,
+        actual: DatabaseState,
         wake: Callable[[], None],
-        hear: Callable[[Heard], None] = lambda _: None,
+        hear: Callable[[SwitchUpdate], None] = lambda _: None,
         tick: Callable[[], int] = lambda: 0,
     ) -> None:
         self._actual = actual
@@ -133,10 +133,10 @@ class Watch:
         with self._lock:
             return self._actual.instead(key)
 
-    def held(self, key: Key) -> Held | None:
+    def held(self, key: Key) -> CurrentRow | None:
         """Return what is known to be there under a key; takes no lock, so it may be of a moment ago."""
         value = self._expected.get(key)
-        return Held(value, self._news.get(key, 0)) if value is not None else None
+        return CurrentRow(value, self._news.get(key, 0)) if value is not None else None
 
     def held_stations(self) -> list[Key]:
         """Return the keys of all stations that are there."""

@@ -21,7 +21,7 @@ class Local(NamedTuple):
     ip: str
 
 
-class Heard(NamedTuple):
+class SwitchUpdate(NamedTuple):
     """What one switch said: all of it (`whole`), or what changed since; None where a station is gone."""
 
     stations: Mapping[Place, Local | None]
@@ -29,14 +29,14 @@ class Heard(NamedTuple):
     whole: bool
 
 
-class News(NamedTuple):
+class Delta(NamedTuple):
     """What changed by that: places of stations, and whether the switch has other tunnel addresses than before."""
 
     places: set[Place]
     readdressed: bool
 
 
-class Station(NamedTuple):
+class MacLocation(NamedTuple):
     """A station behind a VTEP; `order` grows with the time at which it was seen to come, 0 is before anybody looked."""
 
     vtep: str
@@ -45,18 +45,18 @@ class Station(NamedTuple):
     order: int
 
 
-class Held(NamedTuple):
+class CurrentRow(NamedTuple):
     """What a switch holds under a key; `order` as for a station if somebody else wrote it while we looked, else 0."""
 
     value: Value
     order: int
 
 
-class Learned:
+class LearnedMacs:
     """Stations by place, and tunnel addresses by VTEP."""
 
     def __init__(self) -> None:
-        self._switches: dict[str, dict[str, dict[str, Station]]] = {}
+        self._switches: dict[str, dict[str, dict[str, MacLocation]]] = {}
         self._places: dict[str, set[Place]] = {}
         self._tunnel_ips: dict[str, tuple[str, ...]] = {}
         self._away: set[str] = set()
@@ -76,7 +76,7 @@ class Learned:
         """Return the MAC addresses of the stations on a logical switch, of all VTEPs."""
         return self._switches.get(switch, {}).keys()
 
-    def stations(self, switch: str, mac: str) -> Collection[Station]:
+    def stations(self, switch: str, mac: str) -> Collection[MacLocation]:
         """Return the stations at a place: one for every VTEP that has learned it, those that are away included."""
         return self._switches.get(switch, {}).get(mac, {}).values()
 
@@ -84,7 +84,7 @@ class Learned:
         """Return the places of the stations of a VTEP."""
         return self._places.get(vtep, ())
 
-    def take(self, vtep: str, heard: Heard) -> News:
+    def take(self, vtep: str, heard: SwitchUpdate) -> Delta:
         """Take in what a switch said."""
         first = vtep not in self._places
         known = self._places.setdefault(vtep, set())
@@ -94,14 +94,14 @@ class Learned:
         gone: dict[Place, Local | None] = dict.fromkeys(known - heard.stations.keys()) if heard.whole else {}
         order = 0 if first else self.tick()
         said = {**gone, **heard.stations}
-        return News({place for place, local in said.items() if self._put(vtep, place, local, order)}, readdressed)
+        return Delta({place for place, local in said.items() if self._put(vtep, place, local, order)}, readdressed)
 
     def _put(self, vtep: str, place: Place, local: Local | None, order: int) -> bool:
         switch, mac = place
         stations = self._switches.setdefault(switch, {}).setdefault(mac, {})
         old = stations.get(vtep)
         if local is not None:
-            stations[vtep] = Station(vtep, *local, old.order if old and old.address == local.address else order)
+            stations[vtep] = MacLocation(vtep, *local, old.order if old and old.address == local.address else order)
             self._places[vtep].add(place)
             return stations[vtep] != old
         stations.pop(vtep, None)
@@ -120,7 +120,7 @@ class Learned:
         if vtep in self._places:
             self._away.add(vtep)
 
-    def forget(self, vtep: str) -> News:
+    def forget(self, vtep: str) -> Delta:
         """Forget a VTEP that is no more."""
         places = self._places.get(vtep, set()).copy()
         for place in places:
@@ -128,4 +128,4 @@ class Learned:
         self._places.pop(vtep, None)
         self._tunnel_ips.pop(vtep, None)
         self._away.discard(vtep)
-        return News(places, readdressed=True)
+        return Delta(places, readdressed=True)

@@ -6,12 +6,12 @@ long as it is one of the answers that are possible and nothing newer was heard. 
 
 from collections.abc import Callable, Collection
 
-from midonet.projections.vtep.learned_macs import Held, Station
+from midonet.projections.vtep.learned_macs import CurrentRow, MacLocation
 
 
 def choose(
-    stations: Collection[Station], held: Held | None, *, me: str, knows: Callable[[str], bool]
-) -> Station | None:
+    stations: Collection[MacLocation], held: CurrentRow | None, *, me: str, knows: Callable[[str], bool]
+) -> MacLocation | None:
     """Return the station to believe; None if there is none.
 
     `held` is the row that VTEP `me` has. A station behind a VTEP that is not being read (`knows`) counts only if that

@@ -13,12 +13,12 @@ from functools import partial
 from typing import NamedTuple, NoReturn
 
 from midonet.events.errors import Rejected, Unavailable
-from midonet.projections.base import Checkpoint, Unfit
+from midonet.projections.base import Checkpoint, Unwritable
 from midonet.projections.ovsdb import Answer, Client
-from midonet.projections.vtep.drift_watch import Watch
+from midonet.projections.vtep.drift_watch import DriftWatch
 from midonet.projections.vtep.keys import DATABASE
 from midonet.projections.vtep.transaction import Delta, Operation, Transaction
-from midonet.projections.vtep.write_lock import Tenure
+from midonet.projections.vtep.write_lock import WriteLock
 
 _WINDOW = 4
 """Transactions under way: enough that the server never waits for the next one, few enough that others get a turn."""
@@ -28,14 +28,14 @@ class Session(NamedTuple):
     """One connection: what is known of the database, and whether it is for us to write."""
 
     client: Client
-    watch: Watch
-    tenure: Tenure
+    watch: DriftWatch
+    tenure: WriteLock
 
 
 def commit(session: Session, parts: Iterable[Delta], checkpoint: Checkpoint | None) -> None:
     """Commit the parts of a delta; the checkpoint moves (None: is removed) with the last of them.
 
-    Raises `Fenced`, `Unfit` and `Unavailable` as `Target.write`; some of the parts may have been committed then.
+    Raises `Fenced`, `Unwritable` and `Unavailable` as `Target.write`; some of the parts may have been committed then.
     """
     session.tenure.begin()
     _Flight(session, parts, checkpoint).end()
@@ -126,7 +126,7 @@ class _Flight:
         except Unavailable as error:
             for uuid, key in transaction.removed.items():
                 if uuid in error.message:  # "cannot delete Logical_Switch row … because of 1 remaining reference(s)"
-                    raise Unfit(key, error.message) from None
+                    raise Unwritable(key, error.message) from None
             raise
         self._arrived.append(transaction)
 

@@ -15,14 +15,14 @@ from midonet.events.model.tunnel_zone import TunnelZone
 from midonet.events.model.vtep import Vtep, VtepBinding
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
-from midonet.projections.vtep.bridge_tables import Bound, forget, note
+from midonet.projections.vtep.bridge_tables import BridgeTables, forget, note
 from midonet.projections.vtep.keys import SOURCE_NODE, UNKNOWN_DST, Key, Value, bridge_id, is_locator, switch_name
-from midonet.projections.vtep.learned_macs import Held, Learned, News, Place, Station
+from midonet.projections.vtep.learned_macs import CurrentRow, Delta, LearnedMacs, MacLocation, Place
 from midonet.projections.vtep.mac_selection import choose
 from midonet.projections.vtep.tunnel_endpoints import own_addresses, underlay
 
 HEARD = "vtep-heard"
-"""Kind of a change that tells what a switch reported: `id` is the VTEP, `new` the `News`."""
+"""Kind of a change that tells what a switch reported: `id` is the VTEP, `new` the `Delta`."""
 
 HOSTS = "vtep-hosts"
 """Kind of a change that tells that other hosts are dead than before."""
@@ -39,11 +39,11 @@ class VtepProjection:
     """
 
     def __init__(
-        self, vtep: str, learned: Learned | None = None, held: Callable[[Key], Held | None] = lambda _: None
+        self, vtep: str, learned: LearnedMacs | None = None, held: Callable[[Key], CurrentRow | None] = lambda _: None
     ) -> None:
         self.name = f"vtep/{vtep}"
         self._vtep = vtep
-        self._learned = learned or Learned()
+        self._learned = learned or LearnedMacs()
         self._held = held
         self._handlers: Mapping[str, Callable[[Any, Any], Iterable[Key]]] = {
             "arp-entry": self._arp_changed,
@@ -62,7 +62,7 @@ class VtepProjection:
     def attach(self, topology: Topology) -> None:
         """Start over from a whole topology."""
         self._topology = topology
-        self._bridges: dict[str, Bound] = {}
+        self._bridges: dict[str, BridgeTables] = {}
         self._bindings: dict[tuple[str, int], dict[str, str]] = {}
         self._watched: dict[str, str] = {}
         self._doubtful: set[Key] = set()
@@ -154,7 +154,7 @@ class VtepProjection:
             return self._neighbour(port.vtep)
         return self._underlay.hosts.get(port.host or "")
 
-    def _learned_unicast(self, bound: Bound, mac: str) -> tuple[str, str] | None:
+    def _learned_unicast(self, bound: BridgeTables, mac: str) -> tuple[str, str] | None:
         """Return where a station is that no entry of the topology names; None if behind this VTEP, or if unknown."""
         learned, me = self._learned, self._vtep
         stations = [one for one in learned.stations(bound.switch, mac) if one.vtep in bound.others or one.vtep == me]
@@ -168,7 +168,7 @@ class VtepProjection:
         address = own[0] if own and chosen.address not in own else chosen.address
         return (address, bound.ip(mac) or chosen.ip) if is_locator(address) else None
 
-    def _strangers(self, bound: Bound, held: Held) -> Iterator[Station]:
+    def _strangers(self, bound: BridgeTables, held: CurrentRow) -> Iterator[MacLocation]:
         """Yield the station that a row was written for by somebody who could read a VTEP that we cannot."""
         if not isinstance(held.value, tuple):
             return
@@ -177,7 +177,7 @@ class VtepProjection:
             addresses = self._addresses_of(vtep)
             may_be = address in addresses or not (addresses or address in self._underlay.hosts.values())
             if may_be and not self._learned.knows(vtep):
-                yield Station(vtep, address, ip, 0)
+                yield MacLocation(vtep, address, ip, 0)
 
     def _multicast(self, bridge: str, mac: str) -> tuple[str, ...] | None:
         bound = self._bridges.get(bridge)
@@ -199,7 +199,7 @@ class VtepProjection:
         own = self._addresses_of(self._vtep)
         return next((one for one in self._addresses_of(vtep) if vtep != self._vtep and one not in own), None)
 
-    def _neighbours(self, bound: Bound) -> set[str]:
+    def _neighbours(self, bound: BridgeTables) -> set[str]:
         return {address for vtep in bound.others if (address := self._neighbour(vtep)) is not None}
 
     # -- the VTEPs of which nobody knows yet where they are: what the switch holds because of them stays
@@ -220,7 +220,7 @@ class VtepProjection:
         address = held.value[0] if held is not None and isinstance(held.value, tuple) else None
         return address if address in self._may_be_theirs(key) else None
 
-    def _neighbours_so_far(self, bound: Bound, key: Key) -> set[str]:
+    def _neighbours_so_far(self, bound: BridgeTables, key: Key) -> set[str]:
         return self._may_be_theirs(key) if any(map(self._unheard, bound.others)) else set()
 
     def _watched_so_far(self, key: Key) -> Value | None:
@@ -242,7 +242,7 @@ class VtepProjection:
         yield from self._places(self._learned.of(vtep))
         yield from self._bfd_changed()
 
-    def _heard(self, vtep: str, news: News) -> Iterator[Key]:
+    def _heard(self, vtep: str, news: Delta) -> Iterator[Key]:
         """Yield the keys that what a switch said bears on; what the topology says of a station goes before that."""
         if news.readdressed:
             yield from self._underlay_changed() if vtep == self._vtep else self._neighbour_changed(vtep)
@@ -315,7 +315,7 @@ class VtepProjection:
         if old is not None and new is not None:  # nothing can be behind a new one that does not come with it
             yield from self._keys_behind(new)
 
-    def _bridge_of(self, port: Port | None) -> Bound | None:
+    def _bridge_of(self, port: Port | None) -> BridgeTables | None:
         return self._bridges.get(port.bridge) if port is not None and port.bridge is not None else None
 
     def _mac_changed(self, old: MacEntry | None, new: MacEntry | None) -> Iterator[Key]:
@@ -367,7 +367,7 @@ class VtepProjection:
         note(self._bindings, (binding.physical_port, binding.vlan), binding.id)
         yield "binding", binding.physical_port, binding.vlan
         if binding.bridge not in self._bridges:
-            self._bridges[binding.bridge] = Bound(self._topology, binding.bridge, self._vtep)
+            self._bridges[binding.bridge] = BridgeTables(self._topology, binding.bridge, self._vtep)
             yield from self._keys_of(binding.bridge)
             yield from self._bfd_changed()
         self._bridges[binding.bridge].bindings.add(binding.id)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from midonet.projections.ovsdb import Row, RowChange, decode_map, decode_ref, decode_set
 from midonet.projections.vtep.keys import station_ip, station_mac
-from midonet.projections.vtep.learned_macs import Heard, Local, Place
+from midonet.projections.vtep.learned_macs import Local, Place, SwitchUpdate
 
 _FAULTS = {
     "Physical_Switch": "switch_fault_status",
@@ -94,13 +94,13 @@ class Reports:
                 del self._locals[place]
             self._changed[place] = None
 
-    def heard(self, switch: str | None) -> Heard | None:
+    def heard(self, switch: str | None) -> SwitchUpdate | None:
         """Return what changed since the last call, the first time everything; None if nothing did."""
         tunnel_ips = tuple(sorted(self._own(switch, "tunnel_ips")))
         if not (self._whole or self._changed or tunnel_ips != self._tunnel_ips):
             return None
         places: Iterable[Place] = self._locals if self._whole else self._changed
-        heard = Heard({place: self._local(place) for place in places}, tunnel_ips, self._whole)
+        heard = SwitchUpdate({place: self._local(place) for place in places}, tunnel_ips, self._whole)
         self._changed, self._whole, self._tunnel_ips = {}, False, tunnel_ips
         return heard
 

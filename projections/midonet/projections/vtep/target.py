@@ -9,17 +9,17 @@ from contextlib import closing, contextmanager
 from functools import partial
 
 from midonet.events.errors import Misconfigured, Rejected, Unavailable
-from midonet.projections.base import Checkpoint, Unfit
+from midonet.projections.base import Checkpoint, Unwritable
 from midonet.projections.ovsdb import CALL_SECONDS, PROBE_SECONDS, Client, check_schema, decode_map
-from midonet.projections.vtep.connection_state import Connection, Line
-from midonet.projections.vtep.database_state import COLUMNS, OPTIONAL, Actual, parse_checkpoint
-from midonet.projections.vtep.drift_watch import Watch
+from midonet.projections.vtep.connection_state import Connection, ConnectionState
+from midonet.projections.vtep.database_state import COLUMNS, OPTIONAL, DatabaseState, parse_checkpoint
+from midonet.projections.vtep.drift_watch import DriftWatch
 from midonet.projections.vtep.keys import DATABASE, Key, Value
-from midonet.projections.vtep.learned_macs import Heard, Held
+from midonet.projections.vtep.learned_macs import CurrentRow, SwitchUpdate
 from midonet.projections.vtep.pipeline import Session, begin, commit, transact
 from midonet.projections.vtep.switch_report import SwitchReport
 from midonet.projections.vtep.transaction import Delta, batches
-from midonet.projections.vtep.write_lock import Tenure
+from midonet.projections.vtep.write_lock import WriteLock
 
 BATCH_ROWS = 500
 """Rows of one transaction; a switch's server answers nobody else while it works on one."""
@@ -51,21 +51,21 @@ class VtepTarget:
         self._probe = probe
         self._batch = batch
         self._wake: Callable[[], None] = lambda: None
-        self._hear: Callable[[Heard | None], None] = lambda _: None
+        self._hear: Callable[[SwitchUpdate | None], None] = lambda _: None
         self._tick: Callable[[], int] = lambda: 0
         self._session: Session | None = None
-        self._line = Line()
+        self._line = ConnectionState()
         self.refused: set[Key] = set()
-        """Keys for which `Unfit` was raised: worth another try when whoever stands in the way may have gone."""
+        """Keys for which `Unwritable` was raised: worth another try when whoever stands in the way may have gone."""
 
     def on_change(self, wake: Callable[[], None]) -> None:
         """Call `wake` on drift, when a port appears that a binding waits for, and when the connection is lost."""
         self._wake = wake
 
-    def on_report(self, hear: Callable[[Heard | None], None], tick: Callable[[], int]) -> None:
+    def on_report(self, hear: Callable[[SwitchUpdate | None], None], tick: Callable[[], int]) -> None:
         """Call `hear` from now on with what the switch says of itself, and with None when it cannot be read any more.
 
-        It may be called by any thread and must not block. `tick` is the clock of `Held.order`.
+        It may be called by any thread and must not block. `tick` is the clock of `CurrentRow.order`.
         """
         self._hear = hear
         self._tick = tick
@@ -97,8 +97,8 @@ class VtepTarget:
     def write(self, delta: Mapping[Key, Value | None], checkpoint: Checkpoint) -> None:
         """Write values (None: remove) and the checkpoint; a large delta in several transactions, checkpoint last.
 
-        Bindings whose physical port does not exist are left out and `waiting`. Raises `Unfit` for a switch that cannot
-        go because a foreign row refers to it.
+        Bindings whose physical port does not exist are left out and `waiting`. Raises `Unwritable` for a logical switch
+        that cannot be deleted because a foreign row refers to it.
         """
         self._commit(delta, checkpoint)
 
@@ -144,7 +144,7 @@ class VtepTarget:
         session = self._session
         return session.watch.instead(key) if session is not None else None
 
-    def held(self, key: Key) -> Held | None:
+    def held(self, key: Key) -> CurrentRow | None:
         """Return what the switch is known to hold under a key, if anything is."""
         session = self._session
         return session.watch.held(key) if session is not None else None
@@ -186,12 +186,12 @@ class VtepTarget:
         client = Client((self._host, self._port), probe=self._probe, on_lost=self._lost)
         try:
             columns = check_schema(client, DATABASE, _REQUIRED, OPTIONAL)
-            watch = Watch(Actual(self._host, columns), self._woken, self._hear, self._tick)
+            watch = DriftWatch(DatabaseState(self._host, columns), self._woken, self._hear, self._tick)
             client.monitor(DATABASE, _monitored(columns), watch.update)
         except BaseException:
             client.close()
             raise
-        return Session(client, watch, Tenure(client, watch))
+        return Session(client, watch, WriteLock(client, watch))
 
     def _lost(self, trouble: str) -> None:
         self._line.becomes("unreachable", trouble)
@@ -213,7 +213,7 @@ class VtepTarget:
         """Do what commits a delta, or waits until it is committed."""
         try:
             work()
-        except Unfit as unfit:
+        except Unwritable as unfit:
             self.refused.add(unfit.key)
             raise
 
@@ -235,7 +235,7 @@ def read_rows(host: str, port: int) -> dict[Key, Value]:
 
     Raises `Unavailable`, and `Misconfigured` where the server has no such database.
     """
-    actual = Actual(host)
+    actual = DatabaseState(host)
     with _reading(host, port) as client:
         columns = check_schema(client, DATABASE, _REQUIRED, OPTIONAL)
         client.monitor(DATABASE, _monitored(columns), actual.apply)

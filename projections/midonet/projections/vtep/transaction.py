@@ -10,7 +10,7 @@ from typing import Any
 
 from midonet.projections.base import Checkpoint, Fenced
 from midonet.projections.ovsdb import encode_map, encode_set, named, ref
-from midonet.projections.vtep.database_state import Actual
+from midonet.projections.vtep.database_state import DatabaseState
 from midonet.projections.vtep.keys import HASH, MARK, POSITION, Key, Value
 
 Delta = Mapping[Key, Value | None]
@@ -50,7 +50,7 @@ def batches(delta: Delta, size: int) -> Iterator[Delta]:
     yield {key: delta[key] for key in part}
 
 
-def claim(actual: Actual) -> list[Operation]:
+def claim(actual: DatabaseState) -> list[Operation]:
     """Return what gives a database a checkpoint at position 0; one that appears meanwhile stays."""
     zero = _config(Checkpoint())
     if actual.root is None:
@@ -67,7 +67,7 @@ class Transaction:
     Raises `Fenced` where the actual state lacks what the delta takes for granted: it has to be loaded again.
     """
 
-    def __init__(self, actual: Actual, checkpoint: Checkpoint, delta: Delta) -> None:
+    def __init__(self, actual: DatabaseState, checkpoint: Checkpoint, delta: Delta) -> None:
         if actual.root is None:
             raise Fenced("the checkpoint has vanished")
         self.delta = delta

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from midonet.events.model.vtep import Vtep
 from midonet.events.topology.topology import Topology
 from midonet.projections.vtep.keys import is_locator
-from midonet.projections.vtep.learned_macs import Learned
+from midonet.projections.vtep.learned_macs import LearnedMacs
 
 
 class Underlay(NamedTuple):
@@ -28,7 +28,7 @@ class Underlay(NamedTuple):
 NOWHERE = Underlay({}, None, frozenset(), None, source_node=False, bfd=False)
 
 
-def underlay(topology: Topology, learned: Learned, vtep_id: str) -> Underlay:
+def underlay(topology: Topology, learned: LearnedMacs, vtep_id: str) -> Underlay:
     """Return the underlay around a VTEP; nothing if there is no such VTEP."""
     vtep: Vtep | None = topology.get("vtep", vtep_id)
     if vtep is None:
@@ -46,7 +46,7 @@ def underlay(topology: Topology, learned: Learned, vtep_id: str) -> Underlay:
     )
 
 
-def own_addresses(topology: Topology, learned: Learned, vtep_id: str) -> tuple[str, ...]:
+def own_addresses(topology: Topology, learned: LearnedMacs, vtep_id: str) -> tuple[str, ...]:
     """Return a VTEP's tunnel addresses, the preferred one first: the operator's, else those that the switch tells."""
     vtep: Vtep | None = topology.get("vtep", vtep_id)
     if vtep is None:

@@ -10,17 +10,17 @@ the database. A server that knows no locks is written to without: the checkpoint
 from midonet.events.errors import Rejected
 from midonet.projections.base import Fenced
 from midonet.projections.ovsdb import Client
-from midonet.projections.vtep.drift_watch import Watch
+from midonet.projections.vtep.drift_watch import DriftWatch
 from midonet.projections.vtep.transaction import Operation
 
 _LOCK = "midonet"
 _ASSERT: Operation = {"op": "assert", "lock": _LOCK}
 
 
-class Tenure:
+class WriteLock:
     """What one connection knows of the lock."""
 
-    def __init__(self, client: Client, watch: Watch) -> None:
+    def __init__(self, client: Client, watch: DriftWatch) -> None:
         self._client = client
         self._watch = watch
         self._taken = False

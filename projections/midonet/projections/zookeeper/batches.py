@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from midonet.projections.base import Unfit
+from midonet.projections.base import Unwritable
 
 _MAX_VALUE = 1_000_000
 """Bytes; the server drops the connection at 1 MiB (`jute.maxbuffer`), path and headers included."""
@@ -18,11 +18,11 @@ Write = tuple[str, bytes | None]
 def in_order(delta: Mapping[str, bytes | None]) -> list[Write]:
     """Return writes so that a half-done change serves readers best.
 
-    What an index names is there before the index says so, and goes after the index forgot it. Raises `Unfit`.
+    What an index names is there before the index says so, and goes after the index forgot it. Raises `Unwritable`.
     """
     for key, value in delta.items():
         if value is not None and len(value) > _MAX_VALUE:
-            raise Unfit(key, f"{len(value)} bytes are more than a ZooKeeper node can hold ({_MAX_VALUE})")
+            raise Unwritable(key, f"{len(value)} bytes are more than a ZooKeeper node can hold ({_MAX_VALUE})")
     return sorted(delta.items(), key=_rank)
 
 

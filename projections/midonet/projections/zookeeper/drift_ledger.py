@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
 
-from midonet.projections.engine.drift import Repair, decode_ring, encode_ring
+from midonet.projections.engine.drift import DriftRecord, decode_ring, encode_ring
 from midonet.projections.zookeeper.client import Client
 
 _CONNECT_SECONDS = 10.0
@@ -28,7 +28,7 @@ class Ledger:
         """End the session."""
         self._client.close()
 
-    def add(self, projection: str, target: str, repairs: Sequence[Repair]) -> None:
+    def add(self, projection: str, target: str, repairs: Sequence[DriftRecord]) -> None:
         """Add records to those of a target."""
         path = f"{self._folder}/{projection}/repairs/{quote(target, safe=':,')}"
         self._client.connect(_CONNECT_SECONDS)
@@ -38,7 +38,7 @@ class Ledger:
                     self._write(path, repairs)
                     return
 
-    def _write(self, path: str, repairs: Sequence[Repair]) -> None:
+    def _write(self, path: str, repairs: Sequence[DriftRecord]) -> None:
         try:
             data, stat = self._result(self._client.get_async(path))
         except NoNodeError:
@@ -46,7 +46,7 @@ class Ledger:
         else:
             self._result(self._client.set_async(path, encode_ring([*decode_ring(data), *repairs]), stat.version))
 
-    def read(self, projections: Sequence[str]) -> list[Repair]:
+    def read(self, projections: Sequence[str]) -> list[DriftRecord]:
         """Return the records of some projections, the oldest first."""
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():

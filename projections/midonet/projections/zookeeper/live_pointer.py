@@ -11,7 +11,7 @@ from typing import Any
 from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
 
 from midonet.events.commit import canonical
-from midonet.projections.base import Mended
+from midonet.projections.base import SideRepair
 from midonet.projections.nsdb.view import LIVE, view_base
 from midonet.projections.zookeeper.client import Client
 from midonet.projections.zookeeper.layout import decode_checkpoint, decode_generation
@@ -20,7 +20,7 @@ from midonet.projections.zookeeper.layout import decode_checkpoint, decode_gener
 class Pointer:
     """The node `<root>/nsdb`; its methods raise what kazoo raises. `mended` is told what was put right."""
 
-    def __init__(self, client: Client, root: str, mended: Callable[[Mended], None]) -> None:
+    def __init__(self, client: Client, root: str, mended: Callable[[SideRepair], None]) -> None:
         self.path = f"{root}/nsdb"
         self._mended = mended
         self._client = client
@@ -39,7 +39,7 @@ class Pointer:
         self._put(live, data, version)
         if held is not None or data:
             found = data.decode("utf-8", "backslashreplace") if data is not None else None
-            self._mended(Mended("nsdb", found, _text(live)))
+            self._mended(SideRepair("nsdb", found, _text(live)))
         return None
 
     def _read(self) -> tuple[bytes | None, int]:

@@ -24,7 +24,7 @@ from kazoo.protocol.states import EventType, KazooState, WatchedEvent
 
 from midonet.events.commit import canonical
 from midonet.events.errors import Unavailable
-from midonet.projections.base import Checkpoint, Fenced, Mended, Unfit
+from midonet.projections.base import Checkpoint, Fenced, SideRepair, Unwritable
 from midonet.projections.nsdb.view import FORMAT, LIVE, view_base
 from midonet.projections.zookeeper.access_control import acl_for, default_acl
 from midonet.projections.zookeeper.batches import Write, batches, in_order
@@ -60,7 +60,7 @@ class ZooKeeperTarget:
         self._root = root
         self._client = Client(hosts, session_timeout)
         self._client.add_listener(self._connection_changed)
-        self._mended: list[Mended] = []
+        self._mended: list[SideRepair] = []
         self._pointer = Pointer(self._client, root, self._mended.append) if generation is None else None
         self._generation = generation
         self._base = view_base(root, self.generation)
@@ -103,7 +103,7 @@ class ZooKeeperTarget:
         """Return whether somebody else touched the view since it was read, or may have: the watch was lost."""
         return self._touched or self._pointed
 
-    def mended(self) -> list[Mended]:
+    def mended(self) -> list[SideRepair]:
         """Return what was done to the pointer and to permissions since the last call, and was put right."""
         found, self._mended[:] = list(self._mended), []
         return found
@@ -196,7 +196,7 @@ class ZooKeeperTarget:
             if isinstance(result, KazooException):
                 raise Fenced("somebody else changed the checkpoint")
         self._version = 0
-        self._mended.append(Mended(_CHECKPOINT, _GUARDED, canonical(checkpoint)))
+        self._mended.append(SideRepair(_CHECKPOINT, _GUARDED, canonical(checkpoint)))
 
     def _make_frame(self) -> None:
         """Make what is missing of the nodes around the documents, all in one go: requests are served in order."""
@@ -310,7 +310,7 @@ class ZooKeeperTarget:
                 return Fenced(f"somebody else removed or made {key}")
             case NotEmptyError():
                 self._blocked.add(key)
-                return Unfit(key, "nodes that are not ours are below it")
+                return Unwritable(key, "nodes that are not ours are below it")
             case NoAuthError():
                 return self._locked_out(key)
             case _:

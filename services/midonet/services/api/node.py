@@ -25,11 +25,11 @@ from midonet.services.api.auth.authentication import Authentication
 from midonet.services.api.auth.denial_log import Denials
 from midonet.services.api.framework.parameters import AT
 from midonet.services.api.framework.request import Call
-from midonet.services.api.reads.linearizable import Freshness
+from midonet.services.api.reads.linearizable import LinearizableReads
 from midonet.services.api.reads.log_pool import Logs
 from midonet.services.api.reads.past_topology import Past, snapshots_of
-from midonet.services.api.reads.private_topology import Apart
-from midonet.services.api.reads.projection_progress import Others, reached, rows
+from midonet.services.api.reads.private_topology import PrivateTopology
+from midonet.services.api.reads.projection_progress import OtherNodes, reached, rows
 from midonet.services.api.settings import ApiConfig
 from midonet.services.api.watch.hub import Hub
 from midonet.services.runtime.context import Context
@@ -55,11 +55,11 @@ class Node:
         self.snapshots = snapshots_of(url)
         self.logs = Logs(lambda: open_log(url))
         self.past = Past(self.logs, self.snapshots)
-        self.apart = Apart(self.logs, self.snapshots)
-        self.freshness = Freshness(self.feed, self.logs, context.crashed)
+        self.apart = PrivateTopology(self.logs, self.snapshots)
+        self.freshness = LinearizableReads(self.feed, self.logs, context.crashed)
         self.writer = context.writer
         self.name = context.node
-        self.others = Others(context.coordination)
+        self.others = OtherNodes(context.coordination)
         self.denials = Denials()
         self.vault: Vault | None = None
         self.authentication = self._authentication(context)

@@ -16,7 +16,7 @@ from midonet.events.backoff import Backoff
 from midonet.events.commit import canonical
 from midonet.events.errors import MidonetError
 from midonet.projections.runtime.logfmt import note
-from midonet.projections.runtime.worker_thread import Loop
+from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.services.cluster.coordination import Coordination, Lease
 from midonet.services.cluster.rendezvous_hash import spread
 
@@ -74,7 +74,7 @@ class Ownership:
         self._leases: dict[str, Lease] = {}
         self._watched = 0
         self._told: list[str] = []
-        self._loop = Loop(f"ownership-{service}", self._run, crashed)
+        self._loop = WorkerThread(f"ownership-{service}", self._run, crashed)
 
     def start(self) -> None:
         """Become a member."""

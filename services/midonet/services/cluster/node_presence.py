@@ -21,7 +21,7 @@ from msgspec import Struct
 from midonet.events.commit import canonical
 from midonet.events.errors import MidonetError
 from midonet.projections.runtime.logfmt import note
-from midonet.projections.runtime.worker_thread import Loop
+from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.projections.zookeeper.children import read_each_below
 from midonet.projections.zookeeper.client import Client
 from midonet.services.cluster.coordination import Coordination
@@ -65,7 +65,7 @@ class Presence:
         self._path = f"{coordination.root}/state/nodes/{coordination.node}"
         self._look = look
         self._written: tuple[int, bytes] | None = None
-        self._loop = Loop("presence", self._run)
+        self._loop = WorkerThread("presence", self._run)
 
     def start(self) -> None:
         """Begin to be seen."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from time import monotonic
 
 from midonet.projections.facts import HostState
-from midonet.projections.facts.live_hosts import Living
+from midonet.projections.facts.live_hosts import LiveHosts
 from midonet.projections.runtime.logfmt import note
 from midonet.services.containers.placement import place
 from midonet.services.runtime.context import Context
@@ -27,7 +27,7 @@ class ContainersService(Controller):
         self._missed: dict[str, float] = {}
         """When a host was first found to be away."""
 
-    def work(self, living: Living, hosts: Mapping[str, HostState]) -> float | None:
+    def work(self, living: LiveHosts, hosts: Mapping[str, HostState]) -> float | None:
         """Place what has to be placed; return when the patience with a host ends that is away."""
         del living
         with self.context.feed.reading() as topology:

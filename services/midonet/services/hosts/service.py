@@ -11,7 +11,7 @@ from typing import Any
 
 from midonet.events.topology.evolve import Change
 from midonet.projections.facts import HostState, LastSeen
-from midonet.projections.facts.live_hosts import Living
+from midonet.projections.facts.live_hosts import LiveHosts
 from midonet.projections.runtime.logfmt import note
 from midonet.services.hosts.registration import clashes, registrations
 from midonet.services.runtime.context import Context
@@ -37,7 +37,7 @@ class HostsService(Controller):
         self._deleted.extend(change.id for change in changes if change.kind == "host" and change.new is None)
         super().apply(changes)
 
-    def work(self, living: Living, hosts: Mapping[str, HostState]) -> None:
+    def work(self, living: LiveHosts, hosts: Mapping[str, HostState]) -> None:
         """Tell who came and went, then register those that are new."""
         self._tell(living, hosts)
         with self.context.feed.reading() as topology:
@@ -50,7 +50,7 @@ class HostsService(Controller):
             self._deleted.popleft()
         self._warn(living)
 
-    def _tell(self, living: Living, hosts: Mapping[str, HostState]) -> None:
+    def _tell(self, living: LiveHosts, hosts: Mapping[str, HostState]) -> None:
         before = hosts if self._alive is None else self._alive
         if self._alive is None:
             note(logging.INFO, "hosts alive", count=len(hosts))
@@ -67,7 +67,7 @@ class HostsService(Controller):
             entity = topology.get("host", host)
             return entity.name if entity is not None else None
 
-    def _warn(self, living: Living) -> None:
+    def _warn(self, living: LiveHosts) -> None:
         with self.context.feed.reading() as topology:
             if not topology.all("vtep"):
                 return

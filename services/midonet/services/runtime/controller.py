@@ -15,9 +15,9 @@ from midonet.events.errors import CommandIdReused, NotFound, Rejected, Unavailab
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 from midonet.projections.facts import HostState
-from midonet.projections.facts.live_hosts import Living
+from midonet.projections.facts.live_hosts import LiveHosts
 from midonet.projections.runtime.logfmt import note
-from midonet.projections.runtime.worker_thread import Loop
+from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.service import Health, Service
 
@@ -41,7 +41,7 @@ class Controller(Service):
         """Whether it has ever known which hosts live."""
         self._concerned = False
         """Whether something was committed that it has to look at."""
-        self._loop = Loop(context.name, self._run, context.crashed)
+        self._loop = WorkerThread(context.name, self._run, context.crashed)
 
     def start(self) -> None:
         """Begin to follow topology and hosts."""
@@ -76,7 +76,7 @@ class Controller(Service):
     # -- for those who control
 
     @abstractmethod
-    def work(self, living: Living, hosts: Mapping[str, HostState]) -> float | None:
+    def work(self, living: LiveHosts, hosts: Mapping[str, HostState]) -> float | None:
         """Do what has to be done; return after how many seconds to look again at the latest, None if never."""
 
     def decide(self, command: Command, reason: str, *, command_id: str | None = None) -> bool:
@@ -97,10 +97,10 @@ class Controller(Service):
         self.context.feed.caught_up(self._loop.stopping)
         self.context.feed.subscribe(self)
         settings = self.context.settings
-        with closing(Living(settings.zookeeper, settings.root, self._loop.wake)) as living:
+        with closing(LiveHosts(settings.zookeeper, settings.root, self._loop.wake)) as living:
             self._control(living)
 
-    def _control(self, living: Living) -> None:
+    def _control(self, living: LiveHosts) -> None:
         backoff = Backoff()
         for _ in self._loop.turns():
             try:

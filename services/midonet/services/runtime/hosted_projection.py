@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from midonet.projections.base import Checkpoint, Fenced, Mended, Projection, Target, key_text
+from midonet.projections.base import Checkpoint, Fenced, Projection, SideRepair, Target, key_text
 from midonet.projections.engine.drift import Repairs
 from midonet.projections.engine.feed import Feed
 from midonet.projections.engine.runner import Runner
@@ -49,7 +49,7 @@ class Report(Struct, frozen=True, kw_only=True):
     """Whether it has been live, and is not further behind than allowed now."""
 
 
-class Costs:
+class WriteMetrics:
     """What a target has cost so far. Written by one thread, read by any."""
 
     def __init__(self) -> None:
@@ -65,12 +65,12 @@ class Costs:
         self.buckets[sum(seconds > bound for bound in BUCKETS)] += 1
 
 
-class Metered(Generic[K, V]):
+class MeteredTarget(Generic[K, V]):
     """A target that counts what is done to it."""
 
     def __init__(self, target: Target[K, V]) -> None:
         self._target = target
-        self.costs = Costs()
+        self.costs = WriteMetrics()
 
     def on_change(self, wake: Callable[[], None]) -> None:
         """As the target's."""
@@ -118,7 +118,7 @@ class Metered(Generic[K, V]):
         ask = getattr(self._target, "waiting", None)
         return ask() if ask is not None else {}
 
-    def mended(self) -> Sequence[Mended]:
+    def mended(self) -> Sequence[SideRepair]:
         """What else than values the target put right; nothing where it knows no such thing."""
         ask = getattr(self._target, "mended", None)
         return ask() if ask is not None else ()
@@ -154,7 +154,7 @@ class Metered(Generic[K, V]):
             raise
 
 
-class Hosted:
+class HostedProjection:
     """One projection on one target, from the moment that a service begins to keep it there.
 
     `target` is the address that people know. Start and stop are called by one thread.
@@ -165,12 +165,12 @@ class Hosted:
     ) -> None:
         self.name = projection.name.partition("/")[0]
         self.target = where
-        self._metered = Metered(target)
+        self._metered = MeteredTarget(target)
         self._runner = Runner(feed, projection, self._metered, where=where, **options)
         self._was_live = False
 
     @property
-    def costs(self) -> Costs:
+    def costs(self) -> WriteMetrics:
         """What the target has cost so far."""
         return self._metered.costs
 

@@ -7,7 +7,7 @@ import logging
 from abc import abstractmethod
 
 from midonet.events.errors import MidonetError, Unavailable
-from midonet.projections.runtime.worker_thread import Loop
+from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.services.cluster.coordination import Lease
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.service import Health, Service
@@ -21,7 +21,7 @@ class Periodic(Service):
         self._seconds = seconds
         self._trouble: str | None = None
         self._leadership = context.leadership(lambda _: self._loop.wake())
-        self._loop = Loop(context.name, self._run, context.crashed)
+        self._loop = WorkerThread(context.name, self._run, context.crashed)
 
     @abstractmethod
     def turn(self) -> None:

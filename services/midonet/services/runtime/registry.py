@@ -26,7 +26,7 @@ from midonet.services.cluster.coordination import Coordination
 from midonet.services.runtime.context import Context, Front
 from midonet.services.runtime.service import GROUP, Service
 from midonet.services.runtime.service_metrics import Meters
-from midonet.services.runtime.supervisor import Hold, Keeper
+from midonet.services.runtime.supervisor import StartBlocked, Supervisor
 from midonet.services.runtime.writer import Writer
 from midonet.services.settings import Settings
 
@@ -47,7 +47,7 @@ class _Nothing(Struct):
     """The settings of a service that declares none."""
 
 
-class Roster:
+class ServiceRegistry:
     """All services and their keepers; `caught_up` tells that the log has been read once."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - all that it hands to services
@@ -59,7 +59,7 @@ class Roster:
         caught_up: Event,
         front: Callable[[], Front],
     ) -> None:
-        self.keepers: dict[str, Keeper] = {}
+        self.keepers: dict[str, Supervisor] = {}
         self.meters: dict[str, Meters] = {}
         self._settings = settings
         self._feed = feed
@@ -76,7 +76,7 @@ class Roster:
         for entry in found.values():
             self._add(entry)
 
-    def tend(self) -> list[Keeper]:
+    def tend(self) -> list[Supervisor]:
         """Return the keepers of services that were found just now."""
         if monotonic() - self._looked < _LOOK_SECONDS or not self._due():
             return []
@@ -110,10 +110,10 @@ class Roster:
         self._settled.set()
         self.wake()
 
-    def _add(self, entry: EntryPoint) -> Keeper:
+    def _add(self, entry: EntryPoint) -> Supervisor:
         self.meters[entry.name] = Meters(entry.name)
         importlib.invalidate_caches()
-        keeper = Keeper(
+        keeper = Supervisor(
             entry.name,
             entry.load,
             partial(self._context, entry.name),
@@ -137,18 +137,18 @@ class Roster:
             meters=self.meters[name],
         )
 
-    def _held(self, name: str, cls: type[Service]) -> Hold | None:
+    def _held(self, name: str, cls: type[Service]) -> StartBlocked | None:
         """Return why a service is not to run now."""
         if (reason := cls.unset(self._settings)) is not None:
-            return Hold("disabled", reason)
+            return StartBlocked("disabled", reason)
         if not self._caught_up.is_set():
-            return None if cls.early else Hold("waiting", "waits for the log to be read")
+            return None if cls.early else StartBlocked("waiting", "waits for the log to be read")
         if not runs(self._feed.noted, name, self._coordination.node):
-            return Hold(
+            return StartBlocked(
                 "disabled", f"disabled by a command: `midoctl service enable {name}{self._where(name)}` lets it run"
             )
         if not (cls.ahead or cls.early or self._settled.is_set()):
-            return Hold("waiting", "waits for the views")
+            return StartBlocked("waiting", "waits for the views")
         return None
 
     def _where(self, name: str) -> str:

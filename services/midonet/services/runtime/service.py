@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from msgspec import Struct
 
 from midonet.services.runtime.context import Context
-from midonet.services.runtime.hosted_projection import Hosted
+from midonet.services.runtime.hosted_projection import HostedProjection
 from midonet.services.settings import Settings
 
 GROUP = "midonet.services"
@@ -66,7 +66,7 @@ class Service(ABC):
         """Return whether it does its work; raise if it never will again: it is then stopped and made anew."""
         return Health()
 
-    def projections(self) -> Sequence[Hosted]:
+    def projections(self) -> Sequence[HostedProjection]:
         """Return the projections that it keeps at the moment."""
         return ()
 

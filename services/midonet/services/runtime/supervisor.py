@@ -18,7 +18,7 @@ from midonet.events.backoff import Backoff
 from midonet.events.errors import MidonetError, Misconfigured
 from midonet.projections.runtime.logfmt import note
 from midonet.services.runtime.context import Context
-from midonet.services.runtime.hosted_projection import Hosted
+from midonet.services.runtime.hosted_projection import HostedProjection
 from midonet.services.runtime.service import Service
 
 START_SECONDS = 15.0
@@ -31,7 +31,7 @@ T = TypeVar("T")
 Stage = Literal["waiting", "starting", "running", "failed", "disabled", "stopping", "stopped"]
 
 
-class Hold(NamedTuple):
+class StartBlocked(NamedTuple):
     """Why a service is not to run at the moment."""
 
     state: Stage
@@ -63,7 +63,7 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{place}"
 
 
-class Keeper:
+class Supervisor:
     """One service and the thread that looks after it.
 
     `load` returns its class, `context` makes its context from the function that reports a crash, `others` are all
@@ -75,8 +75,8 @@ class Keeper:
         name: str,
         load: Callable[[], type[Service]],
         context: Callable[[Callable[[BaseException], None]], Context],
-        others: Mapping[str, "Keeper"],
-        held: Callable[[type[Service]], Hold | None] = lambda _: None,
+        others: Mapping[str, "Supervisor"],
+        held: Callable[[type[Service]], StartBlocked | None] = lambda _: None,
     ) -> None:
         self.name = name
         self.running = Event()
@@ -137,7 +137,7 @@ class Keeper:
         healthy = reason is None or self._state == "disabled"
         return ServiceStatus(self.name, self._state, healthy, reason, self._restarts, self._last_error)
 
-    def projections(self) -> Sequence[Hosted]:
+    def projections(self) -> Sequence[HostedProjection]:
         """Return the projections that the service keeps, if it runs."""
         service = self._service
         return self._told(service.projections, ()) if service is not None else ()

@@ -14,7 +14,7 @@ from threading import Lock, Thread
 from midonet.events.commands.command import Command
 from midonet.events.errors import MidonetError, NotFound, Rejected, Unavailable
 from midonet.events.log import Log
-from midonet.events.log.group_commit import CombiningWriter
+from midonet.events.log.group_commit import GroupCommitWriter
 from midonet.events.log.pending_command import Context, Result
 from midonet.events.log.store import Store
 
@@ -36,7 +36,7 @@ class Writer:
     def __init__(self, open_log: Callable[[], Log]) -> None:
         self._open_log = open_log
         self._lock = Lock()
-        self._writer: CombiningWriter | None = None
+        self._writer: GroupCommitWriter | None = None
         self._closed = False
 
     def prepare(self) -> None:
@@ -48,7 +48,7 @@ class Writer:
         return self.submit(command, context).result()
 
     def submit(self, command: Command, context: Context, *, dry_run: bool = False) -> Future[Result]:
-        """Return the promise of what becomes of a command; raises as `CombiningWriter.submit`.
+        """Return the promise of what becomes of a command; raises as `GroupCommitWriter.submit`.
 
         The first one waits until the log is open.
         """
@@ -79,7 +79,9 @@ class Writer:
         if writer is not None:
             writer.stop()
 
-    def _submit(self, writer: CombiningWriter, command: Command, context: Context, *, dry_run: bool) -> Future[Result]:
+    def _submit(
+        self, writer: GroupCommitWriter, command: Command, context: Context, *, dry_run: bool
+    ) -> Future[Result]:
         try:
             promise = writer.submit(command, context, dry_run=dry_run)
         except Unavailable:
@@ -89,18 +91,18 @@ class Writer:
         promise.add_done_callback(lambda done: self._look(writer, done))
         return promise
 
-    def _look(self, writer: CombiningWriter, done: Future[Result]) -> None:
+    def _look(self, writer: GroupCommitWriter, done: Future[Result]) -> None:
         """Begin with a fresh connection at the next command if this one failed for another reason than its own."""
         error = done.exception() if not done.cancelled() else None
         if error is not None and not isinstance(error, (Rejected, NotFound)):
             self._forget(writer)
 
-    def _opened(self) -> CombiningWriter:
+    def _opened(self) -> GroupCommitWriter:
         with self._lock:
             if self._closed:
                 raise Unavailable("this node is being stopped; nothing was done")
             if self._writer is None:
-                writer = CombiningWriter(self._open, idle=_IDLE_SECONDS)
+                writer = GroupCommitWriter(self._open, idle=_IDLE_SECONDS)
                 writer.start()
                 self._writer = writer
             return self._writer
@@ -115,7 +117,7 @@ class Writer:
             raise
         return store
 
-    def _forget(self, writer: CombiningWriter | None) -> None:
+    def _forget(self, writer: GroupCommitWriter | None) -> None:
         with self._lock:
             if writer is None or writer is not self._writer:
                 return

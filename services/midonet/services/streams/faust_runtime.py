@@ -19,7 +19,7 @@ from midonet.events.commit import MAX_COMMIT_BYTES
 from midonet.events.config.connection_security import current, kafka_login, kafka_tls
 from midonet.events.errors import MidonetError
 from midonet.projections.base import Fenced
-from midonet.projections.runtime.worker_thread import Loop
+from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.services.cluster.coordination import Lease
 from midonet.services.cluster.leases import Claims
 from midonet.services.runtime.context import Context
@@ -43,7 +43,7 @@ class FaustRuntime:
         self._assigned = False
         self._claims = Claims(context.coordination, context.name, _ignore, _ignore, context.crashed)
         self._claims.expect([_ITEM])
-        self._loop = Loop(f"stream-{context.name}", self._run, context.crashed)
+        self._loop = WorkerThread(f"stream-{context.name}", self._run, context.crashed)
 
     @property
     def lease(self) -> Lease | None:

@@ -10,7 +10,7 @@ from midonet.events.backoff import Backoff
 from midonet.events.errors import MidonetError
 from midonet.events.log import open_log
 from midonet.projections.base import Fenced
-from midonet.projections.runtime.worker_thread import Loop
+from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.services.cluster.coordination import Lease
 from midonet.services.runtime.context import Context
 from midonet.services.streams.worker import BATCH, Worker
@@ -51,7 +51,7 @@ class Embedded:
         self._context = context
         self._worker = worker
         self._leadership = context.leadership(lambda _: self._loop.wake())
-        self._loop = Loop(f"stream-{context.name}", self._run, context.crashed)
+        self._loop = WorkerThread(f"stream-{context.name}", self._run, context.crashed)
 
     @property
     def lease(self) -> Lease | None:

@@ -11,9 +11,9 @@ from weakref import WeakKeyDictionary
 from midonet.events.errors import MidonetError
 from midonet.projections.engine.drift import Repairs
 from midonet.projections.runtime.logfmt import note
-from midonet.projections.runtime.worker_thread import Loop
+from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.projections.zookeeper.drift_ledger import Ledger
-from midonet.services.runtime.hosted_projection import Hosted
+from midonet.services.runtime.hosted_projection import HostedProjection
 
 _PAUSE = 0.5
 """Seconds between two looks at whether there is something to write."""
@@ -22,11 +22,11 @@ _PAUSE = 0.5
 class RepairsKeeper:
     """Writes the repairs of what `hosted` returns from `start` to `stop`."""
 
-    def __init__(self, hosted: Callable[[], Sequence[Hosted]], ledger: Callable[[], Ledger]) -> None:
+    def __init__(self, hosted: Callable[[], Sequence[HostedProjection]], ledger: Callable[[], Ledger]) -> None:
         self._hosted = hosted
         self._ledger = ledger
         self._seen: WeakKeyDictionary[Repairs, int] = WeakKeyDictionary()
-        self._loop = Loop("repairs", self._run)
+        self._loop = WorkerThread("repairs", self._run)
 
     def start(self) -> None:
         """Begin."""
@@ -49,7 +49,7 @@ class RepairsKeeper:
                     return
                 self._loop.pause(_PAUSE)
 
-    def _pending(self) -> list[Hosted]:
+    def _pending(self) -> list[HostedProjection]:
         return [hosted for hosted in self._hosted() if len(hosted.repairs) > self._seen.get(hosted.repairs, 0)]
 
     def _write(self, ledger: Ledger) -> None:

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from midonet.events.commit import Head
-from midonet.projections.engine.drift import Repair
-from midonet.services.runtime.hosted_projection import Costs, Report
+from midonet.projections.engine.drift import DriftRecord
+from midonet.services.runtime.hosted_projection import Report, WriteMetrics
 from midonet.services.runtime.supervisor import ServiceStatus
 
 
@@ -32,11 +32,11 @@ class Overview(Struct, frozen=True, kw_only=True):
     """Whether the end of the log was reached once."""
     services: tuple[ServiceStatus, ...]
     projections: tuple[Report, ...]
-    costs: tuple[Costs, ...]
+    costs: tuple[WriteMetrics, ...]
     """What each of the projections has cost, in the same order."""
     details: Mapping[str, Mapping[str, Any]] = {}
     """What services have to say of themselves, by name."""
-    drift: tuple[Repair, ...] = ()
+    drift: tuple[DriftRecord, ...] = ()
     """What others did to the targets lately, and was put right."""
 
 

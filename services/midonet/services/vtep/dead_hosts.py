@@ -13,10 +13,10 @@ from time import monotonic
 from midonet.events.backoff import Backoff
 from midonet.events.errors import Unavailable
 from midonet.projections.facts import LastSeen
-from midonet.projections.facts.live_hosts import Living
+from midonet.projections.facts.live_hosts import LiveHosts
 from midonet.projections.facts.reader import FactsReader
 from midonet.projections.runtime.logfmt import note
-from midonet.projections.runtime.worker_thread import Loop
+from midonet.projections.runtime.worker_thread import WorkerThread
 
 _GRACE = 3.0
 """Seconds for which an agent may be away, as when it is restarted."""
@@ -25,7 +25,7 @@ _LEISURE = 30.0
 _STOP_SECONDS = 2.0
 
 
-class Obituary:
+class DeadHostTracker:
     """Who is dead, from who was seen and who lives; pure but for the time that it is told."""
 
     def __init__(self) -> None:
@@ -66,8 +66,8 @@ class DeadHosts:
         self._told: frozenset[str] = frozenset()
         self.looked = Event()
         """Set as soon as it is known who is dead."""
-        self._obituary = Obituary()
-        self._loop = Loop("vteps-hosts", self._run)
+        self._obituary = DeadHostTracker()
+        self._loop = WorkerThread("vteps-hosts", self._run)
 
     def start(self) -> None:
         """Begin to look."""
@@ -79,7 +79,7 @@ class DeadHosts:
 
     def _run(self) -> None:
         backoff, reminded = Backoff(), False
-        with closing(Living(self._servers, self._root, self._loop.wake)) as living:
+        with closing(LiveHosts(self._servers, self._root, self._loop.wake)) as living:
             for _ in self._loop.turns():
                 try:
                     if not reminded:
@@ -97,7 +97,7 @@ class DeadHosts:
         with FactsReader(self._servers, self._root) as reader:
             self._obituary.remember(reader.all(LastSeen), monotonic())
 
-    def _look(self, living: Living) -> None:
+    def _look(self, living: LiveHosts) -> None:
         self._obituary.look(living.look(), monotonic())
         dead = self._obituary.dead(monotonic())
         if dead != self._told:

@@ -11,10 +11,10 @@ from time import monotonic
 from midonet.events.backoff import Backoff
 from midonet.events.errors import MidonetError, NotFound
 from midonet.events.log import open_log
-from midonet.projections.base import Checkpoint, Fenced, Unfit
+from midonet.projections.base import Checkpoint, Fenced, Unwritable
 from midonet.projections.engine.feed import Feed
 from midonet.projections.runtime.logfmt import note
-from midonet.projections.runtime.worker_thread import Loop
+from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.projections.vtep import Retired, VtepTarget, read_checkpoint
 
 Place = tuple[str, int]
@@ -26,7 +26,7 @@ _RAW_MARK = b'"vtep.deleted"'
 """What the bytes of a commit must hold to be worth decoding."""
 
 
-class Cleaner:
+class Decommissioner:
     """A thread of its own; one switch that is away delays the others by no more than a time-out."""
 
     def __init__(self, feed: Feed, log: str) -> None:
@@ -35,7 +35,7 @@ class Cleaner:
         self._lock = Lock()
         self._due: dict[Place, tuple[float, Backoff]] = {}
         self._errors: dict[Place, str] = {}
-        self._loop = Loop("vteps-retired", self._run)
+        self._loop = WorkerThread("vteps-retired", self._run)
 
     def start(self) -> None:
         """Begin: look into the history, then try."""
@@ -107,7 +107,7 @@ class Cleaner:
     def _try(self, place: Place) -> None:
         try:
             self._clear(*place)
-        except (MidonetError, Fenced, Unfit) as error:
+        except (MidonetError, Fenced, Unwritable) as error:
             self._errors[place] = str(error)
             note(
                 logging.DEBUG, "deleted VTEP keeps its rows for now", target=f"{place[0]}:{place[1]}", reason=str(error)

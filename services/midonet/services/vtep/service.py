@@ -18,15 +18,15 @@ from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 from midonet.projections.facts.vtep_state import VtepState
 from midonet.projections.runtime.logfmt import note
-from midonet.projections.vtep import HEARD, HOSTS, Fleet, Heard, Learned, News, Step
+from midonet.projections.vtep import HEARD, HOSTS, Delta, Fleet, LearnedMacs, Step, SwitchUpdate
 from midonet.services.runtime.context import Context
-from midonet.services.runtime.hosted_projection import Hosted
+from midonet.services.runtime.hosted_projection import HostedProjection
 from midonet.services.runtime.service import Health, Service
 from midonet.services.vtep.dead_hosts import DeadHosts
-from midonet.services.vtep.decommission import Cleaner
+from midonet.services.vtep.decommission import Decommissioner
 from midonet.services.vtep.metrics import Figures
 from midonet.services.vtep.state_publisher import Publisher
-from midonet.services.vtep.switch import Kept, address
+from midonet.services.vtep.switch import ManagedSwitch, address
 
 _TICK = 0.5
 """Seconds between two looks at what waits for others."""
@@ -45,13 +45,13 @@ class VtepService(Service):
         super().__init__(context)
         self._fleet = Fleet()
         self._steps: SimpleQueue[Step | None] = SimpleQueue()
-        self._sayings: SimpleQueue[tuple[str, Heard | None] | None] = SimpleQueue()
-        self._learned = Learned()
-        self._hosted: dict[str, Kept] = {}
+        self._sayings: SimpleQueue[tuple[str, SwitchUpdate | None] | None] = SimpleQueue()
+        self._learned = LearnedMacs()
+        self._hosted: dict[str, ManagedSwitch] = {}
         self._stopping = Event()
         self._begun = False
         self._figures = Figures(context.meters)
-        self._cleaner = Cleaner(context.feed, context.settings.log)
+        self._cleaner = Decommissioner(context.feed, context.settings.log)
         self._publisher = Publisher(context.settings.zookeeper, context.settings.root, self._states)
         self._hosts = DeadHosts(context.settings.zookeeper, context.settings.root, self._bury)
         self._threads = [
@@ -85,7 +85,7 @@ class VtepService(Service):
         """It works once it keeps every VTEP that was there when it began."""
         return Health() if self._begun else Health(ok=False, reason="the log has not been read yet")
 
-    def projections(self) -> Sequence[Hosted]:
+    def projections(self) -> Sequence[HostedProjection]:
         """Return one for every VTEP."""
         return list(self._hosted.values())
 
@@ -139,7 +139,7 @@ class VtepService(Service):
             return
         self._cleaner.employ(step.host, step.port)
         settings = self.context.settings
-        kept = Kept(self.context.feed, self._learned, step, settings, lambda *said: self._sayings.put(said))
+        kept = ManagedSwitch(self.context.feed, self._learned, step, settings, lambda *said: self._sayings.put(said))
         self._hosted[step.vtep] = kept
         kept.start()
 
@@ -171,7 +171,7 @@ class VtepService(Service):
         if said is not None:
             self._take(*said)
 
-    def _take(self, vtep: str, heard: Heard | None) -> None:
+    def _take(self, vtep: str, heard: SwitchUpdate | None) -> None:
         with suppress(VerificationFailed), self.context.feed.reading():  # what follows no log writes nothing, either
             if heard is None:
                 self._learned.lose(vtep)
@@ -180,9 +180,9 @@ class VtepService(Service):
                 self._tell(vtep, news, whole=heard.whole)
         self._publisher.wake()
 
-    def _tell(self, vtep: str, news: News, *, whole: bool = False) -> None:
+    def _tell(self, vtep: str, news: Delta, *, whole: bool = False) -> None:
         """Tell every projection; after the first words of a switch, also what others hold because of it."""
         for kept in list(self._hosted.values()):
             places = news.places | kept.stations() if whole else news.places
             if places or news.readdressed:
-                kept.note(Change(HEARD, vtep, None, News(places, news.readdressed)))
+                kept.note(Change(HEARD, vtep, None, Delta(places, news.readdressed)))

@@ -16,7 +16,7 @@ from midonet.events.errors import Unavailable
 from midonet.projections.facts import node_of
 from midonet.projections.facts.vtep_state import VtepState
 from midonet.projections.runtime.logfmt import note
-from midonet.projections.runtime.worker_thread import Loop
+from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.projections.zookeeper.client import Client
 
 _LOOK_SECONDS = 1.0
@@ -33,7 +33,7 @@ class Publisher:
         self._look = look
         self._published: dict[str, bytes] = {}
         self._session: int | None = None
-        self._loop = Loop("vteps-state", self._run)
+        self._loop = WorkerThread("vteps-state", self._run)
 
     def start(self) -> None:
         """Begin to publish."""

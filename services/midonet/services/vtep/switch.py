@@ -11,13 +11,13 @@ from midonet.projections.engine.feed import Feed
 from midonet.projections.facts.vtep_state import VtepState
 from midonet.projections.vtep import (
     TOUCHED,
-    Heard,
-    Learned,
+    LearnedMacs,
     Step,
+    SwitchUpdate,
     VtepProjection,
     VtepTarget,
 )
-from midonet.services.runtime.hosted_projection import Hosted
+from midonet.services.runtime.hosted_projection import HostedProjection
 from midonet.services.settings import Settings
 
 _FIRST_RETRY, _LAST_RETRY = 1.0, 60.0
@@ -28,11 +28,16 @@ def address(step: Step) -> str:
     return f"[{step.host}]:{step.port}" if ":" in step.host else f"{step.host}:{step.port}"
 
 
-class Kept(Hosted):
+class ManagedSwitch(HostedProjection):
     """The projection of one VTEP; `hear` is called with its id and what its switch says, None when it is lost."""
 
     def __init__(
-        self, feed: Feed, learned: Learned, step: Step, settings: Settings, hear: Callable[[str, Heard | None], None]
+        self,
+        feed: Feed,
+        learned: LearnedMacs,
+        step: Step,
+        settings: Settings,
+        hear: Callable[[str, SwitchUpdate | None], None],
     ) -> None:
         switch = VtepTarget(step.host, step.port)
         switch.on_report(lambda heard: hear(step.vtep, heard), learned.tick)

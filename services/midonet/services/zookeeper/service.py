@@ -17,7 +17,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 
 from midonet.events.backoff import Backoff
 from midonet.events.errors import MidonetError, Unavailable
-from midonet.projections.runtime.worker_thread import Loop
+from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.projections.zookeeper import Client
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.service import Health, Service
@@ -51,7 +51,7 @@ class ZooKeeperService(Service):
         self._state = "the server has not been started yet"
         self._found: str | None = None
         self._joined = False
-        self._loop = Loop("zookeeper", self._run, context.crashed)
+        self._loop = WorkerThread("zookeeper", self._run, context.crashed)
 
     @classmethod
     def unset(cls, settings: Settings) -> str | None:

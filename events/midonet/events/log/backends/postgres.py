@@ -23,7 +23,7 @@ from midonet.events.errors import (
     UsageError,
 )
 from midonet.events.log.backends.sql import SqlLog
-from midonet.events.log.backends.sql_backend import Bell, Connection, Cursor
+from midonet.events.log.backends.sql_backend import Connection, Cursor, Notifier
 from midonet.events.log.backends.sql_statements import compiled
 
 _CHANNEL = "midonet_commits"
@@ -135,7 +135,7 @@ class PostgresDatabase:
         """Do nothing: the transaction has announced itself."""
 
     @contextmanager
-    def bell(self) -> Iterator[Bell]:
+    def bell(self) -> Iterator[Notifier]:
         """Listen on a connection of its own."""
         with closing(_Listener(self)) as listener:
             yield listener

@@ -14,7 +14,7 @@ Connection: TypeAlias = Any
 Cursor: TypeAlias = Any
 
 
-class Bell(Protocol):
+class Notifier(Protocol):
     """Wakes a reader that waits for commits; a missed or surplus ring costs time, never a commit."""
 
     interval: float
@@ -58,5 +58,5 @@ class Database(Protocol):
     def ring(self) -> None:
         """Let readers know, after the transaction."""
 
-    def bell(self) -> AbstractContextManager[Bell]:
+    def bell(self) -> AbstractContextManager[Notifier]:
         """Listen for what `announce` and `ring` say, from now on."""

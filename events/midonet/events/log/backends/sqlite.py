@@ -22,7 +22,7 @@ from midonet.events.errors import (
 )
 from midonet.events.log.backends.file_watch import FileWatch, wake
 from midonet.events.log.backends.sql import SqlLog
-from midonet.events.log.backends.sql_backend import CHUNK_ROWS, Bell, Connection, Cursor
+from midonet.events.log.backends.sql_backend import CHUNK_ROWS, Connection, Cursor, Notifier
 
 _SCHEME = "sqlite:///"
 _BUSY_SECONDS = 10.0
@@ -184,7 +184,7 @@ class SqliteDatabase:
             wake(self._bell)
 
     @contextmanager
-    def bell(self) -> Iterator[Bell]:
+    def bell(self) -> Iterator[Notifier]:
         """Watch the write-ahead log; it is there as long as somebody is connected."""
         try:
             watch = FileWatch(self._bell)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from midonet.events.access.authorization import Principal
-from midonet.events.access.restricted_topology import Visible
+from midonet.events.access.restricted_topology import RestrictedTopology
 from midonet.events.errors import Denied
 from midonet.events.topology.topology import Topology
 
@@ -29,7 +29,7 @@ class Caller(Struct, frozen=True):
 
     def view(self, topology: Topology) -> Topology:
         """Return a topology as they may see it."""
-        return topology if self.limited is None else Visible(topology, self.limited, redact=True)
+        return topology if self.limited is None else RestrictedTopology(topology, self.limited, redact=True)
 
     def need(self, holds: Callable[[Principal], bool], what: str) -> None:
         """Raise `Denied` unless something holds of who they are; `what` says for whom it is."""

@@ -13,7 +13,7 @@ from midonet.projections.engine.feed import Feed
 from midonet.services.api.reads.log_pool import Logs
 
 
-class Freshness:
+class LinearizableReads:
     """Runs from `start` to `stop`."""
 
     def __init__(self, feed: Feed, logs: Logs, crashed: Callable[[BaseException], None]) -> None:

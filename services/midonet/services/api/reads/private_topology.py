@@ -13,7 +13,7 @@ from midonet.events.log.store import Store
 from midonet.services.api.reads.log_pool import Logs
 
 
-class Apart:
+class PrivateTopology:
     """One topology for all who look long; one after the other."""
 
     def __init__(self, logs: Logs, snapshots: Snapshots) -> None:

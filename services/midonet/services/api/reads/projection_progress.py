@@ -19,7 +19,7 @@ _FRESH_SECONDS = 0.25
 """Many who wait at the same time ask ZooKeeper once."""
 
 
-class Others:
+class OtherNodes:
     """What the other nodes of the cluster say of their projections; any thread may ask."""
 
     def __init__(self, coordination: Coordination) -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from starlette.responses import StreamingResponse
 
 from midonet.events.access.authorization import SHARED, Principal, owners_of
-from midonet.events.access.restricted_topology import Visible
+from midonet.events.access.restricted_topology import RestrictedTopology
 from midonet.events.commit import Head, canonical
 from midonet.events.log.hash_chain import parse
 from midonet.events.model import KINDS, ordered, plain
@@ -122,7 +122,7 @@ def _read(node: Node, after: Head, topology: Topology | None) -> Sequence[Messag
 def snapshot(node: Node, lens: Lens) -> tuple[Head, Sequence[Any]]:
     """Return the objects that there are now, as a lens lets them through, and the head that they belong to."""
     with node.feed.reading() as whole:
-        topology = whole if lens.only is None else Visible(whole, _one_who_reads(lens.only), redact=True)
+        topology = whole if lens.only is None else RestrictedTopology(whole, _one_who_reads(lens.only), redact=True)
         head = topology.head
         kinds = [kind for kind in KINDS if not lens.kinds or kind in lens.kinds]
         entities = [entity for kind in kinds for entity in topology.all(kind).values()]

@@ -30,7 +30,7 @@ class _Orphan(Struct, frozen=True):
     head: int
 
 
-class Scan:
+class ChainIndex:
     """The accepted chain of a topic, as far as it was read: from `base`, which is at `offset`, on."""
 
     def __init__(self, base: Head = GENESIS, offset: int = -1) -> None:

@@ -24,7 +24,7 @@ from midonet.events.errors import (
     UsageError,
     VerificationFailed,
 )
-from midonet.events.log.backends.kafka.chain_index import Scan
+from midonet.events.log.backends.kafka.chain_index import ChainIndex
 from midonet.events.log.backends.kafka.client import CHUNK_BYTES, SMALL_FETCH, Broker, Reader, Writer
 from midonet.events.log.backends.kafka.topic import prepare_topic
 from midonet.events.log.base import Bookmark, Progress
@@ -65,7 +65,7 @@ class KafkaLog:
         self._picker = Reader(broker, partition, SMALL_FETCH)
         self._picked: dict[int, bytes] = {}
         self._writer = Writer(broker, partition)
-        self._scan = Scan()
+        self._scan = ChainIndex()
         self._recent: list[Record] = []
         with broker.failures(), closing(broker.admin()) as admin:
             prepare_topic(admin, broker.servers, topic, create=create)
@@ -133,13 +133,13 @@ class KafkaLog:
         record = self.recall(bookmark)
         if record is None or bookmark.place is None:
             return False
-        self._scan, self._recent = Scan(record.head, bookmark.place), []
+        self._scan, self._recent = ChainIndex(record.head, bookmark.place), []
         return True
 
     def _reach_back(self, position: int) -> None:
         """Scan from the beginning if the scan began behind a position."""
         if position < self._scan.base.position:
-            self._scan, self._recent = Scan(), []
+            self._scan, self._recent = ChainIndex(), []
 
     def read(self, after: Head = GENESIS) -> Iterator[Record]:
         """Yield the accepted commits after `after`, up to the end as of now."""
