@@ -4,7 +4,6 @@ Only click is loaded before it is known which command is wanted: `midoctl --help
 """
 
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -15,11 +14,10 @@ import click
 
 from midonet.cli.catalog.kinds import KIND_HELP
 from midonet.cli.framework.command import Group, in_paragraphs
-from midonet.cli.framework.error_report import report
+from midonet.cli.framework.runner import run
 from midonet.cli.options.options import Settings, shared_option
 from midonet.cli.output import output
-from midonet.cli.output.sanitize import shortened
-from midonet.events.errors import UsageError
+from midonet.cli.session.invocation import Invocation
 
 _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Declare": {
@@ -69,9 +67,6 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "demo": ("commands.demo", "Show the main job on real servers of its own."),
     },
 }
-_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
-"""What Python makes of bytes that are no UTF-8, and what no argument can hold."""
-
 _MODULES = {name: module for section in _COMMANDS.values() for name, (module, _) in section.items()}
 
 _HELP = """Change a virtual network by commands, and ask its history.
@@ -134,7 +129,7 @@ root = Group(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; return the exit code (contract §2)."""
-    return run(list(sys.argv[1:] if argv is None else argv), Settings(os.environ))
+    return run(root, list(sys.argv[1:] if argv is None else argv), Invocation(Settings(os.environ)))
 
 
 def program() -> NoReturn:
@@ -144,29 +139,3 @@ def program() -> NoReturn:
         with suppress(OSError, ValueError, AttributeError):  # lost or closed: `main` has said so if it can be said
             stream.flush()
     os._exit(status)
-
-
-def run(words: list[str], settings: Settings, where: str | None = None) -> int:
-    """Run one command line with settings of its own; `where` it was read is said with an error."""
-    try:
-        status = _run(words, settings)
-        output.flush()
-    except BaseException as error:  # noqa: BLE001 - whatever it is, a person gets one clear line
-        return report(error, settings, words, where)
-    return status
-
-
-def _run(words: list[str], settings: Settings) -> int:
-    if "_MIDOCTL_COMPLETE" in os.environ:
-        from click.shell_completion import shell_complete
-
-        return shell_complete(root, {"obj": settings}, "midoctl", "_MIDOCTL_COMPLETE", os.environ["_MIDOCTL_COMPLETE"])
-    for word in words:
-        if _NO_TEXT.search(word):
-            raise UsageError(f"{shortened(repr(word), 100)} is not UTF-8 text")
-    try:
-        with root.make_context("midoctl", list(words), obj=settings) as context:  # click eats its arguments
-            root.invoke(context)
-    except click.exceptions.Exit as done:
-        return done.exit_code
-    return 0

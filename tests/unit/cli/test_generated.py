@@ -10,6 +10,7 @@ from midonet.cli.catalog.kinds import KIND_HELP, OTHER_WORDS
 from midonet.cli.framework.command import DataOption, Group
 from midonet.cli.main import root
 from midonet.cli.options.options import EVERYWHERE, READ, SETTINGS, WRITE, Settings
+from midonet.cli.session.invocation import Invocation
 from midonet.events.model import KINDS
 
 
@@ -45,7 +46,7 @@ def test_other_words_lead_somewhere() -> None:
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
 def test_every_command_says_what_it_is_for(path: tuple[str, ...]) -> None:
     found = ALL[path]
-    context = click.Context(found, info_name=path[-1], obj=Settings({}))
+    context = click.Context(found, info_name=path[-1], obj=Invocation(Settings({})))
     text = found.get_help(context)
     assert (found.help or "").strip().endswith(".")
     assert "--help" in text
@@ -76,11 +77,11 @@ def examples() -> Iterator[str]:
 @pytest.mark.parametrize("line", list(examples()))
 def test_every_example_is_understood(line: str) -> None:
     words = shlex.split(line.partition(" | ")[0].partition(" > ")[0])[1:]
-    settings = Settings({})
+    invocation = Invocation(Settings({}))
     found: click.Command = root
     parent = None
     while True:
-        context = found.make_context("midoctl", words, parent=parent, obj=settings)
+        context = found.make_context("midoctl", words, parent=parent, obj=invocation)
         if not isinstance(found, Group):
             return
         _, next_command, words = found.resolve_command(context, [*context._protected_args, *context.args])  # noqa: SLF001 - as click does

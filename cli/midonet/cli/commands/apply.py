@@ -9,6 +9,7 @@ from midonet.cli.input.manifests import FILES, describing
 from midonet.cli.options.options import READ, WRITE
 from midonet.cli.output import output
 from midonet.cli.session.session import Session
+from midonet.cli.session.write import write
 from midonet.events.errors import UsageError
 
 
@@ -40,7 +41,7 @@ def apply(session: Session, files: Sequence[str], more: Sequence[str], plan: str
         carry_out(session, plan)
         return
     with describing([*files, *more], prune=prune) as put:
-        session.write("apply", [put])
+        write(session, "apply", [put])
 
 
 @command(

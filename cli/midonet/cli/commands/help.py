@@ -16,10 +16,9 @@ from midonet.events.suggestions import closest
 _WIDTH = 120
 
 
-def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from midonet.cli.main import root
-
-    return [CompletionItem(word) for word in (*TOPICS, *root.known) if word.startswith(incomplete)]
+def _complete(context: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    names = _root(context).list_commands(context)
+    return [CompletionItem(word) for word in (*TOPICS, *names) if word.startswith(incomplete)]
 
 
 @command(
@@ -49,11 +48,17 @@ def _fitted(text: str) -> str:
     return fitted
 
 
-def _help(words: Sequence[str]) -> str:
-    from midonet.cli.main import root
+def _root(context: click.Context) -> click.Group:
+    root = context.find_root().command
+    assert isinstance(root, click.Group)  # noqa: S101 - it is `midoctl`
+    return root
 
+
+def _help(words: Sequence[str]) -> str:
+    current = click.get_current_context()
+    root = _root(current)
     found: click.Command = root
-    context = click.Context(root, info_name="midoctl", obj=click.get_current_context().obj, **root.context_settings)
+    context = click.Context(root, info_name="midoctl", obj=current.obj, **root.context_settings)
     for word in words:
         known = found.list_commands(context) if isinstance(found, click.Group) else []
         inner = found.get_command(context, word) if isinstance(found, click.Group) and word in known else None

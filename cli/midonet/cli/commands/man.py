@@ -28,13 +28,14 @@ _FOREIGN = re.compile(r"[^\x00-\x7f]")
 )
 def man(session: Session, folder: str) -> None:
     """Write the man pages of all commands into a folder: midoctl.1, midoctl-bridge.1 and so on."""
-    from midonet.cli.main import root
-
+    current = click.get_current_context()
+    root = current.find_root().command
+    assert isinstance(root, Group)  # noqa: S101 - it is `midoctl`
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{folder}: {error.strerror}", folder=folder) from None
-    context = click.Context(root, info_name="midoctl", obj=session.settings)
+    context = click.Context(root, info_name="midoctl", obj=current.obj)
     pages = {"midoctl": _main_page(context, root)} | {
         f"midoctl-{name}": _page(click.Context(_loaded(root, context, name), info_name=name, parent=context))
         for name in root.known

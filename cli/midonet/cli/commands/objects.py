@@ -13,6 +13,7 @@ from midonet.cli.framework.completion import complete_fields, complete_refs
 from midonet.cli.options.options import READ, WRITE
 from midonet.cli.session.reported_state import ReportedState
 from midonet.cli.session.session import Session, handle
+from midonet.cli.session.write import write
 from midonet.events.commands.command import Create, Delete, Update
 from midonet.events.errors import UsageError
 from midonet.events.model import Entity, FieldSpec, Kind, ordered, plain
@@ -83,7 +84,7 @@ def create_command(kind: Kind) -> Command:
     def create(session: Session, **values: Any) -> None:
         tenant = session.settings.get("tenant") if "tenant" in kind.writable else None
         fields = {"tenant": tenant} if tenant is not None else {}
-        session.write(f"{kind.name}.create", [Create(kind.name, fields | created_fields(kind, values))])
+        write(session, f"{kind.name}.create", [Create(kind.name, fields | created_fields(kind, values))])
 
     create.help = f"Create a {kind.name}."
     return create
@@ -103,7 +104,7 @@ def set_command(kind: Kind) -> Command:
         fields = given(kind, values)
         if not fields:
             raise UsageError(f"nothing to set: give at least one field, e.g. --{next(iter(kind.writable))}")
-        session.write(f"{kind.name}.set", [Update(kind.name, ref, fields)])
+        write(session, f"{kind.name}.set", [Update(kind.name, ref, fields)])
 
     set_.help = f"Set fields of a {kind.name}; the others stay as they are."
     return set_
@@ -118,7 +119,7 @@ def clear_command(kind: Kind) -> Command:
     @command("clear", ref_argument(kind.name), fields, shared=WRITE, examples=_examples(kind, "clear"))
     def clear(session: Session, ref: str, fields: Sequence[str]) -> None:
         named = {field_named(kind, field): None for field in fields}
-        session.write(f"{kind.name}.clear", [Update(kind.name, ref, named)])
+        write(session, f"{kind.name}.clear", [Update(kind.name, ref, named)])
 
     clear.help = f"Take fields of a {kind.name} back to their defaults."
     return clear
@@ -130,7 +131,7 @@ def delete_command(kind: Kind) -> Command:
 
     @command("delete", ref_argument(kind.name), cascade, shared=WRITE, examples=_examples(kind, "delete"))
     def delete(session: Session, ref: str, *, cascade: bool) -> None:
-        session.write(f"{kind.name}.delete", [Delete(kind.name, ref, cascade=cascade)])
+        write(session, f"{kind.name}.delete", [Delete(kind.name, ref, cascade=cascade)])
 
     delete.help = f"Delete a {kind.name} with its parts; refused if others refer to it, unless --cascade."
     return delete
@@ -216,10 +217,10 @@ def _with_fields(option: click.Option, kind: Kind) -> click.Option:
 
 
 def _print_list(session: Session, seen: ReportedState, found: Sequence[Entity], fields: Sequence[str]) -> None:
-    kept = session.settings.kept
-    numbered = kept is not None and kept.numbered and session.form == "table"
-    if kept is not None and numbered:
-        kept.listed = [entity.id for entity in found]
+    cache = session.cache
+    numbered = cache is not None and cache.numbered and session.form == "table"
+    if cache is not None and numbered:
+        cache.listed = [entity.id for entity in found]
     session.print(
         [_chosen(ordered(plain(entity)) | seen.value(entity.id), fields) for entity in found],
         names=lambda: (handle(seen.topology, entity.KIND, entity.id, entity.name) for entity in found),

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from midonet.cli.options.options import Settings
 from midonet.cli.output import output
 from midonet.cli.output.progress import progress
 from midonet.cli.output.sanitize import hide_secrets
 from midonet.cli.session import log_reader
+from midonet.cli.session.invocation import Invocation
 from midonet.cli.session.session import Session
 from midonet.events.commit import Commit
 from midonet.events.errors import MidonetError
@@ -20,9 +20,9 @@ _LAST = 5
 _COLUMNS = ("position", "time", "actor", "command", "reason")
 
 
-def overview(settings: Settings) -> None:
+def overview(invocation: Invocation) -> None:
     """Print the address of the log, its end, its objects and tags, the last commits, and the views if we know them."""
-    with Session(settings) as session:
+    with Session(invocation) as session:
         there = not log_reader.absent(session.url)
         topology = session.topology() if there else Topology()
         value = _value(session, topology)

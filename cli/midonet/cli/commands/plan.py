@@ -17,7 +17,7 @@ from midonet.cli.input.yaml_files import read
 from midonet.cli.output.atomic_file import writing_whole
 from midonet.cli.output.sanitize import clean, hide_secrets
 from midonet.cli.session.session import Session
-from midonet.cli.session.write import attempt, told
+from midonet.cli.session.write import attempt, told, write
 from midonet.events.commands.command import Command
 from midonet.events.commit import Event, Head, Record, canonical
 from midonet.events.errors import Conflict, HeadMoved, InvalidValue
@@ -103,7 +103,7 @@ def carry_out(session: Session, path: str) -> None:
         if store.log.find(made.id) is None:  # else it is done already, and says so once more
             _check(made, store)
 
-    session.write(made.command.name, made.command.ops, before=check)
+    write(session, made.command.name, made.command.ops, before=check)
 
 
 def _read(path: str) -> Plan:

@@ -12,6 +12,7 @@ from midonet.cli.output import output
 from midonet.cli.session.session import Session
 from midonet.cli.session.view_status import standing
 from midonet.cli.session.wait import VIEWS, TargetPosition, await_views, kept, seconds, servers, view
+from midonet.cli.session.write import write
 from midonet.events.commands.command import Op, Pause, Retry, Skip
 from midonet.events.errors import MidonetError, NotFound, UsageError
 from midonet.events.topology.topology import Topology
@@ -198,7 +199,7 @@ def _control(name: str, text: str, op: Callable[[str], Op], examples: str) -> Co
     """Return a command that says on the log what is wanted of a projection."""
 
     def work(session: Session, projection: str) -> None:
-        session.write(f"projection.{name}", [op(projection)])
+        write(session, f"projection.{name}", [op(projection)])
 
     work.__doc__ = text
     return command(name, click.Argument(["projection"], metavar="NAME", type=_KEPT), shared=WRITE, examples=examples)(
@@ -234,7 +235,7 @@ def _skip(session: Session, projection: str, key: str) -> None:
     Whatever the log says of it; the other keys go on. `projection status --cluster URL -o json` and `projection drift`
     tell how keys are called.
     """
-    session.write("projection.skip", [Skip(projection, key)])
+    write(session, "projection.skip", [Skip(projection, key)])
 
 
 @command(
@@ -246,7 +247,7 @@ def _skip(session: Session, projection: str, key: str) -> None:
 )
 def _retry(session: Session, projection: str, key: str | None) -> None:
     """Try again what is parked or skipped: one KEY, or all."""
-    session.write("projection.retry", [Retry(projection, key)])
+    write(session, "projection.retry", [Retry(projection, key)])
 
 
 def _load(name: str) -> click.Command:

@@ -5,6 +5,7 @@ import click
 from midonet.cli.framework.command import command
 from midonet.cli.options.options import WRITE
 from midonet.cli.session.session import Session
+from midonet.cli.session.write import write
 from midonet.events.commands.command import Revert
 from midonet.events.log.base import commit_at
 from midonet.events.topology.evolve import invert
@@ -24,7 +25,8 @@ def revert(session: Session, position: int) -> None:
     changed since, an object is in use by now, or a name or number went to somebody else.
     """
     commit = commit_at(session.open(), position).commit
-    session.write(
+    write(
+        session,
         "revert",
         [Revert(position, invert(commit.events))],
         listed=None,

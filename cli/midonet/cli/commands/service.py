@@ -10,6 +10,7 @@ from midonet.cli.framework.command import Command, Group, command
 from midonet.cli.options.options import WRITE
 from midonet.cli.output import output
 from midonet.cli.session.session import Session
+from midonet.cli.session.write import write
 from midonet.events.commands.command import Enable
 from midonet.events.errors import NotFound, Unavailable
 from midonet.events.system.control import ServiceControl
@@ -82,7 +83,7 @@ def _switch(verb: str, text: str, *, enabled: bool) -> Command:
                 f"no service {service!r} is installed here; there are {known} (--unknown allows others)",
                 service=service,
             )
-        session.write(f"service.{verb}", [Enable(service, node, enabled)])
+        write(session, f"service.{verb}", [Enable(service, node, enabled)])
 
     work.__doc__ = text
     return command(

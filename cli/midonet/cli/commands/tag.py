@@ -6,6 +6,7 @@ from midonet.cli.framework.command import command
 from midonet.cli.options.options import WRITE
 from midonet.cli.output import output
 from midonet.cli.session.session import Session
+from midonet.cli.session.write import write
 from midonet.events.commands.command import DropTag, SetTag
 from midonet.events.commit import GENESIS, Head
 from midonet.events.errors import UsageError
@@ -40,11 +41,11 @@ def tag(session: Session, name: str | None, moment: str | None, *, move: bool, d
         _list(session)
     elif not delete:
         at = _head(session, moment)
-        session.write("tag.set", [SetTag(check_name(str(name)), at.position, at.hash, at.time, move=move)])
+        write(session, "tag.set", [SetTag(check_name(str(name)), at.position, at.hash, at.time, move=move)])
     elif moment is not None or move:
         raise UsageError("--delete takes a NAME and nothing else")
     else:
-        session.write("tag.delete", [DropTag(str(name))])
+        write(session, "tag.delete", [DropTag(str(name))])
 
 
 def _head(session: Session, moment: str | None) -> Head:

@@ -12,6 +12,7 @@ from midonet.cli.output import output
 from midonet.cli.session.accounts import Accounts
 from midonet.cli.session.credentials import read_secret
 from midonet.cli.session.session import Session
+from midonet.cli.session.write import write
 from midonet.events.commands.command import DropUser, SetUser
 
 _NAME = click.Argument(["name"], metavar="NAME")
@@ -52,7 +53,7 @@ def _show(session: Session, name: str) -> None:
 )
 def _create(session: Session, name: str, roles: Sequence[str]) -> None:
     """Make a user. Nobody can sign in before `user password` or `user token` says how."""
-    session.write("user.create", [SetUser(name, tuple(roles), new=True)])
+    write(session, "user.create", [SetUser(name, tuple(roles), new=True)])
 
 
 @command(
@@ -66,13 +67,13 @@ def _create(session: Session, name: str, roles: Sequence[str]) -> None:
 )
 def _set(session: Session, name: str, roles: Sequence[str], *, no_roles: bool, disabled: bool | None) -> None:
     """Change a user's roles, or let a user in no more. It counts from the next request on."""
-    session.write("user.set", [SetUser(name, tuple(roles) if roles or no_roles else None, disabled)])
+    write(session, "user.set", [SetUser(name, tuple(roles) if roles or no_roles else None, disabled)])
 
 
 @command("delete", _NAME, shared=(*WRITE, *VAULT), examples="  midoctl user delete ann")
 def _delete(session: Session, name: str) -> None:
     """Delete a user; what the user did stays in the history. Password and tokens are forgotten."""
-    session.write("user.delete", [DropUser(name)])
+    write(session, "user.delete", [DropUser(name)])
     if not session.settings.get("dry_run"):
         Accounts(session).forget(name)
 

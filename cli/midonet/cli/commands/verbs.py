@@ -12,6 +12,7 @@ from midonet.cli.commands.objects import ID, PLACE, FieldOption, created_fields,
 from midonet.cli.framework.command import Command, DataOption, command
 from midonet.cli.options.options import WRITE
 from midonet.cli.session.session import Session
+from midonet.cli.session.write import write
 from midonet.events.commands import verbs
 from midonet.events.commands.command import AddItem, Delete, Op, RemoveItem
 from midonet.events.model import kind_of
@@ -27,7 +28,7 @@ def link(kind: str, verb: str, *params: click.Parameter, examples: Sequence[str]
 
     def make(build: _Build) -> _Build:
         def run(session: Session, **values: Any) -> None:
-            session.write(f"{kind}.{verb}", [build(**values)])
+            write(session, f"{kind}.{verb}", [build(**values)])
 
         run.__doc__ = build.__doc__
         lines = "\n".join(f"  midoctl {kind} {verb} {line}" for line in examples)

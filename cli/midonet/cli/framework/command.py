@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from midonet.cli.catalog.kinds import OTHER_WORDS
-from midonet.cli.options.options import EVERYWHERE, SETTINGS, Settings, shared_option
+from midonet.cli.options.options import EVERYWHERE, SETTINGS, shared_option
 from midonet.cli.output.output import write
 from midonet.events.suggestions import closest
 
@@ -30,10 +30,10 @@ class RefType(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the reference, or several of them with commas, with ids instead of places."""
-        kept = ctx.obj.kept if ctx is not None else None
-        if kept is None or not kept.numbered or not isinstance(value, str) or "@" not in value:
+        cache = ctx.obj.cache if ctx is not None else None
+        if cache is None or not cache.numbered or not isinstance(value, str) or "@" not in value:
             return value
-        return ",".join(self._listed(word, kept.listed, param, ctx) for word in value.split(","))
+        return ",".join(self._listed(word, cache.listed, param, ctx) for word in value.split(","))
 
     def _listed(
         self, word: str, listed: Sequence[str], param: click.Parameter | None, ctx: click.Context | None
@@ -212,8 +212,7 @@ def command(
         def run(**values: Any) -> None:
             from midonet.cli.session.session import Session
 
-            settings: Settings = click.get_current_context().obj
-            with Session(settings) as session:
+            with Session(click.get_current_context().obj) as session:
                 work(session, **values)
 
         return Command(

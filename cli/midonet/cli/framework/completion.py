@@ -29,8 +29,7 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]
 def completion(session: object, shell: str) -> None:
     """Print the completion script of a shell, to be read at its start."""
     del session
-    from midonet.cli.main import root
-
+    root = click.get_current_context().find_root().command
     script = _SHELLS[shell](root, {}, "midoctl", "_MIDOCTL_COMPLETE")
     output.write(script.source_template % script.source_vars())
 

@@ -1,22 +1,24 @@
 """The configuration file: YAML whose keys are names of shared options. A key that means nothing is an error."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from midonet.cli.input.yaml_files import load
-from midonet.cli.options.options import SETTINGS
 from midonet.events.errors import InvalidValue, UsageError
 from midonet.events.suggestions import closest
 
 
-def read_config(path: str) -> dict[str, str]:
-    """Return the options that a file sets, as text; `UsageError` names an unknown key."""
+def read_config(path: str, known: Mapping[str, bool]) -> dict[str, str]:
+    """Return the options that a file sets, as text; `UsageError` names an unknown key.
+
+    `known` has the options that a file may set, and whether each takes several values.
+    """
     try:
         documents = load(path) or [{}]
     except InvalidValue as error:
         raise UsageError(error.message, **error.details) from None
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise UsageError(f"{path}: expected one mapping of options", file=path)
-    known = [name for name in SETTINGS if name != "config"]
     for key in documents[0]:
         if key not in known:
             raise UsageError(
@@ -24,14 +26,14 @@ def read_config(path: str) -> dict[str, str]:
                 file=path,
                 key=key,
             )
-    return {key: _text(path, key, value) for key, value in documents[0].items() if value is not None}
+    return {key: _text(path, key, value, many=known[key]) for key, value in documents[0].items() if value is not None}
 
 
-def _text(path: str, key: str, value: Any) -> str:
+def _text(path: str, key: str, value: Any, *, many: bool) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (str, int)):
         return str(value)
-    if isinstance(value, list) and SETTINGS[key].many and all(isinstance(item, str) for item in value):
+    if isinstance(value, list) and many and all(isinstance(item, str) for item in value):
         return ",".join(value)
     raise UsageError(f"{path}: {key}: expected one word", file=path, key=key)

@@ -7,16 +7,12 @@ after the command; the last one counts. Nothing is read before a command asks fo
 import os
 from collections.abc import Callable, Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import click
 
 from midonet.events.errors import UsageError
 from midonet.events.suggestions import closest
-
-if TYPE_CHECKING:
-    from midonet.cli.session.shell_cache import ShellCache
-
 
 FORMS = ("table", "json", "yaml", "name")
 """Forms of output."""
@@ -163,8 +159,6 @@ class Settings:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
-        self.kept: ShellCache | None = None
-        """What a shell keeps from command to command."""
         self._given: dict[str, str] = {}
         self._values: dict[str, Any] = {}
         self._file: dict[str, str] | None = None
@@ -235,7 +229,7 @@ class Settings:
             if not self.is_default("config") or os.path.exists(path):  # noqa: PTH110 - pathlib takes 10 ms to load
                 from midonet.cli.options.config_file import read_config
 
-                self._file = read_config(path)
+                self._file = read_config(path, {name: one.many for name, one in SETTINGS.items() if name != "config"})
         return self._file
 
 
@@ -244,16 +238,16 @@ def _words(setting: Setting, text: str) -> tuple[Any, ...]:
 
 
 def shared_option(name: str) -> click.Option:
-    """Return the click option of a shared option; it hands its value to the `Settings` of the invocation."""
+    """Return the click option of a shared option; it gives its value to the `Settings` of the invocation."""
     setting = SETTINGS[name]
 
     def keep(context: click.Context, _: click.Parameter, value: Any) -> None:
         if isinstance(value, bool):
-            context.obj.give(name, "true")
+            context.obj.settings.give(name, "true")
         elif value:
-            context.obj.give(name, ",".join(value) if setting.many else value)
+            context.obj.settings.give(name, ",".join(value) if setting.many else value)
         elif value == "":
-            context.obj.give(name, "")
+            context.obj.settings.give(name, "")
 
     kind: dict[str, Any] = {"is_flag": True, "default": None} if not setting.metavar else {"metavar": setting.metavar}
     return click.Option(

@@ -4,16 +4,16 @@ Reads never create a log and never need to write to it. What only a write needs 
 """
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from midonet.cli.options.options import Settings
 from midonet.cli.output import output
 from midonet.cli.output.progress import tracked
 from midonet.cli.output.sanitize import clean, hide_secrets
 from midonet.cli.session import log_reader
+from midonet.cli.session.invocation import Invocation
 from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import NotFound, Unavailable
 from midonet.events.log import Log, open_log
@@ -24,7 +24,6 @@ from midonet.events.system.tag import Tag, is_name
 if TYPE_CHECKING:
     from midonet.cli.session.history_index import Source
     from midonet.events.api_client import ApiClient
-    from midonet.events.commands.command import Op
     from midonet.events.log.snapshots import Snapshot, Snapshots
     from midonet.events.log.store import Store
     from midonet.events.system.objects import Note
@@ -38,8 +37,9 @@ T = TypeVar("T")
 class Session:
     """What a command works with."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, invocation: Invocation) -> None:
+        settings = self.settings = invocation.settings
+        self.cache = invocation.cache
         self.form: str = settings.get("output")
         self._stack = ExitStack()
         self._noted = False
@@ -288,8 +288,9 @@ class Session:
 
     def kept(self, *, create: bool = False) -> "Store | None":
         """Return the store that a shell keeps open, at the head of the log; None outside of one or without a log."""
-        kept = self.settings.kept if self.cluster is None else None
-        return kept.store(self.url, self.snapshots, create=create) if kept is not None else None
+        if self.cache is None or self.cluster is not None:
+            return None
+        return self.cache.store(self.url, self.snapshots, create=create)
 
     def open(self) -> Log:
         """Open the log itself; `Unavailable` if there is none."""
@@ -298,14 +299,6 @@ class Session:
         log = open_log(self.url, create=False)
         self._stack.callback(log.close)
         return log
-
-    # Writing
-
-    def write(self, name: str, ops: "Sequence[Op]", **options: Any) -> None:
-        """Run a command, print what became of it, wait: see `midonet.cli.session.write`."""
-        from midonet.cli.session.write import write
-
-        write(self, name, ops, **options)
 
     # Printing
 

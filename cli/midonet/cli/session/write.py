@@ -1,4 +1,7 @@
-"""The one way to write: run a command on the log, print what became of it, wait for the views that were asked for."""
+"""The one way to write: run a command on the log, print its result, wait for the views that `--wait` names.
+
+Command groups that also read import this module, so it loads the decision logic only when a command is run.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -13,15 +16,14 @@ from midonet.cli.session import log_reader
 from midonet.cli.session.session import Session, handle
 from midonet.events.commands.command import Command, Op
 from midonet.events.log import Log, open_log
-from midonet.events.log.pending_command import Context, Result
-from midonet.events.log.store import Store, value_of
-from midonet.events.queries.describe import describe
 from midonet.events.queries.names import Names
 from midonet.events.system.objects import is_note
 from midonet.events.topology.topology import Topology
 
 if TYPE_CHECKING:
     from midonet.cli.session.remote_topology import RemoteStore
+    from midonet.events.log.pending_command import Context, Result
+    from midonet.events.log.store import Store
 
 
 LISTED = 40
@@ -41,6 +43,8 @@ def write(
 
     `before` may look at the store and object; `defaults` are fields of `Context` where the options say nothing.
     """
+    from midonet.events.log.store import value_of
+
     wait = _waiter(session)
     dry_run: bool = session.settings.get("dry_run")
     result, topology = attempt(session, Command(name, list(ops)), before, dry_run=dry_run, **defaults)
@@ -63,7 +67,7 @@ def attempt(
     *,
     dry_run: bool,
     **defaults: str | None,
-) -> tuple[Result, Topology]:
+) -> "tuple[Result, Topology]":
     """Run a command as the options say; return what became of it, and the topology with it (without it if dry)."""
     with ExitStack() as stack:
         store = _store(session, stack, dry_run=dry_run)
@@ -85,6 +89,8 @@ def _store(session: Session, stack: ExitStack, *, dry_run: bool) -> "Store | Rem
         from midonet.cli.session.remote_topology import RemoteStore
 
         return RemoteStore(session.url, session.cluster)
+    from midonet.events.log.store import Store
+
     kept = session.kept(create=not dry_run)
     if kept is not None:
         return kept
@@ -101,7 +107,9 @@ def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:
     return open_log(session.url, create=not dry_run)
 
 
-def _context(settings: Settings, defaults: Mapping[str, str | None]) -> Context:
+def _context(settings: Settings, defaults: Mapping[str, str | None]) -> "Context":
+    from midonet.events.log.pending_command import Context
+
     given = {name: settings.get(name) for name in ("actor", "reason", "command_id", "if_head")}
     chosen = {name: value for name, value in given.items() if value is not None}
     return Context(channel="cli", **{**defaults, **chosen})
@@ -115,7 +123,7 @@ def _waiter(session: Session) -> Callable[[int, Topology], None] | None:
     return waiter(session)
 
 
-def _affected(result: Result, topology: Topology) -> Iterator[str]:
+def _affected(result: "Result", topology: Topology) -> Iterator[str]:
     """Yield what the object of a command is called; every object that an `apply` changed."""
     if result.object is not None:
         yield handle(topology, result.object["kind"], result.object["id"], result.object["name"])
@@ -123,8 +131,10 @@ def _affected(result: Result, topology: Topology) -> Iterator[str]:
         yield from dict.fromkeys(event.key for event in result.events)
 
 
-def told(result: Result, topology: Topology, listed: int | None) -> Iterator[str]:
+def told(result: "Result", topology: Topology, listed: int | None) -> Iterator[str]:
     """Yield the changes of a command in words."""
+    from midonet.events.queries.describe import describe
+
     names = Names(topology.find)
     for event in result.events:
         names.note(event)

@@ -9,8 +9,13 @@ import shlex
 from collections.abc import Iterable, Iterator
 from typing import IO
 
+import click
+
+from midonet.cli.framework.error_report import report
+from midonet.cli.framework.runner import run
 from midonet.cli.options.options import Settings
 from midonet.cli.output import output
+from midonet.cli.session.invocation import Invocation
 from midonet.cli.session.shell_cache import ShellCache
 from midonet.events.errors import UsageError
 
@@ -49,14 +54,18 @@ def words_of(line: str) -> list[str]:
 class Lines:
     """Runs lines, with settings that hold for all of them."""
 
-    def __init__(self, settings: Settings, *, numbered: bool) -> None:
+    def __init__(self, root: click.Command, settings: Settings, *, numbered: bool) -> None:
+        """`root` is the command `midoctl`; `numbered` as of `ShellCache`."""
+        self.root = root
         self.settings = settings.derived()
-        self.kept = self.settings.kept = ShellCache(numbered=numbered)
+        self.cache = ShellCache(numbered=numbered)
+
+    def invocation(self) -> Invocation:
+        """Return what one more line runs with."""
+        return Invocation(self.settings.derived(), self.cache)
 
     def run(self, line: str, where: str | None = None) -> int:
         """Run a line; return its exit code, after an error was told. Raises `Finished`."""
-        from midonet.cli.framework.error_report import report
-
         words: list[str] = []
         try:
             words = words_of(line)
@@ -70,14 +79,12 @@ class Lines:
         return self._command(words, where)
 
     def _command(self, words: list[str], where: str | None) -> int:
-        from midonet.cli.main import run
-
         status = 1
         try:
-            status = run(words, self.settings.derived(), where)
+            status = run(self.root, words, self.invocation(), where)
         finally:
             if status not in _HARMLESS:
-                self.kept.drop()
+                self.cache.drop()
         return status
 
     def _do(self, word: str, rest: list[str]) -> None:
@@ -95,7 +102,7 @@ class Lines:
                 raise UsageError(f"write: {'sett TENANT' if word == 'sett' else word}")
 
     def _tell(self, message: str) -> None:
-        if self.kept.numbered:
+        if self.cache.numbered:
             output.note(message)
 
     def run_all(self, lines: Iterable[tuple[str, str]], *, keep_going: bool) -> int:

@@ -14,9 +14,9 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.output import ColorDepth
 
-from midonet.cli.options.options import Settings
 from midonet.cli.output import output
 from midonet.cli.output.sanitize import clean, hide_secrets
+from midonet.cli.session.invocation import Invocation
 from midonet.cli.session.session import Session
 from midonet.cli.shell.line_runner import OWN_WORDS, Finished, Lines
 
@@ -53,17 +53,17 @@ def converse(lines: Lines) -> int:
 def _look(lines: Lines) -> None:
     """Open the log, so that the prompt can tell its position; an error is for the first command to tell."""
     try:
-        with Session(lines.settings.derived()) as session:
+        with Session(lines.invocation()) as session:
             session.kept()
     except Exception:  # noqa: BLE001 - nobody has asked for anything yet
-        lines.kept.drop()
+        lines.cache.drop()
 
 
 def _prompt(lines: Lines) -> StyleAndTextTuples:
     """Return the prompt: the log, its position, the tenant."""
-    if lines.kept.position is not None:
+    if lines.cache.position is not None:
         _look(lines)
-    position = lines.kept.position
+    position = lines.cache.position
     place = f" {position:,}" if position is not None else ""
     tenant = lines.settings.get("tenant")
     whose = f" [{clean(tenant)}]" if tenant else ""
@@ -124,23 +124,23 @@ class _Completer(Completer):
             )
 
     def _items(self, words: list[str], incomplete: str) -> Iterable[CompletionItem]:
-        from midonet.cli.main import root
-
-        settings = self._lines.settings.derived()
+        invocation = self._lines.invocation()
         if not words:
             yield from (CompletionItem(w, help=text) for w, text in OWN_WORDS.items() if w.startswith(incomplete))
         if words == ["sett"]:
-            yield from (CompletionItem(name) for name in _tenants(settings) if name.startswith(incomplete))
+            yield from (CompletionItem(name) for name in _tenants(invocation) if name.startswith(incomplete))
         else:
-            yield from ShellComplete(root, {"obj": settings}, "midoctl", "").get_completions(words, incomplete)
+            yield from ShellComplete(self._lines.root, {"obj": invocation}, "midoctl", "").get_completions(
+                words, incomplete
+            )
 
 
-def _tenants(settings: Settings) -> list[str]:
+def _tenants(invocation: Invocation) -> list[str]:
     """Return the tenants that there are, as objects or as labels."""
     from midonet.cli.commands.tenant_filter import tenants
 
     try:
-        with Session(settings) as session:
+        with Session(invocation) as session:
             return tenants(session.topology())
     except Exception:  # noqa: BLE001 - completing is a courtesy
         return []

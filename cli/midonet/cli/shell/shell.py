@@ -41,16 +41,17 @@ def shell(session: Session, lines: Sequence[str], path: str | None, *, keep_goin
     if lines and path is not None:
         raise UsageError("give lines (-e) or a file (-f), not both")
     typed = not lines and path is None and _at_terminal()
-    runner = Lines(session.settings, numbered=typed)
+    context = click.get_current_context()
+    runner = Lines(context.find_root().command, session.settings, numbered=typed)
     with ExitStack() as stack:
-        stack.callback(runner.kept.drop)
+        stack.callback(runner.cache.drop)
         if typed:
             from midonet.cli.shell.prompt import converse
 
             status = converse(runner)
         else:
             status = runner.run_all(_read(lines, path, stack), keep_going=keep_going)
-    click.get_current_context().exit(status)
+    context.exit(status)
 
 
 def _at_terminal() -> bool:
