@@ -11,7 +11,6 @@ from threading import Event
 from time import monotonic
 
 from midonet.agent.host.interfaces import Interfaces, State
-from midonet.agent.journal import note
 from midonet.agent.status.status import Process, Status, lines
 from midonet.agent.view.documents import Paths
 from midonet.agent.view.replica import Replica
@@ -22,6 +21,7 @@ from midonet.events.commit import canonical
 from midonet.events.errors import Unavailable
 from midonet.events.model.port import Port
 from midonet.projections.facts import Fact, Interface
+from midonet.projections.runtime import logfmt
 
 TICK = 1.0
 """Seconds between two looks at the interfaces of our ports, and between two attempts at what failed or is taken."""
@@ -118,7 +118,7 @@ class Agent:
             self._report(error.message)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the agent
             self._watching = 0
-            note(logging.ERROR, "internal error", error=repr(error))
+            logfmt.log(logging.ERROR, "internal error", error=repr(error))
             self._stopping.wait(TICK)
 
     def _work(self) -> None:
@@ -234,7 +234,7 @@ class Agent:
             reconnects=max(0, self._session.connection - 1),
         )
         for level, message, fields in lines(before, self.status):
-            note(level, message, **fields)
+            logfmt.log(level, message, **fields)
 
 
 def now() -> str:

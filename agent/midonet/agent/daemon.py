@@ -11,12 +11,12 @@ from threading import Thread
 from midonet.agent.agent import Agent, now
 from midonet.agent.host.identity import host_id
 from midonet.agent.host.interfaces import Sysfs
-from midonet.agent.journal import note, set_up
 from midonet.agent.settings import Settings
 from midonet.agent.status.server import SocketEndpoint, run_dirs, serve_http, socket_path
 from midonet.agent.status.status import Process
 from midonet.agent.underlay.prober import Prober
 from midonet.projections.facts import UnderlayHealth
+from midonet.projections.runtime import logfmt
 
 _STOP = {signal.SIGTERM, signal.SIGINT}
 
@@ -26,7 +26,7 @@ _STOP_SECONDS = 9.0
 
 def serve(settings: Settings, zookeeper: str) -> None:
     """Run an agent until SIGTERM; raises `Unavailable`, `Misconfigured` or `InvalidValue` where it cannot start."""
-    set_up(settings.log_level)
+    logfmt.configure(settings.log_level)
     host = settings.host_id or host_id(os.environ, Path(settings.host_id_file) if settings.host_id_file else None)
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # before the first thread: each inherits it, none is interrupted
     prober = Prober(
@@ -42,13 +42,15 @@ def serve(settings: Settings, zookeeper: str) -> None:
     endpoint = SocketEndpoint(path, lambda: agent.status)
     try:
         port = serve_http(settings.http, lambda: agent.status) if settings.http else None
-        note(logging.INFO, "started", host=host, zookeeper=zookeeper, root=settings.root, socket=path, http_port=port)
+        logfmt.log(
+            logging.INFO, "started", host=host, zookeeper=zookeeper, root=settings.root, socket=path, http_port=port
+        )
         if endpoint.waits:
-            note(logging.WARNING, "another agent serves this host's socket; waiting until it ends", socket=path)
+            logfmt.log(logging.WARNING, "another agent serves this host's socket; waiting until it ends", socket=path)
         _run(agent, prober if settings.probe_port else None)
     finally:
         endpoint.close()
-    note(logging.INFO, "stopped")
+    logfmt.log(logging.INFO, "stopped")
 
 
 def _run(agent: Agent, prober: Prober | None) -> None:

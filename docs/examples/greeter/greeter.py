@@ -40,7 +40,7 @@ class Greeter(Service):
         for change in changes:
             if change.kind == "bridge" and change.old is None:
                 self.greeted.inc()
-                self.context.note(logging.INFO, self.word, bridge=change.new.name or change.id)
+                self.context.log(logging.INFO, self.word, bridge=change.new.name or change.id)
 
     def wake(self) -> None:
         """Do nothing: there is no slow work."""

@@ -15,8 +15,9 @@ from midonet.events.config.settings import hidden
 from midonet.events.errors import Misconfigured, Unavailable, UsageError, VerificationFailed
 from midonet.events.log import open_log
 from midonet.projections.engine.feed import Feed
+from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.http_pages import HttpServer, Page, Routes, Tls, json_page
-from midonet.projections.runtime.logfmt import SILENCE, dead_threads, note
+from midonet.projections.runtime.logfmt import SILENCE, dead_threads
 from midonet.projections.zookeeper.drift_ledger import Ledger
 from midonet.services.api.framework import problem_details
 from midonet.services.cluster.coordination import Coordination
@@ -101,7 +102,7 @@ class Daemon:
             keeper.stop()
         for keeper in keepers:
             if not keeper.join(max(0.0, deadline - monotonic())):
-                note(logging.WARNING, "service did not stop in time", service=keeper.name)
+                logfmt.log(logging.WARNING, "service did not stop in time", service=keeper.name)
         self._repairs.stop(max(0.0, deadline - monotonic()))
         self._feed.stop()
         self._writer.close()
@@ -119,21 +120,21 @@ class Daemon:
         if isinstance(error, hopeless):
             raise error
         for keeper in self._roster.tend():
-            note(logging.INFO, "service installed", service=keeper.name)
+            logfmt.log(logging.INFO, "service installed", service=keeper.name)
             keeper.start()
         try:
             self._tell()
         except Exception as bug:  # noqa: BLE001 - a daemon that cannot say how it does can still do it
-            note(logging.ERROR, "no overview", error=repr(bug))
+            logfmt.log(logging.ERROR, "no overview", error=repr(bug))
 
     def _tell(self) -> None:
         before, self._seen, self._seen_at = self._seen, self.overview(), monotonic()
         self._presence.wake()
         for line in lines(before, self._seen):
-            note(line.level, line.message, **line.fields)
+            logfmt.log(line.level, line.message, **line.fields)
         if (found := reasons(self._seen)) and monotonic() - self._told > SILENCE:
             self._told = monotonic()
-            note(logging.WARNING, "not ready", reasons="; ".join(found))
+            logfmt.log(logging.WARNING, "not ready", reasons="; ".join(found))
 
     def overview(self) -> Overview:
         """Return how everything is now."""

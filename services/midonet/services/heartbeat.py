@@ -84,7 +84,7 @@ class HeartbeatService(Periodic):
             self._lag.labels(name).set(head - _position(node) if node["alive"] else 0)
             if self._known.get(name) not in (None, node["alive"]):
                 level, word = (logging.INFO, "node is back") if node["alive"] else (logging.WARNING, "node is gone")
-                self.context.note(level, word, node=name)
+                self.context.log(level, word, node=name)
         for name in self._known.keys() - found.keys():
             self._alive.remove(name)
             self._lag.remove(name)

@@ -90,7 +90,7 @@ def _serve(settings: Settings) -> int:
 
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # they are waited for below; every thread inherits this
     sys.setswitchinterval(_SWITCH)
-    logfmt.set_up(settings.log_level)
+    logfmt.configure(settings.log_level)
     daemon = Daemon(settings)
     click.echo(daemon.http.url)
     daemon.start(daemon.http.url)

@@ -81,7 +81,7 @@ class RecyclerService(Periodic):
         removed = sum(self._remove(lease, waste) for waste in self._waste()) + self._prune()
         self._note_round()
         if removed:
-            self.context.note(logging.INFO, "recycled", nodes=removed)
+            self.context.log(logging.INFO, "recycled", nodes=removed)
 
     # -- what is waste
 

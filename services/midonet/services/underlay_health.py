@@ -70,4 +70,4 @@ class HealthService(Periodic):
                 level, word = (
                     (logging.INFO, "underlay way is up") if way.up else (logging.WARNING, "underlay way is down")
                 )
-                self.context.note(level, word, source=way.source, target=way.target, address=way.address)
+                self.context.log(level, word, source=way.source, target=way.target, address=way.address)

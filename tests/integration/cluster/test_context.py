@@ -77,7 +77,7 @@ PATROL = """
             if lease is not None:
                 command = Command("tenant.create", [Create("tenant", {"name": self.tenant})])
                 result = self.context.execute(command, "somebody must", command_id=f"patrol-{self.tenant}")
-                self.context.note(logging.INFO, "tenant made", position=result.position)
+                self.context.log(logging.INFO, "tenant made", position=result.position)
 """
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from midonet.projections.runtime import logfmt
-from midonet.projections.runtime.logfmt import dead_threads, note, set_up
+from midonet.projections.runtime.logfmt import dead_threads
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +31,8 @@ def words(capfd: pytest.CaptureFixture[str]) -> Any:
 
 
 def test_a_line_has_time_level_message_and_values(capfd: pytest.CaptureFixture[str]) -> None:
-    set_up("info")
-    note(logging.INFO, "projection live", projection="nsdb", position=12, error=None)
+    logfmt.configure("info")
+    logfmt.log(logging.INFO, "projection live", projection="nsdb", position=12, error=None)
     (line,) = capfd.readouterr().err.splitlines()
     pattern = (
         r'time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=info msg="projection live" projection=nsdb position=12'
@@ -54,24 +54,24 @@ def test_a_line_has_time_level_message_and_values(capfd: pytest.CaptureFixture[s
     ],
 )
 def test_whatever_is_written_stays_on_its_line(words: Any, value: str, shown: str) -> None:
-    set_up("info")
-    note(logging.INFO, "event", value=value)
+    logfmt.configure("info")
+    logfmt.log(logging.INFO, "event", value=value)
     assert words() == [f"level=info msg=event value={shown}"]
 
 
 def test_the_same_words_come_once_a_minute(words: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    set_up("info")
+    logfmt.configure("info")
     for _ in range(3):
-        note(logging.WARNING, "the log is away", attempt="any")
-        note(logging.WARNING, "the log is away", attempt="other")
+        logfmt.log(logging.WARNING, "the log is away", attempt="any")
+        logfmt.log(logging.WARNING, "the log is away", attempt="other")
     assert len(words()) == 2
     monkeypatch.setattr(logfmt, "SILENCE", 0.0)
-    note(logging.WARNING, "the log is away", attempt="any")
+    logfmt.log(logging.WARNING, "the log is away", attempt="any")
     assert len(words()) == 1
 
 
 def test_other_packages_of_the_project_are_heard_and_libraries_are_not(words: Any) -> None:
-    set_up("info")
+    logfmt.configure("info")
     logging.getLogger("midonet.projections.engine.feed").warning("the log cannot be followed")
     logging.getLogger("kazoo.client").error("Connection dropped")
     logging.getLogger("kafka.conn").error("refused")
@@ -79,21 +79,21 @@ def test_other_packages_of_the_project_are_heard_and_libraries_are_not(words: An
 
 
 def test_levels_below_the_chosen_one_are_silent(words: Any) -> None:
-    set_up("info")
-    note(logging.DEBUG, "detail")
+    logfmt.configure("info")
+    logfmt.log(logging.DEBUG, "detail")
     assert words() == []
 
 
 def test_secrets_are_hidden(words: Any) -> None:
-    set_up("info")
-    note(logging.INFO, "log", url="postgresql+psycopg://mn:secret@db/mn?sslpassword=secret")
+    logfmt.configure("info")
+    logfmt.log(logging.INFO, "log", url="postgresql+psycopg://mn:secret@db/mn?sslpassword=secret")
     (line,) = words()
     assert "secret" not in line
     assert "mn:***@db" in line
 
 
 def test_a_bug_is_one_line_and_its_traceback_only_for_those_who_ask(words: Any) -> None:
-    set_up("info")
+    logfmt.configure("info")
     try:
         int("x")
     except ValueError:
@@ -101,7 +101,7 @@ def test_a_bug_is_one_line_and_its_traceback_only_for_those_who_ask(words: Any) 
     (line,) = words()
     assert "invalid literal" in line
     assert "Traceback" not in line
-    set_up("debug")
+    logfmt.configure("debug")
     try:
         int("x")
     except ValueError:
@@ -112,7 +112,7 @@ def test_a_bug_is_one_line_and_its_traceback_only_for_those_who_ask(words: Any) 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_dies_is_remembered(words: Any) -> None:
-    set_up("info")
+    logfmt.configure("info")
     thread = threading.Thread(target=int, args=("x",), name="unlucky")
     thread.start()
     thread.join()

@@ -12,10 +12,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
 
-from midonet.agent.journal import note
 from midonet.agent.underlay.link_state import Link, Target, probe, read, reply, targets
 from midonet.agent.view.snapshot import Snapshot
 from midonet.projections.facts import Peer, UnderlayHealth
+from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.worker_thread import WorkerThread
 
 _PACKET = 128
@@ -94,7 +94,9 @@ class Prober:
         except OSError as error:
             endpoint.close()
             if address not in self._refused:
-                note(logging.WARNING, "underlay is not probed", address=address, port=self._port, error=error.strerror)
+                logfmt.log(
+                    logging.WARNING, "underlay is not probed", address=address, port=self._port, error=error.strerror
+                )
             self._refused.add(address)
             return
         self._refused.discard(address)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from midonet.events.commit import canonical
 from midonet.events.config.settings import split_host_port
 from midonet.events.errors import Misconfigured, Unavailable
-from midonet.projections.runtime.logfmt import note
+from midonet.projections.runtime import logfmt
 
 _CLIENT_SECONDS = 10
 """A client that says nothing for so long is let go."""
@@ -207,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             return route()
         except Exception as error:  # noqa: BLE001 - whatever it is, the daemon goes on
-            note(logging.ERROR, "page failed", path=path, error=repr(error))
+            logfmt.log(logging.ERROR, "page failed", path=path, error=repr(error))
             return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the page failed; the daemon's log says why")
 
     def log_message(self, *_: Any) -> None:

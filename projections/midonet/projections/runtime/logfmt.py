@@ -1,6 +1,6 @@
-"""The daemon's own words: one logfmt line per event on standard error, and never the same trouble again and again.
+"""The log of a process: one logfmt line per event on standard error; a repeated line is written once a minute.
 
-Nothing is written anywhere else. No secret is written at all, a traceback only at the level `debug`.
+Secrets are replaced by `***`. A traceback is written at the level `debug` only.
 """
 
 import logging
@@ -12,64 +12,64 @@ from typing import Any
 from midonet.events.config.settings import hidden
 
 SILENCE = 60.0
-"""Seconds for which a line that was just written is not written again."""
+"""Seconds during which the same line is not written again."""
 
 _LIBRARIES = ("kafka", "kazoo", "aiokafka", "faust", "mode")
-"""They say on every attempt what the daemon says once a minute."""
+"""They log every attempt to connect; the daemon and the agent report changes of state."""
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\"}
 
 _dead: list[str] = []
 
-_logger = logging.getLogger("midonet.services")
+_logger = logging.getLogger("midonet")
 
 
-def note(level: int, message: str, **fields: Any) -> None:
-    """Write one line: what happened, then the values behind it (those that are None left out)."""
+def log(level: int, message: str, **fields: Any) -> None:
+    """Write one line with a message and its fields; fields that are None are left out."""
     _logger.log(level, message, extra={"fields": fields})
 
 
-def set_up(level: str) -> None:
-    """Send what is at least as grave as `level` (`debug` … `error`) to standard error."""
+def configure(level: str) -> None:
+    """Write records of `level` (`debug`, `info`, `warning` or `error`) and above to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Logfmt())
     handler.addFilter(_Repeats())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for library in _LIBRARIES:
         logging.getLogger(library).setLevel(logging.DEBUG if level == "debug" else logging.CRITICAL)
-    threading.excepthook = _note_crash
+    threading.excepthook = _log_crash
 
 
 def dead_threads() -> list[str]:
-    """Return the names of threads that ended by an exception that nobody expected."""
+    """Return the names of the threads that ended with an unhandled exception."""
     return list(_dead)
 
 
-def _note_crash(crash: threading.ExceptHookArgs) -> None:
+def _log_crash(crash: threading.ExceptHookArgs) -> None:
     _dead.append(crash.thread.name if crash.thread else "unknown")
     trace = (crash.exc_type, crash.exc_value or crash.exc_type(), crash.exc_traceback)
     _logger.error("thread ended", exc_info=trace, extra={"fields": {"thread": _dead[-1]}})
 
 
 class _Repeats(logging.Filter):
-    """Lets the same words through once a minute."""
+    """Drops a line that was written less than `SILENCE` seconds ago."""
 
     def __init__(self) -> None:
         super().__init__()
         self._written: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the words are new."""
-        words = record.name, f"{record.getMessage()}{getattr(record, 'fields', '')}"
-        if record.created - self._written.get(words, 0.0) < SILENCE:
+        """Return whether the line is to be written."""
+        line = record.name, f"{record.getMessage()}{getattr(record, 'fields', '')}"
+        if record.created - self._written.get(line, 0.0) < SILENCE:
             return False
         self._written = {key: time for key, time in self._written.items() if record.created - time < SILENCE}
-        self._written[words] = record.created
+        self._written[line] = record.created
         return True
 
 
 class _Logfmt(logging.Formatter):
-    """`time=… level=… msg=… key=value …`, always one line."""
+    """Formats a record as `time=… level=… msg=… key=value …`, on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""

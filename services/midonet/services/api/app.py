@@ -24,8 +24,8 @@ from starlette.websockets import WebSocket
 
 from midonet.events.commit import canonical
 from midonet.events.errors import Denied, MidonetError, NotFound, Throttled, Unauthenticated, Unavailable, UsageError
+from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.http_pages import Page
-from midonet.projections.runtime.logfmt import note
 from midonet.services.api.auth.caller import Caller
 from midonet.services.api.auth.cross_origin import misled
 from midonet.services.api.auth.denial_log import Denial, now
@@ -99,7 +99,7 @@ class Application:
         except ClientDisconnect:
             raise
         except Exception as error:
-            note(logging.ERROR, "request failed", method=request.method, path=request.url.path, error=repr(error))
+            logfmt.log(logging.ERROR, "request failed", method=request.method, path=request.url.path, error=repr(error))
             logging.getLogger("midonet").debug("traceback", exc_info=error)
             return _problem(MidonetError("internal error, please report it; the daemon's journal says more"))
 

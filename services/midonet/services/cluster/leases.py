@@ -15,7 +15,7 @@ from kazoo.exceptions import KazooException, NoNodeError
 from midonet.events.backoff import Backoff
 from midonet.events.commit import canonical
 from midonet.events.errors import MidonetError
-from midonet.projections.runtime.logfmt import note
+from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.services.cluster.coordination import Coordination, Lease
 from midonet.services.cluster.rendezvous_hash import spread
@@ -127,7 +127,7 @@ class Ownership:
             with self._client.failures():
                 self._tend()
         except MidonetError as error:
-            note(logging.DEBUG, "no coordination", service=self.service, error=error.message)
+            logfmt.log(logging.DEBUG, "no coordination", service=self.service, error=error.message)
             return False
         backoff.reset()
         self._tell()
@@ -137,7 +137,9 @@ class Ownership:
         """Say what this node holds, if that is not what it was: one item by name, more of them by their number."""
         held = sorted(self._leases)
         if held != self._told:
-            note(logging.INFO, "holds", service=self.service, items=len(held), item=held[0] if len(held) == 1 else None)
+            logfmt.log(
+                logging.INFO, "holds", service=self.service, items=len(held), item=held[0] if len(held) == 1 else None
+            )
         self._told = held
 
     def _forget_over(self) -> None:
@@ -147,7 +149,7 @@ class Ownership:
 
     def _give_up(self, lease: Lease) -> None:
         del self._leases[lease.item]
-        note(logging.DEBUG, "item lost", service=self.service, item=lease.item, epoch=lease.epoch)
+        logfmt.log(logging.DEBUG, "item lost", service=self.service, item=lease.item, epoch=lease.epoch)
         self._lost(lease)
 
     def _tend(self) -> None:
@@ -226,7 +228,7 @@ class Ownership:
             return
         lease = Lease(item, results[0].mzxid, path, version, session)
         self._leases[item] = lease
-        note(logging.DEBUG, "item gained", service=self.service, item=item, epoch=lease.epoch)
+        logfmt.log(logging.DEBUG, "item gained", service=self.service, item=item, epoch=lease.epoch)
         self._gained(lease)
 
     def _release(self, lease: Lease) -> None:

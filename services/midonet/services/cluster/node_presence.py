@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from midonet.events.commit import canonical
 from midonet.events.errors import MidonetError
-from midonet.projections.runtime.logfmt import note
+from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.projections.zookeeper.children import read_each_below
 from midonet.projections.zookeeper.client import Client
@@ -84,7 +84,7 @@ class Presence:
             try:
                 self._publish()
             except MidonetError as error:
-                note(logging.DEBUG, "no presence", error=error.message)
+                logfmt.log(logging.DEBUG, "no presence", error=error.message)
             self._loop.rest(_SECONDS)
 
     def _publish(self) -> None:

@@ -9,7 +9,7 @@ from time import monotonic
 
 from midonet.projections.facts import HostState
 from midonet.projections.facts.live_hosts import LiveHosts
-from midonet.projections.runtime.logfmt import note
+from midonet.projections.runtime import logfmt
 from midonet.services.containers.placement import place
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.controller import Controller
@@ -39,7 +39,9 @@ class ContainersService(Controller):
         for each in wanted:
             why = f"host {names.get(each.before, each.before)} cannot run it" if each.before else "it ran nowhere"
             if self.decide(each.command, why, command_id=each.command_id):
-                note(logging.INFO, "container is placed", container=each.container, host=each.host, before=each.before)
+                logfmt.log(
+                    logging.INFO, "container is placed", container=each.container, host=each.host, before=each.before
+                )
         return min(away.values(), default=None)
 
     def _away(self, known: Mapping[str, object], hosts: Mapping[str, HostState]) -> dict[str, float]:

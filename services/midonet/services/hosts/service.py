@@ -12,7 +12,7 @@ from typing import Any
 from midonet.events.topology.evolve import Change
 from midonet.projections.facts import HostState, LastSeen
 from midonet.projections.facts.live_hosts import LiveHosts
-from midonet.projections.runtime.logfmt import note
+from midonet.projections.runtime import logfmt
 from midonet.services.hosts.registration import clashes, registrations
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.controller import Controller
@@ -44,7 +44,7 @@ class HostsService(Controller):
             missing = registrations(topology, hosts)
         for host, name, command in missing:
             if self.decide(command, f"its agent lives on {hosts[host].hostname}"):
-                note(logging.INFO, "host is registered", host=host, name=name)
+                logfmt.log(logging.INFO, "host is registered", host=host, name=name)
         while self._deleted:
             living.note_seen(self._deleted[0], None)
             self._deleted.popleft()
@@ -53,11 +53,13 @@ class HostsService(Controller):
     def _tell(self, living: LiveHosts, hosts: Mapping[str, HostState]) -> None:
         before = hosts if self._alive is None else self._alive
         if self._alive is None:
-            note(logging.INFO, "hosts alive", count=len(hosts))
+            logfmt.log(logging.INFO, "hosts alive", count=len(hosts))
         for host in hosts.keys() - before.keys():
-            note(logging.INFO, "host is alive", host=host, name=self._name(host), hostname=hosts[host].hostname)
+            logfmt.log(logging.INFO, "host is alive", host=host, name=self._name(host), hostname=hosts[host].hostname)
         for host in before.keys() - hosts.keys():
-            note(logging.WARNING, "host is dead", host=host, name=self._name(host), hostname=before[host].hostname)
+            logfmt.log(
+                logging.WARNING, "host is dead", host=host, name=self._name(host), hostname=before[host].hostname
+            )
             living.note_seen(host, LastSeen(hostname=before[host].hostname, time=_now()))
         self._alive = hosts
         self.context.meters.gauge("alive", "Hosts whose agents are alive.").set(len(hosts))
@@ -74,7 +76,7 @@ class HostsService(Controller):
         now = living.now()
         with self.context.feed.reading() as topology:
             for vtep, host, address in clashes(topology, now):
-                note(logging.WARNING, "VTEP has the address of a host", vtep=vtep, host=host, address=address)
+                logfmt.log(logging.WARNING, "VTEP has the address of a host", vtep=vtep, host=host, address=address)
 
 
 def _now() -> str:

@@ -10,8 +10,8 @@ from midonet.events.config.settings import typed
 from midonet.events.log.pending_command import Context as CommandContext
 from midonet.events.log.pending_command import Result
 from midonet.projections.engine.feed import Feed
+from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.http_pages import HttpServer
-from midonet.projections.runtime.logfmt import note
 from midonet.projections.zookeeper import Client
 from midonet.services.cluster.coordination import Coordination, Lease
 from midonet.services.cluster.leases import Leadership, Ownership
@@ -79,6 +79,6 @@ class Context(NamedTuple):
         context = CommandContext(actor=actor(), channel=f"service:{self.name}", reason=reason, command_id=command_id)
         return self.writer.execute(command, context)
 
-    def note(self, level: int, message: str, **fields: Any) -> None:
-        """Write one line into the daemon's journal, as `journal.note`."""
-        note(level, message, service=self.name, **fields)
+    def log(self, level: int, message: str, **fields: Any) -> None:
+        """Write one line to the daemon's log, as `logfmt.log`, with the name of the service."""
+        logfmt.log(level, message, service=self.name, **fields)

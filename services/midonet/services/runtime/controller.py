@@ -16,7 +16,7 @@ from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 from midonet.projections.facts import HostState
 from midonet.projections.facts.live_hosts import LiveHosts
-from midonet.projections.runtime.logfmt import note
+from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.service import Health, Service
@@ -86,7 +86,7 @@ class Controller(Service):
         except CommandIdReused as done:  # another daemon was faster, and knew better or worse
             position = done.details["position"]
         except (Rejected, NotFound) as error:
-            note(logging.WARNING, "a decision was refused", service=self.context.name, reason=error.message)
+            logfmt.log(logging.WARNING, "a decision was refused", service=self.context.name, reason=error.message)
             return False
         self.context.feed.reach(position, self._loop.stopping)
         return True
@@ -116,6 +116,6 @@ class Controller(Service):
 
     def _report(self, trouble: str | None) -> None:
         if trouble is not None and self._trouble is None and self._acted:
-            note(logging.WARNING, "cannot act for now", service=self.context.name, reason=trouble)
+            logfmt.log(logging.WARNING, "cannot act for now", service=self.context.name, reason=trouble)
         self._trouble = trouble
         self._acted |= trouble is None

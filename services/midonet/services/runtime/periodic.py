@@ -61,7 +61,7 @@ class Periodic(Service):
         except MidonetError as error:
             if self._trouble is None:  # a server that is away is told by those who keep something there
                 level = logging.DEBUG if isinstance(error, Unavailable) else logging.WARNING
-                self.context.note(level, "a turn was missed", reason=error.message)
+                self.context.log(level, "a turn was missed", reason=error.message)
             self._trouble = error.message
         else:
             self._trouble = None

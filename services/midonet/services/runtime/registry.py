@@ -21,7 +21,7 @@ from midonet.events.errors import UsageError
 from midonet.events.system.control import ServiceControl
 from midonet.events.system.objects import runs
 from midonet.projections.engine.feed import Feed
-from midonet.projections.runtime.logfmt import note
+from midonet.projections.runtime import logfmt
 from midonet.services.cluster.coordination import Coordination
 from midonet.services.runtime.context import Context, Front
 from midonet.services.runtime.service import GROUP, Service
@@ -121,7 +121,7 @@ class ServiceRegistry:
             partial(self._held, entry.name),
         )
         self.keepers[entry.name] = keeper
-        note(logging.DEBUG, "service found", service=entry.name, where=entry.value)
+        logfmt.log(logging.DEBUG, "service found", service=entry.name, where=entry.value)
         return keeper
 
     def _context(self, name: str, crashed: Callable[[BaseException], None]) -> Context:
@@ -172,6 +172,6 @@ def _check(settings: Settings, found: Mapping[str, EntryPoint]) -> None:
         try:
             declared = found[name].load().settings
         except Exception as error:  # noqa: BLE001 - an add-on's fault is its own: its keeper reports it
-            note(logging.DEBUG, "service cannot be loaded", service=name, error=repr(error))
+            logfmt.log(logging.DEBUG, "service cannot be loaded", service=name, error=repr(error))
             continue
         typed(declared or _Nothing, values, f"services.{name}")

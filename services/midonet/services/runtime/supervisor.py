@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from midonet.events.backoff import Backoff
 from midonet.events.errors import MidonetError, Misconfigured
-from midonet.projections.runtime.logfmt import note
+from midonet.projections.runtime import logfmt
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.hosted_projection import HostedProjection
 from midonet.services.runtime.service import Service
@@ -173,7 +173,7 @@ class Supervisor:
 
     def _enter(self, state: Stage, reason: str | None = None) -> None:
         self._state, self._since, self._reason = state, monotonic(), reason
-        note(logging.DEBUG, f"service {state}", service=self.name, reason=reason)
+        logfmt.log(logging.DEBUG, f"service {state}", service=self.name, reason=reason)
 
     def _run(self) -> None:
         backoff = Backoff(_FIRST_RESTART, _LAST_RESTART)
@@ -252,6 +252,6 @@ class Supervisor:
         self._restarts += 1
         self._last_error = describe(error)
         self._enter("failed", self._last_error)
-        note(logging.ERROR, "service crashed", service=self.name, error=self._last_error)
-        note(logging.DEBUG, "service is made anew", service=self.name, after=f"{delay:.1f}s")
+        logfmt.log(logging.ERROR, "service crashed", service=self.name, error=self._last_error)
+        logfmt.log(logging.DEBUG, "service is made anew", service=self.name, after=f"{delay:.1f}s")
         logging.getLogger("midonet").debug("traceback", exc_info=error)

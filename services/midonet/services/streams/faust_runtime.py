@@ -152,7 +152,7 @@ class FaustRuntime:
         try:
             await asyncio.get_running_loop().run_in_executor(pool, self._worker.take, lease, raws)
         except Fenced as late:
-            self._context.note(logging.INFO, "stale owner was refused", epoch=lease.epoch, reason=str(late))
+            self._context.log(logging.INFO, "stale owner was refused", epoch=lease.epoch, reason=str(late))
             return False
         except MidonetError as error:
             self.trouble = error.message

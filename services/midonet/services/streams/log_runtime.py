@@ -88,7 +88,7 @@ class Embedded:
                 self.trouble = None
                 backoff.reset()
         except Fenced as late:
-            self._context.note(logging.INFO, "stale owner was refused", epoch=lease.epoch, reason=str(late))
+            self._context.log(logging.INFO, "stale owner was refused", epoch=lease.epoch, reason=str(late))
             return False
         except MidonetError as error:
             self.trouble = error.message

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from midonet.events.errors import MidonetError
 from midonet.projections.engine.drift import Repairs
-from midonet.projections.runtime.logfmt import note
+from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.projections.zookeeper.drift_ledger import Ledger
 from midonet.services.runtime.hosted_projection import HostedProjection
@@ -58,6 +58,6 @@ class RepairsKeeper:
             try:
                 ledger.add(hosted.name, hosted.target, hosted.repairs.since(seen))
             except MidonetError as error:
-                note(logging.WARNING, "repairs are not on record yet", target=hosted.target, error=error.message)
+                logfmt.log(logging.WARNING, "repairs are not on record yet", target=hosted.target, error=error.message)
                 return
             self._seen[hosted.repairs] = total

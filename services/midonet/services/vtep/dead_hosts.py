@@ -15,7 +15,7 @@ from midonet.events.errors import Unavailable
 from midonet.projections.facts import LastSeen
 from midonet.projections.facts.live_hosts import LiveHosts
 from midonet.projections.facts.reader import FactsReader
-from midonet.projections.runtime.logfmt import note
+from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.worker_thread import WorkerThread
 
 _GRACE = 3.0
@@ -87,7 +87,7 @@ class DeadHosts:
                         reminded = True
                     self._look(living)
                 except Unavailable as error:
-                    note(logging.DEBUG, "hosts are unknown for now", service="vtep", reason=error.message)
+                    logfmt.log(logging.DEBUG, "hosts are unknown for now", service="vtep", reason=error.message)
                     self._loop.pause(backoff.next())
                 else:
                     backoff.reset()

@@ -13,7 +13,7 @@ from midonet.events.errors import MidonetError, NotFound
 from midonet.events.log import open_log
 from midonet.projections.base import Checkpoint, Fenced, Unwritable
 from midonet.projections.engine.feed import Feed
-from midonet.projections.runtime.logfmt import note
+from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.projections.vtep import Retired, VtepTarget, read_checkpoint
 
@@ -87,7 +87,7 @@ class Decommissioner:
                     for place in retired.addresses(topology):
                         self.retire(*place)
             except MidonetError as error:
-                note(logging.DEBUG, "history of VTEPs cannot be read", error=str(error))
+                logfmt.log(logging.DEBUG, "history of VTEPs cannot be read", error=str(error))
                 self._loop.pause(backoff.next())
             else:
                 return
@@ -109,7 +109,7 @@ class Decommissioner:
             self._clear(*place)
         except (MidonetError, Fenced, Unwritable) as error:
             self._errors[place] = str(error)
-            note(
+            logfmt.log(
                 logging.DEBUG, "deleted VTEP keeps its rows for now", target=f"{place[0]}:{place[1]}", reason=str(error)
             )
             with self._lock:
@@ -125,7 +125,7 @@ class Decommissioner:
             return
         with closing(VtepTarget(host, port)) as target:
             target.clear()
-        note(logging.INFO, "cleared a VTEP that was deleted", target=f"{host}:{port}")
+        logfmt.log(logging.INFO, "cleared a VTEP that was deleted", target=f"{host}:{port}")
 
     def _is_ours(self, checkpoint: Checkpoint) -> bool:
         """Whether this log was written there; then all is known that whoever wrote it knew."""

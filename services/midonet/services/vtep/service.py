@@ -17,7 +17,7 @@ from midonet.events.errors import VerificationFailed
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 from midonet.projections.facts.vtep_state import VtepState
-from midonet.projections.runtime.logfmt import note
+from midonet.projections.runtime import logfmt
 from midonet.projections.vtep import HEARD, HOSTS, Delta, Fleet, LearnedMacs, Step, SwitchUpdate
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.hosted_projection import HostedProjection
@@ -127,7 +127,7 @@ class VtepService(Service):
             self.context.crashed(error)
 
     def _carry_out(self, step: Step) -> None:
-        note(logging.INFO, f"{step.action} VTEP", vtep=step.vtep, target=address(step))
+        logfmt.log(logging.INFO, f"{step.action} VTEP", vtep=step.vtep, target=address(step))
         hosted = self._hosted.pop(step.vtep, None)
         if hosted is not None:
             hosted.stop()

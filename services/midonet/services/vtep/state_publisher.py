@@ -15,7 +15,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 from midonet.events.errors import Unavailable
 from midonet.projections.facts import node_of
 from midonet.projections.facts.vtep_state import VtepState
-from midonet.projections.runtime.logfmt import note
+from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.projections.zookeeper.client import Client
 
@@ -53,9 +53,9 @@ class Publisher:
             try:
                 self._publish()
             except (Unavailable, KazooException, KazooTimeoutError) as error:
-                note(logging.DEBUG, "states of VTEPs cannot be published", error=str(error))
+                logfmt.log(logging.DEBUG, "states of VTEPs cannot be published", error=str(error))
             except Exception as error:  # noqa: BLE001 - whatever it is, the switches themselves are kept by others
-                note(logging.ERROR, "states of VTEPs were not published", error=repr(error))
+                logfmt.log(logging.ERROR, "states of VTEPs were not published", error=repr(error))
             self._loop.rest(_LOOK_SECONDS)
 
     def _publish(self) -> None:

@@ -142,7 +142,7 @@ class ZooKeeperService(Service):
         try:
             server.renew()
         except (MidonetError, OSError) as error:  # the server goes on with what it has
-            self.context.note(logging.WARNING, "the certificates cannot be renewed", error=str(error))
+            self.context.log(logging.WARNING, "the certificates cannot be renewed", error=str(error))
 
     def _judge(self, found: str | None) -> str:
         if found is None:
@@ -159,10 +159,10 @@ class ZooKeeperService(Service):
             ):
                 self._take_in(hosts)
         except MidonetError as error:
-            self.context.note(logging.DEBUG, "not taken in yet", error=error.message)
+            self.context.log(logging.DEBUG, "not taken in yet", error=error.message)
             return
         self._joined = True
-        self.context.note(logging.INFO, "member of the ensemble", member=self._member.number)
+        self.context.log(logging.INFO, "member of the ensemble", member=self._member.number)
 
     def _take_in(self, hosts: str) -> None:
         client = Client(hosts)

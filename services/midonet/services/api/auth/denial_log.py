@@ -13,7 +13,7 @@ from time import monotonic
 from msgspec import Struct
 from msgspec.structs import replace
 
-from midonet.projections.runtime.logfmt import note
+from midonet.projections.runtime import logfmt
 
 _KEPT = 1_000
 _PAUSE = 10.0
@@ -58,7 +58,7 @@ class Denials:
             self._kept.append(new)
             self._since = monotonic()
         request = f"{new.method} {new.path}"
-        note(logging.WARNING, "denied", actor=new.actor, address=new.address, request=request, reason=new.reason)
+        logfmt.log(logging.WARNING, "denied", actor=new.actor, address=new.address, request=request, reason=new.reason)
 
     def newest(self, limit: int) -> list[Denial]:
         """Return the newest refusals, the last one first."""
