@@ -11,7 +11,7 @@ import pytest
 from api_node import ApiNode
 from asking import Asker
 
-from midonet.events.commands.verbs import LINKS
+from midonet.events.commands.verbs import VERBS
 from midonet.events.model import KINDS
 from midonet.services.api.app import OPERATIONS
 from midonet.services.api.framework.openapi import document
@@ -40,16 +40,30 @@ def test_all_operations_are_as_described(node: ApiNode) -> None:
     run_schemathesis(node, "-n", "20", "--phases", "coverage,fuzzing")
 
 
-def test_every_kind_and_verb_is_described(api: Asker) -> None:
+def test_every_kind_is_described(api: Asker) -> None:
     described = api.ok("GET", "/openapi.json")
     paths = described["paths"]
     for kind in KINDS.values():
         assert set(paths[f"/v1/{kind.plural}"]) == {"get", "post"}
         assert set(paths[f"/v1/{kind.plural}/{{ref}}"]) == {"get", "patch", "delete"}
-        for verb in LINKS.get(kind.name, ()):
-            assert set(paths[f"/v1/{kind.plural}/{{ref}}/{verb}"]) == {"post"}
     assert described["openapi"] == "3.1.0"
     assert len({one.id for one in OPERATIONS}) == len(OPERATIONS)
+
+
+def test_verbs_of_the_api_are_those_of_the_table() -> None:
+    paths = {one.path: one for one in OPERATIONS if re.fullmatch(r"/v1/[\w-]+/{ref}/[\w-]+", one.path)}
+    table = {
+        f"/v1/{KINDS[kind].plural}/{{ref}}/{name}": verb
+        for kind, verbs in VERBS.items()
+        for name, verb in verbs.items()
+    }
+    assert set(paths) - {"/v1/objects/{ref}/history", "/v1/objects/{ref}/blame"} == set(table)
+    for path, verb in table.items():
+        assert (paths[path].method, paths[path].help) == ("POST", verb.help)
+        body = paths[path].body
+        schema = body.content["application/json"] if body is not None else {"properties": {}, "required": []}
+        assert set(schema["properties"]) == set(verb.arguments)
+        assert set(schema["required"]) == {name for name, one in verb.arguments.items() if one.required}
 
 
 def test_every_operation_is_on_the_page_for_people(api: Asker) -> None:

@@ -154,10 +154,37 @@ def test_links_are_verbs_of_an_object(api: Asker) -> None:
     api.ok("POST", "/v1/bridges/web/remove-mac", {"mac": "02:00:00:00:00:01"})
     api.ok("POST", "/v1/chains/in/add-rule", {"action": "accept", "nw_proto": "tcp", "tp_dst": 443})
     api.ok("POST", "/v1/chains/in/remove-rule", {"index": 1})
+    api.ok("POST", "/v1/chains/in/add-rule", {"action": "drop", "name": "last"})
+    api.ok("POST", "/v1/chains/in/remove-rule", {"index": "last"})
     api.ok("POST", "/v1/port-groups/pg/add-port", {"port": "p1"})
     assert api.ok("POST", "/v1/port-groups/pg/remove-port", {"port": "p1"})["object"]["ports"] == []
     api.ok("POST", "/v1/ip-addr-groups/ips/add-address", {"address": "10.0.0.5", "ports": ["p1"]})
     api.ok("POST", "/v1/ip-addr-groups/ips/remove-address", {"address": "10.0.0.5"})
+
+
+def test_dhcp_reservations_and_routes_are_verbs(api: Asker) -> None:
+    subnets = [
+        {"kind": "dhcp-subnet", "name": "v4", "subnet": "10.0.0.0/24"},
+        {"kind": "dhcpv6-subnet", "name": "v6", "subnet": "2001:db8::/64"},
+    ]
+    api.ok("POST", "/v1/apply", [{"kind": "bridge", "name": "web"}, *({**one, "bridge": "web"} for one in subnets)])
+    host = {"mac": "02:00:00:00:00:07", "address": "10.0.0.7", "name": "vm7"}
+    route = {"destination": "172.16.0.0/12", "gateway": "10.0.0.254"}
+    host6 = {"client_id": "00:03:00:01:02:00:00:00:00:07", "address": "2001:db8::7"}
+    added = api.ok("POST", "/v1/dhcp-subnets/v4/add-host", host)["object"]
+    assert added["hosts"] == [{**host, "options": []}]
+    assert api.ok("POST", "/v1/dhcp-subnets/v4/add-route", route)["object"]["routes"] == [route]
+    assert api.ok("POST", "/v1/dhcpv6-subnets/v6/add-host", host6)["object"]["hosts"] == [{**host6, "name": None}]
+    assert api.refused(422, "POST", "/v1/dhcp-subnets/v4/add-route", {"gateway": "10.0.0.1"})["details"]["field"] == (
+        "destination"
+    )
+    removed = api.ok("POST", "/v1/dhcp-subnets/v4/remove-host", {"mac": host["mac"]})["object"]
+    assert removed["hosts"] == []
+    gone = api.ok("POST", "/v1/dhcp-subnets/v4/remove-route", {"destination": route["destination"]})["object"]
+    assert gone["routes"] == []
+    left = api.ok("POST", "/v1/dhcpv6-subnets/v6/remove-host", {"client_id": host6["client_id"]})["object"]
+    assert left["hosts"] == []
+    assert api.refused(404, "POST", "/v1/dhcp-subnets/v4/remove-host", {"mac": host["mac"]})["code"] == "not-found"
 
 
 def test_several_operations_are_one_commit_or_none(api: Asker) -> None:

@@ -49,7 +49,7 @@ def object_argument(kind: str, metavar: str | None = None) -> click.Argument:
 
 
 def _made(kind: str, verb: str, ref: str, **values: Any) -> Op:
-    return verbs.LINKS[kind][verb].make(ref, values)
+    return verbs.VERBS[kind][verb].make(ref, values)
 
 
 def _part(kind: str, verb: str, part: str, ref: str, values: dict[str, Any]) -> Op:

@@ -13,24 +13,24 @@ from midonet.events.model.fields import Cidr4, Cidr6, Id, Ip4Address, Ip6Address
 class DhcpRoute(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A classless static route that clients are told (option 121, RFC 3442)."""
 
-    destination: Cidr4
-    gateway: Ip4Address
+    destination: Annotated[Cidr4, Meta(description="Destination prefix.")]
+    gateway: Annotated[Ip4Address, Meta(description="Next hop.")]
 
 
 class DhcpOption(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A further option for one client, by name or number."""
 
-    name: Label
-    value: Text
+    name: Annotated[Label, Meta(description="Name or number of the option.")]
+    value: Annotated[Text, Meta(description="Value of the option.")]
 
 
 class DhcpHost(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A client with the address that it gets."""
 
-    mac: Mac
-    address: Ip4Address
-    name: Label | None = None
-    options: tuple[DhcpOption, ...] = ()
+    mac: Annotated[Mac, Meta(description="MAC address of the client.")]
+    address: Annotated[Ip4Address, Meta(description="Address of the client.")]
+    name: Annotated[Label | None, Meta(description="Name of the client.")] = None
+    options: Annotated[tuple[DhcpOption, ...], Meta(description="Further options of the client.")] = ()
 
 
 def _refuse_twice(values: Iterable[str], what: str) -> None:
@@ -77,9 +77,9 @@ class DhcpSubnet(Entity, frozen=True, kw_only=True):
 class Dhcpv6Host(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A DHCPv6 client with the address that it gets."""
 
-    client_id: Label
-    address: Ip6Address
-    name: Label | None = None
+    client_id: Annotated[Label, Meta(description="DUID of the client.")]
+    address: Annotated[Ip6Address, Meta(description="Address of the client.")]
+    name: Annotated[Label | None, Meta(description="Name of the client.")] = None
 
 
 class Dhcpv6Subnet(Entity, frozen=True, kw_only=True):

@@ -43,8 +43,10 @@ class PortGroup(Entity, frozen=True, kw_only=True):
 class GroupAddress(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An IP address of a group, with the ports that have it."""
 
-    address: IpAddress
-    ports: tuple[Annotated[Id, Ref("port", OnDelete.CLEAR)], ...] = ()
+    address: Annotated[IpAddress, Meta(description="IP address.")]
+    ports: Annotated[
+        tuple[Annotated[Id, Ref("port", OnDelete.CLEAR)], ...], Meta(description="Ports that have the address.")
+    ] = ()
 
     @classmethod
     def from_text(cls, text: str) -> dict[str, Any]:

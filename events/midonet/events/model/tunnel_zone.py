@@ -13,8 +13,8 @@ from midonet.events.model.fields import Id, IpAddress, OnDelete, Ref
 class Member(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A host's underlay address in a tunnel zone."""
 
-    host: Annotated[Id, Ref("host", OnDelete.CLEAR)]
-    address: IpAddress
+    host: Annotated[Id, Ref("host", OnDelete.CLEAR), Meta(description="Host that is a member.")]
+    address: Annotated[IpAddress, Meta(description="Its underlay address.")]
 
 
 class TunnelZone(Entity, frozen=True, kw_only=True):

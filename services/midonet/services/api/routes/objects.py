@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 import msgspec
 
 from midonet.events.commands.command import Command, Create, Delete, Op, Update
-from midonet.events.commands.verbs import LINKS, Link
+from midonet.events.commands.verbs import VERBS, Verb
 from midonet.events.errors import InvalidValue, UsageError
 from midonet.events.model import KINDS, Entity, Kind, ordered, plain
 from midonet.events.queries.selection import Selection
@@ -46,8 +46,8 @@ def operations() -> Iterator[Operation]:
     """Yield the operations on all kinds."""
     for kind in KINDS.values():
         yield from _operations(kind)
-        for verb, link in LINKS.get(kind.name, {}).items():
-            yield _link(kind, verb, link)
+        for name, verb in VERBS.get(kind.name, {}).items():
+            yield _verb_operation(kind, name, verb)
 
 
 def _operations(kind: Kind) -> Iterator[Operation]:
@@ -120,21 +120,26 @@ def _operations(kind: Kind) -> Iterator[Operation]:
 _UNCHANGED = Reply("Nothing changed since.", {}, ("ETag",))
 
 
-def _link(kind: Kind, verb: str, link: Link) -> Operation:
-    specs = {**link.required, **link.optional}
-    body = Body({JSON: fields_schema(specs, link.required)}, required=bool(link.required)) if specs else None
+def _verb_operation(kind: Kind, name: str, verb: Verb) -> Operation:
+    specs = {field: argument.spec for field, argument in verb.arguments.items()}
+    required = _required(verb)
+    body = Body({JSON: fields_schema(specs, required)}, required=bool(required)) if specs else None
     return Operation(
-        id=f"{verb}-{kind.name}" if "-" not in verb else f"{kind.name}-{verb}",
+        id=f"{name}-{kind.name}" if "-" not in name else f"{kind.name}-{name}",
         tag=kind.name,
         method="POST",
-        path=f"/v1/{kind.plural}/{{ref}}/{verb}",
-        help=link.help,
-        handler=partial(_tie, kind, verb, link),
+        path=f"/v1/{kind.plural}/{{ref}}/{name}",
+        help=verb.help,
+        handler=partial(_run_verb, kind, name, verb),
         parameters=(REF, IF_MATCH, *WRITE),
         body=body,
         replies={200: DONE},
         errors=REFUSALS,
     )
+
+
+def _required(verb: Verb) -> list[str]:
+    return [name for name, argument in verb.arguments.items() if argument.required]
 
 
 # Reading
@@ -249,15 +254,15 @@ async def _delete(kind: Kind, node: Node, call: Call) -> Answer:
     return await write(node, call, f"{kind.name}.delete", ops)
 
 
-async def _tie(kind: Kind, verb: str, link: Link, node: Node, call: Call) -> Answer:
+async def _run_verb(kind: Kind, name: str, verb: Verb, node: Node, call: Call) -> Answer:
     values: Mapping[str, Any] = call.json(dict[str, Any]) if call.body else {}
-    for name in values:
-        if name not in link.required and name not in link.optional:
-            known = ", ".join([*link.required, *link.optional]) or "none"
-            raise InvalidValue(f"{verb} takes no {name}; it takes {known}", field=name, reason="no-such-field")
-    for name in link.required:
-        if values.get(name) is None:
-            raise InvalidValue(f"{verb} needs {name}", field=name, reason="missing")
+    for field in values:
+        if field not in verb.arguments:
+            known = ", ".join(verb.arguments) or "none"
+            raise InvalidValue(f"{name} takes no {field}; it takes {known}", field=field, reason="no-such-field")
+    for field in _required(verb):
+        if values.get(field) is None:
+            raise InvalidValue(f"{name} needs {field}", field=field, reason="missing")
     object_ref = call.path("ref")
-    ops = [*expected(call, kind.name, object_ref), link.make(object_ref, values)]
-    return await write(node, call, f"{kind.name}.{verb}", ops)
+    ops = [*expected(call, kind.name, object_ref), verb.make(object_ref, values)]
+    return await write(node, call, f"{kind.name}.{name}", ops)
