@@ -9,19 +9,20 @@ __all__ = ["reference"]
 
 _HEAD = """# The model
 
-Every kind of object, from its declaration (`make docs` writes this page; a test holds it to the truth). Every object
-also has `id`, `kind`, `name` and `position`. A field in *italics* is allocated or derived and cannot be set.
+This page lists every kind of object with its fields. `make docs` generates it from the declarations, and a test
+compares it with them. Every object also has `id`, `kind`, `name` and `position`. Fields in *italics* are allocated or
+derived and cannot be set.
 """
-_REASONS = """## Why a command is refused
+_REASONS = """## Reason codes
 
-The `reason` in the details of an error (`invalid-value`, `conflict`, `in-use`); these words are stable.
+The details of an error (`invalid-value`, `conflict`, `in-use`) have a `reason`. These codes are stable.
 
-| reason | |
+| reason | meaning |
 |---|---|"""
 _WORDS = {
     OnDelete.DELETE: "deleted with it",
     OnDelete.CLEAR: "cleared when it is deleted",
-    OnDelete.REFUSE: "refuses its deletion",
+    OnDelete.REFUSE: "prevents its deletion",
 }
 
 
@@ -39,13 +40,13 @@ def _section(kind: Kind) -> str:
     facts = []
     if kind.cls.NESTED:
         parents = " or ".join(f"`{kind.ref_of[owner].kind}`" for owner in kind.cls.OWNER)
-        facts.append(f"In YAML it may be written under `{kind.cls.NESTED}` of its {parents}.")
+        facts.append(f"In YAML it can be nested under `{kind.cls.NESTED}` of its {parents}.")
     facts += [f"Unique: {' and '.join(f'`{field}`' for field in fields)}." for fields in kind.cls.UNIQUE]
     return "\n".join(
         [
             f"## {kind.name}\n",
             " ".join([kind.help, *facts]) + "\n",
-            "| field | value | default | |",
+            "| field | value | default | meaning |",
             "|---|---|---|---|",
             *rows,
             "",

@@ -1,4 +1,4 @@
-"""A service that greets every bridge: by a line in the journal, and by a counter."""
+"""A service that writes a log line and increments a counter for every bridge."""
 
 import logging
 from collections.abc import Sequence
@@ -11,36 +11,36 @@ from midonet.services.runtime.service import Service
 
 
 class Settings(Struct, frozen=True):
-    """What may be set below `services.greeter`."""
+    """Settings below `services.greeter`."""
 
     word: str = "hello"
 
 
 class Greeter(Service):
-    """Follows the log as long as it runs."""
+    """Counts bridges and greets new ones."""
 
     settings = Settings
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Subscribe to the feed."""
         self.word = self.context.config(Settings).word
         self.greeted = self.context.meters.counter("bridges", "Bridges that were greeted.")
         self.context.feed.subscribe(self)
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Unsubscribe from the feed."""
         self.context.feed.unsubscribe(self)
 
     def attach(self, topology: Topology) -> None:
-        """Greet the bridges that are there."""
+        """Count the bridges of the current topology."""
         self.greeted.inc(len(topology.all("bridge")))
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Greet those that come."""
+        """Count and greet new bridges."""
         for change in changes:
             if change.kind == "bridge" and change.old is None:
                 self.greeted.inc()
                 self.context.log(logging.INFO, self.word, bridge=change.new.name or change.id)
 
     def wake(self) -> None:
-        """Do nothing: there is no slow work."""
+        """Do nothing: this service has no slow work."""

@@ -1,4 +1,8 @@
-"""Every `sh` example in the documentation runs as it stands, on a log of its own."""
+"""Every `sh` example in the documentation runs as it stands.
+
+The blocks of README.md run in their order, in one shell and one new home directory. Each block of any other page runs
+alone, on a log of its own.
+"""
 
 import os
 import re
@@ -9,25 +13,44 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = ROOT / "README.md"
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
 EXAMPLES = [
     pytest.param(example, id=f"{page.stem}-{number}")
-    for page in PAGES
-    for number, example in enumerate(re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE))
+    for page in sorted((ROOT / "docs").glob("*.md"))
+    for number, example in enumerate(blocks(page))
 ]
+
+
+def run(script: str, cwd: Path, **variables: str) -> None:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MIDOCTL_", "XDG_"))}
+    environment = {**inherited, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **variables}
+    command = ["bash", "-uo", "pipefail", "-c", script]
+    done = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_runs(example: str, tmp_path: Path) -> None:
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "LOG": f"{tmp_path}/log.db",
-        "MIDOCTL_SERVER": f"sqlite:///{tmp_path}/log.db",
-    }
-    command = ["bash", "-euo", "pipefail", "-c", example]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, timeout=60, check=False)
-    assert done.returncode == 0, (done.stdout + done.stderr).decode()
+    log = f"{tmp_path}/log.db"
+    run(f"set -e\n{example}", tmp_path, HOME=str(tmp_path), LOG=log, MIDOCTL_SERVER=f"sqlite:///{log}")
+
+
+def test_each_readme_line_exits_zero(tmp_path: Path) -> None:
+    lines = [line for block in blocks(README) for line in block.splitlines()]
+    assert len(lines) >= 20
+    check = 'status=$?; [ $status = 0 ] || { echo "line {}: exit status $status" >&2; exit 1; }'
+    script = "\n".join(f"{line}\n{check.replace('{}', str(number), 1)}" for number, line in enumerate(lines, 1))
+    run(script, ROOT, HOME=str(tmp_path), TMPDIR=str(tmp_path))
+
+
+def test_readme_is_at_most_140_lines() -> None:
+    assert len(README.read_text().splitlines()) <= 140
 
 
 def test_there_are_examples() -> None:
