@@ -39,9 +39,8 @@ class BgpPeer(Entity, frozen=True, kw_only=True):
     address: Annotated[IpAddress, Meta(description="Address of the neighbour.")]
     keep_alive: Annotated[Seconds | None, Meta(description="Seconds between keep-alive messages.")] = None
     hold_time: Annotated[
-        Annotated[int, Meta(ge=5, le=7200)] | None, Meta(description="Seconds of silence until it counts as gone.")
+        Annotated[int, Meta(ge=5, le=7200)] | None,
+        Meta(description="Seconds without a message until the peer is down."),
     ] = None
     connect_retry: Annotated[Seconds | None, Meta(description="Seconds between attempts to connect.")] = None
-    password_ref: Annotated[
-        Label | None, Meta(description="Name of the secret with the TCP MD5 password; never the password itself.")
-    ] = None
+    password_ref: Annotated[Label | None, Meta(description="Name of the secret with the TCP MD5 password.")] = None

@@ -75,7 +75,7 @@ class MacEntry(Entity, frozen=True, kw_only=True):
 
 
 class ArpEntry(Entity, frozen=True, kw_only=True):
-    """Static entry of a bridge's ARP table: who asks for the IP address is answered with the MAC address."""
+    """Static entry of a bridge's ARP table; the bridge answers ARP requests for it."""
 
     KIND = "arp-entry"
     OWNER = ("bridge",)

@@ -62,15 +62,18 @@ class NatTarget(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Chain(Entity, frozen=True, kw_only=True):
-    """Ordered list of rules; the first that decides wins."""
+    """Ordered list of rules; the first rule that decides ends it."""
 
     KIND = "chain"
     EXCLUSIVE = True
 
     tenant: Tenant | None = None
-    metadata: Annotated[tuple[Metadata, ...], Meta(description="Notes for other programs.")] = ()
+    metadata: Annotated[tuple[Metadata, ...], Meta(description="Metadata for other programs.")] = ()
     port: Annotated[
-        Id | None, DERIVED, Ref("port", OnDelete.DELETE), Meta(description="Port whose L2 insertions it carries out.")
+        Id | None,
+        DERIVED,
+        Ref("port", OnDelete.DELETE),
+        Meta(description="Port whose L2 insertions the chain implements."),
     ] = None
 
     @property
@@ -88,7 +91,7 @@ class Rule(Conditional, frozen=True, kw_only=True):
     IDENTITY = ()
 
     chain: Annotated[Id, Ref("chain", OnDelete.DELETE), Meta(description="Chain that the rule is in.")]
-    index: Annotated[int, DERIVED, Meta(ge=0, description="Place in the chain, from 1 on.")] = 0
+    index: Annotated[int, DERIVED, Meta(ge=0, description="Position in the chain, from 1.")] = 0
     action: Annotated[
         Literal[
             "accept",
@@ -124,21 +127,21 @@ class Rule(Conditional, frozen=True, kw_only=True):
     transform_action: Annotated[
         Literal["accept", "continue", "return"] | None, Meta(description="What follows a change of VLAN tags.")
     ] = None
-    pop_vlan: Annotated[bool, Meta(description="Take the VLAN tag off (l2-transform, redirect).")] = False
-    push_vlan: (
-        Annotated[int, Meta(ge=0, le=65535, description="VLAN tag to put on (l2-transform, redirect).")] | None
-    ) = None
-    ingress: Annotated[bool, Meta(description="Let it enter at the target port, not leave there (redirect).")] = False
-    fail_open: Annotated[bool, Meta(description="Go on if the target port is down (redirect).")] = False
+    pop_vlan: Annotated[bool, Meta(description="Remove the VLAN tag (l2-transform, redirect).")] = False
+    push_vlan: Annotated[int, Meta(ge=0, le=65535, description="VLAN tag to add (l2-transform, redirect).")] | None = (
+        None
+    )
+    ingress: Annotated[bool, Meta(description="Enter at the target port instead of leaving there (redirect).")] = False
+    fail_open: Annotated[bool, Meta(description="Continue if the target port is down (redirect).")] = False
     fip_port: Annotated[
         Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port with the floating IP that the rule is for.")
     ] = None
-    metadata: Annotated[tuple[Metadata, ...], Meta(description="Notes for other programs.")] = ()
+    metadata: Annotated[tuple[Metadata, ...], Meta(description="Metadata for other programs.")] = ()
     insertion: Annotated[
         Id | None,
         DERIVED,
         Ref("l2-insertion", OnDelete.DELETE),
-        Meta(description="L2 insertion that it carries out."),
+        Meta(description="L2 insertion that the rule implements."),
     ] = None
 
     @property
@@ -177,7 +180,7 @@ class Rule(Conditional, frozen=True, kw_only=True):
 
 
 class RuleLogger(Entity, frozen=True, kw_only=True):
-    """Writes what a chain decides to a logging resource."""
+    """Logs the decisions of a chain to a logging resource."""
 
     KIND = "rule-logger"
     OWNER = ("chain",)
@@ -187,6 +190,6 @@ class RuleLogger(Entity, frozen=True, kw_only=True):
 
     chain: Annotated[Id, Ref("chain", OnDelete.DELETE), Meta(description="Chain whose decisions are logged.")]
     logging_resource: Annotated[
-        Id, Ref("logging-resource", OnDelete.DELETE), Meta(description="Where the log is written to.")
+        Id, Ref("logging-resource", OnDelete.DELETE), Meta(description="Destination of the log.")
     ]
     event: Annotated[Literal["accept", "drop", "all"], Meta(description="Which decisions are logged.")] = "all"

@@ -25,7 +25,7 @@ from midonet.events.model.fields import (
 )
 
 _PortList = tuple[Annotated[Id, Ref("port")], ...]
-_Inverted = Annotated[bool, Meta(description="Turn the condition round.")]
+_Inverted = Annotated[bool, Meta(description="Invert the condition.")]
 
 
 def _without(part: Any, field: str, target: str) -> Any:
@@ -51,7 +51,7 @@ def _is_set(value: object) -> bool:
 class Conditional(Entity, frozen=True, kw_only=True):
     """An object with a condition: all terms that are set must hold."""
 
-    conjunction_inv: Annotated[bool, Meta(description="Turn the whole condition round.")] = False
+    conjunction_inv: Annotated[bool, Meta(description="Invert the whole condition.")] = False
     match_forward_flow: Annotated[bool, Meta(description="Only the first direction of a flow.")] = False
     match_return_flow: Annotated[bool, Meta(description="Only the return direction of a flow.")] = False
     in_ports: Annotated[_PortList, Meta(description="Ports where the packet entered.")] = ()
@@ -78,17 +78,17 @@ class Conditional(Entity, frozen=True, kw_only=True):
         Id | None, Ref("ip-addr-group"), Meta(description="Group that has the destination address.")
     ] = None
     inv_ip_addr_group_dst: _Inverted = False
-    traversed_device: Annotated[Id | None, Ref("bridge|router"), Meta(description="Device that it came through.")] = (
-        None
-    )
+    traversed_device: Annotated[
+        Id | None, Ref("bridge|router"), Meta(description="Device that the packet traversed.")
+    ] = None
     inv_traversed_device: _Inverted = False
     dl_type: Annotated[DlType | None, Meta(description="Ethertype: number, ipv4, arp or ipv6.")] = None
     inv_dl_type: _Inverted = False
     dl_src: Annotated[Mac | None, Meta(description="Source MAC address.")] = None
-    dl_src_mask: Annotated[MacMask | None, Meta(description="Which bits of dl_src count.")] = None
+    dl_src_mask: Annotated[MacMask | None, Meta(description="Bits of dl_src that are compared.")] = None
     inv_dl_src: _Inverted = False
     dl_dst: Annotated[MacMask | None, Meta(description="Destination MAC address.")] = None
-    dl_dst_mask: Annotated[MacMask | None, Meta(description="Which bits of dl_dst count.")] = None
+    dl_dst_mask: Annotated[MacMask | None, Meta(description="Bits of dl_dst that are compared.")] = None
     inv_dl_dst: _Inverted = False
     no_vlan: Annotated[bool, Meta(description="Only packets without a VLAN tag.")] = False
     vlan: Annotated[

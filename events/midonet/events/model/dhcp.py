@@ -83,7 +83,7 @@ class Dhcpv6Host(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Dhcpv6Subnet(Entity, frozen=True, kw_only=True):
-    """IPv6 subnet with the clients of a bridge; kept for others, nothing here serves it."""
+    """IPv6 subnet with the clients of a bridge; stored only, no DHCPv6 server is included."""
 
     KIND = "dhcpv6-subnet"
     OWNER = ("bridge",)

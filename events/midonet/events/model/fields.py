@@ -285,7 +285,7 @@ AdminState = Annotated[bool, Meta(description="Whether the operator wants it to 
 
 
 QosPolicy = Annotated[
-    Id | None, Ref("qos-policy"), Meta(description="Bandwidth and DSCP marks; a port's goes before its bridge's.")
+    Id | None, Ref("qos-policy"), Meta(description="Bandwidth and DSCP marks; a port's policy overrides its bridge's.")
 ]
 
 

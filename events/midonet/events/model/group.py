@@ -63,10 +63,10 @@ class IpAddrGroup(Entity, frozen=True, kw_only=True):
         tuple[GroupAddress, ...], Meta(description="Addresses, each with the ports that have it.")
     ] = ()
     inbound_chain: Annotated[
-        Id | None, Ref("chain"), Meta(description="Chain of a security group for what its ports send.")
+        Id | None, Ref("chain"), Meta(description="Chain of a security group for packets from its ports.")
     ] = None
     outbound_chain: Annotated[
-        Id | None, Ref("chain"), Meta(description="Chain of a security group for what its ports receive.")
+        Id | None, Ref("chain"), Meta(description="Chain of a security group for packets to its ports.")
     ] = None
 
     def check(self, view: View) -> None:

@@ -25,7 +25,7 @@ def redirect_rule_id(chain: str, insertion: str, role: str) -> str:
 
 
 class L2Insertion(Entity, frozen=True, kw_only=True):
-    """A service function that the traffic of a port goes through, lowest order first."""
+    """Sends the traffic of a port through a service function; lowest order first."""
 
     KIND = "l2-insertion"
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("port", "srv_port"): "insertion-exists"}
@@ -36,14 +36,14 @@ class L2Insertion(Entity, frozen=True, kw_only=True):
     mac: Annotated[Mac, Meta(description="MAC address of the station behind the port.")]
     vlan: Annotated[Vlan, Meta(description="VLAN that marks the traffic at the function; 0 is none.")] = 0
     order: Annotated[
-        int, Meta(ge=0, le=2**31 - 1, description="Place among the functions of the port (MidoNet's position).")
+        int, Meta(ge=0, le=2**31 - 1, description="Order among the functions of the port (MidoNet's position).")
     ] = 0
     fail_open: Annotated[bool, Meta(description="Let traffic pass if the function is down.")] = False
     srv_rule_in: Annotated[
-        Id | None, DERIVED, Ref("rule"), Meta(description="Rule that takes what the station sent back.")
+        Id | None, DERIVED, Ref("rule"), Meta(description="Rule for returned packets that the station sent.")
     ] = None
     srv_rule_out: Annotated[
-        Id | None, DERIVED, Ref("rule"), Meta(description="Rule that takes what the station gets back.")
+        Id | None, DERIVED, Ref("rule"), Meta(description="Rule for returned packets to the station.")
     ] = None
 
     def derive(self) -> Self:

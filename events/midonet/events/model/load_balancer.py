@@ -13,13 +13,13 @@ from midonet.events.model.base import Entity, View
 from midonet.events.model.fields import DERIVED, AdminState, Id, IpAddress, L4Port, OnDelete, Ref
 
 SessionPersistence = Annotated[
-    Literal["source-ip"] | None, Meta(description="Keep a client at one member; absent: do not. A pool's goes first.")
+    Literal["source-ip"] | None, Meta(description="Whether a client stays with one member; a pool's setting overrides.")
 ]
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 class HealthMonitor(Entity, frozen=True, kw_only=True):
-    """How it is found out which members of a pool are alive."""
+    """Probes that decide which members of a pool are up."""
 
     KIND = "health-monitor"
 
@@ -27,25 +27,25 @@ class HealthMonitor(Entity, frozen=True, kw_only=True):
     type: Annotated[Literal["tcp"], Meta(description="How members are probed.")] = "tcp"
     delay: Annotated[Count, Meta(description="Seconds between probes.")]
     timeout: Annotated[Count, Meta(description="Seconds until a probe has failed.")]
-    max_retries: Annotated[Count, Meta(description="Failed probes until a member counts as dead.")]
+    max_retries: Annotated[Count, Meta(description="Failed probes until a member is down.")]
 
 
 class LoadBalancer(Entity, frozen=True, kw_only=True):
-    """Load balancer; it works on the router that names it."""
+    """Load balancer of the router that refers to it."""
 
     KIND = "load-balancer"
 
     admin_state_up: AdminState = True
     router: Annotated[
-        Id | None, DERIVED, Ref("router"), Meta(description="Router that it works on; set it there (load_balancer).")
+        Id | None, DERIVED, Ref("router"), Meta(description="Router that uses it; set `load_balancer` of the router.")
     ] = None
     service_container: Annotated[
-        Id | None, Ref("service-container"), Meta(description="Container that does its work, if one does.")
+        Id | None, Ref("service-container"), Meta(description="Container that implements it.")
     ] = None
 
 
 class Pool(Entity, frozen=True, kw_only=True):
-    """Members that share the load of their virtual addresses."""
+    """Members that share the load of the pool's virtual addresses."""
 
     KIND = "pool"
     OWNER = ("load_balancer",)
@@ -59,7 +59,7 @@ class Pool(Entity, frozen=True, kw_only=True):
         Id | None, Ref("health-monitor", OnDelete.CLEAR), Meta(description="How its members are probed.")
     ] = None
     protocol: Annotated[Literal["tcp"], Meta(description="Protocol that is balanced.")] = "tcp"
-    lb_method: Annotated[Literal["round-robin"], Meta(description="How a member is chosen.")] = "round-robin"
+    lb_method: Annotated[Literal["round-robin"], Meta(description="How a member is selected.")] = "round-robin"
     session_persistence: SessionPersistence = None
 
 
@@ -80,7 +80,7 @@ class PoolMember(Entity, frozen=True, kw_only=True):
 
 
 class Vip(Entity, frozen=True, kw_only=True):
-    """Virtual address and port; what goes there is balanced over the members of the pool."""
+    """Virtual address and port whose connections are balanced over the members of the pool."""
 
     KIND = "vip"
     OWNER = ("pool",)

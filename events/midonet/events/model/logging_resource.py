@@ -8,9 +8,9 @@ from midonet.events.model.base import Entity
 
 
 class LoggingResource(Entity, frozen=True, kw_only=True):
-    """Where rule loggers write to."""
+    """Destination of rule loggers."""
 
     KIND = "logging-resource"
 
-    type: Annotated[Literal["file"], Meta(description="What it is.")] = "file"
-    enabled: Annotated[bool, Meta(description="Whether anything is written.")] = True
+    type: Annotated[Literal["file"], Meta(description="Type.")] = "file"
+    enabled: Annotated[bool, Meta(description="Whether it writes.")] = True

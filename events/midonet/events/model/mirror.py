@@ -10,12 +10,12 @@ from midonet.events.model.fields import Id, OnDelete, Ref
 
 
 class Mirror(Entity, frozen=True, kw_only=True):
-    """Copies packets to a port; the devices and ports that it copies from name it."""
+    """Copies packets to a port; the mirrored devices and ports refer to it."""
 
     KIND = "mirror"
 
-    to_port: Annotated[Id, Ref("port", OnDelete.DELETE), Meta(description="Port that gets the copies.")]
-    conditions: Annotated[tuple[Condition, ...], Meta(description="Copied is what meets one of them.")] = ()
+    to_port: Annotated[Id, Ref("port", OnDelete.DELETE), Meta(description="Port that receives the copies.")]
+    conditions: Annotated[tuple[Condition, ...], Meta(description="Packets that match one of them are copied.")] = ()
 
     def check(self, view: View) -> None:
         """Every condition must make sense."""

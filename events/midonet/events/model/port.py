@@ -82,10 +82,10 @@ class Port(Entity, frozen=True, kw_only=True):
     remote_peers: Annotated[tuple[RemotePeer, ...], Meta(description="MAC addresses behind a router's VTEP port.")] = ()
     tunnel_key: Annotated[int | None, DERIVED, Meta(description="Overlay key of the port, 24 bits.")] = None
     l2insertion_infilter: Annotated[
-        Id | None, DERIVED, Ref("chain"), Meta(description="Chain that redirects what enters; before inbound_filter.")
+        Id | None, DERIVED, Ref("chain"), Meta(description="Chain that redirects ingress; before inbound_filter.")
     ] = None
     l2insertion_outfilter: Annotated[
-        Id | None, DERIVED, Ref("chain"), Meta(description="Chain that redirects what leaves; after outbound_filter.")
+        Id | None, DERIVED, Ref("chain"), Meta(description="Chain that redirects egress; after outbound_filter.")
     ] = None
 
     @property

@@ -13,12 +13,12 @@ Kilo = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 class QosPolicy(Entity, frozen=True, kw_only=True):
-    """What the traffic of a bridge or port may use, and how it is marked."""
+    """Bandwidth limit and DSCP marks for the traffic of a bridge or port."""
 
     KIND = "qos-policy"
 
     tenant: Tenant | None = None
-    description: Annotated[Text | None, Meta(description="What it is for.")] = None
+    description: Annotated[Text | None, Meta(description="Purpose.")] = None
     shared: Annotated[bool, Meta(description="Whether other tenants may use it.")] = False
 
 
@@ -33,7 +33,7 @@ class QosBandwidthRule(Entity, frozen=True, kw_only=True):
 
     policy: _Policy
     max_kbps: Annotated[Kilo, Meta(description="Kilobits per second.")]
-    max_burst_kb: Annotated[Kilo | None, Meta(description="Kilobits that may go at once.")] = None
+    max_burst_kb: Annotated[Kilo | None, Meta(description="Burst size in kilobits.")] = None
 
 
 class QosDscpRule(Entity, frozen=True, kw_only=True):

@@ -31,7 +31,7 @@ class Route(Entity, frozen=True, kw_only=True):
     port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port of the same router.")] = None
     gateway: Annotated[IpAddress | None, Meta(description="Next router; absent: the destination itself.")] = None
     weight: Annotated[int, Meta(ge=0, le=2**31 - 1, description="Lower is preferred.")] = 100
-    attributes: Annotated[Text | None, Meta(description="Free text; routing does not look at it.")] = None
+    attributes: Annotated[Text | None, Meta(description="Free text; ignored by routing.")] = None
     gateway_dhcp: Annotated[
         Id | None, Ref("dhcp-subnet", OnDelete.DELETE), Meta(description="DHCP subnet whose gateway it leads to.")
     ] = None

@@ -15,17 +15,17 @@ def container_interface(port: str) -> str:
 
 
 class ServiceContainerGroup(Entity, frozen=True, kw_only=True):
-    """Service containers that are placed by one policy, on hosts of a group or anywhere."""
+    """Service containers with one placement policy, on the hosts of a group or on all hosts."""
 
     KIND = "service-container-group"
 
-    policy: Annotated[Literal["weighted", "least"], Meta(description="How a host is chosen.")] = "weighted"
+    policy: Annotated[Literal["weighted", "least"], Meta(description="How a host is selected.")] = "weighted"
     host_group: Annotated[Id | None, Ref("host-group"), Meta(description="Hosts that are allowed.")] = None
     port_group: Annotated[Id | None, Ref("port-group"), Meta(description="Ports whose hosts are allowed.")] = None
 
 
 class ServiceContainer(Entity, frozen=True, kw_only=True):
-    """A service that runs in a namespace of some host, behind a port."""
+    """Service that runs in a network namespace of a host, behind a port."""
 
     KIND = "service-container"
     OWNER = ("service_group",)
@@ -33,10 +33,10 @@ class ServiceContainer(Entity, frozen=True, kw_only=True):
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("port",): "port-has-container"}
 
     service_group: Annotated[
-        Id, Ref("service-container-group", OnDelete.DELETE), Meta(description="Group that places it.")
+        Id, Ref("service-container-group", OnDelete.DELETE), Meta(description="Group that it belongs to.")
     ]
     service_type: Annotated[Label, Meta(description="What runs in it, e.g. ipsec, haproxy or quagga.")]
     port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port behind which it is.")] = None
     configuration: Annotated[
-        Id | None, Meta(description="Id of what it works by; what that is depends on the service.")
+        Id | None, Meta(description="Id of its configuration object; the type depends on the service.")
     ] = None

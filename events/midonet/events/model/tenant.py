@@ -10,13 +10,13 @@ from midonet.events.model.fields import Text
 
 
 class Tenant(Entity, frozen=True, kw_only=True):
-    """Whom objects belong to; they say so by its name (a label, which needs no tenant of that name)."""
+    """Owner of objects, which refer to it by name (a label; the tenant object is optional)."""
 
     KIND = "tenant"
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("name",): "tenant-exists"}
 
-    description: Annotated[Text | None, Meta(description="Who that is.")] = None
-    enabled: Annotated[bool, Meta(description="Whether it may be worked for.")] = True
+    description: Annotated[Text | None, Meta(description="Free text.")] = None
+    enabled: Annotated[bool, Meta(description="Whether the tenant is enabled.")] = True
 
     def check(self, view: View) -> None:
         """Named."""

@@ -10,7 +10,7 @@ from midonet.events.model.fields import Id, OnDelete, Ref
 
 
 class TraceRequest(Entity, frozen=True, kw_only=True):
-    """Wish to follow packets through the network, from one bridge, router or port on."""
+    """Request to trace packets that start at one bridge, router or port."""
 
     KIND = "trace-request"
     OWNER = ("bridge", "router", "port")
@@ -19,9 +19,9 @@ class TraceRequest(Entity, frozen=True, kw_only=True):
     bridge: Annotated[Id | None, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge where it starts.")] = None
     router: Annotated[Id | None, Ref("router", OnDelete.DELETE), Meta(description="Router where it starts.")] = None
     port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port where it starts.")] = None
-    condition: Annotated[Condition, Meta(description="Which packets are followed.")]
-    enabled: Annotated[bool, Meta(description="Whether it is under way.")] = False
-    limit: Annotated[int, Meta(ge=1, le=2**63 - 1, description="Packets to follow; absent: all.")] | None = None
+    condition: Annotated[Condition, Meta(description="Packets to trace.")]
+    enabled: Annotated[bool, Meta(description="Whether it is active.")] = False
+    limit: Annotated[int, Meta(ge=1, le=2**63 - 1, description="Maximum number of packets; absent: all.")] | None = None
 
     def check(self, view: View) -> None:
         """Exactly one place where it starts."""

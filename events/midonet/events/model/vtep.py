@@ -21,19 +21,17 @@ class Vtep(Entity, frozen=True, kw_only=True):
     tunnel_zone: Annotated[
         Id | None,
         Ref("tunnel-zone", OnDelete.REFUSE, OnDelete.CLEAR),
-        Meta(description="Zone of type vtep with the hosts' addresses towards it."),
+        Meta(description="Zone of type vtep with the addresses of the hosts."),
     ] = None
     tunnel_ips: Annotated[
         tuple[IpAddress, ...],
-        Meta(
-            description="Its own tunnel addresses, the preferred one first; what the switch says where there is none."
-        ),
+        Meta(description="Tunnel addresses, the preferred one first; absent: those that the switch reports."),
     ] = ()
     replication: Annotated[
         Literal["service-node", "source-node"],
-        Meta(description="Who copies broadcast: a flooding proxy for the switch, or the switch itself."),
+        Meta(description="Where broadcast is replicated: at a flooding proxy or at the switch."),
     ] = "service-node"
-    bfd: Annotated[bool, Meta(description="Whether the switch watches its tunnels with BFD (RFC 5880).")] = False
+    bfd: Annotated[bool, Meta(description="Whether the switch monitors its tunnels with BFD (RFC 5880).")] = False
 
     def check(self, view: View) -> None:
         """Its tunnel zone must be of type vtep, and none of its addresses a host's."""
@@ -56,7 +54,7 @@ class Vtep(Entity, frozen=True, kw_only=True):
 
 
 class VtepBinding(Entity, frozen=True, kw_only=True):
-    """A VLAN of a VTEP's physical port that belongs to a bridge."""
+    """Binds a VLAN of a VTEP's physical port to a bridge."""
 
     KIND = "vtep-binding"
     OWNER = ("vtep",)
