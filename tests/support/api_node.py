@@ -10,8 +10,8 @@ from midonet.projections.engine.feed import Feed
 from midonet.projections.runtime.http_pages import HttpServer, Tls, json_page
 from midonet.services.api.service import ApiService
 from midonet.services.cluster.coordination import Coordination
-from midonet.services.runtime.context import Context, Front
-from midonet.services.runtime.service_metrics import Meters
+from midonet.services.runtime.context import Context, HttpEndpoint
+from midonet.services.runtime.service_metrics import ServiceMetrics
 from midonet.services.runtime.writer import Writer
 from midonet.services.settings import Settings
 
@@ -39,12 +39,12 @@ class ApiNode:
             settings=self.settings,
             feed=self.feed,
             crashed=self.crashes.append,
-            front=Front(self.http, lambda: self.status()),  # noqa: PLW0108 - a test may change it
+            endpoint=HttpEndpoint(self.http, lambda: self.status()),  # noqa: PLW0108 - a test may change it
             name="api",
             node="node",
             writer=self.writer,
             coordination=Coordination("127.0.0.1:1", "/midonet", "node"),
-            meters=Meters("api"),
+            metrics=ServiceMetrics("api"),
         )
 
     @property

@@ -88,7 +88,7 @@ class HeldElsewhere:
 
 def _main(hosts: str, root: str, name: str, *items: str) -> None:
     with Node(hosts, root, name) as node:
-        node.ownership.want(items)
+        node.ownership.set_items(items)
         while True:
             print(json.dumps(sorted(node.items)), flush=True)  # noqa: T201 - it is read by the test
             sleep(0.05)

@@ -24,7 +24,7 @@ class Greeter(Service):
     def start(self) -> None:
         """Subscribe to the feed."""
         self.word = self.context.config(Settings).word
-        self.greeted = self.context.meters.counter("bridges", "Bridges that were greeted.")
+        self.greeted = self.context.metrics.counter("bridges", "Bridges that were greeted.")
         self.context.feed.subscribe(self)
 
     def stop(self) -> None:

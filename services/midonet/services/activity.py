@@ -12,7 +12,7 @@ from midonet.events.commit import Commit
 from midonet.services.streams import Processor, StreamService, Write
 
 _DAYS = 30
-_MOST = 100
+_MAX_NAMES = 100
 """Names that are told apart on one day; the rest is counted together."""
 
 _OTHERS = "others"
@@ -41,9 +41,9 @@ def step(state: State, commit: Commit) -> tuple[State, Sequence[Write]]:
         day,
         state.commits + 1,
         state.events + len(commit.events),
-        _one_more(state.actors, commit.actor),
-        _one_more(state.channels, commit.channel),
-        _one_more(state.commands, commit.command.name),
+        _incremented(state.actors, commit.actor),
+        _incremented(state.channels, commit.channel),
+        _incremented(state.commands, commit.command.name),
         kept,
     )
     return counted, list(_writes(counted, gone))
@@ -55,8 +55,8 @@ def _writes(state: State, gone: Sequence[str]) -> Iterator[Write]:
     yield Write(state.day, {"commits": state.commits, "events": state.events, **counts})
 
 
-def _one_more(counts: dict[str, int], name: str) -> dict[str, int]:
-    key = name if name in counts or len(counts) < _MOST else _OTHERS
+def _incremented(counts: dict[str, int], name: str) -> dict[str, int]:
+    key = name if name in counts or len(counts) < _MAX_NAMES else _OTHERS
     return {**counts, key: counts.get(key, 0) + 1}
 
 

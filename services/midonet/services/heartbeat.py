@@ -35,28 +35,28 @@ class HeartbeatService(Periodic):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, context.config(Settings).period)
-        meters = context.meters
-        self._beats = meters.counter("beats", "Beats of this node that ZooKeeper answered.")
-        self._seconds_taken = meters.gauge("zookeeper_seconds", "Seconds that ZooKeeper took for the last beat.")
-        self._alive = meters.gauge("node_alive", "Whether a node of the cluster lives.", ["node"])
-        self._lag = meters.gauge("node_lag_commits", "Commits that a living node has not read yet.", ["node"])
+        metrics = context.metrics
+        self._beats = metrics.counter("beats", "Beats of this node that ZooKeeper answered.")
+        self._seconds_taken = metrics.gauge("zookeeper_seconds", "Seconds that ZooKeeper took for the last beat.")
+        self._alive = metrics.gauge("node_alive", "Whether a node of the cluster lives.", ["node"])
+        self._lag = metrics.gauge("node_lag_commits", "Commits that a living node has not read yet.", ["node"])
         self._known: dict[str, bool] = {}
 
-    def turn(self) -> None:
+    def run_once(self) -> None:
         """Look at all nodes, and say what became different."""
         client, begun = self.context.coordination.client, perf_counter()
         client.connect(_CONNECT_SECONDS)
         found = nodes(client, self.context.settings.root)
         self._seconds_taken.set(perf_counter() - begun)
         self._beats.inc()
-        self._be_known(found)
-        self._tell({node["node"]: node for node in found})
+        self._write_record(found)
+        self._report_changes({node["node"]: node for node in found})
         if self.lease is not None:
             for node in found:
                 if not node["alive"] and node["gone"] is None:
-                    self._mark(node)
+                    self._record_gone(node)
 
-    def _be_known(self, found: list[dict[str, Any]]) -> None:
+    def _write_record(self, found: list[dict[str, Any]]) -> None:
         """Leave a record of this node, without an hour of death."""
         here = next((node for node in found if node["node"] == self.context.node), None)
         if here is None or not here["alive"] or (here["known"] and here["gone"] is None):
@@ -69,7 +69,7 @@ class HeartbeatService(Periodic):
             else:
                 client.result(client.create_async(path, record, makepath=True))
 
-    def _mark(self, node: Mapping[str, Any]) -> None:
+    def _record_gone(self, node: Mapping[str, Any]) -> None:
         """Note since when a node is gone."""
         client, path = self.context.coordination.client, known_path(self.context.settings.root, node["node"])
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -77,7 +77,7 @@ class HeartbeatService(Periodic):
             data, stat = client.result(client.get_async(path))
             client.result(client.set_async(path, canonical({**decode(data), "gone": now}), stat.version))
 
-    def _tell(self, found: Mapping[str, Mapping[str, Any]]) -> None:
+    def _report_changes(self, found: Mapping[str, Mapping[str, Any]]) -> None:
         head = max(map(_position, found.values()), default=0)
         for name, node in found.items():
             self._alive.labels(name).set(node["alive"])

@@ -15,7 +15,8 @@ from midonet.projections.engine.feed import Feed
 from midonet.projections.history_index.factory import open_database
 from midonet.projections.history_index.target import HistoryProjection, HistoryTarget
 from midonet.services.runtime.context import Context
-from midonet.services.runtime.hosted_projection import HostedProjection, Report
+from midonet.services.runtime.hosted_projection import HostedProjection
+from midonet.services.runtime.projection_report import ProjectionReport
 from midonet.services.runtime.service import Service
 from midonet.services.settings import Settings
 
@@ -24,7 +25,7 @@ class HistoryService(Service):
     """One runner."""
 
     @classmethod
-    def unset(cls, settings: Settings) -> str | None:
+    def disabled_reason(cls, settings: Settings) -> str | None:
         """Return that nobody said where the index is to be."""
         return None if settings.history else "no index is kept: `--history URL` says where"
 
@@ -65,7 +66,7 @@ class _Indexing(HostedProjection):
         self._index.stop()
         super().stop()
 
-    def report(self, max_lag: float) -> Report:
+    def report(self, max_lag: float) -> ProjectionReport:
         """Return how it stands, also in the middle of a long write."""
         report = super().report(max_lag)
         if report.state != "stalled" or not self._index.writing:

@@ -27,16 +27,16 @@ _INTERRUPTED = 130
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
 _STOP_SECONDS = 9.0
-_ALLOCATIONS = 200_000
+_GC_THRESHOLD = 200_000
 """Objects after which garbage is looked for whatever else is to be done: nearly all that a large commit makes is needed
 until it is in the views, and nearly all that is made while the daemon begins stays."""
-_THOROUGHLY = 600
+_FULL_GC_TICKS = 600
 """Ticks after which it is also looked for among what is older than a second."""
-_SWITCH = 0.001
+_SWITCH_INTERVAL = 0.001
 """Seconds after which a thread that computes lets others go on: those that serve clients wait for it."""
 _TICK = 1.0
 """Seconds between two looks at how the daemon does."""
-_PROMPT = 0.05
+_STOP_CHECK_SECONDS = 0.05
 """Seconds between two looks at whether it has ended."""
 
 
@@ -84,28 +84,28 @@ def run(settings: Settings, *, print_config: bool) -> int:
 
 
 def _serve(settings: Settings) -> int:
-    gc.set_threshold(_ALLOCATIONS)
+    gc.set_threshold(_GC_THRESHOLD)
     from midonet.projections.runtime import logfmt
     from midonet.services.daemon import Daemon
 
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # they are waited for below; every thread inherits this
-    sys.setswitchinterval(_SWITCH)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     logfmt.configure(settings.log_level)
     daemon = Daemon(settings)
     click.echo(daemon.http.url)
     daemon.start(daemon.http.url)
     frozen = False  # to ask how much is would count it all, which takes 10 ms
-    while not _asked(_TICK):
-        daemon.tend()
-        if daemon.settled:
+    while not _stop_requested(_TICK):
+        daemon.poll()
+        if daemon.views_ready:
             if not frozen:
                 gc.freeze()  # what is there from the beginning is no garbage
                 frozen = True
-            gc.collect(2 if gc.get_count()[2] > _THOROUGHLY else 1)
+            gc.collect(2 if gc.get_count()[2] > _FULL_GC_TICKS else 1)
     return _stop(daemon.stop)
 
 
-def _asked(seconds: float) -> bool:
+def _stop_requested(seconds: float) -> bool:
     """Wait so long for a signal that asks to end; return whether one came.
 
     After SIGSTOP and SIGCONT CPython returns what nobody sent, where the time was over meanwhile.
@@ -120,7 +120,7 @@ def _stop(stop: Callable[[], Any]) -> int:
     stopping.start()
     status, deadline = 0, monotonic() + _STOP_SECONDS
     while stopping.is_alive() and monotonic() < deadline and not status:
-        status = _INTERRUPTED if _asked(_PROMPT) else 0
+        status = _INTERRUPTED if _stop_requested(_STOP_CHECK_SECONDS) else 0
     sys.stdout.flush()
     os._exit(status)
 

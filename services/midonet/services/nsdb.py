@@ -12,7 +12,7 @@ from midonet.services.runtime.service import Service
 class NsdbService(Service):
     """One runner; it waits for ZooKeeper as long as it takes."""
 
-    ahead = True
+    keeps_views = True
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -34,7 +34,7 @@ _OF_OBJECTS = {
 }
 """Folders of facts, and the kind of object that each of their nodes is named after (docs/facts.md)."""
 
-_LOOK_SECONDS = 5.0
+_CHECK_SECONDS = 5.0
 _CONNECT_SECONDS = 2.0
 _DAY = 86_400.0
 
@@ -52,7 +52,7 @@ class Settings(Struct, frozen=True):
     )
 
 
-class _Waste(NamedTuple):
+class _Garbage(NamedTuple):
     path: str
     version: int
     what: str
@@ -65,12 +65,12 @@ class RecyclerService(Periodic):
 
     def __init__(self, context: Context) -> None:
         self._settings = context.config(Settings)
-        super().__init__(context, min(_LOOK_SECONDS, self._settings.interval))
+        super().__init__(context, min(_CHECK_SECONDS, self._settings.interval))
         self._root = context.settings.root
         self._client = context.coordination.client
-        self._removed = context.meters.counter("removed", "Nodes that were removed.", ["what"])
+        self._removed = context.metrics.counter("removed", "Nodes that were removed.", ["what"])
 
-    def turn(self) -> None:
+    def run_once(self) -> None:
         """Go round if this node leads and the last round is long ago."""
         lease = self.lease
         if lease is None:
@@ -78,37 +78,37 @@ class RecyclerService(Periodic):
         self._client.connect(_CONNECT_SECONDS)
         if 0 <= time() - self._last_round() < self._settings.interval:  # one to come is that of a clock that was wrong
             return
-        removed = sum(self._remove(lease, waste) for waste in self._waste()) + self._prune()
-        self._note_round()
+        removed = sum(self._remove(lease, garbage) for garbage in self._garbage()) + self._prune()
+        self._save_round()
         if removed:
             self.context.log(logging.INFO, "recycled", nodes=removed)
 
     # -- what is waste
 
-    def _waste(self) -> Iterator[_Waste]:
+    def _garbage(self) -> Iterator[_Garbage]:
         for folder, kind in _OF_OBJECTS.items():
-            yield from self._old(f"{self._root}/state/{folder}", "facts", self._is_gone(kind))
+            yield from self._stale(f"{self._root}/state/{folder}", "facts", self._is_gone(kind))
         services = f"{self._root}/state/services"
         for service in self._children(services):
             leases = f"{services}/{service}/leases"
-            yield from self._old(leases, "leases", lambda item, leases=leases: not self._children(f"{leases}/{item}"))  # type: ignore[misc]
-        yield from self._forgotten()
+            yield from self._stale(leases, "leases", lambda item, leases=leases: not self._children(f"{leases}/{item}"))  # type: ignore[misc]
+        yield from self._gone_nodes()
 
     def _is_gone(self, kind: str) -> Callable[[str], bool]:
         with self.context.feed.reading() as topology:
             present = frozenset(topology.all(kind))
         return lambda name: name not in present
 
-    def _old(self, folder: str, what: str, is_waste: Callable[[str], bool]) -> Iterator[_Waste]:
+    def _stale(self, folder: str, what: str, is_garbage: Callable[[str], bool]) -> Iterator[_Garbage]:
         """Yield the nodes of a folder that are waste, held by no session and not touched lately."""
-        for name in filter(is_waste, self._children(folder)):
+        for name in filter(is_garbage, self._children(folder)):
             path = f"{folder}/{name}"
             with self._client.failures():
                 stat = self._client.result(self._client.exists_async(path))
             if stat is not None and not stat.ephemeralOwner and time() - stat.mtime / 1000 > self._settings.grace:
-                yield _Waste(path, stat.version, what)
+                yield _Garbage(path, stat.version, what)
 
-    def _forgotten(self) -> Iterator[_Waste]:
+    def _gone_nodes(self) -> Iterator[_Garbage]:
         """Yield the records of nodes that have been gone for long."""
         folder = known_path(self._root)
         for name in self._children(folder):
@@ -116,7 +116,7 @@ class RecyclerService(Periodic):
             with self._client.failures():
                 data, stat = self._client.result(self._client.get_async(path))
             if decode(data).get("gone") and time() - stat.mtime / 1000 > self._settings.forget_nodes:
-                yield _Waste(path, stat.version, "nodes")
+                yield _Garbage(path, stat.version, "nodes")
 
     def _children(self, path: str) -> list[str]:
         with self._client.failures():
@@ -127,18 +127,18 @@ class RecyclerService(Periodic):
 
     # -- removing it
 
-    def _remove(self, lease: Lease, waste: _Waste) -> int:
+    def _remove(self, lease: Lease, garbage: _Garbage) -> int:
         """Remove a node that nobody has touched meanwhile, as long as this node leads; return how many went."""
         if self.pause(1 / self._settings.rate):
             return 0
         transaction = self._client.transaction()
         lease.guard(transaction)
-        transaction.delete(waste.path, waste.version)
+        transaction.delete(garbage.path, garbage.version)
         with self._client.failures():
             results = self._client.result(transaction.commit_async())
         if any(isinstance(result, Exception) for result in results):
             return 0  # somebody uses it again, or another node leads
-        self._removed.labels(waste.what).inc()
+        self._removed.labels(garbage.what).inc()
         return 1
 
     def _prune(self) -> int:
@@ -165,7 +165,7 @@ class RecyclerService(Periodic):
         except msgspec.DecodeError:
             return 0.0
 
-    def _note_round(self) -> None:
+    def _save_round(self) -> None:
         with self._client.failures():
             self._client.result(self._client.ensure_path_async(self._path()))
             self._client.result(self._client.set_async(self._path(), canonical(round(time(), 3))))

@@ -193,7 +193,7 @@ def _check_keys(settings: Settings) -> None:
 
 
 def _auth(settings: Settings) -> Literal["none", "tokens"] | None:
-    """Return who may use the API; None where others reach it and nobody has said so: it stays shut (`undecided`)."""
+    """Return the effective `auth`; None disables the API (see `auth_unset_reason`)."""
     known = settings.vault or settings.http_clients_ca or settings.services.get("api", {}).get("oidc_issuer")
     if settings.auth == "tokens" and not known:
         raise UsageError(
@@ -201,10 +201,10 @@ def _auth(settings: Settings) -> Literal["none", "tokens"] | None:
             "(--http-clients-ca) or an identity provider (services.api.oidc_issuer)",
             setting="auth",
         )
-    return settings.auth or (None if undecided(settings) else "none")
+    return settings.auth or (None if auth_unset_reason(settings) else "none")
 
 
-def undecided(settings: Settings) -> str | None:
+def auth_unset_reason(settings: Settings) -> str | None:
     """Return why there is no API where others reach it: somebody has to say who may use it."""
     if settings.auth is not None or is_loopback(settings.http):
         return None

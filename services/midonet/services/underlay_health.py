@@ -33,41 +33,41 @@ class HealthService(Periodic):
     def __init__(self, context: Context) -> None:
         super().__init__(context, context.config(Settings).period)
         self._facts = FactsReader(context.settings.zookeeper, context.settings.root)
-        self._ways = context.meters.gauge("ways", "Ways between hosts of a tunnel zone that are probed.", ["state"])
-        self._cut_off = context.meters.gauge("hosts_cut_off", "Hosts that are probed, and reached by nobody.")
-        self._seen: Mapping[tuple[str, str], Link] = {}
+        self._link_gauge = context.metrics.gauge("ways", "Probed links between hosts of a tunnel zone.", ["state"])
+        self._isolated_gauge = context.metrics.gauge("hosts_cut_off", "Probed hosts that no other host reaches.")
+        self._previous: Mapping[tuple[str, str], Link] = {}
         self._down: list[Link] = []
-        self._lost: list[str] = []
+        self._isolated: list[str] = []
 
     def stop(self) -> None:
         """End."""
         super().stop()
         self._facts.close()
 
-    def turn(self) -> None:
+    def run_once(self) -> None:
         """Look at all reports, and say what became different."""
         found = ways(self._facts.all(UnderlayHealth))
-        self._down, self._lost = [way for way in found if not way.up], cut_off(found)
-        self._ways.labels("up").set(len(found) - len(self._down))
-        self._ways.labels("down").set(len(self._down))
-        self._cut_off.set(len(self._lost))
-        now = {(way.source, way.target): way for way in found}
+        self._down, self._isolated = [link for link in found if not link.up], cut_off(found)
+        self._link_gauge.labels("up").set(len(found) - len(self._down))
+        self._link_gauge.labels("down").set(len(self._down))
+        self._isolated_gauge.set(len(self._isolated))
+        now = {(link.source, link.target): link for link in found}
         if self.lease is not None:
-            self._say(now)
-        self._seen = now
+            self._log_changes(now)
+        self._previous = now
 
     def details(self) -> Mapping[str, Any]:
         """Return which ways are down, and who is cut off."""
-        down = [{"source": way.source, "target": way.target, "since": way.since} for way in self._down[:_SHOWN]]
-        return {"down": down, "cut_off": self._lost[:_SHOWN]}
+        down = [{"source": link.source, "target": link.target, "since": link.since} for link in self._down[:_SHOWN]]
+        return {"down": down, "cut_off": self._isolated[:_SHOWN]}
 
-    def _say(self, now: Mapping[tuple[str, str], Link]) -> None:
-        for ends, way in now.items():
-            before = self._seen.get(ends)
-            if before is None or before.up != way.up:
-                if way.up and before is None:
+    def _log_changes(self, now: Mapping[tuple[str, str], Link]) -> None:
+        for ends, link in now.items():
+            before = self._previous.get(ends)
+            if before is None or before.up != link.up:
+                if link.up and before is None:
                     continue
                 level, word = (
-                    (logging.INFO, "underlay way is up") if way.up else (logging.WARNING, "underlay way is down")
+                    (logging.INFO, "underlay way is up") if link.up else (logging.WARNING, "underlay way is down")
                 )
-                self.context.log(level, word, source=way.source, target=way.target, address=way.address)
+                self.context.log(level, word, source=link.source, target=link.target, address=link.address)

@@ -33,8 +33,8 @@ PATROL = """
 
         def start(self):
             self.tenant = self.context.config(Settings).tenant
-            self.owned = self.context.meters.gauge("bridges", "Bridges that are patrolled here.")
-            self.rounds = self.context.meters.counter("changes", "Bridges gained and lost.", ["how"])
+            self.owned = self.context.metrics.gauge("bridges", "Bridges that are patrolled here.")
+            self.rounds = self.context.metrics.counter("changes", "Bridges gained and lost.", ["how"])
             self.ownership = self.context.ownership(self.gained, self.lost)
             self.leadership = self.context.leadership(self.led)
             self.context.feed.subscribe(self)
@@ -54,13 +54,13 @@ PATROL = """
 
         def attach(self, topology):
             self.bridges = set(topology.all("bridge"))
-            self.ownership.want(self.bridges)
+            self.ownership.set_items(self.bridges)
 
         def apply(self, changes):
             for change in changes:
                 if change.kind == "bridge":
                     (self.bridges.discard if change.new is None else self.bridges.add)(change.id)
-                    self.ownership.want(self.bridges)
+                    self.ownership.set_items(self.bridges)
 
         def wake(self):
             pass

@@ -8,7 +8,7 @@ from kazoo.exceptions import BadVersionError
 from waiting import eventually
 
 from midonet.services.cluster.coordination import Coordination, Lease
-from midonet.services.cluster.leases import Claims, Leadership
+from midonet.services.cluster.leases import AssignedLeases, Leadership
 from midonet.testbed import ZooKeeper
 
 ITEMS = {f"item/{number}" for number in range(7)}
@@ -22,10 +22,10 @@ def held_once(*nodes: Node | HeldElsewhere) -> bool:
 
 def test_items_are_spread_and_follow_as_nodes_come_and_go(zookeeper: ZooKeeper, zk_root: str) -> None:
     with Node(zookeeper.hosts, zk_root, "a") as first:
-        first.ownership.want(ITEMS)
+        first.ownership.set_items(ITEMS)
         eventually(lambda: first.items == ITEMS)
         with Node(zookeeper.hosts, zk_root, "b") as second:
-            second.ownership.want(ITEMS)
+            second.ownership.set_items(ITEMS)
             eventually(lambda: held_once(first, second) and len(second.items) in (3, 4))
             moved = next(iter(second.items))
             epochs = [epoch for _, item, epoch in first.history + second.history if item == moved]
@@ -42,7 +42,7 @@ def test_a_killed_node_is_replaced(zookeeper: ZooKeeper, zk_root: str) -> None:
         Node(zookeeper.hosts, zk_root, "here") as here,
         HeldElsewhere(zookeeper.hosts, zk_root, "there", ITEMS) as there,
     ):
-        here.ownership.want(ITEMS)
+        here.ownership.set_items(ITEMS)
         eventually(lambda: held_once(here, there) and there.items)
         there.kill()
         eventually(lambda: here.items == ITEMS)
@@ -53,7 +53,7 @@ def test_a_frozen_node_loses_its_items_and_knows_when_it_wakes(zookeeper: ZooKee
         Node(zookeeper.hosts, zk_root, "here") as here,
         HeldElsewhere(zookeeper.hosts, zk_root, "there", ITEMS) as there,
     ):
-        here.ownership.want(ITEMS)
+        here.ownership.set_items(ITEMS)
         eventually(lambda: held_once(here, there) and there.items)
         there.freeze()
         eventually(lambda: here.items == ITEMS)
@@ -63,24 +63,24 @@ def test_a_frozen_node_loses_its_items_and_knows_when_it_wakes(zookeeper: ZooKee
 
 def test_an_item_that_nobody_takes_is_known_to_be_nobodys(zookeeper: ZooKeeper, zk_root: str) -> None:
     with Node(zookeeper.hosts, zk_root, "a") as node:
-        claims = Claims(node.coordination, "stream", lambda _: None, lambda _: None, node.crashes.append)
-        claims.expect(["stream"])
+        claims = AssignedLeases(node.coordination, "stream", lambda _: None, lambda _: None, node.crashes.append)
+        claims.set_expected(["stream"])
         claims.start()
-        eventually(lambda: claims.vacant() > 0.1)
-        claims.want(["stream"])
-        eventually(lambda: claims.leases() and claims.vacant() == 0.0)
-        claims.want([])
-        eventually(lambda: not claims.leases() and claims.vacant() > 0.0)
+        eventually(lambda: claims.unheld_seconds() > 0.1)
+        claims.set_items(["stream"])
+        eventually(lambda: claims.leases() and claims.unheld_seconds() == 0.0)
+        claims.set_items([])
+        eventually(lambda: not claims.leases() and claims.unheld_seconds() > 0.0)
         claims.stop()
 
 
 def test_a_stale_owner_cannot_write(zookeeper: ZooKeeper, zk_root: str) -> None:
     with Node(zookeeper.hosts, zk_root, "a") as node:
-        node.ownership.want({"x"})
+        node.ownership.set_items({"x"})
         eventually(lambda: node.items)
         stale = node.ownership.leases()["x"]
     with Node(zookeeper.hosts, zk_root, "b") as node:
-        node.ownership.want({"x"})
+        node.ownership.set_items({"x"})
         eventually(lambda: node.items)
         fresh = node.ownership.leases()["x"]
         assert fresh.epoch > stale.epoch
@@ -99,7 +99,7 @@ def write(node: Node, lease: Lease, path: str) -> list[type[Exception]]:
 
 def test_a_lease_that_somebody_removed_is_lost_and_taken_again(zookeeper: ZooKeeper, zk_root: str) -> None:
     with Node(zookeeper.hosts, zk_root, "a") as node:
-        node.ownership.want({"x"})
+        node.ownership.set_items({"x"})
         eventually(lambda: node.items)
         lease = node.ownership.leases()["x"]
         node.coordination.client.delete(f"{lease.path}/holder")
@@ -110,7 +110,7 @@ def test_what_somebody_put_in_place_of_a_holder_is_respected(zookeeper: ZooKeepe
     with Node(zookeeper.hosts, zk_root, "a") as node:
         node.coordination.client.connect(10)
         node.coordination.client.create(f"{zk_root}/state/services/test/leases/x/holder", b"{", makepath=True)
-        node.ownership.want({"x", "y"})
+        node.ownership.set_items({"x", "y"})
         eventually(lambda: node.items == {"y"})
         node.coordination.client.delete(f"{zk_root}/state/services/test/leases/x/holder")
         eventually(lambda: node.items == {"x", "y"})
@@ -120,7 +120,7 @@ def test_what_somebody_put_in_place_of_a_holder_is_respected(zookeeper: ZooKeepe
 @pytest.mark.slow
 def test_a_node_without_connection_gives_up_before_others_take_over(zk_root: str) -> None:
     with ZooKeeper() as server, Node(server.hosts, zk_root, "a") as node:
-        node.ownership.want(ITEMS)
+        node.ownership.set_items(ITEMS)
         eventually(lambda: node.items == ITEMS)
         server.freeze()
         eventually(lambda: node.history[-1][0] == "lost")

@@ -12,7 +12,7 @@ from waiting import eventually
 from midonet.events.config.settings import is_loopback, load
 from midonet.events.vault.encryption import new_key
 from midonet.services.api.service import ApiService
-from midonet.services.settings import Settings, effective, undecided
+from midonet.services.settings import Settings, auth_unset_reason, effective
 
 PLANTED = "planted-s3cret"
 DAEMON = [sys.executable, "-m", "midonet.services.main", "run"]
@@ -84,8 +84,8 @@ def test_the_pages_about_everything_are_not_for_everybody(environ: dict[str, str
 def test_an_api_that_others_reach_is_not_opened_by_accident(http: str, auth: str | None, *, opens: bool) -> None:
     flags = {"log": "sqlite:///x", "zookeeper": "z:1", "http": http} | ({"auth": auth} if auth else {})
     settings = effective(load(Settings, flags=flags, environ={}))
-    assert (undecided(settings) is None) == opens
-    assert (ApiService.unset(settings) is None) == opens
+    assert (auth_unset_reason(settings) is None) == opens
+    assert (ApiService.disabled_reason(settings) is None) == opens
 
 
 def test_all_but_the_api_is_there_while_nobody_has_said_who_may_use_it(environ: dict[str, str], tmp_path: Path) -> None:

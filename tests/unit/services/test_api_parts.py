@@ -90,6 +90,6 @@ def test_a_lens_lets_through_whole_events_and_nothing_of_others() -> None:
 
 def test_without_its_libraries_there_is_no_api_and_all_else_works(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(log="sqlite:///x", zookeeper="zk:2181")
-    assert service.ApiService.unset(settings) is None
+    assert service.ApiService.disabled_reason(settings) is None
     monkeypatch.setattr(service, "find_spec", lambda name: None if name == "uvicorn" else object())
-    assert service.ApiService.unset(settings) == "not installed: uvicorn (pip install midonet[cluster])"
+    assert service.ApiService.disabled_reason(settings) == "not installed: uvicorn (pip install midonet[cluster])"

@@ -5,12 +5,12 @@ import msgspec
 from midonet.events.commit import Head, canonical
 from midonet.services.cluster.coordination import Lease
 from midonet.services.cluster.node_presence import Process
-from midonet.services.runtime.hosted_projection import Report, WriteMetrics
+from midonet.services.runtime.projection_report import ProjectionReport, WriteMetrics
 from midonet.services.runtime.supervisor import ServiceStatus
-from midonet.services.telemetry.node_summary import card
+from midonet.services.telemetry.node_summary import node_summary
 from midonet.services.telemetry.overview import Overview
 
-WELL = Report(
+WELL = ProjectionReport(
     name="vtep",
     target="192.0.2.1:6632",
     state="live",
@@ -30,7 +30,7 @@ ILL = msgspec.structs.replace(
 PROCESS = Process("http://n1:8181", "n1", 7, "1", "2026-11-25T00:00:00Z")
 
 
-def overview(*reports: Report) -> Overview:
+def overview(*reports: ProjectionReport) -> Overview:
     return Overview(
         node="n1",
         node_error=None,
@@ -40,12 +40,12 @@ def overview(*reports: Report) -> Overview:
         caught_up=True,
         services=(ServiceStatus("vtep", "running", healthy=True),),
         projections=reports,
-        costs=tuple(WriteMetrics() for _ in reports),
+        write_metrics=tuple(WriteMetrics() for _ in reports),
     )
 
 
 def test_many_targets_are_one_line_that_tells_the_worst() -> None:
-    told = card(overview(*[WELL] * 40, ILL), PROCESS, {})["projections"]
+    told = node_summary(overview(*[WELL] * 40, ILL), PROCESS, {})["projections"]
     assert {**told["vtep"], "last_error": None} == {
         "targets": 41,
         "live": 40,
@@ -60,12 +60,12 @@ def test_many_targets_are_one_line_that_tells_the_worst() -> None:
 
 def test_nothing_changes_while_nothing_happens() -> None:
     later = msgspec.structs.replace(WELL, lag_seconds=0.6)
-    assert card(overview(WELL), PROCESS, {}) == card(overview(later), PROCESS, {})
+    assert node_summary(overview(WELL), PROCESS, {}) == node_summary(overview(later), PROCESS, {})
 
 
 def test_it_fits_into_a_node_of_zookeeper_whatever_is_owned() -> None:
     leases = [Lease(f"{number:036}", 2**40 + number, "/x", 1, 1) for number in range(50_000)]
-    told = card(overview(*[ILL] * 5000), PROCESS, {"vtep": leases, "idle": []})
+    told = node_summary(overview(*[ILL] * 5000), PROCESS, {"vtep": leases, "idle": []})
     assert told["owned"] == {"vtep": 50_000}
     assert told["owns"].keys() == {"vtep"}
     assert len(canonical(told)) < 200_000

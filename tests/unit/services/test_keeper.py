@@ -56,48 +56,48 @@ def context(crashed: Callable[[BaseException], None]) -> Context:
 
 
 @contextmanager
-def kept(load: Callable[[], type[Service]], others: dict[str, Supervisor] | None = None) -> Iterator[Supervisor]:
-    keeper = Supervisor("test", load, context, others if others is not None else {})
-    keeper.start()
-    yield keeper
-    keeper.stop()
-    assert keeper.join(5)
-    assert keeper.status().state == "stopped"
+def kept(load: Callable[[], type[Service]], supervisors: dict[str, Supervisor] | None = None) -> Iterator[Supervisor]:
+    supervisor = Supervisor("test", load, context, supervisors if supervisors is not None else {})
+    supervisor.start()
+    yield supervisor
+    supervisor.stop()
+    assert supervisor.join(5)
+    assert supervisor.status().state == "stopped"
 
 
 def test_a_service_lives_until_it_is_stopped() -> None:
-    with kept(lambda: Recorder) as keeper:
-        assert keeper.running.wait(5)
-        eventually(lambda: keeper.status().healthy)
-        assert keeper.status().state == "running"
+    with kept(lambda: Recorder) as supervisor:
+        assert supervisor.running.wait(5)
+        eventually(lambda: supervisor.status().healthy)
+        assert supervisor.status().state == "running"
     assert Recorder.calls == ["start", "stop"]
-    assert not keeper.running.is_set()
+    assert not supervisor.running.is_set()
 
 
 @pytest.mark.parametrize("when", ["start", "health"])
 @pytest.mark.parametrize("error", [Unavailable("it is away"), ValueError("a bug"), SystemExit(3), KeyboardInterrupt()])
 def test_a_crash_is_reported_and_the_service_made_anew(when: str, error: BaseException) -> None:
     Recorder.trouble[when] = error
-    with kept(lambda: Recorder) as keeper:
-        eventually(lambda: keeper.status().restarts == 1 and keeper.status().healthy)
-        assert keeper.status().last_error == describe(error)
+    with kept(lambda: Recorder) as supervisor:
+        eventually(lambda: supervisor.status().restarts == 1 and supervisor.status().healthy)
+        assert supervisor.status().last_error == describe(error)
     assert Recorder.calls == ["start", "stop", "start", "stop"]
 
 
 def test_a_thread_of_the_service_may_report_the_crash() -> None:
-    with kept(lambda: Recorder) as keeper:
-        assert keeper.running.wait(5)
-        crashed = cast("Callable[[BaseException], None]", keeper._service.context)  # type: ignore[union-attr]  # noqa: SLF001
+    with kept(lambda: Recorder) as supervisor:
+        assert supervisor.running.wait(5)
+        crashed = cast("Callable[[BaseException], None]", supervisor._service.context)  # type: ignore[union-attr]  # noqa: SLF001
         crashed(ValueError("a thread died"))
-        eventually(lambda: keeper.status().restarts == 1 and keeper.status().healthy)
-        assert "a thread died" in str(keeper.status().last_error)
+        eventually(lambda: supervisor.status().restarts == 1 and supervisor.status().healthy)
+        assert "a thread died" in str(supervisor.status().last_error)
 
 
 def test_a_stop_that_fails_does_not_hide_what_came_before() -> None:
     Recorder.trouble["start"], Recorder.trouble["stop"] = ValueError("first"), ValueError("second")
-    with kept(lambda: Recorder) as keeper:
-        eventually(lambda: keeper.status().restarts == 1)
-        assert "first" in str(keeper.status().last_error)
+    with kept(lambda: Recorder) as supervisor:
+        eventually(lambda: supervisor.status().restarts == 1)
+        assert "first" in str(supervisor.status().last_error)
 
 
 def test_an_addon_that_cannot_be_imported_is_tried_again() -> None:
@@ -109,9 +109,9 @@ def test_an_addon_that_cannot_be_imported_is_tried_again() -> None:
             raise ImportError("no module named nonsense")
         return Recorder
 
-    with kept(load) as keeper:
-        assert keeper.running.wait(5)
-        assert "nonsense" in str(keeper.status().last_error)
+    with kept(load) as supervisor:
+        assert supervisor.running.wait(5)
+        assert "nonsense" in str(supervisor.status().last_error)
 
 
 def test_what_keeps_crashing_is_tried_less_and_less_often() -> None:
@@ -121,21 +121,21 @@ def test_what_keeps_crashing_is_tried_less_and_less_often() -> None:
         begun.append(monotonic())
         raise ImportError
 
-    with kept(load) as keeper:
-        eventually(lambda: keeper.status().restarts >= 5)
-        assert keeper.status().state == "failed"
+    with kept(load) as supervisor:
+        eventually(lambda: supervisor.status().restarts >= 5)
+        assert supervisor.status().state == "failed"
     pauses = [after - before for before, after in pairwise(begun)]
     assert pauses[3] > 2 * pauses[0]
 
 
 def test_ill_health_is_no_crash() -> None:
-    with kept(lambda: Recorder) as keeper:
-        eventually(lambda: keeper.status().healthy)
+    with kept(lambda: Recorder) as supervisor:
+        eventually(lambda: supervisor.status().healthy)
         Recorder.reason = "the log is away"
-        eventually(lambda: not keeper.status().healthy)
-        assert (keeper.status().state, keeper.status().reason) == ("running", "the log is away")
+        eventually(lambda: not supervisor.status().healthy)
+        assert (supervisor.status().state, supervisor.status().reason) == ("running", "the log is away")
         Recorder.reason = None
-        eventually(lambda: keeper.status().healthy)
+        eventually(lambda: supervisor.status().healthy)
     assert Recorder.calls == ["start", "stop"]
 
 
@@ -147,10 +147,10 @@ def test_a_start_that_takes_too_long_is_reported(monkeypatch: pytest.MonkeyPatch
             release.wait(10)
 
     monkeypatch.setattr(keeping, "START_SECONDS", 0.05)
-    with kept(lambda: Slow) as keeper:
-        eventually(lambda: "has not started within" in str(keeper.status().reason))
+    with kept(lambda: Slow) as supervisor:
+        eventually(lambda: "has not started within" in str(supervisor.status().reason))
         release.set()
-        eventually(lambda: keeper.status().healthy)
+        eventually(lambda: supervisor.status().healthy)
 
 
 def test_a_stop_that_hangs_holds_nobody_up() -> None:
@@ -160,26 +160,26 @@ def test_a_stop_that_hangs_holds_nobody_up() -> None:
         def stop(self) -> None:
             release.wait(10)
 
-    keeper = Supervisor("stuck", lambda: Stuck, context, {})
-    keeper.start()
-    assert keeper.running.wait(5)
-    keeper.stop()
-    assert not keeper.join(0.05)
+    supervisor = Supervisor("stuck", lambda: Stuck, context, {})
+    supervisor.start()
+    assert supervisor.running.wait(5)
+    supervisor.stop()
+    assert not supervisor.join(0.05)
     release.set()
-    assert keeper.join(5)
+    assert supervisor.join(5)
 
 
 def test_a_service_waits_for_those_that_it_needs() -> None:
     class Needy(Recorder):
         needs = ("first",)
 
-    keepers: dict[str, Supervisor] = {}
-    keepers["first"] = first = Supervisor("first", lambda: Recorder, context, keepers)
-    with kept(lambda: Needy, keepers) as keeper:
-        eventually(lambda: keeper.status().reason == "waits for the service first")
-        assert keeper.status().state == "waiting"
+    supervisors: dict[str, Supervisor] = {}
+    supervisors["first"] = first = Supervisor("first", lambda: Recorder, context, supervisors)
+    with kept(lambda: Needy, supervisors) as supervisor:
+        eventually(lambda: supervisor.status().reason == "waits for the service first")
+        assert supervisor.status().state == "waiting"
         first.start()
-        assert keeper.running.wait(5)
+        assert supervisor.running.wait(5)
         first.stop()
         assert first.join(5)
 
@@ -188,32 +188,32 @@ def test_a_need_that_is_not_installed_is_named() -> None:
     class Needy(Recorder):
         needs = ("nothing",)
 
-    with kept(lambda: Needy) as keeper:
-        eventually(lambda: keeper.status().restarts > 0)
-        assert keeper.status().last_error == "needs the service nothing, which is not installed"
+    with kept(lambda: Needy) as supervisor:
+        eventually(lambda: supervisor.status().restarts > 0)
+        assert supervisor.status().last_error == "needs the service nothing, which is not installed"
 
 
 def test_a_service_that_is_stopped_while_it_waits_never_starts() -> None:
     class Needy(Recorder):
         needs = ("first",)
 
-    keepers = {"first": Supervisor("first", lambda: Recorder, context, {})}
-    with kept(lambda: Needy, keepers) as keeper:
-        eventually(lambda: keeper.status().state == "waiting")
+    supervisors = {"first": Supervisor("first", lambda: Recorder, context, {})}
+    with kept(lambda: Needy, supervisors) as supervisor:
+        eventually(lambda: supervisor.status().state == "waiting")
     assert Recorder.calls == []
 
 
 def test_a_service_that_was_held_starts_as_soon_as_its_keeper_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "_HEALTH_SECONDS", 60.0)
     holds = [StartBlocked("waiting", "waits for the log to be read")]
-    keeper = Supervisor("test", lambda: Recorder, context, {}, lambda _: holds[0] if holds else None)
-    keeper.start()
-    eventually(lambda: keeper.status().state == "waiting")
+    supervisor = Supervisor("test", lambda: Recorder, context, {}, lambda _: holds[0] if holds else None)
+    supervisor.start()
+    eventually(lambda: supervisor.status().state == "waiting")
     holds.clear()
-    keeper.wake()
-    assert keeper.running.wait(5)
-    keeper.stop()
-    assert keeper.join(5)
+    supervisor.wake()
+    assert supervisor.running.wait(5)
+    supervisor.stop()
+    assert supervisor.join(5)
 
 
 def test_projections_of_a_broken_addon_break_nobody() -> None:
@@ -221,10 +221,10 @@ def test_projections_of_a_broken_addon_break_nobody() -> None:
         def projections(self) -> tuple[()]:
             raise ValueError("a bug")
 
-    with kept(lambda: Broken) as keeper:
-        assert keeper.running.wait(5)
-        assert keeper.projections() == ()
-        eventually(lambda: keeper.status().restarts == 1)
+    with kept(lambda: Broken) as supervisor:
+        assert supervisor.running.wait(5)
+        assert supervisor.projections() == ()
+        eventually(lambda: supervisor.status().restarts == 1)
 
 
 def test_an_error_is_described_in_one_line() -> None:
@@ -236,10 +236,10 @@ def test_an_error_is_described_in_one_line() -> None:
 
 
 def test_starting_and_stopping_again_and_again() -> None:
-    keeper = Supervisor("test", lambda: Recorder, context, {})
+    supervisor = Supervisor("test", lambda: Recorder, context, {})
     for _ in range(5):
-        keeper.start()
-        assert keeper.running.wait(5)
-        Thread(target=keeper.stop).start()
-        eventually(lambda: not keeper.alive)
+        supervisor.start()
+        assert supervisor.running.wait(5)
+        Thread(target=supervisor.stop).start()
+        eventually(lambda: not supervisor.alive)
     assert Recorder.calls == ["start", "stop"] * 5

@@ -5,26 +5,26 @@ from midonet.services.vtep.dead_hosts import DeadHostTracker
 
 def test_who_never_lived_is_not_dead() -> None:
     obituary = DeadHostTracker()
-    obituary.look([], 0.0)
+    obituary.update([], 0.0)
     assert obituary.dead(100.0) == frozenset()
 
 
 def test_who_goes_is_dead_after_a_while_and_alive_again_at_once() -> None:
     obituary = DeadHostTracker()
-    obituary.look(["a", "b"], 0.0)
-    obituary.look(["b"], 10.0)
+    obituary.update(["a", "b"], 0.0)
+    obituary.update(["b"], 10.0)
     assert obituary.dead(11.0) == frozenset()
-    assert 0 < obituary.next_look(11.0) < 3
+    assert 0 < obituary.seconds_to_next(11.0) < 3
     assert obituary.dead(13.0) == {"a"}
-    obituary.look(["b"], 14.0)
+    obituary.update(["b"], 14.0)
     assert obituary.dead(14.0) == {"a"}
-    obituary.look(["a", "b"], 15.0)
+    obituary.update(["a", "b"], 15.0)
     assert obituary.dead(100.0) == frozenset()
 
 
 def test_who_was_seen_before_we_looked_and_is_not_there_is_dead() -> None:
     obituary = DeadHostTracker()
-    obituary.remember(["a", "b"], 0.0)
-    obituary.look(["b"], 0.1)
+    obituary.add_known(["a", "b"], 0.0)
+    obituary.update(["b"], 0.1)
     assert obituary.dead(0.1) == {"a"}
-    assert obituary.next_look(0.1) > 3
+    assert obituary.seconds_to_next(0.1) > 3

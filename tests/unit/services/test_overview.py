@@ -6,14 +6,14 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from midonet.events.commit import Head
-from midonet.services.runtime.hosted_projection import Report, WriteMetrics
-from midonet.services.runtime.service_metrics import Meters
+from midonet.services.runtime.projection_report import ProjectionReport, WriteMetrics
+from midonet.services.runtime.service_metrics import ServiceMetrics
 from midonet.services.runtime.supervisor import ServiceStatus
 from midonet.services.telemetry.metrics import Metrics
-from midonet.services.telemetry.overview import Overview, lines, page, reasons
+from midonet.services.telemetry.overview import Overview, log_events, reasons, status_document
 
 RUNNING = ServiceStatus("nsdb", "running", healthy=True, reason=None, restarts=0, last_error=None)
-LIVE = Report(
+LIVE = ProjectionReport(
     name="nsdb",
     target="127.0.0.1:2181/midonet",
     state="live",
@@ -36,25 +36,27 @@ GOOD = Overview(
     caught_up=True,
     services=(RUNNING,),
     projections=(LIVE,),
-    costs=(WriteMetrics(),),
+    write_metrics=(WriteMetrics(),),
 )
 
 
-def report(**changes: Any) -> Report:
+def report(**changes: Any) -> ProjectionReport:
     return msgspec.structs.replace(LIVE, **changes)
 
 
-def overview(*reports: Report, **changes: Any) -> Overview:
-    return msgspec.structs.replace(GOOD, projections=reports, costs=tuple(WriteMetrics() for _ in reports), **changes)
+def overview(*reports: ProjectionReport, **changes: Any) -> Overview:
+    return msgspec.structs.replace(
+        GOOD, projections=reports, write_metrics=tuple(WriteMetrics() for _ in reports), **changes
+    )
 
 
 def said(before: Overview, after: Overview) -> list[tuple[str, str]]:
-    return [(line.message, line.fields["target"]) for line in lines(before, after)]
+    return [(line.message, line.fields["target"]) for line in log_events(before, after)]
 
 
 def test_all_well_is_ready() -> None:
     assert reasons(GOOD) == []
-    assert page(GOOD)["ready"] is True
+    assert status_document(GOOD)["ready"] is True
 
 
 def test_every_trouble_is_a_reason() -> None:
@@ -72,7 +74,7 @@ def test_every_trouble_is_a_reason() -> None:
 
 
 def test_the_page_has_what_the_contract_names() -> None:
-    shown = page(GOOD)
+    shown = status_document(GOOD)
     assert shown["log"] == "sqlite:////tmp/log.db"
     assert shown["head"] == {"position": 12, "hash": "a" * 64, "time": "2026-11-22T12:00:00Z"}
     (projection,) = shown["projections"]
@@ -106,15 +108,15 @@ def test_targets_are_told_apart() -> None:
 
 
 def test_metrics_can_be_read_by_prometheus() -> None:
-    costs = WriteMetrics()
+    write_metrics = WriteMetrics()
     for seconds in (0.0005, 0.003, 99.0):
-        costs.written(seconds)
-    costs.errors = 2
+        write_metrics.count(seconds)
+    write_metrics.errors = 2
     odd = report(target='a"b\\c', repairs=3, repaired={"missing": 2, "different": 1}, lag_seconds=1.5)
-    meters = Meters("nsdb")
-    meters.counter("greetings", "How often it greeted.", ["whom"]).labels("you").inc(2)
-    now = msgspec.structs.replace(GOOD, projections=(odd,), costs=(costs,))
-    text = Metrics(lambda: now, {"nsdb": meters}).render().decode()
+    metrics = ServiceMetrics("nsdb")
+    metrics.counter("greetings", "How often it greeted.", ["whom"]).labels("you").inc(2)
+    now = msgspec.structs.replace(GOOD, projections=(odd,), write_metrics=(write_metrics,))
+    text = Metrics(lambda: now, {"nsdb": metrics}).render().decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     values = {
         (s.name, next((s.labels[n] for n in ("state", "le", "kind") if n in s.labels), None)): s.value for s in samples

@@ -4,7 +4,7 @@ import pytest
 from world import World
 
 from midonet.projections.facts import HostState, Interface
-from midonet.services.hosts.registration import clashes, registrations
+from midonet.services.hosts.registration import address_conflicts, registrations
 
 A, B, C = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abc")
 
@@ -45,5 +45,5 @@ def test_a_vtep_with_an_address_of_a_host_is_found() -> None:
         Interface(name="lo", addresses=("127.0.0.1",)),
         Interface(name="eth0", addresses=("172.16.0.7", "fe80::1")),
     )
-    (clash,) = clashes(world.topology, {A: HostState(interfaces=nics)})
+    (clash,) = address_conflicts(world.topology, {A: HostState(interfaces=nics)})
     assert clash == (world.get("vtep", "bad").id, A, "172.16.0.7")

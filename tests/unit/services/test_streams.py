@@ -15,15 +15,15 @@ START = Batch(PROCESSOR.start())
 
 
 class Idle:
-    """A runtime that has no lease and no trouble."""
+    """A runtime that has no lease and no error."""
 
     lease = None
-    trouble = None
+    error = None
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
-    def vacant(self) -> float:
+    def unheld_seconds(self) -> float:
         """Return for how long nobody has had the lease."""
         return self.seconds
 

@@ -46,8 +46,10 @@ class Node:
     def __init__(self, context: Context) -> None:
         url = context.settings.log
         self.feed: Feed = context.feed
-        self.status: Callable[[], Mapping[str, Any]] = context.front.status
-        self.pages: Routes = {path: page for path, page in context.front.http.routes.items() if not path.endswith("/")}
+        self.status: Callable[[], Mapping[str, Any]] = context.endpoint.status
+        self.pages: Routes = {
+            path: page for path, page in context.endpoint.http.routes.items() if not path.endswith("/")
+        }
         self.local = is_loopback(context.settings.http)
         """Whether only the machine itself reaches the API."""
         self.history: str | None = context.settings.history

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.service import Health, Service
-from midonet.services.settings import Settings, undecided
+from midonet.services.settings import Settings, auth_unset_reason
 
 if TYPE_CHECKING:
     import uvicorn
@@ -42,12 +42,12 @@ class ApiService(Service):
     """Serves from a thread with an event loop of its own."""
 
     @classmethod
-    def unset(cls, settings: Settings) -> str | None:
+    def disabled_reason(cls, settings: Settings) -> str | None:
         """Return why there is no API: its libraries are missing, or nobody said who may use it. All else works."""
         missing = [name for name in _LIBRARIES if find_spec(name) is None]
         if missing:
             return f"not installed: {', '.join(missing)} (pip install midonet[cluster])"
-        return undecided(settings)
+        return auth_unset_reason(settings)
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -86,11 +86,11 @@ class ApiService(Service):
         except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
             self.context.crashed(error)
         finally:
-            self.context.front.http.take_back()
+            self.context.endpoint.http.take_back()
 
     def _serve(self) -> None:
         config = self._config()
-        listener = self.context.front.http.lend()
+        listener = self.context.endpoint.http.lend()
         with suppress(OSError):
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _LOST_MILLISECONDS)
@@ -128,7 +128,7 @@ class ApiService(Service):
 
         from midonet.services.api.server.uvicorn_connection import Connection
 
-        tls = self.context.front.http.tls
+        tls = self.context.endpoint.http.tls
         return uvicorn.Config(
             self._application(),
             lifespan="off",

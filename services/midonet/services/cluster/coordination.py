@@ -25,7 +25,7 @@ _PATIENCE = 3.0
 _GRACE = 0.25
 """The part of the session's time-out for which leases are trusted without a connection."""
 
-_LOOK_SECONDS = 10.0
+_RECHECK_SECONDS = 10.0
 """A member looks again after this time, even if it heard of no change."""
 
 
@@ -70,7 +70,7 @@ class Coordination:
         self.connections = 0
         """How many connections there have been: watches live no longer than theirs."""
         self._grace = session_timeout * _GRACE
-        self._apart_since: float | None = monotonic()
+        self._disconnected_since: float | None = monotonic()
         self._members: list[Member] = []
         self._lock = Lock()
         self.client.add_listener(self._state_changed)
@@ -86,15 +86,15 @@ class Coordination:
     @property
     def session(self) -> int | None:
         """Number of the session; None if it may be over."""
-        apart, client_id = self._apart_since, self.client.client_id
-        if client_id is None or (apart is not None and monotonic() - apart > self._grace):
+        since, client_id = self._disconnected_since, self.client.client_id
+        if client_id is None or (since is not None and monotonic() - since > self._grace):
             return None
         return int(client_id[0])
 
     @property
     def patience(self) -> float:
         """Seconds after which a member looks again whether the session still counts."""
-        return _LOOK_SECONDS if self._apart_since is None else self._grace
+        return _RECHECK_SECONDS if self._disconnected_since is None else self._grace
 
     def leases(self) -> Mapping[str, list[Lease]]:
         """Return what this node holds at the moment, by service."""
@@ -105,12 +105,12 @@ class Coordination:
             held.setdefault(member.service, []).extend(member.leases().values())
         return held
 
-    def enter(self, member: Member) -> None:
+    def add_member(self, member: Member) -> None:
         """Take note of a member that is at work."""
         with self._lock:
             self._members.append(member)
 
-    def leave(self, member: Member) -> None:
+    def remove_member(self, member: Member) -> None:
         """Forget a member."""
         with self._lock:
             self._members = [other for other in self._members if other is not member]
@@ -118,9 +118,9 @@ class Coordination:
     def _state_changed(self, state: str) -> None:
         if state == KazooState.CONNECTED:
             self.connections += 1
-            self._apart_since = None
-        elif self._apart_since is None:
-            self._apart_since = monotonic()
+            self._disconnected_since = None
+        elif self._disconnected_since is None:
+            self._disconnected_since = monotonic()
         with self._lock:
             members = list(self._members)
         for member in members:

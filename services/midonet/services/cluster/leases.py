@@ -18,12 +18,12 @@ from midonet.events.errors import MidonetError
 from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.services.cluster.coordination import Coordination, Lease
-from midonet.services.cluster.rendezvous_hash import spread
+from midonet.services.cluster.rendezvous_hash import assign
 
 LEADER = "leader"
 """The item that stands for leadership of a service."""
 
-_SETTLE_SECONDS = 0.05
+_COALESCE_SECONDS = 0.05
 """Changes come in bunches: what comes within this time is looked at together."""
 
 _CONNECT_SECONDS = 3.0
@@ -47,7 +47,7 @@ def _holder(data: bytes) -> _Holder:
 class Ownership:
     """This node's part in a service whose items are spread over the nodes that run it.
 
-    `gained` and `lost` are called by a thread of its own, one after the other; an item goes to another node only when
+    `acquired` and `lost` are called by a thread of its own, one after the other; an item goes to another node only when
     `lost` has returned, unless the session is over. What they raise goes to `crashed`.
     """
 
@@ -57,7 +57,7 @@ class Ownership:
         self,
         coordination: Coordination,
         service: str,
-        gained: Callable[[Lease], None],
+        acquired: Callable[[Lease], None],
         lost: Callable[[Lease], None],
         crashed: Callable[[BaseException], None],
     ) -> None:
@@ -67,38 +67,38 @@ class Ownership:
         self._coordination = coordination
         self._client = coordination.client
         self._base = f"{coordination.root}/state/{self.folder}/{quote(service, safe='')}"
-        self._gained, self._lost = gained, lost
+        self._acquired, self._lost = acquired, lost
         self._items: frozenset[str] = frozenset()
         self._expected: frozenset[str] = frozenset()
-        self._vacant: dict[str, float] = {}
+        self._unheld_since: dict[str, float] = {}
         self._leases: dict[str, Lease] = {}
         self._watched = 0
-        self._told: list[str] = []
+        self._logged: list[str] = []
         self._loop = WorkerThread(f"ownership-{service}", self._run, crashed)
 
     def start(self) -> None:
         """Become a member."""
-        self._coordination.enter(self)
+        self._coordination.add_member(self)
         self._loop.start()
 
     def stop(self) -> None:
         """Let all items go to others and end to be a member; `lost` has been called for each."""
         self._loop.stop()
-        self._coordination.leave(self)
+        self._coordination.remove_member(self)
         self._client.tree_watchers.pop(self._base, None)
 
-    def want(self, items: Collection[str]) -> None:
+    def set_items(self, items: Collection[str]) -> None:
         """Say which items there are; every member should come to know the same ones."""
         self._items = frozenset(items)
         self.wake()
 
-    def expect(self, items: Collection[str]) -> None:
+    def set_expected(self, items: Collection[str]) -> None:
         """Say which items somebody should hold, whether they are wanted here or not."""
         self._expected = frozenset(items)
 
-    def vacant(self) -> float:
+    def unheld_seconds(self) -> float:
         """Return for how many seconds an item has had no holder on any node; 0 if none has, or nobody can know."""
-        since = min(self._vacant.values(), default=None)
+        since = min(self._unheld_since.values(), default=None)
         return monotonic() - since if since is not None and self._coordination.session is not None else 0.0
 
     def leases(self) -> Mapping[str, Lease]:
@@ -115,68 +115,68 @@ class Ownership:
     def _run(self) -> None:
         backoff = Backoff()
         for _ in self._loop.turns():
-            self._loop.rest(backoff.next() if not self._look(backoff) else self._coordination.patience)
-            self._loop.pause(_SETTLE_SECONDS)
-        self._resign()
+            self._loop.rest(backoff.next() if not self._try_update(backoff) else self._coordination.patience)
+            self._loop.pause(_COALESCE_SECONDS)
+        self._release_all()
 
-    def _look(self, backoff: Backoff) -> bool:
+    def _try_update(self, backoff: Backoff) -> bool:
         """Bring our leases to what they should be; return whether ZooKeeper answered."""
-        self._forget_over()
+        self._drop_expired()
         try:
             self._client.connect(_CONNECT_SECONDS)
             with self._client.failures():
-                self._tend()
+                self._update()
         except MidonetError as error:
             logfmt.log(logging.DEBUG, "no coordination", service=self.service, error=error.message)
             return False
         backoff.reset()
-        self._tell()
+        self._log_held()
         return True
 
-    def _tell(self) -> None:
+    def _log_held(self) -> None:
         """Say what this node holds, if that is not what it was: one item by name, more of them by their number."""
         held = sorted(self._leases)
-        if held != self._told:
+        if held != self._logged:
             logfmt.log(
                 logging.INFO, "holds", service=self.service, items=len(held), item=held[0] if len(held) == 1 else None
             )
-        self._told = held
+        self._logged = held
 
-    def _forget_over(self) -> None:
+    def _drop_expired(self) -> None:
         session = self._coordination.session
         for lease in [lease for lease in self._leases.values() if lease.session != session]:
-            self._give_up(lease)
+            self._drop(lease)
 
-    def _give_up(self, lease: Lease) -> None:
+    def _drop(self, lease: Lease) -> None:
         del self._leases[lease.item]
         logfmt.log(logging.DEBUG, "item lost", service=self.service, item=lease.item, epoch=lease.epoch)
         self._lost(lease)
 
-    def _tend(self) -> None:
+    def _update(self) -> None:
         session = self._coordination.session
         if session is None:
             return
         self._watch()
-        self._join()
+        self._register()
         self.members = frozenset(self._client.result(self._client.get_children_async(f"{self._base}/members")))
         holders = self._holders()
         for lease in list(self._leases.values()):
             if holders.get(lease.item) != _Holder(self._coordination.node, lease.version):
-                self._give_up(lease)
-        holders = self._without_leftovers(holders, session)
-        wanted = self._wanted(holders)
-        for item in self._leases.keys() - wanted:
+                self._drop(lease)
+        holders = self._delete_stale(holders, session)
+        desired = self._desired(holders)
+        for item in self._leases.keys() - desired:
             self._release(self._leases[item])
-        for item in sorted(wanted - self._leases.keys() - holders.keys()):
-            self._take(item, session)
-        vacant = (self._items | self._expected) - holders.keys() - self._leases.keys()
-        self._vacant = {item: self._vacant.get(item, monotonic()) for item in vacant}
+        for item in sorted(desired - self._leases.keys() - holders.keys()):
+            self._acquire(item, session)
+        unheld_seconds = (self._items | self._expected) - holders.keys() - self._leases.keys()
+        self._unheld_since = {item: self._unheld_since.get(item, monotonic()) for item in unheld_seconds}
 
-    def _wanted(self, holders: Mapping[str, _Holder]) -> frozenset[str]:
+    def _desired(self, holders: Mapping[str, _Holder]) -> frozenset[str]:
         """Return the items that should be ours, whoever holds them now."""
         del holders
         return frozenset(
-            item for item, node in spread(self._items, self.members).items() if node == self._coordination.node
+            item for item, node in assign(self._items, self.members).items() if node == self._coordination.node
         )
 
     def _watch(self) -> None:
@@ -187,7 +187,7 @@ class Ownership:
             self._client.watch_tree(self._base, lambda _: self.wake())
             self._watched = connection
 
-    def _join(self) -> None:
+    def _register(self) -> None:
         path = f"{self._base}/members/{self._coordination.node}"
         if self._owner(path) is None:  # else it is ours, or of our former life: that must go first
             self._client.result(self._client.create_async(path, b"", ephemeral=True))
@@ -197,15 +197,15 @@ class Ownership:
         found = self._client.read_many(list(paths))
         return {paths[path]: _holder(data) for path, data in found.items()}
 
-    def _without_leftovers(self, holders: Mapping[str, _Holder], session: int) -> dict[str, _Holder]:
+    def _delete_stale(self, holders: Mapping[str, _Holder], session: int) -> dict[str, _Holder]:
         """Remove what our session still holds, though we gave it up while the connection was away."""
-        left = dict(holders)
+        remaining = dict(holders)
         for item in [each for each, holder in holders.items() if holder.node == self._coordination.node]:
             path = f"{self._path(item)}/holder"
             if item not in self._leases and self._owner(path) == session:
                 self._client.result(self._client.delete_async(path))
-                del left[item]
-        return left
+                del remaining[item]
+        return remaining
 
     def _owner(self, path: str) -> int | None:
         stat = self._client.result(self._client.exists_async(path))
@@ -214,7 +214,7 @@ class Ownership:
     def _path(self, item: str) -> str:
         return f"{self._base}/leases/{quote(item, safe='')}"
 
-    def _take(self, item: str, session: int) -> None:
+    def _acquire(self, item: str, session: int) -> None:
         """Take an item that nobody holds, unless somebody is faster."""
         path, node = self._path(item), self._coordination.node
         self._client.result(self._client.ensure_path_async(path))
@@ -229,17 +229,17 @@ class Ownership:
         lease = Lease(item, results[0].mzxid, path, version, session)
         self._leases[item] = lease
         logfmt.log(logging.DEBUG, "item gained", service=self.service, item=item, epoch=lease.epoch)
-        self._gained(lease)
+        self._acquired(lease)
 
     def _release(self, lease: Lease) -> None:
         """Let an item go, after the service has let it go."""
-        self._give_up(lease)
+        self._drop(lease)
         transaction = self._client.transaction()
         lease.guard(transaction)
         transaction.delete(f"{lease.path}/holder")
         self._client.result(transaction.commit_async())
 
-    def _resign(self) -> None:
+    def _release_all(self) -> None:
         try:
             with self._client.failures():
                 for lease in list(self._leases.values()):
@@ -248,7 +248,7 @@ class Ownership:
                     self._client.result(self._client.delete_async(f"{self._base}/members/{self._coordination.node}"))
         except (MidonetError, NoNodeError):
             for lease in list(self._leases.values()):  # they end with the session
-                self._give_up(lease)
+                self._drop(lease)
 
 
 class Leadership(Ownership):
@@ -267,20 +267,20 @@ class Leadership(Ownership):
         crashed: Callable[[BaseException], None],
     ) -> None:
         super().__init__(coordination, service, changed, lambda _: changed(None), crashed)
-        self.want([LEADER])
+        self.set_items([LEADER])
 
     @property
     def lease(self) -> Lease | None:
         """The lease by which this node leads now, if it does."""
         return self.leases().get(LEADER)
 
-    def _wanted(self, holders: Mapping[str, _Holder]) -> frozenset[str]:
+    def _desired(self, holders: Mapping[str, _Holder]) -> frozenset[str]:
         return self._items if LEADER not in holders or LEADER in self._leases else frozenset()
 
 
-class Claims(Ownership):
+class AssignedLeases(Ownership):
     """Items that something else has given to this node; it takes their leases as soon as nobody else holds them."""
 
-    def _wanted(self, holders: Mapping[str, _Holder]) -> frozenset[str]:
+    def _desired(self, holders: Mapping[str, _Holder]) -> frozenset[str]:
         del holders
         return self._items

@@ -26,7 +26,7 @@ from midonet.projections.zookeeper.children import read_each_below
 from midonet.projections.zookeeper.client import Client
 from midonet.services.cluster.coordination import Coordination
 
-_SECONDS = 1.5
+_RECHECK_SECONDS = 1.5
 """Seconds after which it looks though nobody woke it."""
 _CONNECT_SECONDS = 3.0
 
@@ -54,16 +54,16 @@ def this_process(url: str) -> Process:
     return Process(http, gethostname(), os.getpid(), version("midonet"), _STARTED)
 
 
-class Presence:
-    """Keeps this node's own node equal to what `look` returns."""
+class NodePresence:
+    """Keeps this node's own node equal to what `summary` returns."""
 
-    def __init__(self, coordination: Coordination, look: Callable[[], Mapping[str, Any]]) -> None:
-        self.trouble: str | None = None
+    def __init__(self, coordination: Coordination, summary: Callable[[], Mapping[str, Any]]) -> None:
+        self.conflict: str | None = None
         """Who else is there under our name, if so."""
         self._coordination = coordination
         self._client = coordination.client
         self._path = f"{coordination.root}/state/nodes/{coordination.node}"
-        self._look = look
+        self._summary = summary
         self._written: tuple[int, bytes] | None = None
         self._loop = WorkerThread("presence", self._run)
 
@@ -85,26 +85,26 @@ class Presence:
                 self._publish()
             except MidonetError as error:
                 logfmt.log(logging.DEBUG, "no presence", error=error.message)
-            self._loop.rest(_SECONDS)
+            self._loop.rest(_RECHECK_SECONDS)
 
     def _publish(self) -> None:
         self._client.connect(_CONNECT_SECONDS)
         session = self._coordination.session
-        present = canonical(self._look())
+        present = canonical(self._summary())
         if session is None or (session, present) == self._written:
             return
         with self._client.failures():
-            if self._put(session, present):
+            if self._write(session, present):
                 self._written = session, present
 
-    def _put(self, session: int, present: bytes) -> bool:
+    def _write(self, session: int, present: bytes) -> bool:
         """Make or change our node; return whether it is ours."""
         client = self._client
         try:
             stat = client.result(client.exists_async(self._path))
-            self.trouble = None
+            self.conflict = None
             if stat is not None and stat.ephemeralOwner != session:
-                self._contest()
+                self._resolve_conflict()
             elif stat is not None:
                 client.result(client.set_async(self._path, present, stat.version))
             else:
@@ -114,19 +114,19 @@ class Presence:
             return False
         return stat is not None and stat.ephemeralOwner == session
 
-    def _contest(self) -> None:
+    def _resolve_conflict(self) -> None:
         """Remove what our own former life left; anybody else is waited for."""
         data, stat = self._client.result(self._client.get_async(self._path))
         other = decode(data)
-        if _is_over(other):
+        if _has_ended(other):
             self._client.result(self._client.delete_async(self._path, stat.version))
         else:
-            self.trouble = (
+            self.conflict = (
                 f"process {other.get('pid')} on {other.get('hostname')} is node {self._coordination.node}, too"
             )
 
 
-def _is_over(other: Mapping[str, Any]) -> bool:
+def _has_ended(other: Mapping[str, Any]) -> bool:
     """Return whether a process is known to live no more: it was on this machine, where its number is free or ours."""
     pid = other.get("pid")
     if other.get("hostname") != gethostname() or not isinstance(pid, int):

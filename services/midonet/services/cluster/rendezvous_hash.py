@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from hashlib import blake2b
 
 
-def spread(items: Collection[str], nodes: Collection[str]) -> Mapping[str, str]:
+def assign(items: Collection[str], nodes: Collection[str]) -> Mapping[str, str]:
     """Return the node of every item; no two nodes differ by more than one item. Empty if there are no nodes."""
     if not nodes:
         return {}

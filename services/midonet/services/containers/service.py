@@ -27,9 +27,9 @@ class ContainersService(Controller):
         self._missed: dict[str, float] = {}
         """When a host was first found to be away."""
 
-    def work(self, living: LiveHosts, hosts: Mapping[str, HostState]) -> float | None:
+    def work(self, live_hosts: LiveHosts, hosts: Mapping[str, HostState]) -> float | None:
         """Place what has to be placed; return when the patience with a host ends that is away."""
-        del living
+        del live_hosts
         with self.context.feed.reading() as topology:
             if not topology.all("service-container"):
                 return None
@@ -38,7 +38,7 @@ class ContainersService(Controller):
             names = {host.id: host.name or host.id for host in topology.all("host").values()}
         for each in wanted:
             why = f"host {names.get(each.before, each.before)} cannot run it" if each.before else "it ran nowhere"
-            if self.decide(each.command, why, command_id=each.command_id):
+            if self.run_command(each.command, why, command_id=each.command_id):
                 logfmt.log(
                     logging.INFO, "container is placed", container=each.container, host=each.host, before=each.before
                 )

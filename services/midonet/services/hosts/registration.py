@@ -22,7 +22,7 @@ class Registration(NamedTuple):
     command: Command
 
 
-class Clash(NamedTuple):
+class AddressConflict(NamedTuple):
     """A VTEP that has an address of a host: tunnels between them cannot work (MidoNet refuses such a VTEP)."""
 
     vtep: str
@@ -65,10 +65,10 @@ def _is_name(name: str) -> bool:
     return True
 
 
-def clashes(topology: Topology, living: Mapping[str, HostState]) -> Iterator[Clash]:
+def address_conflicts(topology: Topology, living: Mapping[str, HostState]) -> Iterator[AddressConflict]:
     """Yield every VTEP address that a living host reports as its own."""
     owned = owners(living)
     for vtep in topology.all("vtep").values():
         for address in dict.fromkeys((vtep.management_ip, *vtep.tunnel_ips)):
             if address in owned:
-                yield Clash(vtep.id, owned[address], address)
+                yield AddressConflict(vtep.id, owned[address], address)

@@ -13,7 +13,7 @@ from midonet.events.topology.evolve import Change
 from midonet.projections.facts import HostState, LastSeen
 from midonet.projections.facts.live_hosts import LiveHosts
 from midonet.projections.runtime import logfmt
-from midonet.services.hosts.registration import clashes, registrations
+from midonet.services.hosts.registration import address_conflicts, registrations
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.controller import Controller
 
@@ -37,20 +37,20 @@ class HostsService(Controller):
         self._deleted.extend(change.id for change in changes if change.kind == "host" and change.new is None)
         super().apply(changes)
 
-    def work(self, living: LiveHosts, hosts: Mapping[str, HostState]) -> None:
+    def work(self, live_hosts: LiveHosts, hosts: Mapping[str, HostState]) -> None:
         """Tell who came and went, then register those that are new."""
-        self._tell(living, hosts)
+        self._log_changes(live_hosts, hosts)
         with self.context.feed.reading() as topology:
             missing = registrations(topology, hosts)
         for host, name, command in missing:
-            if self.decide(command, f"its agent lives on {hosts[host].hostname}"):
+            if self.run_command(command, f"its agent lives on {hosts[host].hostname}"):
                 logfmt.log(logging.INFO, "host is registered", host=host, name=name)
         while self._deleted:
-            living.note_seen(self._deleted[0], None)
+            live_hosts.note_seen(self._deleted[0], None)
             self._deleted.popleft()
-        self._warn(living)
+        self._warn_of_conflicts(live_hosts)
 
-    def _tell(self, living: LiveHosts, hosts: Mapping[str, HostState]) -> None:
+    def _log_changes(self, live_hosts: LiveHosts, hosts: Mapping[str, HostState]) -> None:
         before = hosts if self._alive is None else self._alive
         if self._alive is None:
             logfmt.log(logging.INFO, "hosts alive", count=len(hosts))
@@ -60,22 +60,22 @@ class HostsService(Controller):
             logfmt.log(
                 logging.WARNING, "host is dead", host=host, name=self._name(host), hostname=before[host].hostname
             )
-            living.note_seen(host, LastSeen(hostname=before[host].hostname, time=_now()))
+            live_hosts.note_seen(host, LastSeen(hostname=before[host].hostname, time=_now()))
         self._alive = hosts
-        self.context.meters.gauge("alive", "Hosts whose agents are alive.").set(len(hosts))
+        self.context.metrics.gauge("alive", "Hosts whose agents are alive.").set(len(hosts))
 
     def _name(self, host: str) -> str | None:
         with self.context.feed.reading() as topology:
             entity = topology.get("host", host)
             return entity.name if entity is not None else None
 
-    def _warn(self, living: LiveHosts) -> None:
+    def _warn_of_conflicts(self, live_hosts: LiveHosts) -> None:
         with self.context.feed.reading() as topology:
             if not topology.all("vtep"):
                 return
-        now = living.now()
+        now = live_hosts.now()
         with self.context.feed.reading() as topology:
-            for vtep, host, address in clashes(topology, now):
+            for vtep, host, address in address_conflicts(topology, now):
                 logfmt.log(logging.WARNING, "VTEP has the address of a host", vtep=vtep, host=host, address=address)
 
 

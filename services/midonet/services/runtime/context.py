@@ -15,14 +15,14 @@ from midonet.projections.runtime.http_pages import HttpServer
 from midonet.projections.zookeeper import Client
 from midonet.services.cluster.coordination import Coordination, Lease
 from midonet.services.cluster.leases import Leadership, Ownership
-from midonet.services.runtime.service_metrics import Meters
+from midonet.services.runtime.service_metrics import ServiceMetrics
 from midonet.services.runtime.writer import Writer, actor
 from midonet.services.settings import Settings
 
 S = TypeVar("S", bound=Struct)
 
 
-class Front(NamedTuple):
+class HttpEndpoint(NamedTuple):
     """Where clients ask the daemon."""
 
     http: HttpServer
@@ -39,7 +39,7 @@ class Context(NamedTuple):
     """Follows the log; holds the current topology, and tells what changes."""
     crashed: Callable[[BaseException], None]
     """To be called by a thread of the service that cannot go on: the service is stopped and made anew."""
-    front: Front
+    endpoint: HttpEndpoint
     """The daemon's side that faces clients."""
     name: str
     """The service's own name."""
@@ -48,7 +48,7 @@ class Context(NamedTuple):
     writer: Writer
     """Writes commands to the log; `execute` does it in the service's name."""
     coordination: Coordination
-    meters: Meters
+    metrics: ServiceMetrics
     """Counters and gauges of the service, which `/metrics` shows."""
 
     def config(self, declared: type[S]) -> S:
@@ -66,9 +66,9 @@ class Context(NamedTuple):
         """Return a candidacy, to be started and stopped: one of the nodes that run this service leads it."""
         return Leadership(self.coordination, self.name, changed, self.crashed)
 
-    def ownership(self, gained: Callable[[Lease], None], lost: Callable[[Lease], None]) -> Ownership:
+    def ownership(self, acquired: Callable[[Lease], None], lost: Callable[[Lease], None]) -> Ownership:
         """Return a share in the service's items, to be started and stopped: each is held by one node."""
-        return Ownership(self.coordination, self.name, gained, lost, self.crashed)
+        return Ownership(self.coordination, self.name, acquired, lost, self.crashed)
 
     def execute(self, command: Command, reason: str | None = None, *, command_id: str | None = None) -> Result:
         """Run a command on the log, in the name of the service, and wait until it is durable.
@@ -80,5 +80,5 @@ class Context(NamedTuple):
         return self.writer.execute(command, context)
 
     def log(self, level: int, message: str, **fields: Any) -> None:
-        """Write one line to the daemon's log, as `logfmt.log`, with the name of the service."""
+        """Write one line into the daemon's journal, as `journal.note`."""
         logfmt.log(level, message, service=self.name, **fields)

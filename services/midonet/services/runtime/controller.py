@@ -21,10 +21,10 @@ from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.service import Health, Service
 
-_PAUSE = 0.1
+_COALESCE_SECONDS = 0.1
 """Seconds between two looks while changes fly by."""
 
-_LEISURE = 30.0
+_RECHECK_SECONDS = 30.0
 """Seconds after which it looks again though nothing was heard of."""
 
 
@@ -36,10 +36,10 @@ class Controller(Service):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._trouble: str | None = None
-        self._acted = False
+        self._problem: str | None = None
+        self._has_worked = False
         """Whether it has ever known which hosts live."""
-        self._concerned = False
+        self._work_pending = False
         """Whether something was committed that it has to look at."""
         self._loop = WorkerThread(context.name, self._run, context.crashed)
 
@@ -54,7 +54,7 @@ class Controller(Service):
 
     def health(self) -> Health:
         """It works unless it cannot find out which hosts live."""
-        return Health() if self._trouble is None else Health(ok=False, reason=self._trouble)
+        return Health() if self._problem is None else Health(ok=False, reason=self._problem)
 
     # -- for the feed
 
@@ -65,21 +65,21 @@ class Controller(Service):
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Take note of the changes of one commit."""
-        self._concerned |= any(change.kind in self.kinds for change in changes)
+        self._work_pending |= any(change.kind in self.kinds for change in changes)
 
     def wake(self) -> None:
         """Look, if there is something to be looked at; not before, as `apply` holds up who waits for the topology."""
-        if self._concerned:
-            self._concerned = False
+        if self._work_pending:
+            self._work_pending = False
             self._loop.wake()
 
     # -- for those who control
 
     @abstractmethod
-    def work(self, living: LiveHosts, hosts: Mapping[str, HostState]) -> float | None:
+    def work(self, live_hosts: LiveHosts, hosts: Mapping[str, HostState]) -> float | None:
         """Do what has to be done; return after how many seconds to look again at the latest, None if never."""
 
-    def decide(self, command: Command, reason: str, *, command_id: str | None = None) -> bool:
+    def run_command(self, command: Command, reason: str, *, command_id: str | None = None) -> bool:
         """Run a command and let the feed catch up with it; return whether it is done, by this daemon or another."""
         try:
             position = self.context.execute(command, reason, command_id=command_id).position
@@ -97,25 +97,25 @@ class Controller(Service):
         self.context.feed.caught_up(self._loop.stopping)
         self.context.feed.subscribe(self)
         settings = self.context.settings
-        with closing(LiveHosts(settings.zookeeper, settings.root, self._loop.wake)) as living:
-            self._control(living)
+        with closing(LiveHosts(settings.zookeeper, settings.root, self._loop.wake)) as live_hosts:
+            self._control(live_hosts)
 
-    def _control(self, living: LiveHosts) -> None:
+    def _control(self, live_hosts: LiveHosts) -> None:
         backoff = Backoff()
         for _ in self._loop.turns():
             try:
-                leisure = self.work(living, living.look())
+                recheck = self.work(live_hosts, live_hosts.look())
             except Unavailable as error:
                 self._report(error.message)
                 self._loop.pause(backoff.next())
             else:
                 self._report(None)
                 backoff.reset()
-                self._loop.pause(_PAUSE)
-                self._loop.rest(min(_LEISURE, _LEISURE if leisure is None else leisure))
+                self._loop.pause(_COALESCE_SECONDS)
+                self._loop.rest(min(_RECHECK_SECONDS, _RECHECK_SECONDS if recheck is None else recheck))
 
-    def _report(self, trouble: str | None) -> None:
-        if trouble is not None and self._trouble is None and self._acted:
-            logfmt.log(logging.WARNING, "cannot act for now", service=self.context.name, reason=trouble)
-        self._trouble = trouble
-        self._acted |= trouble is None
+    def _report(self, problem: str | None) -> None:
+        if problem is not None and self._problem is None and self._has_worked:
+            logfmt.log(logging.WARNING, "cannot act for now", service=self.context.name, reason=problem)
+        self._problem = problem
+        self._has_worked |= problem is None

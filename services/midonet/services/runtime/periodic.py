@@ -14,17 +14,17 @@ from midonet.services.runtime.service import Health, Service
 
 
 class Periodic(Service):
-    """Calls `turn`; what that raises besides our own errors ends this life of the service."""
+    """Calls `run_once`; what that raises besides our own errors ends this life of the service."""
 
     def __init__(self, context: Context, seconds: float) -> None:
         super().__init__(context)
         self._seconds = seconds
-        self._trouble: str | None = None
+        self._problem: str | None = None
         self._leadership = context.leadership(lambda _: self._loop.wake())
         self._loop = WorkerThread(context.name, self._run, context.crashed)
 
     @abstractmethod
-    def turn(self) -> None:
+    def run_once(self) -> None:
         """Do what is due; `pause` says when to leave off."""
 
     def start(self) -> None:
@@ -48,20 +48,20 @@ class Periodic(Service):
 
     def health(self) -> Health:
         """It is well if its last turn was."""
-        return Health(ok=self._trouble is None, reason=self._trouble)
+        return Health(ok=self._problem is None, reason=self._problem)
 
     def _run(self) -> None:
         for _ in self._loop.turns():
-            self._take_turn()
+            self._try_run()
             self._loop.rest(self._seconds)
 
-    def _take_turn(self) -> None:
+    def _try_run(self) -> None:
         try:
-            self.turn()
+            self.run_once()
         except MidonetError as error:
-            if self._trouble is None:  # a server that is away is told by those who keep something there
+            if self._problem is None:  # a server that is away is told by those who keep something there
                 level = logging.DEBUG if isinstance(error, Unavailable) else logging.WARNING
                 self.context.log(level, "a turn was missed", reason=error.message)
-            self._trouble = error.message
+            self._problem = error.message
         else:
-            self._trouble = None
+            self._problem = None

@@ -39,14 +39,14 @@ class Service(ABC):
     early: ClassVar[bool] = False
     """Whether it starts before the log has been read, and so before it is known whether somebody disabled it."""
 
-    ahead: ClassVar[bool] = False
+    keeps_views: ClassVar[bool] = False
     """Whether it keeps views: the others start only when those are as they should be, or cannot be so soon."""
 
     settings: ClassVar[type[Struct] | None] = None
     """What may be set below `services.<name>`; it is checked when the daemon begins."""
 
     @classmethod
-    def unset(cls, settings: Settings) -> str | None:
+    def disabled_reason(cls, settings: Settings) -> str | None:
         """Return why the daemon's settings leave this service out; None if they do not."""
         del settings
         return None

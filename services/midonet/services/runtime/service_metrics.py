@@ -16,7 +16,7 @@ from midonet.events.errors import UsageError
 M = TypeVar("M", bound=MetricWrapperBase)
 
 
-class Meters:
+class ServiceMetrics:
     """The metrics of the service `name`: each is called `midonet_<name>_…`."""
 
     def __init__(self, name: str) -> None:

@@ -66,8 +66,8 @@ def describe(error: BaseException) -> str:
 class Supervisor:
     """One service and the thread that looks after it.
 
-    `load` returns its class, `context` makes its context from the function that reports a crash, `others` are all
-    keepers by name, for the services that it needs; `held` says why it is not to run now, if so.
+    `load` returns its class, `context` makes its context from the function that reports a crash, `supervisors` are all
+    keepers by name, for the services that it needs; `blocked` says why it is not to run now, if so.
     """
 
     def __init__(
@@ -75,15 +75,15 @@ class Supervisor:
         name: str,
         load: Callable[[], type[Service]],
         context: Callable[[Callable[[BaseException], None]], Context],
-        others: Mapping[str, "Supervisor"],
-        held: Callable[[type[Service]], StartBlocked | None] = lambda _: None,
+        supervisors: Mapping[str, "Supervisor"],
+        blocked: Callable[[type[Service]], StartBlocked | None] = lambda _: None,
     ) -> None:
         self.name = name
         self.running = Event()
         self._load = load
         self._context = context
-        self._others = others
-        self._held = held
+        self._supervisors = supervisors
+        self._blocked = blocked
         self._stopping = Event()
         self._wake = Event()
         self._crash: BaseException | None = None
@@ -93,7 +93,7 @@ class Supervisor:
         self._state: Stage = "stopped"
         self._since = monotonic()
         self._reason: str | None = None
-        self._life = 0
+        self._run_number = 0
         self._restarts = 0
         self._last_error: str | None = None
 
@@ -124,54 +124,56 @@ class Supervisor:
         return self._thread is not None and self._thread.is_alive()
 
     @property
-    def settled(self) -> bool:
+    def views_ready(self) -> bool:
         """Whether it is known that its service keeps no views, or they are as they should be, or in trouble."""
         cls = self._cls
         if self._restarts or cls is None:
             return self._restarts > 0
-        return not cls.ahead or (self.status().healthy and all(each.settled for each in self.projections()))
+        return not cls.keeps_views or (
+            self.status().healthy and all(each.initial_sync_over for each in self.projections())
+        )
 
     def status(self) -> ServiceStatus:
         """Return how the service is now."""
-        reason = self._trouble()
+        reason = self._problem()
         healthy = reason is None or self._state == "disabled"
         return ServiceStatus(self.name, self._state, healthy, reason, self._restarts, self._last_error)
 
     def projections(self) -> Sequence[HostedProjection]:
         """Return the projections that the service keeps, if it runs."""
         service = self._service
-        return self._told(service.projections, ()) if service is not None else ()
+        return self._ask(service.projections, ()) if service is not None else ()
 
     def details(self) -> Mapping[str, Any]:
         """Return what the service has to say of itself, if it runs."""
         service = self._service
-        return self._told(service.details, {}) if service is not None else {}
+        return self._ask(service.details, {}) if service is not None else {}
 
-    def _told(self, ask: Callable[[], T], nothing: T) -> T:
+    def _ask(self, ask: Callable[[], T], nothing: T) -> T:
         try:
             return ask()
         except Exception as error:  # noqa: BLE001 - an add-on's fault is its own
-            self._crashed(error)
+            self._record_crash(error)
             return nothing
 
-    def _trouble(self) -> str | None:
+    def _problem(self) -> str | None:
         if self._state == "starting" and monotonic() - self._since > START_SECONDS:
             return f"has not started within {START_SECONDS:.0f} s"
         service = self._service
         if self._state == "running" and service is not None:
-            return self._complaint(service)
+            return self._health_problem(service)
         return self._reason or f"is {self._state}"
 
-    def _complaint(self, service: Service) -> str | None:
+    def _health_problem(self, service: Service) -> str | None:
         """Ask the service how it is; a service that cannot even answer has crashed."""
         try:
             health = service.health()
         except BaseException as error:  # noqa: BLE001 - as in _run
-            self._crashed(error)
+            self._record_crash(error)
             return describe(error)
         return None if health.ok else health.reason or "is not healthy"
 
-    def _enter(self, state: Stage, reason: str | None = None) -> None:
+    def _set_state(self, state: Stage, reason: str | None = None) -> None:
         self._state, self._since, self._reason = state, monotonic(), reason
         logfmt.log(logging.DEBUG, f"service {state}", service=self.name, reason=reason)
 
@@ -180,23 +182,23 @@ class Supervisor:
         while not self._stopping.is_set():
             begun = monotonic()
             try:
-                self._live()
+                self._run_once()
             except BaseException as error:  # noqa: BLE001 - a service may fail in any way; its keeper may not
                 if monotonic() - begun > _LAST_RESTART:
                     backoff.reset()
-                self._failed(error, delay := backoff.next())
+                self._record_failure(error, delay := backoff.next())
                 self._stopping.wait(delay)
-        self._enter("stopped")
+        self._set_state("stopped")
 
-    def _live(self) -> None:
+    def _run_once(self) -> None:
         """Run one life of the service, to its end by `stop` or by an exception."""
         self._crash = None
-        self._life += 1
-        self._enter("starting")
+        self._run_number += 1
+        self._set_state("starting")
         cls = self._cls = self._load()
-        if not (self._await_turn(cls) and self._await(cls.needs)):
+        if not (self._wait_until_allowed(cls) and self._wait_for_services(cls.needs)):
             return
-        service = cls(self._context(partial(self._report, self._life)))
+        service = cls(self._context(partial(self._report_crash, self._run_number)))
         try:
             service.start()
             self._service = service
@@ -207,51 +209,51 @@ class Supervisor:
             with suppress(Exception):  # it ends either way; what broke it matters more than what broke while it ended
                 service.stop()
 
-    def _await_turn(self, cls: type[Service]) -> bool:
+    def _wait_until_allowed(self, cls: type[Service]) -> bool:
         """Return whether it is to run; if not, the daemon ends."""
-        while (hold := self._held(cls)) is not None and not self._stopping.is_set():
-            if (hold.state, hold.reason) != (self._state, self._reason):
-                self._enter(*hold)
+        while (block := self._blocked(cls)) is not None and not self._stopping.is_set():
+            if (block.state, block.reason) != (self._state, self._reason):
+                self._set_state(*block)
             self._wake.wait(_HEALTH_SECONDS)
             self._wake.clear()
         return not self._stopping.is_set()
 
-    def _await(self, needs: Sequence[str]) -> bool:
+    def _wait_for_services(self, needs: Sequence[str]) -> bool:
         """Return whether the services that are needed run; if not, there is no more need for this one."""
         for need in needs:
-            if need not in self._others:
+            if need not in self._supervisors:
                 raise Misconfigured(f"needs the service {need}, which is not installed", needs=need)
-            self._enter("waiting", f"waits for the service {need}")
-            while not self._others[need].running.wait(_HEALTH_SECONDS):
+            self._set_state("waiting", f"waits for the service {need}")
+            while not self._supervisors[need].running.wait(_HEALTH_SECONDS):
                 if self._stopping.is_set():
                     return False
-        self._enter("starting")
+        self._set_state("starting")
         return True
 
     def _watch(self, cls: type[Service], service: Service) -> None:
-        self._enter("running")
+        self._set_state("running")
         self.running.set()
-        while not (self._stopping.is_set() or self._held(cls)):
+        while not (self._stopping.is_set() or self._blocked(cls)):
             self._wake.clear()
             if self._crash is not None:
                 raise self._crash
-            self._complaint(service)
+            self._health_problem(service)
             self._wake.wait(_HEALTH_SECONDS)
-        self._enter("stopping")
+        self._set_state("stopping")
 
-    def _report(self, life: int, error: BaseException) -> None:
+    def _report_crash(self, run_number: int, error: BaseException) -> None:
         """Take a crash seriously if it is of the present life: threads of an earlier one may come late."""
-        if life == self._life:
-            self._crashed(error)
+        if run_number == self._run_number:
+            self._record_crash(error)
 
-    def _crashed(self, error: BaseException) -> None:
+    def _record_crash(self, error: BaseException) -> None:
         self._crash = error
         self._wake.set()
 
-    def _failed(self, error: BaseException, delay: float) -> None:
+    def _record_failure(self, error: BaseException, delay: float) -> None:
         self._restarts += 1
         self._last_error = describe(error)
-        self._enter("failed", self._last_error)
+        self._set_state("failed", self._last_error)
         logfmt.log(logging.ERROR, "service crashed", service=self.name, error=self._last_error)
         logfmt.log(logging.DEBUG, "service is made anew", service=self.name, after=f"{delay:.1f}s")
         logging.getLogger("midonet").debug("traceback", exc_info=error)

@@ -52,7 +52,7 @@ class Writer:
 
         The first one waits until the log is open.
         """
-        return self._submit(self._opened(), command, context, dry_run=dry_run)
+        return self._submit(self._get_writer(), command, context, dry_run=dry_run)
 
     def submit_now(self, command: Command, context: Context, *, dry_run: bool = False) -> Future[Result] | None:
         """As `submit`, but never wait: None where the log has to be opened first."""
@@ -67,13 +67,13 @@ class Writer:
     def close(self) -> None:
         """Close the log as soon as no command is under way; returns at once, also while it is being opened."""
         self._closed = True
-        Thread(target=self._end, name="writer-close", daemon=True).start()
+        Thread(target=self._close_writer, name="writer-close", daemon=True).start()
 
     def _prepare(self) -> None:
         with suppress(MidonetError):  # the first command tries again, and says what is wrong
-            self._opened()
+            self._get_writer()
 
-    def _end(self) -> None:
+    def _close_writer(self) -> None:
         with self._lock:
             writer, self._writer = self._writer, None
         if writer is not None:
@@ -83,21 +83,21 @@ class Writer:
         self, writer: GroupCommitWriter, command: Command, context: Context, *, dry_run: bool
     ) -> Future[Result]:
         try:
-            promise = writer.submit(command, context, dry_run=dry_run)
+            future = writer.submit(command, context, dry_run=dry_run)
         except Unavailable:
             if not writer.alive:
-                self._forget(writer)
+                self._discard(writer)
             raise
-        promise.add_done_callback(lambda done: self._look(writer, done))
-        return promise
+        future.add_done_callback(lambda done: self._check(writer, done))
+        return future
 
-    def _look(self, writer: GroupCommitWriter, done: Future[Result]) -> None:
+    def _check(self, writer: GroupCommitWriter, done: Future[Result]) -> None:
         """Begin with a fresh connection at the next command if this one failed for another reason than its own."""
         error = done.exception() if not done.cancelled() else None
         if error is not None and not isinstance(error, (Rejected, NotFound)):
-            self._forget(writer)
+            self._discard(writer)
 
-    def _opened(self) -> GroupCommitWriter:
+    def _get_writer(self) -> GroupCommitWriter:
         with self._lock:
             if self._closed:
                 raise Unavailable("this node is being stopped; nothing was done")
@@ -117,7 +117,7 @@ class Writer:
             raise
         return store
 
-    def _forget(self, writer: GroupCommitWriter | None) -> None:
+    def _discard(self, writer: GroupCommitWriter | None) -> None:
         with self._lock:
             if writer is None or writer is not self._writer:
                 return

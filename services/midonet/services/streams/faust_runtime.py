@@ -21,7 +21,7 @@ from midonet.events.errors import MidonetError
 from midonet.projections.base import Fenced
 from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.services.cluster.coordination import Lease
-from midonet.services.cluster.leases import Claims
+from midonet.services.cluster.leases import AssignedLeases
 from midonet.services.runtime.context import Context
 from midonet.services.streams.worker import BATCH, Worker
 
@@ -37,32 +37,32 @@ class FaustRuntime:
     """One Faust app on a thread of its own, made anew whenever it ends."""
 
     def __init__(self, context: Context, worker: Worker[Any]) -> None:
-        self.trouble: str | None = "the stream has not been joined yet"
+        self.error: str | None = "the stream has not been joined yet"
         self._context = context
         self._worker = worker
         self._assigned = False
-        self._claims = Claims(context.coordination, context.name, _ignore, _ignore, context.crashed)
-        self._claims.expect([_ITEM])
+        self._leases = AssignedLeases(context.coordination, context.name, _ignore, _ignore, context.crashed)
+        self._leases.set_expected([_ITEM])
         self._loop = WorkerThread(f"stream-{context.name}", self._run, context.crashed)
 
     @property
     def lease(self) -> Lease | None:
         """The lease by which this node works."""
-        return self._claims.leases().get(_ITEM)
+        return self._leases.leases().get(_ITEM)
 
-    def vacant(self) -> float:
+    def unheld_seconds(self) -> float:
         """Return for how many seconds no node has had the partition and its lease."""
-        return self._claims.vacant()
+        return self._leases.unheld_seconds()
 
     def start(self) -> None:
         """Join the consumer group."""
-        self._claims.start()
+        self._leases.start()
         self._loop.start()
 
     def stop(self) -> None:
         """Leave the group and the lease to others."""
         self._loop.stop(2 * _STOP_SECONDS)
-        self._claims.stop()
+        self._leases.stop()
 
     # -- the thread
 
@@ -70,11 +70,11 @@ class FaustRuntime:
         backoff = Backoff(first=0.5, cap=10.0)
         for _ in self._loop.turns():
             with tempfile.TemporaryDirectory(prefix="mn-faust-", ignore_cleanup_errors=True) as folder:
-                self.trouble = asyncio.run(self._live(folder))
+                self.error = asyncio.run(self._run_app(folder))
             self._assign(assigned=False)
             self._loop.pause(backoff.next())
 
-    async def _live(self, folder: str) -> str | None:
+    async def _run_app(self, folder: str) -> str | None:
         """Run one app to its end; return what ended it."""
         try:
             app = self._app(folder)
@@ -83,7 +83,7 @@ class FaustRuntime:
         try:
             app.finalize()
             await app.start()
-            self.trouble = None
+            self.error = None
             while not self._loop.stopping() and not app.should_stop and not app.crashed:  # noqa: ASYNC110 - it is set by a thread
                 await asyncio.sleep(_TICK)
         except Exception as error:  # noqa: BLE001 - Faust lets errors of all its libraries through
@@ -132,32 +132,32 @@ class FaustRuntime:
 
     def _assign(self, *, assigned: bool) -> None:
         self._assigned = assigned
-        self._claims.want([_ITEM] if assigned else [])
+        self._leases.set_items([_ITEM] if assigned else [])
 
     async def _consume(self, stream: Any) -> None:
         """Faust's agent: hands over what comes together; the offset is committed after that."""
         with ThreadPoolExecutor(1) as pool:
-            async for raws in _taken(stream):
+            async for raws in _batches(stream):
                 await self._hand_over(raws, pool)
 
     async def _hand_over(self, raws: list[bytes], pool: ThreadPoolExecutor) -> None:
         """Let the worker have records, for as long as it takes or the partition is ours."""
         backoff = Backoff()
         while self._assigned and not self._loop.stopping():
-            if (lease := self.lease) is not None and await self._taken_in(lease, raws, pool):
+            if (lease := self.lease) is not None and await self._process(lease, raws, pool):
                 return
             await asyncio.sleep(backoff.next())
 
-    async def _taken_in(self, lease: Lease, raws: list[bytes], pool: ThreadPoolExecutor) -> bool:
+    async def _process(self, lease: Lease, raws: list[bytes], pool: ThreadPoolExecutor) -> bool:
         try:
             await asyncio.get_running_loop().run_in_executor(pool, self._worker.take, lease, raws)
         except Fenced as late:
             self._context.log(logging.INFO, "stale owner was refused", epoch=lease.epoch, reason=str(late))
             return False
         except MidonetError as error:
-            self.trouble = error.message
+            self.error = error.message
             return False
-        self.trouble = None
+        self.error = None
         return True
 
 
@@ -173,7 +173,7 @@ def _credentials() -> Any:
     )
 
 
-async def _taken(stream: Any) -> AsyncIterator[list[bytes]]:
+async def _batches(stream: Any) -> AsyncIterator[list[bytes]]:
     async for raws in stream.take(BATCH, within=_WITHIN_SECONDS):
         yield list(raws)
 

@@ -15,7 +15,7 @@ from midonet.services.cluster.coordination import Lease
 from midonet.services.runtime.context import Context
 from midonet.services.streams.worker import BATCH, Worker
 
-_LEISURE = 0.25
+_POLL_SECONDS = 0.25
 """Seconds between two looks at whether there are new commits.
 
 Nobody waits for what is counted of them, but whoever made one waits for the views: so no commit wakes this thread, and
@@ -26,14 +26,14 @@ those that came since the last look are left to the next one.
 class Runtime(Protocol):
     """Hands the log's records to a worker, on one node at a time."""
 
-    trouble: str | None
+    error: str | None
     """Why it cannot work at the moment, if so."""
 
     @property
     def lease(self) -> Lease | None:
         """The lease by which this node works, if it does."""
 
-    def vacant(self) -> float:
+    def unheld_seconds(self) -> float:
         """Return for how many seconds no node has had the lease; 0 if one has it, or nobody can know."""
 
     def start(self) -> None:
@@ -47,7 +47,7 @@ class Embedded:
     """Follows the log on a thread of its own as long as this node leads."""
 
     def __init__(self, context: Context, worker: Worker[Any]) -> None:
-        self.trouble: str | None = None
+        self.error: str | None = None
         self._context = context
         self._worker = worker
         self._leadership = context.leadership(lambda _: self._loop.wake())
@@ -58,9 +58,9 @@ class Embedded:
         """The lease by which this node leads."""
         return self._leadership.lease
 
-    def vacant(self) -> float:
+    def unheld_seconds(self) -> float:
         """Return for how many seconds no node has led."""
-        return self._leadership.vacant()
+        return self._leadership.unheld_seconds()
 
     def start(self) -> None:
         """Become a candidate."""
@@ -85,13 +85,13 @@ class Embedded:
         try:
             for raws in self._batches(lease):
                 self._worker.take(lease, raws)
-                self.trouble = None
+                self.error = None
                 backoff.reset()
         except Fenced as late:
             self._context.log(logging.INFO, "stale owner was refused", epoch=lease.epoch, reason=str(late))
             return False
         except MidonetError as error:
-            self.trouble = error.message
+            self.error = error.message
             return False
         return True
 
@@ -99,16 +99,16 @@ class Embedded:
         """Yield what comes, as many records as fit in one batch, and an empty one whenever the log has been read."""
         with closing(open_log(self._context.settings.log)) as log:
             head, seen = self._worker.resume(lease), -1
-            while not self._over(lease):
+            while not self._has_ended(lease):
                 before, seen = seen, self._context.feed.head.position
                 records = log.read(head) if head.position < before else iter(())
                 while batch := list(islice(records, BATCH)):
                     head = batch[-1].head
                     yield [record.raw for record in batch]
-                    if self._over(lease):
+                    if self._has_ended(lease):
                         return
                 yield []
-                self._loop.pause(_LEISURE)
+                self._loop.pause(_POLL_SECONDS)
 
-    def _over(self, lease: Lease) -> bool:
+    def _has_ended(self, lease: Lease) -> bool:
         return self._loop.stopping() or self.lease != lease

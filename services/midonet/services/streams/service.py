@@ -15,7 +15,7 @@ from midonet.services.runtime.context import Context
 from midonet.services.runtime.service import Health, Service
 from midonet.services.streams.log_runtime import Embedded, Runtime
 from midonet.services.streams.processor import Processor
-from midonet.services.streams.state_store import Place
+from midonet.services.streams.state_store import StateStore
 from midonet.services.streams.worker import Worker
 
 _VACANT_SECONDS = 10.0
@@ -36,12 +36,12 @@ class StreamService(Service):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         url, processor = context.settings.log, self.processor()
-        place = Place(
+        store = StateStore(
             context.coordination.client, place_of(context.settings.root, context.name), processor, context.node
         )
-        self.worker = Worker(processor, place, lambda: open_log(url))
+        self.worker = Worker(processor, store, lambda: open_log(url))
         self._runtime = _runtime(context, self.worker)
-        self._moved = (0, monotonic())
+        self._progress = (0, monotonic())
 
     @abstractmethod
     def processor(self) -> Processor[Any]:
@@ -58,16 +58,16 @@ class StreamService(Service):
     def health(self) -> Health:
         """It is well while somebody else works, or while its own work gets on; a runtime that is stuck has crashed."""
         if self._runtime.lease is None:
-            nobody = "nobody works on it" if self._runtime.vacant() > _VACANT_SECONDS else None
-            reason = self._runtime.trouble or nobody
+            nobody = "nobody works on it" if self._runtime.unheld_seconds() > _VACANT_SECONDS else None
+            reason = self._runtime.error or nobody
             return Health(ok=reason is None, reason=reason)
         position = self.worker.head.position if self.worker.head is not None else 0
         behind = self.context.feed.head.position - position
-        if position != self._moved[0] or behind <= 0:
-            self._moved = position, monotonic()
-        if monotonic() - self._moved[1] > _STUCK_SECONDS:
+        if position != self._progress[0] or behind <= 0:
+            self._progress = position, monotonic()
+        if monotonic() - self._progress[1] > _STUCK_SECONDS:
             raise Unavailable(f"is {behind} commits behind and has not moved for {_STUCK_SECONDS:.0f} s")
-        return Health(ok=self._runtime.trouble is None, reason=self._runtime.trouble)
+        return Health(ok=self._runtime.error is None, reason=self._runtime.error)
 
     def details(self) -> Mapping[str, Any]:
         """Return whether this node works, by which epoch, and how far it is."""

@@ -18,14 +18,14 @@ from midonet.services.streams.processor import Batch, Processor
 S = TypeVar("S")
 
 
-class _Kept(Struct):
+class _Stored(Struct):
     position: int
     hash: str
     time: str
     state: Any
 
 
-class Place(Generic[S]):
+class StateStore(Generic[S]):
     """The nodes of one processor below `base`, written by `node`; all raises `Unavailable` without ZooKeeper."""
 
     def __init__(self, client: Client, base: str, processor: Processor[S], node: str) -> None:
@@ -43,8 +43,10 @@ class Place(Generic[S]):
             data, stat = client.result(client.get_async(self._base))
         self._version = stat.version
         try:
-            kept = msgspec.json.decode(data, type=_Kept)
-            return Batch(msgspec.convert(kept.state, processor.state), Head(kept.position, kept.hash, kept.time))
+            stored = msgspec.json.decode(data, type=_Stored)
+            return Batch(
+                msgspec.convert(stored.state, processor.state), Head(stored.position, stored.hash, stored.time)
+            )
         except msgspec.DecodeError:
             return Batch(processor.start(), GENESIS)
 
@@ -54,20 +56,20 @@ class Place(Generic[S]):
         lease.guard(transaction)
         with self._client.failures():
             for key, value in batch.writes.items():
-                self._put(transaction, f"{self._base}/{key}", value)
-            kept = {
+                self._write(transaction, f"{self._base}/{key}", value)
+            stored = {
                 **msgspec.to_builtins(batch.head),
                 "state": msgspec.to_builtins(batch.state),
                 "epoch": lease.epoch,
                 "node": self._node,
             }
-            transaction.set_data(self._base, canonical(kept), self._version)
+            transaction.set_data(self._base, canonical(stored), self._version)
             results = self._client.result(transaction.commit_async())
         if any(isinstance(result, KazooException) for result in results):
             raise Fenced(_reason(results))
         self._version = results[-1].version
 
-    def _put(self, transaction: Any, path: str, value: Any) -> None:
+    def _write(self, transaction: Any, path: str, value: Any) -> None:
         exists = self._client.result(self._client.exists_async(path)) is not None
         if value is None:
             if exists:
@@ -79,6 +81,6 @@ class Place(Generic[S]):
 
 
 def _reason(results: list[Any]) -> str:
-    told = (each for each in results if isinstance(each, KazooException))
-    first = next((each for each in told if not isinstance(each, RolledBackError | RuntimeInconsistency)), None)
+    failures = (each for each in results if isinstance(each, KazooException))
+    first = next((each for each in failures if not isinstance(each, RolledBackError | RuntimeInconsistency)), None)
     return f"another node has taken over ({type(first).__name__})"

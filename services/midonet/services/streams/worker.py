@@ -13,7 +13,7 @@ from midonet.events.commit import Head
 from midonet.events.log.base import Log
 from midonet.services.cluster.coordination import Lease
 from midonet.services.streams.processor import Batch, Gap, Processor, fold
-from midonet.services.streams.state_store import Place
+from midonet.services.streams.state_store import StateStore
 
 S = TypeVar("S")
 
@@ -21,7 +21,7 @@ BATCH = 100
 """Commits that are written together at most."""
 
 
-class _Held(NamedTuple, Generic[S]):
+class _Current(NamedTuple, Generic[S]):
     lease: Lease
     batch: Batch[S]
 
@@ -29,13 +29,13 @@ class _Held(NamedTuple, Generic[S]):
 class Worker(Generic[S]):
     """One processor on one place, while this node holds its lease; used by one thread at a time."""
 
-    def __init__(self, processor: Processor[S], place: Place[S], open_log: Callable[[], Log]) -> None:
+    def __init__(self, processor: Processor[S], store: StateStore[S], open_log: Callable[[], Log]) -> None:
         self.head: Head | None = None
         """The checkpoint, as last written or read; None before."""
         self._processor = processor
-        self._place = place
+        self._store = store
         self._open_log = open_log
-        self._held: _Held[S] | None = None
+        self._cached: _Current[S] | None = None
 
     def resume(self, lease: Lease) -> Head:
         """Begin with a lease at the checkpoint, unless that is known; return it."""
@@ -48,20 +48,20 @@ class Worker(Generic[S]):
         except Gap:
             return sum(self._process(lease, chunk) for chunk in self._missing(lease))
 
-    def _current(self, lease: Lease) -> _Held[S]:
-        if self._held is None or self._held.lease != lease:
-            self._held = _Held(lease, self._place.load())
-            self.head = self._held.batch.head
-        return self._held
+    def _current(self, lease: Lease) -> _Current[S]:
+        if self._cached is None or self._cached.lease != lease:
+            self._cached = _Current(lease, self._store.load())
+            self.head = self._cached.batch.head
+        return self._cached
 
     def _process(self, lease: Lease, raws: Iterable[bytes]) -> int:
         before = self._current(lease).batch
         after = fold(self._processor, before._replace(writes={}), raws)
         if after.head == before.head:
             return 0
-        self._held = None  # whatever happens now, it may have been written
-        self._place.save(lease, after)
-        self._held, self.head = _Held(lease, after), after.head
+        self._cached = None  # whatever happens now, it may have been written
+        self._store.save(lease, after)
+        self._cached, self.head = _Current(lease, after), after.head
         return after.head.position - before.head.position
 
     def _missing(self, lease: Lease) -> Iterator[list[bytes]]:

@@ -19,13 +19,13 @@ _PAUSE = 0.5
 """Seconds between two looks at whether there is something to write."""
 
 
-class RepairsKeeper:
+class DriftLedgerWriter:
     """Writes the repairs of what `hosted` returns from `start` to `stop`."""
 
     def __init__(self, hosted: Callable[[], Sequence[HostedProjection]], ledger: Callable[[], Ledger]) -> None:
         self._hosted = hosted
         self._ledger = ledger
-        self._seen: WeakKeyDictionary[Repairs, int] = WeakKeyDictionary()
+        self._written: WeakKeyDictionary[Repairs, int] = WeakKeyDictionary()
         self._loop = WorkerThread("repairs", self._run)
 
     def start(self) -> None:
@@ -50,14 +50,14 @@ class RepairsKeeper:
                 self._loop.pause(_PAUSE)
 
     def _pending(self) -> list[HostedProjection]:
-        return [hosted for hosted in self._hosted() if len(hosted.repairs) > self._seen.get(hosted.repairs, 0)]
+        return [hosted for hosted in self._hosted() if len(hosted.repairs) > self._written.get(hosted.repairs, 0)]
 
     def _write(self, ledger: Ledger) -> None:
         for hosted in self._pending():
-            seen, total = self._seen.get(hosted.repairs, 0), len(hosted.repairs)
+            seen, total = self._written.get(hosted.repairs, 0), len(hosted.repairs)
             try:
                 ledger.add(hosted.name, hosted.target, hosted.repairs.since(seen))
             except MidonetError as error:
                 logfmt.log(logging.WARNING, "repairs are not on record yet", target=hosted.target, error=error.message)
                 return
-            self._seen[hosted.repairs] = total
+            self._written[hosted.repairs] = total

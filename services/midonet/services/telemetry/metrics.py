@@ -10,21 +10,21 @@ from prometheus_client.registry import Collector
 
 from midonet.projections.engine import status
 from midonet.projections.engine.drift import Kind
-from midonet.services.runtime.hosted_projection import BUCKETS, Report
-from midonet.services.runtime.service_metrics import Meters
+from midonet.services.runtime.projection_report import BUCKETS, ProjectionReport
+from midonet.services.runtime.service_metrics import ServiceMetrics
 from midonet.services.runtime.supervisor import ServiceStatus
 from midonet.services.telemetry.overview import Overview
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_WORDS: tuple[str, ...] = get_args(status.State)
+_STATES: tuple[str, ...] = get_args(status.State)
 
 
 class Metrics:
-    """Renders what `look` returns at every scrape, and the metrics of those services that run or are to."""
+    """Renders what `overview` returns at every scrape, and the metrics of those services that run or are to."""
 
-    def __init__(self, look: Callable[[], Overview], meters: Mapping[str, Meters]) -> None:
+    def __init__(self, overview: Callable[[], Overview], metrics: Mapping[str, ServiceMetrics]) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Collector(look, meters))
+        self._registry.register(_Collector(overview, metrics))
         PlatformCollector(self._registry)
         ProcessCollector(registry=self._registry)
 
@@ -34,9 +34,9 @@ class Metrics:
 
 
 class _Collector(Collector):
-    def __init__(self, look: Callable[[], Overview], meters: Mapping[str, Meters]) -> None:
-        self._look = look
-        self._meters = meters
+    def __init__(self, overview: Callable[[], Overview], metrics: Mapping[str, ServiceMetrics]) -> None:
+        self._overview = overview
+        self._meters = metrics
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: names are not checked for collisions by scraping before all is there."""
@@ -44,12 +44,12 @@ class _Collector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric of the daemon."""
-        now = self._look()
+        now = self._overview()
         yield GaugeMetricFamily("midonet_log_position", "Position up to which the log is read.", now.head.position)
         yield GaugeMetricFamily("midonet_log_up", "Whether the log can be followed.", float(now.log_error is None))
         yield from _services(now.services)
-        yield from _standing(now.projections)
-        yield from _costs(now)
+        yield from _projection_gauges(now.projections)
+        yield from _write_metrics(now)
         for service in now.services:
             if service.state != "disabled":
                 yield from self._meters[service.name].collect()
@@ -64,7 +64,7 @@ def _services(services: Sequence[ServiceStatus]) -> Iterator[Metric]:
     yield from (up, restarts)
 
 
-_GAUGES: tuple[tuple[str, str, Callable[[Report], float]], ...] = (
+_GAUGES: tuple[tuple[str, str, Callable[[ProjectionReport], float]], ...] = (
     ("position", "Commit up to which the target contains everything.", lambda report: report.position),
     ("lag_events", "Commits that the target lacks.", lambda report: report.lag_events),
     ("lag_seconds", "Age of the oldest commit that the target lacks.", lambda report: report.lag_seconds),
@@ -73,7 +73,7 @@ _GAUGES: tuple[tuple[str, str, Callable[[Report], float]], ...] = (
 _LABELS = ("projection", "target")
 
 
-def _standing(reports: Sequence[Report]) -> Iterator[Metric]:
+def _projection_gauges(reports: Sequence[ProjectionReport]) -> Iterator[Metric]:
     for name, text, value in _GAUGES:
         gauge = GaugeMetricFamily(f"midonet_projection_{name}", text, labels=_LABELS)
         for report in reports:
@@ -81,7 +81,7 @@ def _standing(reports: Sequence[Report]) -> Iterator[Metric]:
         yield gauge
     states = GaugeMetricFamily("midonet_projection_state", "1 for the state it is in.", labels=[*_LABELS, "state"])
     for report in reports:
-        for each in _WORDS:
+        for each in _STATES:
             states.add_metric([report.name, report.target, each], float(report.state == each))
     yield states
     writing = GaugeMetricFamily("midonet_projection_writing", "Whether this daemon writes it.", labels=_LABELS)
@@ -90,19 +90,19 @@ def _standing(reports: Sequence[Report]) -> Iterator[Metric]:
     yield writing
 
 
-def _costs(now: Overview) -> Iterator[Metric]:
+def _write_metrics(now: Overview) -> Iterator[Metric]:
     repairs = CounterMetricFamily(
         "midonet_projection_repairs", "Values that others lost, added or edited.", labels=[*_LABELS, "kind"]
     )
     errors = CounterMetricFamily("midonet_projection_errors", "Reads and writes that failed.", labels=_LABELS)
     writes = CounterMetricFamily("midonet_projection_writes", "Transactions that succeeded.", labels=_LABELS)
     seconds = HistogramMetricFamily("midonet_projection_write_seconds", "Duration of writes.", labels=_LABELS)
-    for report, costs in zip(now.projections, now.costs, strict=True):
+    for report, written in zip(now.projections, now.write_metrics, strict=True):
         labels = [report.name, report.target]
         for kind in get_args(Kind):
             repairs.add_metric([*labels, kind], report.repaired.get(kind, 0))
-        errors.add_metric(labels, costs.errors)
+        errors.add_metric(labels, written.errors)
         bounds = [*map(str, BUCKETS), "+Inf"]
-        writes.add_metric(labels, costs.writes)
-        seconds.add_metric(labels, list(zip(bounds, accumulate(costs.buckets), strict=True)), costs.seconds)
+        writes.add_metric(labels, written.writes)
+        seconds.add_metric(labels, list(zip(bounds, accumulate(written.buckets), strict=True)), written.seconds)
     yield from (repairs, errors, writes, seconds)

@@ -11,7 +11,7 @@ import msgspec
 
 from midonet.services.cluster.coordination import Lease
 from midonet.services.cluster.node_presence import Process
-from midonet.services.runtime.hosted_projection import Report
+from midonet.services.runtime.projection_report import ProjectionReport
 from midonet.services.telemetry.overview import Overview, reasons
 
 _MAX_REASONS = 20
@@ -19,7 +19,7 @@ _MAX_TEXT = 500
 _MAX_ITEMS = 1000
 
 
-def card(now: Overview, process: Process, leases: Mapping[str, Sequence[Lease]]) -> dict[str, Any]:
+def node_summary(now: Overview, process: Process, leases: Mapping[str, Sequence[Lease]]) -> dict[str, Any]:
     """Return what others may read: who it is, how it does, and what it owns."""
     return {
         "node": now.node,
@@ -37,22 +37,22 @@ def card(now: Overview, process: Process, leases: Mapping[str, Sequence[Lease]])
             for each in now.services
         },
         "projections": _by_name(now.projections),
-        "owns": {name: _shown(held) for name, held in leases.items() if held},
+        "owns": {name: _epochs(held) for name, held in leases.items() if held},
         "owned": {name: len(held) for name, held in leases.items() if held},
     }
 
 
-def _shown(held: Sequence[Lease]) -> dict[str, int]:
+def _epochs(held: Sequence[Lease]) -> dict[str, int]:
     """Return the epochs of items; not of all where they are very many, for a node in ZooKeeper is small."""
     return {lease.item: lease.epoch for lease in sorted(held)[:_MAX_ITEMS]}
 
 
-def _by_name(reports: Iterable[Report]) -> dict[str, Any]:
+def _by_name(reports: Iterable[ProjectionReport]) -> dict[str, Any]:
     ordered = sorted(reports, key=lambda report: report.name)
-    return {name: _together(list(group)) for name, group in groupby(ordered, key=lambda report: report.name)}
+    return {name: _summarize(list(group)) for name, group in groupby(ordered, key=lambda report: report.name)}
 
 
-def _together(reports: Sequence[Report]) -> dict[str, Any]:
+def _summarize(reports: Sequence[ProjectionReport]) -> dict[str, Any]:
     """Return several targets of one projection as one: the worst of each."""
     return {
         "targets": len(reports),

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from midonet.events.commit import Head
 from midonet.projections.engine.drift import DriftRecord
-from midonet.services.runtime.hosted_projection import Report, WriteMetrics
+from midonet.services.runtime.projection_report import ProjectionReport, WriteMetrics
 from midonet.services.runtime.supervisor import ServiceStatus
 
 
@@ -31,8 +31,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     caught_up: bool
     """Whether the end of the log was reached once."""
     services: tuple[ServiceStatus, ...]
-    projections: tuple[Report, ...]
-    costs: tuple[WriteMetrics, ...]
+    projections: tuple[ProjectionReport, ...]
+    write_metrics: tuple[WriteMetrics, ...]
     """What each of the projections has cost, in the same order."""
     details: Mapping[str, Mapping[str, Any]] = {}
     """What services have to say of themselves, by name."""
@@ -40,7 +40,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     """What others did to the targets lately, and was put right."""
 
 
-class Line(NamedTuple):
+class LogEvent(NamedTuple):
     """Something that is worth a line in the journal."""
 
     level: int
@@ -57,11 +57,11 @@ def reasons(now: Overview) -> list[str]:
         found.append(f"log: it is being read, position {now.head.position} so far")
     found += [f"node: {now.node_error}"] if now.node_error is not None else []
     found += [f"service {service.name}: {service.reason}" for service in now.services if not service.healthy]
-    found += [f"{_label(report)} {_standing(report)}" for report in now.projections if not report.ready]
+    found += [f"{_target_label(report)} {_state_text(report)}" for report in now.projections if not report.ready]
     return found
 
 
-def page(now: Overview) -> dict[str, Any]:
+def status_document(now: Overview) -> dict[str, Any]:
     """Return all of it as JSON values."""
     return {
         "node": now.node,
@@ -77,32 +77,32 @@ def page(now: Overview) -> dict[str, Any]:
     }
 
 
-def lines(before: Overview, after: Overview) -> Iterator[Line]:
+def log_events(before: Overview, after: Overview) -> Iterator[LogEvent]:
     """Yield a line for each projection whose state changed; a moment of lag is no change worth a word."""
     known = {(report.name, report.target): report for report in before.projections}
     for report in after.projections:
         old = known.get((report.name, report.target))
-        if report.state != (old.state if old else None) and not _ordinary(old, report):
-            yield _line(report)
+        if report.state != (old.state if old else None) and not _is_routine(old, report):
+            yield _log_event(report)
 
 
-def _ordinary(old: Report | None, new: Report) -> bool:
+def _is_routine(old: ProjectionReport | None, new: ProjectionReport) -> bool:
     """Whether a view does no more than follow the log, or has only begun to."""
     if new.state == "live":
         return old is not None and old.state == "catching-up" and old.ready
     return new.state in ("catching-up", "rebuilding")
 
 
-def _line(report: Report) -> Line:
+def _log_event(report: ProjectionReport) -> LogEvent:
     level = logging.INFO if report.state in ("live", "paused") else logging.ERROR
     fields = {"projection": report.name, "target": report.target, "position": report.position}
-    return Line(level, f"projection {report.state}", {**fields, "error": report.last_error})
+    return LogEvent(level, f"projection {report.state}", {**fields, "error": report.last_error})
 
 
-def _label(report: Report) -> str:
+def _target_label(report: ProjectionReport) -> str:
     return f"projection {report.name} on {report.target}"
 
 
-def _standing(report: Report) -> str:
+def _state_text(report: ProjectionReport) -> str:
     behind = f"{report.lag_events} commits ({report.lag_seconds:.0f} s) behind" if report.lag_events else ""
     return ", ".join(filter(None, [f"is {report.state}", behind, report.last_error]))

@@ -21,7 +21,7 @@ from midonet.projections.runtime.worker_thread import WorkerThread
 _GRACE = 3.0
 """Seconds for which an agent may be away, as when it is restarted."""
 
-_LEISURE = 30.0
+_RECHECK_SECONDS = 30.0
 _STOP_SECONDS = 2.0
 
 
@@ -32,15 +32,15 @@ class DeadHostTracker:
         self._missed: dict[str, float] = {}
         self._known: set[str] = set()
 
-    def remember(self, hosts: Iterable[str], now: float) -> None:
+    def add_known(self, hosts: Iterable[str], now: float) -> None:
         """Take note of hosts that lived once; those that live no more at the first look have been missed for long."""
         for host in set(hosts) - self._known:
             self._known.add(host)
             self._missed[host] = now - _GRACE
 
-    def look(self, living: Iterable[str], now: float) -> None:
+    def update(self, live_hosts: Iterable[str], now: float) -> None:
         """Take note of who lives at a moment."""
-        alive = set(living)
+        alive = set(live_hosts)
         self._known |= alive
         for host in self._known - alive:
             self._missed.setdefault(host, now)
@@ -51,22 +51,24 @@ class DeadHostTracker:
         """Return who is dead."""
         return frozenset(host for host, since in self._missed.items() if now - since >= _GRACE)
 
-    def next_look(self, now: float) -> float:
+    def seconds_to_next(self, now: float) -> float:
         """Return in how many seconds somebody may have become dead without any news."""
-        return min((since + _GRACE - now for since in self._missed.values() if now - since < _GRACE), default=_LEISURE)
+        return min(
+            (since + _GRACE - now for since in self._missed.values() if now - since < _GRACE), default=_RECHECK_SECONDS
+        )
 
 
 class DeadHosts:
-    """A thread that calls `tell` whenever other hosts are dead than before."""
+    """A thread that calls `on_change` whenever other hosts are dead than before."""
 
-    def __init__(self, servers: str, root: str, tell: Callable[[frozenset[str]], None]) -> None:
+    def __init__(self, servers: str, root: str, on_change: Callable[[frozenset[str]], None]) -> None:
         self._servers = servers
         self._root = root
-        self._tell = tell
-        self._told: frozenset[str] = frozenset()
-        self.looked = Event()
+        self._on_change = on_change
+        self._reported: frozenset[str] = frozenset()
+        self.known = Event()
         """Set as soon as it is known who is dead."""
-        self._obituary = DeadHostTracker()
+        self._tracker = DeadHostTracker()
         self._loop = WorkerThread("vteps-hosts", self._run)
 
     def start(self) -> None:
@@ -78,29 +80,29 @@ class DeadHosts:
         self._loop.stop(_STOP_SECONDS)
 
     def _run(self) -> None:
-        backoff, reminded = Backoff(), False
-        with closing(LiveHosts(self._servers, self._root, self._loop.wake)) as living:
+        backoff, loaded = Backoff(), False
+        with closing(LiveHosts(self._servers, self._root, self._loop.wake)) as live_hosts:
             for _ in self._loop.turns():
                 try:
-                    if not reminded:
-                        self._remind()
-                        reminded = True
-                    self._look(living)
+                    if not loaded:
+                        self._load_last_seen()
+                        loaded = True
+                    self._update(live_hosts)
                 except Unavailable as error:
                     logfmt.log(logging.DEBUG, "hosts are unknown for now", service="vtep", reason=error.message)
                     self._loop.pause(backoff.next())
                 else:
                     backoff.reset()
-                    self._loop.rest(max(0.05, self._obituary.next_look(monotonic())))
+                    self._loop.rest(max(0.05, self._tracker.seconds_to_next(monotonic())))
 
-    def _remind(self) -> None:
+    def _load_last_seen(self) -> None:
         with FactsReader(self._servers, self._root) as reader:
-            self._obituary.remember(reader.all(LastSeen), monotonic())
+            self._tracker.add_known(reader.all(LastSeen), monotonic())
 
-    def _look(self, living: LiveHosts) -> None:
-        self._obituary.look(living.look(), monotonic())
-        dead = self._obituary.dead(monotonic())
-        if dead != self._told:
-            self._told = dead
-            self._tell(dead)
-        self.looked.set()
+    def _update(self, live_hosts: LiveHosts) -> None:
+        self._tracker.update(live_hosts.look(), monotonic())
+        dead = self._tracker.dead(monotonic())
+        if dead != self._reported:
+            self._reported = dead
+            self._on_change(dead)
+        self.known.set()

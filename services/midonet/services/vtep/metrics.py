@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 
 from midonet.projections.facts.vtep_state import VtepState
-from midonet.services.runtime.service_metrics import Meters
+from midonet.services.runtime.service_metrics import ServiceMetrics
 
 _LABELS = ("vtep", "target")
 
@@ -24,24 +24,24 @@ _GAUGES: Mapping[str, tuple[str, _Count]] = {
 """Name → what it is, and its value; None is unknown."""
 
 
-class Figures:
+class VtepMetrics:
     """The gauges `midonet_vtep_…`; of a switch that is not connected only that is known."""
 
-    def __init__(self, meters: Meters) -> None:
-        self._gauges = {name: meters.gauge(name, text, _LABELS) for name, (text, _) in _GAUGES.items()}
-        self._retired = meters.gauge("retired", "Deleted VTEPs that may keep their rows.")
-        self._shown: set[tuple[str, str, str]] = set()
+    def __init__(self, metrics: ServiceMetrics) -> None:
+        self._gauges = {name: metrics.gauge(name, text, _LABELS) for name, (text, _) in _GAUGES.items()}
+        self._retired = metrics.gauge("retired", "Deleted VTEPs that may keep their rows.")
+        self._published: set[tuple[str, str, str]] = set()
 
-    def show(self, states: Collection[VtepState], retired: int) -> None:
+    def update(self, states: Collection[VtepState], retired: int) -> None:
         """Show how it is now."""
         self._retired.set(retired)
-        shown = {(name, state.id, state.address): self._value(name, state) for state in states for name in _GAUGES}
-        known = {key: value for key, value in shown.items() if value is not None}
-        for name, *labels in self._shown - known.keys():
+        values = {(name, state.id, state.address): self._value(name, state) for state in states for name in _GAUGES}
+        known = {key: value for key, value in values.items() if value is not None}
+        for name, *labels in self._published - known.keys():
             self._gauges[name].remove(*labels)
         for (name, *labels), value in known.items():
             self._gauges[name].labels(*labels).set(value)
-        self._shown = set(known)
+        self._published = set(known)
 
     def _value(self, name: str, state: VtepState) -> float | None:
         known = state.connection == "connected" or name == "connected"

@@ -19,18 +19,18 @@ from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.projections.zookeeper.client import Client
 
-_LOOK_SECONDS = 1.0
+_PUBLISH_SECONDS = 1.0
 _CONNECT_SECONDS = 1.0
 _STOP_SECONDS = 2.0
 
 
-class Publisher:
+class StatePublisher:
     """Looks once a second, and at once after `wake`."""
 
-    def __init__(self, servers: str, root: str, look: Callable[[], Mapping[str, VtepState]]) -> None:
+    def __init__(self, servers: str, root: str, states: Callable[[], Mapping[str, VtepState]]) -> None:
         self._client = Client(servers)
         self._root = root
-        self._look = look
+        self._states = states
         self._published: dict[str, bytes] = {}
         self._session: int | None = None
         self._loop = WorkerThread("vteps-state", self._run)
@@ -56,18 +56,18 @@ class Publisher:
                 logfmt.log(logging.DEBUG, "states of VTEPs cannot be published", error=str(error))
             except Exception as error:  # noqa: BLE001 - whatever it is, the switches themselves are kept by others
                 logfmt.log(logging.ERROR, "states of VTEPs were not published", error=repr(error))
-            self._loop.rest(_LOOK_SECONDS)
+            self._loop.rest(_PUBLISH_SECONDS)
 
     def _publish(self) -> None:
         self._client.connect(_CONNECT_SECONDS)
         self._begin_session()
-        states = {vtep: msgspec.json.encode(state) for vtep, state in self._look().items()}
+        states = {vtep: msgspec.json.encode(state) for vtep, state in self._states().items()}
         for vtep in self._published.keys() - states.keys():
             with suppress(NoNodeError):
                 self._client.result(self._client.delete_async(self._path(vtep)))
             del self._published[vtep]
         for vtep, data in states.items():
-            if self._published.get(vtep) != data and self._put(vtep, data):
+            if self._published.get(vtep) != data and self._write(vtep, data):
                 self._published[vtep] = data
 
     def _begin_session(self) -> None:
@@ -77,7 +77,7 @@ class Publisher:
             self._client.result(self._client.ensure_path_async(node_of(self._root, VtepState)))
             self._session, self._published = session, {}
 
-    def _put(self, vtep: str, data: bytes) -> bool:
+    def _write(self, vtep: str, data: bytes) -> bool:
         """Write the node of a VTEP if it is ours or nobody's; return whether it is ours."""
         if vtep in self._published:
             with suppress(NoNodeError):  # somebody removed it: it is made anew

@@ -29,7 +29,7 @@ def address(step: Step) -> str:
 
 
 class ManagedSwitch(HostedProjection):
-    """The projection of one VTEP; `hear` is called with its id and what its switch says, None when it is lost."""
+    """The projection of one VTEP; `on_update` is called with its id and what its switch says, None when it is lost."""
 
     def __init__(
         self,
@@ -37,10 +37,10 @@ class ManagedSwitch(HostedProjection):
         learned: LearnedMacs,
         step: Step,
         settings: Settings,
-        hear: Callable[[str, SwitchUpdate | None], None],
+        on_update: Callable[[str, SwitchUpdate | None], None],
     ) -> None:
         switch = VtepTarget(step.host, step.port)
-        switch.on_report(lambda heard: hear(step.vtep, heard), learned.tick)
+        switch.on_report(lambda update: on_update(step.vtep, update), learned.tick)
         projection = VtepProjection(step.vtep, learned, switch.held)
         timing = {"reconcile_interval": settings.reconcile_interval, "grace": settings.takeover_grace}
         super().__init__(feed, projection, switch, address(step), ahead=True, **timing)
@@ -53,7 +53,7 @@ class ManagedSwitch(HostedProjection):
         """Let the projection take note of what no commit says, and its runner go and look."""
         self._runner.note(*changes)
 
-    def stations(self) -> set[tuple[str, str]]:
+    def mac_keys(self) -> set[tuple[str, str]]:
         """Return the places of all stations that the switch holds."""
         return {(str(switch), str(mac)) for _, switch, mac in self._switch.held_stations()}  # type: ignore[misc]
 
@@ -72,9 +72,13 @@ class ManagedSwitch(HostedProjection):
 
     def state(self) -> VtepState:
         """Return what is known of the switch."""
-        line, report = self._switch.connection, self._switch.report()
+        connection, report = self._switch.connection, self._switch.report()
         state = VtepState(
-            id=self.vtep, address=self.target, connection=line.state, since=line.since, last_error=line.last_error
+            id=self.vtep,
+            address=self.target,
+            connection=connection.state,
+            since=connection.since,
+            last_error=connection.last_error,
         )
         if report is None:
             return state

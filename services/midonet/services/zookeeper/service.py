@@ -47,14 +47,14 @@ class ZooKeeperService(Service):
         self._member = self._members[(settings.zookeeper_member or 1) - 1]
         self._folder = Path(settings.zookeeper_data) if settings.zookeeper_data else _default_folder(os.environ)
         self._protection = protection_of(settings)
-        self._serving = context.meters.gauge("serving", "Whether this node's ZooKeeper server serves.")
+        self._serving = context.metrics.gauge("serving", "Whether this node's ZooKeeper server serves.")
         self._state = "the server has not been started yet"
         self._found: str | None = None
         self._joined = False
         self._loop = WorkerThread("zookeeper", self._run, context.crashed)
 
     @classmethod
-    def unset(cls, settings: Settings) -> str | None:
+    def disabled_reason(cls, settings: Settings) -> str | None:
         """It runs only on a node that was told to."""
         return (
             "ZooKeeper is elsewhere: `--zookeeper embedded` runs it here" if settings.zookeeper_member is None else None
