@@ -59,4 +59,4 @@ def test_together_is_as_one_after_the_other(seed: int, fates: list[str]) -> None
             assert [told(outcome) for outcome in many.execute_many(commands)] == expected
             replay = Store.open(second)
             assert replay.topology == many.topology
-            assert replay.topology.cursors == many.topology.cursors == one.topology.cursors
+            assert replay.topology.last_allocated == many.topology.last_allocated == one.topology.last_allocated

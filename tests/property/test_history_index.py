@@ -74,11 +74,11 @@ class Scan:
         self.records = records[:upto]
         self.names = Names()
         for record in self.records:
-            self.names.note_all(record.commit)
+            self.names.add_commit(record.commit)
 
-    def meant(self, ref: str) -> list[str]:
+    def matches(self, ref: str) -> list[str]:
         """Return what a reference may mean."""
-        return self.names.meant(ref)
+        return self.names.matches(ref)
 
     def touching(self, key: str) -> list[int]:
         """Return where an object was touched."""
@@ -95,14 +95,14 @@ class Scan:
 def indexed(folder: str, records: Sequence[Record], rng: Random) -> Past:
     """Return the past of the records: most of them are in the index, written in some batches; the rest is the tail."""
 
-    def recall(bookmark: Bookmark) -> Record | None:
+    def read_at(bookmark: Bookmark) -> Record | None:
         record = records[bookmark.position - 1]
-        return record if (record.hash, bookmark.place) == (bookmark.hash, 7 * bookmark.position) else None
+        return record if (record.hash, bookmark.offset_hint) == (bookmark.hash, 7 * bookmark.position) else None
 
     end, at = rng.randrange(len(records) + 1), 0
     while True:
         with closing(SqliteFile(f"{folder}/index", write=True)) as database:  # each process starts with what is there
-            writer = IndexWriter(Index(database), recall)
+            writer = IndexWriter(Index(database), read_at)
             for _ in range(2):
                 step = min(end - at, rng.randrange(1, 40))
                 if step:
@@ -113,7 +113,7 @@ def indexed(folder: str, records: Sequence[Record], rng: Random) -> Past:
     index = Index(SqliteFile(f"{folder}/index", write=False))
     checkpoint = index.checkpoint()
     assert checkpoint is not None
-    return Past(index, checkpoint, records[end:], recall)
+    return Past(index, checkpoint, records[end:], read_at)
 
 
 def references(records: Sequence[Record], scan: Scan, rng: Random) -> Iterator[str]:
@@ -130,7 +130,7 @@ def same_answers(past: Past, records: Sequence[Record], rng: Random) -> None:
     upto = rng.randrange(len(records) + 1)
     scan, names = Scan(records, upto), NamesAt(past, upto)
     for ref in references(records, scan, rng):
-        assert names.meant(ref) == scan.meant(ref), ref
+        assert names.matches(ref) == scan.matches(ref), ref
     topology = scan.topology()
     keys = sorted({event.key for record in records for event in record.commit.events})
     for key in keys:

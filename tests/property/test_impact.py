@@ -51,9 +51,9 @@ def test_an_impact_is_what_differs() -> None:
             events = decide(topology, command, str(number)).events
         except (Rejected, NotFound):
             continue
-        before = hosts(topology), switches(topology), dict(topology.cursors)
+        before = hosts(topology), switches(topology), dict(topology.last_allocated)
         found = impact(topology, events)
-        assert (hosts(topology), switches(topology), topology.cursors) == before
+        assert (hosts(topology), switches(topology), topology.last_allocated) == before
         for event in events:
             evolve(topology, event, number)
         assert set(found.hosts) == differing(before[0], hosts(topology))

@@ -30,13 +30,13 @@ def objects(topology: Topology) -> dict[str, object]:
 def committed(topology: Topology, rng: Random, number: int) -> Record | None:
     """Decide a random command and return its commit, or None if it is refused or changes nothing."""
     command = random_command(rng, topology)
-    before, cursors = objects(topology), dict(topology.cursors)
+    before, last_allocated = objects(topology), dict(topology.last_allocated)
     try:
         decision = decide(topology, command, f"command-{number}")
     except (Rejected, NotFound):
         decision = None
     assert objects(topology) == before
-    assert topology.cursors == cursors
+    assert topology.last_allocated == last_allocated
     if decision is None or not decision.events:
         return None
     head = topology.head

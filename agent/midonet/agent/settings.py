@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from midonet.events.config.connection_security import Wire
+from midonet.events.config.connection_security import ConnectionSecurity
 from midonet.events.config.settings import HostPort, Node, Servers
 from midonet.events.model.fields import Id
 
 _MAX_TIMEOUT = 120
 
 
-class Settings(Wire, frozen=True, kw_only=True):
+class Settings(ConnectionSecurity, frozen=True, kw_only=True):
     """The effective settings of one agent."""
 
     zookeeper: Annotated[Servers | None, Meta(description="ZooKeeper servers, HOST:PORT[,HOST:PORT…].")] = None

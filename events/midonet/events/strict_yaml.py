@@ -74,7 +74,7 @@ def objects(file: str, documents: Sequence[Any]) -> list[Located]:
     return found
 
 
-def placed(error: MidonetError, documents: Sequence[Located]) -> MidonetError:
+def with_location(error: MidonetError, documents: Sequence[Located]) -> MidonetError:
     """Return the error with file and line instead of the number of the document."""
     where = error.details.get("where")
     if not isinstance(where, str):

@@ -10,7 +10,7 @@ _MOST = 10_000
 """Words among which a guess is still quick."""
 
 
-def closest(wanted: str, known: Iterable[str]) -> str:
+def suggest(wanted: str, known: Iterable[str]) -> str:
     """Return a hint such as `; did you mean port?`, or nothing."""
     from difflib import get_close_matches
 

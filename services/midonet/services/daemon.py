@@ -11,7 +11,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
-from midonet.events.config.settings import hidden
+from midonet.events.config.settings import redact
 from midonet.events.errors import Misconfigured, Unavailable, UsageError, VerificationFailed
 from midonet.events.log import open_log
 from midonet.projections.engine.feed import Feed
@@ -142,9 +142,9 @@ class Daemon:
         return Overview(
             node=self._coordination.node,
             node_error=self._presence.conflict,
-            log=hidden(self._settings.log),
+            log=redact(self._settings.log),
             head=self._feed.head,
-            log_error=hidden(str(self._feed.error)) if self._feed.error else None,
+            log_error=redact(str(self._feed.error)) if self._feed.error else None,
             caught_up=self._caught_up.is_set(),
             services=tuple(supervisor.status() for supervisor in supervisors),
             projections=tuple(each.report(self._settings.max_lag) for each in hosted),

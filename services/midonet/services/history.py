@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from midonet.events.config.settings import hidden
+from midonet.events.config.settings import redact
 from midonet.events.log import open_log
 from midonet.projections.engine.feed import Feed
 from midonet.projections.history_index.factory import open_database
@@ -56,7 +56,7 @@ class _Indexing(HostedProjection):
             context.feed,
             HistoryProjection(),
             self._index,
-            hidden(url),
+            redact(url),
             reconcile_interval=context.settings.reconcile_interval,
             grace=context.settings.takeover_grace,
         )

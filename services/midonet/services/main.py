@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from midonet.events import errors
 from midonet.events.config.click_options import with_settings
 from midonet.events.config.connection_security import use
-from midonet.events.config.settings import hidden, render
+from midonet.events.config.settings import redact, render
 from midonet.services.settings import Settings, effective
 
 _INTERNAL = 1
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    click.echo(f"midonet-cluster: {hidden(' '.join(message.split()))}", err=True)
+    click.echo(f"midonet-cluster: {redact(' '.join(message.split()))}", err=True)
     return status
 
 

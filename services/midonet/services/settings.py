@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 from msgspec.structs import replace
 
-from midonet.events.config.connection_security import Wire
+from midonet.events.config.connection_security import ConnectionSecurity
 from midonet.events.config.settings import HostPort, Node, Services, is_loopback, parse_servers, split_host_port
 from midonet.events.errors import UsageError
 from midonet.events.model.fields import Format
@@ -50,7 +50,7 @@ ZooKeeperServers = Annotated[str, Format("servers", _zookeeper)]
 Members = Annotated[str, Format("members", _members)]
 
 
-class Settings(Wire, frozen=True, kw_only=True):
+class Settings(ConnectionSecurity, frozen=True, kw_only=True):
     """The effective settings of one cluster daemon."""
 
     log: Annotated[str, Meta(description="URL of the log, as for `midoctl --server`.")]

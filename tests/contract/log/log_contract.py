@@ -396,11 +396,11 @@ class LogContract:
         marks = bookmarks(log, batch)
         with closing(open_log(url, create=False)) as other:
             for position in (5, 6, 1, 7):
-                record = other.recall(marks[position])
+                record = other.read_at(marks[position])
                 assert record is not None
                 assert (record.raw, record.commit.position) == (batch[position - 1], position)
-            assert other.recall(Bookmark(3, "0" * 64, marks[3].place)) is None
-            assert other.recall(Bookmark(9, marks[3].hash, 10**9)) is None
+            assert other.read_at(Bookmark(3, "0" * 64, marks[3].offset_hint)) is None
+            assert other.read_at(Bookmark(9, marks[3].hash, 10**9)) is None
 
     def test_reading_resumes_at_a_bookmark(self, log: Log, url: str) -> None:
         """What follows is read and written as ever."""
@@ -409,12 +409,12 @@ class LogContract:
         log.append(GENESIS, batch)
         marks = bookmarks(log, batch)
         with closing(open_log(url, create=False)) as other:
-            assert other.resume(marks[6])
+            assert other.seek(marks[6])
             assert [record.raw for record in other.read(known[6])] == batch[6:]
             assert other.head() == known[9]
-            assert (other.place(6), other.place(8)) == (marks[6].place, marks[8].place)
+            assert (other.offset_hint(6), other.offset_hint(8)) == (marks[6].offset_hint, marks[8].offset_hint)
             assert other.append(known[9], [commit(known[9])]) == 1
-            assert other.resume(marks[7])
+            assert other.seek(marks[7])
 
     def test_what_lies_before_a_bookmark_can_still_be_asked_for(self, log: Log, url: str) -> None:
         """It only takes longer."""
@@ -430,7 +430,7 @@ class LogContract:
         ]
         for ask in asks:
             with closing(open_log(url, create=False)) as other:
-                assert other.resume(marks[6])
+                assert other.seek(marks[6])
                 assert ask(other) == ask(log)
 
     def test_a_bookmark_that_is_wrong_is_refused(self, log: Log, url: str) -> None:
@@ -439,8 +439,8 @@ class LogContract:
         log.append(GENESIS, batch)
         marks = bookmarks(log, batch)
         with closing(open_log(url, create=False)) as other:
-            for bad in (Bookmark(3, "0" * 64, marks[3].place), Bookmark(9, marks[5].hash, 10**9)):
-                assert not other.resume(bad)
+            for bad in (Bookmark(3, "0" * 64, marks[3].offset_hint), Bookmark(9, marks[5].hash, 10**9)):
+                assert not other.seek(bad)
             assert [record.raw for record in other.read()] == batch
 
 
@@ -457,4 +457,4 @@ def position(step: Record | Progress) -> int | str:
 def bookmarks(log: Log, batch: list[bytes]) -> list[Bookmark]:
     """Return where a log has its commits, by position."""
     list(log.read())
-    return [Bookmark(head.position, head.hash, log.place(head.position)) for head in heads(batch)]
+    return [Bookmark(head.position, head.hash, log.offset_hint(head.position)) for head in heads(batch)]

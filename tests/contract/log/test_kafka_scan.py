@@ -12,7 +12,7 @@ def scan(records: list[bytes]) -> ChainIndex:
     """Feed records as they are in a topic, one offset after the other."""
     scan = ChainIndex()
     for offset, raw in enumerate(records):
-        scan.feed(offset, raw)
+        scan.add(offset, raw)
     return scan
 
 
@@ -30,7 +30,7 @@ def test_accepted_commits_are_remembered() -> None:
 def test_what_was_written_is_remembered_like_what_was_read() -> None:
     raw = commit(GENESIS, id="known")
     read, written = ChainIndex(), ChainIndex()
-    record = read.feed(0, raw)
+    record = read.add(0, raw)
     assert record is not None
     written.accept(0, [record])
     assert written.head == read.head
@@ -61,7 +61,7 @@ def test_one_orphan_is_foreign_and_two_in_a_row_are_a_broken_log() -> None:
     found = scan([batch[0], altered, orphans[0]])
     assert found.skipped == 1
     with pytest.raises(Tampered) as caught:
-        found.feed(3, orphans[1])
+        found.add(3, orphans[1])
     assert caught.value.details["position"] == 2
 
 
@@ -71,7 +71,7 @@ def test_a_broken_log_stays_broken() -> None:
     found = scan(batch[:2])
     for _ in range(2):
         with pytest.raises(Tampered, match="commit 2 is missing"):
-            found.feed(2, batch[2])
+            found.add(2, batch[2])
     assert found.next_offset == 2
 
 

@@ -114,7 +114,9 @@ class TestPostgresLog(LogContract):
         """Reading is unavailable, the outcome of a commit is unknown; when it goes on, so does everything."""
         monkeypatch.setattr(postgres_module, "_ANSWER_SECONDS", 1.0)
         monkeypatch.setattr(postgres_module, "_CONNECT_SECONDS", 2)
-        monkeypatch.setattr(PostgresDatabase, "announce", lambda *_: postgres.freeze())  # just before COMMIT
+        monkeypatch.setattr(
+            PostgresDatabase, "notify_in_transaction", lambda *_: postgres.freeze()
+        )  # just before COMMIT
         first = commit(GENESIS)
         with closing(open_log(log.url)) as reader:
             try:

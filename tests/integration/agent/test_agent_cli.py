@@ -18,7 +18,7 @@ from agents import AgentProcess, ViewWriter, command
 from msgspec.structs import asdict
 from waiting import HEARS_CTRL_C, eventually
 
-from midonet.events.config.connection_security import Wire
+from midonet.events.config.connection_security import ConnectionSecurity
 from midonet.events.model.bridge import Bridge
 from midonet.events.model.port import Port
 from midonet.testbed import ZooKeeper
@@ -154,7 +154,7 @@ def test_print_config_shows_what_counts(tmp_path: Path) -> None:
     )
     assert shown.returncode == 0
     assert yaml.safe_load(shown.stdout) == {
-        **asdict(Wire()),
+        **asdict(ConnectionSecurity()),
         "zookeeper": "flag:1",
         "root": "/environment",
         "log_level": "error",

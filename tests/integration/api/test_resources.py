@@ -298,9 +298,9 @@ QUESTIONS: list[tuple[str, dict[str, Any]]] = [
 def indexed(log_url: str, index: str, lacking: int) -> None:
     """Index all commits but the last ones."""
     with closing(open_log(log_url)) as log, closing(open_database(index, write=True)) as database:
-        writer = IndexWriter(Index(database), log.recall)
+        writer = IndexWriter(Index(database), log.read_at)
         if records := list(log.read(writer.checkpoint.head))[: -lacking or None]:
-            writer.write(records, log.place)
+            writer.write(records, log.offset_hint)
 
 
 def test_the_entrance_leads_to_every_kind(api: Asker) -> None:

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from waiting import eventually
 
 from midonet.agent.settings import Settings as AgentSettings
-from midonet.events.config.settings import load, spell_out
+from midonet.events.config.settings import declared_settings, load
 from midonet.services.settings import Settings as ClusterSettings
 
 Make = Callable[..., Scene]
@@ -81,7 +81,7 @@ def test_what_the_images_copy_is_there_and_not_ignored() -> None:
 def test_every_variable_is_a_setting_and_all_of_them_are_accepted(
     compose: dict[str, Any], prefix: str, settings: type[Any]
 ) -> None:
-    known = {setting.variable for setting in spell_out(settings)}
+    known = {setting.variable for setting in declared_settings(settings)}
     found = {name: service for name, service in services(compose).items() if re.fullmatch(rf"{prefix}\d", name)}
     assert found
     for service in found.values():

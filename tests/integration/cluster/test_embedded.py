@@ -19,7 +19,7 @@ from waiting import eventually
 
 from midonet.events.commands.command import Create
 from midonet.events.config import connection_security
-from midonet.events.config.connection_security import Wire, tls_context
+from midonet.events.config.connection_security import ConnectionSecurity, tls_context
 from midonet.events.errors import Unavailable
 from midonet.projections.zookeeper import Client
 from midonet.services.zookeeper.server import mode
@@ -161,7 +161,7 @@ def protected(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     login.write_text(f"cluster:{PLANTED}")
     files = {"ca": authority.ca, "cert": pair.certificate, "key": pair.key, "login": login}
     settings = {f"zookeeper_{name}": str(file) for name, file in files.items()}
-    monkeypatch.setattr(connection_security, "_in_use", Wire(**settings))  # type: ignore[arg-type]
+    monkeypatch.setattr(connection_security, "_in_use", ConnectionSecurity(**settings))  # type: ignore[arg-type]
     return settings
 
 
@@ -216,12 +216,13 @@ def test_an_embedded_member_speaks_tls_and_heeds_lists(
     (process,) = server_of(node)
     hosts, view = one.scene.hosts, f"{one.scene.root}/nsdb"
     assert reads(hosts, view)
-    monkeypatch.setattr(connection_security, "_in_use", Wire())
+    monkeypatch.setattr(connection_security, "_in_use", ConnectionSecurity())
     for port in {*ports_of(process), int(hosts.rpartition(":")[2])}:  # ZooKeeper has one for the machine itself
         with pytest.raises(Unavailable):
             reads(f"{LOOPBACK}:{port}", view)
     stranger = {name: value for name, value in protected.items() if name != "zookeeper_login"}
-    monkeypatch.setattr(connection_security, "_in_use", Wire(**(stranger | {"zookeeper_agents": "agent:x"})))  # type: ignore[arg-type]
+    settings = ConnectionSecurity(**(stranger | {"zookeeper_agents": "agent:x"}))  # type: ignore[arg-type]
+    monkeypatch.setattr(connection_security, "_in_use", settings)
     assert reads(hosts, one.scene.root)  # everybody may, as no agents were named
     with closing(Client(hosts)) as client:
         client.connect(10)
@@ -273,7 +274,7 @@ def test_tls_is_switched_on_where_there_was_none(
     one = ensemble(1)
     (before,) = one.nodes
     with monkeypatch.context() as patch:
-        patch.setattr(connection_security, "_in_use", Wire())
+        patch.setattr(connection_security, "_in_use", ConnectionSecurity())
         before.start()
         one.scene.create("bridge", name="written before")
         eventually(lambda: ready(before), 60)

@@ -19,7 +19,7 @@ import yaml
 from clustered import Scene
 from waiting import eventually
 
-from midonet.events.config.settings import spell_out
+from midonet.events.config.settings import declared_settings
 from midonet.projections.vtep import read_rows
 from midonet.services.settings import Settings
 from midonet.testbed import ZooKeeper
@@ -77,7 +77,7 @@ def test_the_effective_settings_are_printed_and_are_a_configuration_file(tmp_pat
     done = run(*options, MIDONET_ROOT="/env", MIDONET_LOG_LEVEL="debug", MIDONET_NODE="n1")
     assert done.returncode == 0
     shown = yaml.safe_load(done.stdout)
-    assert list(shown) == [setting.name for setting in spell_out(Settings)]
+    assert list(shown) == [setting.name for setting in declared_settings(Settings)]
     given: dict[str, Any] = {"log": "postgresql+psycopg://mn:***@db/mn", "zookeeper": "a:1,b:2", "root": "/env"}
     given |= {"log_level": "debug", "max_lag": 7.0, "node": "n1", "services": {"nsdb": {}}}
     assert {name: shown[name] for name in given} == given

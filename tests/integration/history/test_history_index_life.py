@@ -100,12 +100,12 @@ def test_two_processes_index_one_log(url: str, midoctl: Make) -> None:
 def test_a_writer_that_was_overtaken_writes_nothing(url: str, tmp_path: Path) -> None:
     grow(url, 60)
     with closing(open_log(url)) as log, closing(SqliteFile(f"{tmp_path}/index", write=True)) as database:
-        one, other = (IndexWriter(Index(database), log.recall) for _ in range(2))
+        one, other = (IndexWriter(Index(database), log.read_at) for _ in range(2))
         records = list(log.read())
-        one.write(records[:20], log.place)
+        one.write(records[:20], log.offset_hint)
         with pytest.raises(Overtaken):
-            other.write(records[:30], log.place)
-        one.write(records[20:50], log.place)
+            other.write(records[:30], log.offset_hint)
+        one.write(records[20:50], log.offset_hint)
     assert position(tmp_path / "index") == 50
 
 
@@ -160,7 +160,7 @@ def test_an_index_of_another_log_is_not_used_and_said(url: str, midoctl: Make, t
     grow(other, 60, seed=3)
     run = midoctl(url)
     with closing(open_log(other)) as log, closing(open_database(f"sqlite:///{tmp_path}/index", write=True)) as database:
-        IndexWriter(Index(database), log.recall).write(list(log.read()), log.place)
+        IndexWriter(Index(database), log.read_at).write(list(log.read()), log.offset_hint)
     for where, reason in (("index", "does not have the commit 60"), ("none", "unable to open")):
         status, out, err = run("log", "-n", "1", "--history", f"sqlite:///{tmp_path}/{where}", form="table")
         assert (status, reason in err, err.count("\n")) == (0, True, 1), err
@@ -176,7 +176,7 @@ def test_a_cluster_makes_a_new_index_of_a_log_that_was_replaced(
     run = midoctl(url)
     grow(url, 60)
     with closing(open_log(url)) as log, closing(open_database(place, write=True)) as database:
-        IndexWriter(Index(database), log.recall).write(list(log.read()), log.place)
+        IndexWriter(Index(database), log.read_at).write(list(log.read()), log.offset_hint)
     for suffix in ("", "-wal", "-shm"):
         (tmp_path / f"log.db{suffix}").unlink(missing_ok=True)
     grow(url, 40, seed=5)

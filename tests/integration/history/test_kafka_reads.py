@@ -16,7 +16,7 @@ Make = Callable[[str], Midoctl]
 def scanned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The offsets of the records that were scanned."""
     offsets: list[int] = []
-    feed = ChainIndex.feed
+    feed = ChainIndex.add
 
     def spy(self: ChainIndex, offset: int, raw: bytes) -> object:
         offsets.append(offset)

@@ -24,7 +24,7 @@ from waiting import eventually
 from midonet.agent.zookeeper.session import Session
 from midonet.events.commands.command import Create
 from midonet.events.config import connection_security
-from midonet.events.config.connection_security import Wire
+from midonet.events.config.connection_security import ConnectionSecurity
 from midonet.events.errors import Misconfigured, Unavailable
 from midonet.events.log import open_log
 from midonet.events.log.backends.kafka import client
@@ -46,7 +46,7 @@ def authority(tmp_path: Path) -> Authority:
 @pytest.fixture
 def speak(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let connections be protected in some way, for the time of the test."""
-    return lambda **settings: monkeypatch.setattr(connection_security, "_in_use", Wire(**settings))
+    return lambda **settings: monkeypatch.setattr(connection_security, "_in_use", ConnectionSecurity(**settings))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from midonet.cli.output.output import table
 from midonet.cli.output.sanitize import clean, hide_secrets
-from midonet.events.suggestions import closest
+from midonet.events.suggestions import suggest
 
 
 def test_text_stays_on_its_line() -> None:
@@ -36,8 +36,8 @@ def test_urls_without_passwords_are_left_alone() -> None:
 
 
 def test_what_was_meant_is_guessed() -> None:
-    assert closest("brdge", ["bridge", "router"]) == "; did you mean bridge?"
-    assert closest("xyz", ["bridge", "router"]) == ""
+    assert suggest("brdge", ["bridge", "router"]) == "; did you mean bridge?"
+    assert suggest("xyz", ["bridge", "router"]) == ""
 
 
 def test_a_table_in_a_pipe_is_plain_and_whole() -> None:

@@ -7,7 +7,7 @@ import pytest
 from midonet.cli.commands.objects import placeholder
 from midonet.events.errors import InvalidValue
 from midonet.events.model import KINDS, FieldSpec
-from midonet.events.queries.field_values import value
+from midonet.events.queries.field_values import parse_value
 
 
 def spec(path: str) -> FieldSpec:
@@ -38,7 +38,7 @@ def spec(path: str) -> FieldSpec:
     ],
 )
 def test_words_become_values(field: str, words: list[str], expected: Any) -> None:
-    assert value(spec(field), words) == expected
+    assert parse_value(spec(field), words) == expected
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_words_become_values(field: str, words: list[str], expected: Any) -> Non
 )
 def test_what_cannot_be_a_value_is_refused_by_field(field: str, word: str) -> None:
     with pytest.raises(InvalidValue) as caught:
-        value(spec(field), [word])
+        parse_value(spec(field), [word])
     assert caught.value.details["field"] == field.partition(".")[2]
     assert len(caught.value.message) < 300
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from world import World
 
-from midonet.events.access.authorization import Principal, hidden_from
+from midonet.events.access.authorization import Principal, redact_ids
 from midonet.events.access.restricted_topology import RestrictedTopology
 from midonet.events.commands.command import (
     Command,
@@ -163,7 +163,7 @@ def test_users_are_notes_with_a_history() -> None:
     assert told(SetUser("ann", ("reader@acme",))) == []
     changed = world.run(SetUser("ann", ("admin", "admin"), disabled=True)).events
     assert [describe(event, Names()) for event in changed] == ["user ann: roles admin, disabled"]
-    assert world.topology.noted["user/ann"] == User("ann", ("admin",), disabled=True)
+    assert world.topology.system["user/ann"] == User("ann", ("admin",), disabled=True)
     read = [msgspec.json.decode(msgspec.json.encode(event), type=type(event)) for event in changed]
     assert told(Revert(2, invert(read))) == ["user ann: roles reader@acme, enabled"]
     assert told(DropUser("ann")) == ["user ann deleted"]
@@ -180,4 +180,4 @@ def test_there_are_no_other_roles(role: str) -> None:
 def test_ids_are_hidden_wherever_they_are() -> None:
     one, other = (f"{digit}0000000-0000-4000-8000-000000000000" for digit in "12")
     value = {"a": one, "b": [other, {"c": one}], "d": f"x {one}"}
-    assert hidden_from(value, lambda found: found == one) == {"a": None, "b": [other, {"c": None}], "d": f"x {one}"}
+    assert redact_ids(value, lambda found: found == one) == {"a": None, "b": [other, {"c": None}], "d": f"x {one}"}

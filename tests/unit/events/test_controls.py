@@ -10,7 +10,7 @@ from midonet.events.errors import Conflict, InvalidValue, VerificationFailed
 from midonet.events.log.verification import audit
 from midonet.events.queries.describe import describe
 from midonet.events.queries.names import Names
-from midonet.events.system.objects import NOTES, control_of, runs
+from midonet.events.system.objects import SYSTEM_KINDS, control_of, runs
 from midonet.events.topology.evolve import invert
 
 KEY = "models/bridge/b1"
@@ -26,7 +26,7 @@ def test_what_is_wanted_of_a_projection_is_told_in_words() -> None:
     assert told(world, Pause("nsdb")) == []
     assert told(world, Skip("nsdb", KEY)) == [f"projection nsdb: skips {KEY}"]
     assert told(world, Pause("nsdb", paused=False)) == ["projection nsdb: resumed"]
-    assert control_of(world.topology.noted, "nsdb").skipped == (KEY,)
+    assert control_of(world.topology.system, "nsdb").skipped == (KEY,)
     assert told(world, Retry("nsdb", KEY)) == [f"projection nsdb: no longer skips {KEY}, tries again what is parked"]
     assert told(world, Retry("nsdb")) == ["projection nsdb: tries again what is parked"]
     assert len(world.topology) == 0, "no part of the network"
@@ -37,25 +37,25 @@ def test_what_holds_anyway_needs_no_note() -> None:
     world.run(Pause("vtep"))
     assert told(world, Pause("vtep", paused=False)) == ["projection vtep: resumed"]
     assert told(world, Enable("vtep")) == []
-    assert world.topology.noted == {}
+    assert world.topology.system == {}
 
 
 def test_a_node_may_have_a_word_of_its_own() -> None:
     world = World()
     assert told(world, Enable("vtep", enabled=False)) == ["service vtep: disabled"]
     assert told(world, Enable("vtep", "n1")) == ["service vtep on node n1: enabled"]
-    noted = world.topology.noted
-    assert [runs(noted, "vtep", node) for node in ("n1", "n2", None)] == [True, False, False]
+    system = world.topology.system
+    assert [runs(system, "vtep", node) for node in ("n1", "n2", None)] == [True, False, False]
     assert told(world, Enable("vtep")) == ["service vtep: enabled"]
     assert told(world, Enable("vtep", "n1")) == ["service vtep on node n1: as on all other nodes"]
-    assert runs(world.topology.noted, "nsdb", "n1")
+    assert runs(world.topology.system, "nsdb", "n1")
 
 
 def test_a_control_is_reverted_unless_it_changed_since() -> None:
     world = World()
     paused = world.run(Pause("nsdb"))
     world.run(Revert(1, invert(paused.events)))
-    assert world.topology.noted == {}
+    assert world.topology.system == {}
     with pytest.raises(Conflict, match="projection nsdb is no longer as the commit left it"):
         world.run(Revert(1, invert(paused.events)))
 
@@ -95,4 +95,4 @@ def test_an_audit_sees_old_values_that_were_not() -> None:
 
 
 def test_the_log_command_knows_every_kind_of_note() -> None:
-    assert set(_NOTES) == set(NOTES)
+    assert set(_NOTES) == set(SYSTEM_KINDS)

@@ -10,7 +10,7 @@ import pytest
 
 from midonet.events.commit import Event
 from midonet.events.model import KINDS, plain
-from midonet.events.system.objects import NOTES
+from midonet.events.system.objects import SYSTEM_KINDS
 from midonet.events.topology.evolve import evolve
 from midonet.events.topology.topology import Topology
 
@@ -35,8 +35,8 @@ def test_an_event_still_does_what_it_did(path: Path) -> None:
     topology = Topology()
     if golden["before"] is not None:
         before = {key: value for key, value in golden["before"].items() if key != "kind"}
-        if kind in NOTES:
-            topology.noted[event.key] = msgspec.convert(before, NOTES[kind])
+        if kind in SYSTEM_KINDS:
+            topology.system[event.key] = msgspec.convert(before, SYSTEM_KINDS[kind])
         else:
             topology.swap(before["id"], msgspec.convert(before, KINDS[kind].cls))
     change = evolve(topology, event, golden["position"])
@@ -55,5 +55,5 @@ def _now_with_defaults(kind: str, after: dict[str, object] | None) -> dict[str, 
 def test_every_event_type_has_its_golden_file() -> None:
     types = recorder().record()
     assert set(types) <= {path.stem for path in FILES}
-    for kind in [*KINDS, *NOTES]:
+    for kind in [*KINDS, *SYSTEM_KINDS]:
         assert {f"{kind}.created.v1", f"{kind}.deleted.v1"} <= set(types)

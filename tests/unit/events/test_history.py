@@ -22,7 +22,7 @@ class Told(World):
     def tell(self, *events: Event) -> list[str]:
         """Return the lines for events, in their order."""
         for event in events:
-            self.names.note(event)
+            self.names.add(event)
         return [describe(event, self.names) for event in events]
 
 
@@ -102,7 +102,7 @@ def test_what_was_never_there_is_not_found(world: Told) -> None:
 def test_an_event_of_a_later_release_is_told_by_its_key() -> None:
     names = Names()
     event = Event("gadget.invented", 1, "gadget/7", {})
-    names.note(event)
+    names.add(event)
     assert describe(event, names) == "gadget/7 invented"
 
 

@@ -119,7 +119,7 @@ def test_what_it_refers_to_must_be_there(world: World) -> None:
 def test_a_number_that_went_to_another_is_not_taken_away(world: World) -> None:
     port = world.get("port", "p1")
     deleted = world.delete("port", "p1")
-    world.topology.cursors["tunnel-key"] = port.tunnel_key - 1
+    world.topology.last_allocated["tunnel-key"] = port.tunnel_key - 1
     other = world.create("port", "p2", bridge="web")
     (found,) = conflicts(world, deleted)
     assert (found["field"], found["other"]) == ("tunnel_key", other)

@@ -67,9 +67,9 @@ def test_a_snapshot_is_the_topology_at_its_position(log: Log, folder: Path) -> N
         replayed = Topology()
         Snapshots(None).fold(replayed, (r for r in log.read() if r.commit.position <= snapshot.head.position))
         assert snapshot.topology() == replayed
-        assert snapshot.topology().cursors == replayed.cursors
+        assert snapshot.topology().last_allocated == replayed.last_allocated
     again = opened(log, folder)
-    assert (again, again.cursors, again.noted) == (true, true.cursors, true.noted)
+    assert (again, again.last_allocated, again.system) == (true, true.last_allocated, true.system)
 
 
 def test_only_the_tail_is_read(log: Log, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

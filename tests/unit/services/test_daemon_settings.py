@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from midonet.events.config.settings import hidden, load, read_file, render, spell_out, split_host_port
+from midonet.events.config.settings import declared_settings, load, read_file, redact, render, split_host_port
 from midonet.events.errors import UsageError
 from midonet.services.settings import Settings
 
@@ -47,7 +47,7 @@ def test_flag_before_variable_before_file_before_default() -> None:
 
 
 def test_every_setting_has_the_same_name_everywhere() -> None:
-    for setting in spell_out(Settings):
+    for setting in declared_settings(Settings):
         assert setting.flag.removeprefix("--").replace("-", "_") == setting.name
         assert setting.variable == f"MIDONET_{setting.name.upper()}"
         assert setting.help
@@ -56,7 +56,7 @@ def test_every_setting_has_the_same_name_everywhere() -> None:
 def test_an_unknown_key_is_named_with_the_known_ones() -> None:
     message = refusal(file={"zookeepers": "127.0.0.1:2181"})
     assert "'zookeepers'" in message
-    assert all(setting.name in message for setting in spell_out(Settings))
+    assert all(setting.name in message for setting in declared_settings(Settings))
 
 
 def test_variables_of_others_are_left_alone() -> None:
@@ -115,7 +115,7 @@ def test_addresses_are_split(text: str, expected: tuple[str, int]) -> None:
     ],
 )
 def test_passwords_are_hidden(url: str, shown: str) -> None:
-    assert hidden(url) == shown
+    assert redact(url) == shown
     assert yaml.safe_load(render(settings({"log": url})))["log"] == shown
 
 

@@ -18,7 +18,7 @@ from midonet.events.log.backup import Backup, write_backup
 from midonet.events.log.copying import Beginning, Source
 from midonet.events.log.copying import copy as copy_log
 from midonet.events.queries.moment import Moment, parse
-from midonet.events.suggestions import closest
+from midonet.events.suggestions import suggest
 from midonet.events.system.tag import is_name
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
@@ -98,7 +98,7 @@ def _upto(source: Source, until: str | None) -> Source:
         for record in _reading(source):
             fold(topology, record)
         if until not in topology.tags:
-            raise NotFound(f"there is no tag {until!r}{closest(until, topology.tags)}", tag=until)
+            raise NotFound(f"there is no tag {until!r}{suggest(until, topology.tags)}", tag=until)
         moment = Moment(position=topology.tags[until].position)
     if moment.position is not None:
         return Beginning(source, source.head_at(moment.position))

@@ -11,7 +11,7 @@ from midonet.events.commit import Record
 from midonet.events.model import kind_of
 from midonet.events.queries.log_filter import Written
 from midonet.events.queries.log_filter import blame as blamed
-from midonet.events.queries.names import Names, names_of, word
+from midonet.events.queries.names import Names, format_value, names_of
 from midonet.projections.history_index.names import NamesAt
 from midonet.projections.history_index.reader import Past
 
@@ -53,7 +53,7 @@ def _scanned(session: Session, ref: str) -> tuple[str, Names, list[Record]]:
 
 def _table(rows: list[Written], kind: str, names: Names) -> str:
     fields = kind_of(kind).fields
-    told = [word(fields.get(row.field), row.value, names) for row in rows]
+    told = [format_value(fields.get(row.field), row.value, names) for row in rows]
     return output.table(
         ["field", "value", "position", "time", "actor", "reason"],
         [

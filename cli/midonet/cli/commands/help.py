@@ -11,7 +11,7 @@ from midonet.cli.framework.command import command, in_paragraphs
 from midonet.cli.output import output
 from midonet.cli.session.session import Session
 from midonet.events.errors import UsageError
-from midonet.events.suggestions import closest
+from midonet.events.suggestions import suggest
 
 _WIDTH = 120
 
@@ -63,7 +63,7 @@ def _help(words: Sequence[str]) -> str:
         known = found.list_commands(context) if isinstance(found, click.Group) else []
         inner = found.get_command(context, word) if isinstance(found, click.Group) and word in known else None
         if inner is None:
-            hint = closest(word, [*known, *(TOPICS if found is root else ())])
+            hint = suggest(word, [*known, *(TOPICS if found is root else ())])
             raise UsageError(f"{context.command_path} has no command {word!r}{hint}")
         found, context = inner, click.Context(inner, info_name=word, parent=context)
     return found.get_help(context)

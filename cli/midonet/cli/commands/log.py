@@ -98,8 +98,8 @@ def _look_up(session: Session, past: "Past", printer: "_Printer", asked: _Asked)
 
 def _key(past: "Past", upto: int, ref: str) -> str:
     """Return the key of what `ref` means; errors as of `Names.find`."""
-    found = past.meant(ref, upto, KIND_HELP)
-    return found[0] if len(found) == 1 else _names_at(past, upto).find(ref, noted=True)
+    found = past.matches(ref, upto, KIND_HELP)
+    return found[0] if len(found) == 1 else _names_at(past, upto).find(ref, system=True)
 
 
 def _names_at(past: "Past", position: int) -> "Names":
@@ -128,7 +128,7 @@ def _follow(session: Session, printer: "_Printer", wanted: Filter) -> None:
     output.flush()
     gc.enable()  # this may go on for days
     log = session.log.log() if session.limited else session.open()
-    log.resume(Bookmark(printer.head.position, printer.head.hash, session.log.place(printer.head.position)))
+    log.seek(Bookmark(printer.head.position, printer.head.hash, session.log.offset_hint(printer.head.position)))
     for item in log.follow(printer.head, stopped=lambda: False):
         if isinstance(item, Record):
             printer.note(item)
@@ -164,7 +164,7 @@ class _Printer:
         """Learn from a commit, shown or not."""
         self.head = record.head
         if self._form == "table":
-            self.names().note_all(record.commit)
+            self.names().add_commit(record.commit)
 
     def noting(self, records: Iterable[Record]) -> Iterator[Record]:
         """Learn from each commit as it passes by."""
@@ -206,7 +206,7 @@ def _find(session: Session, ref: str) -> str:
     """Return the key of what `ref` means, by reading the log."""
     from midonet.events.queries.names import names_of
 
-    return names_of(session.moment.upto(session.records())).find(ref, noted=True)
+    return names_of(session.moment.upto(session.records())).find(ref, system=True)
 
 
 _OBJECT = click.Argument(["ref"], type=REF, metavar="REF", shell_complete=complete_any)
@@ -305,10 +305,10 @@ def _folded(session: Session, one: int, other: int) -> "tuple[list[Event], Names
 
     first, last = sorted((one, other))
     topology, changes = session.folded(Moment(position=first)), []
-    names, place = Names(topology.find), session.log.place(first)
+    names, place = Names(topology.find), session.log.offset_hint(first)
     for record in Moment(position=last).upto(session.records(topology.head, place), first):
         changes += fold(topology, record)
-        names.note_all(record.commit)
+        names.add_commit(record.commit)
     events = difference(changes)
     return events if one <= other else invert(events), names
 

@@ -7,7 +7,7 @@ from midonet.cli.output import output
 from midonet.cli.output.sanitize import clean
 from midonet.cli.session.reported_state import ReportedState
 from midonet.events.model import Entity, Kind, ordered, plain
-from midonet.events.queries.names import Names, word
+from midonet.events.queries.names import Names, format_value
 from midonet.events.topology.topology import Topology
 
 _SHORT_ID = 8
@@ -24,7 +24,7 @@ def object_card(topology: Topology, kind: Kind, entity: Entity, reported: Sequen
 def _lines(kind: Kind, entity: Entity, names: Names) -> Iterator[tuple[str, str]]:
     for name, data in ordered(plain(entity)).items():
         spec = kind.fields.get(name)
-        text = word(spec, data, names)
+        text = format_value(spec, data, names)
         named = spec is not None and spec.ref is not None and isinstance(data, str) and text != data
         yield name, f"{text} ({_shown_id(data)})" if named else text
 
@@ -73,7 +73,7 @@ class _Chosen:
         return [self._cell(field, data[field]) for field in self._fields]
 
     def _cell(self, field: str, value: Any) -> str:
-        return "" if value in (None, [], ()) else word(self._kind.fields.get(field), value, self._names)
+        return "" if value in (None, [], ()) else format_value(self._kind.fields.get(field), value, self._names)
 
 
 class _Table:
@@ -119,7 +119,7 @@ class _Table:
     def _cell(self, name: str, data: dict[str, Any]) -> str:
         spec = self._kind.fields[name]
         empty = data[name] is None or data[name] in ([], ()) or data[name] is False is spec.default
-        return "" if empty else word(spec, data[name], self._names)
+        return "" if empty else format_value(spec, data[name], self._names)
 
 
 def _share(kind: Kind, name: str, found: Sequence[Entity]) -> float:

@@ -17,8 +17,8 @@ from midonet.cli.session.write import write
 from midonet.events.commands.command import Create, Delete, Update
 from midonet.events.errors import UsageError
 from midonet.events.model import Entity, FieldSpec, Kind, ordered, plain
-from midonet.events.queries.field_values import value
-from midonet.events.queries.selection import field_named, fields_named, select
+from midonet.events.queries.field_values import parse_value
+from midonet.events.queries.selection import find_field, find_fields, select
 from midonet.events.topology import references
 
 
@@ -62,7 +62,7 @@ def field_options(kind: Kind, *, without: Iterable[str] = ()) -> list[click.Opti
 def given(kind: Kind, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON values of the fields that were given on the command line."""
     words = {name: (text,) if isinstance(text, str) else text for name, text in options.items()}
-    return {name: value(kind.fields[name], text) for name, text in words.items() if text}
+    return {name: parse_value(kind.fields[name], text) for name, text in words.items() if text}
 
 
 def ref_argument(kind: str, name: str = "ref", metavar: str = "REF") -> click.Argument:
@@ -118,7 +118,7 @@ def clear_command(kind: Kind) -> Command:
 
     @command("clear", ref_argument(kind.name), fields, shared=WRITE, examples=_examples(kind, "clear"))
     def clear(session: Session, ref: str, fields: Sequence[str]) -> None:
-        named = {field_named(kind, field): None for field in fields}
+        named = {find_field(kind, field): None for field in fields}
         write(session, f"{kind.name}.clear", [Update(kind.name, ref, named)])
 
     clear.help = f"Take fields of a {kind.name} back to their defaults."
@@ -145,7 +145,7 @@ def show_command(kind: Kind) -> Command:
 
     @command("show", ref_argument(kind.name), fields, shared=READ, examples=_examples(kind, "show"))
     def show(session: Session, ref: str, fields: Sequence[str]) -> None:
-        chosen = fields_named(kind, fields)
+        chosen = find_fields(kind, fields)
         whole = kind.name == "route"  # those that are learned follow from ports
         topology = session.topology() if whole else session.about(kind.name, ref)
         seen = ReportedState(session, topology, kind, ref)
@@ -198,7 +198,7 @@ def list_command(kind: Kind) -> Command:
         found = select(topology, kind, filters, sort=how["sort"], after=after)
         if tenant is not None:
             found = [entity for entity in found if belongs(topology, entity, tenant)]
-        _print_list(session, seen, found[:limit], fields_named(kind, how["fields"]))
+        _print_list(session, seen, found[:limit], find_fields(kind, how["fields"]))
         if not found or tenant is not None:
             whose = f" of tenant {tenant} (--all-tenants shows the others)" if tenant is not None else ""
             session.note(f"{'no' if not found else 'only'} {kind.name}s{whose}")

@@ -14,7 +14,7 @@ from midonet.cli.session.write import write
 from midonet.events.commands.command import Enable
 from midonet.events.errors import NotFound, Unavailable
 from midonet.events.system.control import ServiceControl
-from midonet.events.system.objects import Note, runs
+from midonet.events.system.objects import SystemObject, runs
 
 _GROUP = "midonet.services"
 
@@ -59,7 +59,7 @@ def _states(session: Session) -> Mapping[str, Mapping[str, str]]:
     return found
 
 
-def _row(name: str, noted: Mapping[str, Note], states: Mapping[str, str]) -> dict[str, Any]:
+def _row(name: str, noted: Mapping[str, SystemObject], states: Mapping[str, str]) -> dict[str, Any]:
     controls = (note for note in noted.values() if isinstance(note, ServiceControl) and note.name == name)
     nodes = {note.node: _word(note.enabled) for note in controls if note.node is not None}
     return {"name": name, "enabled": runs(noted, name), "nodes": nodes, "states": dict(states)}

@@ -11,7 +11,7 @@ import click
 from midonet.cli.catalog.kinds import OTHER_WORDS
 from midonet.cli.options.options import EVERYWHERE, SETTINGS, shared_option
 from midonet.cli.output.output import write
-from midonet.events.suggestions import closest
+from midonet.events.suggestions import suggest
 
 _TRUTH = ("true", "false", "yes", "no", "on", "off", "1", "0")
 
@@ -55,7 +55,7 @@ class OneOf(click.Choice[str]):
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         """Return the message for a word that is none of them."""
         del ctx
-        hint = closest(str(value), self.choices) or f"; there are {', '.join(self.choices)}"
+        hint = suggest(str(value), self.choices) or f"; there are {', '.join(self.choices)}"
         return f"{value!r} is none of them{hint}"
 
 
@@ -171,7 +171,7 @@ class Group(click.Group):
 
     def _unknown(self, ctx: click.Context, word: str) -> str:
         other = OTHER_WORDS.get(word.lower())
-        hint = f"; here it is called {other}" if other in self.known else closest(word, self.known)
+        hint = f"; here it is called {other}" if other in self.known else suggest(word, self.known)
         return f"{ctx.command_path} has no command {word!r}{hint}"
 
     def invoke(self, ctx: click.Context) -> Any:

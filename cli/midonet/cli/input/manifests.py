@@ -10,7 +10,7 @@ from midonet.cli.input.yaml_files import load
 from midonet.cli.output.progress import progress
 from midonet.events.commands.command import Put
 from midonet.events.errors import InvalidValue, MidonetError, UsageError
-from midonet.events.strict_yaml import objects, placed
+from midonet.events.strict_yaml import objects, with_location
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def describing(paths: Sequence[str], *, prune: bool) -> Iterator[Put]:
         with progress(f"deciding on {len(documents):,} documents"):
             yield Put(list[dict[str, Any]](documents), prune=prune)
     except MidonetError as error:
-        raise placed(error, documents) from None
+        raise with_location(error, documents) from None
 
 
 FILES = (

@@ -5,7 +5,7 @@ from typing import Any
 
 from midonet.cli.input.yaml_files import load
 from midonet.events.errors import InvalidValue, UsageError
-from midonet.events.suggestions import closest
+from midonet.events.suggestions import suggest
 
 
 def read_config(path: str, known: Mapping[str, bool]) -> dict[str, str]:
@@ -22,7 +22,7 @@ def read_config(path: str, known: Mapping[str, bool]) -> dict[str, str]:
     for key in documents[0]:
         if key not in known:
             raise UsageError(
-                f"{path}: there is no option {key!r}{closest(key, known) or '; known are ' + ', '.join(known)}",
+                f"{path}: there is no option {key!r}{suggest(key, known) or '; known are ' + ', '.join(known)}",
                 file=path,
                 key=key,
             )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 import click
 
 from midonet.events.errors import UsageError
-from midonet.events.suggestions import closest
+from midonet.events.suggestions import suggest
 
 FORMS = ("table", "json", "yaml", "name")
 """Forms of output."""
@@ -26,7 +26,7 @@ _MAX_DIGITS = 18
 
 def _form(text: str) -> str:
     if text not in FORMS:
-        raise ValueError(f"{text!r} is none of {', '.join(FORMS)}{closest(text, FORMS)}")
+        raise ValueError(f"{text!r} is none of {', '.join(FORMS)}{suggest(text, FORMS)}")
     return text
 
 

@@ -118,7 +118,7 @@ def _at_hand(source: Source, database: Database, longest: int) -> Past | None:
             _check(source, checkpoint)
             tail = list(islice(_after(source, checkpoint), longest + 1))
             if len(tail) <= longest:
-                return Past(index, checkpoint, tail, source.log.recall)
+                return Past(index, checkpoint, tail, source.log.read_at)
     except Unusable:
         database.close()
         raise
@@ -127,7 +127,7 @@ def _at_hand(source: Source, database: Database, longest: int) -> Past | None:
 
 
 def _check(source: Source, checkpoint: Checkpoint) -> None:
-    if checkpoint.head.position and not source.log.resume(checkpoint.bookmark):
+    if checkpoint.head.position and not source.log.seek(checkpoint.bookmark):
         raise Damaged(f"the log does not have the commit {checkpoint.head.position} that the index has seen")
 
 
@@ -142,13 +142,13 @@ def _bring_up_to_date(source: Source, index: Index) -> None:
     """Index what is missing; what was indexed stays, whenever this ends."""
     from midonet.projections.history_index.writer import IndexWriter
 
-    writer = IndexWriter(index, source.log.recall)
+    writer = IndexWriter(index, source.log.read_at)
     _check(source, writer.checkpoint)
     start = writer.checkpoint.head.position
     with progress("indexing the history", source.log.length(start)) as step:
         records = _after(source, writer.checkpoint)
         while batch := list(islice(records, _BATCH)):
-            writer.write(batch, source.log.place)
+            writer.write(batch, source.log.offset_hint)
             step(len(batch))
 
 

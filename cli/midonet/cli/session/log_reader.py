@@ -95,15 +95,15 @@ class Reading:
         """Yield the commits beyond `last`; read all: a bad one may have looked well before its successor was seen."""
         log = self.log()
         if after.position:
-            log.resume(Bookmark(after.position, after.hash, where))
+            log.seek(Bookmark(after.position, after.hash, where))
         for record in log.read(after):
             if record.commit.position > last:
                 yield record
 
-    def recall(self, bookmark: Bookmark) -> Record | None:
+    def read_at(self, bookmark: Bookmark) -> Record | None:
         """Return the commit of a bookmark if the log still has those very bytes there."""
         if self._path is None:
-            return self.log().recall(bookmark)
+            return self.log().read_at(bookmark)
         with suppress(sqlite3.Error):
             row = self._connection().execute(_AT, (bookmark.position,)).fetchone()
             commit = parse(row[0]) if row is not None and sha256(row[0]) == bookmark.hash else None
@@ -111,13 +111,13 @@ class Reading:
                 return Record(commit, row[0], bookmark.hash)
         return None
 
-    def resume(self, bookmark: Bookmark) -> bool:
+    def seek(self, bookmark: Bookmark) -> bool:
         """Return whether the log has a commit where it was; reading may begin there."""
-        return self.log().resume(bookmark) if self._path is None else self.recall(bookmark) is not None
+        return self.log().seek(bookmark) if self._path is None else self.read_at(bookmark) is not None
 
-    def place(self, position: int) -> int | None:
+    def offset_hint(self, position: int) -> int | None:
         """Return where the backend keeps a commit that was read, if a position is not enough."""
-        return self._log.place(position) if self._log is not None else None
+        return self._log.offset_hint(position) if self._log is not None else None
 
     def _rows(self, after: Head) -> Iterable[Sequence[Any]]:
         database = self._connection()

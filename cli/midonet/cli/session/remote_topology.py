@@ -203,7 +203,7 @@ def difference_of(client: ApiClient, one: int, other: int) -> tuple[list[Event],
     then, now = (RemoteTopology(client, str(position)) for position in (one, other))
     names = Names(lambda object_id: now.find(object_id) or then.find(object_id))
     for event in events:
-        names.note(event)
+        names.add(event)
     return events, names
 
 

@@ -18,7 +18,7 @@ from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import NotFound, Unavailable
 from midonet.events.log import Log, open_log
 from midonet.events.queries.moment import END, Moment, parse
-from midonet.events.suggestions import closest
+from midonet.events.suggestions import suggest
 from midonet.events.system.tag import Tag, is_name
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from midonet.events.api_client import ApiClient
     from midonet.events.log.snapshots import Snapshot, Snapshots
     from midonet.events.log.store import Store
-    from midonet.events.system.objects import Note
+    from midonet.events.system.objects import SystemObject
     from midonet.events.topology.topology import Topology
     from midonet.projections.history_index.reader import Past
 
@@ -113,7 +113,7 @@ class Session:
             return parse(text)
         tags = self.tags()
         if text not in tags:
-            raise NotFound(f"there is no tag {text!r}{closest(text, tags)}", tag=text)
+            raise NotFound(f"there is no tag {text!r}{suggest(text, tags)}", tag=text)
         return Moment(position=tags[text].position, hash=tags[text].hash)
 
     def position_of(self, text: str) -> int:
@@ -149,16 +149,16 @@ class Session:
             return tags_of(self.cluster, moment.text)
         return {note.name: note for note in self.noted(moment).values() if isinstance(note, Tag)}
 
-    def noted(self, moment: Moment = END) -> "Mapping[str, Note]":
+    def noted(self, moment: Moment = END) -> "Mapping[str, SystemObject]":
         """Return the notes on the log by their keys, as of a moment."""
 
-        def work(snapshot: "Snapshot | None") -> "Mapping[str, Note]":
-            return _noted(snapshot.noted if snapshot is not None else {}, self._since(snapshot, moment))
+        def work(snapshot: "Snapshot | None") -> "Mapping[str, SystemObject]":
+            return _noted(snapshot.system if snapshot is not None else {}, self._since(snapshot, moment))
 
-        def answer(past: "Past") -> "Mapping[str, Note]":
-            from midonet.events.system.objects import NOTES
+        def answer(past: "Past") -> "Mapping[str, SystemObject]":
+            from midonet.events.system.objects import SYSTEM_KINDS
 
-            return _noted({}, past.about_kinds(tuple(NOTES), moment.position_in(past)))
+            return _noted({}, past.about_kinds(tuple(SYSTEM_KINDS), moment.position_in(past)))
 
         return self.ask(answer, lambda: self._resume(moment, work))
 
@@ -210,7 +210,7 @@ class Session:
             topology = snapshot.topology() if snapshot is not None else Topology()
             records = self._since(snapshot, moment)
             shown = tracked(records, "reading the log", self.log.length(topology.head.position))
-            return self.snapshots.fold(topology, shown, self.log.place)
+            return self.snapshots.fold(topology, shown, self.log.offset_hint)
 
         return self._resume(moment, work)
 
@@ -244,12 +244,12 @@ class Session:
 
     def _resume(self, moment: Moment, work: "Callable[[Snapshot | None], T]") -> T:
         """Do work that goes through the log up to a moment, from the newest snapshot on."""
-        return work(None) if log_reader.absent(self.url) else self.snapshots.resume(work, moment.has)
+        return work(None) if log_reader.absent(self.url) else self.snapshots.with_newest(work, moment.has)
 
     def _since(self, snapshot: "Snapshot | None", moment: Moment) -> Iterator[Record]:
         if snapshot is None:
             return moment.upto(self.records())
-        return moment.upto(self.records(snapshot.head, snapshot.bookmark.place), snapshot.head.position)
+        return moment.upto(self.records(snapshot.head, snapshot.bookmark.offset_hint), snapshot.head.position)
 
     def ask(self, answer: "Callable[[Past], T]", scan: Callable[[], T]) -> T:
         """Return the answer of the history index; where there is none, what a scan of the log answers.
@@ -327,13 +327,13 @@ class Session:
                 output.write(line)
 
 
-def _noted(before: "Mapping[str, Note]", records: Iterable[Record]) -> "Mapping[str, Note]":
-    from midonet.events.system.objects import evolved, is_note
+def _noted(before: "Mapping[str, SystemObject]", records: Iterable[Record]) -> "Mapping[str, SystemObject]":
+    from midonet.events.system.objects import evolved, is_system_key
 
-    noted: dict[str, Note | None] = dict(before)
+    noted: dict[str, SystemObject | None] = dict(before)
     for record in records:
         for event in record.commit.events:
-            if is_note(event.key):
+            if is_system_key(event.key):
                 verb = event.type.rpartition(".")[2]
                 noted[event.key] = evolved(event.key, noted.get(event.key), verb, event.data)
     return {key: note for key, note in noted.items() if note is not None}

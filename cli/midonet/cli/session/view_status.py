@@ -54,7 +54,7 @@ def _foreign(session: Session, topology: Topology, found: TargetPosition) -> str
 def _state(name: str, topology: Topology, found: TargetPosition, lag_seconds: float | None, *, moves: bool) -> str:
     from midonet.projections.engine.status import moving_state
 
-    if control_of(topology.noted, name).paused:
+    if control_of(topology.system, name).paused:
         return "paused"
     if lag_seconds is None:
         return "stalled"

@@ -16,7 +16,7 @@ from midonet.cli.options.options import Settings
 from midonet.cli.output.sanitize import hide_secrets
 from midonet.cli.session.session import Session
 from midonet.events.errors import Misconfigured, TimedOut, Unavailable, UsageError
-from midonet.events.suggestions import closest
+from midonet.events.suggestions import suggest
 from midonet.events.topology.topology import Topology
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def kept(settings: Settings) -> list[str]:
 def view(name: str) -> View:
     """Return a view by name; `UsageError` says which there are."""
     if name not in VIEWS:
-        raise UsageError(f"there is no view {name!r}{closest(name, VIEWS) or '; views are ' + ', '.join(VIEWS)}")
+        raise UsageError(f"there is no view {name!r}{suggest(name, VIEWS) or '; views are ' + ', '.join(VIEWS)}")
     return VIEWS[name]
 
 

@@ -17,7 +17,7 @@ from midonet.cli.session.session import Session, handle
 from midonet.events.commands.command import Command, Op
 from midonet.events.log import Log, open_log
 from midonet.events.queries.names import Names
-from midonet.events.system.objects import is_note
+from midonet.events.system.objects import is_system_key
 from midonet.events.topology.topology import Topology
 
 if TYPE_CHECKING:
@@ -137,9 +137,9 @@ def told(result: "Result", topology: Topology, listed: int | None) -> Iterator[s
 
     names = Names(topology.find)
     for event in result.events:
-        names.note(event)
+        names.add(event)
     for event in result.events[:listed]:
-        has_id = event.type.endswith(".created") and not is_note(event.key)
+        has_id = event.type.endswith(".created") and not is_system_key(event.key)
         created = f" (id {event.key.partition('/')[2]})" if has_id else ""
         yield clean(describe(event, names)) + created
     if listed is not None and len(result.events) > listed:

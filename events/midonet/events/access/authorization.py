@@ -76,7 +76,7 @@ class ProposedChange(NamedTuple):
     """What a command comes to: objects as they were and as they would be, the notes that change, and both sides."""
 
     touched: Iterable[tuple[Entity | None, Entity | None]]
-    notes: Iterable[str]
+    system_keys: Iterable[str]
     before: Find
     after: Find
 
@@ -107,21 +107,21 @@ def _shared(entity: Entity, find: Find) -> bool:
     return bool(getattr(entity, "shared", False)) or any(_shared(owner, find) for owner in _owners(entity, find))
 
 
-def authorise(principal: Principal, deed: ProposedChange) -> None:
+def authorise(principal: Principal, change: ProposedChange) -> None:
     """Raise `Denied` if a principal may not do what a command comes to, `NotFound` where it must not know why."""
-    if not principal.administers and any(key.startswith(f"{User.KIND}/") for key in deed.notes):
+    if not principal.administers and any(key.startswith(f"{User.KIND}/") for key in change.system_keys):
         raise _denied(principal, "users are for admins")
     if principal.writes_all:
         return
     if not principal.writable:
         raise _denied(principal, "they may change nothing")
-    if any(True for _ in deed.notes):
+    if any(True for _ in change.system_keys):
         raise _denied(principal, "tags and controls are for operators")
-    for old, new in deed.touched:
+    for old, new in change.touched:
         if old != new:
-            _judge(principal, old, deed.before)
-            _judge(principal, new, deed.after)
-            _judge_references(principal, old, new, deed)
+            _judge(principal, old, change.before)
+            _judge(principal, new, change.after)
+            _judge_references(principal, old, new, change)
 
 
 def _judge(principal: Principal, entity: Entity | None, find: Find) -> None:
@@ -133,16 +133,16 @@ def _judge(principal: Principal, entity: Entity | None, find: Find) -> None:
     raise _denied(principal, f"a {entity.KIND} that is not of tenant {mine} is not theirs to change")
 
 
-def _judge_references(principal: Principal, old: Entity | None, new: Entity | None, deed: ProposedChange) -> None:
+def _judge_references(principal: Principal, old: Entity | None, new: Entity | None, change: ProposedChange) -> None:
     """Refuse a reference to what one may not know of, unless it was there before or follows of itself."""
     if new is None:
         return
     kind = KINDS[new.KIND]
     known = set(kind.targets(old)) if old is not None else set()
     for field, target in kind.targets(new):
-        found = deed.after(target) or deed.before(target)
+        found = change.after(target) or change.before(target)
         derived = kind.fields[field.partition(".")[0]].derived
-        if (field, target) in known or derived or found is None or principal.sees(found, deed.after):
+        if (field, target) in known or derived or found is None or principal.sees(found, change.after):
             continue
         wanted = kind.ref_of[field].kind.replace("|", " or ")
         raise NotFound(f"{field}: there is no {wanted} {target!r}", field=field, kind=wanted, ref=target)
@@ -152,7 +152,7 @@ def _denied(principal: Principal, why: str) -> Denied:
     return Denied(f"{principal.name} may not do that: {why}", principal=principal.name, reason="not-allowed")
 
 
-def discreet(error: MidonetError, principal: Principal, find: Find, asked: str) -> MidonetError:
+def redact_error(error: MidonetError, principal: Principal, find: Find, asked: str) -> MidonetError:
     """Return an error as a principal may be told it: without a word about objects that it may not know of.
 
     That there is nothing of an id which they `asked` for tells them nothing.
@@ -167,14 +167,14 @@ def discreet(error: MidonetError, principal: Principal, find: Find, asked: str) 
     return error
 
 
-def hidden_from(value: Any, hides: Callable[[str], bool]) -> Any:
+def redact_ids(value: Any, hides: Callable[[str], bool]) -> Any:
     """Return a JSON value with None in the place of every id that is to be hidden; list elements are left out."""
     if isinstance(value, str):
         return None if len(value) == _ID_LENGTH and _ID.fullmatch(value) and hides(value) else value
     if isinstance(value, dict):
-        return {key: hidden_from(part, hides) for key, part in value.items()}
+        return {key: redact_ids(part, hides) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [hidden_from(part, hides) for part in value]
+        return [redact_ids(part, hides) for part in value]
     return value
 
 

@@ -12,16 +12,16 @@ import msgspec
 from midonet.events.access.authorization import Principal
 from midonet.events.commit import GENESIS, Head
 from midonet.events.model import KINDS, Entity
-from midonet.events.system.objects import Note
+from midonet.events.system.objects import SystemObject
 from midonet.events.system.tag import Tag
 from midonet.events.topology.topology import Topology
 
 
 class RestrictedTopology(Topology):
-    """The part of `behind` that a principal may see; only to be read."""
+    """The part of `base` that a principal may see; only to be read."""
 
-    def __init__(self, behind: Topology, principal: Principal, *, redact: bool = False) -> None:
-        self._behind = behind
+    def __init__(self, base: Topology, principal: Principal, *, redact: bool = False) -> None:
+        self._base = base
         self._principal = principal
         self._redact = redact
         super().__init__()
@@ -29,7 +29,7 @@ class RestrictedTopology(Topology):
     @property
     def head(self) -> Head:
         """The position of the topology behind."""
-        return self._behind.head
+        return self._base.head
 
     @head.setter
     def head(self, new: Head) -> None:
@@ -37,12 +37,12 @@ class RestrictedTopology(Topology):
             raise AttributeError("a view of a topology is only to be read")
 
     @property
-    def noted(self) -> dict[str, Note]:
+    def system(self) -> dict[str, SystemObject]:
         """Tags; what operators want of services and users is theirs alone."""
-        return {key: note for key, note in self._behind.noted.items() if isinstance(note, Tag)}
+        return {key: note for key, note in self._base.system.items() if isinstance(note, Tag)}
 
-    @noted.setter
-    def noted(self, new: dict[str, Note]) -> None:
+    @system.setter
+    def system(self, new: dict[str, SystemObject]) -> None:
         if new:
             raise AttributeError("a view of a topology is only to be read")
 
@@ -52,42 +52,42 @@ class RestrictedTopology(Topology):
 
     def __iter__(self) -> Iterator[Entity]:
         """Yield every object."""
-        return iter(self._shown(self._behind))
+        return iter(self._visible(self._base))
 
     def get(self, kind: str, object_id: str) -> Any:
         """Return the object of that kind (`a|b` for either) and id, or None."""
-        return next(iter(self._shown([self._behind.get(kind, object_id)])), None)
+        return next(iter(self._visible([self._base.get(kind, object_id)])), None)
 
     def find(self, object_id: str) -> Entity | None:
         """Return the object of any kind with that id, or None."""
-        return next(iter(self._shown([self._behind.find(object_id)])), None)
+        return next(iter(self._visible([self._base.find(object_id)])), None)
 
     def all(self, kind: str) -> Mapping[str, Any]:
         """Return all objects of a kind by id."""
-        return {entity.id: entity for entity in self._shown(self._behind.all(kind).values())}
+        return {entity.id: entity for entity in self._visible(self._base.all(kind).values())}
 
     def named(self, kind: str, name: str) -> list[Entity]:
         """Return the objects of a kind that have this name."""
-        return list(self._shown(self._behind.named(kind, name)))
+        return list(self._visible(self._base.named(kind, name)))
 
     def referring(self, object_id: str) -> list[tuple[Entity, str]]:
         """Return every (object, field) that refers to an object."""
-        found = self._behind.referring(object_id)
-        return [(entity, field) for one, field in found for entity in self._shown([one])]
+        found = self._base.referring(object_id)
+        return [(entity, field) for one, field in found for entity in self._visible([one])]
 
     def referrers(self, object_id: str, kind: str, field: str) -> Iterator[Any]:
         """Yield the objects of `kind` whose `field` refers to an object."""
-        return iter(self._shown(self._behind.referrers(object_id, kind, field)))
+        return iter(self._visible(self._base.referrers(object_id, kind, field)))
 
-    def _shown(self, entities: Iterable[Entity | None]) -> Iterable[Any]:
+    def _visible(self, entities: Iterable[Entity | None]) -> Iterable[Any]:
         for entity in entities:
-            if entity is not None and self._principal.sees(entity, self._behind.find):
-                yield self._without_strangers(entity) if self._redact else entity
+            if entity is not None and self._principal.sees(entity, self._base.find):
+                yield self._without_hidden_references(entity) if self._redact else entity
 
-    def _without_strangers(self, entity: Entity) -> Entity:
+    def _without_hidden_references(self, entity: Entity) -> Entity:
         for field, target in list(KINDS[entity.KIND].targets(entity)):
-            found = self._behind.find(target)
-            if found is not None and not self._principal.sees(found, self._behind.find):
+            found = self._base.find(target)
+            if found is not None and not self._principal.sees(found, self._base.find):
                 left = entity.without(field, target)
                 entity = (
                     left if left is not None else msgspec.structs.replace(entity, **{field.partition(".")[0]: None})

@@ -20,7 +20,7 @@ from midonet.events.errors import AmbiguousRef, Conflict, InvalidValue, MidonetE
 from midonet.events.model import KINDS, Entity, Kind, kind_of
 from midonet.events.model.fields import canonical_id
 from midonet.events.model.schema import getter
-from midonet.events.suggestions import closest
+from midonet.events.suggestions import suggest
 from midonet.events.topology import references
 
 _RANK = dict(zip(KINDS, range(len(KINDS)), strict=True))
@@ -42,32 +42,32 @@ class _Item:
     """Whether what is not mentioned has its default, rather than stays: so for a rule that is known by its place."""
     ordered: list["_Item"] | None = None
     """The rules written under this chain: the whole list, in order."""
-    place: int = 1
+    index: int = 1
     """Where in that list this one is."""
 
 
-def put(draft: UnitOfWork, op: Put) -> None:
+def put(unit: UnitOfWork, op: Put) -> None:
     """Run the three passes, then prune if asked for; errors name the document."""
     items = [
         item for number, document in enumerate(op.documents, 1) for item in _flatten(document, f"document {number}")
     ]
     items.sort(key=lambda item: _RANK[item.kind.name])
-    kin = _Kin(draft)
+    siblings = _Siblings(unit)
     for item in items:
-        with _at(item):
-            _plan(draft, kin, item)
-    _refuse_twins(items)
+        with _naming(item):
+            _plan(unit, siblings, item)
+    _refuse_duplicates(items)
     for item in items:
-        with _at(item):
-            _write(draft, item)
+        with _naming(item):
+            _write(unit, item)
     for item in items:
         if item.ordered is not None:
-            _order(draft, item)
+            _order(unit, item)
     if op.prune:
-        _prune(draft, {item.id for item in items})
+        _prune(unit, {item.id for item in items})
 
 
-class _at:  # noqa: N801 - reads as a phrase
+class _naming:  # noqa: N801 - reads as a phrase
     """Errors raised inside name the document."""
 
     def __init__(self, item: _Item) -> None:
@@ -90,13 +90,13 @@ def _flatten(document: Any, where: str, parent: _Item | None = None, kind: str |
     fields = dict(document)
     said = fields.pop("kind", kind)
     if not isinstance(said, str) or said not in KINDS or (kind is not None and said != kind):
-        guess = closest(str(said), [kind] if kind is not None else KINDS)
+        guess = suggest(str(said), [kind] if kind is not None else KINDS)
         hint = guess or f"; expected {kind or 'one of ' + ', '.join(KINDS)}"
         raise InvalidValue(f"{where}: kind is {said!r}{hint}", where=where, field="kind", reason="no-such-kind")
     item = _Item(where, kind_of(said), fields, parent)
     if parent is not None and parent.ordered is not None and said == "rule":
         parent.ordered.append(item)
-        item.place = len(parent.ordered)
+        item.index = len(parent.ordered)
     children = [child for key, part in _nested(item.kind.name).items() for child in _children(item, key, part)]
     yield item
     yield from children
@@ -124,21 +124,21 @@ def _children(item: _Item, key: str, part: Kind) -> Iterator[_Item]:
         yield from _flatten(document, f"{item.where}, {key} {number}", item, part.name)
 
 
-def _plan(draft: UnitOfWork, kin: "_Kin", item: _Item) -> None:
+def _plan(unit: UnitOfWork, siblings: "_Siblings", item: _Item) -> None:
     """Find out which object the document means; plan a new one if there is none."""
-    _adopt(draft, item)
+    _set_parent(unit, item)
     chosen = item.fields.pop("id", None)
     if chosen is not None:
-        item.id = _checked_id(draft, item.kind, chosen)
+        item.id = _checked_id(unit, item.kind, chosen)
     else:
-        item.id = _recognised(draft, kin, item) or draft.new_id()
+        item.id = _find_existing(unit, siblings, item) or unit.new_id()
     for name in _names(item):
-        ids = draft.planned.setdefault((item.kind.name, name), [])
-        if draft.topology.get(item.kind.name, item.id) is None and item.id not in ids:
+        ids = unit.planned.setdefault((item.kind.name, name), [])
+        if unit.topology.get(item.kind.name, item.id) is None and item.id not in ids:
             ids.append(item.id)
 
 
-def _adopt(draft: UnitOfWork, item: _Item) -> None:
+def _set_parent(unit: UnitOfWork, item: _Item) -> None:
     """Write the parent's id into a nested document, and resolve it in a plain one."""
     owners = item.kind.cls.OWNER
     if item.parent is not None:
@@ -151,15 +151,15 @@ def _adopt(draft: UnitOfWork, item: _Item) -> None:
             )
         item.fields[field_name] = item.parent.id
     mine = {f: item.fields[f] for f in owners if item.fields.get(f) is not None}
-    item.fields.update(references.values(draft.seen, item.kind, mine, draft.planned))
+    item.fields.update(references.values(unit.visible, item.kind, mine, unit.planned))
 
 
-def _checked_id(draft: UnitOfWork, kind: Kind, chosen: Any) -> str:
+def _checked_id(unit: UnitOfWork, kind: Kind, chosen: Any) -> str:
     try:
         object_id = canonical_id(chosen)
     except ValueError as error:
         raise InvalidValue(f"id: {error}", field="id", reason="bad-id") from None
-    other = draft.topology.find(object_id)
+    other = unit.topology.find(object_id)
     if other is not None and kind.name != other.KIND:
         raise Conflict(f"id {object_id} is taken by {label(other)}", id=object_id, reason="id-taken")
     return object_id
@@ -175,30 +175,30 @@ def _names(item: _Item) -> Iterator[str]:
                 yield f"{item.fields[owner]}/{name}"
 
 
-def _recognised(draft: UnitOfWork, kin: "_Kin", item: _Item) -> str | None:
+def _find_existing(unit: UnitOfWork, siblings: "_Siblings", item: _Item) -> str | None:
     """Return the existing object with the document's identity: its place, its name, or its identifying fields."""
-    if _by_place(item):
+    if _by_index(item):
         item.whole = True
-        return next(iter(kin.like(item, {"index": item.place})), None)
-    identity = _identity(draft, item)
+        return next(iter(siblings.matching(item, {"index": item.index})), None)
+    identity = _identity(unit, item)
     item.identity = (item.kind.name, *_owner(item), *identity.values())
-    found = kin.like(item, identity)
+    found = siblings.matching(item, identity)
     if len(found) > 1:
         raise AmbiguousRef(f"{len(found)} objects fit: {', '.join(found)}; give the id", candidates=found)
     return found[0] if found else None
 
 
-class _Kin:
+class _Siblings:
     """The objects that are there before anything is written, by what identifies them among those of one parent.
 
     They are gone through once, however many documents there are.
     """
 
-    def __init__(self, draft: UnitOfWork) -> None:
-        self._draft = draft
+    def __init__(self, unit: UnitOfWork) -> None:
+        self._draft = unit
         self._ids: dict[tuple[Any, ...], dict[tuple[Any, ...], list[str]]] = {}
 
-    def like(self, item: _Item, identity: Mapping[str, Any]) -> list[str]:
+    def matching(self, item: _Item, identity: Mapping[str, Any]) -> list[str]:
         """Return the ids of those of the item's kind and parent that have these values."""
         family = (item.kind.name, *(_owner(item) or (item.fields["name"],)), *identity)
         if family not in self._ids:
@@ -213,7 +213,7 @@ class _Kin:
         return found
 
 
-def _by_place(item: _Item) -> bool:
+def _by_index(item: _Item) -> bool:
     """Tell whether it is a rule that is written under its chain."""
     return item.kind.name == "rule" and item.parent is not None
 
@@ -222,17 +222,17 @@ def _owner(item: _Item) -> tuple[str, ...]:
     return tuple(item.fields[owner] for owner in item.kind.cls.OWNER if item.fields.get(owner))
 
 
-def _siblings(draft: UnitOfWork, item: _Item) -> Iterable[Any]:
+def _siblings(unit: UnitOfWork, item: _Item) -> Iterable[Any]:
     """Return the objects of the kind that have the same parent; all of the name if the kind has no parents."""
-    if _by_place(item):
-        return draft.topology.referrers(item.fields["chain"], "rule", "chain")
+    if _by_index(item):
+        return unit.topology.referrers(item.fields["chain"], "rule", "chain")
     owner = next((f for f in item.kind.cls.OWNER if item.fields.get(f)), None)
     if owner is not None:
-        return draft.seen.referrers(item.fields[owner], item.kind.name, owner)
-    return draft.seen.named(item.kind.name, item.fields["name"])
+        return unit.visible.referrers(item.fields[owner], item.kind.name, owner)
+    return unit.visible.named(item.kind.name, item.fields["name"])
 
 
-def _identity(draft: UnitOfWork, item: _Item) -> dict[str, Any]:
+def _identity(unit: UnitOfWork, item: _Item) -> dict[str, Any]:
     """Return the fields that identify the object: its name, or what its kind declares."""
     parts = ("name",) if item.fields.get("name") is not None else item.kind.cls.IDENTITY
     written = {part: item.fields.get(part) for part in parts}
@@ -243,36 +243,36 @@ def _identity(draft: UnitOfWork, item: _Item) -> dict[str, Any]:
     missing = [part for part, value in written.items() if value is None and item.kind.fields[part].required]
     if missing:
         raise InvalidValue(f"{missing[0]} is missing", field=missing[0], reason="missing")
-    return references.values(draft.seen, item.kind, written, draft.planned)
+    return references.values(unit.visible, item.kind, written, unit.planned)
 
 
-def _refuse_twins(items: list[_Item]) -> None:
-    seen: dict[Any, _Item] = {}
+def _refuse_duplicates(items: list[_Item]) -> None:
+    visible: dict[Any, _Item] = {}
     for item in items:
         for key in filter(None, (item.id, item.identity)):
-            if key in seen:
+            if key in visible:
                 raise Conflict(
-                    f"{seen[key].where} and {item.where} describe the same {item.kind.name}",
+                    f"{visible[key].where} and {item.where} describe the same {item.kind.name}",
                     id=item.id,
                     reason="described-twice",
                 )
-            seen[key] = item
+            visible[key] = item
 
 
-def _write(draft: UnitOfWork, item: _Item) -> None:
-    old = draft.topology.get(item.kind.name, item.id)
+def _write(unit: UnitOfWork, item: _Item) -> None:
+    old = unit.topology.get(item.kind.name, item.id)
     fields = _without_unchanged_derived(item.kind, item.fields, old)
     refuse_derived(item.kind, fields)
-    values = references.values(draft.seen, item.kind, fields, draft.planned)
+    values = references.values(unit.visible, item.kind, fields, unit.planned)
     if old is None:
-        draft.create(build(item.kind, item.id, values))
+        unit.create(build(item.kind, item.id, values))
     else:
         refuse_move(item.kind, old, values)
         defaults = {name: spec.default for name, spec in item.kind.writable.items() if item.whole and not spec.required}
         new = msgspec.structs.replace(old, **(defaults | values))
         if new != old:
             refuse_follower(old)
-        draft.change(old, new)
+        unit.change(old, new)
 
 
 def _without_unchanged_derived(kind: Kind, fields: Mapping[str, Any], old: Entity | None) -> dict[str, Any]:
@@ -283,20 +283,20 @@ def _without_unchanged_derived(kind: Kind, fields: Mapping[str, Any], old: Entit
     return {name: value for name, value in fields.items() if stays(name)}
 
 
-def _order(draft: UnitOfWork, chain: _Item) -> None:
+def _order(unit: UnitOfWork, chain: _Item) -> None:
     """Give the rules written under a chain their places; rules of it that are not written go."""
     written = {item.id: None for item in chain.ordered or ()}
-    for rule in list(draft.topology.referrers(chain.id, "rule", "chain")):
+    for rule in list(unit.topology.referrers(chain.id, "rule", "chain")):
         if rule.id not in written:
             refuse_follower(rule)
-            draft.delete(rule, cascade=False)
-    triggers.order(draft, [draft.topology.get("rule", rule_id) for rule_id in written])
+            unit.delete(rule, cascade=False)
+    triggers.order(unit, [unit.topology.get("rule", rule_id) for rule_id in written])
 
 
-def _prune(draft: UnitOfWork, described: set[str]) -> None:
-    for entity in [entity for entity in draft.seen if entity.id not in described]:
-        if draft.topology.find(entity.id) is not None and entity.follows is None:
-            draft.delete(entity, cascade=False)
+def _prune(unit: UnitOfWork, described: set[str]) -> None:
+    for entity in [entity for entity in unit.visible if entity.id not in described]:
+        if unit.topology.find(entity.id) is not None and entity.follows is None:
+            unit.delete(entity, cascade=False)
 
 
 def build(kind: Kind, object_id: str, values: Mapping[str, Any]) -> Entity:

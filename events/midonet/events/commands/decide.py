@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from midonet.events.access.authorization import Principal, ProposedChange, authorise, discreet
+from midonet.events.access.authorization import Principal, ProposedChange, authorise, redact_error
 from midonet.events.access.restricted_topology import RestrictedTopology
 from midonet.events.commands import apply, revert
 from midonet.events.commands.command import (
@@ -33,14 +33,14 @@ from midonet.events.commands.command import (
     Skip,
     Update,
 )
-from midonet.events.commands.unit_of_work import UnitOfWork, drafting, label
+from midonet.events.commands.unit_of_work import UnitOfWork, begin, label
 from midonet.events.commit import Event, canonical
 from midonet.events.errors import Conflict, InvalidValue, MidonetError, NotFound, ObjectChanged
 from midonet.events.model import Entity, FieldSpec, Kind, kind_of
 from midonet.events.model.fields import canonical_id
-from midonet.events.suggestions import closest
+from midonet.events.suggestions import suggest
 from midonet.events.system.control import ProjectionControl, ServiceControl, check_key, check_word
-from midonet.events.system.objects import Note, control_of, is_note, runs
+from midonet.events.system.objects import SystemObject, control_of, is_system_key, runs
 from midonet.events.system.tag import TAG, Tag, check_name
 from midonet.events.system.user import User, check_user, roles_of
 from midonet.events.topology import references
@@ -60,38 +60,38 @@ def decide(topology: Topology, command: Command, command_id: str, principal: Pri
 
     A `principal` gets only what it may do, and is told only of what it may see; without one, everything is allowed.
     """
-    with drafting(topology, command_id, _seen(topology, principal)) as draft:
+    with begin(topology, command_id, _visible(topology, principal)) as unit:
         try:
-            return _decided(draft, command, principal)
+            return _decided(unit, command, principal)
         except MidonetError as error:
             if principal is None:
                 raise
-            raise discreet(error, principal, draft.either, canonical(command).decode()) from None
+            raise redact_error(error, principal, unit.before_or_now, canonical(command).decode()) from None
 
 
-def _seen(topology: Topology, principal: Principal | None) -> Topology:
+def _visible(topology: Topology, principal: Principal | None) -> Topology:
     return topology if principal is None or principal.reads_all else RestrictedTopology(topology, principal)
 
 
-def _decided(draft: UnitOfWork, command: Command, principal: Principal | None) -> Decision:
-    subjects = [_OPS[type(op)](draft, op) for op in command.ops]
-    draft.settle()
-    events = draft.events()
+def _decided(unit: UnitOfWork, command: Command, principal: Principal | None) -> Decision:
+    subjects = [_OPS[type(op)](unit, op) for op in command.ops]
+    unit.validate()
+    events = unit.events()
     if principal is not None:
-        notes = [event.key for event in events if is_note(event.key)]
-        authorise(principal, ProposedChange(draft.touched(), notes, draft.before, draft.topology.find))
+        system_keys = [event.key for event in events if is_system_key(event.key)]
+        authorise(principal, ProposedChange(unit.touched(), system_keys, unit.before, unit.topology.find))
     last = subjects[-1] if subjects else None
-    return Decision(events, (draft.topology.find(last.id) or last) if last is not None else None)
+    return Decision(events, (unit.topology.find(last.id) or last) if last is not None else None)
 
 
-def _create(draft: UnitOfWork, op: Create) -> Entity:
+def _create(unit: UnitOfWork, op: Create) -> Entity:
     kind = kind_of(op.kind)
     fields = dict(op.fields)
-    object_id = _chosen_id(fields) or draft.new_id()
+    object_id = _chosen_id(fields) or unit.new_id()
     placed = {"index": kind.field("index").coerce(fields.pop("index"))} if _may_place(kind, fields) else {}
     apply.refuse_derived(kind, fields)
-    values = references.values(draft.seen, kind, fields)
-    return draft.create(apply.build(kind, object_id, {**values, **placed} if placed else values))
+    values = references.values(unit.visible, kind, fields)
+    return unit.create(apply.build(kind, object_id, {**values, **placed} if placed else values))
 
 
 def _chosen_id(fields: dict[str, Any]) -> str | None:
@@ -106,15 +106,15 @@ def _may_place(kind: Kind, fields: Mapping[str, Any]) -> bool:
     return kind.name == "rule" and fields.get("index") is not None
 
 
-def _update(draft: UnitOfWork, op: Update) -> Entity:
+def _update(unit: UnitOfWork, op: Update) -> Entity:
     kind = kind_of(op.kind)
-    old = references.find(draft.seen, op.kind, op.ref)
+    old = references.find(unit.visible, op.kind, op.ref)
     apply.refuse_derived(kind, op.fields)
-    values = references.values(draft.seen, kind, op.fields)
+    values = references.values(unit.visible, kind, op.fields)
     for field in op.vacant:
         present = getattr(old, field)
         if present not in (None, values.get(field)):
-            found = draft.topology.find(present)
+            found = unit.topology.find(present)
             raise Conflict(
                 f"{label(old)}: {field} is already {label(found) if found else present}",
                 field=field,
@@ -123,22 +123,24 @@ def _update(draft: UnitOfWork, op: Update) -> Entity:
             )
     apply.refuse_move(kind, old, values)
     apply.refuse_follower(old)
-    draft.change(old, msgspec.structs.replace(old, **values))
-    return _now(draft, old)
+    unit.change(old, msgspec.structs.replace(old, **values))
+    return _now(unit, old)
 
 
-def _delete(draft: UnitOfWork, op: Delete) -> Entity:
-    target = references.find(draft.seen, op.kind, op.ref) if op.ref is not None else _matching(draft, op)
+def _delete(unit: UnitOfWork, op: Delete) -> Entity:
+    target = references.find(unit.visible, op.kind, op.ref) if op.ref is not None else _matching(unit, op)
     apply.refuse_follower(target)
-    draft.delete(target, cascade=op.cascade)
+    unit.delete(target, cascade=op.cascade)
     return target  # type: ignore[no-any-return]
 
 
-def _matching(draft: UnitOfWork, op: Delete) -> Any:
+def _matching(unit: UnitOfWork, op: Delete) -> Any:
     kind = kind_of(op.kind)
-    values = references.values(draft.seen, kind, op.where)
+    values = references.values(unit.visible, kind, op.where)
     owner = next((field for field in kind.cls.OWNER if values.get(field)), None)
-    siblings = draft.seen.referrers(values[owner], kind.name, owner) if owner else draft.seen.all(kind.name).values()
+    siblings = (
+        unit.visible.referrers(values[owner], kind.name, owner) if owner else unit.visible.all(kind.name).values()
+    )
     for entity in siblings:
         if all(getattr(entity, field) == value for field, value in values.items()):
             return entity
@@ -146,20 +148,20 @@ def _matching(draft: UnitOfWork, op: Delete) -> Any:
     raise NotFound(f"there is no {kind.name} with {wanted}", kind=kind.name, where=op.where)
 
 
-def _add_item(draft: UnitOfWork, op: AddItem) -> Entity:
-    old, spec, (item,) = _list_item(draft, op)
-    return _set_list(draft, old, spec, (*getattr(old, spec.name), item))
+def _add_item(unit: UnitOfWork, op: AddItem) -> Entity:
+    old, spec, (item,) = _list_item(unit, op)
+    return _set_list(unit, old, spec, (*getattr(old, spec.name), item))
 
 
-def _remove_item(draft: UnitOfWork, op: RemoveItem) -> Entity:
-    old = references.find(draft.seen, op.kind, op.ref)
+def _remove_item(unit: UnitOfWork, op: RemoveItem) -> Entity:
+    old = references.find(unit.visible, op.kind, op.ref)
     spec = kind_of(op.kind).field(op.field)
-    wanted = references.partial(draft.seen, spec, op.item)
+    wanted = references.partial(unit.visible, spec, op.item)
     present = getattr(old, spec.name)
     left = tuple(item for item in present if not _fits(item, wanted))
     if len(left) == len(present):
         raise NotFound(f"{label(old)}: {spec.name} has no {op.item}", field=spec.name, item=op.item)
-    return _set_list(draft, old, spec, left)
+    return _set_list(unit, old, spec, left)
 
 
 def _fits(item: Any, wanted: Any) -> bool:
@@ -168,38 +170,38 @@ def _fits(item: Any, wanted: Any) -> bool:
     return bool(item == wanted)
 
 
-def _list_item(draft: UnitOfWork, op: AddItem) -> tuple[Any, FieldSpec, tuple[Any, ...]]:
+def _list_item(unit: UnitOfWork, op: AddItem) -> tuple[Any, FieldSpec, tuple[Any, ...]]:
     kind = kind_of(op.kind)
-    old = references.find(draft.seen, op.kind, op.ref)
-    return old, kind.field(op.field), references.values(draft.seen, kind, {op.field: [op.item]})[op.field]
+    old = references.find(unit.visible, op.kind, op.ref)
+    return old, kind.field(op.field), references.values(unit.visible, kind, {op.field: [op.item]})[op.field]
 
 
-def _set_list(draft: UnitOfWork, old: Any, spec: FieldSpec, items: tuple[Any, ...]) -> Entity:
+def _set_list(unit: UnitOfWork, old: Any, spec: FieldSpec, items: tuple[Any, ...]) -> Entity:
     apply.refuse_follower(old)
-    draft.change(old, msgspec.structs.replace(old, **{spec.name: items}))
-    return _now(draft, old)
+    unit.change(old, msgspec.structs.replace(old, **{spec.name: items}))
+    return _now(unit, old)
 
 
-def _set_tag(draft: UnitOfWork, op: SetTag) -> None:
-    head = draft.topology.head
+def _set_tag(unit: UnitOfWork, op: SetTag) -> None:
+    head = unit.topology.head
     new = Tag(check_name(op.name), op.position, op.hash, op.time)
-    old = draft.topology.tags.get(op.name)
+    old = unit.topology.tags.get(op.name)
     if op.position > head.position or (op.position == head.position and op.hash != head.hash):
         raise NotFound(f"there is no such position {op.position}: the log ends at {head.position}", end=head.position)
     if old is not None and old.position != op.position and not op.move:
         raise Conflict(
             f"tag {op.name} names position {old.position} already; --move moves it", field="name", reason="tag-taken"
         )
-    draft.topology.noted[new.key] = new
+    unit.topology.system[new.key] = new
 
 
-def _drop_tag(draft: UnitOfWork, op: DropTag) -> None:
-    if draft.topology.noted.pop(f"{TAG}/{op.name}", None) is None:
+def _drop_tag(unit: UnitOfWork, op: DropTag) -> None:
+    if unit.topology.system.pop(f"{TAG}/{op.name}", None) is None:
         raise NotFound(f"there is no tag {op.name!r}", tag=op.name)
 
 
-def _expect(draft: UnitOfWork, op: Expect) -> Entity:
-    found: Entity = references.find(draft.seen, op.kind, op.ref)
+def _expect(unit: UnitOfWork, op: Expect) -> Entity:
+    found: Entity = references.find(unit.visible, op.kind, op.ref)
     if found.position != op.position:
         raise ObjectChanged(
             f"{label(found)} was last changed by position {found.position}, not by {op.position} as demanded",
@@ -210,66 +212,66 @@ def _expect(draft: UnitOfWork, op: Expect) -> Entity:
     return found
 
 
-def _pause(draft: UnitOfWork, op: Pause) -> None:
-    _control(draft, msgspec.structs.replace(_controlled(draft, op.projection), paused=op.paused))
+def _pause(unit: UnitOfWork, op: Pause) -> None:
+    _control(unit, msgspec.structs.replace(_controlled(unit, op.projection), paused=op.paused))
 
 
-def _skip(draft: UnitOfWork, op: Skip) -> None:
-    _control(draft, _controlled(draft, op.projection).skipping(check_key(op.key)))
+def _skip(unit: UnitOfWork, op: Skip) -> None:
+    _control(unit, _controlled(unit, op.projection).skipping(check_key(op.key)))
 
 
-def _retry(draft: UnitOfWork, op: Retry) -> None:
-    _control(draft, _controlled(draft, op.projection).retrying(op.key))
+def _retry(unit: UnitOfWork, op: Retry) -> None:
+    _control(unit, _controlled(unit, op.projection).retrying(op.key))
 
 
-def _controlled(draft: UnitOfWork, projection: str) -> ProjectionControl:
-    return control_of(draft.topology.noted, check_word(projection, "projection"))
+def _controlled(unit: UnitOfWork, projection: str) -> ProjectionControl:
+    return control_of(unit.topology.system, check_word(projection, "projection"))
 
 
-def _control(draft: UnitOfWork, new: ProjectionControl) -> None:
-    _note(draft, new, unless=new.plain)
+def _control(unit: UnitOfWork, new: ProjectionControl) -> None:
+    _set_system_object(unit, new, unless=new.plain)
 
 
-def _enable(draft: UnitOfWork, op: Enable) -> None:
+def _enable(unit: UnitOfWork, op: Enable) -> None:
     """Say whether a service runs; nothing has to be said that holds anyway."""
     service, node = check_word(op.service, "service"), op.node and check_word(op.node, "node")
-    anyway = runs(draft.topology.noted, service) if node else True
-    _note(draft, ServiceControl(service, node, op.enabled), unless=op.enabled == anyway)
+    anyway = runs(unit.topology.system, service) if node else True
+    _set_system_object(unit, ServiceControl(service, node, op.enabled), unless=op.enabled == anyway)
 
 
-def _note(draft: UnitOfWork, new: Note, *, unless: bool) -> None:
-    draft.topology.noted.pop(new.key, None)
+def _set_system_object(unit: UnitOfWork, new: SystemObject, *, unless: bool) -> None:
+    unit.topology.system.pop(new.key, None)
     if not unless:
-        draft.topology.noted[new.key] = new
+        unit.topology.system[new.key] = new
 
 
-def _set_user(draft: UnitOfWork, op: SetUser) -> None:
+def _set_user(unit: UnitOfWork, op: SetUser) -> None:
     new = User(check_user(op.name))
-    old = draft.topology.noted.get(new.key)
+    old = unit.topology.system.get(new.key)
     if old is None and not op.new:
-        raise _no_user(draft, op.name)
+        raise _no_user(unit, op.name)
     if old is not None and op.new:
         raise Conflict(f"there is a user {op.name} already", field="name", reason="user-exists")
     found = old if isinstance(old, User) else new
-    draft.topology.noted[new.key] = msgspec.structs.replace(
+    unit.topology.system[new.key] = msgspec.structs.replace(
         found,
         roles=found.roles if op.roles is None else roles_of(op.roles),
         disabled=found.disabled if op.disabled is None else op.disabled,
     )
 
 
-def _drop_user(draft: UnitOfWork, op: DropUser) -> None:
-    if draft.topology.noted.pop(f"{User.KIND}/{op.name}", None) is None:
-        raise _no_user(draft, op.name)
+def _drop_user(unit: UnitOfWork, op: DropUser) -> None:
+    if unit.topology.system.pop(f"{User.KIND}/{op.name}", None) is None:
+        raise _no_user(unit, op.name)
 
 
-def _no_user(draft: UnitOfWork, name: str) -> NotFound:
-    names = [note.name for note in draft.topology.noted.values() if isinstance(note, User)]
-    return NotFound(f"there is no user {name!r}{closest(name, names)}", user=name)
+def _no_user(unit: UnitOfWork, name: str) -> NotFound:
+    names = [note.name for note in unit.topology.system.values() if isinstance(note, User)]
+    return NotFound(f"there is no user {name!r}{suggest(name, names)}", user=name)
 
 
-def _now(draft: UnitOfWork, entity: Entity) -> Entity:
-    return draft.topology.find(entity.id) or entity
+def _now(unit: UnitOfWork, entity: Entity) -> Entity:
+    return unit.topology.find(entity.id) or entity
 
 
 _OPS: Mapping[type[Op], Callable[[UnitOfWork, Any], Entity | None]] = {

@@ -12,7 +12,7 @@ from midonet.events.topology.topology import Topology
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class IdRange:
     """A range of numbers, both ends included; `at_creation`: a new object gets one at once."""
 
     first: int
@@ -20,17 +20,17 @@ class Pool:
     at_creation: bool
 
 
-POOLS = {
-    "vni": Pool(10_001, 0xFFFFF, at_creation=False),
-    "tunnel-key": Pool(0x100000, 0xFFFFFF, at_creation=True),
+ID_RANGES = {
+    "vni": IdRange(10_001, 0xFFFFF, at_creation=False),
+    "tunnel-key": IdRange(0x100000, 0xFFFFFF, at_creation=True),
 }
 
 
 def allocate(topology: Topology, name: str) -> int:
     """Return a number that no object holds; `Conflict` if the pool is exhausted."""
-    pool = POOLS[name]
+    pool = ID_RANGES[name]
     size = pool.last - pool.first + 1
-    start = topology.cursors.get(name, pool.first - 1) + 1 - pool.first
+    start = topology.last_allocated.get(name, pool.first - 1) + 1 - pool.first
     for offset in range(size):
         number = pool.first + (start + offset) % size
         if not topology.is_taken(name, number):

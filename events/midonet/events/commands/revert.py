@@ -11,22 +11,22 @@ import msgspec
 
 from midonet.events.commands import triggers
 from midonet.events.commands.command import Revert
-from midonet.events.commands.unit_of_work import UnitOfWork, drafting, label
+from midonet.events.commands.unit_of_work import UnitOfWork, begin, label
 from midonet.events.commit import Event
 from midonet.events.errors import Conflict, MidonetError
 from midonet.events.model import KINDS, Entity, kind_of, plain
-from midonet.events.system.objects import Note, evolved, is_note, plain_note
+from midonet.events.system.objects import SystemObject, evolved, is_system_key, plain_system_object
 from midonet.events.topology.topology import Topology
 
 _HINT = ", or use --cascade"
 """A revert does nothing beyond the inverse."""
 
 
-def revert(draft: UnitOfWork, op: Revert) -> None:
+def revert(unit: UnitOfWork, op: Revert) -> None:
     """Let the inverse events happen; `Conflict` lists in `details["conflicts"]` all that stands against it."""
-    conflicts = [conflict for event in op.events for conflict in _take_back(draft, event)]
+    conflicts = [conflict for event in op.events for conflict in _invert(unit, event)]
     if not conflicts:
-        conflicts = list(draft.troubles()) or list(_unsettled(draft))
+        conflicts = list(unit.violations()) or list(_consequences(unit))
     if conflicts:
         told = "; ".join(dict.fromkeys(conflict.message.removesuffix(_HINT) for conflict in conflicts))
         raise Conflict(
@@ -37,14 +37,14 @@ def revert(draft: UnitOfWork, op: Revert) -> None:
         )
 
 
-def _take_back(draft: UnitOfWork, event: Event) -> Iterator[MidonetError]:
+def _invert(unit: UnitOfWork, event: Event) -> Iterator[MidonetError]:
     """Let one inverse event happen, or yield why it cannot."""
     kind_name, _, object_id = event.key.partition("/")
-    if is_note(event.key):
-        yield from _note_back(draft.topology.noted, event)
+    if is_system_key(event.key):
+        yield from _invert_system(unit.topology.system, event)
         return
     kind = kind_of(kind_name)
-    now = draft.topology.find(object_id)
+    now = unit.topology.find(object_id)
     verb = event.type.rpartition(".")[2]
     if verb == "created":
         then, conflicts = msgspec.convert(event.data, kind.cls), [_exists(now)] if now is not None else []
@@ -55,23 +55,23 @@ def _take_back(draft: UnitOfWork, event: Event) -> Iterator[MidonetError]:
     else:
         left, then = (_with(now, event.data["changed"], side) for side in (0, 1))
         conflicts = list(_differing(now, left, event.data["changed"]))
-    conflicts += _taken(draft.topology, then)
+    conflicts += _taken(unit.topology, then)
     if not conflicts:
-        draft.restore(object_id, then)
+        unit.restore(object_id, then)
     yield from conflicts
 
 
-def _note_back(noted: dict[str, Note], event: Event) -> Iterator[Conflict]:
-    verb, now = event.type.rpartition(".")[2], noted.pop(event.key, None)
+def _invert_system(system: dict[str, SystemObject], event: Event) -> Iterator[Conflict]:
+    verb, now = event.type.rpartition(".")[2], system.pop(event.key, None)
     changed = event.data.get("changed", {})
     left = {field: pair[0] for field, pair in changed.items()} if changed else event.data if verb == "deleted" else {}
-    found = {} if now is None else plain_note(now)
+    found = {} if now is None else plain_system_object(now)
     if bool(found) != bool(left) or any(found.get(field) != value for field, value in left.items()):
         yield Conflict(f"{event.key.replace('/', ' ')} is no longer as the commit left it", key=event.key)
         return
     then = evolved(event.key, now, verb, event.data)
     if then is not None:
-        noted[event.key] = then
+        system[event.key] = then
 
 
 def _with(now: Entity, changed: Mapping[str, Sequence[Any]], side: int) -> Entity:
@@ -95,7 +95,8 @@ def _differing(now: Entity, left: Entity, fields: Iterable[str]) -> Iterator[Con
     for field in fields:
         if field != "position" and getattr(now, field) != getattr(left, field):
             yield Conflict(
-                f"{field} of {label(now)} was changed since: it is {_word(found[field])}, not {_word(expected[field])}",
+                f"{field} of {label(now)} was changed since: it is {_as_text(found[field])}, "
+                f"not {_as_text(expected[field])}",
                 id=now.id,
                 field=field,
                 expected=expected[field],
@@ -103,7 +104,7 @@ def _differing(now: Entity, left: Entity, fields: Iterable[str]) -> Iterator[Con
             )
 
 
-def _word(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return "none" if value in (None, "", [], ()) else str(value)
 
 
@@ -121,39 +122,39 @@ def _taken(topology: Topology, entity: Entity | None) -> Iterator[Conflict]:
                 )
 
 
-def _unsettled(draft: UnitOfWork) -> Iterator[MidonetError]:
+def _consequences(unit: UnitOfWork) -> Iterator[MidonetError]:
     """Yield what would have to follow of itself, which is more than the inverse: places of rules, numbers, links.
 
     A reaction leaves alone what is settled. So those of all that was touched, of what refers to it, and of what was
     beside it are called as if these had just come: what they would change tells.
     """
-    for entity in _neighbours(draft).values():
-        with drafting(draft.topology, "settled?") as trial:
+    for entity in _neighbours(unit).values():
+        with begin(unit.topology, "settled?") as probe:
             try:
-                triggers.react(trial, None, entity)
+                triggers.run(probe, None, entity)
             except MidonetError as error:
                 yield type(error)(f"{label(entity)}: {error.message}", **error.details)
-            yield from (_follows(trial, event) for event in trial.events())
+            yield from (_follows(probe, event) for event in probe.events())
 
 
-def _neighbours(draft: UnitOfWork) -> dict[str, Entity]:
+def _neighbours(unit: UnitOfWork) -> dict[str, Entity]:
     """Return, by id, what is there of all that was touched or refers to the same things."""
     found: dict[str, Entity] = {}
     beside: dict[tuple[str, str, str], None] = {}
-    for old, new in draft.touched():
+    for old, new in unit.touched():
         if new is not None:
             found[new.id] = new
-            found |= {referrer.id: referrer for referrer, _ in draft.topology.referring(new.id)}
+            found |= {referrer.id: referrer for referrer, _ in unit.topology.referring(new.id)}
         elif old is not None:
             beside |= dict.fromkeys((target, old.KIND, field) for field, target in KINDS[old.KIND].targets(old))
     for target, kind, field in beside:
-        found |= {entity.id: entity for entity in draft.topology.referrers(target, kind, field)}
+        found |= {entity.id: entity for entity in unit.topology.referrers(target, kind, field)}
     return found
 
 
-def _follows(trial: UnitOfWork, event: Event) -> Conflict:
+def _follows(probe: UnitOfWork, event: Event) -> Conflict:
     kind, _, object_id = event.key.partition("/")
-    entity = trial.topology.find(object_id)
+    entity = probe.topology.find(object_id)
     name = label(entity) if entity is not None else f"{kind} {object_id}"
     fields = list(event.data.get("changed", ()))
     return Conflict(

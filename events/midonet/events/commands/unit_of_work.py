@@ -1,7 +1,7 @@
 """A draft: the topology as a command would leave it, tried out and always taken back.
 
 The primitives create, change and delete objects with everything that follows of itself (cascades, symmetric
-links, numbers, places of rules). `settle` then checks what was touched, so the order of operations inside one
+links, numbers, places of rules). `validate` then checks what was touched, so the order of operations inside one
 command does not matter. The events are the difference between before and after: one per object.
 """
 
@@ -14,11 +14,11 @@ from uuid import UUID
 import msgspec
 
 from midonet.events.commands import triggers
-from midonet.events.commands.id_allocation import POOLS, allocate
+from midonet.events.commands.id_allocation import ID_RANGES, allocate
 from midonet.events.commit import Event
 from midonet.events.errors import Conflict, InUse, MidonetError, NotFound
 from midonet.events.model import KINDS, Entity, OnDelete
-from midonet.events.system.objects import note_event
+from midonet.events.system.objects import system_event
 from midonet.events.topology import evolve
 from midonet.events.topology.topology import Topology
 
@@ -41,9 +41,9 @@ def _uuid5(name: str) -> str:
 class UnitOfWork:
     """One command under way on a topology."""
 
-    def __init__(self, topology: Topology, command_id: str, seen: Topology | None = None) -> None:
+    def __init__(self, topology: Topology, command_id: str, visible: Topology | None = None) -> None:
         self.topology = topology
-        self.seen = topology if seen is None else seen
+        self.visible = topology if visible is None else visible
         """The same as whoever gives the command may know it: what references mean is looked up here."""
         self.planned: dict[tuple[str, str], list[str]] = {}
         """Names of objects that this command will create: (kind, name) → ids."""
@@ -53,7 +53,7 @@ class UnitOfWork:
         self._ids = 0
         self._before: dict[str, Entity | None] = {}
         self._restored: set[str] = set()
-        self._notes = topology.notes()
+        self._checkpoint = topology.checkpoint()
 
     def new_id(self) -> str:
         """Return the next object id: the same command decided again gives the same ids."""
@@ -67,7 +67,7 @@ class UnitOfWork:
             raise Conflict(f"id {entity.id} is taken by {taken_by}", id=entity.id, reason="id-taken")
         entity = self._numbered(entity).derive() if entity.NUMBERS else entity.derive()
         self._swap(entity.id, entity)
-        triggers.react(self, None, entity)
+        triggers.run(self, None, entity)
         return entity
 
     def _numbered(self, entity: Entity) -> Entity:
@@ -79,7 +79,7 @@ class UnitOfWork:
         new = new.derive()
         if new != old:
             self._swap(old.id, new)
-            triggers.react(self, old, new)
+            triggers.run(self, old, new)
 
     def delete(self, entity: Entity, *, cascade: bool) -> None:
         """Remove an object and do to those that refer to it what their declarations say."""
@@ -87,7 +87,7 @@ class UnitOfWork:
         self._swap(entity.id, None)
         for referrer, field in self.topology.referring(entity.id):
             self._release(referrer.id, field, entity.id)
-        triggers.react(self, entity, None)
+        triggers.run(self, entity, None)
         self.cascading = around
 
     def _release(self, referrer_id: str, field: str, target: str) -> None:
@@ -111,12 +111,12 @@ class UnitOfWork:
         self._restored.add(object_id)
         self._swap(object_id, entity)
 
-    def settle(self) -> None:
+    def validate(self) -> None:
         """Check everything that was touched; raise the first trouble, named by its object."""
-        for trouble in self.troubles():
+        for trouble in self.violations():
             raise trouble
 
-    def troubles(self) -> Iterator[MidonetError]:
+    def violations(self) -> Iterator[MidonetError]:
         """Yield what is wrong with what was touched, each named by its object."""
         for old, new in self.touched():
             try:
@@ -135,7 +135,7 @@ class UnitOfWork:
             found = get(wanted, target)
             if found is not None:
                 if found.EXCLUSIVE:
-                    _refuse_stranger(entity, field, found)
+                    _refuse_exclusive(entity, field, found)
             elif target not in self._before:
                 raise NotFound(
                     f"{label(entity)}: {field}: there is no {wanted.replace('|', ' or ')} {target}",
@@ -171,7 +171,7 @@ class UnitOfWork:
         """Return an object as it was before the draft."""
         return self._before[object_id] if object_id in self._before else self.topology.find(object_id)
 
-    def either(self, object_id: str) -> Entity | None:
+    def before_or_now(self, object_id: str) -> Entity | None:
         """Return an object as it is now, or as it was if it is gone."""
         return self.topology.find(object_id) or self._before.get(object_id)
 
@@ -183,14 +183,14 @@ class UnitOfWork:
     def events(self) -> list[Event]:
         """Return what the draft comes to, one event per object, in the order in which they were first touched."""
         found = [self._event(object_id, old) for object_id, old in self._before.items()]
-        return [event for event in (*found, *self._note_events()) if event is not None]
+        return [event for event in (*found, *self._system_events()) if event is not None]
 
-    def _note_events(self) -> Iterator[Event | None]:
+    def _system_events(self) -> Iterator[Event | None]:
         """Yield what became of notes; the few that there are hold no other mark of being touched."""
-        old, new = self._notes.noted, self.topology.noted
+        old, new = self._checkpoint.system, self.topology.system
         if old == new:  # as nearly always, and quickly told
             return
-        yield from (note_event(key, old.get(key), new.get(key)) for key in {**old, **new})
+        yield from (system_event(key, old.get(key), new.get(key)) for key in {**old, **new})
 
     def _event(self, object_id: str, old: Entity | None) -> Event | None:
         new = self.topology.find(object_id)
@@ -198,20 +198,20 @@ class UnitOfWork:
             return evolve.deleted(old) if old is not None else None
         return evolve.updated(old, new) if old is not None else evolve.created(new)
 
-    def take_back(self) -> None:
+    def rollback(self) -> None:
         """Leave the topology exactly as it was."""
         for object_id, old in reversed(self._before.items()):
             self.topology.swap(object_id, old)
-        self.topology.put_back(self._notes)
+        self.topology.restore(self._checkpoint)
 
 
 @cache
 def _at_creation(cls: type[Entity]) -> list[tuple[str, str]]:
     """Return the fields of a kind whose numbers a new object gets at once, with their pools."""
-    return [(field, pool) for field, pool in cls.NUMBERS.items() if POOLS[pool].at_creation]
+    return [(field, pool) for field, pool in cls.NUMBERS.items() if ID_RANGES[pool].at_creation]
 
 
-def _refuse_stranger(entity: Entity, field: str, target: Entity) -> None:
+def _refuse_exclusive(entity: Entity, field: str, target: Entity) -> None:
     """Raise `Conflict` if a field that people set refers to what is there for another object only."""
     spec = KINDS[entity.KIND].fields[field.partition(".")[0]]
     if target.follows is not None and entity.follows is None and not spec.derived:
@@ -224,10 +224,10 @@ def _refuse_stranger(entity: Entity, field: str, target: Entity) -> None:
 
 
 @contextmanager
-def drafting(topology: Topology, command_id: str, seen: Topology | None = None) -> Iterator[UnitOfWork]:
+def begin(topology: Topology, command_id: str, visible: Topology | None = None) -> Iterator[UnitOfWork]:
     """Work on a draft that is taken back at the end, whatever happens."""
-    draft = UnitOfWork(topology, command_id, seen)
+    unit = UnitOfWork(topology, command_id, visible)
     try:
-        yield draft
+        yield unit
     finally:
-        draft.take_back()
+        unit.rollback()

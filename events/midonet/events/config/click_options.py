@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 from msgspec import Struct
 
-from midonet.events.config.settings import load, read_file, spell_out
+from midonet.events.config.settings import declared_settings, load, read_file
 
 S = TypeVar("S", bound=Struct)
 R = TypeVar("R")
@@ -27,13 +27,13 @@ def with_settings(cls: type[S]) -> Callable[[Callable[..., R]], Callable[..., R]
     def decorate(function: Callable[..., R]) -> Callable[..., R]:
         @wraps(function)
         def call(config: str | None, **values: Any) -> R:
-            flags = {setting.name: values.pop(setting.name) for setting in spell_out(cls)}
+            flags = {setting.name: values.pop(setting.name) for setting in declared_settings(cls)}
             path = config or os.environ.get("MIDONET_CONFIG")
             file = read_file(Path(path)) if path else None
             return function(load(cls, flags=flags, environ=os.environ, file=file), **values)
 
         decorated: Callable[..., R] = call
-        for setting in reversed(list(spell_out(cls))):
+        for setting in reversed(list(declared_settings(cls))):
             default = f", default {setting.default}" if setting.default is not None else ""
             text = f"{setting.help} [{setting.variable}{default}]"
             decorated = click.option(setting.flag, metavar="VALUE", help=text)(decorated)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # else `midoctl --help` would have to load it
 _File = str | None
 
 
-class Wire(Struct, frozen=True, kw_only=True):
+class ConnectionSecurity(Struct, frozen=True, kw_only=True):
     """Files are PEM unless something else is said."""
 
     zookeeper_ca: Annotated[_File, Meta(description="CA of the ZooKeeper servers: with it, only TLS is spoken.")] = None
@@ -63,34 +63,34 @@ class Login(NamedTuple):
     password: str
 
 
-_in_use: Wire | None = None
+_in_use: ConnectionSecurity | None = None
 
 
-def use(settings: Wire) -> None:
+def use(settings: ConnectionSecurity) -> None:
     """Let connections that this process makes from now on be protected so; `UsageError` if that makes no sense."""
     global _in_use  # noqa: PLW0603 - a process has one identity
-    names = [field.name for field in msgspec.structs.fields(Wire)]
-    _in_use = _checked(Wire(**{name: getattr(settings, name) for name in names}))
+    names = [field.name for field in msgspec.structs.fields(ConnectionSecurity)]
+    _in_use = _checked(ConnectionSecurity(**{name: getattr(settings, name) for name in names}))
 
 
-def current() -> Wire:
+def current() -> ConnectionSecurity:
     """Return how connections are protected: as was said, or else as the environment says; `UsageError` as `use`."""
     if _in_use is not None:
         return _in_use
     from midonet.events.config.settings import load
 
-    return _checked(load(Wire, flags={}, environ=os.environ))
+    return _checked(load(ConnectionSecurity, flags={}, environ=os.environ))
 
 
-def _checked(wire: Wire) -> Wire:
+def _checked(security: ConnectionSecurity) -> ConnectionSecurity:
     """Refuse a certificate that would never be shown: without a CA no TLS is spoken, which nobody would notice."""
     for peer in ("zookeeper", "kafka", "ovsdb"):
         for part in ("cert", "key"):
-            if getattr(wire, f"{peer}_{part}") is not None and getattr(wire, f"{peer}_ca") is None:
+            if getattr(security, f"{peer}_{part}") is not None and getattr(security, f"{peer}_ca") is None:
                 raise UsageError(
                     f"{peer}_{part} needs {peer}_ca: without a CA no TLS is spoken", setting=f"{peer}_{part}"
                 )
-    return wire
+    return security
 
 
 def read_login(file: str) -> Login:
@@ -107,16 +107,16 @@ def read_login(file: str) -> Login:
 
 def kafka_tls() -> "SSLContext | None":
     """Return how connections to Kafka are protected, if they are; `Misconfigured` names a file that is no good."""
-    wire = current()
-    if wire.kafka_ca is None:
+    security = current()
+    if security.kafka_ca is None:
         return None
-    return tls_context("Kafka", wire.kafka_ca, wire.kafka_cert, wire.kafka_key)
+    return tls_context("Kafka", security.kafka_ca, security.kafka_cert, security.kafka_key)
 
 
 def kafka_login() -> Login | None:
     """Return who we are to Kafka, if we sign in there (SASL)."""
-    wire = current()
-    return read_login(wire.kafka_login) if wire.kafka_login is not None else None
+    security = current()
+    return read_login(security.kafka_login) if security.kafka_login is not None else None
 
 
 def tls_context(peer: str, ca: str, certificate: str | None, key: str | None) -> "SSLContext":

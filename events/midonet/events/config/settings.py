@@ -59,7 +59,7 @@ class _Given(NamedTuple):
     """Where the value stands, as its writer knows it."""
 
 
-def spell_out(cls: type[Struct]) -> Iterator[Setting]:
+def declared_settings(cls: type[Struct]) -> Iterator[Setting]:
     """Yield the settings that a struct declares, those that it inherits after its own."""
     hints = get_type_hints(cls, include_extras=True)
     for field in sorted(msgspec.structs.fields(cls), key=lambda field: field.name not in cls.__annotations__):
@@ -77,7 +77,7 @@ def load(
     A flag that is None and a variable that is empty are not given. Variables of other names are left alone:
     the environment is shared with others (Kubernetes invents `MIDONET_SERVICE_HOST`).
     """
-    known = {setting.name: setting for setting in spell_out(cls)}
+    known = {setting.name: setting for setting in declared_settings(cls)}
     given = {**_in_file(known, file or {}), **_in_environment(known, environ), **_in_flags(known, flags)}
     for setting in known.values():
         if setting.required and setting.name not in given:
@@ -91,7 +91,7 @@ def load(
 
 def typed(cls: type[S], values: Mapping[str, Any], place: str) -> S:
     """Return settings below a key of the configuration file, `place`; `UsageError` as `load`."""
-    known = {setting.name: setting for setting in spell_out(cls)}
+    known = {setting.name: setting for setting in declared_settings(cls)}
     given = _in_file(known, values, f"{place}.")
     for setting in known.values():
         if setting.required and setting.name not in given:
@@ -113,21 +113,21 @@ def read_file(path: Path) -> dict[str, Any]:
     return content or {}
 
 
-def hidden(value: Any) -> Any:
+def redact(value: Any) -> Any:
     """Return a value as it may be shown: without the password that a URL may hold."""
     return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", value)) if isinstance(value, str) else value
 
 
 def render(settings: Struct) -> str:
-    """Return settings as the YAML of a configuration file, in the order of `spell_out`, secrets hidden."""
-    values = {setting.name: getattr(settings, setting.name) for setting in spell_out(type(settings))}
+    """Return settings as the YAML of a configuration file, in the order of `declared_settings`, secrets hidden."""
+    values = {setting.name: getattr(settings, setting.name) for setting in declared_settings(type(settings))}
     return yaml.safe_dump(_shown(values), sort_keys=False)
 
 
 def _shown(value: Any, name: str = "") -> Any:
     if isinstance(value, Mapping):
         return {key: _shown(part, str(key)) for key, part in value.items()}
-    return "***" if _SECRET.search(name) and value is not None else hidden(value)
+    return "***" if _SECRET.search(name) and value is not None else redact(value)
 
 
 def split_host_port(text: str) -> tuple[str, int]:
@@ -237,7 +237,7 @@ def _typed(setting: Setting, given: _Given) -> Any:
         reason = f"one of {', '.join(setting.choices)} is needed" if setting.choices else _plain(error)
     except ValueError as error:
         reason = str(error)
-    raise UsageError(f"{given.place}: {hidden(reason)}", setting=setting.name)
+    raise UsageError(f"{given.place}: {redact(reason)}", setting=setting.name)
 
 
 def _parser(annotation: Any) -> Callable[[Any], Any]:

@@ -24,8 +24,8 @@ class Bookmark(Struct, frozen=True):
 
     position: int
     hash: str
-    place: int | None = None
-    """What `Log.place` said."""
+    offset_hint: int | None = None
+    """What `Log.offset_hint` said."""
 
 
 class Log(Protocol):
@@ -85,16 +85,16 @@ class Log(Protocol):
     def find(self, command_id: str) -> Record | None:
         """Return the commit of a command id, or None if the log up to its present end has none."""
 
-    def place(self, position: int) -> int | None:
+    def offset_hint(self, position: int) -> int | None:
         """Return where the backend keeps a commit that was read through this instance, for a `Bookmark`.
 
         None where the position alone is enough to find it.
         """
 
-    def recall(self, bookmark: Bookmark) -> Record | None:
+    def read_at(self, bookmark: Bookmark) -> Record | None:
         """Return the commit of a bookmark if those very bytes are still there; None if not. It reads nothing else."""
 
-    def resume(self, bookmark: Bookmark) -> bool:
+    def seek(self, bookmark: Bookmark) -> bool:
         """Let reading begin at a commit of which somebody knew that it is in the log, and where; False if it is not.
 
         What comes after it is then read at a cost that does not depend on what came before. What lies before can

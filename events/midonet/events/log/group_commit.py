@@ -28,10 +28,10 @@ Outcome = Result | BaseException
 class _Promised:
     """A command and the future of its result."""
 
-    __slots__ = ("future", "wish")
+    __slots__ = ("future", "pending")
 
-    def __init__(self, wish: PendingCommand) -> None:
-        self.wish = wish
+    def __init__(self, pending: PendingCommand) -> None:
+        self.pending = pending
         self.future: Future[Result] = Future()
 
     def begin(self) -> bool:
@@ -52,10 +52,10 @@ class _Awaited:
     Whoever goes on wakes the one `behind` it first. A hundred threads woken at once would only wait for each other.
     """
 
-    __slots__ = ("_lock", "_outcome", "behind", "wish")
+    __slots__ = ("_lock", "_outcome", "behind", "pending")
 
-    def __init__(self, wish: PendingCommand) -> None:
-        self.wish = wish
+    def __init__(self, pending: PendingCommand) -> None:
+        self.pending = pending
         self.behind: _Awaited | None = None
         self._outcome: Outcome
         self._lock = Lock()
@@ -177,7 +177,7 @@ class GroupCommitWriter:
     def _serve(self, store: Store) -> None:
         while taken := self._take(store):
             self._running = deque(one for one in taken if one.begin())
-            for outcomes in store.batches([one.wish for one in self._running]):
+            for outcomes in store.batches([one.pending for one in self._running]):
                 _answer([(self._running.popleft(), outcome) for outcome in outcomes])
 
     def _take(self, store: Store) -> deque[_Promised | _Awaited]:
@@ -206,7 +206,7 @@ class GroupCommitWriter:
         """Answer everybody: a command whose turn had come may be on the log, one that was waiting is not."""
         trouble = f"broke down: {type(fault).__name__}: {fault}"
         self._refuse_more(trouble)
-        _answer([(one, _caused(one.wish.broken_off(f"the writer {trouble}"), fault)) for one in self._running])
+        _answer([(one, _caused(one.pending.unknown_outcome(f"the writer {trouble}"), fault)) for one in self._running])
         _answer([(one, _caused(_refused(trouble), fault)) for one in self._take_all() if one.begin()])
 
 

@@ -17,7 +17,7 @@ from midonet.events.commands.decide import Decision, decide
 from midonet.events.commit import Event, Record
 from midonet.events.errors import MidonetError, OutcomeUnknown, Unavailable
 from midonet.events.topology.evolve import Change
-from midonet.events.topology.topology import Notes, Topology
+from midonet.events.topology.topology import Checkpoint, Topology
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ def new_command_id() -> str:
 class PendingCommand:
     """A command that somebody waits for."""
 
-    __slots__ = ("alone", "command", "context", "dry_run", "id", "losses", "unknown")
+    __slots__ = ("alone", "command", "conflicts", "context", "dry_run", "id", "unknown")
 
     def __init__(self, command: Command, context: Context, *, dry_run: bool = False) -> None:
         self.command = command
@@ -65,13 +65,13 @@ class PendingCommand:
         self.id = context.command_id or new_command_id()
         self.alone = dry_run
         """Whether it must not share an append with others."""
-        self.losses = 0
+        self.conflicts = 0
         """Races against other writers that it lost."""
         self.unknown = False
         """Whether it was written with unknown outcome."""
 
     @property
-    def may_be_done(self) -> bool:
+    def may_be_committed(self) -> bool:
         """Whether the log may hold it already: it has to be looked for."""
         return self.unknown or self.context.command_id is not None
 
@@ -82,10 +82,10 @@ class PendingCommand:
     def failure(self, error: MidonetError) -> MidonetError:
         """Return what a failure of the log means for this command, as an error of its own."""
         if self.unknown and isinstance(error, Unavailable):
-            return self.broken_off(error.message)
+            return self.unknown_outcome(error.message)
         return type(error)(error.message, **error.details)
 
-    def broken_off(self, trouble: str) -> OutcomeUnknown:
+    def unknown_outcome(self, trouble: str) -> OutcomeUnknown:
         """Return the error for a command that may or may not have been written."""
         return OutcomeUnknown(
             f"the log broke off while the command was being written ({trouble}); it may or may not be done: "
@@ -103,15 +103,15 @@ class SpeculativeBatch:
         self.size = 0
         self.accepted = 0
         self._topology = topology
-        self._undo: list[tuple[Notes, list[Change]]] = []
-        self._before = topology.notes()
+        self._undo: list[tuple[Checkpoint, list[Change]]] = []
+        self._before = topology.checkpoint()
 
     def add(self, record: Record, changes: list[Change]) -> None:
         """Note a commit that was just folded."""
         self.records.append(record)
         self.size += len(record.raw)
         self._undo.append((self._before, changes))
-        self._before = self._topology.notes()
+        self._before = self._topology.checkpoint()
 
     def __enter__(self) -> Self:
         return self
@@ -119,7 +119,7 @@ class SpeculativeBatch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for notes, changes in reversed(self._undo[self.accepted :]):
+        for checkpoint, changes in reversed(self._undo[self.accepted :]):
             for change in reversed(changes):
                 self._topology.swap(change.id, change.old)
-            self._topology.put_back(notes)
+            self._topology.restore(checkpoint)

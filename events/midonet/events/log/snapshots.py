@@ -19,14 +19,14 @@ from midonet.events.commit import Head, Record, canonical, sha256
 from midonet.events.errors import Diverged, LostCommits
 from midonet.events.log.base import Bookmark
 from midonet.events.model import KINDS, FieldSpec
-from midonet.events.system.objects import NOTES, Note
+from midonet.events.system.objects import SYSTEM_KINDS, SystemObject
 from midonet.events.system.tag import Tag
 from midonet.events.topology.evolve import EVENT_VERSION, fold
 from midonet.events.topology.topology import Topology
 
 T = TypeVar("T")
-Place = Callable[[int], int | None]
-"""Tells where the backend of a log keeps a commit, as `Log.place`."""
+OffsetHint = Callable[[int], int | None]
+"""Tells where the backend of a log keeps a commit, as `Log.offset_hint`."""
 
 EVERY = 5_000
 """Commits between two snapshots: they are folded in a fraction of the time that it takes to start a program."""
@@ -39,20 +39,20 @@ _MAX_HEADER = 4 * 1024 * 1024
 _SUFFIX = ".snapshot"
 
 
-def _nowhere(_: int) -> None:
+def _no_hint(_: int) -> None:
     """Know no place."""
 
 
-class _Header(Struct, frozen=True):
+class _Header(Struct, frozen=True, rename={"last_allocated": "cursors", "system": "notes", "offset_hint": "place"}):
     schema: str
     digest: str
     head: Head
-    cursors: dict[str, int]
-    notes: dict[str, dict[str, Any]]
+    last_allocated: dict[str, int]
+    system: dict[str, dict[str, Any]]
     """By their keys."""
     parts: dict[str, int]
     """Kind → bytes of its objects; they follow in this order."""
-    place: int | None = None
+    offset_hint: int | None = None
     """Where the backend keeps the commit at the head."""
 
 
@@ -69,9 +69,9 @@ def _declared(spec: FieldSpec) -> list[Any]:
     return [spec.name, base, spec.many, str(spec.default), kind, [_declared(part) for part in spec.parts]]
 
 
-def _note(key: str, data: dict[str, Any]) -> Note:
-    cls: Any = NOTES[key.partition("/")[0]]
-    note: Note = msgspec.convert(data, cls)
+def _system_object(key: str, data: dict[str, Any]) -> SystemObject:
+    cls: Any = SYSTEM_KINDS[key.partition("/")[0]]
+    note: SystemObject = msgspec.convert(data, cls)
     return note
 
 
@@ -91,18 +91,18 @@ class Snapshot:
     @property
     def bookmark(self) -> Bookmark:
         """Where in the log it starts."""
-        return Bookmark(self.head.position, self.head.hash, self._header.place)
+        return Bookmark(self.head.position, self.head.hash, self._header.offset_hint)
 
     @property
     def tags(self) -> Mapping[str, Tag]:
         """The tags by name."""
-        return {note.name: note for note in self.noted.values() if isinstance(note, Tag)}
+        return {note.name: note for note in self.system.values() if isinstance(note, Tag)}
 
     @property
-    def noted(self) -> dict[str, Note]:
+    def system(self) -> dict[str, SystemObject]:
         """The notes by their keys; `Unusable` if they are not what was written."""
         try:
-            return {key: _note(key, data) for key, data in self._header.notes.items()}
+            return {key: _system_object(key, data) for key, data in self._header.system.items()}
         except (KeyError, msgspec.MsgspecError) as error:
             raise Unusable from error
 
@@ -125,8 +125,8 @@ class Snapshot:
             objects: Any = list[KINDS[kind].cls]  # type: ignore[misc]  # a type that only running tells
             topology.fill(kind, msgspec.msgpack.decode(body[offset : offset + size], type=objects))
             offset += size
-        topology.head, topology.noted = self.head, self.noted
-        topology.cursors = dict(self._header.cursors)
+        topology.head, topology.system = self.head, self.system
+        topology.last_allocated = dict(self._header.last_allocated)
         return topology
 
     def discard(self) -> None:
@@ -148,7 +148,7 @@ class Snapshots:
             if snapshot is not None and wanted(snapshot.head):
                 yield snapshot
 
-    def resume(self, work: Callable[[Snapshot | None], T], wanted: Callable[[Head], bool] = lambda _: True) -> T:
+    def with_newest(self, work: Callable[[Snapshot | None], T], wanted: Callable[[Head], bool] = lambda _: True) -> T:
         """Return what `work` makes of the newest snapshot at a wanted position, or of None if there is no good one.
 
         A snapshot with which it finds the log to have other commits, or too few, is not of this log and discarded.
@@ -160,18 +160,18 @@ class Snapshots:
                 snapshot.discard()
         return work(None)
 
-    def fold(self, topology: Topology, records: Iterable[Record], place: Place = _nowhere) -> Topology:
-        """Fold records, and keep a snapshot now and then; `place` is the log's."""
+    def fold(self, topology: Topology, records: Iterable[Record], offset_hint: OffsetHint = _no_hint) -> Topology:
+        """Fold records, and keep a snapshot now and then; `offset_hint` is the log's."""
         for record in records:
             fold(topology, record)
-            self.passed(topology, place)
+            self.save_if_due(topology, offset_hint)
         return topology
 
-    def passed(self, topology: Topology, place: Place = _nowhere) -> None:
+    def save_if_due(self, topology: Topology, offset_hint: OffsetHint = _no_hint) -> None:
         """Keep a snapshot if it is time for one."""
         if self._folder is not None and topology.head.position % EVERY == 0:
             with suppress(OSError):
-                self._keep(topology, self._folder, place(topology.head.position))
+                self._save(topology, self._folder, offset_hint(topology.head.position))
 
     def _paths(self) -> list[Path]:
         try:
@@ -197,7 +197,7 @@ class Snapshots:
             path.unlink()
         return None
 
-    def _keep(self, topology: Topology, folder: Path, place: int | None) -> None:
+    def _save(self, topology: Topology, folder: Path, offset_hint: int | None) -> None:
         path = folder / f"{topology.head.position}{_SUFFIX}"
         if path.exists() or self._too_close(topology.head.position):
             return
@@ -207,8 +207,10 @@ class Snapshots:
         }
         body = b"".join(parts.values())
         sizes = {kind: len(raw) for kind, raw in parts.items()}
-        notes = {key: msgspec.to_builtins(note) for key, note in topology.noted.items()}
-        header = _Header(fingerprint(), sha256(body), topology.head, topology.cursors, notes, sizes, place)
+        system = {key: msgspec.to_builtins(note) for key, note in topology.system.items()}
+        header = _Header(
+            fingerprint(), sha256(body), topology.head, topology.last_allocated, system, sizes, offset_hint
+        )
         _write(path, msgspec.json.encode(header) + b"\n" + body)
         self._thin_out()
 

@@ -61,18 +61,18 @@ class Store:
             store = cls(log, snapshots)
             if snapshot is not None:
                 store.topology = snapshot.topology()
-                log.resume(snapshot.bookmark)
+                log.seek(snapshot.bookmark)
             store.refresh()
             return store
 
-        return start(None) if snapshots is None else snapshots.resume(start)
+        return start(None) if snapshots is None else snapshots.with_newest(start)
 
     def refresh(self) -> Head:
         """Fold what others appended; return the head."""
         for record in self.log.read(self.topology.head):
             fold(self.topology, record)
             if self._snapshots is not None:
-                self._snapshots.passed(self.topology, self.log.place)
+                self._snapshots.save_if_due(self.topology, self.log.offset_hint)
         return self.topology.head
 
     def execute(self, command: Command, context: Context, *, dry_run: bool = False) -> Result:
@@ -82,60 +82,60 @@ class Store:
         `context.if_head`, `CommandIdReused`, `TooLarge`, and `OutcomeUnknown` or `Unavailable` with the command
         id to try again with.
         """
-        wish = PendingCommand(command, context, dry_run=dry_run)
+        pending = PendingCommand(command, context, dry_run=dry_run)
         try:
-            return self._careful(wish)
+            return self._execute_with_retries(pending)
         except Unavailable as error:
-            raise wish.failure(error) from error
+            raise pending.failure(error) from error
 
     def execute_many(self, commands: Sequence[tuple[Command, Context]]) -> Iterator[Result | MidonetError]:
         """Run many commands, each one commit, as `run` does."""
         return self.run([PendingCommand(command, context) for command, context in commands])
 
-    def run(self, wishes: Sequence[PendingCommand]) -> Iterator[Result | MidonetError]:
+    def run(self, commands: Sequence[PendingCommand]) -> Iterator[Result | MidonetError]:
         """Run many commands, each one commit, and yield what became of each, in order, once it is certain.
 
         That is what `execute` would return or raise. A refused command does not stop the others; what the log does to
         one it does to all that wait behind it.
         """
-        return chain.from_iterable(self.batches(wishes))
+        return chain.from_iterable(self.batches(commands))
 
-    def batches(self, wishes: Sequence[PendingCommand]) -> Iterator[list[Result | MidonetError]]:
+    def batches(self, commands: Sequence[PendingCommand]) -> Iterator[list[Result | MidonetError]]:
         """Do as `run`, and yield together what became certain together: few fsyncs on SQL, pipelined on Kafka."""
-        waiting = list(wishes)
+        waiting = list(commands)
         while waiting:
-            outcomes = self._some(waiting)
+            outcomes = self._run_first(waiting)
             del waiting[: len(outcomes)]
             yield outcomes
 
-    def _careful(self, wish: PendingCommand) -> Result:
+    def _execute_with_retries(self, pending: PendingCommand) -> Result:
         for _ in range(_ATTEMPTS):
-            if wish.may_be_done and (done := self._already(wish)) is not None:
+            if pending.may_be_committed and (done := self._earlier_result(pending)) is not None:
                 return done
             try:
-                return self._attempt(wish)
+                return self._attempt(pending)
             except HeadMoved:
-                if wish.context.if_head is not None and not self._came_late(wish):
+                if pending.context.if_head is not None and not self._already_committed(pending):
                     raise
                 self.refresh()
             except (Rejected, NotFound):
-                if not self._came_late(wish):
+                if not self._already_committed(pending):
                     raise
             except OutcomeUnknown:
-                wish.unknown = True
-        raise _lost(wish)
+                pending.unknown = True
+        raise _too_many_conflicts(pending)
 
-    def _came_late(self, wish: PendingCommand) -> bool:
+    def _already_committed(self, pending: PendingCommand) -> bool:
         """Tell whether the log has by now what was written with unknown outcome."""
-        return wish.unknown and self.log.find(wish.id) is not None
+        return pending.unknown and self.log.find(pending.id) is not None
 
-    def _already(self, wish: PendingCommand) -> Result | None:
-        command, command_id = wish.command, wish.id
+    def _earlier_result(self, pending: PendingCommand) -> Result | None:
+        command, command_id = pending.command, pending.id
         record = self.log.find(command_id)
         if record is None:
             return None
         commit = record.commit
-        if wish.context.principal is not None and commit.actor != wish.context.actor:
+        if pending.context.principal is not None and commit.actor != pending.context.actor:
             raise CommandIdReused(f"command id {command_id} was used before; use a new one", command_id=command_id)
         if commit.command.digest != command.digest:
             raise CommandIdReused(
@@ -158,39 +158,39 @@ class Store:
             return plain(entity)
         return {**event.data, "kind": kind_of(kind).name, "position": commit.position}
 
-    def _attempt(self, wish: PendingCommand) -> Result:
-        decision = self._decide(wish)
-        if wish.dry_run or not decision.events:
-            return Result(self.topology.head.position, wish.id, decision.events, _shown(decision.object))
-        record = self._extended(self._encode(wish, decision))
+    def _attempt(self, pending: PendingCommand) -> Result:
+        decision = self._decide(pending)
+        if pending.dry_run or not decision.events:
+            return Result(self.topology.head.position, pending.id, decision.events, _as_dict(decision.object))
+        record = self._read_back(self._encode(pending, decision))
         self.log.append(self.topology.head, [record])
         fold(self.topology, record)
         return self._result(record, decision)
 
-    def _decide(self, wish: PendingCommand) -> Decision:
+    def _decide(self, pending: PendingCommand) -> Decision:
         """Decide where we are; a refusal only counts at the true head, and so does having nothing to do."""
-        wanted = wish.context.if_head
-        if wanted is None and (decision := self._hopeful(wish)).events:
+        wanted = pending.context.if_head
+        if wanted is None and (decision := self._decide_optimistically(pending)).events:
             return decision
         head = self.refresh()
         if wanted not in (None, head.position):
-            raise _moved(wanted, head)
-        return wish.decide(self.topology)
+            raise _head_moved(wanted, head)
+        return pending.decide(self.topology)
 
-    def _hopeful(self, wish: PendingCommand) -> Decision:
+    def _decide_optimistically(self, pending: PendingCommand) -> Decision:
         try:
-            return wish.decide(self.topology)
+            return pending.decide(self.topology)
         except (Rejected, NotFound):
             return _NOTHING
 
-    def _encode(self, wish: PendingCommand, decision: Decision) -> bytes:
-        command, context = wish.command, wish.context
+    def _encode(self, pending: PendingCommand, decision: Decision) -> bytes:
+        command, context = pending.command, pending.context
         head = self.topology.head
         raw = canonical(
             Commit(
                 position=head.position + 1,
                 prev=head.hash,
-                id=wish.id,
+                id=pending.id,
                 command=CommandRef(command.name, command.digest),
                 time=max(_now(), head.time),
                 actor=context.actor,
@@ -210,7 +210,7 @@ class Store:
             )
         return raw
 
-    def _extended(self, raw: bytes) -> Record:
+    def _read_back(self, raw: bytes) -> Record:
         """Read our own commit exactly as every other reader will, from its bytes: what is folded is that."""
         record = extend(self.topology.head, raw)
         if not isinstance(record, Record):
@@ -220,88 +220,88 @@ class Store:
     def _result(self, record: Record, decision: Decision) -> Result:
         entity = decision.object
         current = self.topology.find(entity.id) if entity is not None else None
-        shown = _shown(current or entity)
+        shown = _as_dict(current or entity)
         if shown is not None and current is None:
             shown["position"] = record.commit.position  # its deletion was its last change
         return Result(record.commit.position, record.commit.id, record.commit.events, shown)
 
-    def _some(self, waiting: Sequence[PendingCommand]) -> list[Result | MidonetError]:
+    def _run_first(self, waiting: Sequence[PendingCommand]) -> list[Result | MidonetError]:
         """Return what became of the first commands; nothing yet is possible; of all, if the log fails."""
         try:
-            return self._batch(waiting)
+            return self._run_batch(waiting)
         except MidonetError as error:
-            return [wish.failure(error) for wish in waiting]
+            return [pending.failure(error) for pending in waiting]
 
-    def _batch(self, waiting: Sequence[PendingCommand]) -> list[Result | MidonetError]:
+    def _run_batch(self, waiting: Sequence[PendingCommand]) -> list[Result | MidonetError]:
         """Try the first commands as one pipelined append, all less often the more races they lost."""
-        tried = waiting[: max(1, _BATCH >> waiting[0].losses)]
+        tried = waiting[: max(1, _BATCH >> waiting[0].conflicts)]
         outcomes: list[Result | MidonetError] = []
         try:
-            with SpeculativeBatch(self.topology) as trial:
-                outcomes += self._folded(trial, tried)
-                if trial.records:
-                    trial.accepted = self._append(trial)
+            with SpeculativeBatch(self.topology) as batch:
+                outcomes += self._fold_batch(batch, tried)
+                if batch.records:
+                    batch.accepted = self._append(batch)
         except HeadMoved:
-            return self._behind(tried)
+            return self._back_off(tried)
         except OutcomeUnknown:  # it may still arrive: each looks for itself
-            for wish in tried[: len(trial.records)]:
-                wish.unknown = wish.alone = True
+            for pending in tried[: len(batch.records)]:
+                pending.unknown = pending.alone = True
             return []
         except Rejected:
-            self._set_apart(tried[: len(trial.records)])
+            self._isolate(tried[: len(batch.records)])
             return []
-        return outcomes[: trial.accepted] or [self._single(waiting[0])]
+        return outcomes[: batch.accepted] or [self._run_alone(waiting[0])]
 
-    def _append(self, trial: SpeculativeBatch) -> int:
+    def _append(self, batch: SpeculativeBatch) -> int:
         begun = monotonic()
         try:
-            return self.log.append(trial.start, trial.records)
+            return self.log.append(batch.start, batch.records)
         finally:
             self._append_seconds = monotonic() - begun
 
-    def _folded(self, trial: SpeculativeBatch, wishes: Sequence[PendingCommand]) -> Iterator[Result]:
+    def _fold_batch(self, batch: SpeculativeBatch, commands: Sequence[PendingCommand]) -> Iterator[Result]:
         """Decide and fold one command after the other, up to one that needs more care."""
-        for wish in wishes:
-            raw, decision = self._tentative(wish)
-            if not raw or trial.size + len(raw) > _BATCH_BYTES:
+        for pending in commands:
+            raw, decision = self._try_encode(pending)
+            if not raw or batch.size + len(raw) > _BATCH_BYTES:
                 return
-            record = self._extended(raw)
-            trial.add(record, fold(self.topology, record))
+            record = self._read_back(raw)
+            batch.add(record, fold(self.topology, record))
             yield self._result(record, decision)
 
-    def _tentative(self, wish: PendingCommand) -> tuple[bytes, Decision]:
+    def _try_encode(self, pending: PendingCommand) -> tuple[bytes, Decision]:
         """Return the commit that a command comes to here and now; no bytes if it has to be run alone."""
-        if wish.alone or wish.context.if_head not in (None, self.topology.head.position):
+        if pending.alone or pending.context.if_head not in (None, self.topology.head.position):
             return b"", _NOTHING
         try:
-            decision = wish.decide(self.topology)
-            return self._encode(wish, decision) if decision.events else b"", decision
+            decision = pending.decide(self.topology)
+            return self._encode(pending, decision) if decision.events else b"", decision
         except (Rejected, NotFound):
             return b"", _NOTHING
 
-    def _single(self, wish: PendingCommand) -> Result | MidonetError:
+    def _run_alone(self, pending: PendingCommand) -> Result | MidonetError:
         try:
-            return self._careful(wish)
+            return self._execute_with_retries(pending)
         except (Rejected, NotFound) as error:
             return error
 
-    def _behind(self, wishes: Sequence[PendingCommand]) -> list[Result | MidonetError]:
+    def _back_off(self, commands: Sequence[PendingCommand]) -> list[Result | MidonetError]:
         """Let others get on, and read what they appended; a command that lost too many races has lost.
 
         All who lost would come back at the same time, and lose again: so each waits as long as chance says.
         """
-        for wish in wishes:
-            wish.losses += 1
-        longest = 2 * self._append_seconds * wishes[0].losses
+        for pending in commands:
+            pending.conflicts += 1
+        longest = 2 * self._append_seconds * commands[0].conflicts
         sleep(min(uniform(0, longest), _PAUSE_SECONDS))  # noqa: S311 - spreads load, protects nothing
         self.refresh()
-        return [_lost(wishes[0])] if wishes[0].losses >= _ATTEMPTS else []
+        return [_too_many_conflicts(commands[0])] if commands[0].conflicts >= _ATTEMPTS else []
 
-    def _set_apart(self, wishes: Sequence[PendingCommand]) -> None:
+    def _isolate(self, commands: Sequence[PendingCommand]) -> None:
         """The log refused commits together: let those run alone that it has already, or else each one."""
-        known = [wish for wish in wishes if wish.may_be_done and self.log.find(wish.id) is not None]
-        for wish in known or wishes:
-            wish.alone = True
+        known = [pending for pending in commands if pending.may_be_committed and self.log.find(pending.id) is not None]
+        for pending in known or commands:
+            pending.alone = True
 
 
 _NOTHING = Decision([], None)
@@ -311,11 +311,11 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _shown(entity: Entity | None) -> dict[str, Any] | None:
+def _as_dict(entity: Entity | None) -> dict[str, Any] | None:
     return plain(entity) if entity is not None else None
 
 
-def _moved(wanted: int | None, head: Head) -> HeadMoved:
+def _head_moved(wanted: int | None, head: Head) -> HeadMoved:
     return HeadMoved(
         f"the log is at position {head.position}, not at {wanted} as demanded; look at what changed and decide anew",
         expected=wanted,
@@ -323,8 +323,8 @@ def _moved(wanted: int | None, head: Head) -> HeadMoved:
     )
 
 
-def _lost(wish: PendingCommand) -> Conflict:
-    return Conflict(f"lost {_ATTEMPTS} races against other writers; try again", command_id=wish.id)
+def _too_many_conflicts(pending: PendingCommand) -> Conflict:
+    return Conflict(f"lost {_ATTEMPTS} races against other writers; try again", command_id=pending.id)
 
 
 def value_of(result: Result) -> dict[str, Any]:

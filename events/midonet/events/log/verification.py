@@ -14,7 +14,7 @@ from midonet.events.errors import NotFound, VerificationFailed
 from midonet.events.log.base import Log
 from midonet.events.model import KINDS, Entity
 from midonet.events.queries.moment import Moment
-from midonet.events.system.objects import Note
+from midonet.events.system.objects import SystemObject
 from midonet.events.system.tag import TAG
 from midonet.events.topology.evolve import evolve
 from midonet.events.topology.topology import Topology
@@ -77,7 +77,7 @@ def audit(topology: Topology, record: Record) -> None:
     position = record.commit.position
     for event in record.commit.events:
         kind, _, object_id = event.key.partition("/")
-        before = topology.find(object_id) if kind in KINDS else topology.noted.get(event.key)
+        before = topology.find(object_id) if kind in KINDS else topology.system.get(event.key)
         evolve(topology, event, position)
         if before is not None and not _tells(event, before):
             raise VerificationFailed(
@@ -89,7 +89,7 @@ def audit(topology: Topology, record: Record) -> None:
     topology.head = record.head
 
 
-def _tells(event: Event, before: Entity | Note) -> bool:
+def _tells(event: Event, before: Entity | SystemObject) -> bool:
     """Return whether the old values in an event are those of the object or note before it."""
     data: dict[str, Any] = event.data
     old = {field: pair[0] for field, pair in data["changed"].items()} if "changed" in data else data

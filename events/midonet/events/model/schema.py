@@ -38,7 +38,7 @@ from midonet.events.model.tenant import Tenant
 from midonet.events.model.trace_request import TraceRequest
 from midonet.events.model.tunnel_zone import TunnelZone
 from midonet.events.model.vtep import Vtep, VtepBinding
-from midonet.events.suggestions import closest
+from midonet.events.suggestions import suggest
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class FieldSpec:
             known = {part.name: part for part in self.parts}
             return {k: known[k]._parse(v) if k in known else v for k, v in value.items()}  # noqa: SLF001 - own class
         if self.choices and value not in self.choices:
-            msg = f"{_short(value)} is not one of {', '.join(self.choices)}{closest(str(value), self.choices)}"
+            msg = f"{_short(value)} is not one of {', '.join(self.choices)}{suggest(str(value), self.choices)}"
             raise ValueError(msg)
         return self.format.parse(value) if self.format and value is not None else value
 
@@ -210,7 +210,7 @@ class Kind:
         spec = self.fields.get(name)
         if spec is None:
             known = ", ".join(self.writable)
-            hint = closest(name, self.writable) or f"; it has {known}"
+            hint = suggest(name, self.writable) or f"; it has {known}"
             raise InvalidValue(
                 f"a {self.name} has no field {name}{hint}", field=name, kind=self.name, reason="no-such-field"
             )
@@ -264,7 +264,7 @@ def kind_of(name: str) -> Kind:
     """Return a kind by its name; `NotFound` lists those that there are."""
     kind = KINDS.get(name)
     if kind is None:
-        hint = closest(name, KINDS) or f"; kinds are {', '.join(KINDS)}"
+        hint = suggest(name, KINDS) or f"; kinds are {', '.join(KINDS)}"
         raise NotFound(f"there is no kind {name!r}{hint}", kind=name)
     return kind
 

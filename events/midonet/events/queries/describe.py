@@ -9,7 +9,7 @@ from typing import Any
 
 from midonet.events.commit import Event
 from midonet.events.model import KINDS, FieldSpec, Kind
-from midonet.events.queries.names import EMPTY_VALUES, Names, word
+from midonet.events.queries.names import EMPTY_VALUES, Names, format_value
 from midonet.events.system import objects
 
 
@@ -21,7 +21,7 @@ def describe(event: Event, names: Names) -> str:
     kind_name, _, object_id = event.key.partition("/")
     verb = event.type.rpartition(".")[2]
     kind = KINDS.get(kind_name)
-    if kind_name in objects.NOTES:
+    if kind_name in objects.SYSTEM_KINDS:
         return objects.describe(event)
     if kind is None:
         return f"{event.key} {verb}"
@@ -38,7 +38,7 @@ def _given(kind: Kind, data: Mapping[str, Any], names: Names) -> list[str]:
     """Say the fields of a new object that are neither defaults nor in its label."""
     told = {"id", "kind", "name", *kind.cls.OWNER, *(() if data.get("name") else kind.cls.IDENTITY)}
     return [
-        f"{field} {word(spec, data[field], names)}"
+        f"{field} {format_value(spec, data[field], names)}"
         for field, spec in kind.fields.items()
         if field not in told and not spec.derived and data.get(field) not in (*EMPTY_VALUES, spec.default)
     ]
@@ -53,7 +53,7 @@ def _changed(kind: Kind, changed: Mapping[str, Sequence[Any]], names: Names) -> 
 
 def _change(spec: FieldSpec | None, field: str, old: Any, new: Any, names: Names) -> str:
     if spec is not None and spec.many:
-        added = [f"+ {word(spec, [item], names)}" for item in new or () if item not in (old or ())]
-        removed = [f"- {word(spec, [item], names)}" for item in old or () if item not in (new or ())]
+        added = [f"+ {format_value(spec, [item], names)}" for item in new or () if item not in (old or ())]
+        removed = [f"- {format_value(spec, [item], names)}" for item in old or () if item not in (new or ())]
         return f"{field} {' '.join(added + removed) or 'in another order'}"
-    return f"{field} {word(spec, old, names)} → {word(spec, new, names)}"
+    return f"{field} {format_value(spec, old, names)} → {format_value(spec, new, names)}"

@@ -1,4 +1,4 @@
-"""From words (of a command line, of a query) to JSON values, by the declared type of a field; validation is elsewhere.
+"""From texts (of a command line, of a query) to JSON values, by the declared type of a field; validation is elsewhere.
 
 A list is given by repeating the option or with commas; a structure as JSON, as `part=value,part=value`, or in
 the short form that its class reads.
@@ -14,73 +14,73 @@ _TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no"
 _MAX_DIGITS = 18
 
 
-def value(spec: FieldSpec, words: Sequence[str]) -> Any:
-    """Return the JSON value of a field for the words that were given; `InvalidValue` if they cannot be one."""
+def parse_value(spec: FieldSpec, texts: Sequence[str]) -> Any:
+    """Return the JSON value of a field for the texts that were given; `InvalidValue` if they cannot be one."""
     if spec.many:
-        return [_one(spec, item) for word in words for item in _items(spec, word)]
-    return _one(spec, words[-1])
+        return [_one(spec, item) for text in texts for item in _items(spec, text)]
+    return _one(spec, texts[-1])
 
 
-def _items(spec: FieldSpec, word: str) -> Iterator[Any]:
-    """Yield the elements that one word gives."""
-    if word.startswith("["):
-        found = _json(spec, word)
+def _items(spec: FieldSpec, text: str) -> Iterator[Any]:
+    """Yield the elements that one text gives."""
+    if text.startswith("["):
+        found = _json(spec, text)
         yield from found if isinstance(found, list) else [found]
-    elif spec.parts and ("=" in word or word.startswith("{")):
-        yield word
+    elif spec.parts and ("=" in text or text.startswith("{")):
+        yield text
     else:
-        yield from filter(None, word.split(","))
+        yield from filter(None, text.split(","))
 
 
-def _one(spec: FieldSpec, word: Any) -> Any:
-    if not isinstance(word, str):
-        return word  # from JSON
+def _one(spec: FieldSpec, text: Any) -> Any:
+    if not isinstance(text, str):
+        return text  # from JSON
     if spec.parts:
-        return _structure(spec, word)
+        return _structure(spec, text)
     if spec.base is bool:
-        return _truth(spec, word)
-    return _integer(spec, word) if spec.base is int and spec.format is None else word
+        return _truth(spec, text)
+    return _integer(spec, text) if spec.base is int and spec.format is None else text
 
 
-def _truth(spec: FieldSpec, word: str) -> bool:
-    if word.lower() not in _TRUTH:
+def _truth(spec: FieldSpec, text: str) -> bool:
+    if text.lower() not in _TRUTH:
         raise InvalidValue(
-            f"{spec.name}: {word!r} is neither true nor false", field=spec.name, value=word, reason="bad-value"
+            f"{spec.name}: {text!r} is neither true nor false", field=spec.name, value=text, reason="bad-value"
         )
-    return _TRUTH[word.lower()]
+    return _TRUTH[text.lower()]
 
 
-def _integer(spec: FieldSpec, word: str) -> int:
-    digits = word.removeprefix("-")
+def _integer(spec: FieldSpec, text: str) -> int:
+    digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS):
         raise InvalidValue(
-            f"{spec.name}: {word[:80]!r} is not a whole number", field=spec.name, value=word[:80], reason="bad-value"
+            f"{spec.name}: {text[:80]!r} is not a whole number", field=spec.name, value=text[:80], reason="bad-value"
         )
-    return int(word)
+    return int(text)
 
 
-def _structure(spec: FieldSpec, word: str) -> Any:
-    if word.startswith("{"):
-        return _json(spec, word)
-    if "=" not in word:
-        return word  # the core reads the short form, or says that there is none
+def _structure(spec: FieldSpec, text: str) -> Any:
+    if text.startswith("{"):
+        return _json(spec, text)
+    if "=" not in text:
+        return text  # the core reads the short form, or says that there is none
     parts = {part.name: part for part in spec.parts}
-    pairs = [pair.partition("=")[::2] for pair in word.split(",")]
+    pairs = [pair.partition("=")[::2] for pair in text.split(",")]
     names = [name.strip().replace("-", "_") for name, _ in pairs]
     return {
-        name: value(parts[name], [text]) if name in parts else text
+        name: parse_value(parts[name], [text]) if name in parts else text
         for name, (_, text) in zip(names, pairs, strict=True)
     }
 
 
-def _json(spec: FieldSpec, word: str) -> Any:
+def _json(spec: FieldSpec, text: str) -> Any:
     import json
 
     try:
-        return json.loads(word, parse_constant=_refuse, parse_int=_small)
+        return json.loads(text, parse_constant=_refuse, parse_int=_small)
     except (ValueError, RecursionError) as error:
         raise InvalidValue(
-            f"{spec.name}: not JSON: {error}", field=spec.name, value=word[:80], reason="bad-value"
+            f"{spec.name}: not JSON: {error}", field=spec.name, value=text[:80], reason="bad-value"
         ) from None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from midonet.events.commit import Commit, Event, Record
 from midonet.events.errors import AmbiguousRef, NotFound
 from midonet.events.model import KINDS, Entity, FieldSpec, Kind, plain
-from midonet.events.suggestions import closest
+from midonet.events.suggestions import suggest
 from midonet.events.system import objects
 
 _MIN_PREFIX = 8
@@ -26,14 +26,14 @@ class Names:
         self._find = find
         self._known: dict[str, tuple[Kind, dict[str, Any]]] = {}
         self._gone: set[str] = set()
-        self._noted: dict[str, None] = {}
+        self._system: dict[str, None] = {}
 
-    def note(self, event: Event) -> None:
+    def add(self, event: Event) -> None:
         """Remember what an event says about names; events of kinds that this release does not know are left alone."""
         kind_name, _, object_id = event.key.partition("/")
         verb = event.type.rpartition(".")[2]
-        if kind_name in objects.NOTES:
-            self._noted[event.key] = None
+        if kind_name in objects.SYSTEM_KINDS:
+            self._system[event.key] = None
         if kind_name not in KINDS:
             return
         if verb in ("created", "deleted"):
@@ -42,10 +42,10 @@ class Names:
         elif object_id in self._known:
             self._known[object_id][1].update((f, pair[1]) for f, pair in event.data["changed"].items())
 
-    def note_all(self, commit: Commit) -> None:
+    def add_commit(self, commit: Commit) -> None:
         """Note every event of a commit."""
         for event in commit.events:
-            self.note(event)
+            self.add(event)
 
     def label(self, object_id: str) -> str:
         """Return the full name of an object: `port p1 of bridge web`; its id if nothing is known of it."""
@@ -66,31 +66,31 @@ class Names:
         parent = self.short(owner) + "/" if owner else ""
         return f"{parent}{data['name']}"
 
-    def find(self, ref: str, *, noted: bool = False) -> str:
+    def find(self, ref: str, *, system: bool = False) -> str:
         """Return the key (`kind/id`) of what `ref` means: an id, a name, `kind/…`, `parent/name` or an id prefix.
 
-        Objects that exist outrank deleted ones. With `noted` it may also be a note, by its name or its key, if it is no
-        object. Raises `NotFound`, or `AmbiguousRef` with the candidates.
+        Objects that exist take precedence over deleted ones. With `system`, system objects are searched as well, by
+        name or key, if no object matches. Raises `NotFound`, or `AmbiguousRef` with the candidates.
         """
-        keys = list(self.notes()) if noted else []
-        found = self.meant(ref) or [key for key in keys if ref in (key, _note_name(key))]
+        keys = list(self.system_keys()) if system else []
+        found = self.matches(ref) or [key for key in keys if ref in (key, _system_name(key))]
         if len(found) > 1:
             raise self._ambiguous(ref, found)
         if not found:
             kinds, wanted = _of_kinds(ref)
-            known = dict.fromkeys([*self.names(kinds), *map(_note_name, keys), *keys])
-            raise NotFound(f"nothing is or was called {ref!r}{closest(wanted, known)}", ref=ref)
+            known = dict.fromkeys([*self.names(kinds), *map(_system_name, keys), *keys])
+            raise NotFound(f"nothing is or was called {ref!r}{suggest(wanted, known)}", ref=ref)
         return found[0]
 
-    def notes(self) -> Iterable[str]:
+    def system_keys(self) -> Iterable[str]:
         """Return the keys of the notes that there are or were, such as `projection/nsdb`."""
-        return self._noted
+        return self._system
 
     def names(self, kinds: Collection[str]) -> Iterable[str]:
         """Return what objects of some kinds are called, each name once."""
         return {data["name"]: None for kind, data in self._known.values() if kind.name in kinds and data.get("name")}
 
-    def meant(self, ref: str) -> list[str]:
+    def matches(self, ref: str) -> list[str]:
         """Return the keys of what `ref` may mean: those of objects that exist, if there are any."""
         kinds, wanted = _of_kinds(ref)
         known = [(i, kind, data) for i, (kind, data) in self._known.items() if kind.name in kinds]
@@ -142,7 +142,7 @@ class Names:
             return str(data["name"])
         fields = ("index",) if "index" in kind.fields else kind.cls.IDENTITY
         parts = [
-            word(kind.fields[field], data[field], self)
+            format_value(kind.fields[field], data[field], self)
             for field in fields
             if data.get(field) not in (*EMPTY_VALUES, kind.fields[field].default)
         ]
@@ -153,11 +153,11 @@ def names_of(records: Iterable[Record]) -> Names:
     """Return what all objects are or were called."""
     names = Names()
     for record in records:
-        names.note_all(record.commit)
+        names.add_commit(record.commit)
     return names
 
 
-def _note_name(key: str) -> str:
+def _system_name(key: str) -> str:
     return key.partition("/")[2]
 
 
@@ -171,12 +171,12 @@ def _owner(kind: Kind, data: Mapping[str, Any]) -> str | None:
     return next((data[field] for field in kind.cls.OWNER if data.get(field)), None)
 
 
-def word(spec: FieldSpec | None, value: Any, names: Names) -> str:
+def format_value(spec: FieldSpec | None, value: Any, names: Names) -> str:
     """Return a field's JSON value in words: references by name, nothing as `none`."""
     if value in EMPTY_VALUES:
         return "none"
     if isinstance(value, (list, tuple)):
-        return ", ".join(word(spec, item, names) for item in value)
+        return ", ".join(format_value(spec, item, names) for item in value)
     if isinstance(value, Mapping):
         return _structure(spec.parts if spec is not None else (), value, names)
     if isinstance(value, bool):
@@ -194,6 +194,6 @@ def _structure(parts: Sequence[FieldSpec], value: Mapping[str, Any], names: Name
     for name in order:
         part, item = known.get(name), value[name]
         if item not in (*EMPTY_VALUES, part.default if part is not None and not part.required else None):
-            text = word(part, item, names)
+            text = format_value(part, item, names)
             said.append(text if part is not None and part.required else f"{name} {text}")
     return " ".join(said)

@@ -8,9 +8,9 @@ from typing import Any
 
 from midonet.events.errors import InvalidValue, UsageError
 from midonet.events.model import FieldSpec, Kind, plain
-from midonet.events.queries.field_values import value
-from midonet.events.queries.names import Names, word
-from midonet.events.suggestions import closest
+from midonet.events.queries.field_values import parse_value
+from midonet.events.queries.names import Names, format_value
+from midonet.events.suggestions import suggest
 from midonet.events.topology import references
 from midonet.events.topology.topology import Topology
 
@@ -55,21 +55,21 @@ def select(
     )
 
 
-def field_named(kind: Kind, text: str) -> str:
+def find_field(kind: Kind, text: str) -> str:
     """Return the field that a word names, with hyphens or underscores; `InvalidValue` says which there are."""
     field = text.removeprefix("--").replace("-", "_")
     if field not in kind.fields:
-        hint = closest(field, kind.fields) or f"; it has {', '.join(kind.fields)}"
+        hint = suggest(field, kind.fields) or f"; it has {', '.join(kind.fields)}"
         raise InvalidValue(
             f"a {kind.name} has no field {text!r}{hint}", field=text, kind=kind.name, reason="no-such-field"
         )
     return field
 
 
-def fields_named(kind: Kind, words: Iterable[str]) -> list[str]:
+def find_fields(kind: Kind, words: Iterable[str]) -> list[str]:
     """Return the fields that words name, each once; several may stand in one word, with commas."""
     named = [one.strip() for text in words for one in text.split(",") if one.strip()]
-    return list(dict.fromkeys("kind" if one == "kind" else field_named(kind, one) for one in named))
+    return list(dict.fromkeys("kind" if one == "kind" else find_field(kind, one) for one in named))
 
 
 def _test(topology: Topology, kind: Kind, text: str) -> _Test:
@@ -79,13 +79,13 @@ def _test(topology: Topology, kind: Kind, text: str) -> _Test:
         raise UsageError(f"--filter {text!r} is not of the form FIELD=VALUE (or !=, <, <=, >, >=, ~)")
     path, sign, wanted = match[1].strip(), match[2], match[3]
     name, dot, part = path.partition(".")
-    field = field_named(kind, name)
+    field = find_field(kind, name)
     spec = kind.fields[field]
     if dot:
         inner = _part_named(spec, part)
-        test = _value_test(topology, inner, sign, wanted, lambda word: _part_value(topology, spec, inner, word))
+        test = _value_test(topology, inner, sign, wanted, lambda text: _part_value(topology, spec, inner, text))
         return lambda entity: any(test(getattr(item, inner.name)) for item in _items(getattr(entity, field)))
-    test = _value_test(topology, spec, sign, wanted, lambda word: _field_value(topology, kind, spec, word))
+    test = _value_test(topology, spec, sign, wanted, lambda text: _field_value(topology, kind, spec, text))
     return lambda entity: test(getattr(entity, field))
 
 
@@ -93,7 +93,7 @@ def _part_named(spec: FieldSpec, text: str) -> FieldSpec:
     parts = {part.name: part for part in spec.parts}
     name = text.replace("-", "_")
     if name not in parts:
-        hint = closest(name, parts) or (f"; it has {', '.join(parts)}" if parts else "")
+        hint = suggest(name, parts) or (f"; it has {', '.join(parts)}" if parts else "")
         raise InvalidValue(f"{spec.name} has no part {text!r}{hint}", field=spec.name, reason="no-such-field")
     return parts[name]
 
@@ -103,11 +103,11 @@ def _items(present: Any) -> Sequence[Any]:
 
 
 def _field_value(topology: Topology, kind: Kind, spec: FieldSpec, text: str) -> Any:
-    return references.values(topology, kind, {spec.name: value(spec, [text])})[spec.name]
+    return references.values(topology, kind, {spec.name: parse_value(spec, [text])})[spec.name]
 
 
 def _part_value(topology: Topology, spec: FieldSpec, part: FieldSpec, text: str) -> Any:
-    return references.partial(topology, spec, {part.name: value(part, [text])})[part.name]
+    return references.partial(topology, spec, {part.name: parse_value(part, [text])})[part.name]
 
 
 def _value_test(topology: Topology, spec: FieldSpec, sign: str, wanted: str, read: Callable[[str], Any]) -> _Test:
@@ -135,14 +135,14 @@ def _equals(wanted: Any) -> _Test:
 
 def _text(spec: FieldSpec, present: Any, names: Names) -> str:
     """Return what a table shows of a value; nothing where there is none."""
-    return "" if present in (None, ()) else word(spec, present, names)
+    return "" if present in (None, ()) else format_value(spec, present, names)
 
 
 def _order(topology: Topology, kind: Kind, sort: str | None) -> tuple[Callable[[Any], Any], bool]:
     """Return by what to sort, and whether downwards."""
     if sort is None:
         return sort_key, False
-    field, names = field_named(kind, sort.removeprefix("-")), Names(topology.find)
+    field, names = find_field(kind, sort.removeprefix("-")), Names(topology.find)
     spec = kind.fields[field]
 
     def key(entity: Any) -> tuple[Any, ...]:
@@ -150,7 +150,7 @@ def _order(topology: Topology, kind: Kind, sort: str | None) -> tuple[Callable[[
         empty = present in (None, ())
         if spec.base in (int, bool) and not spec.many:
             return empty, present or 0, sort_key(entity)
-        return empty, _natural(word(spec, plain(entity)[field], names)), sort_key(entity)
+        return empty, _natural(format_value(spec, plain(entity)[field], names)), sort_key(entity)
 
     return key, sort.startswith("-")
 

@@ -15,48 +15,50 @@ from midonet.events.system.control import ProjectionControl, ServiceControl
 from midonet.events.system.tag import Tag
 from midonet.events.system.user import User
 
-Note = Tag | ProjectionControl | ServiceControl | User
+SystemObject = Tag | ProjectionControl | ServiceControl | User
 
-NOTES: Mapping[str, type[Note]] = {cls.KIND: cls for cls in (Tag, ProjectionControl, ServiceControl, User)}
+SYSTEM_KINDS: Mapping[str, type[SystemObject]] = {
+    cls.KIND: cls for cls in (Tag, ProjectionControl, ServiceControl, User)
+}
 """Kinds of notes, by the first part of their keys."""
 
 _VERSION = 1
 
 
-def is_note(key: str) -> bool:
+def is_system_key(key: str) -> bool:
     """Return whether an event's key is that of a note."""
-    return key.partition("/")[0] in NOTES
+    return key.partition("/")[0] in SYSTEM_KINDS
 
 
-def plain_note(note: Note) -> dict[str, Any]:
+def plain_system_object(system_object: SystemObject) -> dict[str, Any]:
     """Return the fields of a note as JSON has them."""
-    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(note))
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(system_object))
     return found
 
 
-def note_event(key: str, old: Note | None, new: Note | None) -> Event | None:
+def system_event(key: str, old: SystemObject | None, new: SystemObject | None) -> Event | None:
     """Return the event that turns `old` into `new` (None: absent); None if nothing differs."""
     kind = key.partition("/")[0]
     if old == new:
         return None
     if old is None or new is None:
         verb = "created" if old is None else "deleted"
-        return Event(f"{kind}.{verb}", _VERSION, key, plain_note(new or old))  # type: ignore[arg-type]  # one is there
-    before, after = plain_note(old), plain_note(new)
+        return Event(f"{kind}.{verb}", _VERSION, key, plain_system_object(new or old))  # type: ignore[arg-type]  # one is there
+    before, after = plain_system_object(old), plain_system_object(new)
     changed = {field: [before[field], value] for field, value in after.items() if before[field] != value}
     return Event(f"{kind}.{new.CHANGE}", _VERSION, key, {"changed": changed})
 
 
-def evolved(key: str, old: Note | None, verb: str, data: Mapping[str, Any]) -> Note | None:
+def evolved(key: str, old: SystemObject | None, verb: str, data: Mapping[str, Any]) -> SystemObject | None:
     """Return what an event makes of a note; bad data raises `msgspec.ValidationError`, `KeyError` or `TypeError`."""
-    cls: Any = NOTES[key.partition("/")[0]]
+    cls: Any = SYSTEM_KINDS[key.partition("/")[0]]
     if verb == "deleted":
         return None
     if old is None:
-        made: Note = msgspec.convert(data, cls)
+        made: SystemObject = msgspec.convert(data, cls)
         return made
     changed = {field: pair[1] for field, pair in data["changed"].items()}
-    changed_note: Note = msgspec.convert({**msgspec.to_builtins(old), **changed}, cls)
+    changed_note: SystemObject = msgspec.convert({**msgspec.to_builtins(old), **changed}, cls)
     return changed_note
 
 
@@ -65,22 +67,26 @@ def describe(event: Event) -> str:
     kind, _, name = event.key.partition("/")
     verb = event.type.rpartition(".")[2]
     if kind == Tag.KIND:
-        return _tag_told(name, verb, event.data)
+        return _describe_tag(name, verb, event.data)
     if kind == User.KIND:
-        return f"user {name}{_user_told(verb, event.data)}"
+        return f"user {name}{_describe_user(verb, event.data)}"
     subject = f"{kind} {name}".replace("@", " on node ")
-    words = _projection_told(name, verb, event.data) if kind == ProjectionControl.KIND else _service_told(verb, event)
+    words = (
+        _describe_projection(name, verb, event.data)
+        if kind == ProjectionControl.KIND
+        else _describe_service(verb, event)
+    )
     return f"{subject}: {', '.join(words)}" if words else f"{subject} {verb}"
 
 
-def _tag_told(name: str, verb: str, data: Mapping[str, Any]) -> str:
+def _describe_tag(name: str, verb: str, data: Mapping[str, Any]) -> str:
     if verb == "moved":
         old, new = data["changed"]["position"]
         return f"tag {name} moved: position {old} → {new}"
     return f"tag {name} {verb}: position {data['position']}"
 
 
-def _user_told(verb: str, data: Mapping[str, Any]) -> str:
+def _describe_user(verb: str, data: Mapping[str, Any]) -> str:
     if verb == "deleted":
         return " deleted"
     said = {field: pair[1] for field, pair in data["changed"].items()} if "changed" in data else data
@@ -91,7 +97,7 @@ def _user_told(verb: str, data: Mapping[str, Any]) -> str:
     return f" created: {', '.join(words + ['disabled'] * said['disabled'])}"
 
 
-def _projection_told(name: str, verb: str, data: dict[str, Any]) -> list[str]:
+def _describe_projection(name: str, verb: str, data: dict[str, Any]) -> list[str]:
     plain = ProjectionControl(name)
     if verb in ("created", "deleted"):
         whole = msgspec.convert(data, ProjectionControl)
@@ -102,20 +108,20 @@ def _projection_told(name: str, verb: str, data: dict[str, Any]) -> list[str]:
     return new.since(old)
 
 
-def _service_told(verb: str, event: Event) -> list[str]:
+def _describe_service(verb: str, event: Event) -> list[str]:
     enabled = event.data["changed"]["enabled"][1] if "changed" in event.data else event.data["enabled"]
     if verb == "deleted":
         return ["as on all other nodes" if "@" in event.key else "enabled"]
     return ["enabled" if enabled else "disabled"]
 
 
-def control_of(notes: Mapping[str, Note], projection: str) -> ProjectionControl:
+def control_of(notes: Mapping[str, SystemObject], projection: str) -> ProjectionControl:
     """Return what is wanted of a projection."""
     found = notes.get(f"{ProjectionControl.KIND}/{projection}")
     return found if isinstance(found, ProjectionControl) else ProjectionControl(projection)
 
 
-def runs(notes: Mapping[str, Note], service: str, node: str | None = None) -> bool:
+def runs(notes: Mapping[str, SystemObject], service: str, node: str | None = None) -> bool:
     """Return whether a service is to run on a node; without one, whether on nodes that have no word of their own."""
     for control in (ServiceControl(service, node), ServiceControl(service)):
         found = notes.get(control.key)

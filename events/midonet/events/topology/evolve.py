@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from midonet.events.commit import Event, Record
 from midonet.events.errors import VerificationFailed
 from midonet.events.model import KINDS, Entity, plain
-from midonet.events.system.objects import NOTES, evolved
+from midonet.events.system.objects import SYSTEM_KINDS, evolved
 from midonet.events.topology.topology import Topology
 
 EVENT_VERSION = 1
@@ -39,7 +39,7 @@ def fold(topology: Topology, record: Record) -> list[Change]:
     position = record.commit.position
     changes = [evolve(topology, event, position) for event in record.commit.events]
     topology.head = record.head
-    return [change for change in changes if change.kind not in NOTES]
+    return [change for change in changes if change.kind not in SYSTEM_KINDS]
 
 
 def evolve(topology: Topology, event: Event, position: int) -> Change:
@@ -47,8 +47,8 @@ def evolve(topology: Topology, event: Event, position: int) -> Change:
     kind_name, _, object_id = event.key.partition("/")
     verb = event.type.rpartition(".")[2]
     data = current(event)
-    if kind_name in NOTES and event.v <= EVENT_VERSION:
-        return _evolve_note(topology, event, data, position)
+    if kind_name in SYSTEM_KINDS and event.v <= EVENT_VERSION:
+        return _evolve_system(topology, event, data, position)
     if kind_name not in KINDS or event.v > EVENT_VERSION:
         raise _misfit(event, position, "is of a kind or version that this release does not know; upgrade it")
     old = topology.get(kind_name, object_id)
@@ -63,9 +63,9 @@ def evolve(topology: Topology, event: Event, position: int) -> Change:
     return Change(kind_name, object_id, old, new)
 
 
-def _evolve_note(topology: Topology, event: Event, data: dict[str, Any], position: int) -> Change:
+def _evolve_system(topology: Topology, event: Event, data: dict[str, Any], position: int) -> Change:
     kind, _, name = event.key.partition("/")
-    old = topology.noted.get(event.key)
+    old = topology.system.get(event.key)
     verb = event.type.rpartition(".")[2]
     if (old is None) != (verb == "created"):
         raise _misfit(event, position, "exists already" if old is not None else "does not exist")
@@ -73,9 +73,9 @@ def _evolve_note(topology: Topology, event: Event, data: dict[str, Any], positio
         new = evolved(event.key, old, verb, data)
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
         raise _misfit(event, position, f"has data that does not fit: {error}") from None
-    topology.noted.pop(event.key, None)
+    topology.system.pop(event.key, None)
     if new is not None:
-        topology.noted[event.key] = new
+        topology.system[event.key] = new
     return Change(kind, name, old, new)
 
 

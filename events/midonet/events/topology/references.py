@@ -9,7 +9,7 @@ from typing import Any
 from midonet.events.errors import AmbiguousRef, InvalidValue, NotFound
 from midonet.events.model import KINDS, Entity, FieldSpec, Kind
 from midonet.events.model.fields import canonical_id
-from midonet.events.suggestions import closest
+from midonet.events.suggestions import suggest
 from midonet.events.topology.topology import Topology
 
 _MIN_PREFIX = 8
@@ -106,7 +106,7 @@ def _candidate(topology: Topology, object_id: str) -> dict[str, str | None]:
 def _missing(topology: Topology, kind: str, ref: str) -> NotFound:
     known = [entity for one in kind.split("|") for entity in topology.all(one).values() if entity.name]
     names = {_path(topology, entity) for entity in known} if "/" in ref else {entity.name for entity in known}
-    return NotFound(f"there is no {_either(kind)} {ref!r}{closest(ref, names)}", kind=kind, ref=ref)
+    return NotFound(f"there is no {_either(kind)} {ref!r}{suggest(ref, names)}", kind=kind, ref=ref)
 
 
 def _path(topology: Topology, entity: Entity) -> str:

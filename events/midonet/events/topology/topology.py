@@ -10,20 +10,20 @@ from typing import Any, NamedTuple
 
 from midonet.events.commit import GENESIS, Head
 from midonet.events.model import KINDS, Entity
-from midonet.events.system.objects import Note
+from midonet.events.system.objects import SystemObject
 from midonet.events.system.tag import Tag
 from midonet.events.topology.indexes import Indexes
 
-_LATE = 20_000
+_MAX_STALE = 20_000
 """Objects that the indexes may be behind at most: even if nobody asks them, they must not keep what is long gone."""
 
 
-class Notes(NamedTuple):
+class Checkpoint(NamedTuple):
     """What a topology holds besides objects, to put it back."""
 
     head: Head
-    cursors: dict[str, int]
-    noted: dict[str, Note]
+    last_allocated: dict[str, int]
+    system: dict[str, SystemObject]
 
 
 class Topology:
@@ -34,9 +34,9 @@ class Topology:
 
     def __init__(self) -> None:
         self.head: Head = GENESIS
-        self.cursors: dict[str, int] = {}
+        self.last_allocated: dict[str, int] = {}
         """Per pool the number that was handed out last: numbers come back as late as possible."""
-        self.noted: dict[str, Note] = {}
+        self.system: dict[str, SystemObject] = {}
         """Notes on the log, by their keys: tags, and controls of projections and services."""
         self._objects: dict[str, Entity] = {}
         self._kinds: dict[str, dict[str, Entity]] = {kind: {} for kind in KINDS}
@@ -66,7 +66,7 @@ class Topology:
     def __eq__(self, other: object) -> bool:
         """Two topologies are equal if they hold the same objects and notes at the same position."""
         return isinstance(other, Topology) and (
-            (self.head, self.noted, self._objects) == (other.head, other.noted, other._objects)
+            (self.head, self.system, self._objects) == (other.head, other.system, other._objects)
         )
 
     __hash__ = None  # type: ignore[assignment]  # it changes
@@ -111,15 +111,19 @@ class Topology:
     @property
     def tags(self) -> Mapping[str, Tag]:
         """The tags by name."""
-        return {note.name: note for note in self.noted.values() if isinstance(note, Tag)}
+        return {note.name: note for note in self.system.values() if isinstance(note, Tag)}
 
-    def notes(self) -> Notes:
+    def checkpoint(self) -> Checkpoint:
         """Return a copy of all that is no object."""
-        return Notes(self.head, dict(self.cursors), dict(self.noted))
+        return Checkpoint(self.head, dict(self.last_allocated), dict(self.system))
 
-    def put_back(self, notes: Notes) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Make everything but the objects what it was."""
-        self.head, self.cursors, self.noted = notes.head, dict(notes.cursors), dict(notes.noted)
+        self.head, self.last_allocated, self.system = (
+            checkpoint.head,
+            dict(checkpoint.last_allocated),
+            dict(checkpoint.system),
+        )
 
     def fill(self, kind: str, entities: Iterable[Entity]) -> None:
         """Add all objects of a kind to a topology that nobody has looked at yet; numbers are not noted."""
@@ -133,17 +137,17 @@ class Topology:
         if new is not None:
             self._objects[new.id] = self._kinds[new.KIND][new.id] = new  # one string, not one more per key
             if new.NUMBERS:
-                self._note_numbers(old, new)
+                self._record_numbers(old, new)
         elif old is not None:
             del self._objects[object_id], self._kinds[old.KIND][object_id]
         if self._built is not None:
             self._stale.setdefault(object_id, old)
-            if len(self._stale) > _LATE:
+            if len(self._stale) > _MAX_STALE:
                 self._indexes  # noqa: B018 - brings them up to date
         return old
 
-    def _note_numbers(self, old: Entity | None, new: Entity) -> None:
+    def _record_numbers(self, old: Entity | None, new: Entity) -> None:
         for field, pool in new.NUMBERS.items():
             number = getattr(new, field)
             if number is not None and (old is None or number != getattr(old, field)):
-                self.cursors[pool] = number
+                self.last_allocated[pool] = number

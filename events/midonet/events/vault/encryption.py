@@ -43,7 +43,7 @@ def new_key() -> str:
     return Fernet.generate_key().decode()
 
 
-def read_seal(path: Path) -> Seal:
+def read_key_file(path: Path) -> Seal:
     """Return the keys of a file; `Misconfigured` if it cannot be read, holds none, or is open to others."""
     try:
         if path.stat().st_mode & _OTHERS:

@@ -15,9 +15,9 @@ def open_vault(url: str, key: str | None) -> Vault:
         raise UsageError(f"not the address of a vault; allowed are {_FORMS}", setting="vault")
     if key is None:
         raise UsageError("a vault needs the file with its key (vault_key); `midoctl secret key` makes one")
-    from midonet.events.vault.encryption import read_seal
+    from midonet.events.vault.encryption import read_key_file
 
-    seal = read_seal(Path(key))
+    seal = read_key_file(Path(key))
     if scheme == "file":
         from midonet.events.vault.file import FileVault
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from midonet.events.config.settings import hidden
+from midonet.events.config.settings import redact
 from midonet.events.errors import Unavailable, UsageError
 from midonet.events.vault.base import is_name
 from midonet.events.vault.encryption import Seal
@@ -28,7 +28,7 @@ class SqlVault:
 
     def __init__(self, url: str, seal: Seal) -> None:
         self._seal = seal
-        self._url = hidden(url)
+        self._url = redact(url)
         try:
             bounds = _PATIENCE if url.startswith("postgresql") else {}
             self._engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=bounds)

@@ -21,7 +21,7 @@ from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.errors import MidonetError, VerificationFailed
 from midonet.events.log.base import Bookmark, Log, Progress
 from midonet.events.system.control import ProjectionControl
-from midonet.events.system.objects import Note, control_of
+from midonet.events.system.objects import SystemObject, control_of
 from midonet.events.topology.evolve import Change, fold
 from midonet.events.topology.topology import Topology
 from midonet.projections.engine.log_end import LogEnd
@@ -100,13 +100,13 @@ class Feed:
         return self._recent[-1]
 
     @property
-    def noted(self) -> Mapping[str, Note]:
+    def noted(self) -> Mapping[str, SystemObject]:
         """The notes on the log by their keys, as of the head or a moment before."""
-        return self._topology.noted
+        return self._topology.system
 
     def control(self, projection: str) -> ProjectionControl:
         """Return what operators want of a projection."""
-        return control_of(self._topology.noted, projection)
+        return control_of(self._topology.system, projection)
 
     @contextmanager
     def reading(self) -> Iterator[Topology]:
@@ -227,7 +227,7 @@ class Feed:
         with closing(self._open_log()) as log:
             for item in log.follow(self.head, stopped=self._stopped.is_set, idle=self._idle):
                 if isinstance(item, Record):
-                    self._known = Bookmark(item.commit.position, item.hash, log.place(item.commit.position))
+                    self._known = Bookmark(item.commit.position, item.hash, log.offset_hint(item.commit.position))
                 self._take(item)
                 self.error = None
                 backoff.reset()

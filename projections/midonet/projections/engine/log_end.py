@@ -29,7 +29,7 @@ class LogEnd:
                 end = self._ask(known)
             except MidonetError:
                 end = None
-            if end is None or known.place is not None:
+            if end is None or known.offset_hint is not None:
                 self._hang_up()
         return end
 
@@ -41,8 +41,8 @@ class LogEnd:
     def _ask(self, known: Bookmark) -> int:
         if self._log is None:
             self._log = self._open_log()
-        if known.place is not None:
-            self._log.resume(known)
+        if known.offset_hint is not None:
+            self._log.seek(known)
         return _end_of(self._log, known.position)
 
     def _hang_up(self) -> None:

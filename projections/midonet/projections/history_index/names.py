@@ -6,7 +6,7 @@ from typing import Any
 from midonet.events.commit import Event
 from midonet.events.model import KINDS, Kind
 from midonet.events.queries.names import Names
-from midonet.events.system.objects import NOTES, is_note
+from midonet.events.system.objects import SYSTEM_KINDS, is_system_key
 from midonet.projections.history_index.reader import Past
 
 
@@ -18,23 +18,23 @@ class NamesAt(Names):
         self._past = past
         self._position = position
 
-    def meant(self, ref: str) -> list[str]:
+    def matches(self, ref: str) -> list[str]:
         """Return the keys of what `ref` may mean."""
-        return self._past.meant(ref, self._position, KINDS)
+        return self._past.matches(ref, self._position, KINDS)
 
     def names(self, kinds: Collection[str]) -> Iterable[str]:
         """Return what objects of some kinds were called."""
         return self._past.names(self._position, kinds)
 
-    def notes(self) -> Iterable[str]:
+    def system_keys(self) -> Iterable[str]:
         """Return the keys of the notes that there were."""
-        records = self._past.about_kinds(tuple(NOTES), self._position)
-        return {event.key: None for record in records for event in record.commit.events if is_note(event.key)}
+        records = self._past.about_kinds(tuple(SYSTEM_KINDS), self._position)
+        return {event.key: None for record in records for event in record.commit.events if is_system_key(event.key)}
 
-    def note(self, event: Event) -> None:
+    def add(self, event: Event) -> None:
         """Remember what an event behind the position says about names."""
         self.label(event.key.partition("/")[2])
-        super().note(event)
+        super().add(event)
 
     def look_up(self, object_id: str) -> tuple[Kind, dict[str, Any]] | None:
         """Return an object's kind and the fields that make its name."""

@@ -145,7 +145,7 @@ class Past:
 
     # What people mean
 
-    def meant(self, ref: str, upto: int, kinds: Collection[str]) -> list[str]:
+    def matches(self, ref: str, upto: int, kinds: Collection[str]) -> list[str]:
         """Return the keys that a reference may mean as of a position, those of existing objects if there are any.
 
         As `midonet.events.queries.names.Names.find`: an id, a name, `kind/…`, `parent/name` or an id prefix.

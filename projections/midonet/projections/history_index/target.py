@@ -74,10 +74,10 @@ class HistoryTarget:
         """Connect; begin anew if the index is not of this log: it is a cache, and nothing is lost with it."""
         with self._failures():
             log, index = self._connect()
-            writer = IndexWriter(index, log.recall)
-            if writer.checkpoint.head.position and not log.resume(writer.checkpoint.bookmark):
+            writer = IndexWriter(index, log.read_at)
+            if writer.checkpoint.head.position and not log.seek(writer.checkpoint.bookmark):
                 index.clear()
-                writer = IndexWriter(index, log.recall)
+                writer = IndexWriter(index, log.read_at)
         self._writer = writer
         return self._reached(writer), {}
 
@@ -99,7 +99,7 @@ class HistoryTarget:
         with self._failures(), self._busy():
             records = islice(self._log.read(writer.checkpoint.head), max(0, missing))
             for batch in _batches(records):
-                writer.write(batch, self._log.place)
+                writer.write(batch, self._log.offset_hint)
                 self._reached(writer)
                 if self._stopped:
                     raise Unavailable("it is being stopped")

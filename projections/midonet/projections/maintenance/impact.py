@@ -12,7 +12,7 @@ from msgspec import Struct
 from midonet.events.commit import Event
 from midonet.events.model import Entity
 from midonet.events.model.vtep import Vtep
-from midonet.events.system.objects import NOTES
+from midonet.events.system.objects import SYSTEM_KINDS
 from midonet.events.topology.evolve import Change, evolve
 from midonet.events.topology.topology import Topology
 from midonet.projections.nsdb.host_dependencies import agent, leads, pack
@@ -54,15 +54,15 @@ def named(kind: str, ids: Iterable[str], topology: Topology, events: Iterable[Ev
 @contextmanager
 def _as_if(topology: Topology, events: Iterable[Event]) -> Iterator[list[Change]]:
     """Let events happen for a while; yield what they change in the network."""
-    notes, changes = topology.notes(), list[Change]()
+    notes, changes = topology.checkpoint(), list[Change]()
     try:
         changes += (evolve(topology, event, notes.head.position + 1) for event in events)
-        yield [change for change in changes if change.kind not in NOTES]
+        yield [change for change in changes if change.kind not in SYSTEM_KINDS]
     finally:
         for change in reversed(changes):
-            if change.kind not in NOTES:
+            if change.kind not in SYSTEM_KINDS:
                 topology.swap(change.id, change.old)
-        topology.put_back(notes)
+        topology.restore(notes)
 
 
 def _graph(topology: Topology) -> Graph:

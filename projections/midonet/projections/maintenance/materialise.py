@@ -14,7 +14,7 @@ from kazoo.exceptions import NoNodeError
 from msgspec import Struct
 
 from midonet.events.commit import canonical
-from midonet.events.config.settings import hidden
+from midonet.events.config.settings import redact
 from midonet.events.errors import Conflict, UsageError
 from midonet.events.topology.topology import Topology
 from midonet.projections.base import Checkpoint, Projection, Target, key_text
@@ -130,7 +130,7 @@ def _claim(place: _Place, projection: str, topology: Topology, where: str) -> No
     position = place.position()
     if found is not None and not _is_ours(found, position):
         raise Conflict(
-            f"{hidden(where)} holds something that no replay made, or that somebody keeps since then: it may be a live "
+            f"{redact(where)} holds something that no replay made, or that somebody keeps since then: it may be a live "
             "view; choose another place",
             reason="live-view",
         )

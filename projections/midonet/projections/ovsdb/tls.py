@@ -11,7 +11,7 @@ import ssl
 from threading import Lock
 from time import monotonic
 
-from midonet.events.config.connection_security import Wire, current, tls_context
+from midonet.events.config.connection_security import ConnectionSecurity, current, tls_context
 
 
 class SecureSocket:
@@ -85,7 +85,7 @@ def secured(plain: socket.socket) -> "socket.socket | SecureSocket":
         raise
 
 
-def _context(wire: Wire, ca: str) -> ssl.SSLContext:
+def _context(wire: ConnectionSecurity, ca: str) -> ssl.SSLContext:
     context = tls_context("switches", ca, wire.ovsdb_cert, wire.ovsdb_key)
     context.check_hostname = False
     return context

@@ -9,7 +9,7 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from midonet.events.config.settings import hidden
+from midonet.events.config.settings import redact
 
 SILENCE = 60.0
 """Seconds during which the same line is not written again."""
@@ -80,7 +80,7 @@ class _Logfmt(logging.Formatter):
             fields["error"] = repr(record.exc_info[1])
             fields["traceback"] = self.formatException(record.exc_info) if _logger.isEnabledFor(logging.DEBUG) else None
         line = " ".join(f"{key}={_value(value)}" for key, value in fields.items() if value is not None)
-        return str(hidden(line))
+        return str(redact(line))
 
 
 def _value(value: Any) -> str:

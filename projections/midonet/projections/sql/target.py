@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from midonet.events.config.settings import hidden
+from midonet.events.config.settings import redact
 from midonet.events.errors import Unavailable, UsageError
 from midonet.projections.base import Checkpoint, Fenced, Unwritable
 
@@ -73,7 +73,7 @@ class SqlTarget:
         self, url: str, view: str = "nsdb", generation: str = "1", *, written: Callable[[int], None] = lambda _: None
     ) -> None:
         address = _address(url)
-        self._url = hidden(url)
+        self._url = redact(url)
         self._tell = written
         self._key = {"view": view, "generation": generation}
         self._ours = [VALUES.c.view == view, VALUES.c.generation == generation]
@@ -173,7 +173,7 @@ class SqlTarget:
                 yield connection
         except SQLAlchemyError as error:
             reason = str(error.orig) if isinstance(error, DBAPIError) and error.orig else str(error)
-            told = hidden(" ".join(reason.split()))
+            told = redact(" ".join(reason.split()))
             raise Unavailable(f"{self._url}: {told}", url=self._url) from None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from kazoo.security import ACL, OPEN_ACL_UNSAFE, Id, Permissions, make_digest_acl_credential
 
-from midonet.events.config.connection_security import Wire, current, read_login, tls_context
+from midonet.events.config.connection_security import ConnectionSecurity, current, read_login, tls_context
 from midonet.projections.zookeeper.kazoo_handler import Handler
 
 _OF_AGENTS = re.compile(r"/state/(hosts|ports)(/|$)")
@@ -29,7 +29,7 @@ def options() -> Mapping[str, Any]:
     return {**found, **_tls(wire)}
 
 
-def _tls(wire: Wire) -> Mapping[str, Any]:
+def _tls(wire: ConnectionSecurity) -> Mapping[str, Any]:
     """Return what the handler makes connections with; the files are tried at once, so that a bad one is told."""
     if wire.zookeeper_ca is None:
         return {}

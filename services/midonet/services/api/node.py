@@ -87,7 +87,7 @@ class Node:
     def user(self, name: str) -> User | None:
         """Return a user as of now."""
         with self.feed.reading() as topology:
-            found = topology.noted.get(f"{User.KIND}/{name}")
+            found = topology.system.get(f"{User.KIND}/{name}")
         return found if isinstance(found, User) else None
 
     def start(self) -> None:

@@ -71,12 +71,12 @@ class HttpLog:
             raise tampered(position, f"what is told as commit {position} is not that commit")
         return Record(commit, raw, sha256(raw))
 
-    def place(self, position: int) -> int | None:
+    def offset_hint(self, position: int) -> int | None:
         """Return None: the position is enough."""
         del position
         return None
 
-    def recall(self, bookmark: Bookmark) -> Record | None:
+    def read_at(self, bookmark: Bookmark) -> Record | None:
         """Return the commit of a bookmark if those very bytes are still there; None if not."""
         try:
             raw = self.client.get(f"/v1/log/{bookmark.position}").body
@@ -85,9 +85,9 @@ class HttpLog:
         commit = parse(raw) if sha256(raw) == bookmark.hash else None
         return Record(commit, raw, bookmark.hash) if commit is not None else None
 
-    def resume(self, bookmark: Bookmark) -> bool:
+    def seek(self, bookmark: Bookmark) -> bool:
         """Return whether the log has that commit; every position is as quickly found as any other."""
-        return self.recall(bookmark) is not None
+        return self.read_at(bookmark) is not None
 
     def read(self, after: Head = GENESIS) -> Iterator[Record]:
         """Yield the accepted commits after `after`, up to the end as of now."""
@@ -181,7 +181,7 @@ class HttpPart(HttpLog):
         """Yield what is seen of the commits after `after`, up to the end as of now."""
         yield from (item for item in self._resumed(after, follow=False) if isinstance(item, Record))
 
-    def resume(self, bookmark: Bookmark) -> bool:
+    def seek(self, bookmark: Bookmark) -> bool:
         """Return that it does: every position is as quickly found as any other."""
         return bookmark.position >= 0
 

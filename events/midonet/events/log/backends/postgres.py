@@ -127,15 +127,15 @@ class PostgresDatabase:
     def reserve(self, _: Connection) -> None:
         """Do nothing: the server uses its files again."""
 
-    def announce(self, cursor: Cursor) -> None:
+    def notify_in_transaction(self, cursor: Cursor) -> None:
         """Notify listeners; the server delivers it with the commit."""
         cursor.execute(f"NOTIFY {_CHANNEL}")
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Do nothing: the transaction has announced itself."""
 
     @contextmanager
-    def bell(self) -> Iterator[Notifier]:
+    def subscribe(self) -> Iterator[Notifier]:
         """Listen on a connection of its own."""
         with closing(_Listener(self)) as listener:
             yield listener

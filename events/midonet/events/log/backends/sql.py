@@ -96,19 +96,19 @@ class SqlLog:
             return None
         return _alone(rows[0]) if rows else None
 
-    def place(self, position: int) -> int | None:
+    def offset_hint(self, position: int) -> int | None:
         """Return None: the position is the key."""
         del position
         return None
 
-    def recall(self, bookmark: Bookmark) -> Record | None:
+    def read_at(self, bookmark: Bookmark) -> Record | None:
         """Return the commit of a bookmark if those very bytes are still there; None if not."""
         rows = self._fetch("at", position=bookmark.position)
         return _alone(rows[0]) if rows and sha256(rows[0][-1]) == bookmark.hash else None
 
-    def resume(self, bookmark: Bookmark) -> bool:
+    def seek(self, bookmark: Bookmark) -> bool:
         """Return whether the log has that commit; every position is as quickly found as any other."""
-        return self.recall(bookmark) is not None
+        return self.read_at(bookmark) is not None
 
     def read(self, after: Head = GENESIS) -> Iterator[Record]:
         """Yield the accepted commits after `after`, up to the end as of now."""
@@ -124,22 +124,22 @@ class SqlLog:
 
     def follow(self, after: Head, *, stopped: Callable[[], bool], idle: float = 1.0) -> Iterator[Record | Progress]:
         """Yield as `read` does and go on with what is appended later, until `stopped()`."""
-        head, due, rung = after, 0.0, True
+        head, due, notified = after, 0.0, True
         record: Record | None
-        with self._database.bell() as bell:
+        with self._database.subscribe() as subscribe:
             while not stopped():
-                if rung or self._end() != head.position:  # one query less on the way of a commit
+                if notified or self._end() != head.position:  # one query less on the way of a commit
                     for record in self._accepted(head, self._beyond(head, _ENDLESS), trusted=head.position):
                         head, due = record.head, 0.0
                         yield record
                         if stopped():
                             return
-                    record, rung = None, False  # thousands of objects are let go of now, not when others come
+                    record, notified = None, False  # thousands of objects are let go of now, not when others come
                     continue
                 if monotonic() >= due:
                     due = monotonic() + idle
                     yield Progress(head)
-                rung = bell.wait(max(0.0, min(bell.interval, due - monotonic())))
+                notified = subscribe.wait(max(0.0, min(subscribe.interval, due - monotonic())))
 
     def _end(self) -> int:
         return self._fetch("end")[0][0] or 0
@@ -219,7 +219,7 @@ class SqlLog:
             inserted = False
         if not inserted:
             raise head_moved(head, self.read(head))
-        self._database.ring()
+        self._database.notify()
         return len(records)
 
     def reserve(self) -> None:
@@ -236,7 +236,7 @@ class SqlLog:
             if self._left != (version, head.position, head.hash) and not self._ends_with(cursor, head):
                 return False
             cursor.executemany(self._sql["insert"], [_values(record) for record in records])
-            self._database.announce(cursor)
+            self._database.notify_in_transaction(cursor)
         self._left = (version, records[-1].commit.position, records[-1].hash) if version is not None else None
         return True
 

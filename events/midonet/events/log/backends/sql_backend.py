@@ -52,11 +52,11 @@ class Database(Protocol):
     def reserve(self, connection: Connection) -> None:
         """Make room for commits to come, if that is for a client to do; what is read and written stays as it is."""
 
-    def announce(self, cursor: Cursor) -> None:
+    def notify_in_transaction(self, cursor: Cursor) -> None:
         """Let readers know, as a part of the transaction."""
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Let readers know, after the transaction."""
 
-    def bell(self) -> AbstractContextManager[Notifier]:
-        """Listen for what `announce` and `ring` say, from now on."""
+    def subscribe(self) -> AbstractContextManager[Notifier]:
+        """Listen for what `notify_in_transaction` and `notify` say, from now on."""

@@ -175,16 +175,16 @@ class SqliteDatabase:
             finally:
                 os.close(file)
 
-    def announce(self, cursor: Cursor) -> None:
+    def notify_in_transaction(self, cursor: Cursor) -> None:
         """Do nothing: readers are woken after the commit."""
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake the readers. Never by the database itself: to close it again would drop SQLite's locks on it."""
         with suppress(OSError):  # a reader looks by itself soon
             wake(self._bell)
 
     @contextmanager
-    def bell(self) -> Iterator[Notifier]:
+    def subscribe(self) -> Iterator[Notifier]:
         """Watch the write-ahead log; it is there as long as somebody is connected."""
         try:
             watch = FileWatch(self._bell)

@@ -10,7 +10,7 @@ from typing import Any
 
 from midonet.events import errors
 from midonet.events.commit import canonical
-from midonet.events.config.settings import hidden
+from midonet.events.config.settings import redact
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -67,7 +67,7 @@ def encode(error: errors.MidonetError, status: HTTPStatus | None = None) -> byte
             "title": status.phrase,
             "status": status.value,
             "code": error.code,
-            "detail": hidden(error.message),
+            "detail": redact(error.message),
             "details": {name: _plain(value) for name, value in error.details.items()},
         }
     )
@@ -79,4 +79,4 @@ def _plain(value: Any) -> Any:
         canonical(value)
     except (TypeError, ValueError, OverflowError, RecursionError):
         return str(value).encode("utf-8", "backslashreplace").decode()
-    return hidden(value)
+    return redact(value)

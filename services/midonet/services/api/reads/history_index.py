@@ -42,15 +42,15 @@ def _opened(url: str, log: Log) -> Iterator[Past | None]:
     with closing(open_database(url, write=False)) as database:
         index = Index(database)
         checkpoint = index.checkpoint()
-        if checkpoint is None or (checkpoint.head.position and not log.resume(checkpoint.bookmark)):
+        if checkpoint is None or (checkpoint.head.position and not log.seek(checkpoint.bookmark)):
             yield None
             return
         tail = list(islice(log.read(checkpoint.head), _TAIL + 1))
-        yield Past(index, checkpoint, tail, log.recall) if len(tail) <= _TAIL else None
+        yield Past(index, checkpoint, tail, log.read_at) if len(tail) <= _TAIL else None
 
 
 def key_of(past: Past, moment: Moment, ref: str) -> str:
     """Return the key of what a reference means, of all that there ever was; errors as of `Names.find`."""
     upto = moment.position_in(past)
-    found = past.meant(ref, upto, KINDS)
+    found = past.matches(ref, upto, KINDS)
     return found[0] if len(found) == 1 else NamesAt(past, upto).find(ref)

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 
 from midonet.events.commit import GENESIS, sha256
-from midonet.events.config.settings import hidden
+from midonet.events.config.settings import redact
 from midonet.events.log import Log
 from midonet.events.log.snapshots import Snapshot, Snapshots
 from midonet.events.queries.moment import Moment
@@ -24,7 +24,7 @@ def snapshots_of(url: str) -> Snapshots:
     """Return the snapshots of a log in the cache of the daemon's user; none where there is no home."""
     home = os.environ.get("HOME")
     cache = os.environ.get("CACHE_DIRECTORY") or os.environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "")
-    return Snapshots(Path(cache) / "midonet" / sha256(hidden(url).encode())[:16] if cache.startswith("/") else None)
+    return Snapshots(Path(cache) / "midonet" / sha256(redact(url).encode())[:16] if cache.startswith("/") else None)
 
 
 class Past:
@@ -52,12 +52,12 @@ class Past:
 
     def _folded(self, moment: Moment) -> Topology:
         with self._logs.lend() as log:
-            return self._snapshots.resume(lambda snapshot: self._from(snapshot, log, moment), moment.has)
+            return self._snapshots.with_newest(lambda snapshot: self._from(snapshot, log, moment), moment.has)
 
     def _from(self, snapshot: Snapshot | None, log: Log, moment: Moment) -> Topology:
         topology = snapshot.topology() if snapshot is not None else Topology()
         after = snapshot.head if snapshot is not None else GENESIS
         for record in moment.upto(log.read(after), after.position):
             fold(topology, record)
-            self._snapshots.passed(topology)
+            self._snapshots.save_if_due(topology)
         return topology

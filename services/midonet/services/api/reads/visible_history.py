@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from midonet.events.access.authorization import Principal, hidden_from
+from midonet.events.access.authorization import Principal, redact_ids
 from midonet.events.commit import Commit, Event, Record, canonical
 from midonet.events.model import Entity
-from midonet.events.system.objects import is_note
+from midonet.events.system.objects import is_system_key
 from midonet.events.topology.evolve import Change, created, deleted, fold, updated
 from midonet.events.topology.topology import Topology
 
@@ -36,9 +36,9 @@ def _through(principal: Principal, commit: Commit, changes: Sequence[Change], to
         return found is not None and not principal.sees(found, find)
 
     rest = iter(changes)
-    objects = [(event, next(rest)) for event in commit.events if not is_note(event.key)]
+    objects = [(event, next(rest)) for event in commit.events if not is_system_key(event.key)]
     events = [
-        Event(event.type, event.v, event.key, hidden_from(event.data, hides))
+        Event(event.type, event.v, event.key, redact_ids(event.data, hides))
         for event, change in objects
         if any(side is not None and principal.sees(side, find) for side in (change.old, change.new))
     ]

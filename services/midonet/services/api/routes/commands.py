@@ -12,7 +12,7 @@ from midonet.events.commit import canonical
 from midonet.events.errors import InvalidValue, MidonetError
 from midonet.events.log.base import commit_at
 from midonet.events.queries.export import documents
-from midonet.events.strict_yaml import Located, objects, parse, placed
+from midonet.events.strict_yaml import Located, objects, parse, with_location
 from midonet.events.topology.evolve import invert
 from midonet.projections.maintenance.impact import impact, named
 from midonet.services.api.framework.operation import JSON, Answer, Body, Operation, Reply, json_answer
@@ -152,7 +152,7 @@ async def _apply(node: Node, call: Call) -> Answer:
     try:
         return await write(node, call, "apply", [put])
     except MidonetError as error:
-        raise (placed(error, located) if located else error) from None
+        raise (with_location(error, located) if located else error) from None
 
 
 def _planned(node: Node, put: Put, call: Call) -> dict[str, Any]:
@@ -173,7 +173,7 @@ async def _plan(node: Node, call: Call) -> Answer:
     try:
         return json_answer(await node.in_thread(_planned, node, put, call))
     except MidonetError as error:
-        raise (placed(error, located) if located else error) from None
+        raise (with_location(error, located) if located else error) from None
 
 
 def _export(node: Node, call: Call) -> Answer:

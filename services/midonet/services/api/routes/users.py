@@ -173,7 +173,7 @@ def _whoami(_: Node, call: Call) -> Answer:
 
 def _users(node: Node, _: Call) -> Answer:
     with node.feed.reading() as topology:
-        found = [note for note in topology.noted.values() if isinstance(note, User)]
+        found = [note for note in topology.system.values() if isinstance(note, User)]
     return json_answer(sorted(found, key=lambda user: user.name))
 
 

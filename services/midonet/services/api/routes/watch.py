@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 from midonet.events.commit import GENESIS, Head, canonical
 from midonet.events.errors import NotFound
 from midonet.events.model import KINDS
-from midonet.events.system.objects import NOTES
+from midonet.events.system.objects import SYSTEM_KINDS
 from midonet.services.api.framework.operation import Operation, Reply
 from midonet.services.api.framework.parameters import POSITION, Parameter, flag
 from midonet.services.api.framework.request import Call
@@ -28,8 +28,8 @@ def _many(name: str, text: str, parse: Any = str) -> Parameter:
 
 
 def _kind(text: str) -> str:
-    if text not in KINDS and text not in NOTES:
-        raise ValueError(f"there is no kind {text!r}; kinds are {', '.join([*KINDS, *NOTES])}")
+    if text not in KINDS and text not in SYSTEM_KINDS:
+        raise ValueError(f"there is no kind {text!r}; kinds are {', '.join([*KINDS, *SYSTEM_KINDS])}")
     return text
 
 

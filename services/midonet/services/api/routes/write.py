@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from midonet.events.access.authorization import hidden_from
+from midonet.events.access.authorization import redact_ids
 from midonet.events.commands.command import Command, Expect, Op
 from midonet.events.errors import TimedOut, UsageError
 from midonet.events.log.pending_command import Context, Result
@@ -63,7 +63,7 @@ def shown(node: Node, call: Call, result: Result) -> Any:
             found = topology.find(object_id)
             return found is not None and not principal.sees(found, topology.find)
 
-        return hidden_from(msgspec.to_builtins(value), hides)
+        return redact_ids(msgspec.to_builtins(value), hides)
 
 
 async def run(node: Node, call: Call, command: Command, **context: str | None) -> Result:

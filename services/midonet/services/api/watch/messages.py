@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from midonet.events.access.authorization import hidden_from, owners_of
+from midonet.events.access.authorization import owners_of, redact_ids
 from midonet.events.commit import Event, Head, Record, canonical
 from midonet.events.model import KINDS, Entity
-from midonet.events.system.objects import is_note
+from midonet.events.system.objects import is_system_key
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 from midonet.services.api.reads.visible_history import part
@@ -95,7 +95,7 @@ class Message:
             found = self._mentioned.get(object_id)
             return found is not None and only.isdisjoint(found)
 
-        return Event(event.type, event.v, event.key, hidden_from(event.data, hides))
+        return Event(event.type, event.v, event.key, redact_ids(event.data, hides))
 
     def frame(self, lens: Lens) -> bytes:
         """Return the message as a server-sent event; nothing if the lens lets nothing through."""
@@ -127,7 +127,7 @@ def message(record: Record, changes: Sequence[Change], topology: Topology, *, st
         return topology.find(object_id) or gone.get(object_id)
 
     rest = iter(changes)
-    of_event = [None if is_note(event.key) else next(rest) for event in record.commit.events]
+    of_event = [None if is_system_key(event.key) else next(rest) for event in record.commit.events]
     tenants = [_of_change(change, find) if change is not None else _NOBODY for change in of_event]
     mentioned = {
         target: owners_of(found, find)

@@ -44,7 +44,7 @@ class ChainIndex:
         self._positions: dict[str, int] = {}
         self._passed: OrderedDict[str, _Orphan | None] = OrderedDict()
 
-    def feed(self, offset: int, raw: bytes) -> Record | None:
+    def add(self, offset: int, raw: bytes) -> Record | None:
         """Take the next record of the topic; return it if it extends the chain, or None if it is skipped.
 
         Raises `Tampered` for the second of two records that continue each other, but nothing in the log:

@@ -65,7 +65,7 @@ class KafkaLog:
         self._picker = Reader(broker, partition, SMALL_FETCH)
         self._picked: dict[int, bytes] = {}
         self._writer = Writer(broker, partition)
-        self._scan = ChainIndex()
+        self._index = ChainIndex()
         self._recent: list[Record] = []
         with broker.failures(), closing(broker.admin()) as admin:
             prepare_topic(admin, broker.servers, topic, create=create)
@@ -78,19 +78,19 @@ class KafkaLog:
     @property
     def skipped(self) -> int:
         """How many foreign, corrupt, duplicate or losing records were passed over so far."""
-        return self._scan.skipped
+        return self._index.skipped
 
     # Reading
 
     def head(self) -> Head:
         """Return the end of the log as of now."""
         self._catch_up()
-        return self._scan.head
+        return self._index.head
 
     def head_at(self, position: int) -> Head:
         """Return the head as it was at `position`; `NotFound` beyond the end."""
-        if position in (0, self._scan.base.position):
-            return self._scan.base if position else GENESIS
+        if position in (0, self._index.base.position):
+            return self._index.base if position else GENESIS
         self._reach_back(position)
         end = self.head().position
         if not 0 < position <= end:
@@ -101,19 +101,19 @@ class KafkaLog:
         """Return the commit of a command id, or None if the log up to its present end has none."""
         self._reach_back(0)
         self._catch_up()
-        position = self._scan.position_of(command_id)
+        position = self._index.position_of(command_id)
         return self._record_at(position) if position else None
 
-    def place(self, position: int) -> int | None:
+    def offset_hint(self, position: int) -> int | None:
         """Return the offset of a commit; None if it was not read through this instance."""
-        known = max(self._scan.base.position, 1) <= position <= self._scan.head.position
-        return self._scan.offset_at(position) if known else None
+        known = max(self._index.base.position, 1) <= position <= self._index.head.position
+        return self._index.offset_at(position) if known else None
 
-    def recall(self, bookmark: Bookmark) -> Record | None:
+    def read_at(self, bookmark: Bookmark) -> Record | None:
         """Return the commit of a bookmark if those very bytes are still there; None if not."""
-        if bookmark.place is None:
+        if bookmark.offset_hint is None:
             return None
-        raw = self._pick(bookmark.place)
+        raw = self._pick(bookmark.offset_hint)
         commit = parse(raw) if sha256(raw) == bookmark.hash else None
         return Record(commit, raw, bookmark.hash) if commit and commit.position == bookmark.position else None
 
@@ -126,20 +126,20 @@ class KafkaLog:
                 self._picked = {message.offset: message.value or b"" for message in found}
         return self._picked.get(offset, b"")
 
-    def resume(self, bookmark: Bookmark) -> bool:
+    def seek(self, bookmark: Bookmark) -> bool:
         """Let the scan begin behind a commit, if it is where it was."""
-        if self._scan.base.position <= bookmark.position <= self._scan.head.position:
-            return self._scan.hash_at(bookmark.position) == bookmark.hash
-        record = self.recall(bookmark)
-        if record is None or bookmark.place is None:
+        if self._index.base.position <= bookmark.position <= self._index.head.position:
+            return self._index.hash_at(bookmark.position) == bookmark.hash
+        record = self.read_at(bookmark)
+        if record is None or bookmark.offset_hint is None:
             return False
-        self._scan, self._recent = ChainIndex(record.head, bookmark.place), []
+        self._index, self._recent = ChainIndex(record.head, bookmark.offset_hint), []
         return True
 
     def _reach_back(self, position: int) -> None:
         """Scan from the beginning if the scan began behind a position."""
-        if position < self._scan.base.position:
-            self._scan, self._recent = ChainIndex(), []
+        if position < self._index.base.position:
+            self._index, self._recent = ChainIndex(), []
 
     def read(self, after: Head = GENESIS) -> Iterator[Record]:
         """Yield the accepted commits after `after`, up to the end as of now."""
@@ -155,47 +155,47 @@ class KafkaLog:
                 if stopped():
                     return
             end = self._end()
-            if end <= self._scan.next_offset and same(head, self._scan.head):
+            if end <= self._index.next_offset and same(head, self._index.head):
                 yield Progress(head)
                 self._advance(idle)
-                end = self._scan.next_offset
+                end = self._index.next_offset
 
     def _read(self, after: Head, end: int) -> Iterator[Record]:
         """Yield what is accepted after `after`, up to the offset `end`, whoever else uses this log meanwhile."""
         self._reach_back(after.position)
-        while self._scan.head.position < after.position and self._scan.next_offset < end:
+        while self._index.head.position < after.position and self._index.next_offset < end:
             self._must_advance()
         self._check(after)
         head = after
         while True:
-            while head.position < self._scan.head.position:
+            while head.position < self._index.head.position:
                 for record in self._known(head):
                     head = record.head
                     yield record
-            if self._scan.next_offset >= end:
+            if self._index.next_offset >= end:
                 return
             self._must_advance()
 
     def _check(self, reader: Head) -> None:
         """Check that the log holds what the reader has seen."""
-        if reader.position > self._scan.head.position:
-            raise lost_commits(reader, self._scan.head.position)
-        found = self._scan.hash_at(reader.position)
+        if reader.position > self._index.head.position:
+            raise lost_commits(reader, self._index.head.position)
+        found = self._index.hash_at(reader.position)
         if found != reader.hash:
             raise diverged(reader, found)
 
     def _end(self) -> int:
         """Return the offset behind the last record; it never moves back, unless records were lost."""
         deadline = monotonic() + _ELECTION_SECONDS
-        while (end := self._reader.end()) < self._scan.next_offset:
+        while (end := self._reader.end()) < self._index.next_offset:
             if monotonic() > deadline:  # a new leader may need a moment to know its end
-                raise lost_commits(self._scan.head, self._scan.positions_before(end))
+                raise lost_commits(self._index.head, self._index.positions_before(end))
             sleep(0.1)
         return end
 
     def _catch_up(self) -> None:
         end = self._end()
-        while self._scan.next_offset < end:
+        while self._index.next_offset < end:
             self._must_advance()
 
     def _must_advance(self) -> None:
@@ -205,13 +205,13 @@ class KafkaLog:
     def _advance(self, seconds: float) -> bool:
         """Scan the next records, if any come within `seconds`."""
         try:
-            messages = self._reader.fetch(self._scan.next_offset, seconds)
+            messages = self._reader.fetch(self._index.next_offset, seconds)
         except VerificationFailed as error:
-            raise tampered(self._scan.head.position + 1, error.message) from error
+            raise tampered(self._index.head.position + 1, error.message) from error
         self._recent = []
         try:
             for message in messages:
-                if record := self._scan.feed(message.offset, message.value or b""):
+                if record := self._index.add(message.offset, message.value or b""):
                     self._recent.append(record)
         except Tampered:
             if not self._recent:  # else those before it come first
@@ -229,30 +229,30 @@ class KafkaLog:
     def _fetch_again(self, head: Head) -> list[Record]:
         position = head.position + 1
         known: list[Record] = []
-        for message in self._reader.fetch(self._scan.offset_at(position), _READ_SECONDS):
-            if message.offset >= self._scan.next_offset:
+        for message in self._reader.fetch(self._index.offset_at(position), _READ_SECONDS):
+            if message.offset >= self._index.next_offset:
                 break
             outcome = extend(head, message.value or b"")
             if isinstance(outcome, Record):
                 known.append(outcome)
                 head = outcome.head
             elif not known:
-                raise diverged(Head(position, self._scan.hash_at(position)), outcome.hash)
+                raise diverged(Head(position, self._index.hash_at(position)), outcome.hash)
         if not known:
             raise Unavailable(f"{self.url} does not deliver its records", url=self.url)
         return known
 
     def _record_at(self, position: int) -> Record:
-        return self._known(Head(position - 1, self._scan.hash_at(position - 1)))[0]
+        return self._known(Head(position - 1, self._index.hash_at(position - 1)))[0]
 
     # Writing
 
     def append(self, head: Head, batch: Sequence[bytes | Record]) -> int:
         """Append commits that extend `head` in order; a prefix, where a race is lost on the way."""
         records = check_batch(head, batch)
-        if not same(self._scan.head, head):
+        if not same(self._index.head, head):
             self._catch_up()
-        if not same(self._scan.head, head):
+        if not same(self._index.head, head):
             raise self._moved(head)
         self._refuse_known(records)
         accepted = 0
@@ -262,18 +262,18 @@ class KafkaLog:
             except Misconfigured:
                 if not accepted:
                     raise
-            if self._scan.head.hash != chunk[-1].hash:
+            if self._index.head.hash != chunk[-1].hash:
                 break
         if not accepted:
             raise self._moved(head)
         return accepted
 
     def _moved(self, head: Head) -> HeadMoved:
-        return head_moved(head, self._read(head, self._scan.next_offset))
+        return head_moved(head, self._read(head, self._index.next_offset))
 
     def _refuse_known(self, records: Sequence[Record]) -> None:
         for record in records:
-            position = self._scan.position_of(record.commit.id)
+            position = self._index.position_of(record.commit.id)
             if position:
                 raise Conflict(
                     f"command {record.commit.id} is in the log already, at position {position}",
@@ -287,16 +287,16 @@ class KafkaLog:
             offset = self._writer.send([record.raw for record in chunk])
         except (Misconfigured, OutcomeUnknown) as error:
             return self._settle(chunk, error)
-        if offset == self._scan.next_offset:  # nothing came between: no need to read it back
-            self._scan.accept(offset, chunk)
+        if offset == self._index.next_offset:  # nothing came between: no need to read it back
+            self._index.accept(offset, chunk)
             return len(chunk)
-        if offset < self._scan.next_offset:
-            raise lost_commits(self._scan.head, self._scan.positions_before(offset))
+        if offset < self._index.next_offset:
+            raise lost_commits(self._index.head, self._index.positions_before(offset))
         return self._read_back(chunk, offset + len(chunk))
 
     def _read_back(self, chunk: Sequence[Record], end: int) -> int:
         try:
-            while self._scan.next_offset < end:
+            while self._index.next_offset < end:
                 self._must_advance()
         except Unavailable as error:
             raise _unknown(error) from error
@@ -308,14 +308,14 @@ class KafkaLog:
             self._catch_up()
         except Unavailable as error:
             raise _unknown(error) from error
-        if self._scan.head.position < chunk[0].commit.position:  # they may still come
+        if self._index.head.position < chunk[0].commit.position:  # they may still come
             raise failure
         return self._accepted(chunk)
 
     def _accepted(self, chunk: Sequence[Record]) -> int:
-        end = self._scan.head.position
+        end = self._index.head.position
         return sum(
-            record.commit.position <= end and self._scan.hash_at(record.commit.position) == record.hash
+            record.commit.position <= end and self._index.hash_at(record.commit.position) == record.hash
             for record in chunk
         )
 
