@@ -152,7 +152,7 @@ def write(node: ApiNode, number: int, count: int) -> None:
 
 
 def test_a_slow_watcher_is_told_and_loses_nothing(api: Asker, node: ApiNode) -> None:
-    node.service.node.hub.kept = 5
+    node.service.node.hub.capacity = 5
     host, _, port = node.url.removeprefix("http://").partition(":")
     with socket.socket() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

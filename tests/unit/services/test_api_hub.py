@@ -34,59 +34,59 @@ def hub(tmp_path: Path) -> Iterator[Callable[[Work], None]]:
         records, topology = log.read(), Topology()
 
         async def run(work: Work) -> None:
-            made = Hub(Feed(lambda: open_log(url)), kept=2)
+            made = Hub(Feed(lambda: open_log(url)), capacity=2)
 
-            def hear() -> None:
+            def on_commit() -> None:
                 record = next(records)
-                made.hear(record, fold(topology, record), topology)
+                made.on_commit(record, fold(topology, record), topology)
 
-            await asyncio.wait_for(work(made, hear), LONG)
+            await asyncio.wait_for(work(made, on_commit), LONG)
 
         yield lambda work: asyncio.run(run(work))
 
 
 def test_what_was_heard_while_somebody_watched_is_there(hub: Callable[[Work], None]) -> None:
-    async def work(hub: Hub, hear: Callable[[], None]) -> None:
+    async def work(hub: Hub, on_commit: Callable[[], None]) -> None:
         with hub.watching():
             for _ in range(3):
-                hear()
-        await hub.move()
+                on_commit()
+        await hub.wait()
         assert (hub.head.position, hub.first) == (3, 2)
-        assert [heard.head.position for heard in hub.after(1)] == [2, 3]
+        assert [received.head.position for received in hub.after(1)] == [2, 3]
         assert not hub.after(3)
 
     hub(work)
 
 
 def test_what_was_heard_while_nobody_watched_has_to_be_read_from_the_log(hub: Callable[[Work], None]) -> None:
-    async def work(hub: Hub, hear: Callable[[], None]) -> None:
+    async def work(hub: Hub, on_commit: Callable[[], None]) -> None:
         for _ in range(2):
-            hear()
+            on_commit()
         assert (hub.head.position, hub.first) == (2, 3)
         with hub.watching():
-            hear()
+            on_commit()
         assert (hub.head.position, hub.first) == (3, 3)
-        assert [heard.head.position for heard in hub.after(2)] == [3]
+        assert [received.head.position for received in hub.after(2)] == [3]
 
     hub(work)
 
 
 def test_who_comes_back_soon_finds_what_came_meanwhile(hub: Callable[[Work], None]) -> None:
-    async def work(hub: Hub, hear: Callable[[], None]) -> None:
+    async def work(hub: Hub, on_commit: Callable[[], None]) -> None:
         with hub.watching():
-            hear()
-        hear()
-        assert [heard.head.position for heard in hub.after(0)] == [1, 2]
+            on_commit()
+        on_commit()
+        assert [received.head.position for received in hub.after(0)] == [1, 2]
 
     hub(work)
 
 
 def test_everybody_who_waits_is_woken_by_another_thread(hub: Callable[[Work], None]) -> None:
-    async def work(hub: Hub, hear: Callable[[], None]) -> None:
+    async def work(hub: Hub, on_commit: Callable[[], None]) -> None:
         for position in (1, 2, 3):
-            waiting = [asyncio.create_task(hub.move()) for _ in range(3)]
+            waiting = [asyncio.create_task(hub.wait()) for _ in range(3)]
             await asyncio.sleep(0)
-            await asyncio.to_thread(hear)
+            await asyncio.to_thread(on_commit)
             await asyncio.gather(*waiting)
             assert hub.head.position == position
 

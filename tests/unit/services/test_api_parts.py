@@ -15,7 +15,7 @@ from midonet.services.api import service
 from midonet.services.api.app import OPERATIONS
 from midonet.services.api.framework.problem_details import STATUSES, encode, status_of
 from midonet.services.api.framework.router import Router
-from midonet.services.api.watch.messages import EVERYTHING, Lens, message
+from midonet.services.api.watch.messages import EVERYTHING, WatchFilter, message
 from midonet.services.settings import Settings
 
 
@@ -75,17 +75,17 @@ def test_a_lens_lets_through_whole_events_and_nothing_of_others() -> None:
         assert len(world.topology) == world_before + 2
         events += decided.events
     record, topology = record_of(*events), Topology()
-    seen = message(record, fold(topology, record), topology)
-    assert seen.seen(EVERYTHING) is record.raw
-    mine = json.loads(seen.seen(Lens(tenants=frozenset({"acme"}))) or b"")
+    filtered = message(record, fold(topology, record), topology)
+    assert filtered.filtered(EVERYTHING) is record.raw
+    mine = json.loads(filtered.filtered(WatchFilter(tenants=frozenset({"acme"}))) or b"")
     assert [event["type"] for event in mine["events"]] == ["bridge.created", "port.created"]
     assert {**mine, "events": []} == {**json.loads(record.raw), "events": []}
-    ports = json.loads(seen.seen(Lens(kinds=frozenset({"port"}))) or b"")
+    ports = json.loads(filtered.filtered(WatchFilter(kinds=frozenset({"port"}))) or b"")
     assert [event["type"] for event in ports["events"]] == ["port.created", "port.created"]
-    assert seen.seen(Lens(kinds=frozenset({"port", "bridge"}))) is record.raw
-    assert seen.seen(Lens(kinds=frozenset({"router"}))) is None
-    assert seen.frame(Lens(kinds=frozenset({"router"}))) == b""
-    assert seen.frame(EVERYTHING) == b"id: 1\nevent: commit\ndata: %b\n\n" % record.raw
+    assert filtered.filtered(WatchFilter(kinds=frozenset({"port", "bridge"}))) is record.raw
+    assert filtered.filtered(WatchFilter(kinds=frozenset({"router"}))) is None
+    assert filtered.frame(WatchFilter(kinds=frozenset({"router"}))) == b""
+    assert filtered.frame(EVERYTHING) == b"id: 1\nevent: commit\ndata: %b\n\n" % record.raw
 
 
 def test_without_its_libraries_there_is_no_api_and_all_else_works(monkeypatch: pytest.MonkeyPatch) -> None:

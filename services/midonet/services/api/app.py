@@ -27,9 +27,8 @@ from midonet.events.errors import Denied, MidonetError, NotFound, Throttled, Una
 from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.http_pages import Page
 from midonet.services.api.auth.caller import Caller
-from midonet.services.api.auth.cross_origin import misled
+from midonet.services.api.auth.cross_origin import cross_origin_reason
 from midonet.services.api.auth.denial_log import Denial, now
-from midonet.services.api.framework.docs_page import leaflet
 from midonet.services.api.framework.openapi import document
 from midonet.services.api.framework.operation import Answer, Operation
 from midonet.services.api.framework.parameters import AT, STALE
@@ -37,16 +36,28 @@ from midonet.services.api.framework.problem_details import CONTENT_TYPE, encode,
 from midonet.services.api.framework.request import Call, bare_call, read_call
 from midonet.services.api.framework.router import Router
 from midonet.services.api.node import Node
-from midonet.services.api.routes import any_object, commands, controls, log, node, objects, tags, users, watch
+from midonet.services.api.routes import (
+    any_object,
+    commands,
+    controls,
+    denials,
+    log,
+    node,
+    objects,
+    secrets,
+    tags,
+    users,
+    watch,
+)
 
-_FRESH_SECONDS = 10.0
-_OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"})
+_LINEARIZABLE_SECONDS = 10.0
+_OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
 """Pages that name nobody's objects, for those who watch over the daemon."""
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="midonet"'}
 _POLICY_VIOLATION = 1008
-_WORTH_PACKING = 1_400
+_MIN_COMPRESSED_BYTES = 1_400
 """Bytes that do not fit into one packet anyway."""
-_EFFORT = 4
+_COMPRESSION_LEVEL = 4
 _AWAY = HTTPStatus.SERVICE_UNAVAILABLE
 
 OPERATIONS: tuple[Operation, ...] = tuple(
@@ -58,6 +69,8 @@ OPERATIONS: tuple[Operation, ...] = tuple(
         any_object.operations(),
         tags.operations(),
         users.operations(),
+        secrets.operations(),
+        denials.operations(),
         controls.operations(),
         watch.operations(),
     )
@@ -70,11 +83,9 @@ class Application:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._router = Router(OPERATIONS)
-        described = document(OPERATIONS, version("midonet"))
         self._pages: dict[str, Callable[[], Awaitable[Response]]]
         self._pages = {path: partial(_from_thread, page) for path, page in node.pages.items()}
-        self._pages["/openapi.json"] = partial(_ready, canonical(described), "application/json")
-        self._pages["/docs"] = partial(_ready, leaflet(OPERATIONS, described), "text/html; charset=utf-8")
+        self._pages["/openapi.json"] = partial(_openapi, canonical(document(OPERATIONS, version("midonet"))))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or one WebSocket."""
@@ -92,7 +103,7 @@ class Application:
         try:
             return await self._answer(request)
         except Denied as error:
-            self._take_note(request, error)
+            self._record_denial(request, error)
             return _problem(error)
         except MidonetError as error:
             return _problem(error)
@@ -108,7 +119,7 @@ class Application:
         method = "GET" if request.method == "HEAD" else request.method
         if path in self._pages:
             if path not in _OPEN:
-                await self._recognise(request, "all")
+                await self._authenticate(request, "all")
             return await self._pages[path]() if method == "GET" else _not_allowed({"GET": None}, request)
         found = self._router.find(path)
         if found is None:
@@ -116,40 +127,40 @@ class Application:
         if method not in found.operations:
             return _not_allowed(found.operations, request)
         operation = found.operations[method]
-        caller = await self._recognise(request, operation.access)
+        caller = await self._authenticate(request, operation.access)
         call = await read_call(operation, request, found.values, caller)
-        if operation.fresh and not (call.get(STALE) or request.scope.get("midonet.fresh")):
-            await self._await_fresh()
+        if operation.linearizable and not (call.get(STALE) or request.scope.get("midonet.fresh")):
+            await self._wait_linearizable()
         answer = await self._run(operation, call)
-        if isinstance(answer, Answer) and len(answer.body) >= _WORTH_PACKING and _takes_gzip(request):
-            answer = await self._node.in_thread(_packed, answer)
-        response = answer if isinstance(answer, Response) else _sent(answer)
+        if isinstance(answer, Answer) and len(answer.body) >= _MIN_COMPRESSED_BYTES and _takes_gzip(request):
+            answer = await self._node.in_thread(_compressed, answer)
+        response = answer if isinstance(answer, Response) else _response(answer)
         if request.method == "HEAD" and isinstance(response, StreamingResponse):
             return Response(headers=dict(response.headers))
         return response
 
-    async def _recognise(self, request: HTTPConnection, access: str) -> Caller:
+    async def _authenticate(self, request: HTTPConnection, access: str) -> Caller:
         """Return who sends a request; raise what is to be told whoever may not."""
         if access == "open":
             return Caller("anonymous")
         authentication = self._node.authentication
-        reason = misled(request.headers, asked=authentication.asks, local=self._node.local)
+        reason = cross_origin_reason(request.headers, authenticated=authentication.required, local=self._node.local)
         if reason is not None:
             raise Denied(reason, reason="another-origin")
-        if not authentication.asks:
+        if not authentication.required:
             return authentication.caller(request)
         with suppress(Unavailable):  # a log that is away takes no change of roles either
-            await self._await_fresh()
+            await self._wait_linearizable()
             request.scope["midonet.fresh"] = True  # as fresh as a read has to be, too
         caller = await asyncio.to_thread(authentication.caller, request)
         request.scope["midonet.actor"] = caller.actor
         if access == "admin":
-            caller.need(lambda principal: principal.administers, "admins")
+            caller.require(lambda principal: principal.administers, "admins")
         elif access == "all":
-            caller.need(lambda principal: principal.reads_all, "those who may read everything")
+            caller.require(lambda principal: principal.reads_all, "those who may read everything")
         return caller
 
-    def _take_note(self, request: HTTPConnection, error: Denied) -> None:
+    def _record_denial(self, request: HTTPConnection, error: Denied) -> None:
         denial = Denial(
             time=now(),
             actor=request.scope.get("midonet.actor", "unknown"),
@@ -161,9 +172,9 @@ class Application:
         )
         self._node.denials.add(denial)
 
-    async def _await_fresh(self) -> None:
+    async def _wait_linearizable(self) -> None:
         try:
-            await asyncio.wait_for(asyncio.wrap_future(self._node.freshness.confirm()), _FRESH_SECONDS)
+            await asyncio.wait_for(asyncio.wrap_future(self._node.linearizable.wait()), _LINEARIZABLE_SECONDS)
         except TimeoutError:
             raise Unavailable("the log does not say how far it is; `stale=true` reads what is known here") from None
 
@@ -193,14 +204,14 @@ class Application:
             operation = found.operations.get("GET") if found is not None else None
             if operation is None or operation.id != "watch":
                 raise UsageError("WebSockets are for /v1/watch only")
-            call = bare_call(operation, socket, {}, await self._recognise(socket, operation.access))
-            await self._await_fresh()
+            call = bare_call(operation, socket, {}, await self._authenticate(socket, operation.access))
+            await self._wait_linearizable()
             async for text in watch.socket_messages(self._node, call):
                 await socket.send_text(text)
             await socket.close()
         except MidonetError as error:
             if isinstance(error, Denied):
-                self._take_note(socket, error)
+                self._record_denial(socket, error)
             await socket.send_text((b'{"type":"error","problem":%b}' % encode(error)).decode())
             await socket.close(_POLICY_VIOLATION)
 
@@ -211,8 +222,8 @@ async def _receive_all(socket: WebSocket) -> None:
         pass
 
 
-async def _ready(body: bytes, content_type: str) -> Response:
-    return Response(body, headers={"Content-Type": content_type})
+async def _openapi(body: bytes) -> Response:
+    return Response(body, media_type="application/json")
 
 
 async def _from_thread(make: Callable[[], Page]) -> Response:
@@ -226,12 +237,12 @@ def _takes_gzip(request: Request) -> bool:
     return any(name.strip() == "gzip" and weight.strip() not in ("q=0", "q=0.0") for name, _, weight in offered)
 
 
-def _packed(answer: Answer) -> Answer:
+def _compressed(answer: Answer) -> Answer:
     headers = {**answer.headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-    return replace(answer, body=gzip.compress(answer.body, _EFFORT), headers=headers)
+    return replace(answer, body=gzip.compress(answer.body, _COMPRESSION_LEVEL), headers=headers)
 
 
-def _sent(answer: Answer) -> Response:
+def _response(answer: Answer) -> Response:
     headers = {"Cache-Control": "no-cache", **answer.headers}
     if answer.status is HTTPStatus.NOT_MODIFIED:
         return Response(status_code=answer.status, headers=headers)

@@ -26,7 +26,7 @@ from midonet.services.api.auth.denial_log import Denials
 from midonet.services.api.framework.parameters import AT
 from midonet.services.api.framework.request import Call
 from midonet.services.api.reads.linearizable import LinearizableReads
-from midonet.services.api.reads.log_pool import Logs
+from midonet.services.api.reads.log_pool import LogPool
 from midonet.services.api.reads.past_topology import Past, snapshots_of
 from midonet.services.api.reads.private_topology import PrivateTopology
 from midonet.services.api.reads.projection_progress import OtherNodes, reached, rows
@@ -55,10 +55,10 @@ class Node:
         self.history: str | None = context.settings.history
         """Where an index of the history is kept, if anywhere."""
         self.snapshots = snapshots_of(url)
-        self.logs = Logs(lambda: open_log(url))
+        self.logs = LogPool(lambda: open_log(url))
         self.past = Past(self.logs, self.snapshots)
-        self.apart = PrivateTopology(self.logs, self.snapshots)
-        self.freshness = LinearizableReads(self.feed, self.logs, context.crashed)
+        self.private = PrivateTopology(self.logs, self.snapshots)
+        self.linearizable = LinearizableReads(self.feed, self.logs, context.crashed)
         self.writer = context.writer
         self.name = context.node
         self.others = OtherNodes(context.coordination)
@@ -81,8 +81,8 @@ class Node:
 
             vault = self.vault = open_vault(settings.vault, settings.vault_key)
             credentials = Credentials(vault)
-        asks = settings.auth == "tokens"
-        return Authentication(context.config(ApiConfig), self.user, credentials, asks=asks)
+        required = settings.auth == "tokens"
+        return Authentication(context.config(ApiConfig), self.user, credentials, required=required)
 
     def user(self, name: str) -> User | None:
         """Return a user as of now."""
@@ -92,13 +92,13 @@ class Node:
 
     def start(self) -> None:
         """Begin to work; called in the event loop that serves."""
-        self.freshness.start()
-        self.hub = Hub(self.feed, strict=self.authentication.asks)
+        self.linearizable.start()
+        self.hub = Hub(self.feed, strict=self.authentication.required)
         self.hub.start()
 
     def stop(self) -> None:
         """End all threads and release the log."""
-        self.freshness.stop()
+        self.linearizable.stop()
         self.slow.shutdown(wait=False, cancel_futures=True)
         self.logs.close()
         if self.vault is not None:
@@ -110,18 +110,18 @@ class Node:
 
     def projections(self, name: str | None = None) -> list[dict[str, Any]]:
         """Return how all projections of the cluster are, or those of one name."""
-        return rows(self._own(name), self.others.say(name), self.name)
+        return rows(self._own(name), self.others.report(name), self.name)
 
     def reached(self, name: str) -> dict[str, int]:
         """Return how far a projection is in the whole cluster; nothing if nobody keeps it."""
-        return reached(self._own(name), self.others.say(name))
+        return reached(self._own(name), self.others.report(name))
 
     def _own(self, name: str | None) -> list[Mapping[str, Any]]:
         return [row for row in self.status()["projections"] if name in (None, row["name"])]
 
     def head_at(self, position: int) -> Head:
         """Return the head as it was at a position; `NotFound` beyond the end."""
-        with self.logs.lend() as log:
+        with self.logs.acquire() as log:
             return log.head_at(position)
 
     def moment(self, text: str | None) -> Moment:
@@ -137,13 +137,13 @@ class Node:
         return Moment(position=tag.position, hash=tag.hash)
 
     @contextmanager
-    def looking(self, call: Call) -> Iterator[Topology]:
+    def long_reading(self, call: Call) -> Iterator[Topology]:
         """As `reading`, for what takes long: nobody waits for it."""
         moment = self.moment(call.get(AT))
         if not _is_now(moment, self.feed.head):
             yield call.caller.view(self.past.topology(moment))
             return
-        with self.apart.store() as store:
+        with self.private.store() as store:
             yield call.caller.view(store.topology)
 
     @contextmanager

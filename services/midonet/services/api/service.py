@@ -31,7 +31,7 @@ _GRACE_SECONDS = 2
 _LOST_MILLISECONDS = 60_000
 """A client that acknowledges nothing for so long is gone."""
 _BACKLOG = 2_048
-_TOLD = ("ETag", "Link", "Location", "Midonet-Position", "Retry-After")
+_EXPOSED_HEADERS = ("ETag", "Link", "Location", "Midonet-Position", "Retry-After")
 """Headers of answers that a page of another origin may read."""
 _MAX_MESSAGE = 4_096
 """Bytes of what a WebSocket's client says, to which nobody listens."""
@@ -103,7 +103,7 @@ class ApiService(Service):
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "api"))
         self.node.start()
         try:
-            self._server = Server(config, leaving=self.node.hub.stop)
+            self._server = Server(config, on_shutdown=self.node.hub.stop)
             if self._stopping.is_set():  # it was set before there was anybody to tell
                 self._server.end()
             await self._server.serve(sockets=[listener])
@@ -121,7 +121,7 @@ class ApiService(Service):
         from starlette.middleware.cors import CORSMiddleware
 
         methods, allowed = ("GET", "POST", "PATCH", "PUT", "DELETE"), origins.split(",")
-        return CORSMiddleware(served, allowed, methods, ("*",), expose_headers=_TOLD)
+        return CORSMiddleware(served, allowed, methods, ("*",), expose_headers=_EXPOSED_HEADERS)
 
     def _config(self) -> "uvicorn.Config":
         import uvicorn

@@ -30,30 +30,30 @@ class Authentication:
     """Recognises callers on one node. Any thread may ask; it may read the vault, so none that must not wait."""
 
     def __init__(
-        self, config: ApiConfig, find: Callable[[str], User | None], credentials: Credentials | None, *, asks: bool
+        self, config: ApiConfig, find: Callable[[str], User | None], credentials: Credentials | None, *, required: bool
     ) -> None:
-        self.asks = asks
+        self.required = required
         """Whether anybody is asked at all."""
         self.credentials = credentials
         self._config = config
         self._find = find
         self._failures: dict[str, list[float]] = {}
         self._lock = Lock()
-        self._stretching = BoundedSemaphore(2)
+        self._hashing = BoundedSemaphore(2)
         self._oidc: Any = None
-        if asks and config.oidc_issuer is not None:
+        if required and config.oidc_issuer is not None:
             from midonet.services.api.auth.oidc import Oidc
 
             self._oidc = Oidc(config)
 
     def caller(self, request: HTTPConnection) -> Caller:
         """Return who sends a request; `Unauthenticated` if nobody knows."""
-        if not self.asks:
+        if not self.required:
             return Caller(f"anonymous@{_host(request)}")
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return self._by_token(text.strip())
-        names = names_in(certificate_of(request))
+        names = certificate_names(certificate_of(request))
         if not scheme and names:
             return self._by_certificate(names)
         raise Unauthenticated(
@@ -67,7 +67,7 @@ class Authentication:
         self._throttle(keys)
         if self.credentials is None:
             raise Unauthenticated("nobody signs in with a password here: this node has no vault")
-        with self._stretching:
+        with self._hashing:
             right = self.credentials.has_password(user, password)
         if not right or self._user(user) is None:
             self._failed(keys)
@@ -80,7 +80,7 @@ class Authentication:
             user = self._user(token.user)
             if user is None:
                 raise Unauthenticated("the token does not count: its user is gone or disabled")
-            return Caller(user.name, Principal(user.name, user.roles), token.id, listed=True)
+            return Caller(user.name, Principal(user.name, user.roles), token.id, is_log_user=True)
         if self._oidc is not None and text.count(".") == 2:  # noqa: PLR2004 - the parts of a signed JWT
             principal = self._oidc.principal(text)
             return Caller(principal.name, principal)
@@ -89,7 +89,7 @@ class Authentication:
     def _by_certificate(self, names: Sequence[str]) -> Caller:
         for name in names:
             if (user := self._user(name)) is not None:
-                return Caller(user.name, Principal(user.name, user.roles), listed=True)
+                return Caller(user.name, Principal(user.name, user.roles), is_log_user=True)
         raise Unauthenticated(f"the certificate does not count: there is no user {' or '.join(names)}")
 
     def _user(self, name: str) -> User | None:
@@ -114,7 +114,7 @@ class Authentication:
                 self._failures[key] = [*self._failures.get(key, ())[-_FAILURES:], now]
 
 
-def names_in(certificate: Mapping[str, Any] | None) -> list[str]:
+def certificate_names(certificate: Mapping[str, Any] | None) -> list[str]:
     """Return the names that a client's certificate gives: those of its subjectAltName, or else its common name."""
     if not certificate:
         return []

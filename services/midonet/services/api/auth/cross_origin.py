@@ -11,23 +11,23 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 
-def misled(headers: Mapping[str, str], *, asked: bool, local: bool) -> str | None:
+def cross_origin_reason(headers: Mapping[str, str], *, authenticated: bool, local: bool) -> str | None:
     """Return why a request may come from a page of somebody else; None if it cannot.
 
-    `asked`: whoever sends it has to prove who they are. `local`: only the machine itself reaches us.
+    `authenticated`: whoever sends it has to prove who they are. `local`: only the machine itself reaches us.
     """
-    if asked and "authorization" in headers:
+    if authenticated and "authorization" in headers:
         return None
     host = headers.get("host", "")
     origin = headers.get("origin")
-    if origin is not None and _place(origin) != _place(f"//{host}"):
+    if origin is not None and _authority(origin) != _authority(f"//{host}"):
         return f"a page of {origin[:200]} may not use {host[:200]} in your name"
-    if not asked and local and _of_somebody(host):
+    if not authenticated and local and _is_registrable(host):
         return f"this API is for its own machine: ask it as localhost or by its address, not as {host[:200]}"
     return None
 
 
-def _place(url: str) -> str | None:
+def _authority(url: str) -> str | None:
     """Return host and port of a URL; None if it has none."""
     try:
         return urlsplit(url).netloc.lower() or None
@@ -35,9 +35,9 @@ def _place(url: str) -> str | None:
         return None
 
 
-def _of_somebody(host: str) -> bool:
+def _is_registrable(host: str) -> bool:
     """Return whether a host is called by a name that anybody could have registered."""
-    name = (_name(host) or "").rstrip(".")
+    name = (_hostname(host) or "").rstrip(".")
     try:
         ip_address(name)
     except ValueError:
@@ -45,7 +45,7 @@ def _of_somebody(host: str) -> bool:
     return False
 
 
-def _name(host: str) -> str | None:
+def _hostname(host: str) -> str | None:
     try:
         return urlsplit(f"//{host}").hostname
     except ValueError:

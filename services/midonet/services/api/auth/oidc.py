@@ -20,7 +20,7 @@ from midonet.events.system.user import roles_of
 from midonet.services.api.settings import ApiConfig
 
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-_PAUSE = 10.0
+_REFETCH_SECONDS = 10.0
 _FETCH_SECONDS = 5.0
 _MAX_KEYS = 1024 * 1024
 _LEEWAY = 30
@@ -33,10 +33,10 @@ class Oidc:
         if config.oidc_audience is None or config.oidc_keys is None:
             raise UsageError("services.api: oidc_issuer needs oidc_audience and oidc_keys", setting="services")
         self._config = config
-        self._place: str = config.oidc_keys
+        self._keys_url: str = config.oidc_keys
         self._roles = {value: _roles(value, given) for value, given in config.oidc_roles.items()}
         self._keys: dict[str, Any] = {}
-        self._fetched = -_PAUSE
+        self._fetched = -_REFETCH_SECONDS
         self._lock = Lock()
 
     def principal(self, token: str) -> Principal:
@@ -57,9 +57,9 @@ class Oidc:
         name = claims.get(self._config.oidc_user)
         if not isinstance(name, str) or not name or not name.isprintable():
             raise Unauthenticated(f"the token does not count: it has no claim {self._config.oidc_user}")
-        return Principal(f"oidc:{name[:200]}", self._worth(claims))
+        return Principal(f"oidc:{name[:200]}", self._roles_of_claims(claims))
 
-    def _worth(self, claims: Mapping[str, Any]) -> list[str]:
+    def _roles_of_claims(self, claims: Mapping[str, Any]) -> list[str]:
         found: Any = claims
         for part in self._config.oidc_roles_claim.split("."):
             found = found.get(part) if isinstance(found, Mapping) else None
@@ -68,7 +68,7 @@ class Oidc:
 
     def _key(self, kid: str) -> Any:
         with self._lock:
-            if kid not in self._keys and monotonic() - self._fetched >= _PAUSE:
+            if kid not in self._keys and monotonic() - self._fetched >= _REFETCH_SECONDS:
                 self._fetched = monotonic()
                 self._keys = self._fetch()
             if kid not in self._keys:
@@ -85,9 +85,9 @@ class Oidc:
         return {str(key.key_id or ""): key.key for key in found.keys}
 
     def _read(self) -> bytes:
-        if not self._place.startswith(("https://", "http://")):
-            return Path(self._place.removeprefix("file://")).read_bytes()
-        with urllib.request.urlopen(self._place, timeout=_FETCH_SECONDS) as answer:  # noqa: S310 - http(s), as checked
+        if not self._keys_url.startswith(("https://", "http://")):
+            return Path(self._keys_url.removeprefix("file://")).read_bytes()
+        with urllib.request.urlopen(self._keys_url, timeout=_FETCH_SECONDS) as answer:  # noqa: S310 - http(s), as checked
             content: bytes = answer.read(_MAX_KEYS)
             return content
 

@@ -90,7 +90,7 @@ def _parameter(one: Parameter) -> dict[str, Any]:
         schema = {**schema, "default": one.default}
     return {
         "name": one.name,
-        "in": one.place,
+        "in": one.location,
         "description": one.help,
         "required": one.required,
         "schema": schema,

@@ -60,7 +60,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     errors: tuple[int, ...] = ()
     access: Literal["open", "any", "all", "admin"] = "any"
     """For everybody, whoever is recognised (who sees only what is theirs), who may read everything, or admins."""
-    fresh: bool = False
+    linearizable: bool = False
     """Whether it answers from the topology of now: then the log is asked first how far that is."""
     slow: bool = False
     """Whether it may take long: then it takes no thread from those that are quick."""

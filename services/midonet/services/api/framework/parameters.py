@@ -25,7 +25,7 @@ class Parameter(Struct, frozen=True, kw_only=True):
     """One parameter of a request; `parse` raises `ValueError` with what is wrong."""
 
     name: str
-    place: Literal["query", "header", "path"] = "query"
+    location: Literal["query", "header", "path"] = "query"
     help: str
     schema: Mapping[str, Any]
     parse: Callable[[str], Any] = str
@@ -109,7 +109,7 @@ def flag(name: str, text: str) -> Parameter:
 
 def path(name: str, text: str) -> Parameter:
     """Return a parameter that is a part of the path."""
-    return Parameter(name=name, place="path", help=text, schema={"type": "string", "minLength": 1}, required=True)
+    return Parameter(name=name, location="path", help=text, schema={"type": "string", "minLength": 1}, required=True)
 
 
 _POSITION = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
@@ -160,58 +160,58 @@ WAIT = Parameter(
 )
 IF_MATCH = Parameter(
     name="If-Match",
-    place="header",
+    location="header",
     help="ETag of the object as it was seen: refused with 412 if it was changed since.",
     schema={"type": "string", "pattern": r'^(\*|"[0-9]{1,18}")$'},
     parse=_etag,
 )
 IF_NONE_MATCH = Parameter(
     name="If-None-Match",
-    place="header",
+    location="header",
     help="ETag of what the client has: 304 if nothing changed since.",
     schema={"type": "string"},
 )
 IF_HEAD = Parameter(
     name="If-Head",
-    place="header",
+    location="header",
     help="Refuse with 412 unless the log is at exactly this position.",
     schema=_POSITION,
     parse=_position,
 )
 IDEMPOTENCY_KEY = Parameter(
     name="Idempotency-Key",
-    place="header",
+    location="header",
     help="Id of the command: sending it again never does it twice, and gives the original result.",
     schema=_HEADER,
     parse=_line(),
 )
 REASON = Parameter(
     name="Midonet-Reason",
-    place="header",
+    location="header",
     help="Why, for the history; UTF-8.",
     schema={**_HEADER, "maxLength": _MAX_REASON},
     parse=_line(_MAX_REASON),
 )
 ACTOR = Parameter(
-    name="Midonet-Actor", place="header", help="Who acts, for the history.", schema=_HEADER, parse=_line()
+    name="Midonet-Actor", location="header", help="Who acts, for the history.", schema=_HEADER, parse=_line()
 )
 CORRELATION = Parameter(
     name="Midonet-Correlation",
-    place="header",
+    location="header",
     help="What the command belongs to, for the history; else the trace id of `traceparent`.",
     schema=_HEADER,
     parse=_line(),
 )
 CAUSATION = Parameter(
     name="Midonet-Causation",
-    place="header",
+    location="header",
     help="Id of the command that this one follows from, for the history.",
     schema=_HEADER,
     parse=_line(),
 )
 TRACEPARENT = Parameter(
     name="traceparent",
-    place="header",
+    location="header",
     help="W3C Trace Context: its trace id is the correlation. One that is malformed is ignored, as the standard says.",
     schema={"type": "string"},
     parse=_trace,

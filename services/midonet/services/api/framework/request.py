@@ -65,7 +65,7 @@ def bare_call(operation: Operation, request: HTTPConnection, path: Mapping[str, 
 
 
 def _in_query(operation: Operation, request: HTTPConnection) -> dict[str, Any]:
-    declared = {one.name: one for one in operation.parameters if one.place == "query"}
+    declared = {one.name: one for one in operation.parameters if one.location == "query"}
     given: dict[str, list[str]] = {}
     try:
         pairs = parse_qsl(request.scope["query_string"].decode(), keep_blank_values=True, errors="strict")
@@ -80,7 +80,7 @@ def _in_query(operation: Operation, request: HTTPConnection) -> dict[str, Any]:
 
 
 def _in_headers(operation: Operation, request: HTTPConnection) -> dict[str, Any]:
-    declared = {one.name.lower(): one for one in operation.parameters if one.place == "header"}
+    declared = {one.name.lower(): one for one in operation.parameters if one.location == "header"}
     given: dict[str, list[str]] = {}
     for name, raw in request.headers.raw:
         key = name.decode("latin-1").lower()
@@ -97,7 +97,7 @@ def _text(name: str, raw: bytes) -> str:
 
 
 def _in_path(operation: Operation, path: Mapping[str, str]) -> dict[str, Any]:
-    declared = {one.name: one for one in operation.parameters if one.place == "path"}
+    declared = {one.name: one for one in operation.parameters if one.location == "path"}
     for name, text in path.items():
         try:
             text.encode()

@@ -97,7 +97,7 @@ def fields_schema(specs: Mapping[str, FieldSpec], required: Iterable[str]) -> di
 def field_schema(spec: FieldSpec) -> dict[str, Any]:
     """Return the schema of a field as it is shown."""
     (schema,), _ = msgspec.json.schema_components((spec.annotation,), ref_template=_TEMPLATE)
-    return _noted(schema, spec, derived=spec.derived)
+    return _annotated(schema, spec, derived=spec.derived)
 
 
 def _written(spec: FieldSpec) -> dict[str, Any]:
@@ -113,13 +113,13 @@ def _written(spec: FieldSpec) -> dict[str, Any]:
     else:
         one = {"type": _TYPES.get(spec.base, "string")}
     schema = array(one) if spec.many else one
-    return _noted({"anyOf": [schema, {"type": "null"}]}, spec, derived=False)
+    return _annotated({"anyOf": [schema, {"type": "null"}]}, spec, derived=False)
 
 
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
-def _noted(schema: dict[str, Any], spec: FieldSpec, *, derived: bool) -> dict[str, Any]:
+def _annotated(schema: dict[str, Any], spec: FieldSpec, *, derived: bool) -> dict[str, Any]:
     notes: dict[str, Any] = {"description": spec.help} if spec.help else {}
     if derived:
         notes["readOnly"] = True

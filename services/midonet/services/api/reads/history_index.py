@@ -25,7 +25,7 @@ _TAIL = 2_000
 """Commits that the index may lack: they are looked through instead."""
 
 
-def ask(url: str | None, log: Log, answer: Callable[[Past], T], scan: Callable[[], T]) -> T:
+def query_index(url: str | None, log: Log, answer: Callable[[Past], T], scan: Callable[[], T]) -> T:
     """Return the answer of the index at `url`; what a scan of the log answers where there is no index to be used."""
     if url is not None:
         try:

@@ -10,46 +10,46 @@ from threading import Lock
 from midonet.events.errors import NotFound, Rejected
 from midonet.events.log import Log
 
-_KEPT = 4
+_MAX_IDLE = 4
 
 
-class Logs:
+class LogPool:
     """Lends logs that `open_log` opens."""
 
     def __init__(self, open_log: Callable[[], Log]) -> None:
         self._open = open_log
-        self._free: list[Log] = []
+        self._idle: list[Log] = []
         self._lock = Lock()
         self._closed = False
 
     @contextmanager
-    def lend(self) -> Iterator[Log]:
+    def acquire(self) -> Iterator[Log]:
         """Lend a log; one that failed is not used again."""
         with self._lock:
-            log = self._free.pop() if self._free else None
+            log = self._idle.pop() if self._idle else None
         log = log or self._open()
         try:
             yield log
         except (NotFound, Rejected):
-            self._keep(log)
+            self._release(log)
             raise
         except BaseException:
             log.close()
             raise
-        self._keep(log)
+        self._release(log)
 
-    def _keep(self, log: Log) -> None:
+    def _release(self, log: Log) -> None:
         with self._lock:
-            keep = not self._closed and len(self._free) < _KEPT
-            if keep:
-                self._free.append(log)
-        if not keep:
+            idle = not self._closed and len(self._idle) < _MAX_IDLE
+            if idle:
+                self._idle.append(log)
+        if not idle:
             log.close()
 
     def close(self) -> None:
         """Close what is not lent at the moment; the rest is closed when it comes back."""
         with self._lock:
             self._closed = True
-            free, self._free = self._free, []
-        for log in free:
+            idle, self._idle = self._idle, []
+        for log in idle:
             log.close()

@@ -15,9 +15,9 @@ from midonet.events.log.snapshots import Snapshot, Snapshots
 from midonet.events.queries.moment import Moment
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
-from midonet.services.api.reads.log_pool import Logs
+from midonet.services.api.reads.log_pool import LogPool
 
-_KEPT = 2
+_CACHE_SIZE = 2
 
 
 def snapshots_of(url: str) -> Snapshots:
@@ -30,28 +30,28 @@ def snapshots_of(url: str) -> Snapshots:
 class Past:
     """Reads the past of one log; any thread may ask."""
 
-    def __init__(self, logs: Logs, snapshots: Snapshots) -> None:
+    def __init__(self, logs: LogPool, snapshots: Snapshots) -> None:
         self._logs = logs
         self._snapshots = snapshots
-        self._kept: OrderedDict[Moment, Topology] = OrderedDict()
+        self._cache: OrderedDict[Moment, Topology] = OrderedDict()
         self._lock = Lock()
 
     def topology(self, moment: Moment) -> Topology:
         """Return the topology as of a moment that has passed; raises as `Moment.upto` and the log do."""
         with self._lock:  # one after the other: each takes a processor and the memory of a whole topology
-            found = self._kept.get(moment) or self._folded(moment)
-            self._kept[moment] = found
-            self._kept.move_to_end(moment)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+            found = self._cache.get(moment) or self._folded(moment)
+            self._cache[moment] = found
+            self._cache.move_to_end(moment)
+            while len(self._cache) > _CACHE_SIZE:
+                self._cache.popitem(last=False)
             return found
 
-    def own(self, moment: Moment) -> Topology:
+    def private_copy(self, moment: Moment) -> Topology:
         """Return a topology as of a moment that nobody else has: it may be read on."""
         return self._folded(moment)
 
     def _folded(self, moment: Moment) -> Topology:
-        with self._logs.lend() as log:
+        with self._logs.acquire() as log:
             return self._snapshots.with_newest(lambda snapshot: self._from(snapshot, log, moment), moment.has)
 
     def _from(self, snapshot: Snapshot | None, log: Log, moment: Moment) -> Topology:

@@ -10,13 +10,13 @@ from threading import Lock
 from midonet.events.errors import NotFound, Rejected
 from midonet.events.log.snapshots import Snapshots
 from midonet.events.log.store import Store
-from midonet.services.api.reads.log_pool import Logs
+from midonet.services.api.reads.log_pool import LogPool
 
 
 class PrivateTopology:
     """One topology for all who look long; one after the other."""
 
-    def __init__(self, logs: Logs, snapshots: Snapshots) -> None:
+    def __init__(self, logs: LogPool, snapshots: Snapshots) -> None:
         self._logs = logs
         self._snapshots = snapshots
         self._lock = Lock()
@@ -25,7 +25,7 @@ class PrivateTopology:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """Yield a store at the end of the log; whoever changes its topology takes that back, unless it fails."""
-        with self._lock, self._logs.lend() as log:
+        with self._lock, self._logs.acquire() as log:
             store, self._store = self._store, None
             if store is None:
                 store = Store.open(log, self._snapshots)

@@ -15,7 +15,7 @@ from midonet.services.cluster.coordination import Coordination
 from midonet.services.cluster.node_presence import nodes
 
 _CONNECT_SECONDS = 0.5
-_FRESH_SECONDS = 0.25
+_LINEARIZABLE_SECONDS = 0.25
 """Many who wait at the same time ask ZooKeeper once."""
 
 
@@ -25,25 +25,25 @@ class OtherNodes:
     def __init__(self, coordination: Coordination) -> None:
         self._coordination = coordination
         self._lock = Lock()
-        self._looked = 0.0
+        self._read_at = 0.0
         self._known: Sequence[Mapping[str, Any]] = ()
 
-    def say(self, name: str | None = None) -> list[dict[str, Any]]:
+    def report(self, name: str | None = None) -> list[dict[str, Any]]:
         """Return what they say, of one projection or of all: a row for each node and projection."""
         return [
-            {"name": each, "node": node["node"], **said}
+            {"name": each, "node": node["node"], **reported}
             for node in self._nodes()
-            for each, said in sorted(_part(node).items())
+            for each, reported in sorted(_projections_of(node).items())
             if name in (None, each)
         ]
 
     def _nodes(self) -> Sequence[Mapping[str, Any]]:
         with self._lock:
-            if monotonic() - self._looked > _FRESH_SECONDS:
-                self._known, self._looked = self._look(), monotonic()
+            if monotonic() - self._read_at > _LINEARIZABLE_SECONDS:
+                self._known, self._read_at = self._read(), monotonic()
             return self._known
 
-    def _look(self) -> Sequence[Mapping[str, Any]]:
+    def _read(self) -> Sequence[Mapping[str, Any]]:
         coordination = self._coordination
         if coordination.session is None:
             return ()
@@ -54,7 +54,7 @@ class OtherNodes:
         return ()
 
 
-def _part(node: Mapping[str, Any]) -> Mapping[str, Any]:
+def _projections_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
     found = node.get("projections")
     return found if isinstance(found, dict) else {}
 
@@ -78,5 +78,5 @@ def reached(own: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]
     return found or _by_node(others)
 
 
-def _by_node(said: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    return {f"node {row['node']}": int(row.get("position", 0)) for row in said}
+def _by_node(reported: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    return {f"node {row['node']}": int(row.get("position", 0)) for row in reported}

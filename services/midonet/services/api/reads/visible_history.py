@@ -16,16 +16,20 @@ from midonet.events.topology.evolve import Change, created, deleted, fold, updat
 from midonet.events.topology.topology import Topology
 
 
-def seen(principal: Principal, records: Iterable[Record], topology: Topology | None = None) -> Iterator[Record]:
+def visible_history(
+    principal: Principal, records: Iterable[Record], topology: Topology | None = None
+) -> Iterator[Record]:
     """Yield what a principal sees of commits; they follow on `topology`, the empty one if none is given."""
-    behind = Topology() if topology is None else topology
+    before = Topology() if topology is None else topology
     for record in records:
-        changes = fold(behind, record)
-        if (commit := _through(principal, record.commit, changes, behind)) is not None:
+        changes = fold(before, record)
+        if (commit := _visible_commit(principal, record.commit, changes, before)) is not None:
             yield Record(commit, canonical(commit), record.hash)
 
 
-def _through(principal: Principal, commit: Commit, changes: Sequence[Change], topology: Topology) -> Commit | None:
+def _visible_commit(
+    principal: Principal, commit: Commit, changes: Sequence[Change], topology: Topology
+) -> Commit | None:
     gone = {change.id: change.old for change in changes if change.new is None}
 
     def find(object_id: str) -> Entity | None:
@@ -42,10 +46,10 @@ def _through(principal: Principal, commit: Commit, changes: Sequence[Change], to
         for event, change in objects
         if any(side is not None and principal.sees(side, find) for side in (change.old, change.new))
     ]
-    return part(commit, events)
+    return partial_commit(commit, events)
 
 
-def part(commit: Commit, events: list[Event]) -> Commit | None:
+def partial_commit(commit: Commit, events: list[Event]) -> Commit | None:
     """Return a commit with only these events; None without any."""
     if not events:
         return None
@@ -54,7 +58,7 @@ def part(commit: Commit, events: list[Event]) -> Commit | None:
     return replace(commit, events=events, reason=None, correlation=None, causation=None)
 
 
-def difference_of(one: Topology, other: Topology) -> list[Event]:
+def difference(one: Topology, other: Topology) -> list[Event]:
     """Return the events, one per object, that lead from one topology to another, as both are seen."""
     before, after = ({entity.id: entity for entity in side} for side in (one, other))
     events = []

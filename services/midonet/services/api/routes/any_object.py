@@ -16,8 +16,8 @@ from midonet.services.api.framework.parameters import AT, READ, path
 from midonet.services.api.framework.request import Call
 from midonet.services.api.framework.schemas import array, ref
 from midonet.services.api.node import Node
-from midonet.services.api.reads.history_index import ask, key_of
-from midonet.services.api.routes.log_reads import index_of, look, visible
+from midonet.services.api.reads.history_index import key_of, query_index
+from midonet.services.api.routes.log_reads import index_of, read_operation, visible
 from midonet.services.api.routes.objects import conditional
 
 _REF = path("ref", "Id, name, KIND/…, PARENT/NAME or id prefix; of objects that are or were.")
@@ -28,10 +28,12 @@ def operations() -> Iterator[Operation]:
     """Yield the operations on objects of all kinds."""
     one = "/v1/objects/{ref}"
     parameters = (_REF, *READ)
-    yield look("get-object", one, "An object of any kind.", _object, ref("Object"), parameters=parameters)
-    yield look("history", f"{one}/history", "What became of an object.", _history, _ENTRIES, parameters=parameters)
+    yield read_operation("get-object", one, "An object of any kind.", _object, ref("Object"), parameters=parameters)
+    yield read_operation(
+        "history", f"{one}/history", "What became of an object.", _history, _ENTRIES, parameters=parameters
+    )
     written = array(ref("Written"))
-    yield look("blame", f"{one}/blame", "Who wrote each field last.", _blame, written, parameters=parameters)
+    yield read_operation("blame", f"{one}/blame", "Who wrote each field last.", _blame, written, parameters=parameters)
     yield Operation(
         id="look-up-objects",
         tag="history",
@@ -43,7 +45,7 @@ def operations() -> Iterator[Operation]:
         body=Body({JSON: {"type": "array", "items": {"type": "string"}, "maxItems": 100_000}}, "Ids."),
         replies={200: Reply("The objects.", {JSON: array(ref("Object"))})},
         errors=(400, 401, 404, 413, 422, 503),
-        fresh=True,
+        linearizable=True,
     )
 
 
@@ -64,17 +66,17 @@ def _look_up(node: Node, call: Call) -> Answer:
 
 
 def _history(node: Node, call: Call) -> Answer:
-    def made(records: Iterable[Record], key: str) -> list[Any]:
+    def entries(records: Iterable[Record], key: str) -> list[Any]:
         return [entry(one.commit, event) for one in records for event in one.commit.events if event.key == key]
 
-    return _told(node, call, made)
+    return _from_history(node, call, entries)
 
 
 def _blame(node: Node, call: Call) -> Answer:
-    return _told(node, call, blame)
+    return _from_history(node, call, blame)
 
 
-def _told(node: Node, call: Call, make: Callable[[Iterable[Record], str], Any]) -> Answer:
+def _from_history(node: Node, call: Call, make: Callable[[Iterable[Record], str], Any]) -> Answer:
     """Return what commits tell of an object."""
     moment, wanted = node.moment(call.get(AT)), call.path("ref")
 
@@ -82,9 +84,9 @@ def _told(node: Node, call: Call, make: Callable[[Iterable[Record], str], Any]) 
         key = key_of(past, moment, wanted)
         return make(map(past.record, past.touching(key, moment.position_in(past))), key)
 
-    with node.logs.lend() as log:
+    with node.logs.acquire() as log:
         return json_answer(
-            ask(
+            query_index(
                 index_of(node, call),
                 log,
                 looked_up,

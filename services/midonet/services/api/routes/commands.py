@@ -21,7 +21,7 @@ from midonet.services.api.framework.request import Call
 from midonet.services.api.framework.schemas import OPS, array, ref
 from midonet.services.api.node import Node
 from midonet.services.api.routes.objects import conditional
-from midonet.services.api.routes.write import DONE, REFUSALS, command_context, shown, write
+from midonet.services.api.routes.write import DONE, REFUSALS, command_context, visible_result, write
 
 YAML = "application/yaml"
 _DOCUMENTS = array({"type": "object"})
@@ -86,7 +86,7 @@ def operations() -> Iterator[Operation]:
             304: Reply("Nothing changed since.", {}, ("ETag",)),
         },
         errors=(400, 401, 404, 503),
-        fresh=True,
+        linearizable=True,
         slow=True,
     )
 
@@ -124,7 +124,7 @@ async def _run(node: Node, call: Call) -> Answer:
 
 def _check(node: Node, op: Revert | SetTag) -> None:
     """Refuse what says of the log what is not so: deciding reads no log, so it takes these on trust."""
-    with node.logs.lend() as log:
+    with node.logs.acquire() as log:
         if isinstance(op, Revert):
             true = canonical(op.events) == canonical(invert(commit_at(log, op.position).commit.events))
         else:
@@ -156,12 +156,12 @@ async def _apply(node: Node, call: Call) -> Answer:
 
 
 def _planned(node: Node, put: Put, call: Call) -> dict[str, Any]:
-    with node.apart.store() as store:
+    with node.private.store() as store:
         result = store.execute(Command("apply", [put]), command_context(call), dry_run=True)
-        everything = call.caller.limited is None
+        everything = call.caller.restricted_to is None
         found = impact(store.topology, result.events)
         return {
-            **shown(node, call, result),
+            **visible_result(node, call, result),
             "head": store.topology.head,
             "hosts": named("host", found.hosts, store.topology, result.events) if everything else [],
             "vteps": named("vtep", found.vteps, store.topology, result.events) if everything else [],
@@ -178,7 +178,7 @@ async def _plan(node: Node, call: Call) -> Answer:
 
 def _export(node: Node, call: Call) -> Answer:
     as_yaml = YAML in call.accept
-    with node.looking(call) as topology:
+    with node.long_reading(call) as topology:
         found, position = documents(topology), topology.head.position
     return conditional(
         call,

@@ -20,9 +20,9 @@ _NODE = {"type": "string", "minLength": 1, "description": "Only on this node; on
 
 class _Control(NamedTuple):
     command: str
-    word: str
+    field: str
     """What a body may say."""
-    needed: bool
+    required: bool
     make: _Make
 
 
@@ -32,23 +32,28 @@ def operations() -> Iterator[Operation]:
     yield control("pause", "Let a projection write nothing until `resume`.", lambda name, _: Pause(name))
     yield control("resume", "Let a projection go on.", lambda name, _: Pause(name, paused=False))
     yield control(
-        "skip", "Leave one key as it is in the targets.", lambda name, said: Skip(name, said["key"]), need=_KEY
+        "skip", "Leave one key as it is in the targets.", lambda name, values: Skip(name, values["key"]), required=_KEY
     )
-    yield control("retry", "Try again what is parked or skipped.", lambda n, said: Retry(n, said.get("key")), may=_KEY)
-    control = partial(_control, "service", "services")
-    yield control("enable", "Let a service run.", lambda n, said: Enable(n, said.get("node")), may=_NODE)
     yield control(
-        "disable", "Let a service not run.", lambda n, said: Enable(n, said.get("node"), enabled=False), may=_NODE
+        "retry", "Try again what is parked or skipped.", lambda n, values: Retry(n, values.get("key")), optional=_KEY
+    )
+    control = partial(_control, "service", "services")
+    yield control("enable", "Let a service run.", lambda n, values: Enable(n, values.get("node")), optional=_NODE)
+    yield control(
+        "disable",
+        "Let a service not run.",
+        lambda n, values: Enable(n, values.get("node"), enabled=False),
+        optional=_NODE,
     )
 
 
 def _control(kind: str, place: str, verb: str, text: str, make: _Make, **takes: Mapping[str, Any]) -> Operation:
-    need, may = takes.get("need"), takes.get("may")
-    word = "key" if kind == "projection" else "node"
+    required, optional = takes.get("need"), takes.get("may")
+    field = "key" if kind == "projection" else "node"
     schema = {
         "type": "object",
-        "properties": {word: need or may},
-        "required": [word] if need else [],
+        "properties": {field: required or optional},
+        "required": [field] if required else [],
         "additionalProperties": False,
     }
     return Operation(
@@ -57,20 +62,20 @@ def _control(kind: str, place: str, verb: str, text: str, make: _Make, **takes: 
         method="POST",
         path=f"/v1/{place}/{{name}}/{verb}",
         help=text,
-        handler=partial(_run, _Control(f"{kind}.{verb}", word, need is not None, make)),
+        handler=partial(_run, _Control(f"{kind}.{verb}", field, required is not None, make)),
         parameters=(_NAME, *WRITE),
-        body=Body({JSON: schema}, required=need is not None) if need or may else None,
+        body=Body({JSON: schema}, required=required is not None) if required or optional else None,
         replies={200: DONE},
         errors=REFUSALS,
     )
 
 
 async def _run(control: _Control, node: Node, call: Call) -> Answer:
-    said, word = call.json(dict[str, str]) if call.body else {}, control.word
-    if unknown := next((name for name in said if name != word), None):
+    values, field = call.json(dict[str, str]) if call.body else {}, control.field
+    if unknown := next((name for name in values if name != field), None):
         raise InvalidValue(
-            f"{control.command} takes no {unknown}; it takes {word}", field=unknown, reason="no-such-field"
+            f"{control.command} takes no {unknown}; it takes {field}", field=unknown, reason="no-such-field"
         )
-    if control.needed and word not in said:
-        raise InvalidValue(f"{control.command} needs {word}", field=word, reason="missing")
-    return await write(node, call, control.command, [control.make(call.path("name"), said)])
+    if control.required and field not in values:
+        raise InvalidValue(f"{control.command} needs {field}", field=field, reason="missing")
+    return await write(node, call, control.command, [control.make(call.path("name"), values)])

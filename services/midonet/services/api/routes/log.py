@@ -27,9 +27,9 @@ from midonet.services.api.framework.parameters import AT, LIMIT, POSITION, READ,
 from midonet.services.api.framework.request import Call
 from midonet.services.api.framework.schemas import array, ref
 from midonet.services.api.node import Node
-from midonet.services.api.reads.history_index import ask, key_of
-from midonet.services.api.reads.visible_history import difference_of, seen
-from midonet.services.api.routes.log_reads import READING, head_of, index_of, look, position_of, visible
+from midonet.services.api.reads.history_index import key_of, query_index
+from midonet.services.api.reads.visible_history import difference, visible_history
+from midonet.services.api.routes.log_reads import READING, head_of, index_of, position_of, read_operation, visible
 from midonet.services.api.routes.objects import conditional
 from midonet.services.api.routes.watch_stream import JSON_SEQ, log_stream
 from midonet.services.api.routes.write import DONE, REFUSALS, write
@@ -50,7 +50,7 @@ _START = Parameter(name="from", help="A position, time or tag.", schema=_MOMENT,
 _TO = Parameter(name="to", help="A position, time or tag; the end of the log if absent.", schema=_MOMENT)
 _PLACE = Parameter(
     name="position",
-    place="path",
+    location="path",
     help="Position of the commit.",
     schema=POSITION.schema,
     parse=POSITION.parse,
@@ -74,7 +74,7 @@ _DIFF = {
 
 def operations() -> Iterator[Operation]:
     """Yield the operations on the log."""
-    yield look("head", "/v1/head", "The end of the log: position, hash, time.", _head, _HEAD, parameters=READ)
+    yield read_operation("head", "/v1/head", "The end of the log: position, hash, time.", _head, _HEAD, parameters=READ)
     yield Operation(
         id="log",
         tag="history",
@@ -88,9 +88,9 @@ def operations() -> Iterator[Operation]:
             200: Reply("Commits.", {JSON: array(ref("Commit")), JSON_SEQ: {"type": "string"}}, ("Link",)),
         },
         errors=READING,
-        fresh=True,
+        linearizable=True,
     )
-    yield look(
+    yield read_operation(
         "get-commit", "/v1/log/{position}", "One commit, byte by byte.", _commit, ref("Commit"), parameters=(_PLACE,)
     )
     yield Operation(
@@ -104,8 +104,10 @@ def operations() -> Iterator[Operation]:
         replies={200: DONE},
         errors=REFUSALS,
     )
-    yield look("diff", "/v1/diff", "What differs between two moments.", _diff, _DIFF, parameters=(_START, _TO))
-    yield look(
+    yield read_operation(
+        "diff", "/v1/diff", "What differs between two moments.", _diff, _DIFF, parameters=(_START, _TO)
+    )
+    yield read_operation(
         "verify", "/v1/verify", "Check all of the log.", _verify, ref("Verified"), parameters=(_FROM,), access="all"
     )
 
@@ -120,9 +122,9 @@ def _head(node: Node, call: Call) -> Answer:
 async def _log(node: Node, call: Call) -> Answer | Response:
     if JSON_SEQ in call.accept:
         if not call.get(_PART):
-            call.caller.need(
+            call.caller.require(
                 lambda principal: principal.reads_all,
-                "those who may read everything; `part=true` shows others their part",
+                "those who may read everything; `partial_commit=true` shows others their part",
             )
         wanted, after = await node.in_thread(_wanted, node, call)
         return await log_stream(node, call, wanted, after, follow=call.get(_FOLLOW))
@@ -135,7 +137,7 @@ def _wanted(node: Node, call: Call) -> tuple[Filter, Head]:
     """Return which commits a request asks for, and after which head they begin."""
     position = call.get(_AFTER) or 0
     until = node.moment(call.get(_UNTIL) or call.get(AT))
-    with node.logs.lend() as log:
+    with node.logs.acquire() as log:
         after = log.head_at(position)
         key = _key(node, call, log, until) if call.get(_OBJECT) is not None else None
     since = node.moment(call.get(_SINCE))
@@ -144,7 +146,7 @@ def _wanted(node: Node, call: Call) -> tuple[Filter, Head]:
 
 def _key(node: Node, call: Call, log: Log, until: Moment) -> str:
     wanted: str = call.get(_OBJECT)
-    return ask(
+    return query_index(
         index_of(node, call),
         log,
         lambda past: key_of(past, until, wanted),
@@ -154,13 +156,13 @@ def _key(node: Node, call: Call, log: Log, until: Moment) -> str:
 
 def _page(node: Node, call: Call) -> Answer:
     if call.get(_ID) is not None:
-        with node.logs.lend() as log:
+        with node.logs.acquire() as log:
             record = log.find(call.get(_ID))
         found = [] if record is None else list(_alone(node, call, record))
         return _commits(found)
     wanted, after = _wanted(node, call)
     limit: int = call.get(LIMIT)
-    with node.logs.lend() as log:
+    with node.logs.acquire() as log:
         fitting = (record for record in _from(call, log, wanted.until, after) if wanted.shows(record.commit))
         if call.get(_LAST):
             return _commits(list(deque(fitting, limit)))
@@ -170,17 +172,17 @@ def _page(node: Node, call: Call) -> Answer:
 
 def _from(call: Call, log: Log, until: Moment, after: Head) -> Iterable[Record]:
     """Return what may be seen of the commits after a head."""
-    if call.caller.limited is None:
+    if call.caller.restricted_to is None:
         return until.upto(log.read(after), after.position)
     return (one for one in visible(call, until.upto(log.read())) if one.commit.position > after.position)
 
 
 def _alone(node: Node, call: Call, record: Record) -> Iterable[Record]:
     """Return what may be seen of one commit, if anything."""
-    if call.caller.limited is None:
+    if call.caller.restricted_to is None:
         return [record]
-    before = node.past.own(Moment(position=record.commit.position - 1))
-    return seen(call.caller.limited, [record], before)
+    before = node.past.private_copy(Moment(position=record.commit.position - 1))
+    return visible_history(call.caller.restricted_to, [record], before)
 
 
 def _commits(records: list[Record], following: str | None = None) -> Answer:
@@ -194,7 +196,7 @@ def _next(call: Call, last: Record) -> str:
 
 
 def _commit(node: Node, call: Call) -> Answer:
-    with node.logs.lend() as log:
+    with node.logs.acquire() as log:
         record = commit_at(log, call.path("position"))
     found = next(iter(_alone(node, call, record)), None)
     if found is None:
@@ -204,14 +206,14 @@ def _commit(node: Node, call: Call) -> Answer:
 
 async def _revert(node: Node, call: Call) -> Answer:
     position: int = call.path("position")
-    commit = (await node.in_thread(_look, node, call, position)).commit
+    commit = (await node.in_thread(_whole_commit, node, call, position)).commit
     ops = [Revert(position, invert(commit.events))]
     return await write(node, call, "revert", ops, reason=f"revert of position {position}", causation=commit.id)
 
 
-def _look(node: Node, call: Call, position: int) -> Record:
+def _whole_commit(node: Node, call: Call, position: int) -> Record:
     """Return a commit as it is, if all of it may be seen: what is taken back is the whole of it."""
-    with node.logs.lend() as log:
+    with node.logs.acquire() as log:
         record = commit_at(log, position)
     found = next(iter(_alone(node, call, record)), None)
     if found is None or len(found.commit.events) != len(record.commit.events):
@@ -220,17 +222,17 @@ def _look(node: Node, call: Call, position: int) -> Record:
 
 
 def _diff(node: Node, call: Call) -> Answer:
-    with node.logs.lend() as log:
+    with node.logs.acquire() as log:
         one, other = (position_of(node, log, call.get(parameter)) for parameter in (_START, _TO))
-        if call.caller.limited is not None:
-            sides = [call.caller.view(node.past.own(Moment(position=position))) for position in (one, other)]
-            return json_answer({"from": one, "to": other, "events": difference_of(*sides)})
+        if call.caller.restricted_to is not None:
+            sides = [call.caller.view(node.past.private_copy(Moment(position=position))) for position in (one, other)]
+            return json_answer({"from": one, "to": other, "events": difference(*sides)})
         events = differing(Moment(position=max(one, other)).upto(log.read()), one, other)
     return json_answer({"from": one, "to": other, "events": events})
 
 
 def _verify(node: Node, call: Call) -> Answer:
     start = call.get(_FROM)
-    with node.logs.lend() as log:
+    with node.logs.acquire() as log:
         after = before(log, node.moment(start)) if start is not None else GENESIS
         return json_answer(verified(log, after))

@@ -10,14 +10,14 @@ from midonet.services.api.framework.operation import JSON, Operation, Reply
 from midonet.services.api.framework.parameters import IF_NONE_MATCH
 from midonet.services.api.framework.request import Call
 from midonet.services.api.node import Node
-from midonet.services.api.reads.visible_history import seen
+from midonet.services.api.reads.visible_history import visible_history
 
 READING = (400, 401, 403, 404, 409, 503)
 """Statuses of what only reads."""
 _SLOW = ("diff", "verify", "history", "blame")
 
 
-def look(name: str, place: str, text: str, handler: Any, schema: Any, **more: Any) -> Operation:
+def read_operation(name: str, place: str, text: str, handler: Any, schema: Any, **more: Any) -> Operation:
     """Return an operation that reads, and may say that nothing has changed."""
     return Operation(
         id=name,
@@ -29,7 +29,7 @@ def look(name: str, place: str, text: str, handler: Any, schema: Any, **more: An
         parameters=(*more.get("parameters", ()), IF_NONE_MATCH),
         replies={200: Reply("Found.", {JSON: schema}, ("ETag",)), 304: Reply("Nothing changed since.", {}, ("ETag",))},
         errors=READING,
-        fresh=True,
+        linearizable=True,
         slow=name in _SLOW,
         access=more.get("access", "any"),
     )
@@ -37,7 +37,7 @@ def look(name: str, place: str, text: str, handler: Any, schema: Any, **more: An
 
 def head_of(node: Node, moment: Moment) -> Head:
     """Return the head of the log as of a moment other than its end."""
-    with node.logs.lend() as log:
+    with node.logs.acquire() as log:
         if moment.position is not None:
             return log.head_at(moment.position)
         end = GENESIS
@@ -56,9 +56,9 @@ def position_of(node: Node, log: Log, text: str | None) -> int:
 
 def index_of(node: Node, call: Call) -> str | None:
     """Return where the history index is; None for those who may not see all that it knows."""
-    return node.history if call.caller.limited is None else None
+    return node.history if call.caller.restricted_to is None else None
 
 
 def visible(call: Call, records: Iterable[Record]) -> Iterable[Record]:
     """Return what may be seen of commits from the first one on."""
-    return records if call.caller.limited is None else seen(call.caller.limited, records)
+    return records if call.caller.restricted_to is None else visible_history(call.caller.restricted_to, records)

@@ -19,7 +19,7 @@ _FOR = Parameter(name="for", help=WAIT.help, schema=WAIT.schema, parse=WAIT.pars
 
 def operations() -> Iterator[Operation]:
     """Yield the operations on the node itself."""
-    yield _page("entrance", "/v1", "Where everything is, and how much.", _entrance, parameters=READ, fresh=True)
+    yield _page("entrance", "/v1", "Where everything is, and how much.", _entrance, parameters=READ, linearizable=True)
     yield _page("status", "/v1/status", "This node's daemon: log, services, projections.", _status, access="all")
     yield _page(
         "list-projections",
@@ -45,7 +45,7 @@ def operations() -> Iterator[Operation]:
         "Wait until the projections of the cluster show a position (the end of the log if absent).",
         _wait,
         parameters=(_FOR, POSITION),
-        fresh=True,
+        linearizable=True,
         errors=(400, 503, 504),
     )
 
@@ -62,7 +62,7 @@ def _page(name: str, place: str, text: str, handler: Any, **more: Any) -> Operat
         replies={200: Reply("Found.", _ROWS if more.get("rows") else _ANY)},
         errors=(401, 403, *more.get("errors", (400, 404, 503))),
         access=more.get("access", "any"),
-        fresh=more.get("fresh", False),
+        linearizable=more.get("fresh", False),
     )
 
 
@@ -73,7 +73,7 @@ def _entrance(node: Node, call: Call) -> Answer:
     places = {kind.name: f"/v1/{kind.plural}" for kind in KINDS.values()}
     return json_answer(
         {
-            "log": node.status()["log"] if call.caller.limited is None else None,
+            "log": node.status()["log"] if call.caller.restricted_to is None else None,
             "head": {"position": head.position, "hash": head.hash, "time": head.time or None},
             "objects": counts,
             "collections": places,

@@ -33,7 +33,7 @@ from midonet.services.api.framework.parameters import (
 from midonet.services.api.framework.request import Call
 from midonet.services.api.framework.schemas import array, fields_schema, input_name, object_name, ref
 from midonet.services.api.node import Node
-from midonet.services.api.routes.write import DONE, REFUSALS, expected, run, shown, write
+from midonet.services.api.routes.write import DONE, REFUSALS, expectations, run, visible_result, write
 
 MERGE_PATCH = "application/merge-patch+json"
 _READING = (400, 401, 404, 409, 422, 503)
@@ -52,7 +52,7 @@ def operations() -> Iterator[Operation]:
 
 def _operations(kind: Kind) -> Iterator[Operation]:
     many, one = f"/v1/{kind.plural}", f"/v1/{kind.plural}/{{ref}}"
-    shown, fields = {JSON: ref(object_name(kind))}, ref(input_name(kind))
+    body, fields = {JSON: ref(object_name(kind))}, ref(input_name(kind))
     yield Operation(
         id=f"list-{kind.plural}",
         tag=kind.name,
@@ -66,7 +66,7 @@ def _operations(kind: Kind) -> Iterator[Operation]:
             304: _UNCHANGED,
         },
         errors=_READING,
-        fresh=True,
+        linearizable=True,
     )
     yield Operation(
         id=f"create-{kind.name}",
@@ -88,9 +88,9 @@ def _operations(kind: Kind) -> Iterator[Operation]:
         help=f"Get a {kind.name}.",
         handler=partial(_get, kind),
         parameters=(REF, FIELDS, *READ, IF_NONE_MATCH),
-        replies={200: Reply("The object.", shown, ("ETag",)), 304: _UNCHANGED},
+        replies={200: Reply("The object.", body, ("ETag",)), 304: _UNCHANGED},
         errors=_READING,
-        fresh=True,
+        linearizable=True,
     )
     yield Operation(
         id=f"patch-{kind.name}",
@@ -231,7 +231,7 @@ def _like(value: Any, example: Any) -> Any:
 async def _create(kind: Kind, node: Node, call: Call) -> Answer:
     command = Command(f"{kind.name}.create", [Create(kind.name, call.json(dict[str, Any]))])
     result = await run(node, call, command)
-    value, status = shown(node, call, result), HTTPStatus.CREATED if result.events else HTTPStatus.OK
+    value, status = visible_result(node, call, result), HTTPStatus.CREATED if result.events else HTTPStatus.OK
     location = f"/v1/{kind.plural}/{quote(str((result.object or {}).get('id')))}"
     return json_answer(value, status, ETag=f'"{result.position}"', Location=location)
 
@@ -241,14 +241,14 @@ async def _patch(kind: Kind, node: Node, call: Call) -> Answer:
     if not fields:
         raise InvalidValue("the body names no field to set", reason="bad-document")
     object_ref = call.path("ref")
-    ops: list[Op] = [*expected(call, kind.name, object_ref), Update(kind.name, object_ref, fields)]
+    ops: list[Op] = [*expectations(call, kind.name, object_ref), Update(kind.name, object_ref, fields)]
     return await write(node, call, f"{kind.name}.set", ops)
 
 
 async def _delete(kind: Kind, node: Node, call: Call) -> Answer:
     object_ref = call.path("ref")
     ops: list[Op] = [
-        *expected(call, kind.name, object_ref),
+        *expectations(call, kind.name, object_ref),
         Delete(kind.name, object_ref, cascade=call.get(CASCADE)),
     ]
     return await write(node, call, f"{kind.name}.delete", ops)
@@ -264,5 +264,5 @@ async def _run_verb(kind: Kind, name: str, verb: Verb, node: Node, call: Call) -
         if values.get(field) is None:
             raise InvalidValue(f"{name} needs {field}", field=field, reason="missing")
     object_ref = call.path("ref")
-    ops = [*expected(call, kind.name, object_ref), verb.make(object_ref, values)]
+    ops = [*expectations(call, kind.name, object_ref), verb.make(object_ref, values)]
     return await write(node, call, f"{kind.name}.{name}", ops)

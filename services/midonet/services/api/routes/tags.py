@@ -13,7 +13,7 @@ from midonet.services.api.framework.parameters import AT, READ, WRITE, flag, pat
 from midonet.services.api.framework.request import Call
 from midonet.services.api.framework.schemas import array, ref
 from midonet.services.api.node import Node
-from midonet.services.api.routes.log_reads import look, position_of
+from midonet.services.api.routes.log_reads import position_of, read_operation
 from midonet.services.api.routes.objects import conditional
 from midonet.services.api.routes.write import DONE, REFUSALS, write
 
@@ -23,7 +23,9 @@ _MOVE = flag("move", "Move a tag that names another position.")
 
 def operations() -> Iterator[Operation]:
     """Yield the operations on tags."""
-    yield look("list-tags", "/v1/tags", "Positions that have names.", _tags, array(ref("Tag")), parameters=READ)
+    yield read_operation(
+        "list-tags", "/v1/tags", "Positions that have names.", _tags, array(ref("Tag")), parameters=READ
+    )
     yield Operation(
         id="set-tag",
         tag="history",
@@ -63,7 +65,7 @@ async def _set_tag(node: Node, call: Call) -> Answer:
 
 def _named_head(node: Node, text: str | None) -> Head:
     moment = node.moment(text)
-    with node.logs.lend() as log:
+    with node.logs.acquire() as log:
         return log.head() if moment == END else log.head_at(position_of(node, log, text))
 
 

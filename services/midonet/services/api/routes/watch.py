@@ -15,8 +15,8 @@ from midonet.services.api.framework.parameters import POSITION, Parameter, flag
 from midonet.services.api.framework.request import Call
 from midonet.services.api.node import Node
 from midonet.services.api.routes import watch_stream
-from midonet.services.api.routes.watch_stream import End, Mark, Objects, course, parcels, snapshot
-from midonet.services.api.watch.messages import Lens, Message
+from midonet.services.api.routes.watch_stream import End, Mark, Objects, batches, follow_log, snapshot
+from midonet.services.api.watch.messages import Message, WatchFilter
 
 EVENT_STREAM = "text/event-stream"
 _MAX_MARK = 60.0
@@ -58,7 +58,7 @@ _AFTER = Parameter(
 )
 _LAST = Parameter(
     name="Last-Event-ID",
-    place="header",
+    location="header",
     help="As `after`; what a browser sends by itself.",
     schema=POSITION.schema,
     parse=POSITION.parse,
@@ -94,7 +94,7 @@ def operations() -> Iterator[Operation]:
         parameters=(_AFTER, _LAST, _HASH, _SNAPSHOT, _MARK, _KINDS, _KEYS, _TENANTS),
         replies={200: Reply("Messages without end.", {EVENT_STREAM: {"type": "string"}})},
         errors=(400, 401, 503),
-        fresh=True,
+        linearizable=True,
     )
 
 
@@ -103,16 +103,16 @@ async def watch(node: Node, call: Call) -> AsyncIterator[Sequence[Message] | Mar
 
     One that it does not want comes where its resume point is gone; then True comes first.
     """
-    lens = lens_of(call)
+    watch_filter = filter_of(call)
     found = await node.in_thread(_resume_point, node, call)
     after = found or GENESIS
     if found is None or call.get(_SNAPSHOT):
         if found is None:
             yield True
-        after, entities = await node.in_thread(snapshot, node, lens)
-        for parcel in parcels(after, entities):
-            yield parcel
-    async for item in course(node, call, after, lens=lens, mark=call.get(_MARK)):
+        after, entities = await node.in_thread(snapshot, node, watch_filter)
+        for batch in batches(after, entities):
+            yield batch
+    async for item in follow_log(node, call, after, watch_filter=watch_filter, mark=call.get(_MARK)):
         yield item
 
 
@@ -128,10 +128,10 @@ def _resume_point(node: Node, call: Call) -> Head | None:
     return head if call.get(_HASH) in (None, head.hash) else None
 
 
-def lens_of(call: Call) -> Lens:
+def filter_of(call: Call) -> WatchFilter:
     """Return what a client wants to see."""
-    only = watch_stream.lens_of(call.caller).only
-    return Lens(frozenset(call.get(_KINDS)), frozenset(call.get(_KEYS)), frozenset(call.get(_TENANTS)), only)
+    readable = watch_stream.filter_of(call.caller).readable
+    return WatchFilter(frozenset(call.get(_KINDS)), frozenset(call.get(_KEYS)), frozenset(call.get(_TENANTS)), readable)
 
 
 async def _serve(node: Node, call: Call) -> StreamingResponse:
@@ -140,7 +140,7 @@ async def _serve(node: Node, call: Call) -> StreamingResponse:
 
 
 async def _events(node: Node, call: Call) -> AsyncIterator[bytes]:
-    lens, reset = lens_of(call), False
+    watch_filter, reset = filter_of(call), False
     yield b": welcome\n\n"
     async for item in watch(node, call):
         match item:
@@ -152,9 +152,9 @@ async def _events(node: Node, call: Call) -> AsyncIterator[bytes]:
                 yield b"event: end\ndata: %b\n\n" % canonical(item)
             case Objects():
                 start = b"event: snapshot\ndata: %b\n\n" % _opening(item, reset=reset) if item.first else b""
-                yield start + b"".join(b"event: object\ndata: %b\n\n" % one for one in item.parcel)
+                yield start + b"".join(b"event: object\ndata: %b\n\n" % one for one in item.batch)
             case _:
-                if frames := b"".join(one.frame(lens) for one in item):
+                if frames := b"".join(one.frame(watch_filter) for one in item):
                     yield frames
 
 
@@ -164,7 +164,7 @@ def _opening(item: Objects, *, reset: bool) -> bytes:
 
 async def socket_messages(node: Node, call: Call) -> AsyncIterator[str]:
     """Yield the same as JSON texts, each with its `type`."""
-    lens, reset = lens_of(call), False
+    watch_filter, reset = filter_of(call), False
     async for item in watch(node, call):
         match item:
             case bool():
@@ -176,12 +176,12 @@ async def socket_messages(node: Node, call: Call) -> AsyncIterator[str]:
             case Objects():
                 if item.first:
                     yield _text(b'{"type":"snapshot","snapshot":%b}', _opening(item, reset=reset))
-                for one in item.parcel:
+                for one in item.batch:
                     yield _text(b'{"type":"object","object":%b}', one)
             case _:
                 for message in item:
-                    if (seen := message.seen(lens)) is not None:
-                        yield _text(b'{"type":"commit","commit":%b}', seen)
+                    if (filtered := message.filtered(watch_filter)) is not None:
+                        yield _text(b'{"type":"commit","commit":%b}', filtered)
 
 
 def _text(form: bytes, value: bytes) -> str:

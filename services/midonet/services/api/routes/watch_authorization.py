@@ -16,7 +16,7 @@ RECHECK_SECONDS = 5.0
 """After so long a proof is checked again."""
 
 
-class Permit:
+class WatchAuthorization:
     """What one watcher has proved, from the beginning of its request on."""
 
     def __init__(self, node: Node, call: Call) -> None:
@@ -25,21 +25,21 @@ class Permit:
         self._principal = call.caller.principal
         self._checked = monotonic()
 
-    async def holds(self) -> bool:
+    async def is_valid(self) -> bool:
         """Return whether the watcher is still who it was, with the same roles."""
         principal = self._principal
         if principal is None:
             return True
-        if self._call.caller.listed and not self._on_the_log(principal):
+        if self._call.caller.is_log_user and not self._has_same_roles(principal):
             return False
-        return await self._proved(principal)
+        return await self._is_authenticated(principal)
 
-    def _on_the_log(self, principal: Principal) -> bool:
+    def _has_same_roles(self, principal: Principal) -> bool:
         """Return whether the user is there, with these roles."""
         user = self._node.user(principal.name)
         return user is not None and not user.disabled and frozenset(user.roles) == principal.roles
 
-    async def _proved(self, principal: Principal) -> bool:
+    async def _is_authenticated(self, principal: Principal) -> bool:
         if monotonic() - self._checked < RECHECK_SECONDS:
             return True
         self._checked = monotonic()

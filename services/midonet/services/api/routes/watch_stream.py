@@ -23,9 +23,9 @@ from midonet.events.topology.topology import Topology
 from midonet.services.api.auth.caller import Caller
 from midonet.services.api.framework.request import Call
 from midonet.services.api.node import Node
-from midonet.services.api.routes.watch_authorization import Permit
+from midonet.services.api.routes.watch_authorization import WatchAuthorization
 from midonet.services.api.watch.hub import Hub
-from midonet.services.api.watch.messages import EVERYTHING, Lens, Message, message
+from midonet.services.api.watch.messages import EVERYTHING, Message, WatchFilter, message
 
 JSON_SEQ = "application/json-seq"
 _BATCH = 500
@@ -52,22 +52,24 @@ class Objects(Struct, frozen=True):
     """Some of the objects that there are at `head`; `first` for the first of these parcels."""
 
     head: Head
-    parcel: Sequence[bytes]
+    batch: Sequence[bytes]
     first: bool
 
 
 Item = Sequence[Message] | Mark | End
 
 
-async def course(node: Node, call: Call, after: Head, *, lens: Lens = EVERYTHING, mark: float) -> AsyncIterator[Item]:
+async def follow_log(
+    node: Node, call: Call, after: Head, *, watch_filter: WatchFilter = EVERYTHING, mark: float
+) -> AsyncIterator[Item]:
     """Yield all that comes after a head, for ever, or for as long as the caller may see it.
 
     A mark comes when the end is reached, and then after every `mark` seconds without a message.
     """
-    permit, position = Permit(node, call), after.position
+    authorization, position = WatchAuthorization(node, call), after.position
     with node.hub.watching():
-        async for item in _whole_course(node, node.hub, after, lens, mark):
-            if not await permit.holds():
+        async for item in _items(node, node.hub, after, watch_filter, mark):
+            if not await authorization.is_valid():
                 yield End("denied", position)
                 return
             if isinstance(item, Sequence):
@@ -75,11 +77,11 @@ async def course(node: Node, call: Call, after: Head, *, lens: Lens = EVERYTHING
             yield item
 
 
-async def _whole_course(node: Node, hub: Hub, after: Head, lens: Lens, mark: float) -> AsyncIterator[Item]:
+async def _items(node: Node, hub: Hub, after: Head, watch_filter: WatchFilter, mark: float) -> AsyncIterator[Item]:
     """Yield it; what the hub no longer has is read from the log."""
     head = after
     if head.position + 1 < hub.first:
-        async for missed in _missed(node, hub, head, lens):
+        async for missed in _catch_up(node, hub, head, watch_filter):
             head = missed[-1].head
             yield missed
     due = 0.0
@@ -94,14 +96,14 @@ async def _whole_course(node: Node, hub: Hub, after: Head, lens: Lens, mark: flo
             due = monotonic() + mark
             yield Mark(head)
         else:
-            await hub.move()
+            await hub.wait()
     yield End("stopping", head.position)
 
 
-async def _missed(node: Node, hub: Hub, head: Head, lens: Lens) -> AsyncIterator[Sequence[Message]]:
+async def _catch_up(node: Node, hub: Hub, head: Head, watch_filter: WatchFilter) -> AsyncIterator[Sequence[Message]]:
     """Yield what is only in the log, until the hub has the rest; never more at once than fits well in memory."""
-    sorts = bool(lens.tenants) or lens.only is not None
-    topology = await node.in_thread(node.past.own, Moment(position=head.position)) if sorts else None
+    sorts = bool(watch_filter.tenants) or watch_filter.readable is not None
+    topology = await node.in_thread(node.past.private_copy, Moment(position=head.position)) if sorts else None
     while head.position + 1 < hub.first:
         async with node.readers:
             found = await node.in_thread(_read, node, head, topology)
@@ -112,31 +114,35 @@ async def _missed(node: Node, hub: Hub, head: Head, lens: Lens) -> AsyncIterator
 
 
 def _read(node: Node, after: Head, topology: Topology | None) -> Sequence[Message]:
-    with node.logs.lend() as log:
+    with node.logs.acquire() as log:
         records = list(islice(log.read(after), _BATCH))
     if topology is None:
         return [Message(record, [frozenset()] * len(record.commit.events)) for record in records]
     return [message(record, fold(topology, record), topology) for record in records]
 
 
-def snapshot(node: Node, lens: Lens) -> tuple[Head, Sequence[Any]]:
+def snapshot(node: Node, watch_filter: WatchFilter) -> tuple[Head, Sequence[Any]]:
     """Return the objects that there are now, as a lens lets them through, and the head that they belong to."""
     with node.feed.reading() as whole:
-        topology = whole if lens.only is None else RestrictedTopology(whole, _one_who_reads(lens.only), redact=True)
+        topology = (
+            whole
+            if watch_filter.readable is None
+            else RestrictedTopology(whole, _reader_of(watch_filter.readable), redact=True)
+        )
         head = topology.head
-        kinds = [kind for kind in KINDS if not lens.kinds or kind in lens.kinds]
+        kinds = [kind for kind in KINDS if not watch_filter.kinds or kind in watch_filter.kinds]
         entities = [entity for kind in kinds for entity in topology.all(kind).values()]
-        if lens.tenants:
-            entities = [one for one in entities if not lens.tenants.isdisjoint(owners_of(one, topology.find))]
-    wanted = Lens(keys=lens.keys)
-    return head, [one for one in entities if wanted.sees(f"{one.KIND}/{one.id}", frozenset())]
+        if watch_filter.tenants:
+            entities = [one for one in entities if not watch_filter.tenants.isdisjoint(owners_of(one, topology.find))]
+    by_key = WatchFilter(keys=watch_filter.keys)
+    return head, [one for one in entities if by_key.matches(f"{one.KIND}/{one.id}", frozenset())]
 
 
-def _one_who_reads(tenants: frozenset[str]) -> Principal:
+def _reader_of(tenants: frozenset[str]) -> Principal:
     return Principal("watcher", [f"reader@{tenant}" for tenant in tenants])
 
 
-def parcels(head: Head, entities: Sequence[Any]) -> Any:
+def batches(head: Head, entities: Sequence[Any]) -> Any:
     """Yield objects in parcels; the first one even if there is none."""
     for start in range(0, max(1, len(entities)), _OBJECTS):
         some = entities[start : start + _OBJECTS]
@@ -146,46 +152,50 @@ def parcels(head: Head, entities: Sequence[Any]) -> Any:
 # The raw log
 
 
-def lens_of(caller: Caller) -> Lens:
+def filter_of(caller: Caller) -> WatchFilter:
     """Return what of a commit somebody may see at all."""
-    limited = caller.limited
-    return Lens(only=limited.readable | {SHARED}) if limited is not None else EVERYTHING
+    restricted_to = caller.restricted_to
+    return WatchFilter(readable=restricted_to.readable | {SHARED}) if restricted_to is not None else EVERYTHING
 
 
-async def log_stream(node: Node, call: Call, wanted: Filter, after: Head, *, follow: bool) -> StreamingResponse:
+async def log_stream(node: Node, call: Call, log_filter: Filter, after: Head, *, follow: bool) -> StreamingResponse:
     """Return what the caller may see of the commits after a head, each between RS and LF (RFC 7464).
 
     Whoever may see all gets their bytes.
     """
-    source = _followed(node, call, wanted, after) if follow else _kept(node, wanted, after, lens_of(call.caller))
+    source = (
+        _followed(node, call, log_filter, after)
+        if follow
+        else _until_end(node, log_filter, after, filter_of(call.caller))
+    )
     return StreamingResponse(source, media_type=JSON_SEQ, headers={"Cache-Control": "no-store"})
 
 
-async def _kept(node: Node, wanted: Filter, head: Head, lens: Lens) -> AsyncIterator[bytes]:
-    end, sorts = node.feed.head, lens.only is not None
-    topology = await node.in_thread(node.past.own, Moment(position=head.position)) if sorts else None
+async def _until_end(node: Node, log_filter: Filter, head: Head, watch_filter: WatchFilter) -> AsyncIterator[bytes]:
+    end, sorts = node.feed.head, watch_filter.readable is not None
+    topology = await node.in_thread(node.past.private_copy, Moment(position=head.position)) if sorts else None
     while head.position < end.position:
         async with node.readers:
             found = await node.in_thread(_read, node, head, topology)
-        if not found or not wanted.until.includes(found[0].record.commit):
+        if not found or not log_filter.until.includes(found[0].record.commit):
             return
         head = found[-1].head
-        yield b"".join(_sequence(found, wanted, lens))
+        yield b"".join(_sequence(found, log_filter, watch_filter))
 
 
-def _sequence(found: Sequence[Message], wanted: Filter, lens: Lens) -> list[bytes]:
-    if lens.only is None:
-        return [b"\x1e%b\n" % one.record.raw for one in found if wanted.shows(one.record.commit)]
-    parts = ((raw, parse(raw)) for one in found if (raw := one.seen(lens)) is not None)
-    return [b"\x1e%b\n" % raw for raw, commit in parts if commit is not None and wanted.shows(commit)]
+def _sequence(found: Sequence[Message], log_filter: Filter, watch_filter: WatchFilter) -> list[bytes]:
+    if watch_filter.readable is None:
+        return [b"\x1e%b\n" % one.record.raw for one in found if log_filter.shows(one.record.commit)]
+    parts = ((raw, parse(raw)) for one in found if (raw := one.filtered(watch_filter)) is not None)
+    return [b"\x1e%b\n" % raw for raw, commit in parts if commit is not None and log_filter.shows(commit)]
 
 
-async def _followed(node: Node, call: Call, wanted: Filter, after: Head) -> AsyncIterator[bytes]:
-    lens = lens_of(call.caller)
-    async for item in course(node, call, after, lens=lens, mark=_MARK_SECONDS):
+async def _followed(node: Node, call: Call, log_filter: Filter, after: Head) -> AsyncIterator[bytes]:
+    watch_filter = filter_of(call.caller)
+    async for item in follow_log(node, call, after, watch_filter=watch_filter, mark=_MARK_SECONDS):
         if isinstance(item, Mark):
             yield b'\x1e{"head":%b}\n' % canonical(item.head)
         elif isinstance(item, End):
             return
-        elif found := _sequence(item, wanted, lens):
+        elif found := _sequence(item, log_filter, watch_filter):
             yield b"".join(found)

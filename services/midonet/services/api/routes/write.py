@@ -42,19 +42,19 @@ _MANY = 200
 async def write(node: Node, call: Call, name: str, ops: Sequence[Op], **context: str | None) -> Answer:
     """Run a command and answer with what became of it, once the projections that were asked for show it."""
     result = await run(node, call, Command(name, list(ops)), **context)
-    if len(result.events) < _MANY and call.caller.limited is None:
-        return _told(node, call, result)
-    return await node.in_thread(_told, node, call, result)
+    if len(result.events) < _MANY and call.caller.restricted_to is None:
+        return _answer(node, call, result)
+    return await node.in_thread(_answer, node, call, result)
 
 
-def _told(node: Node, call: Call, result: Result) -> Answer:
-    return json_answer(shown(node, call, result), HTTPStatus.OK, ETag=f'"{result.position}"')
+def _answer(node: Node, call: Call, result: Result) -> Answer:
+    return json_answer(visible_result(node, call, result), HTTPStatus.OK, ETag=f'"{result.position}"')
 
 
-def shown(node: Node, call: Call, result: Result) -> Any:
+def visible_result(node: Node, call: Call, result: Result) -> Any:
     """Return what became of a command as whoever sent it may know it."""
     value = value_of(result)
-    principal = call.caller.limited
+    principal = call.caller.restricted_to
     if principal is None:
         return value
     with node.feed.reading() as topology:
@@ -77,12 +77,12 @@ async def run(node: Node, call: Call, command: Command, **context: str | None) -
         promise = await asyncio.to_thread(node.writer.submit, command, who, dry_run=dry_run)
     result: Result = await asyncio.wrap_future(promise)
     if not dry_run:
-        await _forget(node, result)
+        await _delete_credentials(node, result)
         await _await_views(node, result, waiting)
     return result
 
 
-async def _forget(node: Node, result: Result) -> None:
+async def _delete_credentials(node: Node, result: Result) -> None:
     """Forget what proved who users were that are gone, lest whoever is called so next inherits it."""
     gone = [event.key.partition("/")[2] for event in result.events if event.type == _GONE]
     credentials = node.authentication.credentials
@@ -94,7 +94,7 @@ async def _forget(node: Node, result: Result) -> None:
 def command_context(call: Call, **defaults: str | None) -> Context:
     """Return what the headers say about a command; `defaults` count where they say nothing."""
     principal = call.caller.principal
-    said = {
+    given = {
         "actor": call.caller.actor if principal is not None else call.get(ACTOR) or call.caller.actor,
         "reason": call.get(REASON),
         "correlation": call.get(CORRELATION) or call.get(TRACEPARENT),
@@ -105,11 +105,11 @@ def command_context(call: Call, **defaults: str | None) -> Context:
     return Context(
         channel="api",
         principal=principal,
-        **{**defaults, **{name: value for name, value in said.items() if value is not None}},
+        **{**defaults, **{name: value for name, value in given.items() if value is not None}},
     )
 
 
-def expected(call: Call, kind: str, object_ref: str) -> list[Op]:
+def expectations(call: Call, kind: str, object_ref: str) -> list[Op]:
     """Return what `If-Match` demands of an object."""
     position = call.get(IF_MATCH)
     return [Expect(kind, object_ref, position)] if position is not None else []
@@ -136,9 +136,9 @@ async def _await_view(node: Node, position: int, name: str, deadline: float) -> 
             return min(found.values())
         if monotonic() >= deadline:
             behind = {target: at for target, at in found.items() if at < position}
-            told = ", ".join(f"{target} is at {at}" for target, at in behind.items())
+            text = ", ".join(f"{target} is at {at}" for target, at in behind.items())
             raise TimedOut(
-                f"{name} did not show position {position} in time: {told}",
+                f"{name} did not show position {position} in time: {text}",
                 projection=name,
                 position=position,
                 behind=behind,

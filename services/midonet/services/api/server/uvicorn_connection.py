@@ -30,25 +30,25 @@ class Connection(HttpToolsProtocol):
         """Note who it is."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, _CERTIFICATE: transport.get_extra_info("peercert")}
-        self._await_head()
+        self._start_head_timeout()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
-        self._awaited.cancel()
+        self._head_timeout.cancel()
         super().connection_lost(exc)
 
-    def _await_head(self) -> None:
-        self._awaited = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+    def _start_head_timeout(self) -> None:
+        self._head_timeout = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
     def on_message_begin(self) -> None:
         """Wait for the end of the head."""
-        self._awaited.cancel()
-        self._await_head()
+        self._head_timeout.cancel()
+        self._start_head_timeout()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Wait no more, and count anew."""
-        self._awaited.cancel()
+        self._head_timeout.cancel()
         self._unread = 0
         super().on_headers_complete()
 

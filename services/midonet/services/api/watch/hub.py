@@ -17,34 +17,34 @@ from midonet.events.topology.topology import Topology
 from midonet.projections.engine.feed import Feed
 from midonet.services.api.watch.messages import Message, message
 
-_KEPT = 10_000
-_KEPT_BYTES = 64 * 1024 * 1024
+_CAPACITY = 10_000
+_CAPACITY_BYTES = 64 * 1024 * 1024
 _BATCH_BYTES = 128 * 1024
 _TICK = 1.0
-_LINGER = 60.0
+_RETENTION_SECONDS = 60.0
 """Seconds for which commits are kept after the last watcher left: most of them come back."""
 
 
 class Hub:
-    """Belongs to the event loop that runs when it is made; only `hear` is called by another thread.
+    """Belongs to the event loop that runs when it is made; only `on_commit` is called by another thread.
 
     What was heard waits until somebody looks: as long as nobody waits for it, a commit does not even wake the loop.
     """
 
-    def __init__(self, feed: Feed, *, kept: int = _KEPT, strict: bool = False) -> None:
+    def __init__(self, feed: Feed, *, capacity: int = _CAPACITY, strict: bool = False) -> None:
         self._feed = feed
         self._strict = strict
-        self.kept = kept
+        self.capacity = capacity
         """How many commits are at hand for watchers."""
         self._loop = asyncio.get_running_loop()
-        self._heard: deque[Message | Head] = deque()
+        self._received: deque[Message | Head] = deque()
         """Commits, or no more than where they are."""
         self._messages: dict[int, Message] = {}
         self._size = 0
         self._watchers = self._waiting = 0
-        self._left = -_LINGER
+        self._last_left = -_RETENTION_SECONDS
         """When a watcher left last."""
-        self._moved = asyncio.Event()
+        self._changed = asyncio.Event()
         self._ticker: asyncio.Task[None] | None = None
         self._head: Head = GENESIS
         self.closed = False
@@ -52,73 +52,73 @@ class Hub:
     @property
     def head(self) -> Head:
         """The last commit that was heard."""
-        self._take()
+        self._drain()
         return self._head
 
     @property
     def first(self) -> int:
         """The first position that is here, or will be."""
-        self._take()
+        self._drain()
         return next(iter(self._messages), self._head.position + 1)
 
     def start(self) -> None:
         """Begin to hear."""
-        self._head = self._feed.listen(self.hear)
+        self._head = self._feed.listen(self.on_commit)
         self._ticker = self._loop.create_task(self._tick())
 
     def stop(self) -> None:
         """Send everybody away."""
-        self._feed.unlisten(self.hear)
+        self._feed.unlisten(self.on_commit)
         self.closed = True
         if self._ticker is not None:
             self._ticker.cancel()
         self._wake()
 
-    def hear(self, record: Record, changes: Sequence[Change], topology: Topology) -> None:
+    def on_commit(self, record: Record, changes: Sequence[Change], topology: Topology) -> None:
         """Take note of a commit; called by the feed."""
-        if self._watchers or monotonic() - self._left < _LINGER:
-            self._heard.append(message(record, changes, topology, strict=self._strict))
+        if self._watchers or monotonic() - self._last_left < _RETENTION_SECONDS:
+            self._received.append(message(record, changes, topology, strict=self._strict))
         else:
-            self._heard.append(record.head)
+            self._received.append(record.head)
         if self._waiting:
             with suppress(RuntimeError):  # the loop has ended already
                 self._loop.call_soon_threadsafe(self._wake)
 
-    def _take(self) -> None:
+    def _drain(self) -> None:
         """Sort in what was heard, and forget what is too old."""
-        while self._heard:
-            self._sort_in(self._heard.popleft())
-        while len(self._messages) > self.kept or (self._size > _KEPT_BYTES and len(self._messages) > 1):
+        while self._received:
+            self._add(self._received.popleft())
+        while len(self._messages) > self.capacity or (self._size > _CAPACITY_BYTES and len(self._messages) > 1):
             oldest = self._messages.pop(next(iter(self._messages)))
             self._size -= len(oldest.record.raw)
 
-    def _sort_in(self, heard: Message | Head) -> None:
-        if isinstance(heard, Head):
-            self._head, self._size = heard, 0
+    def _add(self, received: Message | Head) -> None:
+        if isinstance(received, Head):
+            self._head, self._size = received, 0
             self._messages.clear()
             return
-        self._head = heard.head
-        self._messages[heard.head.position] = heard
-        self._size += len(heard.record.raw)
+        self._head = received.head
+        self._messages[received.head.position] = received
+        self._size += len(received.record.raw)
 
     def _wake(self) -> None:
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK)
-            self._take()
+            self._drain()
             self._wake()
 
     def after(self, position: int) -> Sequence[Message]:
         """Return the messages after a position, not too many at once; none if there are none yet."""
-        self._take()
+        self._drain()
         found: list[Message] = []
         size = 0
-        while size < _BATCH_BYTES and (heard := self._messages.get(position + 1)) is not None:
-            found.append(heard)
-            position, size = position + 1, size + len(heard.record.raw)
+        while size < _BATCH_BYTES and (received := self._messages.get(position + 1)) is not None:
+            found.append(received)
+            position, size = position + 1, size + len(received.record.raw)
         return found
 
     @contextmanager
@@ -129,13 +129,13 @@ class Hub:
             yield
         finally:
             self._watchers -= 1
-            self._left = monotonic()
+            self._last_left = monotonic()
 
-    async def move(self) -> None:
+    async def wait(self) -> None:
         """Wait for a commit that nobody has looked at, for the end, or for about a second."""
         self._waiting += 1  # before the look: what is heard from now on wakes
         try:
-            if not self._heard:
-                await self._moved.wait()
+            if not self._received:
+                await self._changed.wait()
         finally:
             self._waiting -= 1

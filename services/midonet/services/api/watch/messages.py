@@ -15,36 +15,36 @@ from midonet.events.model import KINDS, Entity
 from midonet.events.system.objects import is_system_key
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
-from midonet.services.api.reads.visible_history import part
+from midonet.services.api.reads.visible_history import partial_commit
 
-_REMEMBERED = 64
+_CACHED_FILTERS = 64
 """Lenses whose view of a message is kept."""
 
 Tenants = frozenset[str]
-_NOBODY: Tenants = frozenset()
+_NO_TENANTS: Tenants = frozenset()
 
 
-class Lens(Struct, frozen=True):
+class WatchFilter(Struct, frozen=True):
     """Which events somebody wants to see: all that are set must fit; an empty set fits everything."""
 
     kinds: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
     """As `kind/id`."""
     tenants: frozenset[str] = frozenset()
-    only: frozenset[str] | None = None
+    readable: frozenset[str] | None = None
     """What belongs to these tenants, and not even an id of anything else; None: there is nothing to hide."""
 
-    def sees(self, key: str, tenants: Tenants) -> bool:
+    def matches(self, key: str, tenants: Tenants) -> bool:
         """Return whether an event, or an object, is let through."""
         return (
             (not self.kinds or key.partition("/")[0] in self.kinds)
             and (not self.keys or key in self.keys)
             and (not self.tenants or not self.tenants.isdisjoint(tenants))
-            and (self.only is None or not self.only.isdisjoint(tenants))
+            and (self.readable is None or not self.readable.isdisjoint(tenants))
         )
 
 
-EVERYTHING = Lens()
+EVERYTHING = WatchFilter()
 
 
 class Message:
@@ -58,56 +58,58 @@ class Message:
         self.record = record
         self._mentioned = mentioned or {}
         self._tenants = tenants
-        self._seen: dict[Lens, bytes | None] = {}
-        self._frames: dict[Lens, bytes] = {}
+        self._seen: dict[WatchFilter, bytes | None] = {}
+        self._frames: dict[WatchFilter, bytes] = {}
 
     @property
     def head(self) -> Head:
         """The head of a log that ends with this commit."""
         return self.record.head
 
-    def seen(self, lens: Lens) -> bytes | None:
+    def filtered(self, watch_filter: WatchFilter) -> bytes | None:
         """Return the commit as JSON, with the events that pass the lens; None if none does."""
-        if lens is EVERYTHING or lens == EVERYTHING:
+        if watch_filter is EVERYTHING or watch_filter == EVERYTHING:
             return self.record.raw
-        if lens not in self._seen:
-            if len(self._seen) >= _REMEMBERED:
+        if watch_filter not in self._seen:
+            if len(self._seen) >= _CACHED_FILTERS:
                 self._seen.clear()
                 self._frames.clear()
-            self._seen[lens] = self._through(lens)
-        return self._seen[lens]
+            self._seen[watch_filter] = self._filter(watch_filter)
+        return self._seen[watch_filter]
 
-    def _through(self, lens: Lens) -> bytes | None:
+    def _filter(self, watch_filter: WatchFilter) -> bytes | None:
         commit = self.record.commit
         events = [
-            event for event, tenants in zip(commit.events, self._tenants, strict=True) if lens.sees(event.key, tenants)
+            event
+            for event, tenants in zip(commit.events, self._tenants, strict=True)
+            if watch_filter.matches(event.key, tenants)
         ]
         if not events:
             return None
-        if lens.only is not None:
-            return canonical(part(commit, [self._discreet(event, lens.only) for event in events]))
-        return self.record.raw if len(events) == len(commit.events) else canonical(_with(commit, events))
+        if watch_filter.readable is not None:
+            return canonical(partial_commit(commit, [self._redacted(event, watch_filter.readable) for event in events]))
+        return self.record.raw if len(events) == len(commit.events) else canonical(_replace_events(commit, events))
 
-    def _discreet(self, event: Event, only: Tenants) -> Event:
+    def _redacted(self, event: Event, readable: Tenants) -> Event:
         """Return an event without ids of what is not for these tenants."""
 
         def hides(object_id: str) -> bool:
             found = self._mentioned.get(object_id)
-            return found is not None and only.isdisjoint(found)
+            return found is not None and readable.isdisjoint(found)
 
         return Event(event.type, event.v, event.key, redact_ids(event.data, hides))
 
-    def frame(self, lens: Lens) -> bytes:
+    def frame(self, watch_filter: WatchFilter) -> bytes:
         """Return the message as a server-sent event; nothing if the lens lets nothing through."""
-        found = self._frames.get(lens)
+        found = self._frames.get(watch_filter)
         if found is None:
-            seen = self.seen(lens)
-            found = _frame(self.record.commit.position, seen) if seen is not None else b""
-            self._frames[lens] = found
+            filtered = self.filtered(watch_filter)
+            found = _frame(self.record.commit.position, filtered) if filtered is not None else b""
+            self._frames[watch_filter] = found
         return found
 
 
-def _with(commit: Any, events: Sequence[Any]) -> Any:
+def _replace_events(commit: Any, events: Sequence[Any]) -> Any:
     return msgspec.structs.replace(commit, events=list(events))
 
 
@@ -128,7 +130,7 @@ def message(record: Record, changes: Sequence[Change], topology: Topology, *, st
 
     rest = iter(changes)
     of_event = [None if is_system_key(event.key) else next(rest) for event in record.commit.events]
-    tenants = [_of_change(change, find) if change is not None else _NOBODY for change in of_event]
+    tenants = [_tenants_of(change, find) if change is not None else _NO_TENANTS for change in of_event]
     mentioned = {
         target: owners_of(found, find)
         for change in of_event
@@ -141,6 +143,6 @@ def message(record: Record, changes: Sequence[Change], topology: Topology, *, st
     return Message(record, tenants, mentioned)
 
 
-def _of_change(change: Change, find: Callable[[str], Entity | None]) -> Tenants:
+def _tenants_of(change: Change, find: Callable[[str], Entity | None]) -> Tenants:
     sides = (side for side in (change.old, change.new) if side is not None)
     return frozenset(tenant for side in sides for tenant in owners_of(side, find))
