@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from midonet.events.access.authorization import Principal, ProposedChange, authorise, redact_error
 from midonet.events.access.restricted_topology import RestrictedTopology
-from midonet.events.commands import apply, revert
+from midonet.events.commands import apply, revert, system_operations, triggers
 from midonet.events.commands.command import (
     AddItem,
     Command,
@@ -38,11 +38,7 @@ from midonet.events.commit import Event, canonical
 from midonet.events.errors import Conflict, InvalidValue, MidonetError, NotFound, ObjectChanged
 from midonet.events.model import Entity, FieldSpec, Kind, kind_of
 from midonet.events.model.fields import canonical_id
-from midonet.events.suggestions import suggest
-from midonet.events.system.control import ProjectionControl, ServiceControl, check_key, check_word
-from midonet.events.system.objects import SystemObject, control_of, is_system_key, runs
-from midonet.events.system.tag import TAG, Tag, check_name
-from midonet.events.system.user import User, check_user, roles_of
+from midonet.events.system.objects import is_system_key
 from midonet.events.topology import references
 from midonet.events.topology.topology import Topology
 
@@ -60,7 +56,7 @@ def decide(topology: Topology, command: Command, command_id: str, principal: Pri
 
     A `principal` gets only what it may do, and is told only of what it may see; without one, everything is allowed.
     """
-    with begin(topology, command_id, _visible(topology, principal)) as unit:
+    with begin(topology, command_id, triggers.run, _visible(topology, principal)) as unit:
         try:
             return _decided(unit, command, principal)
         except MidonetError as error:
@@ -182,24 +178,6 @@ def _set_list(unit: UnitOfWork, old: Any, spec: FieldSpec, items: tuple[Any, ...
     return _now(unit, old)
 
 
-def _set_tag(unit: UnitOfWork, op: SetTag) -> None:
-    head = unit.topology.head
-    new = Tag(check_name(op.name), op.position, op.hash, op.time)
-    old = unit.topology.tags.get(op.name)
-    if op.position > head.position or (op.position == head.position and op.hash != head.hash):
-        raise NotFound(f"there is no such position {op.position}: the log ends at {head.position}", end=head.position)
-    if old is not None and old.position != op.position and not op.move:
-        raise Conflict(
-            f"tag {op.name} names position {old.position} already; --move moves it", field="name", reason="tag-taken"
-        )
-    unit.topology.system[new.key] = new
-
-
-def _drop_tag(unit: UnitOfWork, op: DropTag) -> None:
-    if unit.topology.system.pop(f"{TAG}/{op.name}", None) is None:
-        raise NotFound(f"there is no tag {op.name!r}", tag=op.name)
-
-
 def _expect(unit: UnitOfWork, op: Expect) -> Entity:
     found: Entity = references.find(unit.visible, op.kind, op.ref)
     if found.position != op.position:
@@ -210,64 +188,6 @@ def _expect(unit: UnitOfWork, op: Expect) -> Entity:
             actual=found.position,
         )
     return found
-
-
-def _pause(unit: UnitOfWork, op: Pause) -> None:
-    _control(unit, msgspec.structs.replace(_controlled(unit, op.projection), paused=op.paused))
-
-
-def _skip(unit: UnitOfWork, op: Skip) -> None:
-    _control(unit, _controlled(unit, op.projection).skipping(check_key(op.key)))
-
-
-def _retry(unit: UnitOfWork, op: Retry) -> None:
-    _control(unit, _controlled(unit, op.projection).retrying(op.key))
-
-
-def _controlled(unit: UnitOfWork, projection: str) -> ProjectionControl:
-    return control_of(unit.topology.system, check_word(projection, "projection"))
-
-
-def _control(unit: UnitOfWork, new: ProjectionControl) -> None:
-    _set_system_object(unit, new, unless=new.plain)
-
-
-def _enable(unit: UnitOfWork, op: Enable) -> None:
-    """Say whether a service runs; nothing has to be said that holds anyway."""
-    service, node = check_word(op.service, "service"), op.node and check_word(op.node, "node")
-    anyway = runs(unit.topology.system, service) if node else True
-    _set_system_object(unit, ServiceControl(service, node, op.enabled), unless=op.enabled == anyway)
-
-
-def _set_system_object(unit: UnitOfWork, new: SystemObject, *, unless: bool) -> None:
-    unit.topology.system.pop(new.key, None)
-    if not unless:
-        unit.topology.system[new.key] = new
-
-
-def _set_user(unit: UnitOfWork, op: SetUser) -> None:
-    new = User(check_user(op.name))
-    old = unit.topology.system.get(new.key)
-    if old is None and not op.new:
-        raise _no_user(unit, op.name)
-    if old is not None and op.new:
-        raise Conflict(f"there is a user {op.name} already", field="name", reason="user-exists")
-    found = old if isinstance(old, User) else new
-    unit.topology.system[new.key] = msgspec.structs.replace(
-        found,
-        roles=found.roles if op.roles is None else roles_of(op.roles),
-        disabled=found.disabled if op.disabled is None else op.disabled,
-    )
-
-
-def _drop_user(unit: UnitOfWork, op: DropUser) -> None:
-    if unit.topology.system.pop(f"{User.KIND}/{op.name}", None) is None:
-        raise _no_user(unit, op.name)
-
-
-def _no_user(unit: UnitOfWork, name: str) -> NotFound:
-    names = [note.name for note in unit.topology.system.values() if isinstance(note, User)]
-    return NotFound(f"there is no user {name!r}{suggest(name, names)}", user=name)
 
 
 def _now(unit: UnitOfWork, entity: Entity) -> Entity:
@@ -282,13 +202,13 @@ _OPS: Mapping[type[Op], Callable[[UnitOfWork, Any], Entity | None]] = {
     RemoveItem: _remove_item,
     Put: apply.put,
     Revert: revert.revert,
-    SetTag: _set_tag,
-    DropTag: _drop_tag,
-    SetUser: _set_user,
-    DropUser: _drop_user,
+    SetTag: system_operations.set_tag,
+    DropTag: system_operations.drop_tag,
+    SetUser: system_operations.set_user,
+    DropUser: system_operations.drop_user,
     Expect: _expect,
-    Pause: _pause,
-    Skip: _skip,
-    Retry: _retry,
-    Enable: _enable,
+    Pause: system_operations.pause,
+    Skip: system_operations.skip,
+    Retry: system_operations.retry,
+    Enable: system_operations.enable,
 }

@@ -129,7 +129,7 @@ def _consequences(unit: UnitOfWork) -> Iterator[MidonetError]:
     beside it are called as if these had just come: what they would change tells.
     """
     for entity in _neighbours(unit).values():
-        with begin(unit.topology, "settled?") as probe:
+        with begin(unit.topology, "probe", triggers.run) as probe:
             try:
                 triggers.run(probe, None, entity)
             except MidonetError as error:

@@ -3,24 +3,20 @@
 An object's own consequences are in its class (`derive`, `without`); these reach further, so they work on a draft.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from midonet.events.commands.id_allocation import allocate
 from midonet.events.commands.l2_redirects import redirects
+from midonet.events.commands.unit_of_work import UnitOfWork
 from midonet.events.errors import InvalidValue
 from midonet.events.model.chain import Chain, Rule
 from midonet.events.model.port import Port
 from midonet.events.model.route import Route
 from midonet.events.model.service_container import container_interface
-
-if TYPE_CHECKING:
-    from midonet.events.commands.unit_of_work import UnitOfWork
 
 
 def run(unit: UnitOfWork, old: Any, new: Any) -> None:

@@ -5,7 +5,7 @@ links, numbers, places of rules). `validate` then checks what was touched, so th
 command does not matter. The events are the difference between before and after: one per object.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha1
@@ -13,7 +13,6 @@ from uuid import UUID
 
 import msgspec
 
-from midonet.events.commands import triggers
 from midonet.events.commands.id_allocation import ID_RANGES, allocate
 from midonet.events.commit import Event
 from midonet.events.errors import Conflict, InUse, MidonetError, NotFound
@@ -41,7 +40,9 @@ def _uuid5(name: str) -> str:
 class UnitOfWork:
     """One command under way on a topology."""
 
-    def __init__(self, topology: Topology, command_id: str, visible: Topology | None = None) -> None:
+    def __init__(
+        self, topology: Topology, command_id: str, on_change: "OnChange", visible: Topology | None = None
+    ) -> None:
         self.topology = topology
         self.visible = topology if visible is None else visible
         """The same as whoever gives the command may know it: what references mean is looked up here."""
@@ -50,6 +51,7 @@ class UnitOfWork:
         self.cascading = False
         """Whether what happens now is part of a deletion with `--cascade`."""
         self._command_id = command_id
+        self._on_change = on_change
         self._ids = 0
         self._before: dict[str, Entity | None] = {}
         self._restored: set[str] = set()
@@ -67,7 +69,7 @@ class UnitOfWork:
             raise Conflict(f"id {entity.id} is taken by {taken_by}", id=entity.id, reason="id-taken")
         entity = self._numbered(entity).derive() if entity.NUMBERS else entity.derive()
         self._swap(entity.id, entity)
-        triggers.run(self, None, entity)
+        self._on_change(self, None, entity)
         return entity
 
     def _numbered(self, entity: Entity) -> Entity:
@@ -79,7 +81,7 @@ class UnitOfWork:
         new = new.derive()
         if new != old:
             self._swap(old.id, new)
-            triggers.run(self, old, new)
+            self._on_change(self, old, new)
 
     def delete(self, entity: Entity, *, cascade: bool) -> None:
         """Remove an object and do to those that refer to it what their declarations say."""
@@ -87,7 +89,7 @@ class UnitOfWork:
         self._swap(entity.id, None)
         for referrer, field in self.topology.referring(entity.id):
             self._release(referrer.id, field, entity.id)
-        triggers.run(self, entity, None)
+        self._on_change(self, entity, None)
         self.cascading = around
 
     def _release(self, referrer_id: str, field: str, target: str) -> None:
@@ -223,10 +225,16 @@ def _refuse_exclusive(entity: Entity, field: str, target: Entity) -> None:
         )
 
 
+OnChange = Callable[[UnitOfWork, Entity | None, Entity | None], None]
+"""Applies what a change of one object (old, new; None is absent) entails for other objects: `triggers.run`."""
+
+
 @contextmanager
-def begin(topology: Topology, command_id: str, visible: Topology | None = None) -> Iterator[UnitOfWork]:
-    """Work on a draft that is taken back at the end, whatever happens."""
-    unit = UnitOfWork(topology, command_id, visible)
+def begin(
+    topology: Topology, command_id: str, on_change: OnChange, visible: Topology | None = None
+) -> Iterator[UnitOfWork]:
+    """Open a unit of work on a topology and roll it back at the end, with or without an error."""
+    unit = UnitOfWork(topology, command_id, on_change, visible)
     try:
         yield unit
     finally:
