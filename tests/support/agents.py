@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
 
-from midonet.agent.agent import Agent, now
+from midonet.agent.agent import Agent
 from midonet.agent.host.interfaces import Interfaces, Sysfs
 from midonet.agent.status.show import fetch
 from midonet.agent.status.status import Process
@@ -23,6 +23,7 @@ from midonet.agent.view.snapshot import Snapshot
 from midonet.events.commit import canonical
 from midonet.events.errors import Unavailable
 from midonet.events.model import Entity, plain
+from midonet.events.timestamps import utc_now
 
 __all__ = ["AgentProcess", "ViewWriter", "running"]
 
@@ -161,7 +162,7 @@ def running(
     told: Callable[[Snapshot], None] = lambda _: None,
 ) -> Iterator[Agent]:
     """Run an agent in a thread of this process."""
-    process = Process(host=host, hostname="test", pid=0, version="0", started=now(), zookeeper=hosts, root=root)
+    process = Process(host=host, hostname="test", pid=0, version="0", started=utc_now(), zookeeper=hosts, root=root)
     agent = Agent(process, interfaces or Sysfs(), session_timeout=2.0, told=told)
     thread = Thread(target=agent.run)
     thread.start()

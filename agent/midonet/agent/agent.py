@@ -6,7 +6,6 @@ trying. Nothing but `stop` ends it.
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from threading import Event
 from time import monotonic
 
@@ -20,6 +19,7 @@ from midonet.agent.zookeeper.session import Session
 from midonet.events.commit import canonical
 from midonet.events.errors import Unavailable
 from midonet.events.model.port import Port
+from midonet.events.timestamps import utc_now
 from midonet.projections.facts import Fact, Interface
 from midonet.projections.runtime import logfmt
 
@@ -218,7 +218,7 @@ class Agent:
         self.status = Status(
             process=self._process,
             connected=connected,
-            since=before.since if connected == before.connected else now(),
+            since=before.since if connected == before.connected else utc_now(),
             trouble=trouble,
             registered=connected and self._presence.holds(self._host_path),
             rival=self._rival,
@@ -235,8 +235,3 @@ class Agent:
         )
         for level, message, fields in lines(before, self.status):
             logfmt.log(level, message, **fields)
-
-
-def now() -> str:
-    """Return the time as RFC 3339, UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

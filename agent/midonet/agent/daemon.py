@@ -8,13 +8,14 @@ from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
 
-from midonet.agent.agent import Agent, now
+from midonet.agent.agent import Agent
 from midonet.agent.host.identity import host_id
 from midonet.agent.host.interfaces import Sysfs
 from midonet.agent.settings import Settings
 from midonet.agent.status.server import SocketEndpoint, run_dirs, serve_http, socket_path
 from midonet.agent.status.status import Process
 from midonet.agent.underlay.prober import Prober
+from midonet.events.timestamps import utc_now
 from midonet.projections.facts import UnderlayHealth
 from midonet.projections.runtime import logfmt
 
@@ -71,7 +72,7 @@ def _process(zookeeper: str, root: str, host: str) -> Process:
         hostname=socket.gethostname(),
         pid=os.getpid(),
         version=version("midonet"),
-        started=now(),
+        started=utc_now(),
         zookeeper=zookeeper,
         root=root,
     )

@@ -7,7 +7,6 @@ since when one is gone. So `midoctl cluster status` also shows who is missing. O
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from time import perf_counter
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
 from msgspec import Meta, Struct
 
 from midonet.events.commit import canonical
+from midonet.events.timestamps import utc_now
 from midonet.services.cluster.node_presence import decode, known_path, nodes
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.periodic import Periodic
@@ -72,7 +72,7 @@ class HeartbeatService(Periodic):
     def _record_gone(self, node: Mapping[str, Any]) -> None:
         """Note since when a node is gone."""
         client, path = self.context.coordination.client, known_path(self.context.settings.root, node["node"])
-        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        now = utc_now("seconds")
         with client.failures(), suppress(NoNodeError, BadVersionError):
             data, stat = client.result(client.get_async(path))
             client.result(client.set_async(path, canonical({**decode(data), "gone": now}), stat.version))

@@ -9,11 +9,11 @@ import selectors
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from time import monotonic
 
 from midonet.agent.underlay.link_state import Link, Target, probe, read, reply, targets
 from midonet.agent.view.snapshot import Snapshot
+from midonet.events.timestamps import utc_now
 from midonet.projections.facts import Peer, UnderlayHealth
 from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.worker_thread import WorkerThread
@@ -152,7 +152,7 @@ class Prober:
         before = {each.host: each for each in (self._reported[1].peers if self._reported[1] else ())}
         for peer, link in known.items():
             if peer not in before or before[peer].state != link.state:
-                self._since[peer] = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+                self._since[peer] = utc_now("seconds")
         peers = (self._peer(wanted[peer], link) for peer, link in sorted(known.items()))
         return UnderlayHealth(peers=tuple(peers)) if known else None
 

@@ -14,6 +14,7 @@ from midonet.cli.session.credentials import read_secret
 from midonet.cli.session.session import Session
 from midonet.cli.session.write import write
 from midonet.events.commands.command import DropUser, SetUser
+from midonet.events.timestamps import utc
 
 _NAME = click.Argument(["name"], metavar="NAME")
 _ROLES = "Role: admin, operator, reader, agent, or in a tenant tenant-admin@TENANT, reader@TENANT (repeatable)."
@@ -124,7 +125,7 @@ def _revoke(session: Session, name: str, token_id: str) -> None:
 
 
 def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return utc(datetime.fromtimestamp(seconds, UTC), "seconds")
 
 
 _COMMANDS: Mapping[str, click.Command] = {

@@ -6,7 +6,6 @@ An instance belongs to one thread, like its log.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from itertools import chain
 from random import uniform
 from time import monotonic, sleep
@@ -32,6 +31,7 @@ from midonet.events.log.hash_chain import extend
 from midonet.events.log.pending_command import Context, PendingCommand, Result, SpeculativeBatch
 from midonet.events.log.snapshots import Snapshot, Snapshots
 from midonet.events.model import Entity, kind_of, ordered, plain
+from midonet.events.timestamps import utc_now
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
 
@@ -192,7 +192,7 @@ class Store:
                 prev=head.hash,
                 id=pending.id,
                 command=CommandRef(command.name, command.digest),
-                time=max(_now(), head.time),
+                time=max(utc_now("microseconds"), head.time),
                 actor=context.actor,
                 channel=context.channel,
                 reason=context.reason,
@@ -305,10 +305,6 @@ class Store:
 
 
 _NOTHING = Decision([], None)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _as_dict(entity: Entity | None) -> dict[str, Any] | None:

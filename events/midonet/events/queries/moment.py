@@ -6,13 +6,14 @@ A tag is a position with the hash that the commit there must have.
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
 
 from midonet.events.commit import Commit, Head, Record
 from midonet.events.errors import NotFound, VerificationFailed
+from midonet.events.timestamps import utc
 
 _POSITION = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -124,6 +125,6 @@ def parse(text: str) -> Moment:
         time = datetime.fromisoformat(text)
         if time.tzinfo is None:
             raise NotFound(f"{text!r} has no time zone; write {time.isoformat()}Z", moment=text)
-        return Moment(time=time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"))
+        return Moment(time=utc(time, "microseconds"))
     except (ValueError, OverflowError):
         raise NotFound(f"{text!r} is neither a position nor an RFC 3339 time nor a tag", moment=text) from None

@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
+from midonet.events.timestamps import utc_now
 from midonet.projections.base import Checkpoint, SideRepair, key_text
 from midonet.projections.engine.drift import DriftRecord, Repairs, kind_of_repair, shown
 
@@ -26,7 +26,7 @@ class DriftRecorder:
         """Return the record of a repair at this moment."""
         texts = shown(found, expected)
         return DriftRecord(
-            time=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            time=utc_now(),
             projection=self._projection,
             target=self._where,
             key=key_text(key),

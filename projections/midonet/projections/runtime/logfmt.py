@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from midonet.events.config.settings import redact
+from midonet.events.timestamps import utc
 
 SILENCE = 60.0
 """Seconds during which the same line is not written again."""
@@ -73,7 +74,7 @@ class _Logfmt(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        time = utc(datetime.fromtimestamp(record.created, UTC))
         fields: dict[str, Any] = {"time": time, "level": record.levelname.lower(), "msg": record.getMessage()}
         fields |= getattr(record, "fields", None) or {"logger": record.name}
         if record.exc_info:

@@ -1,6 +1,6 @@
 """The databases of hardware VTEPs: what they should hold, what they do hold, and how the one becomes the other."""
 
-from midonet.projections.vtep.connection_state import Connection, LineState, utc_now
+from midonet.projections.vtep.connection_state import Connection, LineState
 from midonet.projections.vtep.fleet import Fleet, Retired, Step
 from midonet.projections.vtep.keys import Key, Value
 from midonet.projections.vtep.learned_macs import CurrentRow, Delta, LearnedMacs, Local, SwitchUpdate
@@ -31,5 +31,4 @@ __all__ = [
     "VtepTarget",
     "read_checkpoint",
     "read_rows",
-    "utc_now",
 ]

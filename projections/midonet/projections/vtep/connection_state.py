@@ -1,18 +1,14 @@
 """How the connection to a switch stands, and since when: a state to show, in words that scripts can rely on."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Literal
 
 from msgspec import Struct
 
+from midonet.events.timestamps import utc_now
+
 LineState = Literal["connecting", "connected", "unreachable", "not-a-vtep"]
 """`unreachable` is retried for ever, and so is `not-a-vtep`: what answers there has no `hardware_vtep` database."""
-
-
-def utc_now() -> str:
-    """Return the time as RFC 3339 has it, in UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Connection(Struct, frozen=True):

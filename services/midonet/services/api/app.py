@@ -24,11 +24,12 @@ from starlette.websockets import WebSocket
 
 from midonet.events.commit import canonical
 from midonet.events.errors import Denied, MidonetError, NotFound, Throttled, Unauthenticated, Unavailable, UsageError
+from midonet.events.timestamps import utc_now
 from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.http_pages import Page
 from midonet.services.api.auth.caller import Caller
 from midonet.services.api.auth.cross_origin import cross_origin_reason
-from midonet.services.api.auth.denial_log import Denial, now
+from midonet.services.api.auth.denial_log import Denial
 from midonet.services.api.framework.openapi import document
 from midonet.services.api.framework.operation import Answer, Operation
 from midonet.services.api.framework.parameters import AT, STALE
@@ -162,7 +163,7 @@ class Application:
 
     def _record_denial(self, request: HTTPConnection, error: Denied) -> None:
         denial = Denial(
-            time=now(),
+            time=utc_now(),
             actor=request.scope.get("midonet.actor", "unknown"),
             address=request.client.host if request.client is not None else "unknown",
             method=request.scope.get("method", "WEBSOCKET"),

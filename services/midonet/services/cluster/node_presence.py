@@ -7,7 +7,6 @@ something changed. A place that another session holds is waited for, never taken
 import logging
 import os
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from socket import gethostname
@@ -20,6 +19,7 @@ from msgspec import Struct
 
 from midonet.events.commit import canonical
 from midonet.events.errors import MidonetError
+from midonet.events.timestamps import utc_now
 from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.projections.zookeeper.children import read_each_below
@@ -43,7 +43,7 @@ class Process(Struct, frozen=True):
     """RFC 3339."""
 
 
-_STARTED = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+_STARTED = utc_now("seconds")
 
 
 def this_process(url: str) -> Process:

@@ -6,9 +6,9 @@ It never removes or renames a host: an agent that is away may come back, and wha
 import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
+from midonet.events.timestamps import utc_now
 from midonet.events.topology.evolve import Change
 from midonet.projections.facts import HostState, LastSeen
 from midonet.projections.facts.live_hosts import LiveHosts
@@ -60,7 +60,7 @@ class HostsService(Controller):
             logfmt.log(
                 logging.WARNING, "host is dead", host=host, name=self._name(host), hostname=before[host].hostname
             )
-            live_hosts.note_seen(host, LastSeen(hostname=before[host].hostname, time=_now()))
+            live_hosts.note_seen(host, LastSeen(hostname=before[host].hostname, time=utc_now()))
         self._alive = hosts
         self.context.metrics.gauge("alive", "Hosts whose agents are alive.").set(len(hosts))
 
@@ -77,7 +77,3 @@ class HostsService(Controller):
         with self.context.feed.reading() as topology:
             for vtep, host, address in address_conflicts(topology, now):
                 logfmt.log(logging.WARNING, "VTEP has the address of a host", vtep=vtep, host=host, address=address)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -6,7 +6,6 @@ nobody fills a disk by asking.
 
 import logging
 from collections import deque
-from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic
 
@@ -18,11 +17,6 @@ from midonet.projections.runtime import logfmt
 _CAPACITY = 1_000
 _REPEAT_SECONDS = 10.0
 _MAX_TEXT = 500
-
-
-def now() -> str:
-    """Return the time as RFC 3339 has it, in UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Denial(Struct, frozen=True, kw_only=True):
