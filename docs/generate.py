@@ -26,9 +26,28 @@ _WORDS = {
 }
 
 
+_ADDRESSES = """## Addresses
+
+Conventions, and where they come from. What breaks one is refused with the reason code in brackets.
+
+- MAC addresses are read in all common notations (`02:00:00:00:00:01`, `02-00-…`, `0200.0000.0001`, `020000000001`),
+  stored and printed in lower case with colons.
+- IP addresses have no scope (`%eth0`, RFC 4007) and no IPv4-mapped form (`bad-ip`).
+- A router, host, gateway, switch or DHCP client has the address of a host: not multicast, broadcast, unspecified, nor
+  the network address of an IPv4 prefix shorter than /31 (RFC 3021) (`not-a-host-address`).
+- The prefixes of two ports of a router do not overlap (as in Neutron); one port can have several addresses in a prefix
+  (as on Linux) (`address-on-router`).
+- The gateway of a route is in a prefix of its port, link-local, or the port has no address of that IP version (as on
+  Linux) (`gateway-not-in-subnet`). DHCP hands out addresses of its subnet (`address-not-in-subnet`).
+- A rule, a route and a NAT target are of one IP version (`ip-versions-differ`); ARP has no transport header
+  (`not-for-arp`).
+- VLAN 4095 is reserved (IEEE 802.1Q) (`bad-vlan-id`). Two VTEPs have no tunnel address in common (`tunnel-ip-taken`).
+"""
+
+
 def reference() -> str:
     """Return the page."""
-    return "\n".join([_HEAD, *map(_section, KINDS.values()), _REASONS, *map(_reason, REASONS.items()), ""])
+    return "\n".join([_HEAD, *map(_section, KINDS.values()), _ADDRESSES, _REASONS, *map(_reason, REASONS.items()), ""])
 
 
 def _reason(item: tuple[str, str]) -> str:

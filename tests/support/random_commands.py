@@ -114,7 +114,29 @@ def _insertion(rng: Random, topology: Topology, fields: dict[str, Any]) -> dict[
     return {**fields, "port": rng.choice(ports[:half]), "srv_port": rng.choice(ports[half:])}
 
 
-_FITTING = {"l2-insertion": _insertion, "mac-entry": _mac_entry, "port": _port, "route": _route, "rule": _rule}
+def _dhcp_subnet(rng: Random, topology: Topology, fields: dict[str, Any]) -> dict[str, Any]:
+    """Give gateway and clients addresses of the subnet."""
+    del topology
+    prefix = str(fields.get("subnet", "")).partition("::" if "::" in str(fields.get("subnet")) else ".0.0/")[0]
+    joint = "::" if ":" in prefix else ".0."
+    hosts = [{**host, "address": f"{prefix}{joint}{rng.randrange(1, 200)}"} for host in _dicts(fields.get("hosts"))]
+    gateway = {"gateway": f"{prefix}.0.254"} if "gateway" in fields else {}
+    return {**fields, **gateway, **({"hosts": hosts} if hosts else {})}
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+_FITTING = {
+    "dhcp-subnet": _dhcp_subnet,
+    "dhcpv6-subnet": _dhcp_subnet,
+    "l2-insertion": _insertion,
+    "mac-entry": _mac_entry,
+    "port": _port,
+    "route": _route,
+    "rule": _rule,
+}
 
 
 def _sensible(fields: dict[str, Any]) -> dict[str, Any]:
@@ -163,7 +185,8 @@ def _formatted(rng: Random, format_name: str) -> Any:
         "ipv4-cidr": f"10.{small}.0.0/16",
         "ipv6-cidr": f"2001:db8:{small}::/64",
         "cidr": f"10.{small}.0.0/16",
-        "address/prefix": f"10.0.0.{small}/24",
+        "address/prefix": f"10.0.{small}.{rng.randrange(1, 200)}/24",
+        "vlan-id": small,
         "port-range": f"{small}-{small + 5}",
         "ip-protocol": small,
         "ethertype": 0x0800,

@@ -8,6 +8,12 @@ from collections.abc import Mapping
 from midonet.events.model import KINDS, FieldSpec
 
 _WORDS: Mapping[str, str] = {
+    "tunnel-ip-taken": "Another VTEP has that tunnel address.",
+    "not-for-arp": "The term does not go with dl_type arp.",
+    "not-a-host-address": "A multicast, broadcast, network or unspecified address where a host's is needed.",
+    "gateway-not-in-subnet": "The gateway is in no prefix of the port that leads to it.",
+    "address-on-router": "The router has that address, or one of an overlapping prefix, already.",
+    "address-not-in-subnet": "The address is not in the subnet.",
     "bad-document": "A document or a list of parts is not of the expected shape.",
     "bad-key": "A key of a view must be one line of text.",
     "bad-name": "The name is not valid for a projection, service or node.",

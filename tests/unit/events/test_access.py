@@ -45,13 +45,15 @@ def world() -> World:
     world.create("host", "hv1")
     world.create("qos-policy", "everyone", shared=True)
     world.create("tunnel-zone", "tz", type="vxlan")
-    for tenant in ("acme", "beta"):
+    for number, tenant in enumerate(("acme", "beta")):
         world.create("bridge", f"{tenant}-net", tenant=tenant)
         world.create("router", f"{tenant}-gw", tenant=tenant)
         world.create("chain", f"{tenant}-fw", tenant=tenant)
         world.create("port", f"{tenant}-p", bridge=f"{tenant}-net")
         world.create("port", f"{tenant}-up", router=f"{tenant}-gw", addresses=["10.0.0.2/30"])
-        world.create("port", f"provider-{tenant}", router="provider", peer=f"{tenant}-up", addresses=["10.0.0.1/30"])
+        world.create(
+            "port", f"provider-{tenant}", router="provider", peer=f"{tenant}-up", addresses=[f"10.0.{number}.1/30"]
+        )
     world.set("bridge", "beta-net", inbound_filter="beta-fw")
     return world
 

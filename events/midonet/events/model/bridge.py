@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from midonet.events.errors import InvalidValue
+from midonet.events.model.address_checks import check_host_address
 from midonet.events.model.base import Entity, View
 from midonet.events.model.fields import (
     DERIVED,
@@ -86,3 +87,8 @@ class ArpEntry(Entity, frozen=True, kw_only=True):
     bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge that the entry is on.")]
     ip: Annotated[IpAddress, Meta(description="IP address of the station.")]
     mac: Annotated[Mac, Meta(description="MAC address of the station.")]
+
+    def check(self, view: View) -> None:
+        """The address is one that a station can have."""
+        del view
+        check_host_address(self.ip, "ip")

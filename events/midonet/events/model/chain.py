@@ -1,14 +1,16 @@
 """Packet policy: chains of rules, what they do and their NAT targets (MidoNet's Chain and Rule)."""
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
 from midonet.events.errors import InvalidValue
+from midonet.events.model.address_checks import version_of
 from midonet.events.model.base import Entity, Part, View
-from midonet.events.model.condition import Conditional, check_condition
+from midonet.events.model.condition import Conditional, check_condition, ip_version
 from midonet.events.model.fields import DERIVED, Id, IpAddress, Label, OnDelete, PortRange, Ref, Tenant, Text
 
 _FORWARD_NAT = ("snat", "dnat")
@@ -48,8 +50,11 @@ class NatTarget(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @classmethod
     def from_text(cls, text: str) -> dict[str, Any]:
-        """Read `ADDRESS[-ADDRESS][:PORT[-PORT]]` (IPv4), the form of the command line."""
-        addresses, _, ports = text.partition(":")
+        """Read `ADDRESS[-ADDRESS][:PORT[-PORT]]`, the form of the command line; with ports, IPv6 is in brackets.
+
+        `10.0.0.1-10.0.0.9:1024-2047`, `2001:db8::1-2001:db8::9`, `[2001:db8::1-2001:db8::9]:80`.
+        """
+        addresses, ports = _split_ports(text.strip())
         first, _, last = addresses.partition("-")
         return {"address_from": first, "address_to": last or None, "ports": ports or None}
 
@@ -59,6 +64,19 @@ class NatTarget(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
         high = ipaddress.ip_address(self.address_to or self.address_from)
         if low.version != high.version or int(low) > int(high):
             raise InvalidValue(f"{low}-{high} is not a range of addresses", field="nat_targets", reason="bad-range")
+
+
+def _split_ports(text: str) -> tuple[str, str]:
+    """Return addresses and ports of a NAT target; brackets may be around each address or the range."""
+    if text.startswith("["):
+        addresses, _, ports = text.rpartition("]")
+        if ports and not ports.startswith(":"):
+            return text, ""  # the format of the address says what is wrong
+        return re.sub(r"[\[\]]", "", addresses), ports[1:]
+    if text.count(":") > 1:
+        return text, ""
+    addresses, _, ports = text.partition(":")
+    return addresses, ports
 
 
 class Chain(Entity, frozen=True, kw_only=True):
@@ -158,6 +176,7 @@ class Rule(Conditional, frozen=True, kw_only=True):
             raise InvalidValue("a rule cannot jump to its own chain", field="jump_chain", reason="jumps-to-itself")
         for target in self.nat_targets:
             target.check()
+        self._check_ip_version()
         if self.fragment_policy not in (None, "unfragmented") and self._rewrites_ports():
             raise InvalidValue(
                 "translating to several addresses or to ports needs fragment_policy unfragmented",
@@ -173,6 +192,17 @@ class Rule(Conditional, frozen=True, kw_only=True):
                 raise InvalidValue(f"{field} belongs to the action {listed}", field=field, reason="not-for-this-action")
             if field in _NEEDED and not given and self.action in actions:
                 raise InvalidValue(f"the action {self.action} needs {field}", field=field, reason="needed-by-action")
+
+    def _check_ip_version(self) -> None:
+        """Prefixes and NAT targets are of the rule's one IP version; NAT does not translate between versions."""
+        wanted = ip_version(self)
+        versions = {version_of(target.address_from) for target in self.nat_targets}
+        if len(versions | ({wanted} if wanted else set())) > 1:
+            raise InvalidValue(
+                "nat_targets are of another IP version than the rule matches; use one IP version",
+                field="nat_targets",
+                reason="ip-versions-differ",
+            )
 
     def _rewrites_ports(self) -> bool:
         several = len(self.nat_targets) > 1

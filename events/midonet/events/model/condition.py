@@ -4,12 +4,14 @@ It is declared once, as fields of a kind (a rule has its condition as fields of 
 declaration, as a structure inside others.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Self, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from midonet.events.errors import InvalidValue
+from midonet.events.model.address_checks import one_version
 from midonet.events.model.base import Entity, Part, forget
 from midonet.events.model.fields import (
     Cidr,
@@ -159,3 +161,43 @@ def check_condition(condition: Conditional) -> None:
         )
     if condition.no_vlan and condition.vlan is not None:
         raise InvalidValue("no_vlan and vlan exclude each other", field="vlan", reason="vlan-and-no-vlan")
+    ip_version(condition)
+
+
+_PREFIXES = ("nw_src", "nw_dst", "icmp_data_src", "icmp_data_dst")
+_ARP = 0x0806
+_ANY4, _ANY6 = "0.0.0.0/0", "::/0"
+_OF_ETHERTYPE = {0x0800: _ANY4, _ARP: _ANY4, 0x86DD: _ANY6}
+_OF_PROTOCOL = {1: _ANY4, 58: _ANY6}
+"""ICMP and ICMPv6."""
+_ARP_OPERATIONS = 2
+"""In ARP packets `nw_proto` is the operation (request 1, reply 2), as in Open vSwitch."""
+
+
+def ip_version(condition: Conditional) -> int | None:
+    """Return the one IP version that a condition can match (ARP counts as IPv4), None if it can match both.
+
+    Raises `InvalidValue` (`ip-versions-differ`, `not-for-arp`) for terms that no packet meets together.
+    """
+    terms = [(name, value) for name in _PREFIXES if (value := getattr(condition, name)) is not None]
+    version = one_version([*_typed(condition), *terms])
+    if condition.dl_type == _ARP and not condition.inv_dl_type:
+        _check_arp(condition)
+    return version
+
+
+def _typed(condition: Conditional) -> Iterator[tuple[str, str]]:
+    """Yield the terms that imply an IP version, each with a prefix of that version."""
+    if not condition.inv_dl_type and condition.dl_type in _OF_ETHERTYPE:
+        yield "dl_type", _OF_ETHERTYPE[condition.dl_type]
+    if not condition.inv_nw_proto and condition.dl_type != _ARP and condition.nw_proto in _OF_PROTOCOL:
+        yield "nw_proto", _OF_PROTOCOL[condition.nw_proto]
+
+
+def _check_arp(condition: Conditional) -> None:
+    layer4 = next((name for name in ("tp_src", "tp_dst") if getattr(condition, name) is not None), None)
+    field = "nw_proto" if (condition.nw_proto or 0) > _ARP_OPERATIONS else layer4
+    if field is not None:
+        raise InvalidValue(
+            f"{field} does not go with dl_type arp: ARP has no transport header", field=field, reason="not-for-arp"
+        )

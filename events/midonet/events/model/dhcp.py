@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from midonet.events.errors import Conflict, InvalidValue
+from midonet.events.model.address_checks import check_gateway, check_host_address, check_member
 from midonet.events.model.base import Entity, Part, View
 from midonet.events.model.fields import Cidr4, Cidr6, Id, Ip4Address, Ip6Address, Label, Mac, OnDelete, Ref, Text
 
@@ -67,11 +68,26 @@ class DhcpSubnet(Entity, frozen=True, kw_only=True):
         """A client and an address are there once; the gateway's port is a router's."""
         _refuse_twice((host.mac for host in self.hosts), "MAC address")
         _refuse_twice((host.address for host in self.hosts), "address")
+        self._check_addresses()
         port = view.get("port", self.router_port) if self.router_port else None
         if port is not None and port.router is None:
             raise InvalidValue(
                 "router_port must be a port of a router", field="router_port", reason="not-a-router-port"
             )
+
+    def _check_addresses(self) -> None:
+        """Gateway and clients have addresses of the subnet; servers and name servers are hosts."""
+        subnet = str(self.subnet)
+        if self.gateway is not None:
+            check_gateway(self.gateway, [subnet])
+        for field, address in (
+            ("server_address", self.server_address),
+            *(("dns_servers", ip) for ip in self.dns_servers),
+        ):
+            if address is not None:
+                check_host_address(address, field)
+        for host in self.hosts:
+            check_member(host.address, subnet, "hosts")
 
 
 class Dhcpv6Host(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,3 +116,5 @@ class Dhcpv6Subnet(Entity, frozen=True, kw_only=True):
         del view
         _refuse_twice((host.client_id for host in self.hosts), "client id")
         _refuse_twice((host.address for host in self.hosts), "address")
+        for host in self.hosts:
+            check_member(host.address, self.subnet, "hosts")

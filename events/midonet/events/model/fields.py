@@ -93,21 +93,36 @@ def canonical_id(text: object) -> str:
         raise ValueError(msg) from None
 
 
-_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+_MAC = re.compile(
+    r"[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}|[0-9a-f]{4}([.-])[0-9a-f]{4}\2[0-9a-f]{4}|[0-9a-f]{12}"
+)
+"""`02:00:00:00:00:01`, `02-00-00-00-00-01`, `0200.0000.0001`, `0200-0000-0001` and `020000000001`."""
 _STATION = re.compile(r"(?!00:00:00:00:00:00)[0-9a-f][02468ace](?::[0-9a-f]{2}){5}")
 _GROUP_BIT = 1
 
 
-def _hex_pairs(text: object) -> str:
-    value = str(text).strip().lower().replace("-", ":")
+def canonical_mac(text: object) -> str:
+    """Return a MAC address in lower-case pairs with colons; `ValueError` for what is none in any common notation."""
+    value = text.strip().lower() if isinstance(text, str) else ""
     if not _MAC.fullmatch(value):
-        msg = f"{text!r} is not a MAC address such as 02:00:00:00:00:01"
+        msg = f"{_quoted(text)} is not a MAC address such as 02:00:00:00:00:01"
         raise ValueError(msg)
-    return value
+    digits = re.sub("[:.-]", "", value)
+    return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2))
+
+
+def _quoted(value: object) -> str:
+    """Return a bad value for an error message: quoted, shortened, control characters escaped."""
+    if not isinstance(value, str):
+        return f"{value} (a number)" if isinstance(value, (int, float)) else "a value that is not text"
+    return repr(value if len(value) <= _ECHOED else f"{value[:_ECHOED]}…")
+
+
+_ECHOED = 60
 
 
 def _mac(text: object) -> str:
-    value = _hex_pairs(text)
+    value = canonical_mac(text)
     if value == "00:00:00:00:00:00" or int(value[:2], 16) & _GROUP_BIT:
         msg = f"{value} is a group or null address; one station is needed"
         raise ValueError(msg)
@@ -120,23 +135,36 @@ _IP4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 
 def _ip(text: object) -> str:
     if not isinstance(text, str):
-        msg = f"{text!r} is not an IP address; write it as text"
+        msg = f"{_quoted(text)} is not an IP address; write it as text"
         raise ValueError(msg)  # noqa: TRY004 - one exception type for every bad value
+    _refuse_scope(text)
     try:
-        return str(ipaddress.ip_address(text.strip()))
+        address = ipaddress.ip_address(text.strip())
     except ValueError:
-        msg = f"{text!r} is not an IP address"
+        msg = f"{_quoted(text)} is not an IP address"
         raise ValueError(msg) from None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        msg = f"{address} is an IPv4 address in IPv6 notation; write {address.ipv4_mapped}"
+        raise ValueError(msg)
+    return str(address)
+
+
+def _refuse_scope(text: str) -> None:
+    """A scope (RFC 4007: `fe80::1%eth0`) names an interface of one machine, and means nothing in a virtual network."""
+    if "%" in text:
+        msg = f"{_quoted(text)} has a scope (%…), which means nothing here; write the address alone"
+        raise ValueError(msg)
 
 
 def _cidr(text: object) -> str:
     if not isinstance(text, str):
-        msg = f"{text!r} is not a CIDR; write it as text"
+        msg = f"{_quoted(text)} is not a CIDR; write it as text"
         raise ValueError(msg)  # noqa: TRY004 - one exception type for every bad value
+    _refuse_scope(text)
     try:
         return str(ipaddress.ip_network(text.strip()))
     except ValueError as error:
-        msg = f"{text!r} is not a network in CIDR form such as 10.0.0.0/24 ({error})"
+        msg = f"{_quoted(text)} is not a network in CIDR form such as 10.0.0.0/24 ({error})"
         raise ValueError(msg) from None
 
 
@@ -155,12 +183,13 @@ def _of_version(parse: Callable[[object], str], version: int) -> Callable[[objec
 
 def _interface_address(text: object) -> str:
     if not isinstance(text, str) or "/" not in text:
-        msg = f"{text!r} is not an address with a prefix length such as 10.0.0.1/24"
+        msg = f"{_quoted(text)} is not an address with a prefix length such as 10.0.0.1/24"
         raise ValueError(msg)
+    _refuse_scope(text)
     try:
         return str(ipaddress.ip_interface(text.strip()))
     except ValueError:
-        msg = f"{text!r} is not an address with a prefix length such as 10.0.0.1/24"
+        msg = f"{_quoted(text)} is not an address with a prefix length such as 10.0.0.1/24"
         raise ValueError(msg) from None
 
 
@@ -199,6 +228,13 @@ def _number(value: object, names: dict[str, int], low: int, high: int, what: str
     return value
 
 
+def _vlan(value: object) -> object:
+    if value in (_RESERVED_VLAN, str(_RESERVED_VLAN)):
+        msg = f"VLAN id {_RESERVED_VLAN} is reserved (IEEE 802.1Q); use 1 to {_RESERVED_VLAN - 1}, or 0 for untagged"
+        raise ValueError(msg)
+    return value
+
+
 def _port_range(value: object) -> str:
     first, _, last = str(value).strip().partition("-")
     try:
@@ -211,6 +247,7 @@ def _port_range(value: object) -> str:
     return str(low) if low == high else f"{low}-{high}"
 
 
+_RESERVED_VLAN = 4095
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -247,7 +284,7 @@ Interface = Annotated[
 """Name of a Linux network interface (IFNAMSIZ leaves 15 characters)."""
 Tenant = Annotated[str, _LINE, Meta(min_length=1, max_length=255, description="Tenant that the object belongs to.")]
 Mac = Annotated[str, Format("mac", _mac, canonical=_STATION)]
-MacMask = Annotated[str, Format("mac-mask", _hex_pairs)]
+MacMask = Annotated[str, Format("mac-mask", canonical_mac)]
 IpAddress = Annotated[str, Format("ip", _ip, canonical=_IP4)]
 Ip4Address = Annotated[str, Format("ipv4", _of_version(_ip, 4), canonical=_IP4)]
 Ip6Address = Annotated[str, Format("ipv6", _of_version(_ip, 6))]
@@ -267,7 +304,8 @@ DlType = Annotated[
         _named(_ETHERTYPES, "{:#06x}".format),
     ),
 ]
-Vlan = Annotated[int, Meta(ge=0, le=4095)]
+Vlan = Annotated[int, Format("vlan-id", _vlan), Meta(ge=0, le=4095)]
+"""VLAN id; 4095 is reserved (IEEE 802.1Q) and refused on input, but read from logs that have it."""
 VlanTag = Annotated[int, Meta(ge=0, le=65535)]
 """Tag control information of IEEE 802.1Q: the VLAN id, plus 8192 times the priority."""
 L4Port = Annotated[int, Meta(ge=0, le=65535)]

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from midonet.events.errors import Conflict, InvalidValue
+from midonet.events.model.address_checks import check_gateway, check_interface_address, check_overlap
 from midonet.events.model.base import Entity, Part, View
 from midonet.events.model.fields import (
     DERIVED,
@@ -120,6 +121,7 @@ class Port(Entity, frozen=True, kw_only=True):
             )
         self._check_kind()
         self._check_peer(view)
+        self._check_addresses(view)
         for entry in view.referrers(self.id, "mac-entry", "port"):
             entry.check(view)
 
@@ -134,6 +136,18 @@ class Port(Entity, frozen=True, kw_only=True):
                 host=self.host,
                 reason="host-in-no-tunnel-zone",
             )
+
+    def _check_addresses(self, view: View) -> None:
+        """Addresses are of hosts, in no prefix of another port of the router; gateways of routes stay reachable."""
+        for address in self.addresses:
+            check_interface_address(address, "addresses")
+        if self.router is None or not self.addresses:
+            return
+        ports = view.referrers(self.router, "port", "router")
+        check_overlap(self.addresses, ((port.id, port.addresses) for port in ports if port.id != self.id))
+        for route in view.referrers(self.id, "route", "port"):
+            if route.gateway is not None:
+                check_gateway(route.gateway, self.addresses, "addresses")
 
     def _check_kind(self) -> None:
         if self.bridge is not None:

@@ -4,9 +4,11 @@ import ipaddress
 from typing import Annotated, Literal, Self
 from uuid import UUID, uuid5
 
+import msgspec
 from msgspec import Meta
 
 from midonet.events.errors import Conflict, InvalidValue
+from midonet.events.model.address_checks import IPV4, IPV6, check_gateway, one_version, version_of
 from midonet.events.model.base import Entity, View
 from midonet.events.model.fields import Cidr, Id, IpAddress, OnDelete, Ref, Text
 
@@ -59,10 +61,17 @@ class Route(Entity, frozen=True, kw_only=True):
         mine = self.next_hop == "local" and self.port is not None and self.id == _local_id(self.port, self.dst)
         return "the addresses of its port" if mine else None
 
+    def derive(self) -> Self:
+        """An IPv6 route with the default source is for any IPv6 source."""
+        if version_of(self.dst) == IPV6 and self.src == _ANY[IPV4]:
+            return msgspec.structs.replace(self, src=_ANY[IPV6])
+        return self
+
     def check(self, view: View) -> None:
         """A route through a port needs one of the same router; the others have neither port nor gateway."""
-        if ipaddress.ip_network(self.src).version != ipaddress.ip_network(self.dst).version and self.src != _ANY[4]:
-            raise InvalidValue("src and dst are of different IP versions", field="src", reason="ip-versions-differ")
+        one_version(
+            (f, v) for f, v in (("dst", self.dst), ("src", self.src), ("gateway", self.gateway)) if v is not None
+        )
         if self.next_hop in ("blackhole", "reject") and (self.port or self.gateway):
             raise InvalidValue(
                 f"a {self.next_hop} route has neither port nor gateway", field="port", reason="not-for-this-next-hop"
@@ -77,6 +86,8 @@ class Route(Entity, frozen=True, kw_only=True):
                 port=self.port,
                 reason="port-not-on-router",
             )
+        if port is not None and self.gateway is not None:
+            check_gateway(self.gateway, port.addresses)
 
     def check_step(self, old: Self | None, view: View) -> None:
         """The LOCAL routes of a port's addresses, and only these, come with the port."""

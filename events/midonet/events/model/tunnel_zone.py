@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import Meta
 
 from midonet.events.errors import Conflict
+from midonet.events.model.address_checks import check_host_address
 from midonet.events.model.base import Entity, Part, View, list_verb
 from midonet.events.model.fields import Id, IpAddress, OnDelete, Ref
 
@@ -31,6 +32,8 @@ class TunnelZone(Entity, frozen=True, kw_only=True):
     def check(self, view: View) -> None:
         """Named; a host is a member once, an address belongs to one host; VTEPs need the type vtep."""
         self.check_named()
+        for member in self.members:
+            check_host_address(member.address, "members")
         for part in ("host", "address"):
             seen: set[str] = set()
             for value in (getattr(member, part) for member in self.members):

@@ -1,11 +1,13 @@
 """A hardware VTEP and its bindings."""
 
+import ipaddress
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
 from midonet.events.errors import Conflict, InvalidValue
+from midonet.events.model.address_checks import check_host_address
 from midonet.events.model.base import Entity, View
 from midonet.events.model.fields import Id, IpAddress, Label, OnDelete, Ref, Vlan
 
@@ -35,6 +37,7 @@ class Vtep(Entity, frozen=True, kw_only=True):
 
     def check(self, view: View) -> None:
         """Its tunnel zone must be of type vtep, and none of its addresses a host's."""
+        self._check_addresses(view)
         zone = view.get("tunnel-zone", self.tunnel_zone) if self.tunnel_zone else None
         if zone is None:
             return
@@ -51,6 +54,30 @@ class Vtep(Entity, frozen=True, kw_only=True):
                 field="management_ip" if self.management_ip in shared else "tunnel_ips",
                 reason="vtep-has-host-ip",
             )
+
+    def _check_addresses(self, view: View) -> None:
+        """Its addresses are a host's, its management address no metadata service's, its tunnel addresses its own."""
+        check_host_address(self.management_ip, "management_ip")
+        if ipaddress.ip_address(self.management_ip) in _METADATA:
+            raise InvalidValue(
+                f"management_ip: {self.management_ip} is an IPv4 link-local address, which no switch is managed by",
+                field="management_ip",
+                reason="not-a-host-address",
+            )
+        for address in self.tunnel_ips:
+            check_host_address(address, "tunnel_ips")
+        for other in view.all("vtep").values():
+            shared = set(self.tunnel_ips) & set(other.tunnel_ips) if other.id != self.id else set()
+            if shared:
+                raise Conflict(
+                    f"{min(shared)} is a tunnel address of VTEP {other.name or other.id} as well",
+                    field="tunnel_ips",
+                    other=other.id,
+                    reason="tunnel-ip-taken",
+                )
+
+
+_METADATA = ipaddress.ip_network("169.254.0.0/16")
 
 
 class VtepBinding(Entity, frozen=True, kw_only=True):
