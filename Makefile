@@ -4,11 +4,14 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 LOG ?= sqlite
-MISFORTUNES ?= 800
+FAILURES ?= 800
 PYTHON_BIN := .venv/bin
 PYTEST := $(PYTHON_BIN)/pytest
+# Most tests wait for servers: two workers for each core, at most eight.
+WORKERS ?= $(shell n=$$(($$(nproc) * 2)); echo $$((n < 8 ? n : 8)))
+PARALLEL := -n $(WORKERS) --dist loadgroup
 
-.PHONY: help demo test test-long soak bench lint fmt type docs lock setup clean
+.PHONY: help demo check test test-long soak bench lint fmt type docs lock setup clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -16,18 +19,21 @@ help: ## list the targets
 demo: setup ## show the main job on real servers (LOG=sqlite or LOG=kafka)
 	@$(PYTHON_BIN)/python -m midonet.demo --log $(LOG)
 
+check: lint type ## lint, types and the unit tests: for daily work
+	@$(PYTEST) -n 2 tests/unit $(ARGS)
+
 test: lint type ## lint, types and every test but the nightly ones
-	@$(PYTEST) -m "not nightly" $(ARGS)
+	@$(PYTEST) $(PARALLEL) -m "not nightly" $(ARGS)
 
 test-long: lint type ## as test, with the nightly ones
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) $(PARALLEL) $(ARGS)
 
 bench: setup ## measure, each figure as a ratio to a peer measured in the same run
 	@$(PYTHON_BIN)/python tests/bench/run.py $(ARGS)
 
-soak: setup ## three of each server under load, killed and frozen at random, for half an hour (MISFORTUNES=800)
+soak: setup ## three of each server under load, killed and frozen at random, for half an hour (FAILURES=800)
 	@$(PYTHON_BIN)/python tests/e2e/kill/run.py --log kafka --nodes 3 --brokers 3 --zookeepers 3 --api 2 --frozen 0.4 \
-	  --kills $(MISFORTUNES) --commands $$(($(MISFORTUNES) * 20))
+	  --kills $(FAILURES) --commands $$(($(FAILURES) * 20))
 
 lint: setup ## style, form and the arrows between the packages
 	@$(PYTHON_BIN)/ruff check

@@ -38,6 +38,7 @@ def database(postgres: Postgres) -> str:
     return postgres.create_database()
 
 
+@pytest.mark.xdist_group("postgres-log")
 class TestPostgresLog(LogContract):
     """The contract, and what only a server can do."""
 

@@ -28,6 +28,7 @@ def vm(host: str, interface: str, port: str = "p1") -> Port:
     return Port(id=port, name=port, bridge="b1", host=host, interface=interface)
 
 
+@pytest.mark.alone
 def test_registers_while_it_lives(writer: ViewWriter, start: Start, host: str) -> None:
     agent = start(host)
     state: dict[str, Any] = eventually(lambda: writer.state(host) or {})

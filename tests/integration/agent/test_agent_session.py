@@ -80,6 +80,7 @@ def test_an_ephemeral_node_is_made_changed_and_removed_by_version(session: Sessi
     assert session.write(path, b"5", 1) is None
 
 
+@pytest.mark.alone
 def test_a_server_that_hangs_is_not_waited_for(session: Session, zookeeper: ZooKeeper, writer: ViewWriter) -> None:
     zookeeper.freeze()
     begin = time.monotonic()

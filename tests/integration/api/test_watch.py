@@ -192,6 +192,7 @@ def received(connection: socket.socket) -> bytes:
     return text
 
 
+@pytest.mark.alone
 def test_watchers_are_sent_away_when_the_node_ends_and_go_on_at_another(nodes: Callable[[], ApiNode]) -> None:
     one, other = nodes(), nodes()
     create(one, 2)

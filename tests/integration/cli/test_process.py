@@ -45,6 +45,7 @@ def work(midoctl: Midoctl, *words: str) -> float:
     return statistics.median(times)
 
 
+@pytest.mark.alone
 def test_help_is_quick(midoctl: Midoctl) -> None:
     assert work(midoctl, "--help") < HELP_SECONDS
 
@@ -56,6 +57,7 @@ def test_help_loads_next_to_nothing() -> None:
     assert not loaded & {"msgspec", "sqlalchemy", "sqlite3", "kafka", "kazoo", "rich", "yaml", "json", "pathlib"}
 
 
+@pytest.mark.alone
 def test_one_object_among_many_is_shown_quickly(midoctl: Midoctl) -> None:
     log_of(midoctl).parent.mkdir(parents=True)
     with closing(open_log(f"sqlite:///{log_of(midoctl)}")) as log:

@@ -41,6 +41,7 @@ def views(
         yield start
 
 
+@pytest.mark.alone
 def test_nothing_to_see_is_waited_for_in_vain(midoctl: Midoctl, views: object) -> None:
     del views
     begun = time.monotonic()

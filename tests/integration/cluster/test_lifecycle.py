@@ -152,6 +152,7 @@ def test_it_ends_in_time_though_nothing_answers(scene: Make) -> None:
         zookeeper.thaw()
 
 
+@pytest.mark.alone
 def test_a_second_signal_ends_it_at_once(scene: Make) -> None:
     with ZooKeeper() as zookeeper:
         stage = scene(hosts=zookeeper.hosts)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from clustered import Scene
 from waiting import eventually
 
@@ -32,6 +33,7 @@ def settles_quickly(stage: Scene, seconds: float) -> None:
     assert time.monotonic() - begun < seconds
 
 
+@pytest.mark.alone
 def test_of_three_one_writes_and_whoever_dies_or_freezes_another_goes_on(scene: Make) -> None:
     stage = scene()
     stage.create("bridge", name="first")

@@ -24,10 +24,10 @@ from midonet.testbed import ZooKeeper
 Make = Callable[[str], Midoctl]
 _SLOWLY = """
 import sys, time
-from midonet.cli import past
+from midonet.cli.session import history_index
 from midonet.cli.main import main
 from midonet.projections.history_index.writer import IndexWriter
-past._TAIL, past._BATCH = 10, 20
+history_index._TAIL, history_index._BATCH = 10, 20
 write = IndexWriter.write
 def slowly(self, *arguments):
     time.sleep(0.1)

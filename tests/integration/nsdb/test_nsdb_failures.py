@@ -157,6 +157,7 @@ class Counting(ZooKeeperTarget):
         return super().begin(delta, checkpoint)
 
 
+@pytest.mark.alone
 def test_of_two_writers_one_stands_by_and_takes_over_when_the_other_stops(projected: Projected) -> None:
     targets = [Counting(projected.hosts, projected.root) for _ in range(2)]
     keepers = [projected.keep(target) for target in targets]

@@ -165,6 +165,7 @@ KINDS: Mapping[Callable[[VtepSwitch, str], None], Callable[[str], Key]] = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("edit", "key"), KINDS.items(), ids=lambda value: getattr(value, "__name__", ""))
 def test_it_is_repaired_byte_for_byte_and_recorded(
     kept: Site, switch: VtepSwitch, edit: Callable[[VtepSwitch, str], None], key: Callable[[str], Key]

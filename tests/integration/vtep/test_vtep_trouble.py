@@ -73,6 +73,7 @@ def test_a_switch_that_forgot_everything_gets_it_again(switch: VtepSwitch, targe
     assert read_rows(*switch.tcp) == DESIRED
 
 
+@pytest.mark.alone
 def test_two_switches_do_not_know_of_each_other(switch: VtepSwitch, target: VtepTarget) -> None:
     with VtepSwitch(host="127.0.0.2") as second:
         other = VtepTarget(*second.tcp)

@@ -267,6 +267,7 @@ def signed_in(brokers: tuple[Kafka, Authority], tmp_path: Path) -> dict[str, str
     return {f"kafka_{name}": str(file) for name, file in files.items()}
 
 
+@pytest.mark.xdist_group("brokers")
 @pytest.mark.slow
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
 def test_a_log_on_kafka_over_tls_with_a_login(
@@ -286,6 +287,7 @@ def refused(signed_in: dict[str, str], wrong: Any, tmp_path: Path) -> list[dict[
     return [signed_in | {"kafka_login": str(another)}, signed_in | wrong("kafka")[1], {}]
 
 
+@pytest.mark.xdist_group("brokers")
 @pytest.mark.slow
 def test_who_does_not_belong_to_the_brokers_reads_no_log(
     brokers: tuple[Kafka, Authority], refused: list[dict[str, str]], speak: Any, monkeypatch: pytest.MonkeyPatch
@@ -306,6 +308,7 @@ def everything(signed_in: dict[str, str], ours: Any, speak: Any) -> list[str]:
     return [part for name, value in settings.items() for part in ("--" + name.replace("_", "-"), value)]
 
 
+@pytest.mark.xdist_group("brokers")
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_stream_processor_signs_in_as_the_log_does(

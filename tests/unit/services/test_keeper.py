@@ -114,6 +114,7 @@ def test_an_addon_that_cannot_be_imported_is_tried_again() -> None:
         assert "nonsense" in str(supervisor.status().last_error)
 
 
+@pytest.mark.alone
 def test_what_keeps_crashing_is_tried_less_and_less_often() -> None:
     begun: list[float] = []
 
