@@ -273,8 +273,8 @@ def test_an_unexpected_error_is_one_line(midoctl: Midoctl, monkeypatch: pytest.M
     def fail(*_: object) -> None:
         raise RuntimeError("a\nbug with postgresql://u:secret@db")
 
-    monkeypatch.setattr("midonet.cli.session.log_reader.Reading.head", fail)
-    monkeypatch.setattr("midonet.cli.session.log_reader.absent", lambda _: False)
+    monkeypatch.setattr("midonet.cli.session.log_reader.LogReader.head", fail)
+    monkeypatch.setattr("midonet.cli.session.state_reader.log_exists", lambda _: True)
     error = midoctl.refused(1, "head")
     assert error["code"] == "internal"
     assert "secret" not in error["message"]

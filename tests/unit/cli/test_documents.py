@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midonet.cli.input.yaml_files import load
-from midonet.cli.output.output import yaml_text
+from midonet.cli.output.formats import yaml_text
 from midonet.events.errors import InvalidValue, UsageError
 from midonet.events.strict_yaml import MAX_DEPTH, Located, parse
 

@@ -6,7 +6,7 @@ import pytest
 from random_commands import random_command
 from world import World
 
-from midonet.cli.output.output import yaml_text
+from midonet.cli.output.formats import yaml_text
 from midonet.events.errors import MidonetError
 from midonet.events.queries.export import documents
 from midonet.events.strict_yaml import parse

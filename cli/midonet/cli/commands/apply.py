@@ -7,7 +7,7 @@ import click
 from midonet.cli.framework.command import command
 from midonet.cli.input.manifests import FILES, describing
 from midonet.cli.options.options import READ, WRITE
-from midonet.cli.output import output
+from midonet.cli.output.formats import yaml_text
 from midonet.cli.session.session import Session
 from midonet.cli.session.write import write
 from midonet.events.errors import UsageError
@@ -54,5 +54,5 @@ def export(session: Session) -> None:
     """Print the network as YAML; applying it changes nothing."""
     from midonet.events.queries.export import documents
 
-    found = documents(session.topology())
-    output.write(output.json_text(found) if session.form == "json" else output.yaml_text(found))
+    found = documents(session.state.topology())
+    session.output.print(found, names=lambda: [yaml_text(found)], text=lambda: yaml_text(found))

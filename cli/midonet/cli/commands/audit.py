@@ -23,7 +23,7 @@ def _denied(session: Session, limit: int) -> None:
         for one in found
     ]
     columns = ["time", "actor", "address", "request", "times", "reason"]
-    session.print(found, names=lambda: [row[1] for row in rows], text=lambda: output.table(columns, rows))
+    session.output.print(found, names=lambda: [row[1] for row in rows], text=lambda: output.table(columns, rows))
 
 
 _COMMANDS: Mapping[str, click.Command] = {"denied": _denied}

@@ -39,7 +39,7 @@ def backup(session: Session, path: str, until: str | None) -> None:
 
     The file gets its name when it is complete and on the disk; while it is written, the log may go on.
     """
-    log = _upto(session.open(), until)
+    log = _upto(session.log.open(), until)
     with writing_whole(path) as file, progress("backing up", log.head().position) as step:
         end = write_backup(log, file, step)
     _print(session, end, end.position, "commits backed up", file=path)
@@ -81,7 +81,7 @@ def copy(session: Session, url: str, until: str | None) -> None:
 
     The target is empty or holds a beginning of the log; run it again to go on after an interruption, or to follow up.
     """
-    source = _upto(session.open(), until)
+    source = _upto(session.log.open(), until)
     with closing(open_log(url, create=True)) as target:
         count = _copy(source, target, "copying")
         _print(session, target.head(), count, "commits copied", to=target.url)
@@ -119,7 +119,7 @@ def _copy(source: Source, target: Log, what: str) -> int:
 
 def _print(session: Session, end: Head, count: int, what: str, **place: Any) -> None:
     value = {"position": end.position, "hash": end.hash, "count": count, **place}
-    session.print(
+    session.output.print(
         value,
         names=lambda: [str(end.position)],
         text=lambda: f"{what}: {count:,}; it ends at position {end.position:,}, hash {end.hash}",

@@ -28,9 +28,11 @@ def blame(session: Session, ref: str) -> None:
 
     A deleted object is shown as it was. REF may be KIND/REF where a bridge and a router, say, have the same name.
     """
-    key, names, records = session.ask(lambda past: _looked_up(session, past, ref), lambda: _scanned(session, ref))
+    key, names, records = session.state.query(
+        lambda past: _looked_up(session, past, ref), lambda: _scanned(session, ref)
+    )
     rows = blamed(records, key)
-    session.print(
+    session.output.print(
         rows,
         names=lambda: (row.field for row in rows),
         text=lambda: _table(rows, key.partition("/")[0], names),
@@ -39,7 +41,7 @@ def blame(session: Session, ref: str) -> None:
 
 def _looked_up(session: Session, past: Past, ref: str) -> tuple[str, Names, list[Record]]:
     """Return the key of what `ref` means, what everything is called, and the commits on it, by the index."""
-    upto = session.moment.position_in(past)
+    upto = session.state.moment.position_in(past)
     names = NamesAt(past, upto)
     key = names.find(ref)
     return key, names, [past.record(position) for position in past.touching(key, upto)]
@@ -47,8 +49,8 @@ def _looked_up(session: Session, past: Past, ref: str) -> tuple[str, Names, list
 
 def _scanned(session: Session, ref: str) -> tuple[str, Names, list[Record]]:
     """Return as `_looked_up`, by reading the log."""
-    names = names_of(session.moment.upto(session.records()))
-    return names.find(ref), names, list(session.moment.upto(session.records()))
+    names = names_of(session.state.commits())
+    return names.find(ref), names, list(session.state.commits())
 
 
 def _table(rows: list[Written], kind: str, names: Names) -> str:

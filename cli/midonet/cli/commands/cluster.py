@@ -63,13 +63,13 @@ def _status(session: Session) -> None:
     nodes = told(session)
     head = max((_number(node, "position") for node in nodes), default=0)
     rows = [{**node, "lag_events": head - _number(node, "position") if node["alive"] else None} for node in nodes]
-    session.print(
+    session.output.print(
         {"position": head, "nodes": rows},
         names=lambda: [str(node["node"]) for node in rows],
         text=lambda: f"{_nodes(rows)}\n\n{_services(rows)}" if rows else "",
     )
     if not rows:
-        session.note("no node of a cluster is there")
+        session.output.note("no node of a cluster is there")
 
 
 def _nodes(rows: list[dict[str, Any]]) -> str:

@@ -47,7 +47,7 @@ def describe_kind(kind: Kind) -> Command:
 
 
 def _show(session: Session, kind: Kind) -> None:
-    session.print(_facts(kind), names=lambda: kind.writable, text=lambda: _told(kind))
+    session.output.print(_facts(kind), names=lambda: kind.writable, text=lambda: _told(kind))
 
 
 def _facts(kind: Kind) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def health(session: Session, *, down: bool) -> None:
 
     with FactsReader(servers(session.settings), session.settings.get("root")) as facts:
         found = ways(facts.all(UnderlayHealth))
-    hosts = session.topology().all("host")
+    hosts = session.state.topology().all("host")
     names = {host: entity.name or host for host, entity in hosts.items()}
     lost = cut_off(found)
     rows = [
@@ -44,15 +44,15 @@ def health(session: Session, *, down: bool) -> None:
         for way in found
         if not (down and way.up)
     ]
-    session.print(
+    session.output.print(
         {"cut_off": [names.get(host, host) for host in lost], "ways": rows},
         names=lambda: [f"{row['source']} {row['target']}" for row in rows],
         text=lambda: _table(rows),
     )
     if not found:
-        session.note("no host reports on its tunnel zone")
+        session.output.note("no host reports on its tunnel zone")
     for host in lost:
-        session.note(f"nobody reaches host {names.get(host, host)}")
+        session.output.note(f"nobody reaches host {names.get(host, host)}")
 
 
 _COLUMNS = ("source", "target", "address", "state", "since", "rtt ms")

@@ -30,7 +30,7 @@ def interfaces(session: Session, ref: str) -> None:
         state = facts.some(HostState, [host]).get(host)
     if state is None:
         raise NotFound(f"host {ref} reports no interfaces: no agent of it is alive", host=host)
-    session.print(
+    session.output.print(
         msgspec.to_builtins(state.interfaces),
         names=lambda: (interface.name for interface in state.interfaces),
         text=lambda: output.table(_HEADERS, [_cells(interface) for interface in state.interfaces]),
@@ -42,7 +42,7 @@ def _host(session: Session, ref: str) -> str:
     try:
         return canonical_id(ref)
     except ValueError:
-        return references.find_id(session.topology(), "host", ref)
+        return references.find_id(session.state.topology(), "host", ref)
 
 
 def _cells(interface: "Interface") -> list[str]:

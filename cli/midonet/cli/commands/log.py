@@ -14,6 +14,7 @@ from midonet.cli.framework.command import REF, OneOf, command
 from midonet.cli.framework.completion import complete_any
 from midonet.cli.options.options import READ
 from midonet.cli.output import output
+from midonet.cli.output.formats import Printer
 from midonet.cli.output.sanitize import clean
 from midonet.cli.session.session import Session
 from midonet.events.commit import GENESIS, Commit, Event, Head, Record
@@ -63,27 +64,29 @@ class _Asked(NamedTuple):
 )
 def log(session: Session, ref: str | None, limit: int | None, *, follow: bool, **where: str | None) -> None:
     """Show who changed what, when and why: one commit after the other, the newest last."""
-    if follow and (where["until"] is not None or session.moment != END):
+    if follow and (where["until"] is not None or session.state.moment != END):
         raise UsageError("--follow has no end: leave out --until and --at")
-    since, until = (session.moment_of(text) if text is not None else END for text in (where["since"], where["until"]))
+    since, until = (
+        session.state.parse_moment(text) if text is not None else END for text in (where["since"], where["until"])
+    )
     asked = _Asked(Filter(since=since, until=until, kind=where["kind"], actor=where["actor"]), ref, limit)
-    printer = _Printer(session.form)
+    printer = _CommitPrinter(session.output)
     if asked == _Asked():
         wanted = _read(session, printer, asked)
     else:
-        wanted = session.ask(
+        wanted = session.state.query(
             lambda past: _look_up(session, past, printer, asked), lambda: _read(session, printer, asked)
         )
     if follow:
         _follow(session, printer, wanted)
 
 
-def _look_up(session: Session, past: "Past", printer: "_Printer", asked: _Asked) -> Filter:
+def _look_up(session: Session, past: "Past", printer: "_CommitPrinter", asked: _Asked) -> Filter:
     """Print what the index finds; return the filter, with the object that is wanted."""
     from midonet.projections.history_index.index import Query
 
     wanted, ref, limit = asked
-    upto = session.moment.position_in(past)
+    upto = session.state.moment.position_in(past)
     if ref is not None:
         wanted = replace(wanted, key=_key(past, upto, ref))
     low, high = wanted.since.first_in(past), min(upto, wanted.until.last_in(past))
@@ -91,7 +94,7 @@ def _look_up(session: Session, past: "Past", printer: "_Printer", asked: _Asked)
     shown: Iterable[Record] = (record for record in found if wanted.shows(record.commit))
     for record in reversed(list(islice(shown, limit))) if limit is not None else shown:
         printer.print(record, lambda record: _names_at(past, record.commit.position))
-    printer.go_on(past.head, lambda: _names_at(past, past.head.position))
+    printer.resume(past.head, lambda: _names_at(past, past.head.position))
     past.release()  # `--follow` may take days
     return wanted
 
@@ -108,92 +111,81 @@ def _names_at(past: "Past", position: int) -> "Names":
     return NamesAt(past, position)
 
 
-def _read(session: Session, printer: "_Printer", asked: _Asked) -> Filter:
+def _read(session: Session, printer: "_CommitPrinter", asked: _Asked) -> Filter:
     """Print what reading the whole log finds; return the filter, with the object that is wanted."""
     wanted, ref, limit = asked
-    upto = session.moment
     if ref is not None:
         wanted = replace(wanted, key=_find(session, ref))
     first = 0
     if limit is not None:  # names are those of the time: so nothing is noted before it is printed
-        found = (r.commit.position for r in upto.upto(session.records()) if wanted.shows(r.commit))
+        found = (r.commit.position for r in session.state.commits() if wanted.shows(r.commit))
         first = next(iter(deque(found, limit)), 0)
-    for record in printer.noting(upto.upto(session.records())):
+    for record in printer.reading(session.state.commits()):
         if record.commit.position >= first and wanted.shows(record.commit):
             printer.print(record, printer.names)
     return wanted
 
 
-def _follow(session: Session, printer: "_Printer", wanted: Filter) -> None:
+def _follow(session: Session, printer: "_CommitPrinter", wanted: Filter) -> None:
     output.flush()
     gc.enable()  # this may go on for days
-    log = session.log.log() if session.limited else session.open()
+    log = session.log.backend() if session.log.restricted else session.log.open()
     log.seek(Bookmark(printer.head.position, printer.head.hash, session.log.offset_hint(printer.head.position)))
     for item in log.follow(printer.head, stopped=lambda: False):
         if isinstance(item, Record):
-            printer.note(item)
+            printer.read(item)
             if wanted.shows(item.commit):
                 printer.print(item, printer.names)
                 output.flush()
 
 
-class _Printer:
-    """Prints commits one by one; in tables it knows what objects were called at the time."""
+class _CommitPrinter:
+    """Prints commits one by one; for tables it keeps the names that objects had at each position."""
 
-    def __init__(self, form: str) -> None:
+    def __init__(self, printer: Printer) -> None:
         self.head: Head = GENESIS
-        self._form = form
+        self._printer = printer
         self._printed = 0
-        self._known: Names | None = None
+        self._names: Names | None = None
 
     def names(self, _: Record | None = None) -> "Names":
-        """Return what objects are called by now."""
-        if self._known is None:
+        """Return the names as of the last commit read."""
+        if self._names is None:
             from midonet.events.queries.names import Names
 
-            self._known = Names()
-        return self._known
+            self._names = Names()
+        return self._names
 
-    def go_on(self, head: Head, names: "Callable[[], Names]") -> None:
-        """Go on from a head where somebody else has looked so far; `names` says what objects are called there."""
+    def resume(self, head: Head, names: "Callable[[], Names]") -> None:
+        """Go on after a head, with the names as of there."""
         self.head = head
-        if self._form == "table":
-            self._known = names()
+        if self._printer.form == "table":
+            self._names = names()
 
-    def note(self, record: Record) -> None:
-        """Learn from a commit, shown or not."""
+    def read(self, record: Record) -> None:
+        """Read a commit, printed or not."""
         self.head = record.head
-        if self._form == "table":
+        if self._printer.form == "table":
             self.names().add_commit(record.commit)
 
-    def noting(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Learn from each commit as it passes by."""
+    def reading(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Read each commit and yield it."""
         for record in records:
-            self.note(record)
+            self.read(record)
             yield record
 
     def print(self, record: Record, names: "Callable[[Record], Names]") -> None:
-        """Print one commit, unless it was printed already; `names` says what objects were called."""
-        if record.commit.position <= self._printed:
-            return
-        self._printed = record.commit.position
-        match self._form:
-            case "json":
-                output.write(" ".join(record.raw.decode().split("\n")))
-            case "yaml":
-                output.write(f"---\n{output.yaml_text(record.commit)}")
-            case "name":
-                output.write(str(record.commit.position))
-            case _:
-                self._tell(record.commit, names(record))
+        """Print one commit, unless it was printed already; `names` returns the names as of the commit."""
+        if record.commit.position > self._printed:
+            self._printed = record.commit.position
+            self._printer.commit(record, lambda: _text(record.commit, names(record)))
 
-    @staticmethod
-    def _tell(commit: Commit, names: "Names") -> None:
-        output.write(_heading(commit))
-        for event in commit.events[:_LISTED]:
-            output.write(clean(f"    {_words(event, names)}"))
-        if len(commit.events) > _LISTED:
-            output.write(f"    and {len(commit.events) - _LISTED:,} events more (-o json shows all)")
+
+def _text(commit: Commit, names: "Names") -> str:
+    lines = [_heading(commit), *(clean(f"    {_describe(event, names)}") for event in commit.events[:_LISTED])]
+    if len(commit.events) > _LISTED:
+        lines.append(f"    and {len(commit.events) - _LISTED:,} more events (-o json shows all)")
+    return "\n".join(lines)
 
 
 def _heading(commit: Commit) -> str:
@@ -206,7 +198,7 @@ def _find(session: Session, ref: str) -> str:
     """Return the key of what `ref` means, by reading the log."""
     from midonet.events.queries.names import names_of
 
-    return names_of(session.moment.upto(session.records())).find(ref, system=True)
+    return names_of(session.state.commits()).find(ref, system=True)
 
 
 _OBJECT = click.Argument(["ref"], type=REF, metavar="REF", shell_complete=complete_any)
@@ -226,8 +218,8 @@ def history(session: Session, ref: str) -> None:
     REF may be KIND/REF where a bridge and a router, say, have the same name. What was said of a projection or a service
     has a history, too, and so have tags and users: projection/nsdb, service/vtep@node1, tag/monday, or the name alone.
     """
-    told = session.ask(lambda past: _looked_up(session, past, ref), lambda: _scanned(session, ref))
-    session.print(
+    told = session.state.query(lambda past: _looked_up(session, past, ref), lambda: _scanned(session, ref))
+    session.output.print(
         [entry(commit, event) for commit, event, _ in told],
         names=lambda: (str(commit.position) for commit, _, _ in told),
         text=lambda: "\n".join(f"{_heading(commit)}\n    {clean(words)}" for commit, _, words in told),
@@ -239,7 +231,7 @@ _Told = list[tuple[Commit, Event, str]]
 
 
 def _looked_up(session: Session, past: "Past", ref: str) -> _Told:
-    upto = session.moment.position_in(past)
+    upto = session.state.moment.position_in(past)
     key = _key(past, upto, ref)
     records = map(past.record, past.touching(key, upto))
     return list(_telling(session, key, records, lambda record: _names_at(past, record.commit.position)))
@@ -247,8 +239,8 @@ def _looked_up(session: Session, past: "Past", ref: str) -> _Told:
 
 def _scanned(session: Session, ref: str) -> _Told:
     key = _find(session, ref)
-    printer = _Printer("table")
-    return list(_telling(session, key, printer.noting(session.moment.upto(session.records())), printer.names))
+    printer = _CommitPrinter(Printer("table"))
+    return list(_telling(session, key, printer.reading(session.state.commits()), printer.names))
 
 
 def _telling(
@@ -257,10 +249,10 @@ def _telling(
     for record in records:
         for event in record.commit.events:
             if event.key == key:
-                yield record.commit, event, _words(event, names(record)) if session.form == "table" else ""
+                yield record.commit, event, _describe(event, names(record)) if session.output.form == "table" else ""
 
 
-def _words(event: Event, names: "Names") -> str:
+def _describe(event: Event, names: "Names") -> str:
     from midonet.events.queries.describe import describe
 
     return describe(event, names)
@@ -277,21 +269,21 @@ def diff(session: Session, start: str, end: str | None) -> None:
     """Show what differs between two moments, one line per object; TO is the end of the log if absent."""
     from midonet.events.queries.describe import describe
 
-    one = session.position_of(start)
-    other = session.position_of(end) if end is not None else session.head().position
+    one = session.state.position_of(start)
+    other = session.state.position_of(end) if end is not None else session.state.head().position
     events, names = _seen_to_differ(session, one, other)
-    session.print(
+    session.output.print(
         {"from": one, "to": other, "events": events},
         names=lambda: (event.key for event in events),
         text=lambda: "\n".join(clean(describe(event, names)) for event in events),
     )
     if not events:
-        session.note(f"nothing differs between positions {one} and {other}")
+        session.output.note(f"nothing differs between positions {one} and {other}")
 
 
 def _seen_to_differ(session: Session, one: int, other: int) -> "tuple[list[Event], Names]":
     """Return the events that lead from one position to another, and what everything is called."""
-    if session.cluster is None or not session.limited:
+    if session.cluster is None or not session.log.restricted:
         return _folded(session, one, other)
     from midonet.cli.session.remote_topology import difference_of
 
@@ -304,9 +296,9 @@ def _folded(session: Session, one: int, other: int) -> "tuple[list[Event], Names
     from midonet.events.topology.evolve import fold, invert
 
     first, last = sorted((one, other))
-    topology, changes = session.folded(Moment(position=first)), []
+    topology, changes = session.state.fold(Moment(position=first)), []
     names, place = Names(topology.find), session.log.offset_hint(first)
-    for record in Moment(position=last).upto(session.records(topology.head, place), first):
+    for record in Moment(position=last).upto(session.log.records(topology.head, place), first):
         changes += fold(topology, record)
         names.add_commit(record.commit)
     events = difference(changes)
@@ -316,9 +308,9 @@ def _folded(session: Session, one: int, other: int) -> "tuple[list[Event], Names
 @command("head", shared=READ, examples="  midoctl head -o json")
 def head(session: Session) -> None:
     """Show the end of the log: position, hash, time."""
-    end = session.head() if session.moment == END else session.head_at(session.moment)
+    end = session.state.head() if session.state.moment == END else session.state.head_at(session.state.moment)
     value = {"position": end.position, "hash": end.hash, "time": end.time or None}
-    session.print(
+    session.output.print(
         value,
         names=lambda: [str(end.position)],
         text=lambda: output.table([], [(name, str(item or "none")) for name, item in value.items()]),

@@ -41,7 +41,7 @@ def login(session: Session, user: str, password_file: str | None) -> None:
     told = msgspec.json.decode(reply.body)
     file = keep(session.settings, session.url, told["token"])
     value = {"user": told["user"], "expires": told["expires"], "file": str(file)}
-    session.print(value, names=lambda: [told["user"]], text=lambda: f"signed in as {told['user']}")
+    session.output.print(value, names=lambda: [told["user"]], text=lambda: f"signed in as {told['user']}")
 
 
 @command("logout", examples="  midoctl logout --server https://cluster:8181")
@@ -51,7 +51,7 @@ def logout(session: Session) -> None:
     try:
         client.request("POST", "/v1/logout")
     except Unauthenticated:
-        session.note("the token did not count any more")
+        session.output.note("the token did not count any more")
     forget(session.settings, session.url)
 
 
@@ -63,4 +63,4 @@ def whoami(session: Session) -> None:
         found = msgspec.json.decode(session.cluster.get("/v1/whoami").body)
         told = {"name": found["name"], "roles": found["roles"]}
     row = (told["name"], ", ".join(told["roles"]) or "none")
-    session.print(told, names=lambda: [told["name"]], text=lambda: output.table(["name", "roles"], [row]))
+    session.output.print(told, names=lambda: [told["name"]], text=lambda: output.table(["name", "roles"], [row]))

@@ -43,7 +43,7 @@ def man(session: Session, folder: str) -> None:
     for name, text in pages.items():
         with writing_whole(f"{folder}/{name}.1") as file:
             file.write(text.encode())
-    session.print(
+    session.output.print(
         {"folder": folder, "pages": list(pages)},
         names=lambda: pages,
         text=lambda: f"{len(pages)} pages written to {folder}; man -M or MANPATH may have to name its parent",

@@ -147,10 +147,10 @@ def show_command(kind: Kind) -> Command:
     def show(session: Session, ref: str, fields: Sequence[str]) -> None:
         chosen = find_fields(kind, fields)
         whole = kind.name == "route"  # those that are learned follow from ports
-        topology = session.topology() if whole else session.about(kind.name, ref)
+        topology = session.state.topology() if whole else session.state.topology_around(kind.name, ref)
         seen = ReportedState(session, topology, kind, ref)
         entity = references.find(topology, kind.name, ref)
-        session.print(
+        session.output.print(
             _chosen(ordered(plain(entity)) | seen.value(entity.id), chosen),
             names=lambda: [handle(topology, kind.name, entity.id, entity.name)],
             text=lambda: (
@@ -192,7 +192,7 @@ def list_command(kind: Kind) -> Command:
         examples=_examples(kind, "list"),
     )
     def list_(session: Session, filters: Sequence[str], limit: int | None, after: str | None, **how: Any) -> None:
-        topology = session.topology()
+        topology = session.state.topology()
         seen = ReportedState(session, topology, kind)
         tenant = session.settings.get("tenant") if owned and not how["all_tenants"] else None
         found = select(topology, kind, filters, sort=how["sort"], after=after)
@@ -201,7 +201,7 @@ def list_command(kind: Kind) -> Command:
         _print_list(session, seen, found[:limit], find_fields(kind, how["fields"]))
         if not found or tenant is not None:
             whose = f" of tenant {tenant} (--all-tenants shows the others)" if tenant is not None else ""
-            session.note(f"{'no' if not found else 'only'} {kind.name}s{whose}")
+            session.output.note(f"{'no' if not found else 'only'} {kind.name}s{whose}")
         seen.hint()
 
     list_.help = f"List {kind.name}s, by name."
@@ -218,10 +218,10 @@ def _with_fields(option: click.Option, kind: Kind) -> click.Option:
 
 def _print_list(session: Session, seen: ReportedState, found: Sequence[Entity], fields: Sequence[str]) -> None:
     cache = session.cache
-    numbered = cache is not None and cache.numbered and session.form == "table"
+    numbered = cache is not None and cache.numbered and session.output.form == "table"
     if cache is not None and numbered:
         cache.listed = [entity.id for entity in found]
-    session.print(
+    session.output.print(
         [_chosen(ordered(plain(entity)) | seen.value(entity.id), fields) for entity in found],
         names=lambda: (handle(seen.topology, entity.KIND, entity.id, entity.name) for entity in found),
         text=lambda: object_table(seen, found, fields, numbered=numbered),

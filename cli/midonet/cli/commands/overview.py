@@ -6,8 +6,8 @@ from typing import Any
 from midonet.cli.output import output
 from midonet.cli.output.progress import progress
 from midonet.cli.output.sanitize import hide_secrets
-from midonet.cli.session import log_reader
 from midonet.cli.session.invocation import Invocation
+from midonet.cli.session.log_reader import log_exists
 from midonet.cli.session.session import Session
 from midonet.events.commit import Commit
 from midonet.events.errors import MidonetError
@@ -23,18 +23,18 @@ _COLUMNS = ("position", "time", "actor", "command", "reason")
 def overview(invocation: Invocation) -> None:
     """Print the address of the log, its end, its objects and tags, the last commits, and the views if we know them."""
     with Session(invocation) as session:
-        there = not log_reader.absent(session.url)
-        topology = session.topology() if there else Topology()
+        there = log_exists(session.url)
+        topology = session.state.topology() if there else Topology()
         value = _value(session, topology)
-        if session.form == "table":
+        if session.output.form == "table":
             output.write(_text(value))
         views = _views(session, topology) if there else []
-        if session.form == "table":
+        if session.output.form == "table":
             output.write(_views_text(views)) if views else None
         else:
-            session.print({**value, "views": views}, names=lambda: [str(value["server"])], text=str)
+            session.output.print({**value, "views": views}, names=lambda: [str(value["server"])], text=str)
         if not topology.head.position:
-            session.note("nothing is there yet: try `midoctl bridge create web`, and `midoctl --help` for the rest")
+            session.output.note("the log is empty; start with `midoctl bridge create web` and see `midoctl --help`")
 
 
 def _value(session: Session, topology: Topology) -> dict[str, Any]:
@@ -59,8 +59,8 @@ def _counts(session: Session, topology: Topology) -> dict[str, int]:
 
 def _last(session: Session, topology: Topology) -> Iterator[Commit]:
     """Yield the last commits."""
-    store = session.kept()
-    log: Log = store.log if store is not None else session.open()
+    store = session.state.shell_store()
+    log: Log = store.log if store is not None else session.log.open()
     end = topology.head.position
     for record in log.read(log.head_at(max(end - _LAST, 0))):
         yield record.commit

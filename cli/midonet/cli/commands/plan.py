@@ -64,12 +64,12 @@ def plan(session: Session, files: Sequence[str], more: Sequence[str], out: str |
     if out is not None:
         with writing_whole(out) as file:
             file.write(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")
-    session.print(
+    session.output.print(
         {**value_of(result), "hosts": made.hosts, "vteps": made.vteps},
         names=lambda: dict.fromkeys(event.key for event in result.events),
         text=lambda: "\n".join([*told(result, topology, None), *_reached(made)]),
     )
-    session.note(f"nothing was written; the log is at position {result.position}")
+    session.output.note(f"nothing was written; the log is at position {result.position}")
 
 
 def _plan(session: Session, wanted: Command, result: Result, topology: Topology) -> Plan:

@@ -46,10 +46,10 @@ _LOOK_SECONDS = 0.3
 )
 def wait(session: Session, names: Sequence[str], position: int | None, timeout: str) -> None:
     """Wait until views show a position of the log; exit 6 if they do not in time."""
-    topology = session.topology()
+    topology = session.state.topology()
     wanted = topology.head.position if position is None else position
     reached = await_views(session, topology, wanted, dict.fromkeys(names, seconds(timeout)))
-    session.print(
+    session.output.print(
         {"position": wanted, "views": reached},
         names=lambda: reached,
         text=lambda: "\n".join(f"{name} is at position {at}" for name, at in reached.items()),
@@ -59,7 +59,7 @@ def wait(session: Session, names: Sequence[str], position: int | None, timeout: 
 @command("list", examples="  midoctl projection list -o json")
 def _list(session: Session) -> None:
     """List the views and what each of them is."""
-    session.print(
+    session.output.print(
         [{"name": name, "help": found.help} for name, found in VIEWS.items()],
         names=lambda: VIEWS,
         text=lambda: output.table(["name", "what it is"], [(name, found.help) for name, found in VIEWS.items()]),
@@ -82,7 +82,7 @@ def _status(session: Session, name: str | None) -> None:
     rows = _told_of(url, "projections") if url else _seen(session, name)
     rows = [row for row in rows if name in (None, row["name"])]
     columns = [column for column in (*_COLUMNS, *_TROUBLE) if any(column in row for row in rows)]
-    session.print(
+    session.output.print(
         rows,
         names=lambda: [str(row["name"]) for row in rows],
         text=lambda: output.table(
@@ -100,7 +100,7 @@ def _cell(value: Any) -> str:
 
 def _seen(session: Session, name: str | None) -> list[dict[str, Any]]:
     """Return what the targets say."""
-    topology = session.topology()
+    topology = session.state.topology()
     names = [name] if name else kept(session.settings)
     return [{"name": one, **row} for one in names for row in _look(session, topology, one)]
 
@@ -153,7 +153,7 @@ def _drift(session: Session, name: str | None, limit: int | None) -> None:
     found = found[-limit:] if limit is not None else found
     who = _commits(session, {each["position"] for each in found})
     rows = [{**each, "command": None, "actor": None, **who.get(each["position"], {})} for each in found]
-    session.print(
+    session.output.print(
         rows,
         names=lambda: [str(row["key"]) for row in rows],
         text=lambda: (
@@ -161,7 +161,7 @@ def _drift(session: Session, name: str | None, limit: int | None) -> None:
         ),
     )
     if not rows:
-        session.note(f"nobody touched the views, for all that is {'known to that daemon' if url else 'on record'}")
+        session.output.note(f"no drift {'is known to that daemon' if url else 'on record'}")
 
 
 _DRIFT = ("time", "projection", "target", "key", "kind", "found", "expected", "position", "command", "actor")
@@ -187,7 +187,7 @@ def _recorded(session: Session, names: Sequence[str]) -> list[Mapping[str, Any]]
 def _commits(session: Session, positions: Collection[int]) -> dict[int, dict[str, str]]:
     """Return who wrote these commits, and by which command, where the log is at hand."""
     try:
-        log = session.open() if positions else None
+        log = session.log.open() if positions else None
         records = [next(log.read(log.head_at(at - 1)), None) for at in positions if at > 0] if log else []
     except MidonetError:
         return {}

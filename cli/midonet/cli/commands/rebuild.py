@@ -66,12 +66,14 @@ def rebuild(session: Session, name: str, *, rollback: bool, discard: bool) -> No
         reports = list(_switches(session, failures))
     else:
         reports = [_generation(session, rollback=rollback, discard=discard)]
-    session.print(reports, names=lambda: [each.target for each in reports], text=lambda: "\n".join(_told(reports)))
+    session.output.print(
+        reports, names=lambda: [each.target for each in reports], text=lambda: "\n".join(_told(reports))
+    )
     if failures:
         output.flush()
         raise type(failures[0])("; ".join(each.message for each in failures), **failures[0].details)
     if not reports:
-        session.note("there is no VTEP")
+        session.output.note("there is no VTEP")
     wrong = [each for each in reports if each.differences]
     if wrong and session.settings.get("dry_run"):
         output.flush()
@@ -116,7 +118,7 @@ def _generation(session: Session, *, rollback: bool, discard: bool) -> _Report:
             return _Report("nsdb", f"{place[1]}/nsdb", found.position, live, differences=found)
         with generations.working(
             f"{session.settings.get('actor')} (process {os.getpid()})",
-            lambda who: session.note(f"{who} is at work on the generations; waiting a moment, in case it is gone"),
+            lambda who: session.output.note(f"{who} holds the lock of the generations; waiting for it"),
         ):
             if discard:
                 return _discarded(generations, place[1])
@@ -142,7 +144,7 @@ def _rebuilt(session: Session, generations: Any, place: tuple[str, str], *, roll
         else:
             generation, begun = generations.begin()
             if begun:
-                session.note(f"continuing generation {generation}, which was begun before")
+                session.output.note(f"continuing generation {generation}, which was begun before")
             total = _documents(feed, place[1])
             with progress(f"building generation {generation}", total) as step:
                 found = _compare(session, generations, before, place[1])
@@ -177,21 +179,21 @@ def _compare(session: Session, generations: Any, generation: str, root: str) -> 
 
 
 def _topology_at(session: Session, position: int) -> Topology:
-    return session.topology(Moment(position=min(position, session.head().position)))
+    return session.state.topology(Moment(position=min(position, session.state.head().position)))
 
 
 def _records(session: Session) -> Callable[[Head], Iterator[Any]]:
-    return session.records
+    return session.log.records
 
 
 @contextmanager
 def _following(session: Session) -> Iterator[Feed]:
     """Follow the log for a while, read to its present end."""
-    session.open()  # says what is wrong with the log, if anything
+    session.log.open()  # says what is wrong with the log, if anything
     feed = Feed(lambda: open_log(session.url, create=False), idle=0.2)
     feed.start()
     try:
-        with progress("reading the log", session.head().position):
+        with progress("reading the log", session.state.head().position):
             feed.caught_up(lambda: feed.error is not None)
         if feed.error is not None:
             raise feed.error
@@ -233,7 +235,7 @@ class _Switch:
 def _switches(session: Session, failures: list[MidonetError]) -> Iterator[_Report]:
     """Compare every switch with the log, and put it right; what cannot be reached delays the others and no more."""
     with _following(session) as feed:
-        vteps = list(session.topology().all("vtep").values())
+        vteps = list(session.state.topology().all("vtep").values())
         with progress("switches", len(vteps)) as step:
             for vtep in vteps:
                 try:
@@ -293,10 +295,10 @@ def replay(session: Session, projection: str, into: str) -> None:
     """
     from midonet.projections.maintenance.materialise import materialise
 
-    topology = session.topology()
+    topology = session.state.topology()
     with progress(f"replaying {projection}") as step:
         made = materialise(topology, projection, into, step)
-    session.print(
+    session.output.print(
         {"projection": projection, "position": made.position, "views": made.views},
         names=lambda: made.views,
         text=lambda: "\n".join(

@@ -24,7 +24,7 @@ def revert(session: Session, position: int) -> None:
     What was deleted comes back with its id and numbers. Refused, with everything that stands against it, if a field was
     changed since, an object is in use by now, or a name or number went to somebody else.
     """
-    commit = commit_at(session.open(), position).commit
+    commit = commit_at(session.log.open(), position).commit
     write(
         session,
         "revert",

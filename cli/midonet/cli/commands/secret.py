@@ -31,7 +31,7 @@ def _list(session: Session) -> None:
     """List the names of secrets; their values are shown to nobody."""
     found = Accounts(session).secrets()
     value = [{"name": name} for name in found]
-    session.print(value, names=lambda: found, text=lambda: output.table(["name"], [(name,) for name in found]))
+    session.output.print(value, names=lambda: found, text=lambda: output.table(["name"], [(name,) for name in found]))
 
 
 @command("delete", _NAME, shared=VAULT, examples="  midoctl secret delete isp")
@@ -46,7 +46,7 @@ def _key(session: Session) -> None:
     from midonet.events.vault.encryption import new_key
 
     made = new_key()
-    session.print({"key": made}, names=lambda: [made], text=lambda: made)
+    session.output.print({"key": made}, names=lambda: [made], text=lambda: made)
 
 
 _COMMANDS: Mapping[str, click.Command] = {"set": _set, "list": _list, "delete": _delete, "key": _key}

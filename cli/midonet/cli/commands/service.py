@@ -31,12 +31,12 @@ def _list(session: Session) -> None:
 
     With --zookeeper or --cluster also how they do on every node.
     """
-    noted = session.noted(session.moment)
+    noted = session.state.system_objects(session.state.moment)
     states = _states(session)
     spoken_of = {note.name for note in noted.values() if isinstance(note, ServiceControl)}
     rows = [_row(name, noted, states.get(name, {})) for name in sorted({*_installed(), *spoken_of, *states})]
     columns = ["name", "enabled", "nodes", *(["states"] if states else [])]
-    session.print(
+    session.output.print(
         rows,
         names=lambda: [str(row["name"]) for row in rows],
         text=lambda: output.table(columns, [[_cell(row[column]) for column in columns] for row in rows]),
@@ -50,7 +50,7 @@ def _states(session: Session) -> Mapping[str, Mapping[str, str]]:
     try:
         nodes = told(session)
     except Unavailable as error:
-        session.note(f"states are not known: {error.message}")
+        session.output.note(f"states are not known: {error.message}")
         return {}
     found: dict[str, dict[str, str]] = {}
     for node in nodes:

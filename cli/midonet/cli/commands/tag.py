@@ -51,14 +51,14 @@ def tag(session: Session, name: str | None, moment: str | None, *, move: bool, d
 def _head(session: Session, moment: str | None) -> Head:
     """Return the head of the log as of a moment."""
     if moment is None:
-        return session.head()
-    wanted = session.position_of(moment)
-    return commit_at(session.open(), wanted).head if wanted else GENESIS
+        return session.state.head()
+    wanted = session.state.position_of(moment)
+    return commit_at(session.log.open(), wanted).head if wanted else GENESIS
 
 
 def _list(session: Session) -> None:
-    found = sorted(session.tags(session.moment).values(), key=lambda tag: (tag.position, tag.name))
-    session.print(
+    found = sorted(session.state.tags(session.state.moment).values(), key=lambda tag: (tag.position, tag.name))
+    session.output.print(
         found,
         names=lambda: (tag.name for tag in found),
         text=lambda: (
@@ -68,4 +68,4 @@ def _list(session: Session) -> None:
         ),
     )
     if not found:
-        session.note("no tags")
+        session.output.note("no tags")

@@ -26,7 +26,7 @@ _COLUMNS = ["name", "roles", "disabled"]
 
 def _printed(session: Session, users: Sequence[Mapping[str, Any]], value: Any) -> None:
     rows = [(one["name"], ", ".join(one["roles"]), "yes" if one["disabled"] else "") for one in users]
-    session.print(value, names=lambda: [row[0] for row in rows], text=lambda: output.table(_COLUMNS, rows))
+    session.output.print(value, names=lambda: [row[0] for row in rows], text=lambda: output.table(_COLUMNS, rows))
 
 
 @command("list", shared=("at",), examples="  midoctl user list")
@@ -85,7 +85,7 @@ def _delete(session: Session, name: str) -> None:
 def _password(session: Session, name: str, password_file: str | None) -> None:
     """Set a user's password, which ends the user's tokens."""
     Accounts(session).set_password(name, read_secret("New password", password_file, twice=True))
-    session.note(f"{name} has a new password")
+    session.output.note(f"{name} has a new password")
 
 
 @command(
@@ -99,7 +99,7 @@ def _password(session: Session, name: str, password_file: str | None) -> None:
 def _token(session: Session, name: str, days: float, label: str) -> None:
     """Make a token for a user and print it, this once."""
     made = Accounts(session).issue(name, days * 86_400, label)
-    session.print(made, names=lambda: [made["token"]], text=lambda: str(made["token"]))
+    session.output.print(made, names=lambda: [made["token"]], text=lambda: str(made["token"]))
 
 
 @command("tokens", _NAME, shared=VAULT, examples="  midoctl user tokens ci")
@@ -109,7 +109,7 @@ def _tokens(session: Session, name: str) -> None:
     found = [{key: one[key] for key in ("id", "label", "created", "expires")} for one in tokens]
     rows = [(one["id"], one["label"], _time(one["created"]), _time(one["expires"])) for one in found]
     columns = ["id", "label", "created", "expires"]
-    session.print(found, names=lambda: [row[0] for row in rows], text=lambda: output.table(columns, rows))
+    session.output.print(found, names=lambda: [row[0] for row in rows], text=lambda: output.table(columns, rows))
 
 
 @command(

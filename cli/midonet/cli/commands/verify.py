@@ -37,13 +37,13 @@ def verify(session: Session, start: str | None, anchors: Sequence[str]) -> None:
     A log that was cut at its end or written anew is whole in itself: --has holds it to what was noted elsewhere.
     """
     wanted = [_anchor(text) for text in anchors]
-    log = session.open()
-    after = before(log, session.moment_of(start)) if start is not None else GENESIS
+    log = session.log.open()
+    after = before(log, session.state.parse_moment(start)) if start is not None else GENESIS
     with progress("verifying", log.head().position - after.position) as advance:
         found = verified(log, after, advance)
     for anchor in wanted:
         _check_anchor(log, anchor)
-    session.print(
+    session.output.print(
         found,
         names=lambda: [str(found.position)],
         text=lambda: (

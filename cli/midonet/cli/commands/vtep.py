@@ -35,16 +35,18 @@ def status(session: Session, ref: str | None) -> None:
 
     Needs --zookeeper, where the cluster publishes it, or --cluster, the address of a midonet-cluster.
     """
-    topology = session.topology()
+    topology = session.state.topology()
     vteps = [references.find(topology, "vtep", ref)] if ref else sorted(topology.all("vtep").values(), key=_label)
     known = _states(session)
     rows = [{"id": vtep.id, "name": vtep.name, **_without_id(known.get(vtep.id, _UNKNOWN))} for vtep in vteps]
     if ref:
-        session.print(rows[0], names=lambda: [_label(vteps[0])], text=lambda: _card(rows[0]))
+        session.output.print(rows[0], names=lambda: [_label(vteps[0])], text=lambda: _card(rows[0]))
         return
-    session.print(rows, names=lambda: map(_label, vteps), text=lambda: output.table(_HEADERS, list(map(_line, rows))))
+    session.output.print(
+        rows, names=lambda: map(_label, vteps), text=lambda: output.table(_HEADERS, list(map(_line, rows)))
+    )
     if not rows:
-        session.note("no vteps")
+        session.output.note("no vteps")
 
 
 def _label(vtep: Vtep) -> str:

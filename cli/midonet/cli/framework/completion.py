@@ -55,14 +55,14 @@ def complete_any(context: click.Context, parameter: click.Parameter, incomplete:
 
 def _refs(context: click.Context, kinds: str, incomplete: str) -> Iterator[str]:
     """Yield names; `parent/name` where a name alone is not enough or a slash is there; ids that begin so."""
-    from midonet.cli.session.log_reader import absent
+    from midonet.cli.session.log_reader import log_exists
     from midonet.cli.session.session import Session, handle
     from midonet.events.queries.names import Names
 
     with Session(context.obj) as session:
-        if absent(session.url):
+        if not log_exists(session.url):
             return
-        topology = session.topology()
+        topology = session.state.topology()
     names = Names(topology.find)
     for kind in kinds.split("|"):
         for entity in topology.all(kind).values():

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import click
 
-from midonet.cli.options.options import FORMS, Settings
+from midonet.cli.options.options import Settings
+from midonet.cli.output.formats import FORMATS
 from midonet.cli.output.output import OutputLost
 from midonet.cli.output.sanitize import clean, hide_secrets, shortened
 from midonet.events import errors
@@ -96,7 +97,7 @@ def _form(settings: Settings, argv: Sequence[str]) -> str:
             found = word.removeprefix("--output=").removeprefix("-o").removeprefix("=")
         else:
             continue
-        if found in FORMS:
+        if found in FORMATS:
             return found
     try:
         return str(settings.get("output"))

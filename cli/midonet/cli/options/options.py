@@ -11,11 +11,9 @@ from typing import Any, NamedTuple, Self
 
 import click
 
+from midonet.cli.output.formats import FORMATS
 from midonet.events.errors import UsageError
 from midonet.events.suggestions import suggest
-
-FORMS = ("table", "json", "yaml", "name")
-"""Forms of output."""
 
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("", "0", "false", "no", "off")
@@ -24,9 +22,9 @@ _MAX_REASON = 4096
 _MAX_DIGITS = 18
 
 
-def _form(text: str) -> str:
-    if text not in FORMS:
-        raise ValueError(f"{text!r} is none of {', '.join(FORMS)}{suggest(text, FORMS)}")
+def _format(text: str) -> str:
+    if text not in FORMATS:
+        raise ValueError(f"{text!r} is none of {', '.join(FORMATS)}{suggest(text, FORMATS)}")
     return text
 
 
@@ -113,7 +111,12 @@ SETTINGS: Mapping[str, Setting] = {
         default=_default_server,
     ),
     "output": Setting(
-        ("-o", "--output"), "FORM", "table, json, yaml or name.", _form, default=lambda _: "table", choices=FORMS
+        ("-o", "--output"),
+        "FORM",
+        "table, json, yaml or name.",
+        _format,
+        default=lambda _: "table",
+        choices=tuple(FORMATS),
     ),
     "actor": Setting(("--actor",), "WHO", "Who acts, for the history. Default: user@host.", _line, _default_actor),
     "reason": Setting(("-m", "--reason"), "TEXT", "Why, for the history.", _reason),

@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from midonet.cli.output.sanitize import clean, hide_secrets
 
@@ -61,25 +60,6 @@ def note(message: str) -> None:
 def on_terminal() -> bool:
     """Return whether standard output is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
-
-
-def json_text(value: Any) -> str:
-    """Return one line of JSON, or an indented text for a person at a terminal."""
-    import msgspec
-
-    raw = msgspec.json.encode(value)
-    return (msgspec.json.format(raw, indent=2) if on_terminal() else raw).decode()
-
-
-def yaml_text(value: Any) -> str:
-    """Return a YAML document that `midonet.events.strict_yaml` reads back as the same value."""
-    import msgspec
-    import yaml
-
-    text: str = yaml.dump(
-        msgspec.to_builtins(value), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=10_000
-    )
-    return text.rstrip("\n").removesuffix("\n...")
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, keep: int = 1) -> str:

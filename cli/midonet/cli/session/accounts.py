@@ -26,7 +26,7 @@ class Accounts:
         """Return all users."""
         if self._client is not None:
             return self._asked("GET", "/v1/users")  # type: ignore[no-any-return]  # as the API says
-        noted = self._session.noted(self._session.moment)
+        noted = self._session.state.system_objects(self._session.state.moment)
         found = sorted((note for note in noted.values() if isinstance(note, User)), key=lambda user: user.name)
         return [{"name": user.name, "roles": list(user.roles), "disabled": user.disabled} for user in found]
 
@@ -117,7 +117,7 @@ class Accounts:
         from midonet.events.vault.factory import open_vault
 
         vault = open_vault(url, self._session.settings.get("vault_key"))
-        self._session.at_end(vault.close)
+        self._session.on_exit(vault.close)
         return vault
 
     def _credentials(self) -> "Credentials":

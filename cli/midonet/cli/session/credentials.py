@@ -15,7 +15,7 @@ from midonet.events.errors import UsageError
 _TOKEN = "MIDOCTL_TOKEN"  # noqa: S105 - the name of a variable
 
 
-def prove(settings: Settings) -> None:
+def use_credentials(settings: Settings) -> None:
     """Let all clients of clusters prove who the user is as the options say."""
     use(lambda url: _access(settings, url))
 

@@ -1,7 +1,7 @@
-"""The history index as midoctl uses it: found, brought up to date and checked against the log, or done without.
+"""The history index as midoctl uses it: opened, brought up to date and checked against the log.
 
-It makes questions about the past quick, and nothing else: whatever is wrong with it costs the time of a scan. The one
-in the user's cache is this program's own; one that a cluster keeps (`--history`) is only read.
+The index is a cache: queries on it are fast, and without a usable one the log is scanned. midoctl writes the one in the
+user's cache; one that a cluster keeps (`--history`) is only read.
 """
 
 import os
@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from fcntl import LOCK_EX, flock
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from midonet.cli.output.progress import progress
 from midonet.cli.output.sanitize import hide_secrets
-from midonet.cli.session import log_reader
+from midonet.cli.session.log_reader import LogReader
 from midonet.events.commit import Record
 from midonet.events.errors import Diverged, LostCommits, VerificationFailed
 from midonet.projections.history_index.backend import Damaged, Database, Unusable
@@ -22,34 +22,69 @@ from midonet.projections.history_index.index import Checkpoint, Index, Overtaken
 from midonet.projections.history_index.reader import Past
 from midonet.projections.history_index.sqlite import SqliteFile
 
+T = TypeVar("T")
+
 _TAIL = 200
-"""Commits that are looked through rather than indexed: that is as quick as to write them down."""
+"""Commits behind the index that are scanned: up to so many that takes no longer than to index them."""
 _LONGEST_TAIL = 20_000
-"""Commits that a cluster's index may lack before it is no help."""
+"""Commits that a cluster's index may lack; beyond that a scan of the log is used instead."""
 _BATCH = 2_000
 _ATTEMPTS = 5
-"""How often the index may be spoilt or another process be faster before this one does without."""
+"""Attempts to open the index while it is found corrupt or another process writes it."""
 
 
 class Source(NamedTuple):
     """Where a log is read, and where its index may be."""
 
-    log: log_reader.Reading
+    log: LogReader
     folder: str
-    """Of the user's cache for this log."""
+    """The folder for this log in the user's cache."""
     shared: str | None
     """Address of an index that a cluster keeps."""
     note: Callable[[str], None]
-    """Tells a person something."""
+    """Prints a message for people."""
 
 
-def opened(source: Source) -> Past | None:
-    """Return the past of a log up to its end as of now; None if there is no index worth the name."""
+class HistoryIndex:
+    """The index of one log for the length of a command, opened by the first query."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._past: Past | None = None
+        self._opened = False
+
+    def query(self, answer: Callable[[Past], T], scan: Callable[[], T]) -> T:
+        """Return an answer from the index; without a usable index, that of `scan`.
+
+        An index that contradicts the log is discarded; the scan then shows whether the log is at fault.
+        """
+        try:
+            if not self._opened:
+                self._opened = True
+                self._past = _open(self._source)
+            if self._past is not None:
+                return answer(self._past)
+        except Damaged:
+            self.close()
+            discard(self._source)
+        except Unusable:
+            self.close()
+        return scan()
+
+    def close(self) -> None:
+        """Close the index."""
+        past, self._past = self._past, None
+        if past is not None:
+            past.close()
+
+
+def _open(source: Source) -> Past | None:
+    """Return the history up to the end of the log as of now; None without a usable index."""
     if source.shared:
         try:
             return _shared(source, source.shared)
         except Unusable as error:
-            source.note(f"the history index at {hide_secrets(source.shared)} is no help: {error}")
+            source.note(f"the history index at {hide_secrets(source.shared)} is not used: {error}")
     for _ in range(_ATTEMPTS):
         try:
             return _own(source)
@@ -57,13 +92,13 @@ def opened(source: Source) -> Past | None:
             discard(source)
         except Overtaken:
             continue
-        except (Unusable, VerificationFailed):  # it is only a cache; and not every question needs the whole log
+        except (Unusable, VerificationFailed):  # it is only a cache; and not every query needs the whole log
             break
     return None
 
 
 def discard(source: Source) -> None:
-    """Empty the index in the user's cache; remove its file only if it is none: another process may be using it."""
+    """Empty the index in the user's cache; remove only a file that is no index: another process may be using it."""
     path = _path(source)
     with suppress(OSError, Unusable):
         try:
@@ -80,37 +115,37 @@ def _path(source: Source) -> str:
 
 
 def _own(source: Source) -> Past | None:
-    """Use the index in the cache, after it was brought up to date if it lacks much."""
+    """Return the history by the index in the cache, which is brought up to date if it lacks more than a few commits."""
     path = _path(source)
     if os.path.exists(path):  # noqa: PTH110 - as above
-        past = _at_hand(source, SqliteFile(path, write=False), _TAIL)
+        past = _if_recent(source, SqliteFile(path, write=False), _TAIL)
         if past is not None:
             return past
     elif len(list(islice(source.log.records(), _TAIL + 1))) <= _TAIL:
         return None
     with _locked(source.folder), closing(SqliteFile(path, write=True)) as database:
         _bring_up_to_date(source, Index(database))
-    return _at_hand(source, SqliteFile(path, write=False), _LONGEST_TAIL)
+    return _if_recent(source, SqliteFile(path, write=False), _LONGEST_TAIL)
 
 
 @contextmanager
 def _locked(folder: str) -> Iterator[None]:
-    """Wait for another midoctl that is at it: two would be no faster."""
+    """Hold the lock of the index: one process indexes, the others wait for it."""
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103 - as above
         lock = os.open(f"{folder}/history.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Unusable(str(error)) from error
     try:
-        with progress("waiting for another midoctl, which indexes the history"), suppress(OSError):
+        with progress("waiting for another midoctl to index the history"), suppress(OSError):
             flock(lock, LOCK_EX)
         yield
     finally:
         os.close(lock)
 
 
-def _at_hand(source: Source, database: Database, longest: int) -> Past | None:
-    """Return the past if the index lacks no more than some commits; `Damaged` if it is not of this log."""
+def _if_recent(source: Source, database: Database, longest: int) -> Past | None:
+    """Return the history if the index lacks at most `longest` commits; `Damaged` if it is not of this log."""
     index = Index(database)
     try:
         checkpoint = index.checkpoint()
@@ -139,7 +174,7 @@ def _after(source: Source, checkpoint: Checkpoint) -> Iterator[Record]:
 
 
 def _bring_up_to_date(source: Source, index: Index) -> None:
-    """Index what is missing; what was indexed stays, whenever this ends."""
+    """Index what is missing, batch by batch: an interruption loses one batch."""
     from midonet.projections.history_index.writer import IndexWriter
 
     writer = IndexWriter(index, source.log.read_at)
@@ -153,7 +188,7 @@ def _bring_up_to_date(source: Source, index: Index) -> None:
 
 
 def _shared(source: Source, url: str) -> Past:
-    past = _at_hand(source, open_database(url, write=False), _LONGEST_TAIL)
+    past = _if_recent(source, open_database(url, write=False), _LONGEST_TAIL)
     if past is None:
-        raise Unusable("it is another release's, or far behind")
+        raise Unusable("another release wrote it, or it is too far behind")
     return past

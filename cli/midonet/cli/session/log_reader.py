@@ -1,18 +1,25 @@
-"""Read a log as quickly as it can be: SQLite without a database library, which a one-shot read would mostly wait for.
+"""Read the commits of a log; nothing here creates a log or writes to one.
 
-It reads as contract §1 lets any program read. Whatever it does not understand (another backend, a locked or damaged
-file, a commit that does not fit) it leaves to `midonet.events.log`, which knows what is wrong and says so.
+SQLite files are read without the log's backend, as contract §1 lets any program read them. What that cannot read
+(another backend, a locked or corrupt file, a commit that does not fit) is read by the backend, which reports the error.
 """
 
 import os.path
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, suppress
-from typing import Any
+from contextlib import ExitStack, closing, suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
+from midonet.cli.output.formats import Printer
+from midonet.cli.output.sanitize import hide_secrets
 from midonet.events.commit import GENESIS, Head, Record, sha256
+from midonet.events.errors import Unavailable
 from midonet.events.log import Bookmark, Log, file_uri, open_log
 from midonet.events.log.hash_chain import extend, parse
+
+if TYPE_CHECKING:
+    from midonet.events.api_client import ApiClient
 
 _SCHEME = "sqlite:///"
 _AFTER = "SELECT position, id, time, actor, CAST(body AS BLOB) FROM commits WHERE position > ? ORDER BY position"
@@ -20,66 +27,100 @@ _AT = "SELECT CAST(body AS BLOB) FROM commits WHERE position = ?"
 _LAST = "SELECT position, time, CAST(body AS BLOB) FROM commits ORDER BY position DESC LIMIT 1"
 
 
-def absent(url: str) -> bool:
-    """Return whether the URL names a SQLite file that nobody has made yet."""
-    path = place(url)
-    return path is not None and not os.path.exists(path)  # noqa: PTH110 - pathlib takes 3 ms to load
+def log_exists(url: str) -> bool:
+    """Return False if the URL names a SQLite file that does not exist; other logs are taken to exist."""
+    path = log_file(url)
+    return path is None or os.path.exists(path)  # noqa: PTH110 - pathlib takes 3 ms to load
 
 
-def place(url: str) -> str | None:
-    """Return the whole path of a SQLite log."""
+def log_file(url: str) -> str | None:
+    """Return the absolute path of a SQLite log; None for other logs."""
     name = url.removeprefix(_SCHEME)
     return os.path.abspath(name) if name not in (url, "", ":memory:") and "\0" not in name else None  # noqa: PTH100 - as above
 
 
-class Reading:
-    """One log for the length of an invocation; opened when something is asked of it. Errors as of `Log`."""
+class LogReader:
+    """One log for the length of a command, opened on first use. Errors as of `Log`."""
 
-    def __init__(self, url: str, log: Log | None = None) -> None:
-        self._url = url
-        self._path = place(url)
+    def __init__(self, url: str, cluster: "ApiClient | None", printer: Printer) -> None:
+        self.url = url
+        self.cluster = cluster
+        self._printer = printer
+        self._stack = ExitStack()
+        self._path = log_file(url)
         self._database: sqlite3.Connection | None = None
-        self._log = log
-
-    @property
-    def by_key(self) -> bool:
-        """Whether a position alone is enough to find a commit at once, and the end of the log."""
-        return self._path is not None or not self._url.startswith("kafka:")
-
-    def log(self) -> Log:
-        """Open the log by its own backend."""
-        if self._log is None:
-            self._log = open_log(self._url, create=False)
-        return self._log
+        self._backend: Log | None = None
+        self._absence_noted = False
 
     def close(self) -> None:
         """Disconnect."""
-        if self._database is not None:
-            self._database.close()
-        if self._log is not None:
-            self._log.close()
+        self._stack.close()
+
+    @cached_property
+    def restricted(self) -> bool:
+        """Whether the user of a cluster may read only a part of the network and of its history."""
+        if self.cluster is None:
+            return False
+        from midonet.cli.session.remote_topology import reads_all
+
+        return not reads_all(self.cluster)
+
+    @property
+    def by_position(self) -> bool:
+        """Whether a commit is found by its position, and the end of the log, without reading the log."""
+        return not self.url.startswith("kafka:")
+
+    def open(self) -> Log:
+        """Open the log by its backend, once more; `Unavailable` if there is none."""
+        if not log_exists(self.url):
+            raise Unavailable(f"there is no log at {hide_secrets(self.url)}")
+        return self._stack.enter_context(closing(open_log(self.url, create=False)))
+
+    def backend(self) -> Log:
+        """Return the log by its backend; for a restricted user the part that they may read."""
+        if self._backend is None:
+            self._backend = self._stack.enter_context(closing(self._open_backend()))
+        return self._backend
+
+    def _open_backend(self) -> Log:
+        if not self.restricted:
+            return open_log(self.url, create=False)
+        from midonet.events.log.backends.http import HttpPart
+
+        return HttpPart(self.url)
 
     def head(self) -> Head:
         """Return the end of the log."""
         if self._path is not None:
-            with suppress(sqlite3.Error):  # the real backend says what is wrong
+            with suppress(sqlite3.Error):  # the backend reports what is wrong
                 row = self._connection().execute(_LAST).fetchone()
                 return Head(row[0], sha256(row[2]), row[1]) if row else GENESIS
-        return self.log().head()
+        return self.backend().head()
 
     def length(self, after: int) -> Callable[[], int] | None:
-        """Return what tells how many commits there are after a position, also in another thread; None: nobody knows."""
+        """Return what counts the commits after a position, in any thread; None if that takes reading the log."""
 
-        def ask() -> int:
-            with closing(Reading(self._url)) as other:
-                return other.head().position - after
+        def count() -> int:
+            with closing(open_log(self.url, create=False)) as log:
+                return log.head().position - after
 
-        return ask if self.by_key else None
+        return count if self.by_position else None
 
-    def records(self, after: Head = GENESIS, where: int | None = None) -> Iterator[Record]:
-        """Yield every accepted commit after `after`, which `Log.place` said to be `where`, up to the end as of now."""
+    def records(self, after: Head = GENESIS, offset_hint: int | None = None) -> Iterator[Record]:
+        """Yield the commits after `after`, up to the end as of now; none, with a note, if there is no log yet.
+
+        `offset_hint` is what `self.offset_hint` returned for the position of `after`.
+        """
+        if log_exists(self.url):
+            return self._records(after, offset_hint)
+        if not self._absence_noted:
+            self._absence_noted = True
+            self._printer.note(f"there is no log at {self.url} yet; the first change creates it")
+        return iter(())
+
+    def _records(self, after: Head, offset_hint: int | None) -> Iterator[Record]:
         last = after
-        with suppress(sqlite3.Error):  # the real backend says what is wrong
+        with suppress(sqlite3.Error):  # the backend reports what is wrong
             rows = self._rows(after) if self._path is not None else [(b"",)]
             for *columns, raw in rows:
                 record = extend(last, raw)
@@ -89,13 +130,13 @@ class Reading:
                 yield record
             else:
                 return
-        yield from self._slowly(after, where, last.position)
+        yield from self._by_backend(after, offset_hint, last.position)
 
-    def _slowly(self, after: Head, where: int | None, last: int) -> Iterator[Record]:
-        """Yield the commits beyond `last`; read all: a bad one may have looked well before its successor was seen."""
-        log = self.log()
+    def _by_backend(self, after: Head, offset_hint: int | None, last: int) -> Iterator[Record]:
+        """Yield the commits beyond `last`; read all: a bad one may fit until its successor is read."""
+        log = self.backend()
         if after.position:
-            log.seek(Bookmark(after.position, after.hash, where))
+            log.seek(Bookmark(after.position, after.hash, offset_hint))
         for record in log.read(after):
             if record.commit.position > last:
                 yield record
@@ -103,7 +144,7 @@ class Reading:
     def read_at(self, bookmark: Bookmark) -> Record | None:
         """Return the commit of a bookmark if the log still has those very bytes there."""
         if self._path is None:
-            return self.log().read_at(bookmark)
+            return self.backend().read_at(bookmark)
         with suppress(sqlite3.Error):
             row = self._connection().execute(_AT, (bookmark.position,)).fetchone()
             commit = parse(row[0]) if row is not None and sha256(row[0]) == bookmark.hash else None
@@ -112,12 +153,12 @@ class Reading:
         return None
 
     def seek(self, bookmark: Bookmark) -> bool:
-        """Return whether the log has a commit where it was; reading may begin there."""
-        return self.log().seek(bookmark) if self._path is None else self.read_at(bookmark) is not None
+        """Let reading begin after a commit; False if the log does not have it."""
+        return self.backend().seek(bookmark) if self._path is None else self.read_at(bookmark) is not None
 
     def offset_hint(self, position: int) -> int | None:
-        """Return where the backend keeps a commit that was read, if a position is not enough."""
-        return self._log.offset_hint(position) if self._log is not None else None
+        """Return where the backend has a commit that was read, if its position is not enough to find it."""
+        return self._backend.offset_hint(position) if self._backend is not None else None
 
     def _rows(self, after: Head) -> Iterable[Sequence[Any]]:
         database = self._connection()
@@ -129,7 +170,9 @@ class Reading:
 
     def _connection(self) -> sqlite3.Connection:
         if self._database is None:
-            self._database = sqlite3.connect(file_uri(self._path or "", "ro"), uri=True, isolation_level=None)
+            uri = file_uri(self._path or "", "ro")
+            self._database = sqlite3.connect(uri, uri=True, isolation_level=None)
+            self._stack.callback(self._database.close)
         return self._database
 
 

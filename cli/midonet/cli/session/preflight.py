@@ -35,7 +35,7 @@ def take(session: Session, command: Command, topology: Topology) -> None:
         with reader(session) as facts:
             alive = facts.all(HostState)
     except Unavailable as error:
-        session.note(f"what hosts report was not looked at: {error.message}")
+        session.output.note(f"what hosts report was not looked at: {error.message}")
         return
     _refuse_living(events, alive)
     _refuse_addresses(events, alive, topology)

@@ -190,8 +190,8 @@ def tags_of(client: ApiClient, moment: str | None = None) -> Mapping[str, Tag]:
     return {tag.name: tag for tag in msgspec.json.decode(client.get("/v1/tags", at=moment).body, type=list[Tag])}
 
 
-def sees_all(client: ApiClient) -> bool:
-    """Return whether the user may read everything, or sees a part of it."""
+def reads_all(client: ApiClient) -> bool:
+    """Return whether the user may read everything."""
     told = msgspec.json.decode(client.get("/v1/whoami").body)
     return Principal(told["name"], told["roles"]).reads_all
 

@@ -54,7 +54,7 @@ class ReportedState:
         """Why nothing is known, where that is worth a word."""
         self._facts: dict[str, dict[str, Any]] = {}
         self._known = False
-        if kind.name not in _REPORTED or session.form == "name" or session.settings.get("at") is not None:
+        if kind.name not in _REPORTED or session.output.form == "name" or session.settings.get("at") is not None:
             return
         if not session.settings.get("zookeeper"):
             if kind.name in _EXPECTED:
@@ -71,7 +71,7 @@ class ReportedState:
     def hint(self) -> None:
         """Say after all else why nothing is reported, if that may surprise."""
         if self._lacking is not None:
-            self._session.note(self._lacking)
+            self._session.output.note(self._lacking)
 
     def value(self, object_id: str) -> dict[str, Any]:
         """Return what JSON output has besides the object: whether it lives or works, and under `facts` all the rest."""
@@ -133,7 +133,7 @@ class ReportedState:
             port = topology.get("port", port_id)
             for route in _routes(port_id, port.router, fact) if port is not None and port.router else ():
                 topology.swap(route.id, route)
-                session.at_end(topology.swap, route.id, None)
+                session.on_exit(topology.swap, route.id, None)
                 self._facts[route.id] = {"learned": True, "host": fact.host}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 from midonet.cli.output.progress import progress
-from midonet.cli.session import log_reader
+from midonet.cli.session.log_reader import log_exists
 from midonet.events.errors import MidonetError
 from midonet.events.log import open_log
 from midonet.events.log.snapshots import Snapshots
@@ -32,7 +32,7 @@ class ShellCache:
 
     def store(self, url: str, snapshots: Snapshots, *, create: bool) -> Store | None:
         """Return the store of a log, at its head; None if the log is not there and not to be made."""
-        if log_reader.absent(url) and not create:
+        if not log_exists(url) and not create:
             self.drop()
             return None
         if self._store is None or url != self._url:

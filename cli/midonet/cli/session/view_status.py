@@ -35,7 +35,7 @@ def _lag(session: Session, topology: Topology, found: TargetPosition) -> tuple[i
     lag = max(0, topology.head.position - found.position)
     if not lag:
         return 0, 0.0
-    lacks = session.head_at(Moment(position=found.position + 1)).time
+    lacks = session.state.head_at(Moment(position=found.position + 1)).time
     age = datetime.now(UTC) - datetime.fromisoformat(lacks)
     return lag, round(max(0.0, age.total_seconds()), 3)
 
@@ -46,7 +46,7 @@ def _foreign(session: Session, topology: Topology, found: TargetPosition) -> str
         return None
     if found.position > topology.head.position:
         return f"it has seen commit {found.position}, but the log ends at {topology.head.position}"
-    if session.head_at(Moment(position=found.position)).hash != found.hash:
+    if session.state.head_at(Moment(position=found.position)).hash != found.hash:
         return f"it has seen another commit {found.position} than the log has"
     return None
 

@@ -12,7 +12,7 @@ from midonet.cli.options.options import Settings
 from midonet.cli.output import output
 from midonet.cli.output.progress import progress
 from midonet.cli.output.sanitize import clean
-from midonet.cli.session import log_reader
+from midonet.cli.session.log_reader import log_exists
 from midonet.cli.session.session import Session, handle
 from midonet.events.commands.command import Command, Op
 from midonet.events.log import Log, open_log
@@ -48,13 +48,13 @@ def write(
     wait = _waiter(session)
     dry_run: bool = session.settings.get("dry_run")
     result, topology = attempt(session, Command(name, list(ops)), before, dry_run=dry_run, **defaults)
-    session.print(
+    session.output.print(
         value_of(result),
         names=lambda: _affected(result, topology),
         text=lambda: "\n".join(told(result, topology, listed)),
     )
     if dry_run:
-        session.note(f"dry run: nothing was written; the log is at position {result.position}")
+        session.output.note(f"dry run: nothing was written; the log is at position {result.position}")
     elif wait is not None:
         output.flush()
         wait(result.position, topology)
@@ -91,17 +91,17 @@ def _store(session: Session, stack: ExitStack, *, dry_run: bool) -> "Store | Rem
         return RemoteStore(session.url, session.cluster)
     from midonet.events.log.store import Store
 
-    kept = session.kept(create=not dry_run)
+    kept = session.state.shell_store(create=not dry_run)
     if kept is not None:
         return kept
     log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
     with progress("reading the log"):
-        return Store.open(log, session.snapshots)
+        return Store.open(log, session.state.snapshots)
 
 
 def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:
     """Open the log, made if need be; for a dry run where there is none yet, an empty one."""
-    if dry_run and log_reader.absent(session.url):
+    if dry_run and not log_exists(session.url):
         folder = stack.enter_context(TemporaryDirectory(prefix="midoctl-"))
         return open_log(f"sqlite:///{folder}/empty.db")
     return open_log(session.url, create=not dry_run)

@@ -54,7 +54,7 @@ def _look(lines: Lines) -> None:
     """Open the log, so that the prompt can tell its position; an error is for the first command to tell."""
     try:
         with Session(lines.invocation()) as session:
-            session.kept()
+            session.state.shell_store()
     except Exception:  # noqa: BLE001 - nobody has asked for anything yet
         lines.cache.drop()
 
@@ -141,7 +141,7 @@ def _tenants(invocation: Invocation) -> list[str]:
 
     try:
         with Session(invocation) as session:
-            return tenants(session.topology())
+            return tenants(session.state.topology())
     except Exception:  # noqa: BLE001 - completing is a courtesy
         return []
 
