@@ -11,10 +11,10 @@ import pytest
 import yaml
 from rich.cells import cell_len
 
-from midonet.cli.catalog.examples import examples
+from midonet.cli.catalog.examples import examples, verb_examples
 from midonet.cli.catalog.kinds import KIND_HELP
 from midonet.cli.catalog.topics import TOPICS
-from midonet.cli.commands.verbs import LINKS
+from midonet.events.commands.verbs import VERBS
 from midonet.events.model import KINDS
 
 Midoctl = Any
@@ -77,7 +77,7 @@ def test_every_example_of_a_kind_works(everything: Midoctl) -> None:
 
 
 def test_every_example_of_a_link_works(everything: Midoctl) -> None:
-    wanted = [line for commands in LINKS.values() for one in commands for line in lines(one.epilog or "")]
+    wanted = [line for kind, verbs in VERBS.items() for verb in verbs for line in lines(verb_examples(kind, verb))]
     back = [line for line in wanted if line.split()[1].startswith(("un", "remove"))]
     list(settled(everything, back))  # what the examples of `create` have tied already
     assert list(settled(everything, [line for line in wanted if line not in back])) == []

@@ -118,6 +118,44 @@ _CLEAR: Mapping[str, str] = {
     "mac-entry": "ENTRY vlan",
     "arp-entry": "ENTRY name",
 }
+_VERBS: Mapping[str, tuple[str, ...]] = {
+    "port link": ("edge/down web/up",),
+    "port unlink": ("web/up",),
+    "port bind": ("web/p1 --host hv1 --interface tap1",),
+    "port unbind": ("web/p1",),
+    "tunnel-zone add-member": ("underlay --host hv1 --address 192.0.2.1",),
+    "tunnel-zone remove-member": ("underlay --host hv1",),
+    "vtep bind": ("tor1 --physical-port eth1 --vlan 100 --bridge web",),
+    "vtep unbind": ("tor1 --physical-port eth1 --vlan 100",),
+    "bridge add-mac": ("web 02:00:00:00:00:01 --port web/p1",),
+    "bridge remove-mac": ("web 02:00:00:00:00:01",),
+    "bridge add-arp": ("web 10.0.0.9 02:00:00:00:00:01",),
+    "bridge remove-arp": ("web 10.0.0.9",),
+    "chain add-rule": (
+        "web-in --action accept --nw-proto tcp --tp-dst 443",
+        "web-in --at-index 1 --action drop",
+    ),
+    "chain remove-rule": ("web-in 2",),
+    "port-group add-port": ("uplinks edge/up",),
+    "port-group remove-port": ("uplinks edge/up",),
+    "ip-addr-group add-address": ("trusted 10.0.0.5", "trusted 10.0.0.7 --ports web/p1"),
+    "ip-addr-group remove-address": ("trusted 10.0.0.5",),
+    "host-group add-host": ("rack1 hv1",),
+    "host-group remove-host": ("rack1 hv1",),
+    "pool add-member": ("servers --address 10.0.0.5 --protocol-port 8080 --weight 2",),
+    "pool remove-member": ("servers --address 10.0.0.5 --protocol-port 8080",),
+    "dhcp-subnet add-host": ("SUBNET 02:00:00:00:00:07 --address 10.0.0.7 --name vm7",),
+    "dhcp-subnet remove-host": ("SUBNET 02:00:00:00:00:07",),
+    "dhcp-subnet add-route": ("SUBNET 172.16.0.0/12 --gateway 10.0.0.254",),
+    "dhcp-subnet remove-route": ("SUBNET 172.16.0.0/12",),
+    "dhcpv6-subnet add-host": ("SUBNET 00:03:00:01:02:00:00:00:00:07 --address 2001:db8::7",),
+    "dhcpv6-subnet remove-host": ("SUBNET 00:03:00:01:02:00:00:00:00:07",),
+}
+
+
+def verb_examples(kind: str, verb: str) -> str:
+    """Return example lines of a verb beside create, set, clear and delete, indented."""
+    return "\n".join(f"  midoctl {kind} {verb} {line}" for line in _VERBS.get(f"{kind} {verb}", ()))
 
 
 def examples(kind: str, verb: str) -> str:

@@ -18,7 +18,7 @@ from midonet.events.model import kind_of
 def kind_group(name: str) -> Group:
     """Return the group of all commands on one kind."""
     from midonet.cli.commands.describe import describe_kind
-    from midonet.cli.commands.verbs import LINKS
+    from midonet.cli.commands.verbs import verb_commands
 
     kind = kind_of(name)
     sections = {
@@ -39,8 +39,8 @@ def kind_group(name: str) -> Group:
         from midonet.cli.commands.host import interfaces
 
         sections["Facts"] = [interfaces]
-    if name in LINKS:
-        sections["Links"] = LINKS[name]
+    if verbs := verb_commands(name):
+        sections["Links"] = verbs
     if name == "vtep":
         from midonet.cli.commands.vtep import status
 
