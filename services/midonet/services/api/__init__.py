@@ -1,4 +1,4 @@
-"""The REST API of the cluster: every kind, verb and question, generated from the model's declarations.
+"""The REST API of the cluster: operations on every kind, generated from the declarations of the model.
 
-Loading this package loads no web library; `midonet.services.api.service` does.
+This package loads no web library on import; `midonet.services.api.service` does.
 """

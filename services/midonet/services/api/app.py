@@ -1,7 +1,7 @@
-"""The ASGI application: finds the operation, has it done without ever blocking the event loop, and sends the answer.
+"""The ASGI application: finds the operation of a request, runs it outside the event loop, and sends the response.
 
-Whatever a client sends, it gets an answer that says what was wrong with it; whatever fails inside is one line in the
-journal and a 500 that says so. It serves the daemon's own pages as well, since it has the daemon's port.
+Every error is answered with problem details. An unexpected exception is one log line and a 500. The daemon's own pages
+are served as well.
 """
 
 import asyncio
@@ -53,11 +53,11 @@ from midonet.services.api.routes import (
 
 _LINEARIZABLE_SECONDS = 10.0
 _OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
-"""Pages that name nobody's objects, for those who watch over the daemon."""
+"""Pages without authentication: they name no objects."""
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="midonet"'}
 _POLICY_VIOLATION = 1008
 _MIN_COMPRESSED_BYTES = 1_400
-"""Bytes that do not fit into one packet anyway."""
+"""Smaller bodies fit into one packet, so compression gains nothing."""
 _COMPRESSION_LEVEL = 4
 _AWAY = HTTPStatus.SERVICE_UNAVAILABLE
 
@@ -113,7 +113,7 @@ class Application:
         except Exception as error:
             logfmt.log(logging.ERROR, "request failed", method=request.method, path=request.url.path, error=repr(error))
             logging.getLogger("midonet").debug("traceback", exc_info=error)
-            return _problem(MidonetError("internal error, please report it; the daemon's journal says more"))
+            return _problem(MidonetError("internal error, please report it; the log of the daemon has the details"))
 
     async def _answer(self, request: Request) -> Response:
         path = request.scope.get("raw_path", b"").decode("latin-1").partition("?")[0] or request.url.path
@@ -124,7 +124,9 @@ class Application:
             return await self._pages[path]() if method == "GET" else _not_allowed({"GET": None}, request)
         found = self._router.find(path)
         if found is None:
-            raise NotFound(f"there is nothing at {path}; /v1 says what there is, /openapi.json how", path=path)
+            raise NotFound(
+                f"there is no {path}; see /v1 for the collections and /openapi.json for all operations", path=path
+            )
         if method not in found.operations:
             return _not_allowed(found.operations, request)
         operation = found.operations[method]
@@ -141,7 +143,7 @@ class Application:
         return response
 
     async def _authenticate(self, request: HTTPConnection, access: str) -> Caller:
-        """Return who sends a request; raise what is to be told whoever may not."""
+        """Return the caller of a request; `Unauthenticated` or `Denied` if the request is not permitted."""
         if access == "open":
             return Caller("anonymous")
         authentication = self._node.authentication
@@ -150,15 +152,15 @@ class Application:
             raise Denied(reason, reason="another-origin")
         if not authentication.required:
             return authentication.caller(request)
-        with suppress(Unavailable):  # a log that is away takes no change of roles either
+        with suppress(Unavailable):  # without the log, roles cannot change either
             await self._wait_linearizable()
-            request.scope["midonet.fresh"] = True  # as fresh as a read has to be, too
+            request.scope["midonet.fresh"] = True  # no second check for the read itself
         caller = await asyncio.to_thread(authentication.caller, request)
         request.scope["midonet.actor"] = caller.actor
         if access == "admin":
             caller.require(lambda principal: principal.administers, "admins")
         elif access == "all":
-            caller.require(lambda principal: principal.reads_all, "those who may read everything")
+            caller.require(lambda principal: principal.reads_all, "users who may read everything")
         return caller
 
     def _record_denial(self, request: HTTPConnection, error: Denied) -> None:
@@ -177,7 +179,7 @@ class Application:
         try:
             await asyncio.wait_for(asyncio.wrap_future(self._node.linearizable.wait()), _LINEARIZABLE_SECONDS)
         except TimeoutError:
-            raise Unavailable("the log does not say how far it is; `stale=true` reads what is known here") from None
+            raise Unavailable("the log does not answer; `stale=true` reads what this node has read so far") from None
 
     async def _run(self, operation: Operation, call: Call) -> Answer | Response:
         if inspect.iscoroutinefunction(operation.handler):
@@ -197,7 +199,7 @@ class Application:
         finally:
             for one in both:
                 one.cancel()
-            await asyncio.gather(*both, return_exceptions=True)  # whatever it was: the client is gone
+            await asyncio.gather(*both, return_exceptions=True)  # errors of a closed connection
 
     async def _send(self, socket: WebSocket) -> None:
         try:
@@ -218,7 +220,7 @@ class Application:
 
 
 async def _receive_all(socket: WebSocket) -> None:
-    """Wait until the client goes away; what it says is not listened to."""
+    """Wait until the client disconnects; its messages are ignored."""
     while (await socket.receive())["type"] != "websocket.disconnect":
         pass
 
@@ -233,7 +235,7 @@ async def _from_thread(make: Callable[[], Page]) -> Response:
 
 
 def _takes_gzip(request: Request) -> bool:
-    """Return whether the client understands gzip (RFC 9110), whatever else it would rather have."""
+    """Return whether the client accepts gzip (RFC 9110), at any weight but 0."""
     offered = (part.partition(";") for part in request.headers.get("accept-encoding", "").lower().split(","))
     return any(name.strip() == "gzip" and weight.strip() not in ("q=0", "q=0.0") for name, _, weight in offered)
 
@@ -265,5 +267,5 @@ def _not_allowed(operations: Mapping[str, Any], request: Request) -> Response:
     headers = {"Allow": ", ".join(allowed)}
     if request.method == "OPTIONS":
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
-    error = UsageError(f"{request.method} is not offered here; there are {', '.join(allowed)}", allowed=allowed)
+    error = UsageError(f"{request.method} is not allowed here; allowed: {', '.join(allowed)}", allowed=allowed)
     return Response(encode(error, HTTPStatus.METHOD_NOT_ALLOWED), HTTPStatus.METHOD_NOT_ALLOWED, headers, CONTENT_TYPE)

@@ -1,6 +1,7 @@
-"""What the operations work with on one node: the feed's topology, the log, the past, and the writer.
+"""The state of one API node: feed, log, past topologies, writer, authentication.
 
-Reads of now hold the feed's lock only to pick up objects, which never change; what takes longer is done outside.
+Reads of the present hold the feed's lock only while they look up objects, which are immutable; longer work is done
+outside the lock.
 """
 
 import asyncio
@@ -51,9 +52,9 @@ class Node:
             path: page for path, page in context.endpoint.http.routes.items() if not path.endswith("/")
         }
         self.local = is_loopback(context.settings.http)
-        """Whether only the machine itself reaches the API."""
+        """Whether the API listens on a loopback address."""
         self.history: str | None = context.settings.history
-        """Where an index of the history is kept, if anywhere."""
+        """URL of the history index, if there is one."""
         self.snapshots = snapshots_of(url)
         self.logs = LogPool(lambda: open_log(url))
         self.past = Past(self.logs, self.snapshots)
@@ -67,9 +68,9 @@ class Node:
         self.authentication = self._authentication(context)
 
         self.readers = asyncio.Semaphore(_READERS)
-        """For watchers that read the log, so that these leave it to others as well."""
+        """Limits the watchers that read the log at the same time."""
         self.slow = ThreadPoolExecutor(_SLOW, "api-slow")
-        """Threads for what takes long; what is quick never waits for one of these."""
+        """Threads for long work, so that short requests never wait for it."""
         self.hub: Hub
 
     def _authentication(self, context: Context) -> Authentication:
@@ -85,13 +86,13 @@ class Node:
         return Authentication(context.config(ApiConfig), self.user, credentials, required=required)
 
     def user(self, name: str) -> User | None:
-        """Return a user as of now."""
+        """Return a user by name, or None."""
         with self.feed.reading() as topology:
             found = topology.system.get(f"{User.KIND}/{name}")
         return found if isinstance(found, User) else None
 
     def start(self) -> None:
-        """Begin to work; called in the event loop that serves."""
+        """Start the threads and the hub; called in the event loop that serves."""
         self.linearizable.start()
         self.hub = Hub(self.feed, strict=self.authentication.required)
         self.hub.start()
@@ -105,15 +106,15 @@ class Node:
             self.vault.close()
 
     async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
-        """Do what may take long in a thread for that."""
+        """Run long work in a thread of its own pool."""
         return await asyncio.get_running_loop().run_in_executor(self.slow, partial(work, *args))
 
     def projections(self, name: str | None = None) -> list[dict[str, Any]]:
-        """Return how all projections of the cluster are, or those of one name."""
+        """Return the rows of all projections of the cluster, or of one."""
         return rows(self._own(name), self.others.report(name), self.name)
 
     def reached(self, name: str) -> dict[str, int]:
-        """Return how far a projection is in the whole cluster; nothing if nobody keeps it."""
+        """Return the positions of a projection in the cluster by target or node; empty if it runs on no node."""
         return reached(self._own(name), self.others.report(name))
 
     def _own(self, name: str | None) -> list[Mapping[str, Any]]:
@@ -125,7 +126,7 @@ class Node:
             return log.head_at(position)
 
     def moment(self, text: str | None) -> Moment:
-        """Return the moment that a text means: a position, a time or a tag; `NotFound` if it means none."""
+        """Return the moment of a position, time or tag; `NotFound` for an unknown tag."""
         if text is None:
             return END
         if not is_name(text):
@@ -138,7 +139,7 @@ class Node:
 
     @contextmanager
     def long_reading(self, call: Call) -> Iterator[Topology]:
-        """As `reading`, for what takes long: nobody waits for it."""
+        """As `reading`, for long reads: the feed's lock is not held."""
         moment = self.moment(call.get(AT))
         if not _is_now(moment, self.feed.head):
             yield call.caller.view(self.past.topology(moment))
@@ -148,7 +149,7 @@ class Node:
 
     @contextmanager
     def reading(self, call: Call) -> Iterator[Topology]:
-        """Hold the topology still that a request asks for (`?at=`), as briefly as can be."""
+        """Yield the topology that a request names (`?at=`), under the feed's lock if it is the present one."""
         moment = self.moment(call.get(AT))
         with self.feed.reading() as topology:
             if _is_now(moment, topology.head):

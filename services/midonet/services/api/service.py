@@ -1,7 +1,7 @@
 """The service `api`: the REST API on the daemon's own port.
 
-It borrows the port, serves the daemon's pages along with everything else, and gives the port back when it ends. So one
-address is all that anybody needs to know, and health is told even while the API is not there.
+It takes over the listening socket of the daemon's page server, serves the daemon's pages as well, and returns the
+socket when it stops. So the daemon needs one address, and serves its health also while the API is down.
 """
 
 import asyncio
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 
 
 _THREADS = 16
-"""Reads and submissions at the same time; what waits for its turn costs little."""
+"""Concurrent reads and submissions; further ones wait in a queue."""
 _GRACE_SECONDS = 2
-"""For requests that are being answered when the service ends."""
+"""Time for requests in progress when the service stops."""
 _LOST_MILLISECONDS = 60_000
-"""A client that acknowledges nothing for so long is gone."""
+"""TCP_USER_TIMEOUT: a client that acknowledges nothing for so long is disconnected."""
 _BACKLOG = 2_048
 _EXPOSED_HEADERS = ("ETag", "Link", "Location", "Midonet-Position", "Retry-After")
-"""Headers of answers that a page of another origin may read."""
+"""Response headers that a page of another origin may read (CORS)."""
 _MAX_MESSAGE = 4_096
-"""Bytes of what a WebSocket's client says, to which nobody listens."""
+"""Maximum size in bytes of a WebSocket message from a client; its content is ignored."""
 _LIBRARIES = ("starlette", "uvicorn")
 
 
 class ApiService(Service):
-    """Serves from a thread with an event loop of its own."""
+    """Serves the API from a thread with its own event loop."""
 
     @classmethod
     def disabled_reason(cls, settings: Settings) -> str | None:
-        """Return why there is no API: its libraries are missing, or nobody said who may use it. All else works."""
+        """Return why the API is not available: missing libraries, or no `auth` for a public address; else None."""
         missing = [name for name in _LIBRARIES if find_spec(name) is None]
         if missing:
             return f"not installed: {', '.join(missing)} (pip install midonet[cluster])"
@@ -59,11 +59,11 @@ class ApiService(Service):
         self._thread = Thread(target=self._run, name="api", daemon=True)
 
     def start(self) -> None:
-        """Begin to serve once the log was read to its end: before, objects would seem not to be there."""
+        """Start to serve once the feed has caught up: before, existing objects would be answered with 404."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Let answers that are being given end, and give the port back."""
+        """Finish the requests in progress and return the socket."""
         self._stopping.set()
         server = self._server
         if server is not None:
@@ -72,10 +72,10 @@ class ApiService(Service):
             self._thread.join()
 
     def health(self) -> Health:
-        """It works once it has the port."""
+        """The service is healthy once it serves."""
         server = self._server
         serving = server is not None and server.started
-        return Health() if serving else Health(ok=False, reason="the log has not been read yet")
+        return Health() if serving else Health(ok=False, reason="the log is still being read")
 
     def _run(self) -> None:
         try:
@@ -83,7 +83,7 @@ class ApiService(Service):
             if not self._stopping.is_set():
                 self.context.writer.prepare()
                 self._serve()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
+        except Exception as error:  # noqa: BLE001 - the supervisor restarts the service
             self.context.crashed(error)
         finally:
             self.context.endpoint.http.take_back()
@@ -104,7 +104,7 @@ class ApiService(Service):
         self.node.start()
         try:
             self._server = Server(config, on_shutdown=self.node.hub.stop)
-            if self._stopping.is_set():  # it was set before there was anybody to tell
+            if self._stopping.is_set():  # set before the server existed
                 self._server.end()
             await self._server.serve(sockets=[listener])
         finally:
@@ -112,7 +112,7 @@ class ApiService(Service):
             await asyncio.to_thread(self.node.stop)
 
     def _application(self) -> "ASGIApp":
-        """Return what is served; where it is wished, pages of other origins may ask it from a browser."""
+        """Return the application, with CORS if `cors_origins` is set."""
         from midonet.services.api.app import Application
 
         served, origins = Application(self.node), self.context.settings.cors_origins

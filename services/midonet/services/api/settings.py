@@ -1,4 +1,4 @@
-"""Settings below `services.api` of the configuration file: identity providers, and what certificates are worth."""
+"""Settings below `services.api` of the configuration file: OpenID Connect and token lifetime."""
 
 from typing import Annotated, Any
 
@@ -8,22 +8,24 @@ _DAY = 86_400
 
 
 class ApiConfig(Struct, frozen=True, kw_only=True):
-    """What the API lets count as proof of who somebody is, beside passwords and tokens of its own."""
+    """OpenID Connect provider, and lifetime of the API's own tokens."""
 
     oidc_issuer: Annotated[
-        str | None, Meta(description="Issuer of OpenID Connect tokens that count, as their `iss` says.")
+        str | None, Meta(description="Issuer of the accepted OpenID Connect tokens (claim `iss`).")
     ] = None
-    oidc_audience: Annotated[str | None, Meta(description="What their `aud` must hold; needed with an issuer.")] = None
+    oidc_audience: Annotated[
+        str | None, Meta(description="Required audience (claim `aud`); required with an issuer.")
+    ] = None
     oidc_keys: Annotated[
-        str | None, Meta(description="URL (https) or file of the issuer's keys, a JWK set; needed with an issuer.")
+        str | None, Meta(description="URL (https) or file of the issuer's JWK set; required with an issuer.")
     ] = None
-    oidc_user: Annotated[str, Meta(description="Claim that names the user.")] = "sub"
+    oidc_user: Annotated[str, Meta(description="Claim with the user name.")] = "sub"
     oidc_roles_claim: Annotated[
-        str, Meta(description="Claim with roles or groups; dots lead into it, as realm_access.roles.")
+        str, Meta(description="Claim with roles or groups; a dot separates nested claims, e.g. realm_access.roles.")
     ] = "roles"
     oidc_roles: Annotated[
-        dict[str, Any], Meta(description="Value of that claim → role or list of roles; others are worth nothing.")
+        dict[str, Any], Meta(description="Value of that claim → role or list of roles; other values grant no role.")
     ] = field(default_factory=dict)
     token_seconds: Annotated[
-        float, Meta(ge=60, le=365 * _DAY, description="Seconds that a token from signing in holds.")
+        float, Meta(ge=60, le=365 * _DAY, description="Lifetime in seconds of a token from signing in.")
     ] = 12 * 3600.0

@@ -1,1 +1,1 @@
-"""Who asks: authentication, OpenID Connect and cross-origin checks."""
+"""Authentication of requests: tokens, passwords, certificates, OpenID Connect, cross-origin checks."""

@@ -1,7 +1,7 @@
-"""Who sends a request: by a token of ours, by one of an identity provider, by a certificate, or by a password.
+"""Authentication by token, OpenID Connect token, client certificate, or password.
 
-A password counts only where one signs in. Whoever is recognised has the roles that the log gives them at that moment:
-to disable a user, or to take back a token, counts from the next request on, on every node.
+A password is accepted only for signing in. A user has the roles that the log states at that moment: disabling a user or
+revoking a token takes effect with the next request, on every node.
 """
 
 from base64 import b64decode
@@ -23,17 +23,17 @@ from midonet.services.api.settings import ApiConfig
 _FAILURES = 10
 _WINDOW = 60.0
 _NAMES = 10_000
-_WRONG = "the user or the password is wrong"
+_WRONG = "wrong user or password"
 
 
 class Authentication:
-    """Recognises callers on one node. Any thread may ask; it may read the vault, so none that must not wait."""
+    """Authenticates the requests of one node. Thread-safe; it reads the vault, so never call it on the event loop."""
 
     def __init__(
         self, config: ApiConfig, find: Callable[[str], User | None], credentials: Credentials | None, *, required: bool
     ) -> None:
         self.required = required
-        """Whether anybody is asked at all."""
+        """Whether requests must be authenticated."""
         self.credentials = credentials
         self._config = config
         self._find = find
@@ -47,7 +47,7 @@ class Authentication:
             self._oidc = Oidc(config)
 
     def caller(self, request: HTTPConnection) -> Caller:
-        """Return who sends a request; `Unauthenticated` if nobody knows."""
+        """Return the caller of a request; `Unauthenticated` without a valid proof."""
         if not self.required:
             return Caller(f"anonymous@{_host(request)}")
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
@@ -57,7 +57,7 @@ class Authentication:
         if not scheme and names:
             return self._by_certificate(names)
         raise Unauthenticated(
-            "say who you are: sign in (`midoctl login`), or send a token as `Authorization: Bearer …`"
+            "authentication required: sign in (`midoctl login`), or send a token as `Authorization: Bearer …`"
         )
 
     def sign_in(self, request: HTTPConnection) -> Issued:
@@ -66,7 +66,7 @@ class Authentication:
         keys = (f"user {user}", f"address {_host(request)}")
         self._throttle(keys)
         if self.credentials is None:
-            raise Unauthenticated("nobody signs in with a password here: this node has no vault")
+            raise Unauthenticated("password sign-in is not available: this node has no vault")
         with self._hashing:
             right = self.credentials.has_password(user, password)
         if not right or self._user(user) is None:
@@ -79,18 +79,18 @@ class Authentication:
         if token is not None:
             user = self._user(token.user)
             if user is None:
-                raise Unauthenticated("the token does not count: its user is gone or disabled")
+                raise Unauthenticated("invalid token: its user is deleted or disabled")
             return Caller(user.name, Principal(user.name, user.roles), token.id, is_log_user=True)
         if self._oidc is not None and text.count(".") == 2:  # noqa: PLR2004 - the parts of a signed JWT
             principal = self._oidc.principal(text)
             return Caller(principal.name, principal)
-        raise Unauthenticated("the token does not count: it is none of ours, has expired or was taken back")
+        raise Unauthenticated("invalid, expired or revoked token")
 
     def _by_certificate(self, names: Sequence[str]) -> Caller:
         for name in names:
             if (user := self._user(name)) is not None:
                 return Caller(user.name, Principal(user.name, user.roles), is_log_user=True)
-        raise Unauthenticated(f"the certificate does not count: there is no user {' or '.join(names)}")
+        raise Unauthenticated(f"invalid certificate: there is no user {' or '.join(names)}")
 
     def _user(self, name: str) -> User | None:
         user = self._find(name)
@@ -115,7 +115,7 @@ class Authentication:
 
 
 def certificate_names(certificate: Mapping[str, Any] | None) -> list[str]:
-    """Return the names that a client's certificate gives: those of its subjectAltName, or else its common name."""
+    """Return the names of a client certificate: its subjectAltName, then its common name."""
     if not certificate:
         return []
     others = [text for _, text in certificate.get("subjectAltName", ())]

@@ -1,4 +1,4 @@
-"""Who sends a request, as the operations see it: whom the history names, and what they may see and do."""
+"""The caller of a request: the actor for the history, and what it may read and do."""
 
 from collections.abc import Callable
 
@@ -11,27 +11,27 @@ from midonet.events.topology.topology import Topology
 
 
 class Caller(Struct, frozen=True):
-    """Whoever sent a request."""
+    """The sender of a request."""
 
     actor: str
-    """Who acts, for the history."""
+    """Actor of the commits, for the history."""
     principal: Principal | None = None
-    """Who they are and what they may do; None where nobody is asked: they may do everything, and say who they are."""
+    """User and roles; None without authentication: then everything is permitted."""
     token: str | None = None
-    """Id of the token that they came with, if it is one of ours."""
+    """Id of the API token that the request was authenticated with, if any."""
     is_log_user: bool = False
-    """Whether they are a user of the log, which then says their roles."""
+    """Whether the caller is a user on the log, which then states the roles."""
 
     @property
     def restricted_to(self) -> Principal | None:
-        """The principal, if there is anything in the network that they may not see."""
+        """The principal, if it may not read the whole topology; else None."""
         return self.principal if self.principal is not None and not self.principal.reads_all else None
 
     def view(self, topology: Topology) -> Topology:
-        """Return a topology as they may see it."""
+        """Return the topology restricted to what the caller may read."""
         return topology if self.restricted_to is None else RestrictedTopology(topology, self.restricted_to, redact=True)
 
     def require(self, holds: Callable[[Principal], bool], what: str) -> None:
-        """Raise `Denied` unless something holds of who they are; `what` says for whom it is."""
+        """Raise `Denied` unless the condition holds for the principal; `what` names who is permitted."""
         if self.principal is not None and not holds(self.principal):
             raise Denied(f"{self.principal.name} may not do that: it is for {what}", principal=self.principal.name)

@@ -1,8 +1,8 @@
-"""What a web page from elsewhere makes a browser send, in the name of whoever looks at the page. Pure.
+"""Checks against requests that a foreign web page makes a browser send. Pure.
 
-A browser reaches what its machine reaches, and shows the user's certificate by itself. Where that is all the proof
-there is, a page must not be able to use it: not by a request or a WebSocket across origins, and not by a name of its
-own that it lets point to this machine (DNS rebinding). A token or password is sent by nobody unasked.
+A browser reaches every address that its machine reaches, and sends client certificates without asking. Where this is
+the only proof, a foreign page must not use it: neither by a request or WebSocket across origins, nor by a host name of
+its own that resolves to this machine (DNS rebinding). A browser does not send a token or password by itself.
 Source: Fetch standard (header `Origin`), RFC 6455 §10.2, RFC 9110 §7.2.
 """
 
@@ -12,18 +12,18 @@ from urllib.parse import urlsplit
 
 
 def cross_origin_reason(headers: Mapping[str, str], *, authenticated: bool, local: bool) -> str | None:
-    """Return why a request may come from a page of somebody else; None if it cannot.
+    """Return why a request is refused as cross-origin; None if it is not.
 
-    `authenticated`: whoever sends it has to prove who they are. `local`: only the machine itself reaches us.
+    `authenticated`: the API requires authentication. `local`: it listens on a loopback address.
     """
     if authenticated and "authorization" in headers:
         return None
     host = headers.get("host", "")
     origin = headers.get("origin")
     if origin is not None and _authority(origin) != _authority(f"//{host}"):
-        return f"a page of {origin[:200]} may not use {host[:200]} in your name"
+        return f"cross-origin request: a page of {origin[:200]} may not call {host[:200]}"
     if not authenticated and local and _is_registrable(host):
-        return f"this API is for its own machine: ask it as localhost or by its address, not as {host[:200]}"
+        return f"this API serves its own machine only: call it as localhost or by address, not as {host[:200]}"
     return None
 
 
@@ -36,7 +36,7 @@ def _authority(url: str) -> str | None:
 
 
 def _is_registrable(host: str) -> bool:
-    """Return whether a host is called by a name that anybody could have registered."""
+    """Return whether the host is a DNS name that can be registered, not an address or localhost."""
     name = (_hostname(host) or "").rstrip(".")
     try:
         ip_address(name)

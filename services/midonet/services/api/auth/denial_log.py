@@ -1,7 +1,7 @@
-"""Who wanted what and was refused: the newest refusals of this node, and a line in its journal for each.
+"""The newest denied requests of this node, with a log line for each.
 
-Refusals are no commits: the log holds what happened. The same refusal again within ten seconds is only counted, so that
-nobody fills a disk by asking.
+Denied requests are no commits. The same denial again within ten seconds only increments a counter, so that a client
+cannot fill the disk with log lines.
 """
 
 import logging
@@ -20,7 +20,7 @@ _MAX_TEXT = 500
 
 
 class Denial(Struct, frozen=True, kw_only=True):
-    """One refusal, and how often it came again within ten seconds."""
+    """One denied request, and how often it was repeated within ten seconds."""
 
     time: str
     actor: str
@@ -33,7 +33,7 @@ class Denial(Struct, frozen=True, kw_only=True):
 
 
 class Denials:
-    """Keeps the newest. Any thread may ask."""
+    """Buffer of the newest denied requests. Thread-safe."""
 
     def __init__(self) -> None:
         self._denials: deque[Denial] = deque(maxlen=_CAPACITY)
@@ -41,7 +41,7 @@ class Denials:
         self._lock = Lock()
 
     def add(self, denial: Denial) -> None:
-        """Take note of a refusal."""
+        """Add a denied request."""
         new = replace(denial, path=denial.path[:_MAX_TEXT], reason=denial.reason[:_MAX_TEXT])
         with self._lock:
             last = self._denials[-1] if self._denials else None
@@ -55,6 +55,6 @@ class Denials:
         logfmt.log(logging.WARNING, "denied", actor=new.actor, address=new.address, request=request, reason=new.reason)
 
     def newest(self, limit: int) -> list[Denial]:
-        """Return the newest refusals, the last one first."""
+        """Return the newest denied requests, the last one first."""
         with self._lock:
             return list(self._denials)[::-1][:limit]

@@ -1,7 +1,7 @@
-"""Tokens of an OpenID Connect provider: signed by a key of the issuer, for us, still valid; and what they are worth.
+"""Tokens of an OpenID Connect provider: signature, audience, issuer and lifetime are checked; claims give the roles.
 
-Only asymmetric algorithms count, and only the ones listed: a token cannot choose how it is checked. Keys are fetched
-again when a token names one that is not known, at most once in ten seconds, whatever clients send.
+Only the listed asymmetric algorithms are accepted. A token with an unknown key id makes the keys be fetched again, at
+most once in ten seconds.
 """
 
 import json
@@ -27,7 +27,7 @@ _LEEWAY = 30
 
 
 class Oidc:
-    """Checks the tokens of one issuer. Any thread may ask."""
+    """Verifies the tokens of one issuer. Thread-safe."""
 
     def __init__(self, config: ApiConfig) -> None:
         if config.oidc_audience is None or config.oidc_keys is None:
@@ -40,7 +40,7 @@ class Oidc:
         self._lock = Lock()
 
     def principal(self, token: str) -> Principal:
-        """Return whom a token is for; `Unauthenticated` says why it does not count."""
+        """Return the principal of a token; `Unauthenticated` states why it is invalid."""
         try:
             key = self._key(str(jwt.get_unverified_header(token).get("kid", "")))
             claims = jwt.decode(
@@ -53,10 +53,10 @@ class Oidc:
                 options={"require": ["exp", "iss", "aud"]},
             )
         except jwt.PyJWTError as error:
-            raise Unauthenticated(f"the token does not count: {str(error)[:1].lower()}{str(error)[1:]}") from None
+            raise Unauthenticated(f"invalid token: {str(error)[:1].lower()}{str(error)[1:]}") from None
         name = claims.get(self._config.oidc_user)
         if not isinstance(name, str) or not name or not name.isprintable():
-            raise Unauthenticated(f"the token does not count: it has no claim {self._config.oidc_user}")
+            raise Unauthenticated(f"invalid token: it has no claim {self._config.oidc_user}")
         return Principal(f"oidc:{name[:200]}", self._roles_of_claims(claims))
 
     def _roles_of_claims(self, claims: Mapping[str, Any]) -> list[str]:
@@ -72,7 +72,7 @@ class Oidc:
                 self._fetched = monotonic()
                 self._keys = self._fetch()
             if kid not in self._keys:
-                raise Unauthenticated("the token does not count: it is signed with a key that is not known")
+                raise Unauthenticated("invalid token: it is signed with an unknown key")
             return self._keys[kid]
 
     def _fetch(self) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The HTTP layer: routes, parameters, problem details and OpenAPI."""
+"""The HTTP layer: operations, parameters, routing, problem details and OpenAPI."""

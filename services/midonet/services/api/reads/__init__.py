@@ -1,1 +1,1 @@
-"""How the API reads: fresh, past, restricted."""
+"""Reads: linearizable reads, past topologies, history of a restricted caller, history index."""

@@ -1,7 +1,7 @@
-"""The history index of the cluster, where one is kept (`--history`): questions about the past then cost what they find.
+"""Queries on the history index of the cluster (`--history`).
 
-It is never trusted and never needed: every commit comes from the log, and where the index is absent, behind or damaged
-the log is read from its beginning.
+The index only finds positions; every commit is read from the log. Without an index, or with one that is behind or
+damaged, the log is read from its beginning.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,18 +22,18 @@ from midonet.projections.history_index.reader import Past
 T = TypeVar("T")
 
 _TAIL = 2_000
-"""Commits that the index may lack: they are looked through instead."""
+"""Maximum number of commits after the checkpoint of the index; these are scanned."""
 
 
 def query_index(url: str | None, log: Log, answer: Callable[[Past], T], scan: Callable[[], T]) -> T:
-    """Return the answer of the index at `url`; what a scan of the log answers where there is no index to be used."""
+    """Return the answer of the index at `url`; the result of `scan` if there is no usable index."""
     if url is not None:
         try:
             with _opened(url, log) as past:
                 if past is not None:
                     return answer(past)
         except (Unusable, Diverged, LostCommits):
-            pass  # reading the log tells if that is to blame
+            pass  # the scan raises the error if the log is the cause
     return scan()
 
 
@@ -50,7 +50,7 @@ def _opened(url: str, log: Log) -> Iterator[Past | None]:
 
 
 def key_of(past: Past, moment: Moment, ref: str) -> str:
-    """Return the key of what a reference means, of all that there ever was; errors as of `Names.find`."""
+    """Return the key of an object, deleted ones included, by reference; raises the errors of `Names.find`."""
     upto = moment.position_in(past)
     found = past.matches(ref, upto, KINDS)
     return found[0] if len(found) == 1 else NamesAt(past, upto).find(ref)

@@ -1,7 +1,6 @@
-"""Reads that see all that was acknowledged before they came, on whichever node: as etcd's, they ask the log first.
+"""Linearizable reads: a read sees every commit that was acknowledged before it, on any node, as in etcd.
 
-One thread asks the log for its end, for all who wait at that time, and waits until the feed has read that far. The
-feed is then at least where the log was when the question was asked.
+One thread reads the head of the log for all pending reads together and waits until the feed has read that position.
 """
 
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from midonet.services.api.reads.log_pool import LogPool
 
 
 class LinearizableReads:
-    """Runs from `start` to `stop`."""
+    """Confirms reads against the log, from `start` to `stop`."""
 
     def __init__(self, feed: Feed, logs: LogPool, crashed: Callable[[BaseException], None]) -> None:
         self._feed = feed
@@ -26,11 +25,11 @@ class LinearizableReads:
         self._thread = Thread(target=self._run, name="api-freshness", daemon=True)
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Turn down whoever still waits."""
+        """Fail the pending reads and end the thread."""
         with self._changed:
             self._stopped.set()
             self._changed.notify()
@@ -38,7 +37,7 @@ class LinearizableReads:
             self._thread.join()
 
     def wait(self) -> Future[None]:
-        """Return a promise that the feed has read what the log holds now; it fails as the log does."""
+        """Return a future that completes when the feed has read the current head of the log, or fails."""
         future: Future[None] = Future()
         with self._changed:
             if self._stopped.is_set():
@@ -52,11 +51,11 @@ class LinearizableReads:
         try:
             while waiting := self._next_batch():
                 _resolve(waiting, self._read_to_end())
-        except Exception as error:  # noqa: BLE001 - the service is made anew
+        except Exception as error:  # noqa: BLE001 - the supervisor restarts the service
             self._crashed(error)
 
     def _next_batch(self) -> list[Future[None]]:
-        """Wait for somebody; return all who wait, nobody once it is stopped."""
+        """Wait for pending reads and return them; an empty list after `stop`."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopped.is_set())
             waiting, self._waiting = self._waiting, []
@@ -66,7 +65,7 @@ class LinearizableReads:
         return waiting
 
     def _read_to_end(self) -> MidonetError | None:
-        """Let the feed read what the log holds now; return why it cannot, if so."""
+        """Wait until the feed has read the head of the log; return the error if it cannot."""
         try:
             with self._logs.acquire() as log:
                 self._wait_for_feed(log.head().position)
@@ -76,7 +75,7 @@ class LinearizableReads:
 
     def _wait_for_feed(self, position: int) -> None:
         if self._feed.head.position < position and not self._feed.reach(position, self._stopped.is_set):
-            raise Unavailable(f"this node has not read the log up to position {position}; ask again")
+            raise Unavailable(f"this node has not read the log up to position {position}; retry")
 
 
 def _resolve(waiting: list[Future[None]], error: MidonetError | None) -> None:
@@ -89,4 +88,4 @@ def _resolve(waiting: list[Future[None]], error: MidonetError | None) -> None:
 
 
 def _stopping() -> Unavailable:
-    return Unavailable("the API is being stopped; ask another node")
+    return Unavailable("the API is stopping; retry on another node")

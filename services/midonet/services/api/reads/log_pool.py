@@ -1,6 +1,6 @@
-"""Logs for threads that come and go: one that is open is lent to one thread at a time, and kept for the next.
+"""A pool of open logs for threads.
 
-Opening a log can be slow (Kafka reads all of its topic), and an instance belongs to one thread at a time.
+Opening a log can be slow (a Kafka topic is read to its end), and an instance must be used by one thread at a time.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ _MAX_IDLE = 4
 
 
 class LogPool:
-    """Lends logs that `open_log` opens."""
+    """Pool of logs that `open_log` opens; up to `_MAX_IDLE` stay open."""
 
     def __init__(self, open_log: Callable[[], Log]) -> None:
         self._open = open_log
@@ -24,7 +24,7 @@ class LogPool:
 
     @contextmanager
     def acquire(self) -> Iterator[Log]:
-        """Lend a log; one that failed is not used again."""
+        """Yield a log; one that failed is closed."""
         with self._lock:
             log = self._idle.pop() if self._idle else None
         log = log or self._open()
@@ -47,7 +47,7 @@ class LogPool:
             log.close()
 
     def close(self) -> None:
-        """Close what is not lent at the moment; the rest is closed when it comes back."""
+        """Close the idle logs; those in use are closed on release."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []

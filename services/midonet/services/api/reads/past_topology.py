@@ -1,6 +1,6 @@
-"""The topology as it was: folded from the newest snapshot before that moment, and kept as long as it is asked for.
+"""Topologies of the past: folded from the newest snapshot before the moment, with a cache of the last ones.
 
-Nothing here touches the feed's own topology. What is returned is shared and must not be changed.
+The feed's own topology is not touched. A returned topology is shared and must not be changed.
 """
 
 import os
@@ -21,14 +21,14 @@ _CACHE_SIZE = 2
 
 
 def snapshots_of(url: str) -> Snapshots:
-    """Return the snapshots of a log in the cache of the daemon's user; none where there is no home."""
+    """Return the snapshots of a log in the user's cache directory; they are disabled without one."""
     home = os.environ.get("HOME")
     cache = os.environ.get("CACHE_DIRECTORY") or os.environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "")
     return Snapshots(Path(cache) / "midonet" / sha256(redact(url).encode())[:16] if cache.startswith("/") else None)
 
 
 class Past:
-    """Reads the past of one log; any thread may ask."""
+    """Reads past topologies of one log. Thread-safe."""
 
     def __init__(self, logs: LogPool, snapshots: Snapshots) -> None:
         self._logs = logs
@@ -37,8 +37,8 @@ class Past:
         self._lock = Lock()
 
     def topology(self, moment: Moment) -> Topology:
-        """Return the topology as of a moment that has passed; raises as `Moment.upto` and the log do."""
-        with self._lock:  # one after the other: each takes a processor and the memory of a whole topology
+        """Return the topology as of a past moment; raises the errors of `Moment.upto` and of the log."""
+        with self._lock:  # one at a time: each takes a CPU and the memory of a whole topology
             found = self._cache.get(moment) or self._folded(moment)
             self._cache[moment] = found
             self._cache.move_to_end(moment)
@@ -47,7 +47,7 @@ class Past:
             return found
 
     def private_copy(self, moment: Moment) -> Topology:
-        """Return a topology as of a moment that nobody else has: it may be read on."""
+        """Return a topology that is not shared: the caller may fold commits into it."""
         return self._folded(moment)
 
     def _folded(self, moment: Moment) -> Topology:

@@ -1,6 +1,6 @@
-"""A topology apart from the feed's, for long looks at the present: nobody waits for them, and it may be changed.
+"""A topology of its own for long reads and dry runs, so that they do not hold the feed's lock.
 
-It is read when it is first needed, from the newest snapshot on, and from then on kept and read on.
+It is opened on first use from the newest snapshot, then kept and refreshed.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from midonet.services.api.reads.log_pool import LogPool
 
 
 class PrivateTopology:
-    """One topology for all who look long; one after the other."""
+    """One store for long reads; one user at a time."""
 
     def __init__(self, logs: LogPool, snapshots: Snapshots) -> None:
         self._logs = logs
@@ -24,7 +24,7 @@ class PrivateTopology:
 
     @contextmanager
     def store(self) -> Iterator[Store]:
-        """Yield a store at the end of the log; whoever changes its topology takes that back, unless it fails."""
+        """Yield a store at the end of the log; changes must be undone. It is discarded after an unexpected error."""
         with self._lock, self._logs.acquire() as log:
             store, self._store = self._store, None
             if store is None:

@@ -1,7 +1,7 @@
-"""How far projections are in the whole cluster: what this node keeps itself, and what the others say of theirs.
+"""Positions of projections in the cluster: those of this node, and those that the other nodes report.
 
-What the others say comes from ZooKeeper and is up to a second old; this node's own rows are of now. Where ZooKeeper is
-away the own rows are all that is known.
+Reports of other nodes come from ZooKeeper and are up to a second old. Without ZooKeeper only the rows of this node are
+known.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ from midonet.services.cluster.node_presence import nodes
 
 _CONNECT_SECONDS = 0.5
 _LINEARIZABLE_SECONDS = 0.25
-"""Many who wait at the same time ask ZooKeeper once."""
+"""Concurrent requests read ZooKeeper once."""
 
 
 class OtherNodes:
-    """What the other nodes of the cluster say of their projections; any thread may ask."""
+    """Reports of the other nodes on their projections. Thread-safe."""
 
     def __init__(self, coordination: Coordination) -> None:
         self._coordination = coordination
@@ -29,7 +29,7 @@ class OtherNodes:
         self._known: Sequence[Mapping[str, Any]] = ()
 
     def report(self, name: str | None = None) -> list[dict[str, Any]]:
-        """Return what they say, of one projection or of all: a row for each node and projection."""
+        """Return a row for each node and projection, of one projection or of all."""
         return [
             {"name": each, "node": node["node"], **reported}
             for node in self._nodes()
@@ -60,15 +60,15 @@ def _projections_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def rows(own: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]], node: str) -> list[dict[str, Any]]:
-    """Return a row for each target that this node keeps, then one for what each other node keeps together."""
+    """Return a row for each target of this node, then one for each other node and projection."""
     return [*({**row, "node": node} for row in own), *map(dict, others)]
 
 
 def reached(own: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Return how far a projection is, by target or node; pure.
+    """Return the position of a projection by target or node; pure.
 
-    A target has one writer. Those for which this node stands by are written by others, and it knows how far they are;
-    if others write more than these, what they say counts as well. Where nobody writes, all that is known counts.
+    A target has one writer. This node knows the positions of the targets for which it is the standby. If other nodes
+    write more targets than these, their reports are included. Without any writer all known rows are included.
     """
     found = {str(row["target"]): int(row["position"]) for row in own}
     standby = sum(row.get("role") == "standby" for row in own)

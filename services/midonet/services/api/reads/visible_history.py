@@ -1,7 +1,7 @@
-"""The history as somebody may see it: of each commit the events on what is theirs, and no id of what is not.
+"""The history as a restricted caller may read it: of each commit the events on visible objects, without foreign ids.
 
-An event is theirs if its object is or was, at that commit. A commit of which they see only a part comes without its
-reason and what it follows from, which may speak of the rest. Pure but for the log that it is given.
+An event is visible if its object is or was visible at that commit. A commit of which only a part is visible has no
+reason, correlation and causation, which may name the rest. Pure.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ from midonet.events.topology.topology import Topology
 def visible_history(
     principal: Principal, records: Iterable[Record], topology: Topology | None = None
 ) -> Iterator[Record]:
-    """Yield what a principal sees of commits; they follow on `topology`, the empty one if none is given."""
+    """Yield what a principal may read of commits that follow on `topology` (default: the empty one)."""
     before = Topology() if topology is None else topology
     for record in records:
         changes = fold(before, record)
@@ -59,7 +59,7 @@ def partial_commit(commit: Commit, events: list[Event]) -> Commit | None:
 
 
 def difference(one: Topology, other: Topology) -> list[Event]:
-    """Return the events, one per object, that lead from one topology to another, as both are seen."""
+    """Return the events, one per object, that lead from one restricted topology to another."""
     before, after = ({entity.id: entity for entity in side} for side in (one, other))
     events = []
     for object_id in {**before, **after}:

@@ -1,1 +1,1 @@
-"""The routes; a file is named after its path below /v1."""
+"""Operations of the API; a file is named after its path below /v1."""

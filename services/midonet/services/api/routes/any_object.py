@@ -1,4 +1,4 @@
-"""Objects whatever their kind, and what became of them, over HTTP."""
+"""`/v1/objects`: objects of any kind, their history and blame."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -20,7 +20,7 @@ from midonet.services.api.reads.history_index import key_of, query_index
 from midonet.services.api.routes.log_reads import index_of, read_operation, visible
 from midonet.services.api.routes.objects import conditional
 
-_REF = path("ref", "Id, name, KIND/…, PARENT/NAME or id prefix; of objects that are or were.")
+_REF = path("ref", "Id, name, KIND/…, PARENT/NAME or id prefix; of existing or deleted objects.")
 _ENTRIES = array({"type": "object", "properties": {"event": ref("Event"), "position": {"type": "integer"}}})
 
 
@@ -28,18 +28,20 @@ def operations() -> Iterator[Operation]:
     """Yield the operations on objects of all kinds."""
     one = "/v1/objects/{ref}"
     parameters = (_REF, *READ)
-    yield read_operation("get-object", one, "An object of any kind.", _object, ref("Object"), parameters=parameters)
+    yield read_operation("get-object", one, "Get an object of any kind.", _object, ref("Object"), parameters=parameters)
     yield read_operation(
-        "history", f"{one}/history", "What became of an object.", _history, _ENTRIES, parameters=parameters
+        "history", f"{one}/history", "Show the change history of an object.", _history, _ENTRIES, parameters=parameters
     )
     written = array(ref("Written"))
-    yield read_operation("blame", f"{one}/blame", "Who wrote each field last.", _blame, written, parameters=parameters)
+    yield read_operation(
+        "blame", f"{one}/blame", "Show which commit last wrote each field.", _blame, written, parameters=parameters
+    )
     yield Operation(
         id="look-up-objects",
         tag="history",
         method="POST",
         path="/v1/objects",
-        help="Many objects by their ids, of whatever kinds; those that are not there are left out.",
+        help="Get objects of any kind by their ids; unknown ids are omitted.",
         handler=_look_up,
         parameters=READ,
         body=Body({JSON: {"type": "array", "items": {"type": "string"}, "maxItems": 100_000}}, "Ids."),
@@ -77,7 +79,7 @@ def _blame(node: Node, call: Call) -> Answer:
 
 
 def _from_history(node: Node, call: Call, make: Callable[[Iterable[Record], str], Any]) -> Answer:
-    """Return what commits tell of an object."""
+    """Return an answer made from the commits on an object."""
     moment, wanted = node.moment(call.get(AT)), call.path("ref")
 
     def looked_up(past: Past) -> Any:

@@ -1,4 +1,4 @@
-"""Commands as documents: batches of operations, networks to be made as described, plans of that, and export."""
+"""`/v1/commands`, `/v1/apply`, `/v1/plan` and `/v1/export`: batches of operations, and documents."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -53,7 +53,7 @@ def operations() -> Iterator[Operation]:
         tag="commands",
         method="POST",
         path="/v1/apply",
-        help="Bring the network to what documents describe, in one commit.",
+        help="Apply documents: create, change and, with `prune`, delete objects in one commit.",
         handler=_apply,
         parameters=(_PRUNE, *WRITE),
         body=described,
@@ -65,7 +65,7 @@ def operations() -> Iterator[Operation]:
         tag="commands",
         method="POST",
         path="/v1/plan",
-        help="Show what `apply` would do, and which hosts and VTEPs it would reach. `apply` with the plan's `head` as "
+        help="Show what `apply` would do, and the affected hosts and VTEPs. `apply` with the plan's `head` as "
         "If-Head and its `id` as Idempotency-Key does exactly that or nothing.",
         handler=_plan,
         parameters=(_PRUNE, *WRITE),
@@ -78,12 +78,12 @@ def operations() -> Iterator[Operation]:
         tag="commands",
         method="GET",
         path="/v1/export",
-        help="The network as documents that `apply` takes; applying them changes nothing.",
+        help="Export the topology as documents for `apply`; applying them changes nothing.",
         handler=_export,
         parameters=(*READ, IF_NONE_MATCH),
         replies={
             200: Reply("Documents.", {JSON: _DOCUMENTS, YAML: {"type": "string"}}, ("ETag",)),
-            304: Reply("Nothing changed since.", {}, ("ETag",)),
+            304: Reply("Not modified.", {}, ("ETag",)),
         },
         errors=(400, 401, 404, 503),
         linearizable=True,
@@ -123,7 +123,7 @@ async def _run(node: Node, call: Call) -> Answer:
 
 
 def _check(node: Node, op: Revert | SetTag) -> None:
-    """Refuse what says of the log what is not so: deciding reads no log, so it takes these on trust."""
+    """Check a revert or tag against the log; `decide` does not read the log and trusts their content."""
     with node.logs.acquire() as log:
         if isinstance(op, Revert):
             true = canonical(op.events) == canonical(invert(commit_at(log, op.position).commit.events))
@@ -131,11 +131,11 @@ def _check(node: Node, op: Revert | SetTag) -> None:
             head = log.head_at(op.position)
             true = (head.hash, head.time) == (op.hash, op.time)
     if not true:
-        raise InvalidValue(f"position {op.position} is another commit than that", reason="bad-document")
+        raise InvalidValue(f"position {op.position} is another commit", reason="bad-document")
 
 
 def _described(call: Call) -> tuple[Put, list[Located]]:
-    """Return the operation that a body asks for, and its documents with their places if it has lines."""
+    """Return the operation for a body, and its documents with their lines if it is YAML."""
     if call.content_type == YAML:
         located = objects("body", parse("body", call.body))
         found: list[dict[str, Any]] = list(located)
@@ -143,7 +143,7 @@ def _described(call: Call) -> tuple[Put, list[Located]]:
         located, value = [], call.json(object)
         found = call.json(list[dict[str, Any]]) if isinstance(value, list) else [call.json(dict[str, Any])]
     if not found:
-        raise InvalidValue("nothing is described there", reason="bad-document")
+        raise InvalidValue("the body has no document", reason="bad-document")
     return Put(found, prune=call.get(_PRUNE)), located
 
 

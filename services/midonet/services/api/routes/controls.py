@@ -1,4 +1,7 @@
-"""What operators want of projections and services, said on the log as all else: audited, and obeyed by every node."""
+"""`/v1/projections/{name}/…` and `/v1/services/{name}/…`: pause, resume, skip, retry, enable, disable.
+
+Controls are commands on the log: they are part of the history, and every node follows them.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -13,15 +16,19 @@ from midonet.services.api.node import Node
 from midonet.services.api.routes.write import DONE, REFUSALS, write
 
 _Make = Callable[[str, Mapping[str, Any]], Op]
-_NAME = path("name", "What it is called.")
-_KEY = {"type": "string", "minLength": 1, "description": "Key in the projection's target, as its status tells it."}
-_NODE = {"type": "string", "minLength": 1, "description": "Only on this node; on all that have no word of their own."}
+_NAME = path("name", "Name of the projection or service.")
+_KEY = {"type": "string", "minLength": 1, "description": "Key in the target of the projection, as its status shows it."}
+_NODE = {
+    "type": "string",
+    "minLength": 1,
+    "description": "Only on this node; default: on all nodes without a setting of their own.",
+}
 
 
 class _Control(NamedTuple):
     command: str
     field: str
-    """What a body may say."""
+    """Field of the body."""
     required: bool
     make: _Make
 
@@ -29,26 +36,29 @@ class _Control(NamedTuple):
 def operations() -> Iterator[Operation]:
     """Yield the controls."""
     control = partial(_control, "projection", "projections")
-    yield control("pause", "Let a projection write nothing until `resume`.", lambda name, _: Pause(name))
-    yield control("resume", "Let a projection go on.", lambda name, _: Pause(name, paused=False))
+    yield control("pause", "Pause a projection: it writes nothing until `resume`.", lambda name, _: Pause(name))
+    yield control("resume", "Resume a projection.", lambda name, _: Pause(name, paused=False))
     yield control(
-        "skip", "Leave one key as it is in the targets.", lambda name, values: Skip(name, values["key"]), required=_KEY
+        "skip",
+        "Skip a key: leave it as it is in the targets.",
+        lambda name, values: Skip(name, values["key"]),
+        required=_KEY,
     )
     yield control(
-        "retry", "Try again what is parked or skipped.", lambda n, values: Retry(n, values.get("key")), optional=_KEY
+        "retry", "Retry parked or skipped keys.", lambda n, values: Retry(n, values.get("key")), optional=_KEY
     )
     control = partial(_control, "service", "services")
-    yield control("enable", "Let a service run.", lambda n, values: Enable(n, values.get("node")), optional=_NODE)
+    yield control("enable", "Enable a service.", lambda n, values: Enable(n, values.get("node")), optional=_NODE)
     yield control(
         "disable",
-        "Let a service not run.",
+        "Disable a service.",
         lambda n, values: Enable(n, values.get("node"), enabled=False),
         optional=_NODE,
     )
 
 
 def _control(kind: str, place: str, verb: str, text: str, make: _Make, **takes: Mapping[str, Any]) -> Operation:
-    required, optional = takes.get("need"), takes.get("may")
+    required, optional = takes.get("required"), takes.get("optional")
     field = "key" if kind == "projection" else "node"
     schema = {
         "type": "object",

@@ -1,6 +1,6 @@
-"""The log over HTTP: commits as they are, what differs, reverts, and whether all is true.
+"""`/v1/head`, `/v1/log`, `/v1/diff` and `/v1/verify`: commits, differences, reverts and verification.
 
-Commits are sent as the bytes that the chain of hashes protects, so that a client can check the chain itself.
+Commits are sent as the bytes that the hash chain covers, so that a client can verify the chain.
 """
 
 from collections import deque
@@ -38,13 +38,13 @@ _MOMENT = {"type": "string"}
 _AFTER = Parameter(name="after", help="Only commits after this position.", schema=POSITION.schema, parse=POSITION.parse)
 _SINCE = Parameter(name="since", help="From this position, time or tag on.", schema=_MOMENT)
 _UNTIL = Parameter(name="until", help="Up to this position, time or tag.", schema=_MOMENT)
-_KIND = Parameter(name="kind", help="Only what is about this kind.", schema={"type": "string"})
-_OBJECT = Parameter(name="object", help="Only what is about this object, deleted ones included.", schema=_MOMENT)
-_ACTOR = Parameter(name="actor", help="Only what this actor did (user@host, or user).", schema={"type": "string"})
-_ID = Parameter(name="id", help="Only the commit of this command id.", schema={"type": "string"})
-_LAST = flag("last", "The last commits that fit, not the first.")
-_FOLLOW = flag("follow", 'Go on with what comes (application/json-seq only), with a mark {"head": …} now and then.')
-_PART = flag("part", "Of each commit what you may see (application/json-seq); nobody can check their chain then.")
+_KIND = Parameter(name="kind", help="Only commits on this kind.", schema={"type": "string"})
+_OBJECT = Parameter(name="object", help="Only commits on this object; deleted objects included.", schema=_MOMENT)
+_ACTOR = Parameter(name="actor", help="Only commits of this actor (user@host, or user).", schema={"type": "string"})
+_ID = Parameter(name="id", help="Only the commit with this command id.", schema={"type": "string"})
+_LAST = flag("last", "The last matching commits, not the first.")
+_FOLLOW = flag("follow", 'Follow the log (application/json-seq only), with a mark {"head": …} every second.')
+_PART = flag("part", "Only the visible part of each commit (application/json-seq); its chain cannot be verified.")
 _FROM = Parameter(name="from", help="From this position, time or tag on.", schema=_MOMENT)
 _START = Parameter(name="from", help="A position, time or tag.", schema=_MOMENT, required=True)
 _TO = Parameter(name="to", help="A position, time or tag; the end of the log if absent.", schema=_MOMENT)
@@ -74,14 +74,16 @@ _DIFF = {
 
 def operations() -> Iterator[Operation]:
     """Yield the operations on the log."""
-    yield read_operation("head", "/v1/head", "The end of the log: position, hash, time.", _head, _HEAD, parameters=READ)
+    yield read_operation(
+        "head", "/v1/head", "Show the head of the log: position, hash, time.", _head, _HEAD, parameters=READ
+    )
     yield Operation(
         id="log",
         tag="history",
         method="GET",
         path="/v1/log",
-        help="Commits, the oldest first: as a list, page by page, or (application/json-seq, RFC 7464) as a stream of "
-        "their bytes that may follow the log.",
+        help="List commits, the oldest first: as pages, or (application/json-seq, RFC 7464) as a stream of their bytes "
+        "that can follow the log.",
         handler=_log,
         parameters=(_AFTER, _SINCE, _UNTIL, _KIND, _OBJECT, _ACTOR, _ID, _LAST, _FOLLOW, _PART, LIMIT, AT),
         replies={
@@ -91,24 +93,35 @@ def operations() -> Iterator[Operation]:
         linearizable=True,
     )
     yield read_operation(
-        "get-commit", "/v1/log/{position}", "One commit, byte by byte.", _commit, ref("Commit"), parameters=(_PLACE,)
+        "get-commit",
+        "/v1/log/{position}",
+        "Get a commit as the bytes in the log.",
+        _commit,
+        ref("Commit"),
+        parameters=(_PLACE,),
     )
     yield Operation(
         id="revert",
         tag="history",
         method="POST",
         path="/v1/log/{position}/revert",
-        help="Take back what one commit did, by a commit of its own; exactly and as a whole, or not at all.",
+        help="Revert a commit by a new commit, completely or not at all.",
         handler=_revert,
         parameters=(_PLACE, *WRITE),
         replies={200: DONE},
         errors=REFUSALS,
     )
     yield read_operation(
-        "diff", "/v1/diff", "What differs between two moments.", _diff, _DIFF, parameters=(_START, _TO)
+        "diff", "/v1/diff", "Show the differences between two moments.", _diff, _DIFF, parameters=(_START, _TO)
     )
     yield read_operation(
-        "verify", "/v1/verify", "Check all of the log.", _verify, ref("Verified"), parameters=(_FROM,), access="all"
+        "verify",
+        "/v1/verify",
+        "Verify the log: chain, events and tags.",
+        _verify,
+        ref("Verified"),
+        parameters=(_FROM,),
+        access="all",
     )
 
 
@@ -124,7 +137,7 @@ async def _log(node: Node, call: Call) -> Answer | Response:
         if not call.get(_PART):
             call.caller.require(
                 lambda principal: principal.reads_all,
-                "those who may read everything; `partial_commit=true` shows others their part",
+                "users who may read everything; `part=true` shows the visible part",
             )
         wanted, after = await node.in_thread(_wanted, node, call)
         return await log_stream(node, call, wanted, after, follow=call.get(_FOLLOW))
@@ -134,7 +147,7 @@ async def _log(node: Node, call: Call) -> Answer | Response:
 
 
 def _wanted(node: Node, call: Call) -> tuple[Filter, Head]:
-    """Return which commits a request asks for, and after which head they begin."""
+    """Return the filter of a request, and the head after which its commits begin."""
     position = call.get(_AFTER) or 0
     until = node.moment(call.get(_UNTIL) or call.get(AT))
     with node.logs.acquire() as log:
@@ -171,14 +184,14 @@ def _page(node: Node, call: Call) -> Answer:
 
 
 def _from(call: Call, log: Log, until: Moment, after: Head) -> Iterable[Record]:
-    """Return what may be seen of the commits after a head."""
+    """Return the visible part of the commits after a head."""
     if call.caller.restricted_to is None:
         return until.upto(log.read(after), after.position)
     return (one for one in visible(call, until.upto(log.read())) if one.commit.position > after.position)
 
 
 def _alone(node: Node, call: Call, record: Record) -> Iterable[Record]:
-    """Return what may be seen of one commit, if anything."""
+    """Return the visible part of one commit, if any."""
     if call.caller.restricted_to is None:
         return [record]
     before = node.past.private_copy(Moment(position=record.commit.position - 1))
@@ -200,7 +213,7 @@ def _commit(node: Node, call: Call) -> Answer:
         record = commit_at(log, call.path("position"))
     found = next(iter(_alone(node, call, record)), None)
     if found is None:
-        raise NotFound(f"there is no position {record.commit.position} that you may see")
+        raise NotFound(f"there is no visible position {record.commit.position}")
     return conditional(call, f'"{record.hash}"', lambda: found.raw)
 
 
@@ -212,12 +225,12 @@ async def _revert(node: Node, call: Call) -> Answer:
 
 
 def _whole_commit(node: Node, call: Call, position: int) -> Record:
-    """Return a commit as it is, if all of it may be seen: what is taken back is the whole of it."""
+    """Return a commit if all of it is visible: a revert covers the whole commit."""
     with node.logs.acquire() as log:
         record = commit_at(log, position)
     found = next(iter(_alone(node, call, record)), None)
     if found is None or len(found.commit.events) != len(record.commit.events):
-        raise NotFound(f"there is no position {position} all of which you may see", position=position)
+        raise NotFound(f"there is no position {position} that is completely visible", position=position)
     return record
 
 

@@ -1,4 +1,4 @@
-"""How the operations on the log look at it: where, as of when, and with whose eyes."""
+"""Shared parts of the routes that read the log: moments, restricted history, history index."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,12 +13,12 @@ from midonet.services.api.node import Node
 from midonet.services.api.reads.visible_history import visible_history
 
 READING = (400, 401, 403, 404, 409, 503)
-"""Statuses of what only reads."""
+"""Error statuses of operations that only read."""
 _SLOW = ("diff", "verify", "history", "blame")
 
 
 def read_operation(name: str, place: str, text: str, handler: Any, schema: Any, **more: Any) -> Operation:
-    """Return an operation that reads, and may say that nothing has changed."""
+    """Return a GET operation with an ETag."""
     return Operation(
         id=name,
         tag="history",
@@ -27,7 +27,7 @@ def read_operation(name: str, place: str, text: str, handler: Any, schema: Any, 
         help=text,
         handler=handler,
         parameters=(*more.get("parameters", ()), IF_NONE_MATCH),
-        replies={200: Reply("Found.", {JSON: schema}, ("ETag",)), 304: Reply("Nothing changed since.", {}, ("ETag",))},
+        replies={200: Reply("Found.", {JSON: schema}, ("ETag",)), 304: Reply("Not modified.", {}, ("ETag",))},
         errors=READING,
         linearizable=True,
         slow=name in _SLOW,
@@ -36,7 +36,7 @@ def read_operation(name: str, place: str, text: str, handler: Any, schema: Any, 
 
 
 def head_of(node: Node, moment: Moment) -> Head:
-    """Return the head of the log as of a moment other than its end."""
+    """Return the head of the log as of a past moment."""
     with node.logs.acquire() as log:
         if moment.position is not None:
             return log.head_at(moment.position)
@@ -47,7 +47,7 @@ def head_of(node: Node, moment: Moment) -> Head:
 
 
 def position_of(node: Node, log: Log, text: str | None) -> int:
-    """Return the position that a text means: a position, time or tag; None means the end of the log."""
+    """Return the position of a position, time or tag; of the end of the log for None."""
     moment = node.moment(text)
     if moment == END:
         return log.head().position
@@ -55,10 +55,10 @@ def position_of(node: Node, log: Log, text: str | None) -> int:
 
 
 def index_of(node: Node, call: Call) -> str | None:
-    """Return where the history index is; None for those who may not see all that it knows."""
+    """Return the URL of the history index; None for a restricted caller."""
     return node.history if call.caller.restricted_to is None else None
 
 
 def visible(call: Call, records: Iterable[Record]) -> Iterable[Record]:
-    """Return what may be seen of commits from the first one on."""
+    """Return the visible part of commits that start with the first one."""
     return records if call.caller.restricted_to is None else visible_history(call.caller.restricted_to, records)

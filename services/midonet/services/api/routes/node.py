@@ -1,4 +1,4 @@
-"""The API about itself and its node: the entrance, the daemon's status, its projections, and waiting for them."""
+"""`/v1`, `/v1/status`, `/v1/projections` and `/v1/wait`: collections, state of the daemon, projections."""
 
 import asyncio
 from collections.abc import Iterator
@@ -18,13 +18,26 @@ _FOR = Parameter(name="for", help=WAIT.help, schema=WAIT.schema, parse=WAIT.pars
 
 
 def operations() -> Iterator[Operation]:
-    """Yield the operations on the node itself."""
-    yield _page("entrance", "/v1", "Where everything is, and how much.", _entrance, parameters=READ, linearizable=True)
-    yield _page("status", "/v1/status", "This node's daemon: log, services, projections.", _status, access="all")
+    """Yield the operations on the node."""
+    yield _page(
+        "entrance",
+        "/v1",
+        "List the collections with their numbers of objects.",
+        _entrance,
+        parameters=READ,
+        linearizable=True,
+    )
+    yield _page(
+        "status",
+        "/v1/status",
+        "Show the state of this node's daemon: log, services, projections.",
+        _status,
+        access="all",
+    )
     yield _page(
         "list-projections",
         "/v1/projections",
-        "How far projections are: each target of this node, and what the other nodes say of theirs.",
+        "List the positions of projections: each target of this node, and the reports of the other nodes.",
         _projections,
         rows=True,
         access="all",
@@ -33,7 +46,7 @@ def operations() -> Iterator[Operation]:
     yield _page(
         "get-projection",
         "/v1/projections/{name}",
-        "One projection.",
+        "Show one projection.",
         _projection,
         parameters=name,
         rows=True,
@@ -42,7 +55,7 @@ def operations() -> Iterator[Operation]:
     yield _page(
         "wait",
         "/v1/wait",
-        "Wait until the projections of the cluster show a position (the end of the log if absent).",
+        "Wait until projections of the cluster reach a position (default: the end of the log).",
         _wait,
         parameters=(_FOR, POSITION),
         linearizable=True,

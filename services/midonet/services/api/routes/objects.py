@@ -1,4 +1,4 @@
-"""The operations that every kind has: list, get, create, patch, delete, and the verbs that tie objects together."""
+"""`/v1/<kinds>`: list, get, create, patch and delete objects of every kind, and their verbs."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -62,7 +62,7 @@ def _operations(kind: Kind) -> Iterator[Operation]:
         handler=partial(_list, kind),
         parameters=(FILTER, FIELDS, SORT, LIMIT, CURSOR, *READ, IF_NONE_MATCH),
         replies={
-            200: Reply("A page of them.", {JSON: array(ref(object_name(kind)))}, ("ETag", "Link")),
+            200: Reply("A page of objects.", {JSON: array(ref(object_name(kind)))}, ("ETag", "Link")),
             304: _UNCHANGED,
         },
         errors=_READING,
@@ -76,7 +76,7 @@ def _operations(kind: Kind) -> Iterator[Operation]:
         help=f"Create a {kind.name}.",
         handler=partial(_create, kind),
         parameters=WRITE,
-        body=Body({JSON: fields}, "Its fields; `id` may be chosen."),
+        body=Body({JSON: fields}, "The fields; `id` is optional."),
         replies={201: Reply("Created.", {JSON: ref("Result")}, ("ETag", "Location")), 200: DONE},
         errors=REFUSALS,
     )
@@ -97,7 +97,7 @@ def _operations(kind: Kind) -> Iterator[Operation]:
         tag=kind.name,
         method="PATCH",
         path=one,
-        help=f"Set fields of a {kind.name}; the others stay as they are, null takes one back to its default.",
+        help=f"Set fields of a {kind.name}; other fields do not change, null restores the default.",
         handler=partial(_patch, kind),
         parameters=(REF, IF_MATCH, *WRITE),
         body=Body({JSON: fields, MERGE_PATCH: fields}, "The fields that change (RFC 7396)."),
@@ -109,7 +109,7 @@ def _operations(kind: Kind) -> Iterator[Operation]:
         tag=kind.name,
         method="DELETE",
         path=one,
-        help=f"Delete a {kind.name} with its parts; refused if others refer to it, unless `cascade`.",
+        help=f"Delete a {kind.name} with its parts; refused while other objects refer to it, unless `cascade`.",
         handler=partial(_delete, kind),
         parameters=(REF, CASCADE, IF_MATCH, *WRITE),
         replies={200: DONE},
@@ -117,7 +117,7 @@ def _operations(kind: Kind) -> Iterator[Operation]:
     )
 
 
-_UNCHANGED = Reply("Nothing changed since.", {}, ("ETag",))
+_UNCHANGED = Reply("Not modified.", {}, ("ETag",))
 
 
 def _verb_operation(kind: Kind, name: str, verb: Verb) -> Operation:
@@ -146,7 +146,7 @@ def _required(verb: Verb) -> list[str]:
 
 
 def conditional(call: Call, tag: str, make: Callable[[], bytes], content_type: str = JSON, **headers: str) -> Answer:
-    """Return an answer with an ETag; without a body if the client has it already."""
+    """Return an answer with an ETag; 304 without a body if `If-None-Match` has it."""
     found = {"ETag": tag, **headers}
     known = [text.strip().removeprefix("W/") for text in (call.get(IF_NONE_MATCH) or "").split(",")]
     if tag in known or "*" in known:
@@ -200,12 +200,12 @@ def _next(kind: Kind, call: Call, cursor: str) -> str:
 
 
 def _cursor(key: Any) -> str:
-    """Return where the page begins that comes after the object with this key."""
+    """Return the cursor of the page after the object with this key."""
     return urlsafe_b64encode(msgspec.json.encode(key)).rstrip(b"=").decode()
 
 
 def _after(selection: Selection, entities: Sequence[Any], cursor: str | None) -> Sequence[Any]:
-    """Return the objects from a cursor on; `UsageError` for one that was not given out for this list."""
+    """Return the objects after a cursor; `UsageError` if it is not a cursor of this list."""
     if cursor is None:
         return entities
     try:
@@ -213,11 +213,11 @@ def _after(selection: Selection, entities: Sequence[Any], cursor: str | None) ->
         like = selection.key(entities[0]) if entities else ()
         return selection.beyond(entities, _like(key, like))
     except (ValueError, TypeError, UnicodeError, RecursionError):
-        raise UsageError("cursor: it is none that was given out for this list", parameter="cursor") from None
+        raise UsageError("cursor: not a cursor of this list", parameter="cursor") from None
 
 
 def _like(value: Any, example: Any) -> Any:
-    """Return what was decoded with lists where the example has lists, and tuples where it has tuples."""
+    """Return a decoded key with tuples where the example has tuples."""
     if isinstance(example, tuple):
         return tuple(_like(one, other) for one, other in zip_longest(value, example))
     if isinstance(example, list):

@@ -1,4 +1,4 @@
-"""Positions of the log that have names, over HTTP."""
+"""`/v1/tags`: named positions of the log."""
 
 from collections.abc import Iterator
 
@@ -23,15 +23,13 @@ _MOVE = flag("move", "Move a tag that names another position.")
 
 def operations() -> Iterator[Operation]:
     """Yield the operations on tags."""
-    yield read_operation(
-        "list-tags", "/v1/tags", "Positions that have names.", _tags, array(ref("Tag")), parameters=READ
-    )
+    yield read_operation("list-tags", "/v1/tags", "List the tags.", _tags, array(ref("Tag")), parameters=READ)
     yield Operation(
         id="set-tag",
         tag="history",
         method="PUT",
         path="/v1/tags/{name}",
-        help="Give a position (`at`; the end of the log if absent) a name.",
+        help="Set a tag at a position (`at`; default: the end of the log).",
         handler=_set_tag,
         parameters=(_NAME, AT, _MOVE, *WRITE),
         replies={200: DONE},
@@ -42,7 +40,7 @@ def operations() -> Iterator[Operation]:
         tag="history",
         method="DELETE",
         path="/v1/tags/{name}",
-        help="Delete a tag; the commits stay what they are.",
+        help="Delete a tag; commits do not change.",
         handler=_drop_tag,
         parameters=(_NAME, *WRITE),
         replies={200: DONE},

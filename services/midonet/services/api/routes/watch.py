@@ -1,4 +1,4 @@
-"""The watch itself, `GET /v1/watch`: what a client may ask for, and its messages in either of two forms."""
+"""`/v1/watch`: parameters, and messages as server-sent events or over a WebSocket."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
@@ -52,33 +52,33 @@ def _seconds(text: str) -> float:
 
 _AFTER = Parameter(
     name="after",
-    help="Resume after this position; the end of the log if absent. The header Last-Event-ID says the same.",
+    help="Resume after this position (default: the end of the log); same as the header Last-Event-ID.",
     schema=POSITION.schema,
     parse=POSITION.parse,
 )
 _LAST = Parameter(
     name="Last-Event-ID",
     location="header",
-    help="As `after`; what a browser sends by itself.",
+    help="As `after`; sent by browsers on reconnect.",
     schema=POSITION.schema,
     parse=POSITION.parse,
 )
 _HASH = Parameter(
     name="hash",
-    help="Hash of the commit at `after`, as a mark told it: another one means another log, and a snapshot is sent.",
+    help="Hash of the commit at `after`, from a mark; if the log has another one there, a snapshot is sent.",
     schema={"type": "string", "pattern": "^[0-9a-f]{64}$"},
 )
-_SNAPSHOT = flag("snapshot", "Begin with all objects as they are now.")
+_SNAPSHOT = flag("snapshot", "Begin with all current objects.")
 _MARK = Parameter(
     name="mark",
-    help="Seconds without a message after which a mark says how far everything was seen.",
+    help="Seconds without a message after which a mark states the current position.",
     schema={"type": "number", "minimum": 1, "maximum": _MAX_MARK},
     parse=_seconds,
     default=5.0,
 )
-_KINDS = _many("kind", "Only events on this kind (or of notes: tag, projection, service); repeatable.", _kind)
+_KINDS = _many("kind", "Only events on this kind (also tag, projection, service); repeatable.", _kind)
 _KEYS = _many("key", "Only events on this object, KIND/ID; repeatable.", _key)
-_TENANTS = _many("tenant", "Only events on what belongs to this tenant, itself or through its parent; repeatable.")
+_TENANTS = _many("tenant", "Only events on objects of this tenant, directly or through a parent; repeatable.")
 
 
 def operations() -> Iterator[Operation]:
@@ -88,20 +88,20 @@ def operations() -> Iterator[Operation]:
         tag="history",
         method="GET",
         path="/v1/watch",
-        help="Every commit from a position on, as it comes: one message each, in order, none left out. As server-sent "
-        "events (commit, mark, snapshot, object, end), or as JSON texts on a WebSocket.",
+        help="Watch commits from a position on: one message each, in order, without gaps. As server-sent "
+        "events (commit, mark, snapshot, object, end), or as JSON texts over a WebSocket.",
         handler=_serve,
         parameters=(_AFTER, _LAST, _HASH, _SNAPSHOT, _MARK, _KINDS, _KEYS, _TENANTS),
-        replies={200: Reply("Messages without end.", {EVENT_STREAM: {"type": "string"}})},
+        replies={200: Reply("A stream of messages.", {EVENT_STREAM: {"type": "string"}})},
         errors=(400, 401, 503),
         linearizable=True,
     )
 
 
 async def watch(node: Node, call: Call) -> AsyncIterator[Sequence[Message] | Mark | End | Objects | bool]:
-    """Yield what a request asks for; a snapshot if it wants one.
+    """Yield the messages of a request, after a snapshot if it asks for one.
 
-    One that it does not want comes where its resume point is gone; then True comes first.
+    If the resume point does not exist, True and a snapshot come first.
     """
     watch_filter = filter_of(call)
     found = await node.in_thread(_resume_point, node, call)
@@ -117,7 +117,7 @@ async def watch(node: Node, call: Call) -> AsyncIterator[Sequence[Message] | Mar
 
 
 def _resume_point(node: Node, call: Call) -> Head | None:
-    """Return the head after which a client wants to go on; None if the log has no such commit."""
+    """Return the head at the resume point; None if the log has no such commit."""
     position = call.get(_AFTER) if call.get(_AFTER) is not None else call.get(_LAST)
     if position is None or call.get(_SNAPSHOT):
         return node.feed.head
@@ -129,7 +129,7 @@ def _resume_point(node: Node, call: Call) -> Head | None:
 
 
 def filter_of(call: Call) -> WatchFilter:
-    """Return what a client wants to see."""
+    """Return the filter of a request."""
     readable = watch_stream.filter_of(call.caller).readable
     return WatchFilter(frozenset(call.get(_KINDS)), frozenset(call.get(_KEYS)), frozenset(call.get(_TENANTS)), readable)
 
@@ -163,7 +163,7 @@ def _opening(item: Objects, *, reset: bool) -> bytes:
 
 
 async def socket_messages(node: Node, call: Call) -> AsyncIterator[str]:
-    """Yield the same as JSON texts, each with its `type`."""
+    """Yield the same messages as JSON texts with a `type`."""
     watch_filter, reset = filter_of(call), False
     async for item in watch(node, call):
         match item:

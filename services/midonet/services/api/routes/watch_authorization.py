@@ -1,7 +1,6 @@
-"""Whether somebody who watches still may: a stream outlives its request, and must not outlive what was proved then.
+"""Whether a watcher is still authorized: a stream outlives its request, so it must end when the permission ends.
 
-Roles are on the log, so they are looked at before every message: none that came after a role was taken away is sent. A
-token or a certificate is looked at again every few seconds.
+Roles are on the log and are checked before every message; a token or certificate is checked again every few seconds.
 """
 
 import asyncio
@@ -13,11 +12,11 @@ from midonet.services.api.framework.request import Call
 from midonet.services.api.node import Node
 
 RECHECK_SECONDS = 5.0
-"""After so long a proof is checked again."""
+"""Interval in seconds between checks of the token or certificate."""
 
 
 class WatchAuthorization:
-    """What one watcher has proved, from the beginning of its request on."""
+    """The authorization of one watcher, from the start of its request."""
 
     def __init__(self, node: Node, call: Call) -> None:
         self._node = node
@@ -26,7 +25,7 @@ class WatchAuthorization:
         self._checked = monotonic()
 
     async def is_valid(self) -> bool:
-        """Return whether the watcher is still who it was, with the same roles."""
+        """Return whether the watcher still has the same user and roles."""
         principal = self._principal
         if principal is None:
             return True
@@ -35,7 +34,7 @@ class WatchAuthorization:
         return await self._is_authenticated(principal)
 
     def _has_same_roles(self, principal: Principal) -> bool:
-        """Return whether the user is there, with these roles."""
+        """Return whether the user exists, is enabled and has the same roles."""
         user = self._node.user(principal.name)
         return user is not None and not user.disabled and frozenset(user.roles) == principal.roles
 
@@ -47,6 +46,6 @@ class WatchAuthorization:
             again = await asyncio.to_thread(self._node.authentication.caller, self._call.request)
         except Unauthenticated:
             return False
-        except MidonetError:  # the vault is away, or the provider: what was proved stands until they say otherwise
+        except MidonetError:  # vault or provider unavailable: the last result holds
             return True
         return again.principal is not None and again.principal.roles == principal.roles

@@ -1,6 +1,6 @@
-"""What one watcher is sent: what it missed, from the log; then what comes, from the hub; and marks in between.
+"""The messages of one watcher: missed commits from the log, then new ones from the hub, with marks in between.
 
-The same course for server-sent events, for WebSockets and for the raw log; only the clothes differ.
+Server-sent events, WebSockets and the raw log use the same sequence and differ only in encoding.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -36,20 +36,20 @@ _READERS = 4
 
 
 class Mark(Struct, frozen=True):
-    """The watcher has seen everything up to here."""
+    """The watcher has received everything up to here."""
 
     head: Head
 
 
 class End(Struct, frozen=True):
-    """Nothing more comes; the watcher may resume at `position`."""
+    """The watch ends; the watcher may resume at `position`."""
 
     reason: Literal["slow", "stopping", "denied"]
     position: int
 
 
 class Objects(Struct, frozen=True):
-    """Some of the objects that there are at `head`; `first` for the first of these parcels."""
+    """A batch of the objects at `head`; `first` marks the first batch."""
 
     head: Head
     batch: Sequence[bytes]
@@ -62,9 +62,9 @@ Item = Sequence[Message] | Mark | End
 async def follow_log(
     node: Node, call: Call, after: Head, *, watch_filter: WatchFilter = EVERYTHING, mark: float
 ) -> AsyncIterator[Item]:
-    """Yield all that comes after a head, for ever, or for as long as the caller may see it.
+    """Yield the messages after a head without end, or until the caller's permission ends.
 
-    A mark comes when the end is reached, and then after every `mark` seconds without a message.
+    A mark comes when the end is reached, then after every `mark` seconds without a message.
     """
     authorization, position = WatchAuthorization(node, call), after.position
     with node.hub.watching():
@@ -78,7 +78,7 @@ async def follow_log(
 
 
 async def _items(node: Node, hub: Hub, after: Head, watch_filter: WatchFilter, mark: float) -> AsyncIterator[Item]:
-    """Yield it; what the hub no longer has is read from the log."""
+    """Yield the messages; those that the hub no longer buffers are read from the log."""
     head = after
     if head.position + 1 < hub.first:
         async for missed in _catch_up(node, hub, head, watch_filter):
@@ -101,7 +101,7 @@ async def _items(node: Node, hub: Hub, after: Head, watch_filter: WatchFilter, m
 
 
 async def _catch_up(node: Node, hub: Hub, head: Head, watch_filter: WatchFilter) -> AsyncIterator[Sequence[Message]]:
-    """Yield what is only in the log, until the hub has the rest; never more at once than fits well in memory."""
+    """Yield batches from the log until the hub has the rest."""
     sorts = bool(watch_filter.tenants) or watch_filter.readable is not None
     topology = await node.in_thread(node.past.private_copy, Moment(position=head.position)) if sorts else None
     while head.position + 1 < hub.first:
@@ -122,7 +122,7 @@ def _read(node: Node, after: Head, topology: Topology | None) -> Sequence[Messag
 
 
 def snapshot(node: Node, watch_filter: WatchFilter) -> tuple[Head, Sequence[Any]]:
-    """Return the objects that there are now, as a lens lets them through, and the head that they belong to."""
+    """Return the current objects that pass the filter, and the head of that topology."""
     with node.feed.reading() as whole:
         topology = (
             whole
@@ -143,7 +143,7 @@ def _reader_of(tenants: frozenset[str]) -> Principal:
 
 
 def batches(head: Head, entities: Sequence[Any]) -> Any:
-    """Yield objects in parcels; the first one even if there is none."""
+    """Yield objects in batches; at least one batch, which may be empty."""
     for start in range(0, max(1, len(entities)), _OBJECTS):
         some = entities[start : start + _OBJECTS]
         yield Objects(head, [canonical(ordered(plain(one))) for one in some], first=start == 0)
@@ -153,15 +153,15 @@ def batches(head: Head, entities: Sequence[Any]) -> Any:
 
 
 def filter_of(caller: Caller) -> WatchFilter:
-    """Return what of a commit somebody may see at all."""
+    """Return the filter for what a caller may read."""
     restricted_to = caller.restricted_to
     return WatchFilter(readable=restricted_to.readable | {SHARED}) if restricted_to is not None else EVERYTHING
 
 
 async def log_stream(node: Node, call: Call, log_filter: Filter, after: Head, *, follow: bool) -> StreamingResponse:
-    """Return what the caller may see of the commits after a head, each between RS and LF (RFC 7464).
+    """Return the visible part of the commits after a head, each between RS and LF (RFC 7464).
 
-    Whoever may see all gets their bytes.
+    A caller who may read everything gets the bytes of the log.
     """
     source = (
         _followed(node, call, log_filter, after)

@@ -1,4 +1,4 @@
-"""Commands over HTTP: who, why and how careful from the headers; submitted to the node's writer; answered when done."""
+"""Commands over HTTP: context from the headers, submission to the node's writer, waiting for projections."""
 
 import asyncio
 from collections.abc import Sequence
@@ -32,15 +32,15 @@ from midonet.services.api.framework.schemas import ref
 from midonet.services.api.node import Node
 
 REFUSALS = (400, 401, 403, 404, 409, 412, 413, 422, 503, 504)
-DONE = Reply("Done, or nothing was to be done.", {"application/json": ref("Result")}, ("ETag",))
+DONE = Reply("Done; without events nothing had to change.", {"application/json": ref("Result")}, ("ETag",))
 _PAUSE = 0.02
 _GONE = f"{User.KIND}.deleted"
 _MANY = 200
-"""Events that take longer to encode than a thread takes to begin."""
+"""With more events encoding takes longer than starting a thread."""
 
 
 async def write(node: Node, call: Call, name: str, ops: Sequence[Op], **context: str | None) -> Answer:
-    """Run a command and answer with what became of it, once the projections that were asked for show it."""
+    """Run a command and answer with its result, once the projections of `wait` show it."""
     result = await run(node, call, Command(name, list(ops)), **context)
     if len(result.events) < _MANY and call.caller.restricted_to is None:
         return _answer(node, call, result)
@@ -52,7 +52,7 @@ def _answer(node: Node, call: Call, result: Result) -> Answer:
 
 
 def visible_result(node: Node, call: Call, result: Result) -> Any:
-    """Return what became of a command as whoever sent it may know it."""
+    """Return the result of a command, with ids redacted for a restricted caller."""
     value = value_of(result)
     principal = call.caller.restricted_to
     if principal is None:
@@ -67,7 +67,7 @@ def visible_result(node: Node, call: Call, result: Result) -> Any:
 
 
 async def run(node: Node, call: Call, command: Command, **context: str | None) -> Result:
-    """Run a command as the request says; return the result."""
+    """Run a command with the context of the request; return the result."""
     waiting: Sequence[tuple[str, float]] = call.get(WAIT)
     for projection, _ in waiting:
         await asyncio.to_thread(positions, node, projection)
@@ -83,7 +83,7 @@ async def run(node: Node, call: Call, command: Command, **context: str | None) -
 
 
 async def _delete_credentials(node: Node, result: Result) -> None:
-    """Forget what proved who users were that are gone, lest whoever is called so next inherits it."""
+    """Delete the credentials of deleted users, so that a later user of the same name does not inherit them."""
     gone = [event.key.partition("/")[2] for event in result.events if event.type == _GONE]
     credentials = node.authentication.credentials
     if gone and credentials is not None:
@@ -92,7 +92,7 @@ async def _delete_credentials(node: Node, result: Result) -> None:
 
 
 def command_context(call: Call, **defaults: str | None) -> Context:
-    """Return what the headers say about a command; `defaults` count where they say nothing."""
+    """Return the context of a command from the headers; `defaults` apply where a header is absent."""
     principal = call.caller.principal
     given = {
         "actor": call.caller.actor if principal is not None else call.get(ACTOR) or call.caller.actor,
@@ -110,7 +110,7 @@ def command_context(call: Call, **defaults: str | None) -> Context:
 
 
 def expectations(call: Call, kind: str, object_ref: str) -> list[Op]:
-    """Return what `If-Match` demands of an object."""
+    """Return the expectation of `If-Match` on an object, if any."""
     position = call.get(IF_MATCH)
     return [Expect(kind, object_ref, position)] if position is not None else []
 
@@ -119,12 +119,12 @@ async def _await_views(node: Node, result: Result, waiting: Sequence[tuple[str, 
     try:
         await await_views(node, result.position, waiting)
     except TimedOut as error:
-        message = f"{error.message}; the command itself is done, at position {result.position}"
+        message = f"{error.message}; the command is committed at position {result.position}"
         raise TimedOut(message, **error.details, id=result.id) from None
 
 
 async def await_views(node: Node, position: int, waiting: Sequence[tuple[str, float]]) -> dict[str, int]:
-    """Wait until projections show a position, each for so many seconds; return where they are."""
+    """Wait until projections show a position, each up to its timeout in seconds; return their positions."""
     begun = monotonic()
     return {name: await _await_view(node, position, name, begun + seconds) for name, seconds in waiting}
 
@@ -147,7 +147,7 @@ async def _await_view(node: Node, position: int, name: str, deadline: float) -> 
 
 
 def positions(node: Node, name: str) -> dict[str, int]:
-    """Return how far a projection is in the cluster; `UsageError` says which projections there are."""
+    """Return the positions of a projection in the cluster; `UsageError` lists the projections."""
     found = node.reached(name)
     if not found:
         known = ", ".join(sorted({row["name"] for row in node.projections()})) or "none"

@@ -1,1 +1,1 @@
-"""The HTTP server; patches of uvicorn, and only these."""
+"""Patches of uvicorn, and only these."""

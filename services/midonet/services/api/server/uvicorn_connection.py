@@ -1,7 +1,6 @@
-"""One connection of a client, as uvicorn serves it, with what that leaves out: who it is, and an end to its headers.
+"""uvicorn's HTTP connection with the client certificate in the scope, and limits for request heads.
 
-Requests and WebSockets know the certificate that was shown; and nobody, known or not, fills the memory with the head of
-a request, or keeps a connection by never ending one: uvicorn's quick parser has no limit for either.
+uvicorn's httptools parser limits neither the size of a head nor the time that a client takes to send it.
 """
 
 import asyncio
@@ -12,28 +11,28 @@ from starlette.requests import HTTPConnection
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD = 64 * 1024
-"""Bytes that the first line and the headers of a request may have together, and its trailers as well."""
+"""Maximum size in bytes of the request line and headers together, and of trailers."""
 
 HEAD_SECONDS = 30.0
-"""Seconds that a client may take for the head of a request, or to begin with the first one."""
+"""Maximum time in seconds for the head of a request, and until the first request of a connection."""
 
 _CERTIFICATE = "midonet.certificate"
 
 
 class Connection(HttpToolsProtocol):
-    """Serves one connection; its certificate, checked by then, is in the state of every scope that comes of it."""
+    """One connection; the verified client certificate is in the state of every scope."""
 
     _unread = 0
-    """Bytes of which the parser has made nothing yet: of a head, of trailers, of what precedes a chunk."""
+    """Bytes without a parsed element so far: of a head, of trailers, of a chunk header."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """Note who it is."""
+        """Store the client certificate and start the timeout."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, _CERTIFICATE: transport.get_extra_info("peercert")}
         self._start_head_timeout()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Stop the timeout."""
         self._head_timeout.cancel()
         super().connection_lost(exc)
 
@@ -41,29 +40,29 @@ class Connection(HttpToolsProtocol):
         self._head_timeout = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
     def on_message_begin(self) -> None:
-        """Wait for the end of the head."""
+        """Restart the timeout for this head."""
         self._head_timeout.cancel()
         self._start_head_timeout()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Wait no more, and count anew."""
+        """Stop the timeout and reset the counter."""
         self._head_timeout.cancel()
         self._unread = 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Count anew: bodies have a limit of their own."""
+        """Reset the counter: bodies have their own limit."""
         self._unread = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Count anew."""
+        """Reset the counter."""
         self._unread = 0
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
-        """As uvicorn's, until there is too much of it."""
+        """Parse the data; answer 400 if a head is too large."""
         self._unread += len(data)
         super().data_received(data)
         if self._unread > MAX_HEAD and not self.transport.is_closing():
@@ -71,6 +70,6 @@ class Connection(HttpToolsProtocol):
 
 
 def certificate_of(request: HTTPConnection) -> Mapping[str, Any] | None:
-    """Return the certificate of whoever sent a request; None if none was shown."""
+    """Return the client certificate of a request, or None."""
     found: Mapping[str, Any] | None = request.scope.get("state", {}).get(_CERTIFICATE)
     return found

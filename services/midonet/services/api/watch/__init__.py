@@ -1,5 +1,5 @@
-"""Watching the log: one message for every commit, in order, to any number of clients.
+"""The watch: one message for every commit, in order, to any number of clients.
 
-What a client is promised is what etcd promises: messages are ordered, unique, reliable (none is left out), atomic (one
-message is one commit), and resumable at a position; marks tell how far it has seen everything.
+The guarantees are those of etcd's watch: messages are ordered, unique, reliable (none is missing), atomic (one message
+is one commit) and resumable at a position; marks state up to which position a client has received everything.
 """

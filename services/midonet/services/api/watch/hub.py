@@ -1,8 +1,7 @@
-"""The hub of all watchers of a node: it hears every commit from the feed and keeps the recent ones, once for everybody.
+"""The hub of a node's watchers: it receives every commit from the feed and buffers the recent ones, once for all.
 
-A watcher holds a position and no queue: what a thousand of them cost does not depend on how slow they are. One whose
-next message is no longer here has been too slow, and is told so. As long as nobody watches, nothing is kept: it is in
-the log.
+A watcher holds a position and no queue, so memory does not depend on the number of slow watchers. A watcher whose next
+message is no longer buffered was too slow and gets an `end`. Without watchers nothing is buffered.
 """
 
 import asyncio
@@ -22,28 +21,28 @@ _CAPACITY_BYTES = 64 * 1024 * 1024
 _BATCH_BYTES = 128 * 1024
 _TICK = 1.0
 _RETENTION_SECONDS = 60.0
-"""Seconds for which commits are kept after the last watcher left: most of them come back."""
+"""Seconds for which commits are buffered after the last watcher left: most watchers reconnect."""
 
 
 class Hub:
-    """Belongs to the event loop that runs when it is made; only `on_commit` is called by another thread.
+    """Belongs to the event loop of its constructor; only `on_commit` is called by another thread.
 
-    What was heard waits until somebody looks: as long as nobody waits for it, a commit does not even wake the loop.
+    Received commits are queued until a watcher reads; without a waiting watcher a commit does not wake the loop.
     """
 
     def __init__(self, feed: Feed, *, capacity: int = _CAPACITY, strict: bool = False) -> None:
         self._feed = feed
         self._strict = strict
         self.capacity = capacity
-        """How many commits are at hand for watchers."""
+        """Maximum number of buffered commits."""
         self._loop = asyncio.get_running_loop()
         self._received: deque[Message | Head] = deque()
-        """Commits, or no more than where they are."""
+        """Received messages, or only heads while there are no watchers."""
         self._messages: dict[int, Message] = {}
         self._size = 0
         self._watchers = self._waiting = 0
         self._last_left = -_RETENTION_SECONDS
-        """When a watcher left last."""
+        """Time at which the last watcher left."""
         self._changed = asyncio.Event()
         self._ticker: asyncio.Task[None] | None = None
         self._head: Head = GENESIS
@@ -51,23 +50,23 @@ class Hub:
 
     @property
     def head(self) -> Head:
-        """The last commit that was heard."""
+        """Head of the last received commit."""
         self._drain()
         return self._head
 
     @property
     def first(self) -> int:
-        """The first position that is here, or will be."""
+        """First buffered position, or the next one."""
         self._drain()
         return next(iter(self._messages), self._head.position + 1)
 
     def start(self) -> None:
-        """Begin to hear."""
+        """Subscribe to the feed."""
         self._head = self._feed.listen(self.on_commit)
         self._ticker = self._loop.create_task(self._tick())
 
     def stop(self) -> None:
-        """Send everybody away."""
+        """Unsubscribe and end all watches."""
         self._feed.unlisten(self.on_commit)
         self.closed = True
         if self._ticker is not None:
@@ -75,7 +74,7 @@ class Hub:
         self._wake()
 
     def on_commit(self, record: Record, changes: Sequence[Change], topology: Topology) -> None:
-        """Take note of a commit; called by the feed."""
+        """Queue a commit; called by the feed's thread."""
         if self._watchers or monotonic() - self._last_left < _RETENTION_SECONDS:
             self._received.append(message(record, changes, topology, strict=self._strict))
         else:
@@ -85,7 +84,7 @@ class Hub:
                 self._loop.call_soon_threadsafe(self._wake)
 
     def _drain(self) -> None:
-        """Sort in what was heard, and forget what is too old."""
+        """Buffer the received commits and evict the oldest ones."""
         while self._received:
             self._add(self._received.popleft())
         while len(self._messages) > self.capacity or (self._size > _CAPACITY_BYTES and len(self._messages) > 1):
@@ -112,7 +111,7 @@ class Hub:
             self._wake()
 
     def after(self, position: int) -> Sequence[Message]:
-        """Return the messages after a position, not too many at once; none if there are none yet."""
+        """Return the next messages after a position, up to `_BATCH_BYTES`."""
         self._drain()
         found: list[Message] = []
         size = 0
@@ -123,7 +122,7 @@ class Hub:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Keep every commit that is heard meanwhile."""
+        """Buffer every commit that is received meanwhile."""
         self._watchers += 1
         try:
             yield
@@ -132,8 +131,8 @@ class Hub:
             self._last_left = monotonic()
 
     async def wait(self) -> None:
-        """Wait for a commit that nobody has looked at, for the end, or for about a second."""
-        self._waiting += 1  # before the look: what is heard from now on wakes
+        """Wait for a commit, for `stop`, or for about a second."""
+        self._waiting += 1  # before the check, so that a later commit wakes the loop
         try:
             if not self._received:
                 await self._changed.wait()

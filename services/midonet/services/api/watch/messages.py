@@ -1,6 +1,6 @@
-"""A commit as watchers see it: the whole of it, or only the events that their lens lets through. Pure.
+"""A commit as a message to watchers: complete, or only the events that pass a filter. Pure.
 
-What it looks like through a lens is encoded once, however many look through the same one.
+The encoded form is cached by filter, so equal filters cost one encoding.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,24 +18,24 @@ from midonet.events.topology.topology import Topology
 from midonet.services.api.reads.visible_history import partial_commit
 
 _CACHED_FILTERS = 64
-"""Lenses whose view of a message is kept."""
+"""Maximum number of filters whose encoded form of a message is cached."""
 
 Tenants = frozenset[str]
 _NO_TENANTS: Tenants = frozenset()
 
 
 class WatchFilter(Struct, frozen=True):
-    """Which events somebody wants to see: all that are set must fit; an empty set fits everything."""
+    """Events that a watcher receives: all conditions must match; an empty set matches everything."""
 
     kinds: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
     """As `kind/id`."""
     tenants: frozenset[str] = frozenset()
     readable: frozenset[str] | None = None
-    """What belongs to these tenants, and not even an id of anything else; None: there is nothing to hide."""
+    """Tenants that the watcher may read; ids of other objects are redacted. None: it may read everything."""
 
     def matches(self, key: str, tenants: Tenants) -> bool:
-        """Return whether an event, or an object, is let through."""
+        """Return whether an event or object passes."""
         return (
             (not self.kinds or key.partition("/")[0] in self.kinds)
             and (not self.keys or key in self.keys)
@@ -48,7 +48,7 @@ EVERYTHING = WatchFilter()
 
 
 class Message:
-    """One commit, and what it looks like through the lenses that were asked for so far."""
+    """One commit with its encoded forms by filter."""
 
     __slots__ = ("_frames", "_mentioned", "_seen", "_tenants", "record")
 
@@ -67,7 +67,7 @@ class Message:
         return self.record.head
 
     def filtered(self, watch_filter: WatchFilter) -> bytes | None:
-        """Return the commit as JSON, with the events that pass the lens; None if none does."""
+        """Return the commit as JSON with the events that pass; None if none passes."""
         if watch_filter is EVERYTHING or watch_filter == EVERYTHING:
             return self.record.raw
         if watch_filter not in self._seen:
@@ -91,7 +91,7 @@ class Message:
         return self.record.raw if len(events) == len(commit.events) else canonical(_replace_events(commit, events))
 
     def _redacted(self, event: Event, readable: Tenants) -> Event:
-        """Return an event without ids of what is not for these tenants."""
+        """Return an event with the ids redacted that these tenants may not read."""
 
         def hides(object_id: str) -> bool:
             found = self._mentioned.get(object_id)
@@ -100,7 +100,7 @@ class Message:
         return Event(event.type, event.v, event.key, redact_ids(event.data, hides))
 
     def frame(self, watch_filter: WatchFilter) -> bytes:
-        """Return the message as a server-sent event; nothing if the lens lets nothing through."""
+        """Return the message as a server-sent event; empty if no event passes."""
         found = self._frames.get(watch_filter)
         if found is None:
             filtered = self.filtered(watch_filter)
@@ -121,7 +121,7 @@ def _frame(position: int, raw: bytes) -> bytes:
 def message(record: Record, changes: Sequence[Change], topology: Topology, *, strict: bool = True) -> Message:
     """Return the message for a commit that was just folded into a topology.
 
-    `strict`: some watchers see only what is theirs, so it has to be known whose everything is that is mentioned.
+    `strict`: some watchers are restricted to tenants, so the owners of all referenced objects are computed.
     """
     gone = {change.id: change.old for change in changes if change.new is None}
 
