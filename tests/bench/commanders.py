@@ -15,7 +15,7 @@ from pathlib import Path
 from figures import Goal, Row, Work, alternate, rate
 from load import CONTEXT, create, created, directory, opened, sqlite_url
 
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.log.group_commit import GroupCommitWriter
 from midonet.events.log.store import Store
 from midonet.testbed import Kafka, OvsdbCluster

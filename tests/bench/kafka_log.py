@@ -9,7 +9,7 @@ from figures import Goal, Row, Work, alternate, latency
 from kafka import KafkaProducer
 from load import CONTEXT, create, created, last_commit, opened
 
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.log.store import Store
 from midonet.testbed import Kafka
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from midonet.events.commands.command import Command, Create, Update
 from midonet.events.errors import MidonetError
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.log.pending_command import Context, Result
 from midonet.events.log.store import Store
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from figures import Row
 from load import create, created, directory, opened, run_all, sqlite_url
 
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.log.store import Store
 
 __all__ = ["memory"]

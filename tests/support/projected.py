@@ -6,7 +6,7 @@ from typing import Any, Self
 from commanding import Commanding
 from kazoo.client import KazooClient
 
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.log.store import Store
 from midonet.projections.engine.feed import Feed
 from midonet.projections.engine.runner import Runner

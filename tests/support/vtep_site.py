@@ -7,7 +7,7 @@ from commanding import Commanding
 from vtep_switch import VtepSwitch
 from waiting import eventually
 
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.log.store import Store
 from midonet.projections.engine.feed import Feed
 from midonet.projections.engine.runner import Runner

@@ -14,7 +14,7 @@ from rich.table import Table
 from midonet.demo.stage import Stage
 from midonet.demo.witness import Checkpoint, read_view, row_times, wait_for
 from midonet.events.errors import VerificationFailed
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.log.store import Store
 from midonet.projections.nsdb import differences, expected_view
 from midonet.projections.vtep import VtepProjection, read_rows

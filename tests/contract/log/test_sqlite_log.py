@@ -15,7 +15,7 @@ import pytest
 from commits import chain, commit, heads
 from log_contract import LogContract, Rows, acknowledged, found, start_racer
 
-from midonet.events.commit import GENESIS
+from midonet.events.commit import GENESIS, Head
 from midonet.events.errors import LostCommits, Misconfigured, Tampered, Unavailable, UsageError, VerificationFailed
 from midonet.events.log import Log, open_log
 from midonet.events.log.hash_chain import parse
@@ -45,6 +45,12 @@ def as_nobody() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+def chain_of_one(log: Log) -> Head:
+    """Append a first commit; return the head."""
+    log.append(GENESIS, [commit(GENESIS)])
+    return log.head()
 
 
 class TestSqliteLog(LogContract):
@@ -214,6 +220,23 @@ class TestSqliteLog(LogContract):
             assert impatient.head() == GENESIS
             other.rollback()
             assert impatient.append(GENESIS, [commit(GENESIS)]) == 1
+
+    def test_a_read_only_log_reads_and_refuses_appends(self, log: Log) -> None:
+        """It sees what is appended later, and writes nothing."""
+        head = chain_of_one(log)
+        with closing(open_log(log.url, read_only=True)) as reader:
+            assert reader.head() == head
+            log.append(head, [commit(head)])
+            assert len(found(reader)) == 2
+            with pytest.raises(Unavailable, match="cannot be written"):
+                reader.append(reader.head(), [commit(reader.head())])
+        assert len(found(log)) == 2
+
+    def test_a_read_only_log_is_not_created(self, tmp_path: Path) -> None:
+        """Neither the file nor its directory."""
+        with pytest.raises(Unavailable):
+            open_log(f"sqlite:///{tmp_path}/new/log.db", read_only=True)
+        assert not list(tmp_path.iterdir())
 
     def test_room_is_made_once(self, log: Log) -> None:
         """Commits go into it, so that the file need not grow for them."""

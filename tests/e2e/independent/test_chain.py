@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from midonet.events.commands.command import Command, Create, Put, Update
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.log.pending_command import Context
 from midonet.events.log.store import Store
 from midonet.testbed import Kafka

@@ -11,7 +11,7 @@ from waiting import eventually
 from midonet.events.commands.command import Command, Create
 from midonet.events.commit import Commit, canonical
 from midonet.events.errors import NotFound, VerificationFailed
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.log.pending_command import Context
 from midonet.events.log.store import Store
 from midonet.events.topology.evolve import Change

@@ -11,7 +11,7 @@ from waiting import eventually
 
 from midonet.agent.zookeeper.session import Session
 from midonet.events.commands.command import Create
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.log.store import Store
 from midonet.projections.engine import status
 from midonet.projections.nsdb import differences, expected_view

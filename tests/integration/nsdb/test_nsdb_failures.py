@@ -17,7 +17,7 @@ from waiting import eventually
 from midonet.events.commands.command import Command, Create
 from midonet.events.commit import Head, Record
 from midonet.events.errors import MidonetError
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.log.backends.sql import SqlLog
 from midonet.events.log.base import Progress
 from midonet.events.log.pending_command import Context

@@ -11,7 +11,7 @@ from waiting import eventually
 
 from midonet.events.commands.command import Create, Pause
 from midonet.events.commit import Record
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.log.base import Log, Progress
 from midonet.projections.base import Checkpoint, Fenced
 from midonet.projections.engine.feed import Feed

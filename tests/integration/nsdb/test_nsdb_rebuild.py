@@ -20,7 +20,7 @@ from midonet.agent.view.snapshot import Snapshot
 from midonet.events.commands.command import Create, Pause
 from midonet.events.commit import Head, Record, canonical
 from midonet.events.errors import Conflict, Diverged, NotFound, Unavailable
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
 from midonet.projections.engine.feed import Feed

@@ -11,7 +11,7 @@ from waiting import eventually
 
 from midonet.events.commands.command import Create
 from midonet.events.errors import Rejected
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.projections.base import Checkpoint, Fenced
 from midonet.projections.engine.feed import Feed
 from midonet.projections.engine.runner import Runner

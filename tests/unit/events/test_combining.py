@@ -14,7 +14,7 @@ from unlucky import Fate, UnluckyLog
 
 from midonet.events.commands.command import Command, Create
 from midonet.events.errors import OutcomeUnknown, Unavailable
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.log.group_commit import GroupCommitWriter
 from midonet.events.log.pending_command import Context, Result
 from midonet.events.log.store import Store

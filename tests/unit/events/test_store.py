@@ -21,7 +21,7 @@ from midonet.events.errors import (
     TooLarge,
     Unavailable,
 )
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.log.pending_command import Context, Result, new_command_id
 from midonet.events.log.store import Store
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from midonet.events.commands.command import Command, Create
 from midonet.events.commit import GENESIS
 from midonet.events.errors import Unavailable
-from midonet.events.log.backends.factory import open_log
+from midonet.events.log import open_log
 from midonet.events.log.base import Bookmark, Log
 from midonet.events.log.pending_command import Context
 from midonet.events.log.store import Store

@@ -15,7 +15,7 @@ from midonet.cli.output.formats import Printer
 from midonet.cli.output.sanitize import hide_secrets
 from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import Unavailable
-from midonet.events.log import Bookmark, Log, file_uri, open_log
+from midonet.events.log import Bookmark, Log, file_uri, open_api_log, open_log
 from midonet.events.log.hash_chain import extend, parse
 
 if TYPE_CHECKING:
@@ -85,9 +85,7 @@ class LogReader:
     def _open_backend(self) -> Log:
         if not self.restricted:
             return open_log(self.url, create=False)
-        from midonet.events.log.backends.http import HttpPart
-
-        return HttpPart(self.url)
+        return open_api_log(self.url, partial=True)
 
     def head(self) -> Head:
         """Return the end of the log."""

@@ -17,7 +17,7 @@ from midonet.events.api_client import ApiClient
 from midonet.events.commands.command import Command
 from midonet.events.commit import GENESIS, Event, Head
 from midonet.events.errors import TimedOut, UsageError
-from midonet.events.log.backends.http import HttpLog
+from midonet.events.log import open_api_log
 from midonet.events.log.pending_command import Context, Result, new_command_id
 from midonet.events.model import KINDS, Entity, kind_of
 from midonet.events.queries.names import Names
@@ -145,24 +145,25 @@ class RemoteStore:
     """What a write needs of a `Store`: commands are decided at the cluster, never twice."""
 
     def __init__(self, url: str, client: ApiClient) -> None:
-        self.log = HttpLog(url, client)
+        self.log = open_api_log(url, client)
+        self._client = client
         self.topology: Topology = RemoteTopology(client)
 
     def refresh(self) -> Head:
         """Look at the cluster anew; return the end of its log."""
-        self.topology = RemoteTopology(self.log.client)
+        self.topology = RemoteTopology(self._client)
         return self.topology.head
 
     def execute(self, command: Command, context: Context, *, dry_run: bool = False) -> Result:
         """Run one command; the same command id again returns the original result. Raises as `Store.execute`."""
-        reply = self.log.client.request(
+        reply = self._client.request(
             "POST",
             "/v1/commands",
             query={"dry_run": dry_run or None},
             headers=_headers(context),
             body=msgspec.json.encode(command),
         )
-        self.topology = RemoteTopology(self.log.client)
+        self.topology = RemoteTopology(self._client)
         return msgspec.json.decode(reply.body, type=Result)
 
 

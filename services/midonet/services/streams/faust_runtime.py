@@ -18,6 +18,7 @@ from midonet.events.backoff import Backoff
 from midonet.events.commit import MAX_COMMIT_BYTES
 from midonet.events.config.connection_security import current, kafka_login, kafka_tls
 from midonet.events.errors import MidonetError
+from midonet.events.log import kafka_address
 from midonet.projections.base import Fenced
 from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.services.cluster.coordination import Lease
@@ -95,8 +96,6 @@ class FaustRuntime:
 
     def _app(self, folder: str) -> Any:
         import faust
-
-        from midonet.events.log.backends.kafka.log import kafka_address
 
         servers, topic = kafka_address(self._context.settings.log)
         app: Any = faust.App(

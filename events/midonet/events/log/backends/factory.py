@@ -1,5 +1,6 @@
-"""From the address of a log to the log; the only place that knows which backends exist."""
+"""Opens the log that a URL names; the only module that lists the backends."""
 
+from midonet.events.api_client import ApiClient
 from midonet.events.errors import UsageError
 from midonet.events.log.base import Log
 
@@ -12,23 +13,25 @@ _FORMS = (
 
 
 def file_uri(path: str, mode: str) -> str:
-    """Return a file as SQLite wants it where it is told how to open it (https://www.sqlite.org/uri.html)."""
+    """Return the URI of a SQLite file with its open mode, `ro` or `rw` (https://www.sqlite.org/uri.html)."""
     for character, code in (("%", "%25"), ("?", "%3f"), ("#", "%23")):
         path = path.replace(character, code)
     return f"file:{path}?mode={mode}"
 
 
-def open_log(url: str, *, create: bool = True) -> Log:
-    """Open the log at `url`; where it does not exist yet, `create` says whether to make an empty one.
+def open_log(url: str, *, create: bool = True, read_only: bool = False) -> Log:
+    """Open the log at `url`; if there is none, `create` makes an empty one.
 
-    Raises `UsageError` for an address of no known form, `Unavailable` if the log cannot be reached or
-    does not exist, and `Misconfigured` if it is set up so that commits could be lost.
+    `read_only` is for callers that never append: a SQLite file is then opened for reading, and is not created.
+    Raises `UsageError` if the form of the URL is unknown, `Unavailable` if the log cannot be reached or does not
+    exist, and `Misconfigured` if its server could lose commits.
     """
+    create = create and not read_only
     match url.partition("://")[0]:
         case "sqlite":
             from midonet.events.log.backends.sqlite import open_sqlite
 
-            return open_sqlite(url, create=create)
+            return open_sqlite(url, create=create, read_only=read_only)
         case "postgresql+psycopg":
             from midonet.events.log.backends.postgres import open_postgres
 
@@ -38,8 +41,17 @@ def open_log(url: str, *, create: bool = True) -> Log:
 
             return open_kafka(url, create=create)
         case "http" | "https":
-            from midonet.events.log.backends.http import HttpLog
-
-            return HttpLog(url)
+            return open_api_log(url)
         case _:
-            raise UsageError(f"not the address of a log; allowed are {', '.join(_FORMS)}", allowed=_FORMS)
+            raise UsageError(f"unknown form of a log's URL; known forms: {', '.join(_FORMS)}", allowed=_FORMS)
+
+
+def open_api_log(url: str, client: ApiClient | None = None, *, partial: bool = False) -> Log:
+    """Open a cluster's API as a log that can only be read, through `client` if one is given.
+
+    `partial` is for users who may read only some objects: the log then holds the events that they may read, and its
+    hash chain cannot be checked.
+    """
+    from midonet.events.log.backends.http import HttpLog, HttpPart
+
+    return HttpPart(url, client) if partial else HttpLog(url, client)

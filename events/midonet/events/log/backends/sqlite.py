@@ -62,7 +62,7 @@ _STATEMENTS = {
 """Word by word what SQLAlchemy makes of `statements.py`, which only the test has to load."""
 
 
-def open_sqlite(url: str, *, create: bool) -> SqlLog:
+def open_sqlite(url: str, *, create: bool, read_only: bool = False) -> SqlLog:
     """Open the log in a SQLite file; `create` makes the file and its parent directories if absent."""
     name = url.removeprefix(_SCHEME)
     if name == url or name in {"", ":memory:"} or "\0" in name:
@@ -71,7 +71,7 @@ def open_sqlite(url: str, *, create: bool) -> SqlLog:
     if create:
         _make_file(path)
     _refuse_stub(path)
-    return SqlLog(SqliteDatabase(path), create=create)
+    return SqlLog(SqliteDatabase(path, read_only=read_only), create=create)
 
 
 def _make_file(path: Path) -> None:
@@ -107,9 +107,10 @@ class SqliteDatabase:
     exists = "SELECT 1, '' FROM sqlite_schema WHERE name = 'commits'"
     statements: Mapping[str, str] = _STATEMENTS
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.url = f"{_SCHEME}{path}"
         self._path = path
+        self._read_only = read_only
         self._file = os.fsencode(path)
         self._name = _shown(path)
         self._bell = os.fsencode(path.resolve()) + b"-wal"
@@ -117,12 +118,14 @@ class SqliteDatabase:
 
     def connect(self) -> Connection:
         """Open the file; `Misconfigured` where it cannot be safe."""
-        uri = f"{self._path.as_uri()}?mode=rw"
+        uri = f"{self._path.as_uri()}?mode={'ro' if self._read_only else 'rw'}"
         connection = sqlite3.connect(
             uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            self._prepare(connection)
+            if not self._read_only:
+                self._prepare(connection)
+            self._opened = self._identity()
         except BaseException:
             connection.close()
             raise
@@ -134,7 +137,6 @@ class SqliteDatabase:
             cursor.execute("PRAGMA synchronous = FULL")
         if mode != "wal":
             raise Misconfigured(f"{self._name} is where no write-ahead log can be", file=self._name)
-        self._opened = self._identity()
 
     def _identity(self) -> object:
         """Tell which file has the name now."""

@@ -4,7 +4,6 @@ Many may write at once, without a leader: the broker orders the records, and eve
 A commit is acknowledged only when it is known to be accepted; if the answer is lost, the topic is read again.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from time import monotonic, sleep
@@ -21,9 +20,9 @@ from midonet.events.errors import (
     OutcomeUnknown,
     Tampered,
     Unavailable,
-    UsageError,
     VerificationFailed,
 )
+from midonet.events.log.backends.kafka.address import kafka_address
 from midonet.events.log.backends.kafka.chain_index import ChainIndex
 from midonet.events.log.backends.kafka.client import CHUNK_BYTES, SMALL_FETCH, Broker, Reader, Writer
 from midonet.events.log.backends.kafka.topic import prepare_topic
@@ -31,10 +30,6 @@ from midonet.events.log.base import Bookmark, Progress
 from midonet.events.log.hash_chain import extend, parse
 from midonet.events.log.integrity import check_batch, diverged, head_moved, lost_commits, same, tampered
 
-DEFAULT_TOPIC = "midonet.topology"
-
-_URL = re.compile(r"kafka://(?P<servers>[^/@]+:\d+(,[^/@,]+:\d+)*)(/(?P<topic>[A-Za-z0-9._-]{1,249})?)?")
-_LAST_PORT = 65_535
 _READ_SECONDS = 5.0
 _ELECTION_SECONDS = 3.0
 _RECORD_OVERHEAD = 100
@@ -44,14 +39,6 @@ def open_kafka(url: str, *, create: bool) -> "KafkaLog":
     """Open the log in a Kafka topic; `create` makes the topic if absent."""
     servers, topic = kafka_address(url)
     return KafkaLog(Broker(servers), topic, create=create)
-
-
-def kafka_address(url: str) -> tuple[str, str]:
-    """Return the servers (`HOST:PORT,…`) and the topic that an address names; `UsageError` if it is none."""
-    match = _URL.fullmatch(url)
-    if match is None or any(int(port) > _LAST_PORT for port in re.findall(r":(\d+)", match["servers"])):
-        raise UsageError("the address of a log on Kafka is kafka://HOST:PORT[,HOST:PORT…][/TOPIC]")
-    return match["servers"], match["topic"] or DEFAULT_TOPIC
 
 
 class KafkaLog:
