@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the very operations that are served. Pure."""
+"""The OpenAPI 3.1 document, generated from the operations. Pure."""
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -10,15 +10,15 @@ from midonet.services.api.framework.parameters import Parameter
 from midonet.services.api.framework.problem_details import CONTENT_TYPE, SCHEMA
 from midonet.services.api.framework.schemas import components, ref
 
-_ABOUT = """Every change is a command, every command one commit on a log, and every state of the past can be read.
+_ABOUT = """Every change is a command, and every command is one commit on the log. Every past state can be read.
 
-Reads see all that was acknowledged before they came, on whichever node; `stale=true` does without. `at` takes a
-position, a time or a tag. A write may be tried out (`dry_run`), made safe to repeat (`Idempotency-Key`), bound to a
-head (`If-Head`) or to an object as it was seen (`If-Match`), and may wait until projections show it (`wait`)."""
+Reads are linearizable on every node, except with `stale=true`. `at` takes a position, a time or a tag. Writes take
+`dry_run`, an `Idempotency-Key`, preconditions on the head (`If-Head`) or on an object (`If-Match`), and `wait` for
+projections that must show the change."""
 _HEADERS = {
-    "ETag": "Position of what was read, or hash of a commit.",
-    "Link": "Where the next page is (rel=next), if there is one.",
-    "Location": "Where the new object is.",
+    "ETag": "Position of the answer, or hash of a commit.",
+    "Link": "Next page (rel=next), if there is one.",
+    "Location": "Path of the new object.",
 }
 
 
@@ -44,7 +44,7 @@ def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
 
 
 class _Shared:
-    """What many operations have in common, each written once."""
+    """Shared components of the operations."""
 
     def __init__(self) -> None:
         self.components: dict[str, dict[str, Any]] = {"parameters": {}, "responses": {}}
@@ -53,13 +53,13 @@ class _Shared:
         """Return a reference to a parameter."""
         made, same = _parameter(one), 1
         name = one.name
-        while self.components["parameters"].setdefault(name, made) != made:  # another one of the same name
+        while self.components["parameters"].setdefault(name, made) != made:  # another parameter of the same name
             same += 1
             name = f"{one.name}-{same}"
         return {"$ref": f"#/components/parameters/{name}"}
 
     def problem(self, status: int) -> dict[str, Any]:
-        """Return a reference to an answer that tells of an error."""
+        """Return a reference to the answer for an error status."""
         self.components["responses"].setdefault(f"Problem{status}", _problem(status))
         return {"$ref": f"#/components/responses/Problem{status}"}
 

@@ -1,6 +1,6 @@
-"""What the API can do: each operation with its parameters, its body, its answers and the function that does it.
+"""An operation of the API: parameters, body, answers and handler.
 
-Routes and the OpenAPI document come from the same list, so neither can say what the other does not.
+Routes and the OpenAPI document come from the same list of operations.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ Schema = Mapping[str, Any]
 
 
 class Answer(Struct, frozen=True):
-    """What is sent back."""
+    """An answer to a request."""
 
     body: bytes
     status: HTTPStatus = HTTPStatus.OK
@@ -29,7 +29,7 @@ Handler = "Callable[[Node, Call], Answer] | Callable[[Node, Call], Awaitable[Ans
 
 
 class Body(Struct, frozen=True):
-    """What a request may carry: content type → schema."""
+    """Body of a request: content type → schema."""
 
     content: Mapping[str, Schema]
     help: str = ""
@@ -37,7 +37,7 @@ class Body(Struct, frozen=True):
 
 
 class Reply(Struct, frozen=True):
-    """What an answer of one status looks like."""
+    """Description of the answers of one status."""
 
     help: str
     content: Mapping[str, Schema] = {}
@@ -45,7 +45,7 @@ class Reply(Struct, frozen=True):
 
 
 class Operation(Struct, frozen=True, kw_only=True):
-    """One thing that the API does."""
+    """One operation: a method on a path."""
 
     id: str
     tag: str
@@ -53,21 +53,21 @@ class Operation(Struct, frozen=True, kw_only=True):
     path: str
     help: str
     handler: Any
-    """A function for a thread, or a coroutine function that never blocks; it takes the node and the call."""
+    """A function that runs in a thread, or a coroutine function that never blocks; called with node and call."""
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
     replies: Mapping[int, Reply]
     errors: tuple[int, ...] = ()
     access: Literal["open", "any", "all", "admin"] = "any"
-    """For everybody, whoever is recognised (who sees only what is theirs), who may read everything, or admins."""
+    """Who may call it: everyone; authenticated users, restricted to tenants; users who read everything; admins."""
     linearizable: bool = False
-    """Whether it answers from the topology of now: then the log is asked first how far that is."""
+    """Whether it reads the present topology, and so needs a linearizable read."""
     slow: bool = False
-    """Whether it may take long: then it takes no thread from those that are quick."""
+    """Whether it may take long and runs in the pool for long work."""
 
 
 def json_answer(value: Any, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> Answer:
-    """Return a value as an answer; headers are named in the manner of Python."""
+    """Return a value as a JSON answer; header names are given with underscores."""
     return Answer(
         msgspec.json.encode(value), status, JSON, {name.replace("_", "-"): text for name, text in headers.items()}
     )

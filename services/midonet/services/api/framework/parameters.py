@@ -1,6 +1,6 @@
-"""The parameters that requests may have, each declared once: how it is read, and how it is described.
+"""The parameters of requests, each declared once with parser and description.
 
-A parameter that an operation does not declare is refused: a misspelt filter must not look like one that fits all.
+Undeclared parameters are refused, so that a misspelt filter does not silently match everything.
 """
 
 import re
@@ -22,7 +22,7 @@ _SECONDS = r"^[^=]+(=[0-9]+(\.[0-9]+)?)?$"
 
 
 class Parameter(Struct, frozen=True, kw_only=True):
-    """One parameter of a request; `parse` raises `ValueError` with what is wrong."""
+    """One parameter of a request; `parse` raises `ValueError` with the cause."""
 
     name: str
     location: Literal["query", "header", "path"] = "query"
@@ -34,13 +34,13 @@ class Parameter(Struct, frozen=True, kw_only=True):
     required: bool = False
 
     def read(self, texts: list[str]) -> Any:
-        """Return the value of what was sent; `UsageError` if it is none."""
+        """Return the parsed value; `UsageError` if it is invalid, missing or repeated."""
         if not texts:
             if self.required:
-                raise UsageError(f"{self.name}: it is needed", parameter=self.name)
+                raise UsageError(f"{self.name}: it is required", parameter=self.name)
             return self.default
         if len(texts) > 1 and not self.many:
-            raise UsageError(f"{self.name}: it is there twice", parameter=self.name)
+            raise UsageError(f"{self.name}: it is given twice", parameter=self.name)
         try:
             values = [self.parse(text) for text in texts]
         except ValueError as error:
@@ -57,7 +57,7 @@ def _truth(text: str) -> bool:
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not re.fullmatch("[0-9]{1,18}", text) or not low <= int(text) <= high:
-            raise ValueError(f"{text!r} is not a whole number from {low} to {high}")
+            raise ValueError(f"{text!r} is not an integer from {low} to {high}")
         return int(text)
 
     return parse
@@ -93,7 +93,7 @@ def _wait(text: str) -> tuple[str, float]:
 def _names(text: str) -> tuple[str, ...]:
     found = tuple(name.replace("-", "_") for name in text.split(",") if name)
     if not found:
-        raise ValueError("it names no field")
+        raise ValueError("it has no field name")
     return found
 
 
@@ -103,12 +103,12 @@ def _trace(text: str) -> str | None:
 
 
 def flag(name: str, text: str) -> Parameter:
-    """Return a parameter that is true or false, false if it is not there."""
+    """Return a boolean query parameter, false by default."""
     return Parameter(name=name, help=text, schema={"type": "boolean"}, parse=_truth, default=False)
 
 
 def path(name: str, text: str) -> Parameter:
-    """Return a parameter that is a part of the path."""
+    """Return a path parameter."""
     return Parameter(name=name, location="path", help=text, schema={"type": "string", "minLength": 1}, required=True)
 
 
@@ -122,12 +122,12 @@ def _position(text: str) -> int:
 
 
 AT = Parameter(name="at", help="As of a position, an RFC 3339 time or a tag.", schema={"type": "string"})
-STALE = flag("stale", "Answer at once from what this node has read so far; do not ask the log whether there is more.")
+STALE = flag("stale", "Answer from what this node has read so far, without a linearizable read.")
 POSITION = Parameter(name="position", help="Position of the log.", schema=_POSITION, parse=_position)
 FILTER = Parameter(
     name="filter",
-    help="FIELD=VALUE: only where this holds; also !=, <, <=, >, >=, and ~ for a pattern; no VALUE: none is set. All "
-    "of several must hold.",
+    help="FIELD=VALUE: only objects that match; also !=, <, <=, >, >=, and ~ for a pattern; an empty VALUE matches "
+    "unset fields. Several filters must all match.",
     schema={"type": "string", "pattern": "^[^=!<>~]+[=!<>~]"},
     many=True,
     default=(),
@@ -137,22 +137,22 @@ FIELDS = Parameter(
 )
 SORT = Parameter(
     name="sort",
-    help="Field to sort by, descending with a minus in front. Default: by name, rules by chain and place.",
+    help="Field to sort by; a leading minus sorts in descending order. Default: by name; rules by chain and index.",
     schema=_TEXT,
 )
 LIMIT = Parameter(
     name="limit",
-    help=f"No more than so many; the header Link leads to the rest. Default {_DEFAULT_LIMIT}.",
+    help=f"Maximum number of items; the header Link has the next page. Default: {_DEFAULT_LIMIT}.",
     schema={"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
     parse=_whole(1, MAX_LIMIT),
     default=_DEFAULT_LIMIT,
 )
-CURSOR = Parameter(name="cursor", help="Where a page begins, as the header Link says.", schema={"type": "string"})
-CASCADE = flag("cascade", "Release what refers to the object, or delete it as well.")
-DRY_RUN = flag("dry_run", "Show what would happen; write nothing.")
+CURSOR = Parameter(name="cursor", help="Start of a page, from the header Link.", schema={"type": "string"})
+CASCADE = flag("cascade", "Clear references to the object, or delete the objects that have them.")
+DRY_RUN = flag("dry_run", "Dry run: show the result, write nothing.")
 WAIT = Parameter(
     name="wait",
-    help="PROJECTION=SECONDS: answer when that projection shows the change; 504 if it does not in time.",
+    help="PROJECTION=SECONDS: answer when that projection shows the change; 504 after the timeout.",
     schema={"type": "string", "pattern": _SECONDS},
     parse=_wait,
     many=True,
@@ -161,58 +161,62 @@ WAIT = Parameter(
 IF_MATCH = Parameter(
     name="If-Match",
     location="header",
-    help="ETag of the object as it was seen: refused with 412 if it was changed since.",
+    help="ETag of the object: refused with 412 if the object changed since.",
     schema={"type": "string", "pattern": r'^(\*|"[0-9]{1,18}")$'},
     parse=_etag,
 )
 IF_NONE_MATCH = Parameter(
     name="If-None-Match",
     location="header",
-    help="ETag of what the client has: 304 if nothing changed since.",
+    help="ETag of the client's copy: 304 if it is current.",
     schema={"type": "string"},
 )
 IF_HEAD = Parameter(
     name="If-Head",
     location="header",
-    help="Refuse with 412 unless the log is at exactly this position.",
+    help="Refuse with 412 unless the head of the log is at exactly this position.",
     schema=_POSITION,
     parse=_position,
 )
 IDEMPOTENCY_KEY = Parameter(
     name="Idempotency-Key",
     location="header",
-    help="Id of the command: sending it again never does it twice, and gives the original result.",
+    help="Id of the command: a repeated request is not executed again and returns the original result.",
     schema=_HEADER,
     parse=_line(),
 )
 REASON = Parameter(
     name="Midonet-Reason",
     location="header",
-    help="Why, for the history; UTF-8.",
+    help="Reason of the commit, for the history; UTF-8.",
     schema={**_HEADER, "maxLength": _MAX_REASON},
     parse=_line(_MAX_REASON),
 )
 ACTOR = Parameter(
-    name="Midonet-Actor", location="header", help="Who acts, for the history.", schema=_HEADER, parse=_line()
+    name="Midonet-Actor",
+    location="header",
+    help="Actor of the commit, for the history; ignored with authentication.",
+    schema=_HEADER,
+    parse=_line(),
 )
 CORRELATION = Parameter(
     name="Midonet-Correlation",
     location="header",
-    help="What the command belongs to, for the history; else the trace id of `traceparent`.",
+    help="Correlation id of the commit; default: the trace id of `traceparent`.",
     schema=_HEADER,
     parse=_line(),
 )
 CAUSATION = Parameter(
     name="Midonet-Causation",
     location="header",
-    help="Id of the command that this one follows from, for the history.",
+    help="Id of the command that caused this one.",
     schema=_HEADER,
     parse=_line(),
 )
 TRACEPARENT = Parameter(
     name="traceparent",
     location="header",
-    help="W3C Trace Context: its trace id is the correlation. One that is malformed is ignored, as the standard says.",
+    help="W3C Trace Context: its trace id becomes the correlation. A malformed value is ignored (W3C).",
     schema={"type": "string"},
     parse=_trace,
 )

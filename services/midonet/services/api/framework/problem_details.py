@@ -1,7 +1,6 @@
-"""Errors over HTTP: the project's error tree as problem details (RFC 9457), with one table of statuses.
+"""Errors as problem details (RFC 9457), with one table of HTTP statuses.
 
-`code` is what programs go by, `detail` is for people, `details` holds the values behind it. A body that could not be
-understood is the client's mistake and never a 500.
+`code` is for programs, `detail` for people; `details` has the values.
 """
 
 from collections.abc import Mapping
@@ -35,31 +34,31 @@ STATUSES: Mapping[type[errors.MidonetError], HTTPStatus] = {
     errors.TimedOut: HTTPStatus.GATEWAY_TIMEOUT,
     errors.MidonetError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-"""What a class of errors is over HTTP; a class that is not named is what its base is."""
+"""HTTP status by class of errors; a class that is missing here has the status of its base."""
 
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
-    "description": "What went wrong (RFC 9457).",
+    "description": "An error (RFC 9457).",
     "properties": {
         "type": {"type": "string", "description": "urn:midonet:error:<code>"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "code": {"type": "string", "description": "One of the stable words of the error tree."},
-        "detail": {"type": "string", "description": "What, where, and what to do; for people."},
-        "details": {"type": "object", "description": "The values behind it, `reason` among them where there is one."},
+        "code": {"type": "string", "description": "Stable code of the error."},
+        "detail": {"type": "string", "description": "Cause, place and remedy; for people."},
+        "details": {"type": "object", "description": "Values of the error, with a `reason` where there is one."},
     },
     "required": ["type", "title", "status", "code", "detail", "details"],
 }
 
 
 def status_of(error: errors.MidonetError | type[errors.MidonetError]) -> HTTPStatus:
-    """Return the status that an error is answered with."""
+    """Return the HTTP status of an error."""
     kind = error if isinstance(error, type) else type(error)
     return next(STATUSES[base] for base in kind.__mro__ if base in STATUSES)
 
 
 def encode(error: errors.MidonetError, status: HTTPStatus | None = None) -> bytes:
-    """Return the body of an answer that tells of an error."""
+    """Return the body for an error."""
     status = status or status_of(error)
     return canonical(
         {
@@ -74,7 +73,7 @@ def encode(error: errors.MidonetError, status: HTTPStatus | None = None) -> byte
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON can hold: what a client sent comes back as text if it is anything strange."""
+    """Return a value that JSON can encode; other values as escaped text."""
     try:
         canonical(value)
     except (TypeError, ValueError, OverflowError, RecursionError):

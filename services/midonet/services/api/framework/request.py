@@ -1,4 +1,4 @@
-"""One request as the operations see it: parameters read and checked, the body in its form."""
+"""A request as operations read it: parsed parameters, checked body."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -35,28 +35,28 @@ class Call:
         return self._values.get(parameter.name, parameter.default)
 
     def path(self, name: str) -> Any:
-        """Return a part of the path."""
+        """Return a path parameter."""
         return self._values[name]
 
     def json(self, kind: type[T]) -> T:
-        """Return the body as a value of a type; `UsageError` if it is no JSON, `InvalidValue` if no such value."""
+        """Return the body as a value of a type; `UsageError` if it is not JSON, else `InvalidValue`."""
         return _decode(self.body, kind)
 
 
 async def read_call(operation: Operation, request: Request, path: Mapping[str, str], caller: Caller) -> Call:
-    """Read a request; raises `UsageError`, `InvalidValue` or `TooLarge` with what is wrong with it."""
+    """Read a request; raises `UsageError`, `InvalidValue` or `TooLarge`."""
     call = bare_call(operation, request, path, caller)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await _read_body(operation, request)
     if operation.body is not None and body and content_type not in operation.body.content:
         allowed = ", ".join(operation.body.content)
-        raise UsageError(f"a body of {content_type or 'no'} type is not understood; send {allowed}", allowed=allowed)
+        raise UsageError(f"content type {content_type or '(none)'} is not supported; send {allowed}", allowed=allowed)
     call.body, call.content_type = body, content_type
     return call
 
 
 def bare_call(operation: Operation, request: HTTPConnection, path: Mapping[str, str], caller: Caller) -> Call:
-    """Read a request that has no body; raises as `read_call`."""
+    """Read a request without its body; raises as `read_call`."""
     values = {**_in_query(operation, request), **_in_headers(operation, request), **_in_path(operation, path)}
     call = Call(operation, values, caller)
     call.request = request
@@ -74,7 +74,7 @@ def _in_query(operation: Operation, request: HTTPConnection) -> dict[str, Any]:
     for name, text in pairs:
         if name not in declared:
             known = f"there are {', '.join(declared)}" if declared else "there are none"
-            raise UsageError(f"there is no parameter {name!r} here; {known}", parameter=name)
+            raise UsageError(f"there is no parameter {name!r}; {known}", parameter=name)
         given.setdefault(name, []).append(text)
     return {name: one.read(given.get(name, [])) for name, one in declared.items()}
 
@@ -109,15 +109,15 @@ def _in_path(operation: Operation, path: Mapping[str, str]) -> dict[str, Any]:
 async def _read_body(operation: Operation, request: Request) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
-        if chunk and operation.body is None:  # before more of it comes: some of these are for everybody
-            raise UsageError(f"{operation.method} takes no body here")
+        if chunk and operation.body is None:  # before more is read: some operations need no authentication
+            raise UsageError(f"{operation.method} {operation.path} takes no body")
         size += len(chunk)
         if size > MAX_BODY:
             raise TooLarge(f"the body is larger than {MAX_BODY // 2**20} MiB; split it", limit=MAX_BODY)
         chunks.append(chunk)
     body = b"".join(chunks)
     if operation.body is not None and operation.body.required and not body:
-        raise UsageError("a body is needed")
+        raise UsageError("a body is required")
     return body
 
 

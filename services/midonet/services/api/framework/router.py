@@ -1,4 +1,4 @@
-"""From a path to the operations on it. Parts are decoded one by one, so that a name may hold a slash (`web%2Fp1`)."""
+"""Routing of paths to operations. Segments are decoded one by one: a name may contain a slash (`web%2Fp1`)."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from midonet.services.api.framework.operation import Operation
 
 
 class Found(NamedTuple):
-    """What there is at a path, by method, and what the path says."""
+    """Operations of a path by method, and the path parameters."""
 
     operations: Mapping[str, Operation]
     values: Mapping[str, str]
@@ -22,7 +22,7 @@ class _Node:
 
 
 class Router:
-    """All paths as a tree of their parts; a literal part outranks one that may be anything."""
+    """All paths as a tree of segments; a literal segment has precedence over a parameter."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self._root = _Node()
@@ -42,7 +42,7 @@ class Router:
         node.operations[operation.method] = operation
 
     def find(self, path: str) -> Found | None:
-        """Return what there is at a path (still percent-encoded), or None."""
+        """Return the operations of a percent-encoded path, or None."""
         node: _Node | None = self._root
         texts: list[str] = []
         for part in path.strip("/").split("/"):

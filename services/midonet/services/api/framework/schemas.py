@@ -1,4 +1,4 @@
-"""JSON schemas from the model's declarations: what objects look like, and what may be written about them."""
+"""JSON schemas of objects and bodies, from the declarations of the model."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -29,12 +29,12 @@ def array(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def object_name(kind: Kind) -> str:
-    """Return what the schema of a kind's objects is called, e.g. `PortGroup`."""
+    """Return the name of the schema of a kind's objects, e.g. `PortGroup`."""
     return "".join(part.capitalize() for part in kind.name.split("-"))
 
 
 def input_name(kind: Kind) -> str:
-    """Return what the schema of what may be written about a kind's objects is called."""
+    """Return the name of the schema of a kind's writable fields."""
     return f"{object_name(kind)}Fields"
 
 
@@ -53,7 +53,7 @@ def components() -> Mapping[str, Any]:
 
 _RESULT = {
     "type": "object",
-    "description": "What became of a command; without events everything was as wished, and no commit was written.",
+    "description": "Result of a command; without events nothing had to change and no commit was written.",
     "properties": {
         "position": {"type": "integer", "description": "Position of the commit, or of the end of the log."},
         "id": {"type": "string", "description": "Id of the command."},
@@ -74,7 +74,7 @@ def _object(kind: Kind) -> dict[str, Any]:
     properties["kind"] = {"const": kind.name}
     return {
         "type": "object",
-        "description": f"{kind.help} All fields are there, unless a request chose some.",
+        "description": f"{kind.help} All fields are present, unless `fields` selects some.",
         "properties": properties,
     }
 
@@ -85,7 +85,7 @@ def _creatable(kind: Kind) -> dict[str, FieldSpec]:
 
 
 def fields_schema(specs: Mapping[str, FieldSpec], required: Iterable[str]) -> dict[str, Any]:
-    """Return the schema of what may be written: references by id, name or prefix; null is the default."""
+    """Return the schema of writable fields: references by id, name or prefix; null restores the default."""
     return {
         "type": "object",
         "properties": {name: _written(spec) for name, spec in specs.items()},
@@ -95,7 +95,7 @@ def fields_schema(specs: Mapping[str, FieldSpec], required: Iterable[str]) -> di
 
 
 def field_schema(spec: FieldSpec) -> dict[str, Any]:
-    """Return the schema of a field as it is shown."""
+    """Return the schema of a field in answers."""
     (schema,), _ = msgspec.json.schema_components((spec.annotation,), ref_template=_TEMPLATE)
     return _annotated(schema, spec, derived=spec.derived)
 
