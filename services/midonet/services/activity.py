@@ -1,7 +1,7 @@
-"""The service `activity`: how much was changed on each day, by whom and through what, counted as it happens.
+"""The service `activity`: counts commits and events of each day by actor, channel and command.
 
-`<root>/state/streams/activity/<YYYY-MM-DD>` holds the counts of a day, of the last 30 on which anything happened. They
-are counted from the commits alone, so they can be counted again from the log at any time.
+`<root>/state/streams/activity/<YYYY-MM-DD>` holds the counts of one day, for the last 30 days with commits. They can
+be recomputed from the log.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,13 +13,13 @@ from midonet.services.streams import Processor, StreamService, Write
 
 _DAYS = 30
 _MAX_NAMES = 100
-"""Names that are told apart on one day; the rest is counted together."""
+"""Largest number of distinct names per day; further names are counted as `others`."""
 
 _OTHERS = "others"
 
 
 class State(Struct, frozen=True):
-    """The day that is being counted, and the days that are kept."""
+    """Counts of the current day, and the days that are stored (`kept`)."""
 
     day: str = ""
     commits: int = 0
@@ -31,7 +31,7 @@ class State(Struct, frozen=True):
 
 
 def step(state: State, commit: Commit) -> tuple[State, Sequence[Write]]:
-    """Count a commit; a new day begins at zero, and the oldest one goes."""
+    """Count a commit; a new day starts at zero and removes the oldest."""
     day = commit.time[:10]
     if day != state.day:
         kept = (*(each for each in state.kept if each != day), day)
@@ -64,8 +64,8 @@ PROCESSOR = Processor(State, State, step)
 
 
 class ActivityService(StreamService):
-    """Counts on one node of the cluster."""
+    """Runs the processor on one node of the cluster."""
 
     def processor(self) -> Processor[State]:
-        """Return the counting."""
+        """Return the processor that counts."""
         return PROCESSOR

@@ -1,7 +1,7 @@
-"""The cluster daemon: one feed that follows the log, the services that were found, and pages that tell how they do.
+"""The cluster daemon: a feed of the log, the services, and the pages /healthz, /readyz, /metrics, /status and /cluster.
 
-It comes up with what there is. Nothing that is absent, broken or slow (the log, ZooKeeper, a switch, an add-on) keeps
-the rest from working, and no end of it removes anything from a target.
+It starts whatever is available: the failure of one part (log, ZooKeeper, a switch, an add-on) does not stop the
+others. Stopping or killing it removes nothing from any target.
 """
 
 import logging
@@ -28,27 +28,30 @@ from midonet.services.runtime.registry import ServiceRegistry
 from midonet.services.runtime.writer import Writer
 from midonet.services.settings import Settings, auth_unset_reason, node_name
 from midonet.services.telemetry.drift_ledger_writer import DriftLedgerWriter
+from midonet.services.telemetry.log_events import log_events
 from midonet.services.telemetry.metrics import CONTENT_TYPE, Metrics
 from midonet.services.telemetry.node_summary import node_summary
-from midonet.services.telemetry.overview import Overview, log_events, reasons, status_document
+from midonet.services.telemetry.overview import Overview
+from midonet.services.telemetry.readiness import reasons
+from midonet.services.telemetry.status_document import status_document
 
 _DRIFT_SHOWN = 20
-"""Repairs of each target that the status shows; the ledger has more."""
+"""Number of drift records per target in `/status`; the ledger has all."""
 
 _STOP_SECONDS = 7.5
-"""What does not end by then is left behind: SIGTERM promises ten seconds."""
+"""Seconds after which services that have not stopped are abandoned; the contract allows ten in all."""
 
 _ASK_SECONDS = 2.0
 
 _OVERVIEW_SECONDS = 0.1
-"""Seconds for which an overview need not be made again."""
+"""Seconds for which an overview is reused."""
 
-_API_UNAVAILABLE = "the API is not served at the moment; /readyz says why"
-"""What is answered in the API's place until it has borrowed the port."""
+_API_UNAVAILABLE = "the API is not available; /readyz gives the reason"
+"""Response below /v1/ until the API has taken over the port."""
 
 
 class Daemon:
-    """Runs from `start` to `stop`; `overview` may be asked by any thread."""
+    """Runs from `start` to `stop`; any thread may call `overview`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -78,7 +81,7 @@ class Daemon:
         return HttpEndpoint(self.http, lambda: status_document(self.overview()))
 
     def start(self, url: str) -> None:
-        """Follow the log and start the services; returns at once. `url` is where the pages are."""
+        """Follow the log and start the services; returns at once. `url` is the address of the pages."""
         self._process = this_process(url)
         self._feed.start()
         self._coordination.start()
@@ -90,11 +93,11 @@ class Daemon:
 
     @property
     def views_ready(self) -> bool:
-        """Whether it has begun: the log was read, and the views have had their time."""
+        """Whether the log has been read and the first synchronisation of the views has ended."""
         return self._registry.views_ready
 
     def stop(self) -> None:
-        """End all services, at the same time, then the feed; give up on those that take too long."""
+        """Stop all services in parallel, then the feed; abandon services that exceed the time limit."""
         self._stopping.set()
         deadline = monotonic() + _STOP_SECONDS
         supervisors = list(self._registry.supervisors.values())
@@ -110,21 +113,21 @@ class Daemon:
         self._coordination.close()
 
     def poll(self) -> None:
-        """Write what has changed into the journal; raise what makes it pointless to go on.
+        """Log what has changed and start newly installed services; raise errors that end the daemon.
 
-        That is an address that is no log's, and a log that cannot be trusted at the first reading. Later such a log
-        is a state to show: what was projected from it is still good.
+        These are an invalid log URL, and a log that fails verification at the first reading. Later a failed
+        verification is only reported, as the views are still valid.
         """
         error = self._feed.error
-        hopeless = (UsageError,) if self._caught_up.is_set() else (UsageError, Misconfigured, VerificationFailed)
-        if isinstance(error, hopeless):
+        fatal = (UsageError,) if self._caught_up.is_set() else (UsageError, Misconfigured, VerificationFailed)
+        if isinstance(error, fatal):
             raise error
         for supervisor in self._registry.poll():
             logfmt.log(logging.INFO, "service installed", service=supervisor.name)
             supervisor.start()
         try:
             self._log_changes()
-        except Exception as bug:  # noqa: BLE001 - a daemon that cannot say how it does can still do it
+        except Exception as bug:  # noqa: BLE001 - an error of the status must not stop the services
             logfmt.log(logging.ERROR, "no overview", error=repr(bug))
 
     def _log_changes(self) -> None:
@@ -137,7 +140,7 @@ class Daemon:
             logfmt.log(logging.WARNING, "not ready", reasons="; ".join(found))
 
     def overview(self) -> Overview:
-        """Return how everything is now."""
+        """Return the current state."""
         supervisors, hosted = list(self._registry.supervisors.values()), self._hosted()
         return Overview(
             node=self._coordination.node,
@@ -157,7 +160,7 @@ class Daemon:
         return [each for supervisor in list(self._registry.supervisors.values()) for each in supervisor.projections()]
 
     def routes(self) -> Routes:
-        """Return the pages that are served over HTTP."""
+        """Return the pages by path."""
         return {
             "/healthz": self._healthz,
             "/readyz": self._readyz,
@@ -168,7 +171,7 @@ class Daemon:
         }
 
     def _api_unavailable(self) -> Page:
-        """Say in the API's place why it is not there."""
+        """Return why the API is not available."""
         error = Unavailable(auth_unset_reason(self._settings) or _API_UNAVAILABLE)
         return Page(problem_details.encode(error), problem_details.CONTENT_TYPE, HTTPStatus.SERVICE_UNAVAILABLE)
 

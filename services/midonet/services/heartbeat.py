@@ -1,7 +1,7 @@
-"""The service `heartbeat`: which nodes the cluster has, which of them live, and how far each is behind.
+"""The service `heartbeat`: the nodes of the cluster, whether they are up, and their lag.
 
-Every node leaves a record at `<root>/state/known/<node>` that outlives it; the node that leads the service notes there
-since when one is gone. So `midoctl cluster status` also shows who is missing. On every node, metrics tell the same.
+Every node has a persistent record at `<root>/state/known/<node>`; the leader records there since when a node is down,
+for `midoctl cluster status`. Every node exports the same as metrics.
 """
 
 import logging
@@ -23,27 +23,27 @@ _CONNECT_SECONDS = 2.0
 
 
 class Settings(Struct, frozen=True):
-    """What may be set below `services.heartbeat`."""
+    """Settings below `services.heartbeat`."""
 
-    period: Annotated[float, Meta(ge=0.1, le=3600, description="Seconds between two beats.")] = 1.0
+    period: Annotated[float, Meta(ge=0.1, le=3600, description="Seconds between two heartbeats.")] = 1.0
 
 
 class HeartbeatService(Periodic):
-    """Beats on every node."""
+    """Runs on every node."""
 
     settings = Settings
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, context.config(Settings).period)
         metrics = context.metrics
-        self._beats = metrics.counter("beats", "Beats of this node that ZooKeeper answered.")
-        self._seconds_taken = metrics.gauge("zookeeper_seconds", "Seconds that ZooKeeper took for the last beat.")
-        self._alive = metrics.gauge("node_alive", "Whether a node of the cluster lives.", ["node"])
-        self._lag = metrics.gauge("node_lag_commits", "Commits that a living node has not read yet.", ["node"])
+        self._beats = metrics.counter("beats", "Heartbeats of this node that ZooKeeper answered.")
+        self._seconds_taken = metrics.gauge("zookeeper_seconds", "Latency of the last heartbeat in seconds.")
+        self._alive = metrics.gauge("node_alive", "Whether a node of the cluster is up.", ["node"])
+        self._lag = metrics.gauge("node_lag_commits", "Commits that a node that is up has not read yet.", ["node"])
         self._known: dict[str, bool] = {}
 
     def run_once(self) -> None:
-        """Look at all nodes, and say what became different."""
+        """Read the summaries of all nodes, export metrics and log changes."""
         client, begun = self.context.coordination.client, perf_counter()
         client.connect(_CONNECT_SECONDS)
         found = nodes(client, self.context.settings.root)
@@ -57,7 +57,7 @@ class HeartbeatService(Periodic):
                     self._record_gone(node)
 
     def _write_record(self, found: list[dict[str, Any]]) -> None:
-        """Leave a record of this node, without an hour of death."""
+        """Write the persistent record of this node, without `gone`."""
         here = next((node for node in found if node["node"] == self.context.node), None)
         if here is None or not here["alive"] or (here["known"] and here["gone"] is None):
             return
@@ -70,7 +70,7 @@ class HeartbeatService(Periodic):
                 client.result(client.create_async(path, record, makepath=True))
 
     def _record_gone(self, node: Mapping[str, Any]) -> None:
-        """Note since when a node is gone."""
+        """Record that a node is down from now on."""
         client, path = self.context.coordination.client, known_path(self.context.settings.root, node["node"])
         now = utc_now("seconds")
         with client.failures(), suppress(NoNodeError, BadVersionError):

@@ -1,6 +1,6 @@
-"""The service `history`: keeps an index of the log, so that questions about the past need not read it all.
+"""The service `history`: maintains the history index, which answers queries about the past without a scan of the log.
 
-It is left out unless the setting `history` says where. `midoctl --history` with the same address uses the index.
+It runs only if the setting `history` names the index. `midoctl --history` with the same URL uses the index.
 """
 
 import time
@@ -22,32 +22,32 @@ from midonet.services.settings import Settings
 
 
 class HistoryService(Service):
-    """One runner."""
+    """Runs the projection into the history index."""
 
     @classmethod
     def disabled_reason(cls, settings: Settings) -> str | None:
-        """Return that nobody said where the index is to be."""
-        return None if settings.history else "no index is kept: `--history URL` says where"
+        """Return that no index is configured, if so."""
+        return None if settings.history else "no history index is configured (--history URL)"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._hosted = _Indexing(context, str(context.settings.history))
 
     def start(self) -> None:
-        """Begin to keep the index."""
+        """Start to update the index."""
         self._hosted.start()
 
     def stop(self) -> None:
-        """Leave the index as it is."""
+        """Stop; the index stays as it is."""
         self._hosted.stop()
 
     def projections(self) -> Sequence[HostedProjection]:
-        """Return the index."""
+        """Return the projection into the index."""
         return (self._hosted,)
 
 
 class _Indexing(HostedProjection):
-    """A first index takes minutes on a long log: meanwhile it is told how far it is."""
+    """A projection that reports progress during a long write: the first index of a long log takes minutes."""
 
     def __init__(self, context: Context, url: str) -> None:
         self._feed: Feed = context.feed
@@ -62,12 +62,12 @@ class _Indexing(HostedProjection):
         )
 
     def stop(self) -> None:
-        """Leave the index as it is."""
+        """Stop; the index stays as it is."""
         self._index.stop()
         super().stop()
 
     def report(self, max_lag: float) -> ProjectionReport:
-        """Return how it stands, also in the middle of a long write."""
+        """Return the current state, also during a long write."""
         report = super().report(max_lag)
         if report.state != "stalled" or not self._index.writing:
             return report
@@ -82,6 +82,6 @@ class _Indexing(HostedProjection):
         )
 
     def _age(self, position: int) -> float:
-        """Return how many seconds ago the first commit was made that the index lacks, as far as that is known."""
+        """Return the age in seconds of the first commit that the index lacks; 0 if unknown."""
         moment = self._feed.next_after(position).time
         return round(max(0.0, time.time() - datetime.fromisoformat(moment).timestamp()), 3) if moment else 0.0

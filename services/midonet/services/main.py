@@ -1,7 +1,7 @@
 """`midonet-cluster`: the command line of the cluster daemon.
 
-Whatever goes wrong is one line on standard error and an exit code of contract §2, never a traceback. What only the
-daemon needs is loaded when it runs.
+Every error is one line on standard error and an exit code of contract §2. Modules of the daemon are imported only by
+`run`.
 """
 
 import gc
@@ -28,16 +28,16 @@ _INTERRUPTED = 130
 _STOP = (signal.SIGTERM, signal.SIGINT)
 _STOP_SECONDS = 9.0
 _GC_THRESHOLD = 200_000
-"""Objects after which garbage is looked for whatever else is to be done: nearly all that a large commit makes is needed
-until it is in the views, and nearly all that is made while the daemon begins stays."""
+"""Allocations between two automatic garbage collections. The objects of a large commit and of the start live long, so
+frequent collections would find nothing."""
 _FULL_GC_TICKS = 600
-"""Ticks after which it is also looked for among what is older than a second."""
+"""Collections of the middle generation after which the oldest is collected, too."""
 _SWITCH_INTERVAL = 0.001
-"""Seconds after which a thread that computes lets others go on: those that serve clients wait for it."""
+"""Seconds between thread switches; short, so that threads that serve clients wait less for threads that compute."""
 _TICK = 1.0
-"""Seconds between two looks at how the daemon does."""
+"""Seconds between two polls of the daemon."""
 _STOP_CHECK_SECONDS = 0.05
-"""Seconds between two looks at whether it has ended."""
+"""Seconds between two checks whether it has stopped."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - a person gets one line, whatever it is
+    except Exception as error:  # noqa: BLE001 - every error is one line
         return _fail(f"internal error, please report it ({type(error).__name__}: {error})", _INTERNAL)
     return result if isinstance(result, int) else 0
 
@@ -65,14 +65,14 @@ def _fail(message: str, status: int) -> int:
 def command() -> None:
     """Keep the views of the network equal to its log: in ZooKeeper for agents, in OVSDB for hardware VTEPs.
 
-    Every setting is an option, an environment variable and a key of the configuration file; the first one given of
-    these three counts.
+    Every setting is an option, an environment variable and a key of the configuration file, in this order of
+    precedence.
     """
 
 
 @command.command()
 @with_settings(Settings)
-@click.option("--print-config", is_flag=True, help="Print the effective settings as YAML, secrets hidden, and end.")
+@click.option("--print-config", is_flag=True, help="Print the effective settings as YAML, secrets hidden, and exit.")
 def run(settings: Settings, *, print_config: bool) -> int:
     """Run the services until SIGTERM."""
     in_use = effective(settings)
@@ -88,34 +88,36 @@ def _serve(settings: Settings) -> int:
     from midonet.projections.runtime import logfmt
     from midonet.services.daemon import Daemon
 
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # they are waited for below; every thread inherits this
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, _STOP
+    )  # `sigtimedwait` below receives them; every thread inherits the mask
     sys.setswitchinterval(_SWITCH_INTERVAL)
     logfmt.configure(settings.log_level)
     daemon = Daemon(settings)
     click.echo(daemon.http.url)
     daemon.start(daemon.http.url)
-    frozen = False  # to ask how much is would count it all, which takes 10 ms
+    frozen = False  # gc.get_freeze_count() takes 10 ms
     while not _stop_requested(_TICK):
         daemon.poll()
         if daemon.views_ready:
             if not frozen:
-                gc.freeze()  # what is there from the beginning is no garbage
+                gc.freeze()  # objects of the start live as long as the process
                 frozen = True
             gc.collect(2 if gc.get_count()[2] > _FULL_GC_TICKS else 1)
     return _stop(daemon.stop)
 
 
 def _stop_requested(seconds: float) -> bool:
-    """Wait so long for a signal that asks to end; return whether one came.
+    """Wait up to so many seconds for SIGTERM or SIGINT; return whether one came.
 
-    After SIGSTOP and SIGCONT CPython returns what nobody sent, where the time was over meanwhile.
+    After SIGSTOP and SIGCONT CPython may return another signal number if the time is over; it is ignored.
     """
     info = signal.sigtimedwait(_STOP, seconds)
     return info is not None and info.si_signo in _STOP
 
 
 def _stop(stop: Callable[[], Any]) -> int:
-    """Stop cleanly, or at once when asked for a second time; end the process, whatever threads are left."""
+    """Stop cleanly, or at once after a second signal; then end the process, even if threads are left."""
     stopping = Thread(target=stop, daemon=True)
     stopping.start()
     status, deadline = 0, monotonic() + _STOP_SECONDS

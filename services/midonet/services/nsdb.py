@@ -1,4 +1,4 @@
-"""The service `nsdb`: keeps the views in ZooKeeper that agents read (contract §3)."""
+"""The service `nsdb`: maintains the view in ZooKeeper that agents read (contract §3)."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from midonet.services.runtime.service import Service
 
 
 class NsdbService(Service):
-    """One runner; it waits for ZooKeeper as long as it takes."""
+    """Runs the projection into ZooKeeper; retries until ZooKeeper is available."""
 
     keeps_views = True
 
@@ -29,13 +29,13 @@ class NsdbService(Service):
         )
 
     def start(self) -> None:
-        """Begin to keep the view."""
+        """Start to update the view."""
         self._hosted.start()
 
     def stop(self) -> None:
-        """Leave the view as it is."""
+        """Stop; the view stays as it is."""
         self._hosted.stop()
 
     def projections(self) -> Sequence[HostedProjection]:
-        """Return the one view."""
+        """Return the projection into ZooKeeper."""
         return (self._hosted,)

@@ -1,7 +1,8 @@
-"""The service `recycler`: removes what is left in ZooKeeper of things that no longer exist, a little at a time.
+"""The service `recycler`: garbage collection in ZooKeeper, at a limited rate.
 
-One node at a time does it, once in an interval, as MidoNet's recycler. It removes only what nobody holds: no ephemeral
-node, nothing young, and nothing of an object that the topology has. What it does not know it leaves alone.
+The leader runs it once per interval, as MidoNet's recycler. It removes nodes of objects that are not in the topology,
+leases without items, old generations and old records. It never removes an ephemeral node, a node changed within
+`grace` seconds, or a node of an unknown kind.
 """
 
 import logging
@@ -32,7 +33,7 @@ _OF_OBJECTS = {
     "containers": "service-container",
     "vteps": "vtep",
 }
-"""Folders of facts, and the kind of object that each of their nodes is named after (docs/facts.md)."""
+"""Folder of facts -> kind of the objects whose ids name its nodes (docs/facts.md)."""
 
 _CHECK_SECONDS = 5.0
 _CONNECT_SECONDS = 2.0
@@ -40,16 +41,16 @@ _DAY = 86_400.0
 
 
 class Settings(Struct, frozen=True):
-    """What may be set below `services.recycler`."""
+    """Settings below `services.recycler`."""
 
-    interval: Annotated[float, Meta(ge=1, le=30 * _DAY, description="Seconds between two rounds.")] = _DAY
-    rate: Annotated[float, Meta(gt=0, le=10_000, description="Nodes that are removed in a second at most.")] = 100.0
-    grace: Annotated[float, Meta(ge=0, le=30 * _DAY, description="Seconds for which nothing may have changed.")] = (
-        3600.0
-    )
-    forget_nodes: Annotated[float, Meta(ge=0, description="Seconds after which a node that is gone is forgotten.")] = (
-        7 * _DAY
-    )
+    interval: Annotated[float, Meta(ge=1, le=30 * _DAY, description="Seconds between two runs.")] = _DAY
+    rate: Annotated[float, Meta(gt=0, le=10_000, description="Largest number of nodes removed per second.")] = 100.0
+    grace: Annotated[
+        float, Meta(ge=0, le=30 * _DAY, description="Seconds without a change after which a node may be removed.")
+    ] = 3600.0
+    forget_nodes: Annotated[
+        float, Meta(ge=0, description="Seconds after which the record of a cluster node that is down is removed.")
+    ] = 7 * _DAY
 
 
 class _Garbage(NamedTuple):
@@ -59,7 +60,7 @@ class _Garbage(NamedTuple):
 
 
 class RecyclerService(Periodic):
-    """Goes round on the node that leads."""
+    """Collects garbage on the leader."""
 
     settings = Settings
 
@@ -68,22 +69,22 @@ class RecyclerService(Periodic):
         super().__init__(context, min(_CHECK_SECONDS, self._settings.interval))
         self._root = context.settings.root
         self._client = context.coordination.client
-        self._removed = context.metrics.counter("removed", "Nodes that were removed.", ["what"])
+        self._removed = context.metrics.counter("removed", "ZooKeeper nodes removed.", ["what"])
 
     def run_once(self) -> None:
-        """Go round if this node leads and the last round is long ago."""
+        """Collect garbage if this node leads and the interval has passed."""
         lease = self.lease
         if lease is None:
             return
         self._client.connect(_CONNECT_SECONDS)
-        if 0 <= time() - self._last_round() < self._settings.interval:  # one to come is that of a clock that was wrong
+        if 0 <= time() - self._last_round() < self._settings.interval:  # a time in the future comes from a wrong clock
             return
         removed = sum(self._remove(lease, garbage) for garbage in self._garbage()) + self._prune()
         self._save_round()
         if removed:
-            self.context.log(logging.INFO, "recycled", nodes=removed)
+            self.context.log(logging.INFO, "garbage collected", nodes=removed)
 
-    # -- what is waste
+    # -- find garbage
 
     def _garbage(self) -> Iterator[_Garbage]:
         for folder, kind in _OF_OBJECTS.items():
@@ -100,7 +101,7 @@ class RecyclerService(Periodic):
         return lambda name: name not in present
 
     def _stale(self, folder: str, what: str, is_garbage: Callable[[str], bool]) -> Iterator[_Garbage]:
-        """Yield the nodes of a folder that are waste, held by no session and not touched lately."""
+        """Yield garbage in a folder: nodes that are not ephemeral and have not changed within the grace time."""
         for name in filter(is_garbage, self._children(folder)):
             path = f"{folder}/{name}"
             with self._client.failures():
@@ -109,7 +110,7 @@ class RecyclerService(Periodic):
                 yield _Garbage(path, stat.version, what)
 
     def _gone_nodes(self) -> Iterator[_Garbage]:
-        """Yield the records of nodes that have been gone for long."""
+        """Yield the records of cluster nodes that have been down for long."""
         folder = known_path(self._root)
         for name in self._children(folder):
             path = f"{folder}/{name}"
@@ -125,10 +126,10 @@ class RecyclerService(Periodic):
             except NoNodeError:
                 return []
 
-    # -- removing it
+    # -- remove it
 
     def _remove(self, lease: Lease, garbage: _Garbage) -> int:
-        """Remove a node that nobody has touched meanwhile, as long as this node leads; return how many went."""
+        """Remove a node if it has not changed meanwhile and this node still leads; return the number removed."""
         if self.pause(1 / self._settings.rate):
             return 0
         transaction = self._client.transaction()
@@ -137,12 +138,12 @@ class RecyclerService(Periodic):
         with self._client.failures():
             results = self._client.result(transaction.commit_async())
         if any(isinstance(result, Exception) for result in results):
-            return 0  # somebody uses it again, or another node leads
+            return 0  # it has changed, or another node leads
         self._removed.labels(garbage.what).inc()
         return 1
 
     def _prune(self) -> int:
-        """Remove old generations of the view, unless somebody is at work on them."""
+        """Remove old generations of the view, unless another process works on generations."""
         with closing(Generations(self.context.settings.zookeeper, self._root)) as generations:
             try:
                 with generations.working(f"recycler of {self.context.node}"):
@@ -152,7 +153,7 @@ class RecyclerService(Periodic):
         self._removed.labels("generations").inc(len(old))
         return len(old)
 
-    # -- when
+    # -- time of the last run
 
     def _path(self) -> str:
         return f"{self._root}/state/services/{self.context.name}/round"

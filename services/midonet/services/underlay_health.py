@@ -1,7 +1,7 @@
-"""The service `health`: whether the underlay carries, from what the hosts report of each other.
+"""The service `health`: state of the underlay, from the probes that hosts report.
 
-It says in the journal when a way between two hosts goes down or comes back (on one node of the cluster), and shows on
-every node how many do. It acts on nothing: tunnels are the agents' business.
+The leader logs when a link between two hosts goes down or comes up; every node exports counts as metrics. The service
+changes nothing: agents manage tunnels.
 """
 
 import logging
@@ -20,13 +20,15 @@ _SHOWN = 20
 
 
 class Settings(Struct, frozen=True):
-    """What may be set below `services.health`."""
+    """Settings below `services.health`."""
 
-    period: Annotated[float, Meta(ge=0.1, le=3600, description="Seconds between two looks at what hosts report.")] = 2.0
+    period: Annotated[float, Meta(ge=0.1, le=3600, description="Seconds between two reads of the hosts' reports.")] = (
+        2.0
+    )
 
 
 class HealthService(Periodic):
-    """Looks on every node; speaks on the one that leads."""
+    """Reads the reports on every node; logs on the leader."""
 
     settings = Settings
 
@@ -40,12 +42,12 @@ class HealthService(Periodic):
         self._isolated: list[str] = []
 
     def stop(self) -> None:
-        """End."""
+        """Stop and close the reader."""
         super().stop()
         self._facts.close()
 
     def run_once(self) -> None:
-        """Look at all reports, and say what became different."""
+        """Read all reports, update metrics and log changes."""
         found = ways(self._facts.all(UnderlayHealth))
         self._down, self._isolated = [link for link in found if not link.up], cut_off(found)
         self._link_gauge.labels("up").set(len(found) - len(self._down))
@@ -57,7 +59,7 @@ class HealthService(Periodic):
         self._previous = now
 
     def details(self) -> Mapping[str, Any]:
-        """Return which ways are down, and who is cut off."""
+        """Return the links that are down and the isolated hosts."""
         down = [{"source": link.source, "target": link.target, "since": link.since} for link in self._down[:_SHOWN]]
         return {"down": down, "cut_off": self._isolated[:_SHOWN]}
 

@@ -177,7 +177,7 @@ def test_a_service_waits_for_those_that_it_needs() -> None:
     supervisors: dict[str, Supervisor] = {}
     supervisors["first"] = first = Supervisor("first", lambda: Recorder, context, supervisors)
     with kept(lambda: Needy, supervisors) as supervisor:
-        eventually(lambda: supervisor.status().reason == "waits for the service first")
+        eventually(lambda: supervisor.status().reason == "waiting for the service first")
         assert supervisor.status().state == "waiting"
         first.start()
         assert supervisor.running.wait(5)
@@ -206,7 +206,7 @@ def test_a_service_that_is_stopped_while_it_waits_never_starts() -> None:
 
 def test_a_service_that_was_held_starts_as_soon_as_its_keeper_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "_HEALTH_SECONDS", 60.0)
-    holds = [StartBlocked("waiting", "waits for the log to be read")]
+    holds = [StartBlocked("waiting", "waiting for the log to be read")]
     supervisor = Supervisor("test", lambda: Recorder, context, {}, lambda _: holds[0] if holds else None)
     supervisor.start()
     eventually(lambda: supervisor.status().state == "waiting")

@@ -9,8 +9,11 @@ from midonet.events.commit import Head
 from midonet.services.runtime.projection_report import ProjectionReport, WriteMetrics
 from midonet.services.runtime.service_metrics import ServiceMetrics
 from midonet.services.runtime.supervisor import ServiceStatus
+from midonet.services.telemetry.log_events import log_events
 from midonet.services.telemetry.metrics import Metrics
-from midonet.services.telemetry.overview import Overview, log_events, reasons, status_document
+from midonet.services.telemetry.overview import Overview
+from midonet.services.telemetry.readiness import reasons
+from midonet.services.telemetry.status_document import status_document
 
 RUNNING = ServiceStatus("nsdb", "running", healthy=True, reason=None, restarts=0, last_error=None)
 LIVE = ProjectionReport(

@@ -103,5 +103,5 @@ def test_it_ends_at_once_while_the_log_is_being_opened(source: Source) -> None:
     assert begun.wait(30)
     writer.close()
     go_on.set()
-    with pytest.raises(Unavailable, match="being stopped"):
+    with pytest.raises(Unavailable, match="shutting down"):
         writer.execute(bridge("a"), WHO)

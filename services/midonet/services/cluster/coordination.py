@@ -1,15 +1,15 @@
-"""The daemon's session with ZooKeeper, and what a lease is: how nodes agree on who does what.
+"""The daemon's session with ZooKeeper, and the definition of a lease.
 
     <root>/state/services/<service>/members/<node>           ephemeral: the node runs the service
-    <root>/state/services/<service>/leases/<item>            persistent, changed by everybody who takes the item
+    <root>/state/services/<service>/leases/<item>            persistent, changed by every acquisition
     <root>/state/services/<service>/leases/<item>/holder     ephemeral: {"node", "version"}
-    <root>/state/leaders/<service>/…                         the same for leadership, an item of its own
+    <root>/state/leaders/<service>/…                         the same for leadership
 
-A lease is taken in one transaction that changes the persistent node: the number of that transaction (zxid) is the
-lease's epoch, so epochs only grow. So of two nodes that both believe to hold an item (one of them was frozen, say) a
-target can tell the stale one: what it does in ZooKeeper goes with `Lease.guard`, and any other target refuses an epoch
-lower than the highest that it has seen. A lease alone proves nothing: it may be over when its holder next looks at a
-clock. kazoo's recipes for locks and elections know no epoch, hence this module and `ownership.py`.
+A lease is acquired in one transaction that changes the persistent node. The id of that transaction (zxid) is the epoch
+of the lease, so epochs only grow. If two nodes believe to hold an item, for example after one was frozen, the epoch
+fences the stale one: writes to ZooKeeper carry `Lease.guard`, any other target rejects an epoch below the highest that
+it has seen. A lease without that check is no protection, as it may expire at any moment. kazoo's recipes for locks and
+elections have no epoch; therefore this module and `leases.py`.
 """
 
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ from midonet.projections.zookeeper.client import Client
 
 _PATIENCE = 3.0
 _GRACE = 0.25
-"""The part of the session's time-out for which leases are trusted without a connection."""
+"""Fraction of the session time-out for which leases stay valid without a connection."""
 
 _RECHECK_SECONDS = 10.0
-"""A member looks again after this time, even if it heard of no change."""
+"""Seconds after which a member checks its leases again without a notification."""
 
 
 class Lease(NamedTuple):
@@ -34,32 +34,32 @@ class Lease(NamedTuple):
 
     item: str
     epoch: int
-    """Greater than that of every holder before."""
+    """Greater than the epoch of every earlier holder."""
     path: str
     version: int
     session: int
 
     def guard(self, transaction: Any) -> None:
-        """Let a transaction of kazoo fail (`BadVersionError`) if another node has taken the item since."""
+        """Make a kazoo transaction fail (`BadVersionError`) if another node has acquired the item since."""
         transaction.check(self.path, self.version)
 
 
 class Member(Protocol):
-    """A service's part in the coordination of all nodes."""
+    """One service's leases on this node."""
 
     service: str
 
     def leases(self) -> Mapping[str, Lease]:
-        """Return what this node holds now, by item."""
+        """Return the leases that this node holds, by item."""
 
     def wake(self) -> None:
-        """Look again, soon."""
+        """Check the leases soon."""
 
 
 class Coordination:
-    """One session with ZooKeeper for all services of this node; connects for ever.
+    """One ZooKeeper session for all services of this node; reconnects without limit.
 
-    `session_timeout` (seconds) is how long a node that died goes unnoticed.
+    `session_timeout`: seconds after which the leases of a dead node expire.
     """
 
     def __init__(self, hosts: str, root: str, node: str, *, session_timeout: float = 6.0) -> None:
@@ -68,7 +68,7 @@ class Coordination:
         self.client = Client(hosts, session_timeout)
         self.client.patience = min(_PATIENCE, session_timeout)
         self.connections = 0
-        """How many connections there have been: watches live no longer than theirs."""
+        """Number of connections so far; watches end with their connection."""
         self._grace = session_timeout * _GRACE
         self._disconnected_since: float | None = monotonic()
         self._members: list[Member] = []
@@ -76,16 +76,16 @@ class Coordination:
         self.client.add_listener(self._state_changed)
 
     def start(self) -> None:
-        """Begin to connect; returns at once."""
+        """Start to connect; returns at once."""
         self.client.start_async()
 
     def close(self) -> None:
-        """End the session, and with it all that is ephemeral."""
+        """End the session and with it all ephemeral nodes."""
         self.client.close()
 
     @property
     def session(self) -> int | None:
-        """Number of the session; None if it may be over."""
+        """Id of the session; None if it may have expired."""
         since, client_id = self._disconnected_since, self.client.client_id
         if client_id is None or (since is not None and monotonic() - since > self._grace):
             return None
@@ -93,11 +93,11 @@ class Coordination:
 
     @property
     def patience(self) -> float:
-        """Seconds after which a member looks again whether the session still counts."""
+        """Seconds after which a member checks again whether the session is valid."""
         return _RECHECK_SECONDS if self._disconnected_since is None else self._grace
 
     def leases(self) -> Mapping[str, list[Lease]]:
-        """Return what this node holds at the moment, by service."""
+        """Return the leases that this node holds, by service."""
         with self._lock:
             members = list(self._members)
         held: dict[str, list[Lease]] = {}
@@ -106,12 +106,12 @@ class Coordination:
         return held
 
     def add_member(self, member: Member) -> None:
-        """Take note of a member that is at work."""
+        """Add a member, to be woken when the connection changes."""
         with self._lock:
             self._members.append(member)
 
     def remove_member(self, member: Member) -> None:
-        """Forget a member."""
+        """Remove a member."""
         with self._lock:
             self._members = [other for other in self._members if other is not member]
 

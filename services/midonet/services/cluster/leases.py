@@ -1,6 +1,6 @@
-"""Items of a service spread over the nodes that run it, and leadership: leases taken and let go as nodes come and go.
+"""Leases on the items of a service, assigned evenly to the nodes that run it, and leadership.
 
-A node that loses its connection gives its leases up before the servers do. Nothing here knows what the items are.
+A node that loses its connection drops its leases before the servers expire them. Items are opaque names here.
 """
 
 import logging
@@ -21,23 +21,23 @@ from midonet.services.cluster.coordination import Coordination, Lease
 from midonet.services.cluster.rendezvous_hash import assign
 
 LEADER = "leader"
-"""The item that stands for leadership of a service."""
+"""The item whose holder leads the service."""
 
 _COALESCE_SECONDS = 0.05
-"""Changes come in bunches: what comes within this time is looked at together."""
+"""Seconds in which changes are coalesced."""
 
 _CONNECT_SECONDS = 3.0
 
 
 class _Holder(msgspec.Struct, frozen=True):
-    """Who holds an item, as every node can read."""
+    """Content of the `holder` node of an item."""
 
     node: str
     version: int
 
 
 def _holder(data: bytes) -> _Holder:
-    """Return who holds an item; somebody else, if what stands there is not ours."""
+    """Return the holder of an item; an unknown node if the content cannot be decoded."""
     try:
         return msgspec.json.decode(data, type=_Holder)
     except msgspec.DecodeError:
@@ -45,10 +45,10 @@ def _holder(data: bytes) -> _Holder:
 
 
 class Ownership:
-    """This node's part in a service whose items are spread over the nodes that run it.
+    """The leases of this node on the items of a service.
 
-    `acquired` and `lost` are called by a thread of its own, one after the other; an item goes to another node only when
-    `lost` has returned, unless the session is over. What they raise goes to `crashed`.
+    One thread calls `acquired` and `lost`. An item is released only after `lost` has returned, unless the session has
+    expired. Exceptions of both go to `crashed`.
     """
 
     folder: ClassVar[str] = "services"
@@ -63,7 +63,7 @@ class Ownership:
     ) -> None:
         self.service = service
         self.members: frozenset[str] = frozenset()
-        """The nodes that run the service, as last seen."""
+        """The nodes that run the service, as last read."""
         self._coordination = coordination
         self._client = coordination.client
         self._base = f"{coordination.root}/state/{self.folder}/{quote(service, safe='')}"
@@ -82,32 +82,32 @@ class Ownership:
         self._loop.start()
 
     def stop(self) -> None:
-        """Let all items go to others and end to be a member; `lost` has been called for each."""
+        """Release all items, after calling `lost` for each, and leave the service."""
         self._loop.stop()
         self._coordination.remove_member(self)
         self._client.tree_watchers.pop(self._base, None)
 
     def set_items(self, items: Collection[str]) -> None:
-        """Say which items there are; every member should come to know the same ones."""
+        """Set the items to be assigned; every member must be given the same ones."""
         self._items = frozenset(items)
         self.wake()
 
     def set_expected(self, items: Collection[str]) -> None:
-        """Say which items somebody should hold, whether they are wanted here or not."""
+        """Set the items that some node should hold, for `unheld_seconds`."""
         self._expected = frozenset(items)
 
     def unheld_seconds(self) -> float:
-        """Return for how many seconds an item has had no holder on any node; 0 if none has, or nobody can know."""
+        """Return the seconds for which an item has had no holder; 0 if all are held or ZooKeeper is unreachable."""
         since = min(self._unheld_since.values(), default=None)
         return monotonic() - since if since is not None and self._coordination.session is not None else 0.0
 
     def leases(self) -> Mapping[str, Lease]:
-        """Return what this node holds now, by item: nothing while its session may be over."""
+        """Return the leases that this node holds, by item; none while its session may have expired."""
         session = self._coordination.session
         return {item: lease for item, lease in list(self._leases.items()) if lease.session == session}
 
     def wake(self) -> None:
-        """Look again, soon."""
+        """Check the leases soon."""
         self._loop.wake()
 
     # -- the thread
@@ -120,25 +120,29 @@ class Ownership:
         self._release_all()
 
     def _try_update(self, backoff: Backoff) -> bool:
-        """Bring our leases to what they should be; return whether ZooKeeper answered."""
+        """Acquire and release leases as assigned; return whether ZooKeeper answered."""
         self._drop_expired()
         try:
             self._client.connect(_CONNECT_SECONDS)
             with self._client.failures():
                 self._update()
         except MidonetError as error:
-            logfmt.log(logging.DEBUG, "no coordination", service=self.service, error=error.message)
+            logfmt.log(logging.DEBUG, "coordination unavailable", service=self.service, error=error.message)
             return False
         backoff.reset()
         self._log_held()
         return True
 
     def _log_held(self) -> None:
-        """Say what this node holds, if that is not what it was: one item by name, more of them by their number."""
+        """Log the held items if they changed: a single item by name, several by their number."""
         held = sorted(self._leases)
         if held != self._logged:
             logfmt.log(
-                logging.INFO, "holds", service=self.service, items=len(held), item=held[0] if len(held) == 1 else None
+                logging.INFO,
+                "leases held",
+                service=self.service,
+                items=len(held),
+                item=held[0] if len(held) == 1 else None,
             )
         self._logged = held
 
@@ -149,7 +153,7 @@ class Ownership:
 
     def _drop(self, lease: Lease) -> None:
         del self._leases[lease.item]
-        logfmt.log(logging.DEBUG, "item lost", service=self.service, item=lease.item, epoch=lease.epoch)
+        logfmt.log(logging.DEBUG, "lease lost", service=self.service, item=lease.item, epoch=lease.epoch)
         self._lost(lease)
 
     def _update(self) -> None:
@@ -173,7 +177,7 @@ class Ownership:
         self._unheld_since = {item: self._unheld_since.get(item, monotonic()) for item in unheld_seconds}
 
     def _desired(self, holders: Mapping[str, _Holder]) -> frozenset[str]:
-        """Return the items that should be ours, whoever holds them now."""
+        """Return the items that this node should hold."""
         del holders
         return frozenset(
             item for item, node in assign(self._items, self.members).items() if node == self._coordination.node
@@ -189,7 +193,7 @@ class Ownership:
 
     def _register(self) -> None:
         path = f"{self._base}/members/{self._coordination.node}"
-        if self._owner(path) is None:  # else it is ours, or of our former life: that must go first
+        if self._owner(path) is None:  # else it belongs to this session, or to an old one that must expire first
             self._client.result(self._client.create_async(path, b"", ephemeral=True))
 
     def _holders(self) -> dict[str, _Holder]:
@@ -198,7 +202,7 @@ class Ownership:
         return {paths[path]: _holder(data) for path, data in found.items()}
 
     def _delete_stale(self, holders: Mapping[str, _Holder], session: int) -> dict[str, _Holder]:
-        """Remove what our session still holds, though we gave it up while the connection was away."""
+        """Delete holder nodes of this session whose leases were dropped while the connection was lost."""
         remaining = dict(holders)
         for item in [each for each, holder in holders.items() if holder.node == self._coordination.node]:
             path = f"{self._path(item)}/holder"
@@ -215,7 +219,7 @@ class Ownership:
         return f"{self._base}/leases/{quote(item, safe='')}"
 
     def _acquire(self, item: str, session: int) -> None:
-        """Take an item that nobody holds, unless somebody is faster."""
+        """Acquire a free item, unless another node acquires it first."""
         path, node = self._path(item), self._coordination.node
         self._client.result(self._client.ensure_path_async(path))
         version = self._client.result(self._client.exists_async(path)).version + 1
@@ -228,11 +232,11 @@ class Ownership:
             return
         lease = Lease(item, results[0].mzxid, path, version, session)
         self._leases[item] = lease
-        logfmt.log(logging.DEBUG, "item gained", service=self.service, item=item, epoch=lease.epoch)
+        logfmt.log(logging.DEBUG, "lease acquired", service=self.service, item=item, epoch=lease.epoch)
         self._acquired(lease)
 
     def _release(self, lease: Lease) -> None:
-        """Let an item go, after the service has let it go."""
+        """Release a lease, after `lost` has returned."""
         self._drop(lease)
         transaction = self._client.transaction()
         lease.guard(transaction)
@@ -247,14 +251,14 @@ class Ownership:
                 if self._coordination.session is not None:
                     self._client.result(self._client.delete_async(f"{self._base}/members/{self._coordination.node}"))
         except (MidonetError, NoNodeError):
-            for lease in list(self._leases.values()):  # they end with the session
+            for lease in list(self._leases.values()):  # they expire with the session
                 self._drop(lease)
 
 
 class Leadership(Ownership):
-    """One of all nodes that run a service leads it; who leads goes on leading while it lives.
+    """Leadership of a service: one node leads until its session ends or it stops.
 
-    `changed` is called with the lease when this node begins to lead, with None when it ends to.
+    `changed` is called with the lease when this node becomes leader, with None when it no longer leads.
     """
 
     folder = "leaders"
@@ -271,7 +275,7 @@ class Leadership(Ownership):
 
     @property
     def lease(self) -> Lease | None:
-        """The lease by which this node leads now, if it does."""
+        """The leader's lease if this node leads, else None."""
         return self.leases().get(LEADER)
 
     def _desired(self, holders: Mapping[str, _Holder]) -> frozenset[str]:
@@ -279,7 +283,7 @@ class Leadership(Ownership):
 
 
 class AssignedLeases(Ownership):
-    """Items that something else has given to this node; it takes their leases as soon as nobody else holds them."""
+    """Leases on items that another mechanism assigns to this node, acquired as soon as they are free."""
 
     def _desired(self, holders: Mapping[str, _Holder]) -> frozenset[str]:
         del holders

@@ -1,7 +1,7 @@
-"""What every node of the cluster says of itself: one ephemeral node in ZooKeeper, gone with the process.
+"""The ephemeral ZooKeeper node by which a cluster node publishes its summary.
 
-`<root>/state/nodes/<node>` is read by `midoctl cluster status`. It is written at most once a second, and only if
-something changed. A place that another session holds is waited for, never taken.
+`midoctl cluster status` reads `<root>/state/nodes/<node>`. It is written at most once a second, and only after a
+change. A node held by another session is never overwritten.
 """
 
 import logging
@@ -27,15 +27,15 @@ from midonet.projections.zookeeper.client import Client
 from midonet.services.cluster.coordination import Coordination
 
 _RECHECK_SECONDS = 1.5
-"""Seconds after which it looks though nobody woke it."""
+"""Seconds between two checks without `wake`."""
 _CONNECT_SECONDS = 3.0
 
 
 class Process(Struct, frozen=True):
-    """Which process a node is."""
+    """The process of a node."""
 
     http: str
-    """Where its pages are."""
+    """URL of its pages."""
     hostname: str
     pid: int
     version: str
@@ -47,9 +47,9 @@ _STARTED = utc_now("seconds")
 
 
 def this_process(url: str) -> Process:
-    """Return who this process is; others reach it by the host's name where it listens on all addresses."""
+    """Return this process; its URL has the host name if it listens on all addresses."""
     address = urlsplit(url)
-    anywhere = address.hostname in ("0.0.0.0", "::")  # noqa: S104 - nobody listens here
+    anywhere = address.hostname in ("0.0.0.0", "::")  # noqa: S104 - a comparison, not a bind
     http = f"http://{gethostname()}:{address.port}" if anywhere else url
     return Process(http, gethostname(), os.getpid(), version("midonet"), _STARTED)
 
@@ -59,7 +59,7 @@ class NodePresence:
 
     def __init__(self, coordination: Coordination, summary: Callable[[], Mapping[str, Any]]) -> None:
         self.conflict: str | None = None
-        """Who else is there under our name, if so."""
+        """The other process that uses this node's name, if any."""
         self._coordination = coordination
         self._client = coordination.client
         self._path = f"{coordination.root}/state/nodes/{coordination.node}"
@@ -68,15 +68,15 @@ class NodePresence:
         self._loop = WorkerThread("presence", self._run)
 
     def start(self) -> None:
-        """Begin to be seen."""
+        """Start to publish."""
         self._loop.start()
 
     def wake(self) -> None:
-        """Look, and write what has changed; to be called about once a second."""
+        """Publish the summary if it changed; to be called about once a second."""
         self._loop.wake()
 
     def stop(self) -> None:
-        """End the thread; the node goes with the session."""
+        """Stop the thread; the node is deleted with the session."""
         self._loop.stop()
 
     def _run(self) -> None:
@@ -84,7 +84,7 @@ class NodePresence:
             try:
                 self._publish()
             except MidonetError as error:
-                logfmt.log(logging.DEBUG, "no presence", error=error.message)
+                logfmt.log(logging.DEBUG, "node summary not published", error=error.message)
             self._loop.rest(_RECHECK_SECONDS)
 
     def _publish(self) -> None:
@@ -98,7 +98,7 @@ class NodePresence:
                 self._written = session, present
 
     def _write(self, session: int, present: bytes) -> bool:
-        """Make or change our node; return whether it is ours."""
+        """Create or update the node; return whether it belongs to this session."""
         client = self._client
         try:
             stat = client.result(client.exists_async(self._path))
@@ -115,7 +115,7 @@ class NodePresence:
         return stat is not None and stat.ephemeralOwner == session
 
     def _resolve_conflict(self) -> None:
-        """Remove what our own former life left; anybody else is waited for."""
+        """Delete the node of an ended process on this machine; report any other one."""
         data, stat = self._client.result(self._client.get_async(self._path))
         other = decode(data)
         if _has_ended(other):
@@ -127,7 +127,7 @@ class NodePresence:
 
 
 def _has_ended(other: Mapping[str, Any]) -> bool:
-    """Return whether a process is known to live no more: it was on this machine, where its number is free or ours."""
+    """Return whether a process has ended: it ran on this machine, where its pid is free or our own."""
     pid = other.get("pid")
     if other.get("hostname") != gethostname() or not isinstance(pid, int):
         return False
@@ -135,7 +135,7 @@ def _has_ended(other: Mapping[str, Any]) -> bool:
 
 
 def decode(data: bytes) -> dict[str, Any]:
-    """Return what a node says of itself; empty if it is not readable."""
+    """Return the summary of a node; empty if it cannot be decoded."""
     try:
         return msgspec.json.decode(data, type=dict[str, Any])
     except msgspec.DecodeError:
@@ -143,14 +143,15 @@ def decode(data: bytes) -> dict[str, Any]:
 
 
 def known_path(root: str, node: str = "") -> str:
-    """Return the path of the record by which a node is known when it is gone, too."""
+    """Return the path of the persistent record of a node."""
     return f"{root}/state/known/{node}".rstrip("/")
 
 
 def nodes(client: Client, root: str) -> list[dict[str, Any]]:
-    """Return what all nodes say of themselves, by name; the client is connected. `Unavailable` without ZooKeeper.
+    """Return the summaries of all nodes in the order of their names, read by a connected client.
 
-    `alive` says whether a node lives, `gone` since when it does not, if that is known, `known` whether it has a record.
+    `alive`: whether the node is up. `gone`: since when it is down, if known. `known`: whether it has a persistent
+    record. Raises `Unavailable`.
     """
     present, known = (
         {name: decode(data) for name, data in found.items()}

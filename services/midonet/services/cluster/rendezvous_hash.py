@@ -1,7 +1,7 @@
-"""How items are spread over nodes: evenly, and so that every node comes to the same result on its own. Pure.
+"""Assigns items to nodes evenly and deterministically, so that all nodes compute the same assignment. Pure.
 
-Nodes are ranked for each item by a hash of both (rendezvous hashing, Thaler and Ravishankar 1998), so that an item
-moves only if its node goes, or if a node that came takes its share.
+Nodes are ranked for each item by a hash of both (rendezvous hashing, Thaler and Ravishankar 1998). An item moves only
+if its node leaves, or to give a new node its share.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 
 def assign(items: Collection[str], nodes: Collection[str]) -> Mapping[str, str]:
-    """Return the node of every item; no two nodes differ by more than one item. Empty if there are no nodes."""
+    """Return the node of every item; the loads of two nodes differ by at most one. Empty if there are no nodes."""
     if not nodes:
         return {}
     floor = len(items) // len(nodes)
@@ -25,7 +25,7 @@ def assign(items: Collection[str], nodes: Collection[str]) -> Mapping[str, str]:
 
 
 def _best(item: str, nodes: Collection[str], loads: Mapping[str, int], limit: int) -> str | None:
-    """Return the node that ranks highest among those with room."""
+    """Return the highest-ranked node whose load is below the limit."""
     return max((node for node in nodes if loads[node] < limit), key=lambda node: _rank(item, node), default=None)
 
 

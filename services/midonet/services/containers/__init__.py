@@ -1,1 +1,1 @@
-"""Service `containers`: places service containers on hosts."""
+"""The service `containers`: places service containers on hosts."""

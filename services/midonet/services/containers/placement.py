@@ -1,7 +1,7 @@
-"""Which host runs which service container: MidoNet's policies as a pure function of topology and living hosts.
+"""Placement of service containers on hosts by MidoNet's policies. Pure.
 
-A container runs where its port is bound. Chance is a hash of container and host, so that every daemon draws the same
-lot, and a host that comes or goes moves no other container (rendezvous hashing, weighted).
+A container runs where its port is bound. Random choice is weighted rendezvous hashing of container and host: all
+daemons choose the same host, and a host that joins or leaves moves no other container.
 """
 
 import hashlib
@@ -21,22 +21,22 @@ _NAMESPACE = UUID("6d69646f-6e65-5274-8000-706c61636500")
 
 
 class Placement(NamedTuple):
-    """One decision: this container runs on this host."""
+    """One decision: a container is to run on a host."""
 
     container: str
     host: str
     before: str | None
-    """Where it ran."""
+    """The host on which it ran, if any."""
     command: Command
     command_id: str
-    """The same for all who decide on the same state of the port: of several decisions only the first counts."""
+    """Derived from the state of the port, so that only the first of several concurrent decisions is committed."""
 
 
 def place(topology: Topology, alive: Collection[str], away: Collection[str] = ()) -> list[Placement]:
-    """Return where containers have to go that run nowhere, or where they may not.
+    """Return placements for containers that run on no host or on a host that is dead or not allowed.
 
-    Hosts that are `away` only for a moment keep their containers and get no new ones. A container for which there is no
-    host stays where it was.
+    Hosts in `away` (down for a short time) keep their containers and get no new ones. A container without a suitable
+    host stays where it is.
     """
     groups = topology.all("service-container-group")
     allowed = {group.id: _allowed(topology, group) for group in groups.values()}
@@ -64,13 +64,13 @@ def _loads(topology: Topology) -> Counter[str]:
 
 
 def _free_port(topology: Topology, container: ServiceContainer) -> Port | None:
-    """Return the port of a container if it is one that can be bound."""
+    """Return the port of a container if it can be bound."""
     port: Port | None = topology.get("port", container.port) if container.port else None
     return port if port is not None and port.peer is None and port.vtep is None else None
 
 
 def _allowed(topology: Topology, group: ServiceContainerGroup) -> dict[str, Host]:
-    """Return the hosts that a group allows and that a port can be bound to (MidoNet's host selector)."""
+    """Return the hosts that a group allows and that are in a tunnel zone (MidoNet's host selector)."""
     zones = topology.all("tunnel-zone").values()
     reachable = {member.host for zone in zones for member in zone.members}
     return {
@@ -81,7 +81,7 @@ def _allowed(topology: Topology, group: ServiceContainerGroup) -> dict[str, Host
 
 
 def _choose(group: ServiceContainerGroup, container: str, hosts: Sequence[Host], loads: Counter[str]) -> str | None:
-    """Return the host with the fewest containers, or the one that the lot falls on; below their limits if possible."""
+    """Return the host with the fewest containers, or a random one by policy; below their limits if possible."""
     room = [host for host in hosts if host.container_limit < 0 or loads[host.id] < host.container_limit]
     open_ = room or [host for host in hosts if not host.enforce_container_limit]
     least = group.policy == "least"
@@ -98,7 +98,7 @@ def _selects(topology: Topology, group: ServiceContainerGroup, host: str) -> boo
 
 
 def _draw(container: str, host: Host) -> float:
-    """Return the lot of a host; the highest wins, with a chance in proportion to the weight."""
+    """Return the score of a host; the highest wins, with a probability proportional to its weight."""
     digest = hashlib.sha256(f"{container}/{host.id}".encode()).digest()
     chance = (int.from_bytes(digest[:8]) + 1) / (2**64 + 2)
     return host.container_weight / -math.log(chance)

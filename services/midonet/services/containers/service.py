@@ -1,6 +1,6 @@
-"""The service `containers`: decides which host runs each service container, and again when its host dies.
+"""The service `containers`: places each service container on a host, again when the host dies.
 
-Every daemon decides; all decide alike, and of decisions that differ because one knew less the first one counts.
+Every daemon decides by the same function; if decisions differ, the first one committed wins.
 """
 
 import logging
@@ -25,10 +25,10 @@ class ContainersService(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._missed: dict[str, float] = {}
-        """When a host was first found to be away."""
+        """Host -> monotonic time at which it was first found to be down."""
 
     def work(self, live_hosts: LiveHosts, hosts: Mapping[str, HostState]) -> float | None:
-        """Place what has to be placed; return when the patience with a host ends that is away."""
+        """Place containers; return the seconds until the grace time of a host ends."""
         del live_hosts
         with self.context.feed.reading() as topology:
             if not topology.all("service-container"):
@@ -37,15 +37,15 @@ class ContainersService(Controller):
             wanted = place(topology, hosts.keys(), away)
             names = {host.id: host.name or host.id for host in topology.all("host").values()}
         for each in wanted:
-            why = f"host {names.get(each.before, each.before)} cannot run it" if each.before else "it ran nowhere"
+            why = f"host {names.get(each.before, each.before)} cannot run it" if each.before else "it had no host"
             if self.run_command(each.command, why, command_id=each.command_id):
                 logfmt.log(
-                    logging.INFO, "container is placed", container=each.container, host=each.host, before=each.before
+                    logging.INFO, "container placed", container=each.container, host=each.host, before=each.before
                 )
         return min(away.values(), default=None)
 
     def _away(self, known: Mapping[str, object], hosts: Mapping[str, HostState]) -> dict[str, float]:
-        """Return the hosts that are away, but not for long, each with the seconds that are left to it."""
+        """Return the hosts that are down within the grace time, each with the seconds left."""
         now = monotonic()
         self._missed = {host: self._missed.get(host, now) for host in known if host not in hosts}
         left = {host: since + self.context.settings.container_grace - now for host, since in self._missed.items()}

@@ -1,1 +1,1 @@
-"""Service `hosts`: registers hosts and their state."""
+"""The service `hosts`: registers the hosts of agents and logs which are up."""

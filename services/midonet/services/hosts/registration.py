@@ -1,4 +1,4 @@
-"""Which host objects the living agents lack, and which VTEP has an address of a host. Pure."""
+"""Host objects that live agents lack, and VTEPs that have an address of a host. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -15,7 +15,7 @@ _SHORT = 8
 
 
 class Registration(NamedTuple):
-    """The object that a living host lacks."""
+    """The creation of a host object for a live agent."""
 
     host: str
     name: str
@@ -23,7 +23,7 @@ class Registration(NamedTuple):
 
 
 class AddressConflict(NamedTuple):
-    """A VTEP that has an address of a host: tunnels between them cannot work (MidoNet refuses such a VTEP)."""
+    """A VTEP that has an address of a host; tunnels between them cannot work (MidoNet rejects such a VTEP)."""
 
     vtep: str
     host: str
@@ -31,7 +31,7 @@ class AddressConflict(NamedTuple):
 
 
 def registrations(topology: Topology, living: Mapping[str, HostState]) -> list[Registration]:
-    """Return what has to be created, in an order that every daemon follows alike."""
+    """Return the host objects to create, in an order that is the same on every daemon."""
     missing = [host for host in sorted(living) if _is_id(host) and topology.get("host", host) is None]
     taken: set[str] = set()
     found = []
@@ -50,7 +50,7 @@ def _is_id(name: str) -> bool:
 
 
 def _name(topology: Topology, host: str, hostname: str, taken: set[str]) -> str:
-    """Return the host name, or one made of it that no other host has."""
+    """Return the host name, made unique with a part of the id if another host has it."""
     for name in (hostname, f"{hostname}-{host[:_SHORT]}"):
         if _is_name(name) and name not in taken and not topology.named("host", name):
             return name
@@ -66,7 +66,7 @@ def _is_name(name: str) -> bool:
 
 
 def address_conflicts(topology: Topology, living: Mapping[str, HostState]) -> Iterator[AddressConflict]:
-    """Yield every VTEP address that a living host reports as its own."""
+    """Yield every VTEP address that a live host reports as its own."""
     owned = owners(living)
     for vtep in topology.all("vtep").values():
         for address in dict.fromkeys((vtep.management_ip, *vtep.tunnel_ips)):

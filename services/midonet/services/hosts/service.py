@@ -1,6 +1,6 @@
-"""The service `hosts`: gives every living agent its host object, and says in the journal which hosts come and go.
+"""The service `hosts`: creates a host object for every live agent and logs which hosts go up and down.
 
-It never removes or renames a host: an agent that is away may come back, and what a host is called is the operator's.
+It never removes or renames a host: an agent may come back, and names of hosts belong to the operator.
 """
 
 import logging
@@ -19,7 +19,7 @@ from midonet.services.runtime.controller import Controller
 
 
 class HostsService(Controller):
-    """Registers hosts; any number of daemons may do so, as a host has one id."""
+    """Registers hosts; several daemons may do so at once, as the id of a host is unique."""
 
     kinds = frozenset({"host", "vtep"})
 
@@ -29,16 +29,16 @@ class HostsService(Controller):
         self._deleted: deque[str] = deque()
 
     def details(self) -> Mapping[str, Any]:
-        """Return which hosts live, by id; nothing before that is known."""
+        """Return the live hosts by id; empty until they are known."""
         return {host: {"hostname": state.hostname} for host, state in sorted((self._alive or {}).items())}
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Take note of the changes of one commit."""
+        """Record deleted hosts."""
         self._deleted.extend(change.id for change in changes if change.kind == "host" and change.new is None)
         super().apply(changes)
 
     def work(self, live_hosts: LiveHosts, hosts: Mapping[str, HostState]) -> None:
-        """Tell who came and went, then register those that are new."""
+        """Log which hosts went up and down, then register new ones."""
         self._log_changes(live_hosts, hosts)
         with self.context.feed.reading() as topology:
             missing = registrations(topology, hosts)

@@ -1,4 +1,4 @@
-"""What the daemon hands to every service: the log's topology, its settings, and all that lets nodes work together."""
+"""The context that the daemon gives to every service: topology, settings, writer, coordination and metrics."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
@@ -23,58 +23,58 @@ S = TypeVar("S", bound=Struct)
 
 
 class HttpEndpoint(NamedTuple):
-    """Where clients ask the daemon."""
+    """The daemon's HTTP server and its status document."""
 
     http: HttpServer
-    """Its port; a service that serves more than the daemon's own pages borrows it."""
+    """Listens on the daemon's port; a service may take over the port."""
     status: Callable[[], Mapping[str, Any]]
-    """What `/status` says."""
+    """Returns the document of `/status`."""
 
 
 class Context(NamedTuple):
-    """All that a service may use of its daemon."""
+    """The interface of the daemon towards a service."""
 
     settings: Settings
     feed: Feed
-    """Follows the log; holds the current topology, and tells what changes."""
+    """Follows the log; holds the current topology and publishes its changes."""
     crashed: Callable[[BaseException], None]
-    """To be called by a thread of the service that cannot go on: the service is stopped and made anew."""
+    """Reports an error that a thread of the service cannot handle; the supervisor restarts the service."""
     endpoint: HttpEndpoint
-    """The daemon's side that faces clients."""
+    """HTTP server and status of the daemon."""
     name: str
-    """The service's own name."""
+    """Name of the service."""
     node: str
-    """Who this node is among those of the cluster."""
+    """Name of this node in the cluster."""
     writer: Writer
-    """Writes commands to the log; `execute` does it in the service's name."""
+    """Writes commands to the log; `execute` does so in the name of the service."""
     coordination: Coordination
     metrics: ServiceMetrics
-    """Counters and gauges of the service, which `/metrics` shows."""
+    """Counters and gauges of the service, exported at `/metrics`."""
 
     def config(self, declared: type[S]) -> S:
-        """Return what the configuration file says below `services.<name>`; `UsageError` names what is wrong."""
+        """Return the settings below `services.<name>` of the configuration file. Raises `UsageError`."""
         return typed(declared, self.settings.services.get(self.name, {}), f"services.{self.name}")
 
     def zookeeper(self, session_timeout: float = 6.0) -> Client:
-        """Return a client of ZooKeeper for the service alone, not connected yet; the service closes it.
+        """Return a new ZooKeeper client, not connected yet; the service closes it.
 
-        `session_timeout` is in seconds. What needs no session of its own can use `coordination.client`.
+        `session_timeout` is in seconds. A service that needs no session of its own uses `coordination.client`.
         """
         return Client(self.settings.zookeeper, session_timeout)
 
     def leadership(self, changed: Callable[[Lease | None], None]) -> Leadership:
-        """Return a candidacy, to be started and stopped: one of the nodes that run this service leads it."""
+        """Return a candidate for leadership of this service, not started; one node of the cluster leads."""
         return Leadership(self.coordination, self.name, changed, self.crashed)
 
     def ownership(self, acquired: Callable[[Lease], None], lost: Callable[[Lease], None]) -> Ownership:
-        """Return a share in the service's items, to be started and stopped: each is held by one node."""
+        """Return the leases of this node on the service's items, not started; one node holds each item."""
         return Ownership(self.coordination, self.name, acquired, lost, self.crashed)
 
     def execute(self, command: Command, reason: str | None = None, *, command_id: str | None = None) -> Result:
-        """Run a command on the log, in the name of the service, and wait until it is durable.
+        """Run a command in the name of the service and wait until it is durable.
 
-        With a command id that follows from what is decided, several daemons that decide the same do it once. The feed
-        may take a moment to get there: `feed.reach(result.position, …)`. Raises as `Store.execute`.
+        A command id derived from the decision makes the command idempotent across daemons. The feed may be behind the
+        result: `feed.reach(result.position, …)` waits for it. Raises as `Store.execute`.
         """
         context = CommandContext(actor=actor(), channel=f"service:{self.name}", reason=reason, command_id=command_id)
         return self.writer.execute(command, context)

@@ -1,6 +1,6 @@
-"""A service that acts on what the topology wants and on which hosts live: one thread, woken when either changes.
+"""Base class of services that act on the topology and on the set of live hosts, in one thread.
 
-While ZooKeeper is away it does nothing: a host of which nothing is known is not dead.
+Without ZooKeeper a controller does nothing: a host whose state is unknown does not count as dead.
 """
 
 import logging
@@ -22,71 +22,71 @@ from midonet.services.runtime.context import Context
 from midonet.services.runtime.service import Health, Service
 
 _COALESCE_SECONDS = 0.1
-"""Seconds between two looks while changes fly by."""
+"""Seconds in which changes are coalesced into one run."""
 
 _RECHECK_SECONDS = 30.0
-"""Seconds after which it looks again though nothing was heard of."""
+"""Longest time between two runs, in seconds."""
 
 
 class Controller(Service):
-    """Calls `work` whenever something may have to be done; what it raises but `Unavailable` ends this life."""
+    """Calls `work` after every relevant change; an exception other than `Unavailable` crashes the service."""
 
     kinds: ClassVar[frozenset[str]] = frozenset()
-    """Kinds of objects whose changes matter."""
+    """Kinds of objects whose changes trigger `work`."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._problem: str | None = None
         self._has_worked = False
-        """Whether it has ever known which hosts live."""
+        """Whether `work` has succeeded once."""
         self._work_pending = False
-        """Whether something was committed that it has to look at."""
+        """Whether a relevant change has been committed since the last run."""
         self._loop = WorkerThread(context.name, self._run, context.crashed)
 
     def start(self) -> None:
-        """Begin to follow topology and hosts."""
+        """Start to follow topology and hosts."""
         self._loop.start()
 
     def stop(self) -> None:
-        """Leave everything as it is."""
+        """Stop the thread; change nothing."""
         self._loop.stop()
         self.context.feed.unsubscribe(self)
 
     def health(self) -> Health:
-        """It works unless it cannot find out which hosts live."""
+        """Return unhealthy while the set of live hosts is unknown."""
         return Health() if self._problem is None else Health(ok=False, reason=self._problem)
 
-    # -- for the feed
+    # -- Follower of the feed
 
     def attach(self, topology: Topology) -> None:
-        """Look at a whole topology."""
+        """Run on the whole topology."""
         del topology
         self._loop.wake()
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Take note of the changes of one commit."""
+        """Record whether the changes of one commit are relevant."""
         self._work_pending |= any(change.kind in self.kinds for change in changes)
 
     def wake(self) -> None:
-        """Look, if there is something to be looked at; not before, as `apply` holds up who waits for the topology."""
+        """Wake the thread if a relevant change is pending; not in `apply`, which delays readers of the topology."""
         if self._work_pending:
             self._work_pending = False
             self._loop.wake()
 
-    # -- for those who control
+    # -- for subclasses
 
     @abstractmethod
     def work(self, live_hosts: LiveHosts, hosts: Mapping[str, HostState]) -> float | None:
-        """Do what has to be done; return after how many seconds to look again at the latest, None if never."""
+        """Do what is due; return the seconds until the next run at the latest, None for the default."""
 
     def run_command(self, command: Command, reason: str, *, command_id: str | None = None) -> bool:
-        """Run a command and let the feed catch up with it; return whether it is done, by this daemon or another."""
+        """Run a command and wait for the feed to reach it; return False if it is rejected."""
         try:
             position = self.context.execute(command, reason, command_id=command_id).position
-        except CommandIdReused as done:  # another daemon was faster, and knew better or worse
+        except CommandIdReused as done:  # another daemon committed its decision first
             position = done.details["position"]
         except (Rejected, NotFound) as error:
-            logfmt.log(logging.WARNING, "a decision was refused", service=self.context.name, reason=error.message)
+            logfmt.log(logging.WARNING, "command rejected", service=self.context.name, reason=error.message)
             return False
         self.context.feed.reach(position, self._loop.stopping)
         return True

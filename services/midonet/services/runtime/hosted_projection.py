@@ -1,4 +1,4 @@
-"""A projection that a service keeps on a target: its runner, what its target costs, and how both are reported."""
+"""A projection that a service runs on a target, with metrics of its writes and a report of its state."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,14 +18,12 @@ V = TypeVar("V")
 
 
 _READY_STATES: tuple[State, ...] = ("live", "catching-up", "rebuilding")
-"""States of a view that is as it should be, or on its way."""
-
-
+"""States in which a view can be ready."""
 _SYNC_STATES: tuple[State, ...] = ("catching-up", "rebuilding")
 
 
 class MeteredTarget(Generic[K, V]):
-    """A target that counts what is done to it."""
+    """A target that counts its writes and errors."""
 
     def __init__(self, target: Target[K, V]) -> None:
         self._target = target
@@ -53,7 +51,7 @@ class MeteredTarget(Generic[K, V]):
         self.write_metrics.count(perf_counter() - begun)
 
     def begin(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> Callable[[], None] | None:
-        """As the target's; None where it knows nothing but `write`."""
+        """As the target's; None if the target has no `begin`."""
         begun, begin = perf_counter(), getattr(self._target, "begin", None)
         with self._counting_errors():
             wait: Callable[[], None] | None = begin(delta, checkpoint) if begin is not None else None
@@ -73,32 +71,32 @@ class MeteredTarget(Generic[K, V]):
         self._target.close()
 
     def waiting(self) -> Mapping[K, str]:
-        """What the target cannot take yet, with the reason; nothing where it knows no waiting."""
+        """As the target's; empty if the target has no `waiting`."""
         ask = getattr(self._target, "waiting", None)
         return ask() if ask is not None else {}
 
     def mended(self) -> Sequence[SideRepair]:
-        """What else than values the target put right; nothing where it knows no such thing."""
+        """As the target's; empty if the target has no `mended`."""
         ask = getattr(self._target, "mended", None)
         return ask() if ask is not None else ()
 
     def renewed(self) -> bool:
-        """As the target's, where it knows."""
+        """As the target's; False by default."""
         ask = getattr(self._target, "renewed", None)
         return ask() if ask is not None else False
 
     def takes(self, key: K, value: V) -> bool:
-        """As the target's; one that does not know takes everything."""
+        """As the target's; True by default."""
         ask = getattr(self._target, "takes", None)
         return ask(key, value) if ask is not None else True
 
     def freed(self) -> Collection[K]:
-        """As the target's, where it knows."""
+        """As the target's; empty by default."""
         ask = getattr(self._target, "freed", None)
         return ask() if ask is not None else ()
 
     def instead(self, key: K) -> V | None:
-        """As the target's, where it knows."""
+        """As the target's; None by default."""
         ask = getattr(self._target, "instead", None)
         return ask(key) if ask is not None else None
 
@@ -107,17 +105,14 @@ class MeteredTarget(Generic[K, V]):
         try:
             yield
         except Fenced:
-            raise  # another daemon was faster: no error
+            raise  # another daemon wrote first: not an error
         except Exception:
             self.write_metrics.errors += 1
             raise
 
 
 class HostedProjection:
-    """One projection on one target, from the moment that a service begins to keep it there.
-
-    `target` is the address that people know. Start and stop are called by one thread.
-    """
+    """One projection on one target; `address` names the target in reports. One thread calls start and stop."""
 
     def __init__(
         self, feed: Feed, projection: Projection[Any, Any], target: Target[Any, Any], address: str, **options: Any
@@ -130,30 +125,30 @@ class HostedProjection:
 
     @property
     def write_metrics(self) -> WriteMetrics:
-        """What the target has cost so far."""
+        """Metrics of the target's writes."""
         return self._metered.write_metrics
 
     @property
     def repairs(self) -> Repairs:
-        """What others did to the target and was put right."""
+        """Drift records of the target."""
         return self._runner.repairs
 
     @property
     def initial_sync_over(self) -> bool:
-        """Whether the target is as the log says, or in trouble, or another daemon's to write."""
+        """Whether the first synchronisation has ended: the target is live, failing, or written by another daemon."""
         status = self._runner.status()
         return status.state not in _SYNC_STATES or status.role == "standby" or status.error is not None
 
     def start(self) -> None:
-        """Begin to keep the target equal to the projection."""
+        """Start to keep the target equal to the projection."""
         self._runner.start()
 
     def stop(self) -> None:
-        """Leave the target as it is and release its connections."""
+        """Stop and release the connections; the target stays as it is."""
         self._runner.stop()
 
     def report(self, max_lag: float) -> ProjectionReport:
-        """Return how it stands; `max_lag` is how many seconds behind a ready view may be."""
+        """Return the current state; `max_lag` is the largest lag of a ready view in seconds."""
         status = self._runner.status()
         self._was_live |= status.state == "live"
         waiting = {key_text(key): reason for key, reason in self._metered.waiting().items()}

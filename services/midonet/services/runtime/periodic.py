@@ -1,6 +1,7 @@
-"""A service that takes a turn every so many seconds, on a thread of its own; what fails is for the next turn.
+"""Base class of services that run at a fixed interval, in a thread of their own.
 
-It does so on every node; one of them leads, and does what is to be done once.
+They run on every node; the leader does what must be done once per cluster. A failed run is retried at the next
+interval.
 """
 
 import logging
@@ -14,7 +15,7 @@ from midonet.services.runtime.service import Health, Service
 
 
 class Periodic(Service):
-    """Calls `run_once`; what that raises besides our own errors ends this life of the service."""
+    """Calls `run_once`; an exception other than `MidonetError` crashes the service."""
 
     def __init__(self, context: Context, seconds: float) -> None:
         super().__init__(context)
@@ -25,15 +26,15 @@ class Periodic(Service):
 
     @abstractmethod
     def run_once(self) -> None:
-        """Do what is due; `pause` says when to leave off."""
+        """Do what is due; return early when `pause` returns True."""
 
     def start(self) -> None:
-        """Begin to take turns."""
+        """Start to run."""
         self._leadership.start()
         self._loop.start()
 
     def stop(self) -> None:
-        """Take no more turns."""
+        """Stop to run."""
         self._loop.stop()
         self._leadership.stop()
 
@@ -43,11 +44,11 @@ class Periodic(Service):
         return self._leadership.lease
 
     def pause(self, seconds: float) -> bool:
-        """Wait within a turn; return whether to leave off."""
+        """Wait within a run; return whether the service is being stopped."""
         return self._loop.pause(seconds)
 
     def health(self) -> Health:
-        """It is well if its last turn was."""
+        """Return healthy if the last run succeeded."""
         return Health(ok=self._problem is None, reason=self._problem)
 
     def _run(self) -> None:
@@ -59,9 +60,9 @@ class Periodic(Service):
         try:
             self.run_once()
         except MidonetError as error:
-            if self._problem is None:  # a server that is away is told by those who keep something there
+            if self._problem is None:  # an unreachable server is logged by the services that write to it
                 level = logging.DEBUG if isinstance(error, Unavailable) else logging.WARNING
-                self.context.log(level, "a turn was missed", reason=error.message)
+                self.context.log(level, "run skipped", reason=error.message)
             self._problem = error.message
         else:
             self._problem = None

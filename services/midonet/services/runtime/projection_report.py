@@ -1,15 +1,15 @@
-"""How one projection stands on one target, and what its writes have cost."""
+"""State of one projection on one target, and the metrics of its writes. Pure."""
 
 from msgspec import Struct
 
 from midonet.projections.engine.status import Role, State
 
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-"""Upper bounds, in seconds, of the classes that writes are counted in."""
+"""Upper bounds of the write duration histogram, in seconds."""
 
 
 class ProjectionReport(Struct, frozen=True, kw_only=True):
-    """How one projection stands on one target, as outsiders are told."""
+    """State of one projection on one target, as `/status` shows it."""
 
     name: str
     target: str
@@ -21,17 +21,17 @@ class ProjectionReport(Struct, frozen=True, kw_only=True):
     lag_seconds: float
     last_error: str | None
     repairs: int
-    """How many values others lost, added or edited, and were put right."""
+    """Number of values that were repaired after out-of-band changes."""
     repaired: dict[str, int]
     """The same by kind: `missing`, `extra`, `different`."""
     waiting: dict[str, str]
-    """What the target cannot take yet, or never as it is, with the reason."""
+    """Keys that the target cannot hold at present, each with the reason."""
     ready: bool
-    """Whether it has been live, and is not further behind than allowed now."""
+    """Whether it has been live once and its lag is within the limit."""
 
 
 class WriteMetrics:
-    """What a target has cost so far. Written by one thread, read by any."""
+    """Writes, errors and durations of one target. One thread writes them, any thread reads them."""
 
     def __init__(self) -> None:
         self.writes = 0
@@ -40,7 +40,7 @@ class WriteMetrics:
         self.buckets = [0] * (len(BUCKETS) + 1)
 
     def count(self, seconds: float) -> None:
-        """Count a write that succeeded."""
+        """Count a successful write that took so many seconds."""
         self.writes += 1
         self.seconds += seconds
         self.buckets[sum(seconds > bound for bound in BUCKETS)] += 1

@@ -1,7 +1,7 @@
-"""The services of this node: found through their entry points, each with its keeper, run as operators want it.
+"""The services of this node: found by their entry points, each with a supervisor.
 
-What operators want is on the log (`midoctl service disable`), so it holds on every node and is obeyed within seconds.
-A package that is installed while the daemon runs is found as well.
+Services are enabled and disabled by commands on the log (`midoctl service disable`), which every node obeys within
+seconds. Packages that are installed while the daemon runs are found too.
 """
 
 import importlib
@@ -31,26 +31,26 @@ from midonet.services.runtime.writer import Writer
 from midonet.services.settings import Settings
 
 _POLL_SECONDS = 5.0
-"""Time between two looks for packages that were installed meanwhile."""
+"""Seconds between two checks of the package folders."""
 
 _SEARCH_SECONDS = 60.0
-"""Time after which they are looked for though no folder changed in which packages are."""
+"""Seconds between two searches for entry points if no package folder changes."""
 
 _VIEWS_SECONDS = 2.0
-"""For which all else leaves the processor to the views when a daemon begins."""
+"""Longest time, in seconds, that other services wait for the views when the daemon starts."""
 
 _CHECK_SECONDS = 0.02
-"""Seconds between two looks whether the views are there."""
+"""Seconds between two checks of the views."""
 
 
 class _NoSettings(Struct):
-    """The settings of a service that declares none."""
+    """Settings of a service that declares none."""
 
 
 class ServiceRegistry:
-    """All services and their keepers; `caught_up` tells that the log has been read once."""
+    """All services and their supervisors; `caught_up` is set when the log has been read once."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - all that it hands to services
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of a Context
         self,
         settings: Settings,
         feed: Feed,
@@ -77,17 +77,17 @@ class ServiceRegistry:
             self._add(entry)
 
     def poll(self) -> list[Supervisor]:
-        """Return the keepers of services that were found just now."""
+        """Add services that were installed meanwhile; return their supervisors."""
         if monotonic() - self._polled_at < _POLL_SECONDS or not self._search_due():
             return []
         return [self._add(entry) for entry in entry_points(group=GROUP) if entry.name not in self.supervisors]
 
     def _search_due(self) -> bool:
-        """Return whether something may have been installed: to find out costs milliseconds."""
+        """Return whether a package may have been installed: a search for entry points costs milliseconds."""
         before, self._modified = self._modified, _modification_times()
         due = self._modified != before or self._search_again or monotonic() - self._searched_at > _SEARCH_SECONDS
         self._polled_at = monotonic()
-        self._search_again = self._modified != before  # what was just begun may not have been complete
+        self._search_again = self._modified != before  # the installation may still be under way
         self._searched_at = self._polled_at if due else self._searched_at
         return due
 
@@ -97,12 +97,12 @@ class ServiceRegistry:
         return self._views_ready.is_set()
 
     def wake(self) -> None:
-        """Let all keepers look again whether their services are to run."""
+        """Let all supervisors check again whether their services may run."""
         for supervisor in list(self.supervisors.values()):
             supervisor.wake()
 
     def wait_for_views(self, stopped: Callable[[], bool]) -> None:
-        """Wait until the views are as the log says, or cannot be so soon; then let the other services start, too."""
+        """Wait for the first synchronisation of the views, but not for long; then let the other services start."""
         self.wake()
         due = monotonic() + _VIEWS_SECONDS
         while (
@@ -142,33 +142,33 @@ class ServiceRegistry:
         )
 
     def _blocked(self, name: str, cls: type[Service]) -> StartBlocked | None:
-        """Return why a service is not to run now."""
+        """Return why a service may not run now; None if it may."""
         if (reason := cls.disabled_reason(self._settings)) is not None:
             return StartBlocked("disabled", reason)
         if not self._caught_up.is_set():
-            return None if cls.early else StartBlocked("waiting", "waits for the log to be read")
+            return None if cls.early else StartBlocked("waiting", "waiting for the log to be read")
         if not runs(self._feed.noted, name, self._coordination.node):
             return StartBlocked(
                 "disabled",
                 f"disabled by a command: `midoctl service enable {name}{self._node_option(name)}` enables it",
             )
         if not (cls.keeps_views or cls.early or self._views_ready.is_set()):
-            return StartBlocked("waiting", "waits for the views")
+            return StartBlocked("waiting", "waiting for the views")
         return None
 
     def _node_option(self, name: str) -> str:
-        """Return the option that names this node, if it has a word of its own."""
+        """Return the option that names this node if the service has a control for this node alone."""
         node = self._coordination.node
         return f" --node {node}" if ServiceControl(name, node).key in self._feed.noted else ""
 
 
 def _modification_times() -> list[float]:
-    """Return when the folders changed in which packages are installed."""
+    """Return the modification times of the folders in which packages are installed."""
     return [Path(place).stat().st_mtime for place in sys.path if Path(place).is_dir()]
 
 
 def _check(settings: Settings, found: Mapping[str, EntryPoint]) -> None:
-    """Raise `UsageError` for settings of services that do not exist, and for keys that a service does not know."""
+    """Raise `UsageError` for settings of services that do not exist, and for unknown keys."""
     for name, values in settings.services.items():
         if name not in found:
             raise UsageError(
@@ -176,7 +176,7 @@ def _check(settings: Settings, found: Mapping[str, EntryPoint]) -> None:
             )
         try:
             declared = found[name].load().settings
-        except Exception as error:  # noqa: BLE001 - an add-on's fault is its own: its keeper reports it
+        except Exception as error:  # noqa: BLE001 - the supervisor of the service reports it
             logfmt.log(logging.DEBUG, "service cannot be loaded", service=name, error=repr(error))
             continue
         typed(declared or _NoSettings, values, f"services.{name}")

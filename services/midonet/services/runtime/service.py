@@ -1,12 +1,12 @@
-"""What a service is: a small class behind an entry point of the group `midonet.services`.
+"""Base class of services. A service is a class named by an entry point of the group `midonet.services`.
 
-An add-on is installed with pip and found through the same door as the services that come with the daemon:
+Add-ons are installed with pip and found by the same entry points as the built-in services:
 
     [project.entry-points."midonet.services"]
     greeter = "my_package:Greeter"
 
-A service owns no truth: it follows the log, keeps views or controls something, and can be stopped and made anew at
-any moment. It is called by one thread of its own; `health` and `projections` also by others.
+A service stores no state of record: it follows the log and can be stopped and restarted at any moment. One thread
+calls it; `health`, `projections` and `details` may be called by any thread.
 """
 
 from abc import ABC, abstractmethod
@@ -20,34 +20,34 @@ from midonet.services.runtime.hosted_projection import HostedProjection
 from midonet.services.settings import Settings
 
 GROUP = "midonet.services"
-"""The entry points of services: the name of each is the name of the service."""
+"""Entry-point group of services; the name of an entry point is the name of the service."""
 
 
 class Health(Struct, frozen=True):
-    """Whether a service does its work at the moment; `reason` says why not."""
+    """Whether a service works at present; `reason` says why not."""
 
     ok: bool = True
     reason: str | None = None
 
 
 class Service(ABC):
-    """One service of the cluster, made anew for every life."""
+    """One service of the cluster; every start creates a new instance."""
 
     needs: ClassVar[tuple[str, ...]] = ()
-    """Names of services that are started before this one."""
+    """Names of services that must run before this one starts."""
 
     early: ClassVar[bool] = False
-    """Whether it starts before the log has been read, and so before it is known whether somebody disabled it."""
+    """Whether it starts before the log has been read; an early service cannot be disabled by a command."""
 
     keeps_views: ClassVar[bool] = False
-    """Whether it keeps views: the others start only when those are as they should be, or cannot be so soon."""
+    """Whether it runs projections. Other services start after the first synchronisation of the views."""
 
     settings: ClassVar[type[Struct] | None] = None
-    """What may be set below `services.<name>`; it is checked when the daemon begins."""
+    """Type of the settings below `services.<name>`, checked when the daemon starts."""
 
     @classmethod
     def disabled_reason(cls, settings: Settings) -> str | None:
-        """Return why the daemon's settings leave this service out; None if they do not."""
+        """Return why the daemon's settings disable this service; None if they do not."""
         del settings
         return None
 
@@ -56,20 +56,20 @@ class Service(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Begin to work and return; what cannot be reached yet is no reason to fail, but to try for ever."""
+        """Start and return; retry servers that cannot be reached instead of raising."""
 
     @abstractmethod
     def stop(self) -> None:
-        """End all threads and release connections; remove nothing that outsiders see. Also after a failed start."""
+        """Stop all threads and release connections, also after a failed start; remove nothing from any target."""
 
     def health(self) -> Health:
-        """Return whether it does its work; raise if it never will again: it is then stopped and made anew."""
+        """Return whether it works; raise if it cannot recover: the supervisor then restarts it."""
         return Health()
 
     def projections(self) -> Sequence[HostedProjection]:
-        """Return the projections that it keeps at the moment."""
+        """Return the projections that it runs."""
         return ()
 
     def details(self) -> Mapping[str, Any]:
-        """Return what else it has to say of itself, as JSON values: `/status` shows it under the service's name."""
+        """Return further state as JSON values, shown by `/status` under the name of the service."""
         return {}

@@ -1,6 +1,6 @@
-"""Counters and gauges of one service, under names that cannot collide with those of another.
+"""Prometheus metrics of one service, with a name prefix that is unique to the service.
 
-They outlive the service's crashes: a counter goes on where it was when the service is made anew.
+They outlive restarts of the service: counters keep their values.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ M = TypeVar("M", bound=MetricWrapperBase)
 
 
 class ServiceMetrics:
-    """The metrics of the service `name`: each is called `midonet_<name>_…`."""
+    """The metrics of the service `name`; each name begins with `midonet_<name>_`."""
 
     def __init__(self, name: str) -> None:
         self._prefix = f"midonet_{name.replace('-', '_').replace('.', '_').replace('+', '_')}"
@@ -25,19 +25,19 @@ class ServiceMetrics:
         self._lock = Lock()
 
     def counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
-        """Return the counter of this name (without `_total`), made at the first call; `text` says what is counted."""
+        """Return the counter of this name (without `_total`), created at the first call; `text` is its help."""
         return self._find(Counter, name, lambda full: Counter(full, text, labels, registry=None))
 
     def gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
-        """Return the gauge of this name, made at the first call; `text` says what it shows and in which unit."""
+        """Return the gauge of this name, created at the first call; `text` is its help and names the unit."""
         return self._find(Gauge, name, lambda full: Gauge(full, text, labels, registry=None))
 
     def histogram(self, name: str, text: str, labels: Sequence[str] = ()) -> Histogram:
-        """Return the histogram of this name, made at the first call, with prometheus_client's classes."""
+        """Return the histogram of this name, created at the first call, with prometheus_client's default buckets."""
         return self._find(Histogram, name, lambda full: Histogram(full, text, labels, registry=None))
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what they show now."""
+        """Yield the current metrics."""
         with self._lock:
             made = list(self._made.values())
         for metric in made:

@@ -1,7 +1,7 @@
-"""Keeps one service alive: starts it, watches it, and makes it anew with capped back-off when it crashes.
+"""Starts one service, watches it, and restarts it with exponential back-off when it crashes.
 
-Whatever a service does, it never takes the daemon down: its start and stop run in the keeper's thread, nobody waits for
-them without a limit, and every error ends here as a line in the journal and a reason in the status.
+A service cannot stop the daemon: its start and stop run in the supervisor's thread, every wait for them has a limit,
+and every error ends here as a log line and a reason in the status.
 """
 
 import logging
@@ -22,7 +22,7 @@ from midonet.services.runtime.hosted_projection import HostedProjection
 from midonet.services.runtime.service import Service
 
 START_SECONDS = 15.0
-"""A service that has not started by then counts as failed, though it may still come."""
+"""Seconds after which a service that has not started is reported as unhealthy."""
 
 _HEALTH_SECONDS = 1.0
 _FIRST_RESTART, _LAST_RESTART = 1.0, 60.0
@@ -32,28 +32,29 @@ Stage = Literal["waiting", "starting", "running", "failed", "disabled", "stoppin
 
 
 class StartBlocked(NamedTuple):
-    """Why a service is not to run at the moment."""
+    """Why a service may not run now."""
 
     state: Stage
     reason: str
 
 
 class ServiceStatus(Struct, frozen=True):
-    """What a keeper knows of its service."""
+    """State of one service."""
 
     name: str
     state: Stage
-    """`waiting` for the log or a service that it needs; `failed` until the next attempt; `disabled` by somebody."""
+    """`waiting` for the log or for another service; `failed` until the next attempt; `disabled` by a setting or a
+    command."""
     healthy: bool
-    """Whether it does its work, or has none to do: it is disabled."""
+    """Whether it works, or is disabled."""
     reason: str | None = None
-    """Why it is not healthy, or disabled."""
+    """Why it is unhealthy or disabled."""
     restarts: int = 0
     last_error: str | None = None
 
 
 def describe(error: BaseException) -> str:
-    """Return an error in one line: its message if it is ours, else what and where it was."""
+    """Return an error in one line: the message of a `MidonetError`, else type, text, file and line."""
     if isinstance(error, MidonetError):
         return error.message
     trace = error.__traceback__
@@ -64,10 +65,10 @@ def describe(error: BaseException) -> str:
 
 
 class Supervisor:
-    """One service and the thread that looks after it.
+    """One service and the thread that runs it.
 
-    `load` returns its class, `context` makes its context from the function that reports a crash, `supervisors` are all
-    keepers by name, for the services that it needs; `blocked` says why it is not to run now, if so.
+    `load` returns its class. `context` makes its context from the function that reports a crash. `supervisors` are
+    all supervisors by name. `blocked` returns why the service may not run now.
     """
 
     def __init__(
@@ -98,34 +99,34 @@ class Supervisor:
         self._last_error: str | None = None
 
     def start(self) -> None:
-        """Begin to keep the service running."""
+        """Start the thread that keeps the service running."""
         self._stopping.clear()
         self._thread = Thread(target=self._run, name=f"service-{self.name}", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask the service to end; `join` waits for it."""
+        """Ask the service to stop; `join` waits for it."""
         self._stopping.set()
         self._wake.set()
 
     def wake(self) -> None:
-        """Let it look again whether the service is to run; called by any thread."""
+        """Check again whether the service may run; any thread may call this."""
         self._wake.set()
 
     def join(self, seconds: float) -> bool:
-        """Return whether the service ended within so many seconds."""
+        """Return whether the service stopped within so many seconds."""
         if self._thread is not None:
             self._thread.join(seconds)
         return not self.alive
 
     @property
     def alive(self) -> bool:
-        """Whether the keeper is at work."""
+        """Whether the thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
     @property
     def views_ready(self) -> bool:
-        """Whether it is known that its service keeps no views, or they are as they should be, or in trouble."""
+        """Whether other services need not wait: this one has no views, or has synchronised them, or has failed."""
         cls = self._cls
         if self._restarts or cls is None:
             return self._restarts > 0
@@ -134,25 +135,25 @@ class Supervisor:
         )
 
     def status(self) -> ServiceStatus:
-        """Return how the service is now."""
+        """Return the current state."""
         reason = self._problem()
         healthy = reason is None or self._state == "disabled"
         return ServiceStatus(self.name, self._state, healthy, reason, self._restarts, self._last_error)
 
     def projections(self) -> Sequence[HostedProjection]:
-        """Return the projections that the service keeps, if it runs."""
+        """Return the projections of the service; empty if it does not run."""
         service = self._service
         return self._ask(service.projections, ()) if service is not None else ()
 
     def details(self) -> Mapping[str, Any]:
-        """Return what the service has to say of itself, if it runs."""
+        """Return the details of the service; empty if it does not run."""
         service = self._service
         return self._ask(service.details, {}) if service is not None else {}
 
     def _ask(self, ask: Callable[[], T], nothing: T) -> T:
         try:
             return ask()
-        except Exception as error:  # noqa: BLE001 - an add-on's fault is its own
+        except Exception as error:  # noqa: BLE001 - an add-on may raise anything; it must not stop the daemon
             self._record_crash(error)
             return nothing
 
@@ -165,7 +166,7 @@ class Supervisor:
         return self._reason or f"is {self._state}"
 
     def _health_problem(self, service: Service) -> str | None:
-        """Ask the service how it is; a service that cannot even answer has crashed."""
+        """Return why the service is unhealthy; a service whose `health` raises has crashed."""
         try:
             health = service.health()
         except BaseException as error:  # noqa: BLE001 - as in _run
@@ -183,7 +184,7 @@ class Supervisor:
             begun = monotonic()
             try:
                 self._run_once()
-            except BaseException as error:  # noqa: BLE001 - a service may fail in any way; its keeper may not
+            except BaseException as error:  # noqa: BLE001 - a service may raise anything; its supervisor must go on
                 if monotonic() - begun > _LAST_RESTART:
                     backoff.reset()
                 self._record_failure(error, delay := backoff.next())
@@ -191,7 +192,7 @@ class Supervisor:
         self._set_state("stopped")
 
     def _run_once(self) -> None:
-        """Run one life of the service, to its end by `stop` or by an exception."""
+        """Run one instance of the service until `stop` or an exception."""
         self._crash = None
         self._run_number += 1
         self._set_state("starting")
@@ -206,11 +207,11 @@ class Supervisor:
         finally:
             self._service = None
             self.running.clear()
-            with suppress(Exception):  # it ends either way; what broke it matters more than what broke while it ended
+            with suppress(Exception):  # the first error matters, not one of the clean-up
                 service.stop()
 
     def _wait_until_allowed(self, cls: type[Service]) -> bool:
-        """Return whether it is to run; if not, the daemon ends."""
+        """Wait until the service may run; return False if the daemon stops first."""
         while (block := self._blocked(cls)) is not None and not self._stopping.is_set():
             if (block.state, block.reason) != (self._state, self._reason):
                 self._set_state(*block)
@@ -219,11 +220,11 @@ class Supervisor:
         return not self._stopping.is_set()
 
     def _wait_for_services(self, needs: Sequence[str]) -> bool:
-        """Return whether the services that are needed run; if not, there is no more need for this one."""
+        """Wait for the services that this one needs; return False if the daemon stops first."""
         for need in needs:
             if need not in self._supervisors:
                 raise Misconfigured(f"needs the service {need}, which is not installed", needs=need)
-            self._set_state("waiting", f"waits for the service {need}")
+            self._set_state("waiting", f"waiting for the service {need}")
             while not self._supervisors[need].running.wait(_HEALTH_SECONDS):
                 if self._stopping.is_set():
                     return False
@@ -242,7 +243,7 @@ class Supervisor:
         self._set_state("stopping")
 
     def _report_crash(self, run_number: int, error: BaseException) -> None:
-        """Take a crash seriously if it is of the present life: threads of an earlier one may come late."""
+        """Record a crash of the current instance; ignore threads of an earlier one."""
         if run_number == self._run_number:
             self._record_crash(error)
 
@@ -255,5 +256,5 @@ class Supervisor:
         self._last_error = describe(error)
         self._set_state("failed", self._last_error)
         logfmt.log(logging.ERROR, "service crashed", service=self.name, error=self._last_error)
-        logfmt.log(logging.DEBUG, "service is made anew", service=self.name, after=f"{delay:.1f}s")
+        logfmt.log(logging.DEBUG, "service restarts", service=self.name, after=f"{delay:.1f}s")
         logging.getLogger("midonet").debug("traceback", exc_info=error)

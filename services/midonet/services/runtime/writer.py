@@ -1,8 +1,7 @@
-"""How services write: one writer for the whole daemon, opened when it is first needed, and anew when it broke.
+"""The daemon's one writer to the log, opened at first use and reopened after a failure.
 
-Commands of all services and of the API's clients wait in one queue, and what waits together is written together. A
-service owns no truth. What it decides becomes a command on the log like anybody's, with the service's name as its
-channel, or it does not happen.
+Commands of services and of API clients share one queue; commands that wait at the same time are committed as a group.
+A decision of a service takes effect only as a command on the log, with the channel `service:<name>`.
 """
 
 import socket
@@ -19,19 +18,16 @@ from midonet.events.log.pending_command import Context, Result
 from midonet.events.log.store import Store
 
 _IDLE_SECONDS = 5.0
-"""After which a writer that nobody needs reads what others wrote."""
+"""Seconds after which an idle writer reads the commits of other writers."""
 
 
 def actor() -> str:
-    """Return who a daemon is in the history."""
+    """Return the actor of commands of this daemon."""
     return f"midonet-cluster@{socket.gethostname()}"
 
 
 class Writer:
-    """Runs commands on the log that `open_log` opens; those that wait at the same time share what durability costs.
-
-    May be called by any thread.
-    """
+    """Runs commands on the log that `open_log` opens, with group commit. Any thread may call it."""
 
     def __init__(self, open_log: Callable[[], Log]) -> None:
         self._open_log = open_log
@@ -40,22 +36,22 @@ class Writer:
         self._closed = False
 
     def prepare(self) -> None:
-        """Begin to open the log: whoever comes when another node has died must not wait until it is read."""
+        """Start to open the log, so that the first command after a failover does not wait for it."""
         Thread(target=self._prepare, name="writer-open", daemon=True).start()
 
     def execute(self, command: Command, context: Context) -> Result:
-        """Run a command and wait until it is durable; raises as `Store.execute`, and `Unavailable` without a log."""
+        """Run a command and wait until it is durable. Raises as `Store.execute`; `Unavailable` without a log."""
         return self.submit(command, context).result()
 
     def submit(self, command: Command, context: Context, *, dry_run: bool = False) -> Future[Result]:
-        """Return the promise of what becomes of a command; raises as `GroupCommitWriter.submit`.
+        """Return the future result of a command; the first call waits until the log is open.
 
-        The first one waits until the log is open.
+        Raises as `GroupCommitWriter.submit`.
         """
         return self._submit(self._get_writer(), command, context, dry_run=dry_run)
 
     def submit_now(self, command: Command, context: Context, *, dry_run: bool = False) -> Future[Result] | None:
-        """As `submit`, but never wait: None where the log has to be opened first."""
+        """As `submit`, without waiting: None if the log is not open yet."""
         if not self._lock.acquire(blocking=False):
             return None
         try:
@@ -65,12 +61,12 @@ class Writer:
         return self._submit(writer, command, context, dry_run=dry_run) if writer is not None else None
 
     def close(self) -> None:
-        """Close the log as soon as no command is under way; returns at once, also while it is being opened."""
+        """Close the log as soon as no command is running; returns at once, also while the log is being opened."""
         self._closed = True
         Thread(target=self._close_writer, name="writer-close", daemon=True).start()
 
     def _prepare(self) -> None:
-        with suppress(MidonetError):  # the first command tries again, and says what is wrong
+        with suppress(MidonetError):  # the first command tries again and reports the error
             self._get_writer()
 
     def _close_writer(self) -> None:
@@ -92,7 +88,7 @@ class Writer:
         return future
 
     def _check(self, writer: GroupCommitWriter, done: Future[Result]) -> None:
-        """Begin with a fresh connection at the next command if this one failed for another reason than its own."""
+        """Reopen the log for the next command if this one failed for another reason than a rejection."""
         error = done.exception() if not done.cancelled() else None
         if error is not None and not isinstance(error, (Rejected, NotFound)):
             self._discard(writer)
@@ -100,7 +96,7 @@ class Writer:
     def _get_writer(self) -> GroupCommitWriter:
         with self._lock:
             if self._closed:
-                raise Unavailable("this node is being stopped; nothing was done")
+                raise Unavailable("this node is shutting down; the command was not run")
             if self._writer is None:
                 writer = GroupCommitWriter(self._open, idle=_IDLE_SECONDS)
                 writer.start()
@@ -122,4 +118,6 @@ class Writer:
             if writer is None or writer is not self._writer:
                 return
             self._writer = None
-        Thread(target=writer.stop, name="writer-close", daemon=True).start()  # a log that hangs delays nobody
+        Thread(
+            target=writer.stop, name="writer-close", daemon=True
+        ).start()  # a log that hangs must not block the caller

@@ -1,1 +1,1 @@
-"""What the daemon reports about itself."""
+"""State of the daemon as reported to operators: status, readiness, metrics, log events."""

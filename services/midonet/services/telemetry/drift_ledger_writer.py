@@ -1,6 +1,6 @@
-"""Carries what was repaired to the ledger in ZooKeeper, where it outlives the daemon.
+"""Writes drift records to the ledger in ZooKeeper, where they outlive the daemon.
 
-It has a thread of its own, so that no repair waits for ZooKeeper; what cannot be written yet is kept and tried again.
+A thread of its own writes them, so that repairs never wait for ZooKeeper; failed writes are retried.
 """
 
 import logging
@@ -16,11 +16,11 @@ from midonet.projections.zookeeper.drift_ledger import Ledger
 from midonet.services.runtime.hosted_projection import HostedProjection
 
 _PAUSE = 0.5
-"""Seconds between two looks at whether there is something to write."""
+"""Seconds between two checks for new records."""
 
 
 class DriftLedgerWriter:
-    """Writes the repairs of what `hosted` returns from `start` to `stop`."""
+    """Writes the drift records of the projections that `hosted` returns."""
 
     def __init__(self, hosted: Callable[[], Sequence[HostedProjection]], ledger: Callable[[], Ledger]) -> None:
         self._hosted = hosted
@@ -29,16 +29,16 @@ class DriftLedgerWriter:
         self._loop = WorkerThread("repairs", self._run)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._loop.start()
 
     def stop(self, seconds: float) -> None:
-        """Write what there is, unless that takes too long."""
+        """Write pending records and stop, within so many seconds."""
         self._loop.stop(seconds)
 
     def _run(self) -> None:
         while not self._pending() and not self._loop.pause(_PAUSE):
-            pass  # most daemons never need the session of a ledger
+            pass  # open a session only if there is drift
         if not self._pending():
             return
         with closing(self._ledger()) as ledger:
@@ -58,6 +58,6 @@ class DriftLedgerWriter:
             try:
                 ledger.add(hosted.name, hosted.target, hosted.repairs.since(seen))
             except MidonetError as error:
-                logfmt.log(logging.WARNING, "repairs are not on record yet", target=hosted.target, error=error.message)
+                logfmt.log(logging.WARNING, "drift records not written yet", target=hosted.target, error=error.message)
                 return
             self._written[hosted.repairs] = total

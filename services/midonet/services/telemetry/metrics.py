@@ -1,4 +1,4 @@
-"""The daemon's metrics for Prometheus, made from its state anew at every scrape."""
+"""The daemon's Prometheus metrics, computed from its overview at every scrape."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -20,7 +20,7 @@ _STATES: tuple[str, ...] = get_args(status.State)
 
 
 class Metrics:
-    """Renders what `overview` returns at every scrape, and the metrics of those services that run or are to."""
+    """Renders the overview and the metrics of all enabled services."""
 
     def __init__(self, overview: Callable[[], Overview], metrics: Mapping[str, ServiceMetrics]) -> None:
         self._registry = CollectorRegistry()
@@ -29,7 +29,7 @@ class Metrics:
         ProcessCollector(registry=self._registry)
 
     def render(self) -> bytes:
-        """Return the text that Prometheus reads."""
+        """Return the metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
@@ -39,13 +39,15 @@ class _Collector(Collector):
         self._meters = metrics
 
     def describe(self) -> Iterable[Metric]:
-        """Return nothing: names are not checked for collisions by scraping before all is there."""
+        """Return nothing, so that registration does not scrape."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric of the daemon."""
         now = self._overview()
-        yield GaugeMetricFamily("midonet_log_position", "Position up to which the log is read.", now.head.position)
+        yield GaugeMetricFamily(
+            "midonet_log_position", "Position up to which the log has been read.", now.head.position
+        )
         yield GaugeMetricFamily("midonet_log_up", "Whether the log can be followed.", float(now.log_error is None))
         yield from _services(now.services)
         yield from _projection_gauges(now.projections)
@@ -56,8 +58,8 @@ class _Collector(Collector):
 
 
 def _services(services: Sequence[ServiceStatus]) -> Iterator[Metric]:
-    up = GaugeMetricFamily("midonet_service_up", "Whether a service does its work.", labels=["service"])
-    restarts = CounterMetricFamily("midonet_service_restarts", "Lives that ended in a crash.", labels=["service"])
+    up = GaugeMetricFamily("midonet_service_up", "Whether a service is enabled and healthy.", labels=["service"])
+    restarts = CounterMetricFamily("midonet_service_restarts", "Crashes of a service.", labels=["service"])
     for service in services:
         up.add_metric([service.name], float(service.healthy and service.state != "disabled"))
         restarts.add_metric([service.name], service.restarts)
@@ -65,10 +67,10 @@ def _services(services: Sequence[ServiceStatus]) -> Iterator[Metric]:
 
 
 _GAUGES: tuple[tuple[str, str, Callable[[ProjectionReport], float]], ...] = (
-    ("position", "Commit up to which the target contains everything.", lambda report: report.position),
+    ("position", "Position of the target's checkpoint.", lambda report: report.position),
     ("lag_events", "Commits that the target lacks.", lambda report: report.lag_events),
     ("lag_seconds", "Age of the oldest commit that the target lacks.", lambda report: report.lag_seconds),
-    ("waiting", "Values that the target cannot take.", lambda report: len(report.waiting)),
+    ("waiting", "Values that the target cannot hold at present.", lambda report: len(report.waiting)),
 )
 _LABELS = ("projection", "target")
 
@@ -79,7 +81,9 @@ def _projection_gauges(reports: Sequence[ProjectionReport]) -> Iterator[Metric]:
         for report in reports:
             gauge.add_metric([report.name, report.target], value(report))
         yield gauge
-    states = GaugeMetricFamily("midonet_projection_state", "1 for the state it is in.", labels=[*_LABELS, "state"])
+    states = GaugeMetricFamily(
+        "midonet_projection_state", "1 for the current state, 0 for the others.", labels=[*_LABELS, "state"]
+    )
     for report in reports:
         for each in _STATES:
             states.add_metric([report.name, report.target, each], float(report.state == each))
@@ -92,7 +96,7 @@ def _projection_gauges(reports: Sequence[ProjectionReport]) -> Iterator[Metric]:
 
 def _write_metrics(now: Overview) -> Iterator[Metric]:
     repairs = CounterMetricFamily(
-        "midonet_projection_repairs", "Values that others lost, added or edited.", labels=[*_LABELS, "kind"]
+        "midonet_projection_repairs", "Values repaired after out-of-band changes.", labels=[*_LABELS, "kind"]
     )
     errors = CounterMetricFamily("midonet_projection_errors", "Reads and writes that failed.", labels=_LABELS)
     writes = CounterMetricFamily("midonet_projection_writes", "Transactions that succeeded.", labels=_LABELS)

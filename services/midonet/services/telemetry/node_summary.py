@@ -1,6 +1,6 @@
-"""What a node says of itself to the others and to `midoctl cluster status`: a short form of its overview. Pure.
+"""Summary of a node for other nodes and `midoctl cluster status`. Pure.
 
-It changes only when something worth knowing does: seconds are whole, and thousands of switches are one line.
+It is small and changes rarely: seconds are integers, and all targets of a projection are one entry.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,8 @@ import msgspec
 from midonet.services.cluster.coordination import Lease
 from midonet.services.cluster.node_presence import Process
 from midonet.services.runtime.projection_report import ProjectionReport
-from midonet.services.telemetry.overview import Overview, reasons
+from midonet.services.telemetry.overview import Overview
+from midonet.services.telemetry.readiness import reasons
 
 _MAX_REASONS = 20
 _MAX_TEXT = 500
@@ -20,7 +21,7 @@ _MAX_ITEMS = 1000
 
 
 def node_summary(now: Overview, process: Process, leases: Mapping[str, Sequence[Lease]]) -> dict[str, Any]:
-    """Return what others may read: who it is, how it does, and what it owns."""
+    """Return process, services, projections and leases of a node as JSON values."""
     return {
         "node": now.node,
         **msgspec.to_builtins(process),
@@ -43,7 +44,7 @@ def node_summary(now: Overview, process: Process, leases: Mapping[str, Sequence[
 
 
 def _epochs(held: Sequence[Lease]) -> dict[str, int]:
-    """Return the epochs of items; not of all where they are very many, for a node in ZooKeeper is small."""
+    """Return the epochs of the first items by name; a ZooKeeper node must stay below 1 MiB."""
     return {lease.item: lease.epoch for lease in sorted(held)[:_MAX_ITEMS]}
 
 
@@ -53,7 +54,7 @@ def _by_name(reports: Iterable[ProjectionReport]) -> dict[str, Any]:
 
 
 def _summarize(reports: Sequence[ProjectionReport]) -> dict[str, Any]:
-    """Return several targets of one projection as one: the worst of each."""
+    """Return the targets of one projection as one entry, with the worst value of each field."""
     return {
         "targets": len(reports),
         "live": sum(report.state == "live" for report in reports),
