@@ -4,13 +4,14 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from midonet.events.commands.command import Command, Create, Update
 from midonet.events.errors import MidonetError
 from midonet.events.log import open_log
-from midonet.events.log.pending_command import Context, Result
+from midonet.events.log.pending_command import Context, PendingCommand, Result
 from midonet.events.log.store import Store
 
 __all__ = [
@@ -69,7 +70,9 @@ def created(store: Store, kind: str, **fields: Any) -> str:
 
 def run_all(store: Store, commands: list[Command]) -> list[Result]:
     """Run commands as one batch; raise the first refusal."""
-    return [_accepted(result) for result in store.execute_many([(command, CONTEXT) for command in commands])]
+    return [
+        _accepted(result) for result in store.run(starmap(PendingCommand, [(command, CONTEXT) for command in commands]))
+    ]
 
 
 def _accepted(result: Result | MidonetError) -> Result:

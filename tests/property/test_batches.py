@@ -1,6 +1,7 @@
 """What must always hold of commands that run together: each comes to what it would have come to alone."""
 
 from contextlib import closing
+from itertools import starmap
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ from unlucky import UnluckyLog
 from midonet.events.commands.command import Command
 from midonet.events.errors import MidonetError
 from midonet.events.log import open_log
-from midonet.events.log.pending_command import Context, Result
+from midonet.events.log.pending_command import Context, PendingCommand, Result
 from midonet.events.log.store import Store
 
 _COMMANDS = 60
@@ -56,7 +57,7 @@ def test_together_is_as_one_after_the_other(seed: int, fates: list[str]) -> None
                 commands.append(wish)
                 expected.append(told(alone(one, *wish)))
             many.log = UnluckyLog(second, fates)
-            assert [told(outcome) for outcome in many.execute_many(commands)] == expected
+            assert [told(outcome) for outcome in many.run(starmap(PendingCommand, commands))] == expected
             replay = Store.open(second)
             assert replay.topology == many.topology
             assert replay.topology.last_allocated == many.topology.last_allocated == one.topology.last_allocated

@@ -3,6 +3,7 @@
 import io
 import json
 from contextlib import closing
+from itertools import starmap
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,7 +13,7 @@ from random_commands import random_command
 
 from midonet.cli.main import main
 from midonet.events.log import open_log
-from midonet.events.log.pending_command import Context
+from midonet.events.log.pending_command import Context, PendingCommand
 from midonet.events.log.store import Store
 
 __all__ = ["Midoctl", "grow"]
@@ -28,7 +29,7 @@ def grow(url: str, commits: int, seed: int = 7) -> Store:
         end = store.refresh().position + commits
         while store.topology.head.position < end:
             wishes = [(random_command(rng, store.topology), Context(actor=rng.choice(_ACTORS))) for _ in range(10)]
-            list(store.execute_many(wishes[: end - store.topology.head.position]))
+            list(store.run(starmap(PendingCommand, wishes[: end - store.topology.head.position])))
         return store
 
 

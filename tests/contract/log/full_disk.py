@@ -20,7 +20,6 @@ def main(url: str) -> None:
     """Print how many commits were acknowledged, and the error that followed."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
     log, head, acknowledged = open_log(url), GENESIS, 0
-    log.reserve()  # for which there is no room
     try:
         while True:
             raw = commit(head, reason="x" * 10_000)

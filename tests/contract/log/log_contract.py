@@ -379,16 +379,6 @@ class LogContract:
         with pytest.raises(LostCommits):
             log.append(head, [commit(head)])
 
-    def test_room_for_what_comes_changes_nothing(self, log: Log, url: str) -> None:
-        """Nobody sees it, and all goes on."""
-        batch = chain(GENESIS, 3)
-        log.append(GENESIS, batch[:2])
-        log.reserve()
-        with closing(open_log(url, create=False)) as other:
-            assert [record.raw for record in other.read()] == batch[:2]
-        log.append(heads(batch)[2], batch[2:])
-        assert [record.raw for record in log.read()] == batch
-
     def test_a_bookmark_brings_back_its_commit_alone(self, log: Log, url: str) -> None:
         """No other commit is needed, and no other is taken for it."""
         batch = chain(GENESIS, 7)

@@ -238,19 +238,6 @@ class TestSqliteLog(LogContract):
             open_log(f"sqlite:///{tmp_path}/new/log.db", read_only=True)
         assert not list(tmp_path.iterdir())
 
-    def test_room_is_made_once(self, log: Log) -> None:
-        """Commits go into it, so that the file need not grow for them."""
-        log.append(GENESIS, [commit(GENESIS)])
-        file = file_of(log).with_name(f"{file_of(log).name}-wal")
-        log.reserve()
-        size = file.stat().st_size
-        assert size > 4_000_000
-        for _ in range(3):
-            log.reserve()
-            log.append(log.head(), [commit(log.head())])
-        assert file.stat().st_size == size
-        assert len(found(log)) == 4
-
     def test_a_file_that_cannot_grow_keeps_what_it_has(self, log: Log) -> None:
         """The writer is told, and a later one goes on."""
         script = Path(__file__).with_name("full_disk.py")

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from itertools import islice
+from itertools import islice, starmap
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 
 from midonet.events.commands.command import Command, Create
 from midonet.events.log import open_log
-from midonet.events.log.pending_command import Context
+from midonet.events.log.pending_command import Context, PendingCommand
 from midonet.events.log.store import Store
 
 WATCHERS = 50
@@ -28,7 +28,10 @@ def create(node: ApiNode, count: int, **fields: Any) -> None:
     """Make some commits, past the API."""
     commands = [Command("test", [Create("bridge", {"name": f"b{n}", **fields})]) for n in range(count)]
     with closing(open_log(node.log)) as log:
-        assert all(result for result in Store.open(log).execute_many([(c, Context(actor="test")) for c in commands]))
+        assert all(
+            result
+            for result in Store.open(log).run(starmap(PendingCommand, [(c, Context(actor="test")) for c in commands]))
+        )
 
 
 def positions(found: list[Event]) -> list[int]:

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 from contextlib import closing
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from waiting import HEARS_CTRL_C
 
 from midonet.events.commands.command import Command, Create
 from midonet.events.log import open_log
-from midonet.events.log.pending_command import Context
+from midonet.events.log.pending_command import Context, PendingCommand
 from midonet.events.log.store import Store
 
 Midoctl = Any
@@ -70,7 +71,7 @@ def fill(store: Store, ports: int) -> None:
     context = Context(actor="test")
     store.execute(Command("bridge.create", [Create("bridge", {"name": "web"})]), context)
     commands = [Command("port.create", [Create("port", {"name": f"p{n}", "bridge": "web"})]) for n in range(ports)]
-    for result in store.execute_many([(command, context) for command in commands]):
+    for result in store.run(starmap(PendingCommand, [(command, context) for command in commands])):
         assert not isinstance(result, Exception)
 
 

@@ -1,6 +1,7 @@
 """The store on a real SQLite log: idempotence, races, demanded heads, batches."""
 
 from collections.abc import Callable
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from midonet.events.errors import (
     Unavailable,
 )
 from midonet.events.log import open_log
-from midonet.events.log.pending_command import Context, Result, new_command_id
+from midonet.events.log.pending_command import Context, PendingCommand, Result, new_command_id
 from midonet.events.log.store import Store
 
 ME = Context(actor="me@here", reason="because")
@@ -127,7 +128,7 @@ def test_many_commands_are_one_commit_each_and_rejections_stand_alone(open_store
     commands: list[Any] = [(bridge(f"b{n}"), ME) for n in range(1, 1200)]
     commands.insert(600, (Command("x", [Delete("bridge", "nowhere")]), ME))
     commands.insert(700, (bridge("careful"), Context(actor="me", command_id="careful")))
-    outcomes = list(store.execute_many(commands))
+    outcomes = list(store.run(starmap(PendingCommand, commands)))
     assert len(outcomes) == 1201
     assert isinstance(outcomes[600], NotFound)
     positions = [outcome.position for outcome in outcomes if isinstance(outcome, Result)]
@@ -166,7 +167,7 @@ def test_a_lost_answer_never_does_anything_twice(open_store: Callable[[], Store]
         if run == "one":
             results: list[Any] = [store.execute(command, context) for command, context in commands]
         else:
-            results = list(store.execute_many(commands))
+            results = list(store.run(starmap(PendingCommand, commands)))
         assert [result.object["name"] for result in results] == [f"{run}-{n}" for n in range(5)]
         replay = replayed(open_store)
         assert replay.topology == store.topology
@@ -177,7 +178,7 @@ def test_a_log_that_fails_one_fails_all_and_nothing_stays_of_them(open_store: Ca
     store = open_store()
     store.execute(bridge("before"), ME)
     store.log = UnluckyLog(store.log, [Unavailable("the disk is full")])
-    outcomes = list(store.execute_many([(bridge(f"b{n}"), ME) for n in range(5)]))
+    outcomes = list(store.run(starmap(PendingCommand, [(bridge(f"b{n}"), ME) for n in range(5)])))
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 5
     assert store.topology == replayed(open_store).topology
     assert len({id(outcome) for outcome in outcomes}) == 5
@@ -190,7 +191,9 @@ def test_what_is_not_known_is_said_to_each_with_its_own_id(open_store: Callable[
     log.find = away
     store.log = log
     contexts = [ME, Context(actor="me", command_id="mine"), ME]
-    outcomes = list(store.execute_many([(bridge(f"b{n}"), context) for n, context in enumerate(contexts)]))
+    outcomes = list(
+        store.run(starmap(PendingCommand, [(bridge(f"b{n}"), context) for n, context in enumerate(contexts)]))
+    )
     ids = [outcome.details["command_id"] for outcome in outcomes if isinstance(outcome, OutcomeUnknown)]
     assert len(set(ids)) == 3
     assert ids[1] == "mine"
@@ -205,7 +208,7 @@ def test_a_command_that_the_log_refuses_is_found_out(open_store: Callable[[], St
     store = open_store()
     refusal = InvalidValue("no NUL, please")
     store.log = UnluckyLog(store.log, [refusal, "fine", refusal, "fine"])
-    outcomes = list(store.execute_many([(bridge(f"b{n}"), ME) for n in range(3)]))
+    outcomes = list(store.run(starmap(PendingCommand, [(bridge(f"b{n}"), ME) for n in range(3)])))
     assert [type(outcome) for outcome in outcomes] == [Result, InvalidValue, Result]
     assert store.topology == replayed(open_store).topology
 
@@ -214,20 +217,22 @@ def test_demanded_heads_hold_among_many(open_store: Callable[[], Store]) -> None
     store = open_store()
     demands = [0, 1, 1, None, 3]
     commands = [(bridge(f"b{n}"), Context(actor="me", if_head=head)) for n, head in enumerate(demands)]
-    outcomes = list(store.execute_many(commands))
+    outcomes = list(store.run(starmap(PendingCommand, commands)))
     assert [type(outcome) for outcome in outcomes] == [Result, Result, HeadMoved, Result, Result]
 
 
 def test_too_large_a_commit_stops_no_other(open_store: Callable[[], Store]) -> None:
     documents = [{"kind": "bridge", "name": f"{n}-{'x' * 200}", "tenant": "y" * 255} for n in range(26_000)]
     commands = [(bridge("a"), ME), (Command("apply", [Put(documents)]), ME), (bridge("b"), ME)]
-    outcomes = list(open_store().execute_many(commands))
+    outcomes = list(open_store().run(starmap(PendingCommand, commands)))
     assert [type(outcome) for outcome in outcomes] == [Result, TooLarge, Result]
 
 
 def test_who_always_loses_is_told_in_the_end(open_store: Callable[[], Store]) -> None:
     store = open_store()
     store.log = UnluckyLog(store.log, [HeadMoved("somebody was faster")] * 1_000)
-    outcomes: list[Result | MidonetError] = list(store.execute_many([(bridge(f"b{n}"), ME) for n in range(3)]))
+    outcomes: list[Result | MidonetError] = list(
+        store.run(starmap(PendingCommand, [(bridge(f"b{n}"), ME) for n in range(3)]))
+    )
     assert [type(outcome) for outcome in outcomes] == [Conflict] * 3
     assert store.topology == replayed(open_store).topology

@@ -76,12 +76,6 @@ class Log(Protocol):
         whether the batch arrived: the caller reads to the end and looks for its command ids.
         """
 
-    def reserve(self) -> None:
-        """Make room for what will be appended, where that saves time then; for a writer that stays.
-
-        It changes nothing that anybody can read, and never fails: at worst nothing is saved.
-        """
-
     def find(self, command_id: str) -> Record | None:
         """Return the commit of a command id, or None if the log up to its present end has none."""
 

@@ -8,10 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import closing, suppress
-from itertools import pairwise
 from threading import Condition, Lock, Thread
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from midonet.events.commands.command import Command
 from midonet.events.errors import MidonetError, Unavailable
@@ -25,69 +24,22 @@ CAPACITY = 10_000
 Outcome = Result | BaseException
 
 
-class _Promised:
+class _Submission(NamedTuple):
     """A command and the future of its result."""
 
-    __slots__ = ("future", "pending")
+    pending: PendingCommand
+    future: Future[Result]
 
-    def __init__(self, pending: PendingCommand) -> None:
-        self.pending = pending
-        self.future: Future[Result] = Future()
-
-    def begin(self) -> bool:
-        """Tell whether somebody still wants it, and that its turn has come."""
+    def start(self) -> bool:
+        """Return whether the command is still wanted; from then on it cannot be cancelled."""
         return self.future.set_running_or_notify_cancel()
 
-    def settle(self, outcome: Outcome) -> None:
-        """Say what became of it."""
+    def finish(self, outcome: Outcome) -> None:
+        """Set the result, or the exception."""
         if isinstance(outcome, Result):
             self.future.set_result(outcome)
         else:
             self.future.set_exception(outcome)
-
-
-class _Awaited:
-    """A command and a thread that waits for it and does nothing else: a lock costs a third of a future.
-
-    Whoever goes on wakes the one `behind` it first. A hundred threads woken at once would only wait for each other.
-    """
-
-    __slots__ = ("_lock", "_outcome", "behind", "pending")
-
-    def __init__(self, pending: PendingCommand) -> None:
-        self.pending = pending
-        self.behind: _Awaited | None = None
-        self._outcome: Outcome
-        self._lock = Lock()
-        self._lock.acquire()
-
-    def begin(self) -> bool:
-        """Nobody can give up."""
-        return True
-
-    def settle(self, outcome: Outcome) -> None:
-        """Say what became of it, to be known when the thread is woken."""
-        self._outcome = outcome
-
-    def wake(self) -> None:
-        """Let the thread go on."""
-        self._lock.release()
-
-    def result(self) -> Result:
-        """Wait for what becomes of it."""
-        try:
-            self._wait()
-        except BaseException:  # Ctrl-C: those behind it still wait to be woken
-            Thread(target=self._wait, name="combining-heir", daemon=True).start()
-            raise
-        if isinstance(self._outcome, Result):
-            return self._outcome
-        raise self._outcome
-
-    def _wait(self) -> None:
-        self._lock.acquire()
-        if self.behind is not None:
-            self.behind.wake()
 
 
 class GroupCommitWriter:
@@ -103,10 +55,10 @@ class GroupCommitWriter:
         self._idle = idle
         self._opened: Future[None] = Future()
         self._changed = Condition(Lock())
-        self._queue: deque[_Promised | _Awaited] = deque()
-        self._running: deque[_Promised | _Awaited] = deque()
+        self._queue: deque[_Submission] = deque()
+        self._running: deque[_Submission] = deque()
         self._ended: str | None = "has not been started"
-        self._thread = Thread(target=self._live, name="combining-writer", daemon=True)
+        self._thread = Thread(target=self._live, name="group-commit", daemon=True)
 
     @property
     def alive(self) -> bool:
@@ -130,17 +82,7 @@ class GroupCommitWriter:
         Raises `Unavailable` if too many are waiting or the writer does not run: nothing was done. A future that is
         cancelled before its turn is never run. `OutcomeUnknown` if the writer breaks down on the way.
         """
-        promised = _Promised(PendingCommand(command, context, dry_run=dry_run))
-        self._enqueue(promised)
-        return promised.future
-
-    def execute(self, command: Command, context: Context, *, dry_run: bool = False) -> Result:
-        """Submit a command and wait for what becomes of it; as `Store.execute` and `submit`."""
-        awaited = _Awaited(PendingCommand(command, context, dry_run=dry_run))
-        self._enqueue(awaited)
-        return awaited.result()
-
-    def _enqueue(self, submission: _Promised | _Awaited) -> None:
+        submission = _Submission(PendingCommand(command, context, dry_run=dry_run), Future())
         with self._changed:
             if self._ended is not None:
                 raise _refused(self._ended)
@@ -148,6 +90,11 @@ class GroupCommitWriter:
                 raise Unavailable(f"{self._capacity:,} commands are waiting already; try again", waiting=self._capacity)
             self._queue.append(submission)
             self._changed.notify()
+        return submission.future
+
+    def execute(self, command: Command, context: Context, *, dry_run: bool = False) -> Result:
+        """Submit a command and wait for its result; raises as `Store.execute` and `submit`."""
+        return self.submit(command, context, dry_run=dry_run).result()
 
     def __enter__(self) -> Self:
         self.start()
@@ -176,11 +123,11 @@ class GroupCommitWriter:
 
     def _serve(self, store: Store) -> None:
         while taken := self._take(store):
-            self._running = deque(one for one in taken if one.begin())
+            self._running = deque(one for one in taken if one.start())
             for outcomes in store.batches([one.pending for one in self._running]):
-                _answer([(self._running.popleft(), outcome) for outcome in outcomes])
+                _finish([(self._running.popleft(), outcome) for outcome in outcomes])
 
-    def _take(self, store: Store) -> deque[_Promised | _Awaited]:
+    def _take(self, store: Store) -> deque[_Submission]:
         """Wait for commands and take all that are there; none once the writer is stopped."""
         while not self._wait():
             with suppress(MidonetError):  # the next command meets it too, and somebody waits for that one
@@ -192,7 +139,7 @@ class GroupCommitWriter:
         with self._changed:
             return bool(self._changed.wait_for(lambda: self._queue or self._ended, self._idle))
 
-    def _take_all(self) -> deque[_Promised | _Awaited]:
+    def _take_all(self) -> deque[_Submission]:
         with self._changed:
             taken, self._queue = self._queue, deque()
         return taken
@@ -206,21 +153,13 @@ class GroupCommitWriter:
         """Answer everybody: a command whose turn had come may be on the log, one that was waiting is not."""
         trouble = f"broke down: {type(fault).__name__}: {fault}"
         self._refuse_more(trouble)
-        _answer([(one, _caused(one.pending.unknown_outcome(f"the writer {trouble}"), fault)) for one in self._running])
-        _answer([(one, _caused(_refused(trouble), fault)) for one in self._take_all() if one.begin()])
+        _finish([(one, _caused(one.pending.unknown_outcome(f"the writer {trouble}"), fault)) for one in self._running])
+        _finish([(one, _caused(_refused(trouble), fault)) for one in self._take_all() if one.start()])
 
 
-def _answer(outcomes: Iterable[tuple[_Promised | _Awaited, Outcome]]) -> None:
-    """Tell everybody what became of their commands; threads that wait are woken one after the other."""
-    waiting = []
-    for one, outcome in outcomes:
-        one.settle(outcome)
-        if isinstance(one, _Awaited):
-            waiting.append(one)
-    for one, behind in pairwise(waiting):
-        one.behind = behind
-    if waiting:
-        waiting[0].wake()
+def _finish(outcomes: Iterable[tuple[_Submission, Outcome]]) -> None:
+    for submission, outcome in outcomes:
+        submission.finish(outcome)
 
 
 def _refused(why: str) -> Unavailable:

@@ -5,7 +5,7 @@ broken connection it looks for the command id. Safety rests on the chain alone, 
 An instance belongs to one thread, like its log.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from random import uniform
 from time import monotonic, sleep
@@ -88,11 +88,7 @@ class Store:
         except Unavailable as error:
             raise pending.failure(error) from error
 
-    def execute_many(self, commands: Sequence[tuple[Command, Context]]) -> Iterator[Result | MidonetError]:
-        """Run many commands, each one commit, as `run` does."""
-        return self.run([PendingCommand(command, context) for command, context in commands])
-
-    def run(self, commands: Sequence[PendingCommand]) -> Iterator[Result | MidonetError]:
+    def run(self, commands: Iterable[PendingCommand]) -> Iterator[Result | MidonetError]:
         """Run many commands, each one commit, and yield what became of each, in order, once it is certain.
 
         That is what `execute` would return or raise. A refused command does not stop the others; what the log does to
@@ -100,7 +96,7 @@ class Store:
         """
         return chain.from_iterable(self.batches(commands))
 
-    def batches(self, commands: Sequence[PendingCommand]) -> Iterator[list[Result | MidonetError]]:
+    def batches(self, commands: Iterable[PendingCommand]) -> Iterator[list[Result | MidonetError]]:
         """Do as `run`, and yield together what became certain together: few fsyncs on SQL, pipelined on Kafka."""
         waiting = list(commands)
         while waiting:

@@ -106,12 +106,10 @@ class Writer:
     def _open(self) -> Store:
         log = self._open_log()
         try:
-            store = Store.open(log)
-            log.reserve()
+            return Store.open(log)
         except BaseException:
             log.close()
             raise
-        return store
 
     def _discard(self, writer: GroupCommitWriter | None) -> None:
         with self._lock:

@@ -116,9 +116,6 @@ class HttpLog:
             f"{self.url} takes commands, not commits: name the log itself (sqlite:///…, postgresql+psycopg://…, kafka://…)"
         )
 
-    def reserve(self) -> None:
-        """Do nothing: nothing is appended here."""
-
     def close(self) -> None:
         """Disconnect."""
         self.client.close()

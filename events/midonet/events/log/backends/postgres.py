@@ -124,9 +124,6 @@ class PostgresDatabase:
         """Return None: there is no such thing."""
         return None
 
-    def reserve(self, _: Connection) -> None:
-        """Do nothing: the server uses its files again."""
-
     def notify_in_transaction(self, cursor: Cursor) -> None:
         """Notify listeners; the server delivers it with the commit."""
         cursor.execute(f"NOTIFY {_CHANNEL}")

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from midonet.events.commit import GENESIS, Head, Record, sha256
-from midonet.events.errors import Conflict, MidonetError, NotFound, Tampered, Unavailable
+from midonet.events.errors import Conflict, NotFound, Tampered, Unavailable
 from midonet.events.log.backends.sql_backend import Connection, Cursor, Database
 from midonet.events.log.base import Bookmark, Progress
 from midonet.events.log.hash_chain import Skipped, extend, parse
@@ -221,14 +221,6 @@ class SqlLog:
             raise head_moved(head, self.read(head))
         self._database.notify()
         return len(records)
-
-    def reserve(self) -> None:
-        """Make room for what will be appended, as far as the server leaves that to its clients."""
-        try:
-            self._end()  # on a connection that is good
-            self._database.reserve(self._connection)
-        except (MidonetError, OSError, self._database.driver_error):
-            self.close()
 
     def _insert(self, head: Head, records: Sequence[Record]) -> bool:
         with self._transaction() as cursor:

@@ -49,9 +49,6 @@ class Database(Protocol):
     def version(self, cursor: Cursor) -> int | None:
         """Return what is another number after another connection has written; None where nothing tells so."""
 
-    def reserve(self, connection: Connection) -> None:
-        """Make room for commits to come, if that is for a client to do; what is read and written stays as it is."""
-
     def notify_in_transaction(self, cursor: Cursor) -> None:
         """Let readers know, as a part of the transaction."""
 

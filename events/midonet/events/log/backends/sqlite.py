@@ -30,8 +30,6 @@ _INTERVAL = 0.5
 """Seconds after which a reader looks by itself: a writer that was killed between its commit and the bell rang none."""
 _UNWATCHED = 0.05
 _SMALLEST_DATABASE = 512
-_WAL_BYTES = 4_200_000
-"""A thousand pages with their headers, after which SQLite uses the write-ahead log from the front again."""
 
 _MEANINGS: dict[int, tuple[type[MidonetError], str]] = {
     sqlite3.SQLITE_BUSY: (Unavailable, f"another process has kept it locked for {_BUSY_SECONDS:.0f} s"),
@@ -163,20 +161,6 @@ class SqliteDatabase:
         version: int = cursor.fetchone()[0]
         return version
 
-    def reserve(self, connection: Connection) -> None:
-        """Make the write-ahead log as long as it becomes, by a transaction that is taken back.
-
-        To make a file longer, a commit has to wait for the file system's journal as well (measured: 1.3 times as long).
-        """
-        if os.stat(self._bell).st_size < _WAL_BYTES:  # noqa: PTH116 - bytes, as a name is
-            with closing(connection.cursor()) as cursor:
-                _spill(cursor)
-            file = os.open(self._bell, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fdatasync(file)
-            finally:
-                os.close(file)
-
     def notify_in_transaction(self, cursor: Cursor) -> None:
         """Do nothing: readers are woken after the commit."""
 
@@ -195,18 +179,6 @@ class SqliteDatabase:
             return
         with closing(watch):
             yield _FileBell(watch)
-
-
-def _spill(cursor: sqlite3.Cursor) -> None:
-    """Write as much as SQLite writes before it begins at the front again, and commit nothing of it."""
-    (pages,) = cursor.execute("PRAGMA cache_size").fetchone()
-    cursor.execute("PRAGMA cache_size = 1")  # what has no room there is written at once
-    cursor.execute("BEGIN IMMEDIATE")
-    try:
-        cursor.execute("INSERT INTO commits VALUES (-1, '', '', '', zeroblob(?))", (_WAL_BYTES,))
-    finally:
-        cursor.execute("ROLLBACK")
-        cursor.execute(f"PRAGMA cache_size = {pages}")
 
 
 class _FileBell:

@@ -306,9 +306,6 @@ class KafkaLog:
             for record in chunk
         )
 
-    def reserve(self) -> None:
-        """Do nothing: brokers see to that."""
-
     def close(self) -> None:
         """Disconnect."""
         self._reader.close()
