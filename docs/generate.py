@@ -12,6 +12,9 @@ _HEAD = """# The model
 This page lists every kind of object with its fields. `make docs` generates it from the declarations, and a test
 compares it with them. Every object also has `id`, `kind`, `name` and `position`. Fields in *italics* are allocated or
 derived and cannot be set.
+
+*On delete* states what the deletion of the referenced object does: `delete` deletes this object, `clear` clears the
+field, `refuse` refuses the deletion.
 """
 _REASONS = """## Reason codes
 
@@ -19,11 +22,7 @@ The details of an error (`invalid-value`, `conflict`, `in-use`) have a `reason`.
 
 | reason | meaning |
 |---|---|"""
-_WORDS = {
-    OnDelete.DELETE: "deleted with it",
-    OnDelete.CLEAR: "cleared when it is deleted",
-    OnDelete.REFUSE: "prevents its deletion",
-}
+_ACTIONS = {OnDelete.DELETE: "delete", OnDelete.CLEAR: "clear", OnDelete.REFUSE: "refuse"}
 
 
 _ADDRESSES = """## Addresses
@@ -93,8 +92,8 @@ def _type(spec: FieldSpec) -> str:
 
 def _reference(spec: FieldSpec) -> str:
     assert spec.ref is not None  # noqa: S101 - asked by the caller
-    cascade = f"; with `--cascade` {_WORDS[spec.ref.cascade]}" if spec.ref.on_delete is OnDelete.REFUSE else ""
-    return f"{spec.ref.kind.replace('|', ' or ')} ({_WORDS[spec.ref.on_delete]}{cascade})"
+    cascade = f"; with `--cascade`: {_ACTIONS[spec.ref.cascade]}" if spec.ref.on_delete is OnDelete.REFUSE else ""
+    return f"{spec.ref.kind.replace('|', ' or ')} (on delete: {_ACTIONS[spec.ref.on_delete]}{cascade})"
 
 
 if __name__ == "__main__":

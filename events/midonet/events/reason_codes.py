@@ -59,7 +59,7 @@ _WORDS: Mapping[str, str] = {
     "other-parent": "A part names a parent other than the one that it is nested in.",
     "peer-linked": "The peer is linked to another port.",
     "place-out-of-range": "The position is outside the chain.",
-    "pool-exhausted": "All numbers of the pool are taken.",
+    "pool-exhausted": "All numbers of the range are allocated.",
     "port-in-group": "The port is in the group already.",
     "port-not-on-bridge": "The port is not on that bridge.",
     "port-not-on-router": "The port is not on that router.",
@@ -80,7 +80,7 @@ def _formats(specs: Mapping[str, FieldSpec]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for spec in specs.values():
         if spec.format is not None:
-            found[spec.format.reason] = f"A value is not of the form {spec.format.name}."
+            found[spec.format.reason] = f"A value does not have the format {spec.format.name}."
         found |= _formats({part.name: part for part in spec.parts})
     return found
 

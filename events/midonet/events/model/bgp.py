@@ -18,8 +18,8 @@ class BgpNetwork(Entity, frozen=True, kw_only=True):
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("router", "subnet"): "bgp-network-exists"}
     IDENTITY = ("subnet",)
 
-    router: Annotated[Id, Ref("router", OnDelete.DELETE), Meta(description="Router that announces it.")]
-    subnet: Annotated[Cidr, Meta(description="Prefix.")]
+    router: Annotated[Id, Ref("router", OnDelete.DELETE), Meta(description="Router that announces the prefix.")]
+    subnet: Annotated[Cidr, Meta(description="Prefix of the subnet.")]
 
 
 Seconds = Annotated[int, Meta(ge=5, le=3600)]

@@ -40,7 +40,9 @@ class Bridge(Entity, frozen=True, kw_only=True):
     outbound_mirrors: OutboundMirrors = ()
     qos_policy: QosPolicy = None
     tunnel_key: Annotated[int | None, DERIVED, Meta(description="Overlay key of the bridge, 24 bits.")] = None
-    vni: Annotated[int | None, DERIVED, Meta(description="VXLAN network id, from the first VTEP binding on.")] = None
+    vni: Annotated[
+        int | None, DERIVED, Meta(description="VXLAN network id, allocated with the first VTEP binding.")
+    ] = None
 
 
 class MacEntry(Entity, frozen=True, kw_only=True):

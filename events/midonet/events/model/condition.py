@@ -61,16 +61,16 @@ class Conditional(Entity, frozen=True, kw_only=True):
     out_ports: Annotated[_PortList, Meta(description="Ports where the packet leaves.")] = ()
     inv_out_ports: _Inverted = False
     port_group: Annotated[
-        Id | None, Ref("port-group"), Meta(description="Group of the port where it entered the device.")
+        Id | None, Ref("port-group"), Meta(description="Group of the port where the packet entered the device.")
     ] = None
     inv_port_group: _Inverted = False
-    in_port_group: Annotated[Id | None, Ref("port-group"), Meta(description="Group of the port where it entered.")] = (
-        None
-    )
+    in_port_group: Annotated[
+        Id | None, Ref("port-group"), Meta(description="Group of the port where the packet entered.")
+    ] = None
     inv_in_port_group: _Inverted = False
-    out_port_group: Annotated[Id | None, Ref("port-group"), Meta(description="Group of the port where it leaves.")] = (
-        None
-    )
+    out_port_group: Annotated[
+        Id | None, Ref("port-group"), Meta(description="Group of the port where the packet leaves.")
+    ] = None
     inv_out_port_group: _Inverted = False
     ip_addr_group_src: Annotated[
         Id | None, Ref("ip-addr-group"), Meta(description="Group that has the source address.")

@@ -51,7 +51,7 @@ class DhcpSubnet(Entity, frozen=True, kw_only=True):
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("bridge", "subnet"): "dhcp-subnet-exists"}
     IDENTITY = ("subnet",)
 
-    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge on which it is served.")]
+    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge of the subnet.")]
     subnet: Annotated[Cidr4, Meta(description="Prefix of the addresses.")]
     enabled: Annotated[bool, Meta(description="Whether clients are answered.")] = True
     server_address: Annotated[Ip4Address | None, Meta(description="Address that the DHCP server answers from.")] = None
@@ -107,7 +107,7 @@ class Dhcpv6Subnet(Entity, frozen=True, kw_only=True):
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("bridge", "subnet"): "dhcp-subnet-exists"}
     IDENTITY = ("subnet",)
 
-    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge on which it is served.")]
+    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge of the subnet.")]
     subnet: Annotated[Cidr6, Meta(description="Prefix of the addresses.")]
     hosts: Annotated[tuple[Dhcpv6Host, ...], Meta(description="Clients with the addresses that they get.")] = ()
 

@@ -319,7 +319,7 @@ InboundFilter = Annotated[Id | None, Ref("chain"), Meta(description="Chain for p
 OutboundFilter = Annotated[Id | None, Ref("chain"), Meta(description="Chain for packets that leave the device.")]
 
 
-AdminState = Annotated[bool, Meta(description="Whether the operator wants it to carry traffic.")]
+AdminState = Annotated[bool, Meta(description="Administrative state; false disables it.")]
 
 
 QosPolicy = Annotated[

@@ -40,10 +40,10 @@ class L2Insertion(Entity, frozen=True, kw_only=True):
     ] = 0
     fail_open: Annotated[bool, Meta(description="Let traffic pass if the function is down.")] = False
     srv_rule_in: Annotated[
-        Id | None, DERIVED, Ref("rule"), Meta(description="Rule for returned packets that the station sent.")
+        Id | None, DERIVED, Ref("rule"), Meta(description="Rule for packets that the station sent, after the function.")
     ] = None
     srv_rule_out: Annotated[
-        Id | None, DERIVED, Ref("rule"), Meta(description="Rule for returned packets to the station.")
+        Id | None, DERIVED, Ref("rule"), Meta(description="Rule for packets to the station, after the function.")
     ] = None
 
     def derive(self) -> Self:

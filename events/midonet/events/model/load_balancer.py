@@ -76,7 +76,7 @@ class PoolMember(Entity, frozen=True, kw_only=True):
     admin_state_up: AdminState = True
     address: Annotated[IpAddress, Meta(description="Address of the server.")]
     protocol_port: Annotated[L4Port, Meta(description="Port of the server.")]
-    weight: Annotated[Count, Meta(description="Its share, relative to those of the other members.")] = 1
+    weight: Annotated[Count, Meta(description="Share of the load, relative to the other members.")] = 1
 
 
 class Vip(Entity, frozen=True, kw_only=True):

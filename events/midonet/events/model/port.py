@@ -65,7 +65,7 @@ class Port(Entity, frozen=True, kw_only=True):
     peer: Annotated[Id | None, Ref("port", OnDelete.CLEAR), Meta(description="Port at the other end of a link.")] = None
     vif: Annotated[Id | None, Meta(description="Id of the interface in the system that asked for the port.")] = None
     vtep: Annotated[
-        Id | None, DERIVED, Ref("vtep", OnDelete.DELETE), Meta(description="VTEP that a VXLAN port stands for.")
+        Id | None, DERIVED, Ref("vtep", OnDelete.DELETE), Meta(description="VTEP that a VXLAN port represents.")
     ] = None
     vlan: Annotated[Vlan | None, Meta(description="VLAN id of a bridge port on a VLAN-aware bridge.")] = None
     inbound_filter: InboundFilter = None
@@ -75,7 +75,7 @@ class Port(Entity, frozen=True, kw_only=True):
     post_in_filter_mirrors: Annotated[MirrorList, Meta(description="Mirrors after the inbound filter.")] = ()
     pre_out_filter_mirrors: Annotated[MirrorList, Meta(description="Mirrors before the outbound filter.")] = ()
     qos_policy: QosPolicy = None
-    mac: Annotated[Mac | None, Meta(description="MAC address of a router port; made from the id if absent.")] = None
+    mac: Annotated[Mac | None, Meta(description="MAC address of a router port; derived from the id if absent.")] = None
     addresses: Annotated[tuple[InterfaceAddress, ...], Meta(description="Addresses of a router port, as CIDR.")] = ()
     vni: Annotated[int, Meta(ge=0, le=0xFFFFFF, description="VXLAN network id of a router's VTEP port.")] | None = None
     tunnel_ip: Annotated[IpAddress | None, Meta(description="Own tunnel address of a router's VTEP port.")] = None

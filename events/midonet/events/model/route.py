@@ -29,13 +29,17 @@ class Route(Entity, frozen=True, kw_only=True):
     router: Annotated[Id, Ref("router", OnDelete.DELETE), Meta(description="Router that the route is on.")]
     src: Annotated[Cidr, Meta(description="Source prefix.")] = "0.0.0.0/0"
     dst: Annotated[Cidr, Meta(description="Destination prefix.")]
-    next_hop: Annotated[Literal["port", "blackhole", "reject", "local"], Meta(description="What to do.")] = "port"
+    next_hop: Annotated[
+        Literal["port", "blackhole", "reject", "local"], Meta(description="What the route does with a packet.")
+    ] = "port"
     port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port of the same router.")] = None
     gateway: Annotated[IpAddress | None, Meta(description="Next router; absent: the destination itself.")] = None
     weight: Annotated[int, Meta(ge=0, le=2**31 - 1, description="Lower is preferred.")] = 100
     attributes: Annotated[Text | None, Meta(description="Free text; ignored by routing.")] = None
     gateway_dhcp: Annotated[
-        Id | None, Ref("dhcp-subnet", OnDelete.DELETE), Meta(description="DHCP subnet whose gateway it leads to.")
+        Id | None,
+        Ref("dhcp-subnet", OnDelete.DELETE),
+        Meta(description="DHCP subnet whose gateway the route leads to."),
     ] = None
 
     @classmethod

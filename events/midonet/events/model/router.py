@@ -36,6 +36,6 @@ class Router(Entity, frozen=True, kw_only=True):
     inbound_mirrors: InboundMirrors = ()
     outbound_mirrors: OutboundMirrors = ()
     load_balancer: Annotated[
-        Id | None, Ref("load-balancer", OnDelete.CLEAR), Meta(description="Load balancer that works on it.")
+        Id | None, Ref("load-balancer", OnDelete.CLEAR), Meta(description="Load balancer of the router.")
     ] = None
     asn: Annotated[int, Meta(ge=1, le=4294967295, description="BGP autonomous system number.")] | None = None

@@ -35,8 +35,8 @@ class ServiceContainer(Entity, frozen=True, kw_only=True):
     service_group: Annotated[
         Id, Ref("service-container-group", OnDelete.DELETE), Meta(description="Group that it belongs to.")
     ]
-    service_type: Annotated[Label, Meta(description="What runs in it, e.g. ipsec, haproxy or quagga.")]
-    port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port behind which it is.")] = None
+    service_type: Annotated[Label, Meta(description="Type of the service, e.g. ipsec, haproxy or quagga.")]
+    port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port of the container.")] = None
     configuration: Annotated[
         Id | None, Meta(description="Id of its configuration object; the type depends on the service.")
     ] = None

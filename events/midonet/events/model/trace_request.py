@@ -16,9 +16,13 @@ class TraceRequest(Entity, frozen=True, kw_only=True):
     OWNER = ("bridge", "router", "port")
     NESTED = "trace_requests"
 
-    bridge: Annotated[Id | None, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge where it starts.")] = None
-    router: Annotated[Id | None, Ref("router", OnDelete.DELETE), Meta(description="Router where it starts.")] = None
-    port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port where it starts.")] = None
+    bridge: Annotated[Id | None, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge where the trace starts.")] = (
+        None
+    )
+    router: Annotated[Id | None, Ref("router", OnDelete.DELETE), Meta(description="Router where the trace starts.")] = (
+        None
+    )
+    port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port where the trace starts.")] = None
     condition: Annotated[Condition, Meta(description="Packets to trace.")]
     enabled: Annotated[bool, Meta(description="Whether it is active.")] = False
     limit: Annotated[int, Meta(ge=1, le=2**63 - 1, description="Maximum number of packets; absent: all.")] | None = None
