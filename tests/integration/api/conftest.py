@@ -1,4 +1,4 @@
-"""API nodes on logs of the test's own, and a plain HTTP client to ask them."""
+"""API nodes on temporary logs, and an HTTP client."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,7 +16,7 @@ from midonet.events.vault.factory import open_vault
 
 @pytest.fixture
 def log_url(tmp_path: Path) -> str:
-    """A SQLite log that does not exist yet."""
+    """URL of a new SQLite log."""
     return f"sqlite:///{tmp_path}/log.db"
 
 
@@ -35,7 +35,7 @@ def node(nodes: Callable[[], ApiNode]) -> ApiNode:
 
 @pytest.fixture
 def api(node: ApiNode) -> Iterator[Asker]:
-    """Ask the node."""
+    """A client of the node."""
     with Asker(node.url) as asker:
         yield asker
 
@@ -51,11 +51,11 @@ def vault(tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def credentials(vault: dict[str, Any]) -> Credentials:
-    """What proves who users are."""
+    """Passwords and tokens in the vault."""
     return Credentials(open_vault(vault["vault"], vault["vault_key"]))
 
 
 @pytest.fixture
 def signed_in(credentials: Credentials) -> Callable[[str], dict[str, str]]:
-    """Give a user a token; return the headers that say so."""
+    """Issue a token for a user; return the headers with it."""
     return lambda name: bearer(credentials.issue(name, 3600).text)

@@ -1,4 +1,4 @@
-"""Users sign in, see and change what their roles let them, and nothing else; over HTTP as any program would ask."""
+"""Sign-in, roles and restricted tenants, over HTTP."""
 
 import json
 import threading
@@ -33,7 +33,7 @@ ROLES = {"root": "admin", "olga": "operator", "ann": "tenant-admin@acme", "bea":
 
 @pytest.fixture
 def node(log_url: str, vault: dict[str, Any], credentials: Credentials) -> Iterator[ApiNode]:
-    """A node that asks for names; the users of `ROLES` exist, and ann signs in by `PASSWORD`."""
+    """A node with authentication and the users of `ROLES`; the password of ann is `PASSWORD`."""
     run(log_url, *(SetUser(name, (role,), new=True) for name, role in ROLES.items()))
     credentials.set_password("ann", PASSWORD)
     with ApiNode(log_url, auth="tokens", **vault) as node:
@@ -42,7 +42,7 @@ def node(log_url: str, vault: dict[str, Any], credentials: Credentials) -> Itera
 
 @pytest.fixture
 def tenants(api: Asker, signed_in: Callable[[str], dict[str, str]]) -> dict[str, dict[str, str]]:
-    """Two tenants with a network each, made by an operator; return the headers of some users."""
+    """Two tenants with a network each; return the headers of some users."""
     by = {name: signed_in(name) for name in ROLES}
     api.ok("POST", "/v1/routers", {"name": "provider"}, headers=by["olga"])
     for tenant in ("acme", "beta"):
@@ -65,7 +65,7 @@ def basic(name: str, password: str = PASSWORD) -> dict[str, str]:
     return {"Authorization": "Basic " + b64encode(f"{name}:{password}".encode()).decode()}
 
 
-def test_nobody_is_let_in_without_saying_who_they_are(api: Asker) -> None:
+def test_requests_without_authentication_are_401(api: Asker) -> None:
     for path in ("/v1", "/v1/bridges", "/v1/log", "/v1/export", "/v1/watch", "/v1/users", "/v1/status", "/v1/head"):
         answer = api("GET", path)
         assert answer.status == 401
@@ -78,7 +78,7 @@ def test_nobody_is_let_in_without_saying_who_they_are(api: Asker) -> None:
     assert api("GET", "/openapi.json").status == 200
 
 
-def test_signing_in_gives_a_token_that_ends_by_signing_out(api: Asker) -> None:
+def test_logout_revokes_the_token_of_login(api: Asker) -> None:
     ann = bearer(api.ok("POST", "/v1/login", headers=basic("ann"))["token"])
     told = api.ok("GET", "/v1/whoami", headers=ann)
     assert (told["name"], told["roles"]) == ("ann", ["tenant-admin@acme"])
@@ -86,9 +86,9 @@ def test_signing_in_gives_a_token_that_ends_by_signing_out(api: Asker) -> None:
     api.refused(401, "GET", "/v1/whoami", headers=ann)
 
 
-def test_a_wrong_password_is_told_as_an_unknown_user_and_not_tried_for_ever(api: Asker) -> None:
+def test_failed_logins_are_alike_and_throttled(api: Asker) -> None:
     problems = [
-        api.refused(401, "POST", "/v1/login", headers=basic(name, "wrong password")) for name in ("ann", "nobody")
+        api.refused(401, "POST", "/v1/login", headers=basic(name, "wrong password")) for name in ("ann", "unknown")
     ]
     assert problems[0] == problems[1]
     for _ in range(8):
@@ -96,9 +96,7 @@ def test_a_wrong_password_is_told_as_an_unknown_user_and_not_tried_for_ever(api:
     assert api.refused(429, "POST", "/v1/login", headers=basic("ann"))["details"]["seconds"] <= 61
 
 
-def test_roles_count_at_once_and_so_does_being_disabled(
-    api: Asker, log_url: str, signed_in: Callable[[str], dict[str, str]]
-) -> None:
+def test_role_changes_take_effect_at_once(api: Asker, log_url: str, signed_in: Callable[[str], dict[str, str]]) -> None:
     ann, root = signed_in("ann"), signed_in("root")
     api.ok("POST", "/v1/commands", {"ops": [{"op": "set-user", "name": "ann", "roles": ["reader"]}]}, headers=root)
     assert api.ok("GET", "/v1/whoami", headers=ann)["roles"] == ["reader"]
@@ -107,7 +105,7 @@ def test_roles_count_at_once_and_so_does_being_disabled(
     api.refused(401, "POST", "/v1/login", headers=basic("ann"))
 
 
-def test_only_admins_see_to_users_and_secrets(api: Asker, signed_in: Callable[[str], dict[str, str]]) -> None:
+def test_only_admins_manage_users_and_secrets(api: Asker, signed_in: Callable[[str], dict[str, str]]) -> None:
     root, olga = signed_in("root"), signed_in("olga")
     op = {"op": "set-user", "name": "eve", "roles": ["admin"], "new": True}
     problem = api.refused(403, "POST", "/v1/commands", {"ops": [op]}, headers=olga)
@@ -131,9 +129,7 @@ def test_only_admins_see_to_users_and_secrets(api: Asker, signed_in: Callable[[s
     assert {(one["actor"], one["path"]) for one in denials} >= {("olga", "/v1/secrets/isp"), ("olga", "/v1/commands")}
 
 
-def test_a_user_has_tokens_of_their_own_and_deleting_the_user_ends_them(
-    api: Asker, signed_in: Callable[[str], dict[str, str]]
-) -> None:
+def test_deleting_a_user_revokes_its_tokens(api: Asker, signed_in: Callable[[str], dict[str, str]]) -> None:
     ann, root = signed_in("ann"), signed_in("root")
     made = api.ok("POST", "/v1/users/ann/tokens", {"label": "ci", "seconds": 60}, headers=ann)
     assert [one["label"] for one in api.ok("GET", "/v1/users/ann/tokens", headers=ann)] == ["", "ci"]
@@ -146,7 +142,7 @@ def test_a_user_has_tokens_of_their_own_and_deleting_the_user_ends_them(
     api.refused(401, "GET", "/v1/whoami", headers=ann)
 
 
-def test_a_tenant_is_shown_nothing_of_another_one(api: Asker, tenants: dict[str, dict[str, str]]) -> None:
+def test_tenant_sees_no_object_of_another(api: Asker, tenants: dict[str, dict[str, str]]) -> None:
     olga, bea = tenants["olga"], tenants["bea"]
     foreign = {
         one["id"]
@@ -179,7 +175,7 @@ def test_a_tenant_is_shown_nothing_of_another_one(api: Asker, tenants: dict[str,
     api.refused(403, "GET", "/v1/log", headers={**bea, "Accept": "application/json-seq"})
 
 
-def test_a_reference_to_what_is_not_theirs_is_not_shown(api: Asker, tenants: dict[str, dict[str, str]]) -> None:
+def test_references_to_foreign_objects_are_redacted(api: Asker, tenants: dict[str, dict[str, str]]) -> None:
     up, seen = (api.ok("GET", "/v1/ports/acme-up", headers=tenants[name]) for name in ("olga", "ann"))
     assert up["peer"] is not None
     assert seen == {**up, "peer": None}
@@ -192,7 +188,7 @@ def test_a_reference_to_what_is_not_theirs_is_not_shown(api: Asker, tenants: dic
     assert api.ok("GET", "/v1/ports/acme-up", headers=tenants["olga"])["peer"] == up["peer"]
 
 
-def test_a_tenant_changes_its_own_and_is_who_the_history_names(api: Asker, tenants: dict[str, dict[str, str]]) -> None:
+def test_tenant_changes_own_objects_as_actor(api: Asker, tenants: dict[str, dict[str, str]]) -> None:
     ann = {**tenants["ann"], "Midonet-Actor": "root"}
     api.ok("POST", "/v1/bridges", {"name": "b", "tenant": "acme"}, headers=ann)
     assert api.ok("GET", "/v1/log", last="true", limit=1, headers=tenants["olga"])[0]["actor"] == "ann"
@@ -212,9 +208,7 @@ def test_a_tenant_changes_its_own_and_is_who_the_history_names(api: Asker, tenan
     assert (plan["hosts"], plan["vteps"]) == ([], [])
 
 
-def test_a_watcher_sees_its_own_tenant_as_it_happens_and_as_it_happened(
-    api: Asker, node: ApiNode, tenants: dict[str, dict[str, str]]
-) -> None:
+def test_watch_shows_only_the_own_tenant(api: Asker, node: ApiNode, tenants: dict[str, dict[str, str]]) -> None:
     peer = api.ok("GET", "/v1/ports/acme-up", headers=tenants["olga"])["peer"]
     with Asker(node.url) as other:
         for query in ({"after": 0}, {"snapshot": "true"}):
@@ -238,7 +232,7 @@ def test_a_watcher_sees_its_own_tenant_as_it_happens_and_as_it_happened(
 def cache_of_bea(
     node: ApiNode, tenants: dict[str, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """Let bea use midoctl at the node; return where it keeps things."""
+    """Configure midoctl for bea; return its configuration directory."""
     monkeypatch.setenv("MIDOCTL_SERVER", node.url)
     monkeypatch.setenv("MIDOCTL_TOKEN", tenants["bea"]["Authorization"].split()[1])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -246,7 +240,7 @@ def cache_of_bea(
 
 
 @pytest.mark.parametrize("form", ["table", "json", "yaml", "name"])
-def test_midoctl_tells_a_tenant_of_its_own_past(
+def test_midoctl_shows_a_tenant_its_history(
     api: Asker, tenants: dict[str, dict[str, str]], form: str, cache_of_bea: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     olga, bea = tenants["olga"], tenants["bea"]
@@ -296,7 +290,7 @@ def test_midoctl_tells_a_tenant_of_its_own_past(
     assert not list(cache_of_bea.rglob("*.db"))
 
 
-def test_midoctl_follows_what_a_tenant_sees(
+def test_midoctl_follows_the_visible_log(
     api: Asker, node: ApiNode, tenants: dict[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = tenants["bea"]["Authorization"].split()[1]
@@ -320,7 +314,7 @@ def _until_mark(events: Any) -> list[Any]:
     raise AssertionError("it ended")
 
 
-def test_the_same_command_id_tells_a_stranger_nothing(api: Asker, tenants: dict[str, dict[str, str]]) -> None:
+def test_foreign_command_id_reveals_nothing(api: Asker, tenants: dict[str, dict[str, str]]) -> None:
     body, key = {"name": "secret plan", "tenant": "acme"}, {"Idempotency-Key": "one"}
     first = api.ok("POST", "/v1/bridges", body, headers={**tenants["ann"], **key})
     assert api.ok("POST", "/v1/bridges", body, headers={**tenants["ann"], **key}) == first
@@ -332,7 +326,7 @@ def test_the_same_command_id_tells_a_stranger_nothing(api: Asker, tenants: dict[
 
 
 class Issuer:
-    """An identity provider on this machine: keys of its own, and a page that tells their public halves."""
+    """A local identity provider with signing keys and a JWK set."""
 
     def __init__(self) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
@@ -384,7 +378,7 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.mark.parametrize("node", ["oidc"])
-def test_tokens_of_an_identity_provider_count_if_they_are_for_us(node: str, log_url: str, issuer: Issuer) -> None:
+def test_oidc_tokens_for_this_audience_are_accepted(node: str, log_url: str, issuer: Issuer) -> None:
     del node
     config = {
         "oidc_issuer": issuer.url,
@@ -401,7 +395,7 @@ def test_tokens_of_an_identity_provider_count_if_they_are_for_us(node: str, log_
         api.ok("POST", "/v1/hosts", {"name": "h"}, headers=bearer(issuer.token(groups="ops")))
         assert api.ok("GET", "/v1/whoami", headers=bearer(issuer.token(groups=None)))["roles"] == []
         wrong = [
-            issuer.token(aud="somebody else"),
+            issuer.token(aud="another audience"),
             issuer.token(iss="https://elsewhere"),
             issuer.token(exp=datetime.now(UTC) - timedelta(minutes=5)),
             issuer.token(exp=None),

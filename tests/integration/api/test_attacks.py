@@ -1,4 +1,4 @@
-"""What somebody tries who is not let in, was let in once, or sends others: over HTTP and WebSockets, as they would."""
+"""Attacks over HTTP and WebSockets: revoked permissions, foreign pages, oversized requests."""
 
 import json
 import socket
@@ -31,7 +31,7 @@ from midonet.testbed.certificates import Authority, Pair
 
 @pytest.fixture
 def node(log_url: str, vault: dict[str, Any]) -> Iterator[ApiNode]:
-    """A node that asks for names; rita may read all, ann what is of the tenant acme."""
+    """A node with authentication; rita reads everything, ann reads the tenant acme."""
     run(log_url, SetUser("rita", ("reader",), new=True), SetUser("ann", ("reader@acme",), new=True))
     with ApiNode(log_url, auth="tokens", **vault) as node:
         yield node
@@ -48,7 +48,7 @@ def run(log_url: str, *ops: Op) -> int:
 @pytest.mark.parametrize(
     "change", [SetUser("rita", ("reader@acme",)), SetUser("rita", disabled=True), SetUser("rita", ())]
 )
-def test_no_commit_that_follows_on_the_loss_of_a_role_is_sent(
+def test_stream_ends_before_commits_after_role_loss(
     change: SetUser, api: Asker, log_url: str, signed_in: Callable[[str], dict[str, str]]
 ) -> None:
     with api.watch(headers=signed_in("rita"), mark=60) as events:
@@ -62,7 +62,7 @@ def test_no_commit_that_follows_on_the_loss_of_a_role_is_sent(
     assert [(one.kind, one.data) for one in rest] == [("end", {"reason": "denied", "position": told.id})]
 
 
-def test_a_stream_ends_with_its_token(
+def test_stream_ends_with_its_token(
     api: Asker, node: ApiNode, credentials: Credentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch_authorization, "RECHECK_SECONDS", 0.2)
@@ -95,7 +95,7 @@ def authority(tmp_path: Path) -> Authority:
 
 @pytest.fixture
 def secure(log_url: str, vault: dict[str, Any], authority: Authority) -> Iterator[ApiNode]:
-    """A node that knows ann and strangers by their certificates."""
+    """A node that accepts client certificates; only ann is a user."""
     run(log_url, SetUser("ann", ("reader@acme",), new=True))
     pair = authority.pair("node")
     tls = Tls(str(pair.certificate), str(pair.key), str(authority.ca))
@@ -104,7 +104,7 @@ def secure(log_url: str, vault: dict[str, Any], authority: Authority) -> Iterato
 
 
 def watching(node: ApiNode, authority: Authority, pair: Pair | None, **more: Any) -> Any:
-    """Return the first message of a watch on a WebSocket by somebody with a certificate, or without."""
+    """Return the first message of a watch over a WebSocket, with or without a client certificate."""
     trust = ssl.create_default_context(cafile=authority.ca)
     if pair is not None:
         trust.load_cert_chain(pair.certificate, pair.key)
@@ -113,20 +113,20 @@ def watching(node: ApiNode, authority: Authority, pair: Pair | None, **more: Any
         return json.loads(messages.recv(timeout=20))
 
 
-def test_a_certificate_counts_on_a_websocket_as_well(secure: ApiNode, authority: Authority, log_url: str) -> None:
+def test_certificates_authenticate_websockets(secure: ApiNode, authority: Authority, log_url: str) -> None:
     assert watching(secure, authority, authority.pair("ann"))["type"] == "mark"
-    for stranger in (authority.pair("nobody"), None):
-        assert watching(secure, authority, stranger)["problem"]["code"] == "unauthenticated"
+    for pair in (authority.pair("unknown"), None):
+        assert watching(secure, authority, pair)["problem"]["code"] == "unauthenticated"
     run(log_url, SetUser("ann", disabled=True))
     assert watching(secure, authority, authority.pair("ann"))["problem"]["code"] == "unauthenticated"
 
 
-# Pages of somebody else, in the browser of a user
+# Requests of foreign web pages
 
 EVIL = "http://evil.example"
 
 
-def test_a_page_from_elsewhere_gets_nothing_by_a_certificate(secure: ApiNode, authority: Authority) -> None:
+def test_foreign_page_cannot_use_a_certificate(secure: ApiNode, authority: Authority) -> None:
     pair = authority.pair("ann")
     told = watching(secure, authority, pair, origin=EVIL)
     assert told["problem"]["code"] == "denied"
@@ -135,7 +135,7 @@ def test_a_page_from_elsewhere_gets_nothing_by_a_certificate(secure: ApiNode, au
 
 
 @pytest.mark.parametrize("node", ["open"])
-def test_a_page_from_elsewhere_gets_nothing_from_a_node_that_asks_nobody(node: str, log_url: str) -> None:
+def test_foreign_page_cannot_use_a_local_api(node: str, log_url: str) -> None:
     del node
     with ApiNode(log_url, auth="none") as opened, Asker(opened.url) as api:
         with connect(opened.url.replace("http", "ws") + "/v1/watch", origin=Origin(EVIL)) as messages:
@@ -159,7 +159,7 @@ def test_a_page_from_elsewhere_gets_nothing_from_a_node_that_asks_nobody(node: s
             assert api.ok("GET", "/v1/bridges", headers=headers) == []
 
 
-def test_a_token_is_sent_by_nobody_unasked(api: Asker, signed_in: Callable[[str], dict[str, str]]) -> None:
+def test_requests_with_a_token_may_be_cross_origin(api: Asker, signed_in: Callable[[str], dict[str, str]]) -> None:
     headers = {**signed_in("rita"), "Origin": EVIL, "Host": "midonet.example"}
     assert api.ok("GET", "/v1/bridges", headers=headers) == []
 
@@ -175,7 +175,7 @@ def test_a_token_is_sent_by_nobody_unasked(api: Asker, signed_in: Callable[[str]
         b"POST /v1/login HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ",
     ],
 )
-def test_nobody_fills_the_memory_with_the_head_of_a_request(start: bytes, node: ApiNode) -> None:
+def test_request_heads_are_limited_in_size(start: bytes, node: ApiNode) -> None:
     host, _, port = node.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(start)
@@ -185,7 +185,7 @@ def test_nobody_fills_the_memory_with_the_head_of_a_request(start: bytes, node: 
         assert api("GET", "/healthz", headers={"X": "a" * (MAX_HEAD // 2)}).status == 200
 
 
-def test_nobody_keeps_a_connection_by_never_ending_a_head(
+def test_request_heads_are_limited_in_time(
     api: Asker, node: ApiNode, signed_in: Callable[[str], dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uvicorn_connection, "HEAD_SECONDS", 0.5)
@@ -197,10 +197,10 @@ def test_nobody_keeps_a_connection_by_never_ending_a_head(
                 connection.sendall(said)
                 answered = b"".join(iter(lambda connection=connection: connection.recv(65536), b""))  # type: ignore[misc]
                 assert answered.count(b"HTTP/1.1 200 ") == said.count(whole)
-        assert [next(events).kind for _ in range(3)] == ["mark"] * 3, "who is served is not asked again"
+        assert [next(events).kind for _ in range(3)] == ["mark"] * 3, "the timeout ends with the head"
 
 
-def test_who_is_not_known_yet_sends_no_body(api: Asker) -> None:
+def test_body_is_not_read_before_authentication(api: Asker) -> None:
     problem = api.refused(400, "POST", "/v1/login", b"x" * 1024 * 1024)
     assert "takes no body" in problem["detail"]
 
@@ -224,7 +224,7 @@ def root(log_url: str, node: ApiNode, credentials: Credentials) -> dict[str, str
         ("POST", "/v1/log/{made}/revert"),
     ],
 )
-def test_who_is_called_like_a_user_that_is_gone_inherits_no_proof(
+def test_new_user_inherits_no_credentials_of_a_deleted_one(
     api: Asker, root: dict[str, str], credentials: Credentials, request_: tuple[str, ...]
 ) -> None:
     new = {"ops": [{"op": "set-user", "name": "eve", "roles": ["reader"], "new": True}]}
@@ -234,7 +234,7 @@ def test_who_is_called_like_a_user_that_is_gone_inherits_no_proof(
     credentials.set_password("eve", "of the first eve")
     first = bearer(credentials.issue("eve", 3600).text)
     api.ok(method, path, *body, headers=root, dry_run="true")
-    assert api.ok("GET", "/v1/whoami", headers=first)["name"] == "eve", "it was only tried"
+    assert api.ok("GET", "/v1/whoami", headers=first)["name"] == "eve", "a dry run deletes no credentials"
     assert credentials.has_password("eve", "of the first eve")
     api.ok(method, path, *body, headers=root)
     api.refused(401, "GET", "/v1/whoami", headers=first)
@@ -243,7 +243,7 @@ def test_who_is_called_like_a_user_that_is_gone_inherits_no_proof(
     assert not credentials.has_password("eve", "of the first eve")
 
 
-def test_a_websocket_takes_no_long_speeches(node: ApiNode, signed_in: Callable[[str], dict[str, str]]) -> None:
+def test_websocket_messages_are_limited(node: ApiNode, signed_in: Callable[[str], dict[str, str]]) -> None:
     url = node.url.replace("http", "ws") + "/v1/watch?mark=1"
     with connect(url, additional_headers=signed_in("rita")) as messages:
         messages.send("a" * 1_000)

@@ -1,4 +1,4 @@
-"""The OpenAPI document says what is served, and what is served is as it says."""
+"""The OpenAPI document and the served operations agree."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ SOME = "^/v1(/(bridges|tags|log|diff|objects|head|wait|export|plan|commands|proj
 
 
 def run_schemathesis(node: ApiNode, *options: str) -> None:
-    """Let schemathesis send what the document allows, and what it does not."""
+    """Run schemathesis with valid and invalid requests."""
     command = [Path(sys.executable).with_name("schemathesis"), "--config-file", CONFIG, "run", "--no-color"]
     limits: Sequence[str] = ["--exclude-operation-id", "watch", "--warnings", "off", "--seed", "7"]
     words = list(map(str, [*command, f"{node.url}/openapi.json", *limits, *options]))
@@ -50,7 +50,7 @@ def test_every_kind_is_described(api: Asker) -> None:
     assert len({one.id for one in OPERATIONS}) == len(OPERATIONS)
 
 
-def test_verbs_of_the_api_are_those_of_the_table() -> None:
+def test_api_has_exactly_the_verbs_of_the_table() -> None:
     paths = {one.path: one for one in OPERATIONS if re.fullmatch(r"/v1/[\w-]+/{ref}/[\w-]+", one.path)}
     table = {
         f"/v1/{KINDS[kind].plural}/{{ref}}/{name}": verb
@@ -66,7 +66,7 @@ def test_verbs_of_the_api_are_those_of_the_table() -> None:
         assert set(schema["required"]) == {name for name, one in verb.arguments.items() if one.required}
 
 
-def test_every_reference_in_the_document_leads_somewhere() -> None:
+def test_every_reference_in_the_document_resolves() -> None:
     whole = document(OPERATIONS, "1")
 
     def references(value: Any) -> list[str]:

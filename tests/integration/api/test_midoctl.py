@@ -1,4 +1,4 @@
-"""What is different for midoctl where a cluster's API is asked, and what must not be."""
+"""midoctl with a cluster's API as its server."""
 
 import json
 import os
@@ -27,7 +27,7 @@ MIDOCTL = Path(sys.executable).with_name("midoctl")
 def midoctl(
     node: ApiNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[..., Any]:
-    """Run a command at the node; return what it says in JSON."""
+    """Run a command on the node; return its JSON output."""
     monkeypatch.setenv("MIDOCTL_SERVER", node.url)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
@@ -43,7 +43,7 @@ def midoctl(
 
 @pytest.fixture
 def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was asked for so far."""
+    """The requests so far."""
     asked: list[str] = []
     real = ApiClient._ask  # noqa: SLF001 - the one place that every request passes
 
@@ -55,7 +55,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def test_one_object_costs_a_few_requests_and_not_the_log(midoctl: Callable[..., Any], requests: list[str]) -> None:
+def test_one_object_takes_few_requests(midoctl: Callable[..., Any], requests: list[str]) -> None:
     for name in ("a", "b"):
         midoctl("bridge", "create", name)
     port = midoctl("port", "create", "p", "--bridge", "b")["object"]
@@ -70,7 +70,7 @@ def test_one_object_costs_a_few_requests_and_not_the_log(midoctl: Callable[..., 
     assert requests == ["POST /v1/commands"]
 
 
-def test_a_table_of_many_fetches_what_it_names_at_once(
+def test_table_fetches_referenced_objects_at_once(
     midoctl: Callable[..., Any], requests: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(30):
@@ -82,7 +82,7 @@ def test_a_table_of_many_fetches_what_it_names_at_once(
     assert len(requests) <= 5
 
 
-def test_all_that_one_invocation_reads_is_of_one_position(midoctl: Callable[..., Any], node: ApiNode) -> None:
+def test_one_invocation_reads_one_position(midoctl: Callable[..., Any], node: ApiNode) -> None:
     midoctl("bridge", "create", "a")
     stop = threading.Event()
 
@@ -103,7 +103,7 @@ def test_all_that_one_invocation_reads_is_of_one_position(midoctl: Callable[...,
         thread.join()
 
 
-def test_a_network_is_exported_backed_up_and_copied(midoctl: Callable[..., Any], node: ApiNode, tmp_path: Path) -> None:
+def test_export_backup_and_copy(midoctl: Callable[..., Any], node: ApiNode, tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text("- {kind: bridge, name: web, ports: [{name: p1}, {name: p2}]}\n")
     plan = midoctl("plan", "-f", "net.yaml", "--out", "net.plan")
     assert (plan["position"], len(plan["events"])) == (0, 3)
@@ -128,9 +128,7 @@ def test_a_network_is_exported_backed_up_and_copied(midoctl: Callable[..., Any],
     assert "takes commands, not commits" in refused["message"]
 
 
-def test_the_overview_and_the_shell_work(
-    midoctl: Callable[..., Any], node: ApiNode, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_overview_and_shell(midoctl: Callable[..., Any], node: ApiNode, capfd: pytest.CaptureFixture[str]) -> None:
     midoctl("bridge", "create", "web")
     midoctl("tag", "start")
     found = midoctl()
@@ -142,7 +140,7 @@ def test_the_overview_and_the_shell_work(
     assert midoctl("head", "--at", "start")["position"] == 1
 
 
-def test_views_are_waited_for_at_the_node(midoctl: Callable[..., Any], node: ApiNode) -> None:
+def test_wait_runs_on_the_node(midoctl: Callable[..., Any], node: ApiNode) -> None:
     row = {"name": "nsdb", "target": "zk", "position": 0, "state": "live", "lag_events": 0}
     node.status = lambda: {"log": "l", "projections": [{**row, "position": node.feed.head.position}]}
     assert midoctl("bridge", "create", "web", "--wait", "nsdb=10")["position"] == 1
@@ -152,7 +150,7 @@ def test_views_are_waited_for_at_the_node(midoctl: Callable[..., Any], node: Api
     assert midoctl("bridge", "create", "db", "--wait", "agents=1", status=2)["error"]["code"] == "usage"
 
 
-def test_the_log_is_followed(midoctl: Callable[..., Any], node: ApiNode) -> None:
+def test_log_follow(midoctl: Callable[..., Any], node: ApiNode) -> None:
     midoctl("bridge", "create", "web")
     command: list[str | Path] = [*HEARS_CTRL_C, MIDOCTL, "--server", node.url, "-o", "json", "log", "--follow"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ}) as following:
@@ -164,7 +162,7 @@ def test_the_log_is_followed(midoctl: Callable[..., Any], node: ApiNode) -> None
         assert following.wait(20) == 130
 
 
-def test_a_command_is_not_done_twice_though_its_answer_was_lost(midoctl: Callable[..., Any], node: ApiNode) -> None:
+def test_retry_after_a_lost_answer_runs_once(midoctl: Callable[..., Any], node: ApiNode) -> None:
     first = midoctl("bridge", "create", "web", "--command-id", "ticket-7")
     assert midoctl("bridge", "create", "web", "--command-id", "ticket-7") == first
     assert midoctl("bridge", "create", "other", "--command-id", "ticket-7", status=3)["error"]["code"] == (

@@ -1,4 +1,4 @@
-"""Several API nodes on one log: any of them takes commands, and none of them is needed."""
+"""Several API nodes on one log: every node accepts commands."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ from midonet.testbed.cluster import ClusterDaemon
 
 @pytest.fixture
 def daemons(log_url: str) -> Iterator[Callable[[], ClusterDaemon]]:
-    """Start whole daemons on the log; there is no ZooKeeper, which is nothing to the API."""
+    """Start daemons on the log, without ZooKeeper."""
     with ExitStack() as stack:
 
         def start() -> ClusterDaemon:
@@ -39,7 +39,7 @@ def address(*nodes: ApiNode | ClusterDaemon) -> str:
     return "http://" + ",".join(node.url.removeprefix("http://") for node in nodes)
 
 
-def test_what_one_node_acknowledged_every_node_shows_at_once(nodes: Callable[[], ApiNode]) -> None:
+def test_reads_are_linearizable_across_nodes(nodes: Callable[[], ApiNode]) -> None:
     one, other = nodes(), nodes()
     with Asker(one.url) as here, Asker(other.url) as there:
         for number in range(50):
@@ -49,7 +49,7 @@ def test_what_one_node_acknowledged_every_node_shows_at_once(nodes: Callable[[],
 
 
 def contend(nodes: list[ApiNode], writers: int, each: int) -> None:
-    """Let writers write at once, at different nodes, and each command be sent to two of them."""
+    """Write concurrently on different nodes, each command to two of them."""
 
     def write(number: int) -> None:
         with Asker(nodes[number % len(nodes)].url) as one, Asker(nodes[(number + 1) % len(nodes)].url) as other:
@@ -87,7 +87,7 @@ def test_nodes_on_one_kafka_log_share_it(kafka: Kafka, kafka_topic: str) -> None
             assert len(asker.ok("GET", "/v1/bridges", at="7")) == 7
 
 
-def test_a_command_survives_the_node_that_it_was_sent_to(daemons: Callable[[], ClusterDaemon]) -> None:
+def test_command_survives_the_failure_of_its_node(daemons: Callable[[], ClusterDaemon]) -> None:
     one, other = daemons(), daemons()
     done: list[str] = []
 
@@ -109,7 +109,7 @@ def test_a_command_survives_the_node_that_it_was_sent_to(daemons: Callable[[], C
         assert asker.ok("GET", "/v1/head")["position"] == 200
 
 
-def test_following_the_log_goes_on_at_another_node(daemons: Callable[[], ClusterDaemon]) -> None:
+def test_follow_continues_on_another_node(daemons: Callable[[], ClusterDaemon]) -> None:
     one, other = daemons(), daemons()
     with closing(open_log(address(one, other))) as log, Asker(other.url) as asker:
         heads: list[Head] = [GENESIS]
@@ -125,7 +125,7 @@ def test_following_the_log_goes_on_at_another_node(daemons: Callable[[], Cluster
     assert [head.position for head in heads] == list(range(31))
 
 
-def test_a_log_behind_an_api_is_read_like_any_other(nodes: Callable[[], ApiNode], log_url: str, tmp_path: Path) -> None:
+def test_log_over_http_equals_the_log(nodes: Callable[[], ApiNode], log_url: str, tmp_path: Path) -> None:
     node = nodes()
     with Asker(node.url) as asker:
         for number in range(20):
@@ -138,7 +138,7 @@ def test_a_log_behind_an_api_is_read_like_any_other(nodes: Callable[[], ApiNode]
         assert remote.head() == local.head()
         assert remote.head_at(5) == local.head_at(5)
         assert remote.find(records[3].commit.id) == records[3]
-        assert remote.find("nobody") is None
+        assert remote.find("unknown") is None
         assert all(later.commit.prev == earlier.hash for earlier, later in pairwise(remote.read()))
         with pytest.raises(LostCommits):
             list(remote.read(Head(99, "0" * 64)))
@@ -167,7 +167,7 @@ def test_a_log_behind_an_api_is_read_like_any_other(nodes: Callable[[], ApiNode]
         ("ftp://a", 2, "not the address of a log"),
     ],
 )
-def test_an_address_where_nothing_is_is_told(
+def test_unreachable_address_is_unavailable(
     url: str, status: int, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for command in (["bridge", "list"], ["bridge", "create", "x"], ["log"]):
@@ -177,14 +177,14 @@ def test_an_address_where_nothing_is_is_told(
         assert said.count("\n") == 1
 
 
-def test_another_server_is_no_cluster(stranger: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--server", stranger, "bridge", "list"]) == 5
+def test_other_web_server_is_rejected(other_server: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--server", other_server, "bridge", "list"]) == 5
     assert "but not as a midonet-cluster" in capsys.readouterr().err
 
 
 @pytest.fixture
-def stranger() -> Iterator[str]:
-    """A web server that has nothing to do with us."""
+def other_server() -> Iterator[str]:
+    """A web server that is no cluster."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -193,7 +193,7 @@ def stranger() -> Iterator[str]:
     server.server_close()
 
 
-def test_a_node_without_the_others_says_that_the_outcome_is_open(daemons: Callable[[], ClusterDaemon]) -> None:
+def test_lost_node_leaves_the_outcome_unknown(daemons: Callable[[], ClusterDaemon]) -> None:
     only = daemons()
     with closing(ApiClient(only.url)) as client:
         only.freeze()
@@ -206,7 +206,7 @@ def test_a_node_without_the_others_says_that_the_outcome_is_open(daemons: Callab
     assert caught.value.details.get("command_id") == "k"
 
 
-def test_a_log_that_is_away_is_asked_no_oftener_than_clients_ask(
+def test_unavailable_log_is_polled_only_on_requests(
     nodes: Callable[[], ApiNode], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = nodes()
@@ -231,6 +231,6 @@ def test_a_log_that_is_away_is_asked_no_oftener_than_clients_ask(
 
 
 def eventually_ok(asker: Asker, path: str) -> object:
-    """Ask until there is an answer."""
+    """Repeat the request until there is an answer."""
     eventually(lambda: asker("GET", path).status == 200)
     return asker.ok("GET", path)

@@ -1,4 +1,4 @@
-"""What watchers are promised: ordered, unique, reliable, atomic, resumable and marked, however slow they are."""
+"""Guarantees of the watch: ordered, unique, reliable, atomic, resumable, with marks."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ WATCHERS = 50
 
 
 def create(node: ApiNode, count: int, **fields: Any) -> None:
-    """Make some commits, past the API."""
+    """Append some commits directly to the log."""
     commands = [Command("test", [Create("bridge", {"name": f"b{n}", **fields})]) for n in range(count)]
     with closing(open_log(node.log)) as log:
         assert all(
@@ -38,7 +38,7 @@ def positions(found: list[Event]) -> list[int]:
     return [event.data["position"] for event in found if event.kind == "commit"]
 
 
-def test_everything_comes_once_in_order_and_as_it_is(api: Asker, node: ApiNode) -> None:
+def test_every_commit_comes_once_in_order(api: Asker, node: ApiNode) -> None:
     create(node, 3)
     with api.watch(after=0) as events:
         first = list(islice(events, 4))
@@ -52,7 +52,7 @@ def test_everything_comes_once_in_order_and_as_it_is(api: Asker, node: ApiNode) 
     assert first[3].data == api.ok("GET", "/v1/head", at="3")
 
 
-def test_a_watch_begins_now_unless_it_says_where(api: Asker, node: ApiNode) -> None:
+def test_watch_begins_at_the_end_by_default(api: Asker, node: ApiNode) -> None:
     create(node, 3)
     with api.watch() as events:
         assert next(events)[:2] == ("mark", 3)
@@ -62,14 +62,14 @@ def test_a_watch_begins_now_unless_it_says_where(api: Asker, node: ApiNode) -> N
         assert positions(list(islice(events, 2))) == [3, 4]
 
 
-def test_marks_go_on_where_nothing_fits(api: Asker, node: ApiNode) -> None:
+def test_marks_come_without_matching_events(api: Asker, node: ApiNode) -> None:
     with api.watch(kind="port", mark=1) as events:
         assert next(events).id == 0
         create(node, 5)
         eventually(lambda: next(events).id == 5)
 
 
-def test_a_lens_lets_through_what_fits_of_a_commit(api: Asker) -> None:
+def test_filter_selects_events_of_a_commit(api: Asker) -> None:
     with ExitStack() as stack:
         ports = stack.enter_context(api.watch(after=0, kind="port", mark=1))
         acme = stack.enter_context(api.watch(after=0, tenant="acme", mark=1))
@@ -86,11 +86,11 @@ def test_a_lens_lets_through_what_fits_of_a_commit(api: Asker) -> None:
 
 
 def take(events: Any, count: int) -> list[Event]:
-    """Return the next commits, marks left out."""
+    """Return the next commits, without marks."""
     return list(islice((event for event in events if event.kind == "commit"), count))
 
 
-def test_a_lens_sees_the_same_in_the_past(api: Asker, node: ApiNode) -> None:
+def test_filter_applies_to_past_commits(api: Asker, node: ApiNode) -> None:
     api.ok("POST", "/v1/bridges", {"name": "web", "tenant": "acme"})
     api.ok("POST", "/v1/ports", {"name": "p", "bridge": "web"})
     api.ok("POST", "/v1/bridges", {"name": "db", "tenant": "other"})
@@ -100,7 +100,7 @@ def test_a_lens_sees_the_same_in_the_past(api: Asker, node: ApiNode) -> None:
         assert positions(take(events, 3)) == [1, 2, 4]
 
 
-def test_a_snapshot_comes_when_it_is_asked_for(api: Asker, node: ApiNode) -> None:
+def test_snapshot_on_request(api: Asker, node: ApiNode) -> None:
     create(node, 300)
     with api.watch(snapshot="true") as events:
         first, *objects, mark = islice(events, 302)
@@ -112,7 +112,7 @@ def test_a_snapshot_comes_when_it_is_asked_for(api: Asker, node: ApiNode) -> Non
 
 
 @pytest.mark.parametrize("gone", [{"after": 99}, {"after": 1, "hash": "0" * 64}])
-def test_a_snapshot_comes_where_the_resume_point_is_gone(api: Asker, node: ApiNode, gone: dict[str, Any]) -> None:
+def test_missing_resume_point_gives_a_snapshot(api: Asker, node: ApiNode, gone: dict[str, Any]) -> None:
     create(node, 2)
     with api.watch(**gone) as events:
         first, *objects, mark = islice(events, 4)
@@ -122,14 +122,14 @@ def test_a_snapshot_comes_where_the_resume_point_is_gone(api: Asker, node: ApiNo
     assert [event.data["name"] for event in objects] == ["b0", "b1"]
 
 
-def test_a_resume_point_that_is_there_is_no_reason_for_a_snapshot(api: Asker, node: ApiNode) -> None:
+def test_existing_resume_point_gives_no_snapshot(api: Asker, node: ApiNode) -> None:
     create(node, 2)
     known = api.ok("GET", "/v1/head", at="1")["hash"]
     with api.watch(after=1, hash=known) as events:
         assert next(events)[:2] == ("commit", 2)
 
 
-def test_many_watchers_see_the_same_under_load(node: ApiNode) -> None:
+def test_watchers_agree_under_load(node: ApiNode) -> None:
     total, found = 300, [list[int]() for _ in range(WATCHERS)]
 
     def follow(number: int) -> None:
@@ -154,7 +154,7 @@ def write(node: ApiNode, number: int, count: int) -> None:
             asker.ok("POST", "/v1/bridges", {"name": f"{number}-{n}"})
 
 
-def test_a_slow_watcher_is_told_and_loses_nothing(api: Asker, node: ApiNode) -> None:
+def test_slow_watcher_resumes_without_loss(api: Asker, node: ApiNode) -> None:
     node.service.node.hub.capacity = 5
     host, _, port = node.url.removeprefix("http://").partition(":")
     with socket.socket() as slow:
@@ -175,7 +175,7 @@ def test_a_slow_watcher_is_told_and_loses_nothing(api: Asker, node: ApiNode) -> 
 
 
 def fill(api: Asker, count: int) -> None:
-    """Make large commits."""
+    """Append large commits."""
     for number in range(count):
         fields = [
             {"op": "create", "kind": "bridge", "fields": {"name": f"{number}-{n}" + "x" * 200}} for n in range(400)
@@ -184,7 +184,7 @@ def fill(api: Asker, count: int) -> None:
 
 
 def received(connection: socket.socket) -> bytes:
-    """Return all that comes until the other side ends it."""
+    """Return all bytes until the server closes the connection."""
     found = b""
     while not found.endswith(b"0\r\n\r\n") and (some := connection.recv(1024 * 1024)):
         found += some
@@ -196,7 +196,7 @@ def received(connection: socket.socket) -> bytes:
 
 
 @pytest.mark.alone
-def test_watchers_are_sent_away_when_the_node_ends_and_go_on_at_another(nodes: Callable[[], ApiNode]) -> None:
+def test_watch_resumes_on_another_node_after_stop(nodes: Callable[[], ApiNode]) -> None:
     one, other = nodes(), nodes()
     create(one, 2)
     with Asker(one.url) as asker, asker.watch(after=0) as events:
@@ -211,7 +211,7 @@ def test_watchers_are_sent_away_when_the_node_ends_and_go_on_at_another(nodes: C
         assert positions(take(events, 1)) == [3]
 
 
-def test_a_websocket_tells_the_same(node: ApiNode) -> None:
+def test_websocket_sends_the_same_messages(node: ApiNode) -> None:
     create(node, 2)
     place = node.url.replace("http", "ws")
     with connect(f"{place}/v1/watch?after=0&kind=bridge") as watching:
@@ -228,7 +228,7 @@ def test_a_websocket_tells_the_same(node: ApiNode) -> None:
             assert json.loads(watching.recv(timeout=20))["problem"]["code"] == "usage"
 
 
-def test_a_thousand_watchers_hear_of_a_commit(node: ApiNode) -> None:
+def test_thousand_watchers_receive_a_commit(node: ApiNode) -> None:
     async def all_of_them() -> list[bytes]:
         host, _, port = node.url.removeprefix("http://").partition(":")
         pairs = [await asyncio.open_connection(host, int(port), limit=2**20) for _ in range(1000)]

@@ -1,4 +1,4 @@
-"""The hub keeps what it heard for whoever looks, and wakes only those who wait."""
+"""The hub buffers commits while there are watchers, and wakes waiting watchers."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
@@ -18,14 +18,14 @@ from midonet.projections.engine.feed import Feed
 from midonet.services.api.watch.hub import Hub
 
 LONG = 10.0
-"""Seconds: no hub is started here, so that none wakes anybody by the clock."""
+"""Timeout in seconds; the hub is not started, so its timer wakes no watcher."""
 
 Work = Callable[[Hub, Callable[[], None]], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Callable[[Work], None]]:
-    """Run something with a hub and what lets it hear one of three commits after the other."""
+    """Run a coroutine with a hub and a function that delivers the next of three commits."""
     url = f"sqlite:///{tmp_path}/log.db"
     with closing(open_log(url)) as log:
         store = Store(log)
@@ -45,7 +45,7 @@ def hub(tmp_path: Path) -> Iterator[Callable[[Work], None]]:
         yield lambda work: asyncio.run(run(work))
 
 
-def test_what_was_heard_while_somebody_watched_is_there(hub: Callable[[Work], None]) -> None:
+def test_commits_are_buffered_while_there_are_watchers(hub: Callable[[Work], None]) -> None:
     async def work(hub: Hub, on_commit: Callable[[], None]) -> None:
         with hub.watching():
             for _ in range(3):
@@ -58,7 +58,7 @@ def test_what_was_heard_while_somebody_watched_is_there(hub: Callable[[Work], No
     hub(work)
 
 
-def test_what_was_heard_while_nobody_watched_has_to_be_read_from_the_log(hub: Callable[[Work], None]) -> None:
+def test_commits_without_watchers_are_not_buffered(hub: Callable[[Work], None]) -> None:
     async def work(hub: Hub, on_commit: Callable[[], None]) -> None:
         for _ in range(2):
             on_commit()
@@ -71,7 +71,7 @@ def test_what_was_heard_while_nobody_watched_has_to_be_read_from_the_log(hub: Ca
     hub(work)
 
 
-def test_who_comes_back_soon_finds_what_came_meanwhile(hub: Callable[[Work], None]) -> None:
+def test_buffer_is_retained_after_the_last_watcher(hub: Callable[[Work], None]) -> None:
     async def work(hub: Hub, on_commit: Callable[[], None]) -> None:
         with hub.watching():
             on_commit()
@@ -81,7 +81,7 @@ def test_who_comes_back_soon_finds_what_came_meanwhile(hub: Callable[[Work], Non
     hub(work)
 
 
-def test_everybody_who_waits_is_woken_by_another_thread(hub: Callable[[Work], None]) -> None:
+def test_commit_of_another_thread_wakes_all_waiters(hub: Callable[[Work], None]) -> None:
     async def work(hub: Hub, on_commit: Callable[[], None]) -> None:
         for position in (1, 2, 3):
             waiting = [asyncio.create_task(hub.wait()) for _ in range(3)]

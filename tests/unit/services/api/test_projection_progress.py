@@ -1,4 +1,4 @@
-"""How far a projection is in a cluster follows from what this node keeps and what the others say."""
+"""Position of a projection in the cluster, from the rows of this node and the reports of others."""
 
 from typing import Any
 
@@ -24,7 +24,15 @@ def other(position: int, *, writing: int, node: str = "n2") -> dict[str, Any]:
         ([], [other(5, writing=1), other(3, writing=0, node="n3")], {"node n2": 5}),
         ([], [other(5, writing=0), other(3, writing=0, node="n3")], {"node n2": 5, "node n3": 3}),
     ],
-    ids=["nobody", "alone", "others stand by", "we stand by", "a target elsewhere", "only elsewhere", "nobody writes"],
+    ids=[
+        "no rows",
+        "one node",
+        "others on standby",
+        "this node on standby",
+        "target on another node",
+        "only on another node",
+        "no writer",
+    ],
 )
 def test_every_target_counts_once(own: list[Any], others: list[Any], found: dict[str, int]) -> None:
     assert reached(own, others) == found
