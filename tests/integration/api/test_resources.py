@@ -319,7 +319,7 @@ def test_projections_are_listed_and_awaited(api: Asker, node: ApiNode) -> None:
     node.status = lambda: {"log": "l", "projections": [place]}
     late = api.refused(504, "POST", "/v1/bridges", {"name": "b"}, wait="nsdb=0.1")
     assert (late["code"], late["details"]["behind"]) == ("timed-out", {"zk": 0})
-    assert late["detail"].endswith("the command itself is done, at position 2")
+    assert late["detail"].endswith("the command is committed at position 2")
     assert "there are nsdb" in api.refused(400, "POST", "/v1/bridges", {"name": "c"}, wait="vtep=1")["detail"]
     assert api.ok("GET", "/v1/head")["position"] == 2
 
