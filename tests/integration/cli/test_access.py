@@ -88,7 +88,7 @@ def test_the_first_admin_is_made_on_the_log_and_then_signs_in_over_tls(
         midoctl("user", "delete", "ann", "--dry-run", **api)
         assert "ann" in midoctl("whoami", **ann).stdout
         midoctl("user", "set", "ann", "--disable", **api)
-        assert "gone or disabled" in midoctl("whoami", status=3, **ann).stderr
+        assert "deleted or disabled" in midoctl("whoami", status=3, **ann).stderr
         midoctl("user", "delete", "ann", **api)
         midoctl("user", "create", "ann", "--role", "reader", **api)
         assert "invalid, expired or revoked token" in midoctl("whoami", status=3, **ann).stderr

@@ -25,6 +25,7 @@ def spec(path: str) -> FieldSpec:
         ("route.weight", ["50"], 50),
         ("route.weight", ["1", "-2"], -2),
         ("rule.nw_proto", ["tcp"], "tcp"),
+        ("port.vlan", ["7"], 7),
         ("rule.action", ["drop"], "drop"),
         ("port.addresses", ["10.0.0.1/24,10.0.1.1/24", "10.0.2.1/24"], ["10.0.0.1/24", "10.0.1.1/24", "10.0.2.1/24"]),
         ("port.addresses", ['["10.0.0.1/24"]'], ["10.0.0.1/24"]),

@@ -39,7 +39,8 @@ def _one(spec: FieldSpec, text: Any) -> Any:
         return _structure(spec, text)
     if spec.base is bool:
         return _truth(spec, text)
-    return _integer(spec, text) if spec.base is int and spec.format is None else text
+    is_integer = spec.base is int and (spec.format is None or (text.isascii() and text.isdigit()))
+    return _integer(spec, text) if is_integer else text
 
 
 def _truth(spec: FieldSpec, text: str) -> bool:
