@@ -164,7 +164,7 @@ def test_log_over_http_equals_the_log(nodes: Callable[[], ApiNode], log_url: str
         ("http://nowhere.invalid:8181", 5, "does not answer"),
         ("http://", 2, "write http(s)://HOST:PORT"),
         ("http://a:b", 2, "write http(s)://HOST:PORT"),
-        ("ftp://a", 2, "not the address of a log"),
+        ("ftp://a", 2, "unknown form of a log's URL"),
     ],
 )
 def test_unreachable_address_is_unavailable(
