@@ -159,11 +159,11 @@ def running(
     host: str,
     *,
     interfaces: Interfaces | None = None,
-    told: Callable[[Snapshot], None] = lambda _: None,
+    on_snapshot: Callable[[Snapshot], None] = lambda _: None,
 ) -> Iterator[Agent]:
     """Run an agent in a thread of this process."""
     process = Process(host=host, hostname="test", pid=0, version="0", started=utc_now(), zookeeper=hosts, root=root)
-    agent = Agent(process, interfaces or Sysfs(), session_timeout=2.0, told=told)
+    agent = Agent(process, interfaces or Sysfs(), session_timeout=2.0, on_snapshot=on_snapshot)
     thread = Thread(target=agent.run)
     thread.start()
     try:

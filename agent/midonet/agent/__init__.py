@@ -1,1 +1,1 @@
-"""The hypervisor agent: reads its part of the topology from ZooKeeper."""
+"""The hypervisor agent: it holds the part of the topology that its host needs."""

@@ -1,7 +1,7 @@
 """`midonet-agent`: the command line of the hypervisor agent.
 
-Whatever goes wrong is one line on standard error and an exit code of contract §2; what a command needs is loaded when
-it runs.
+An error is one line on standard error and an exit code of contract §2. Modules are loaded by the command that needs
+them.
 """
 
 import json
@@ -19,7 +19,7 @@ from midonet.events.config.connection_security import use
 from midonet.events.config.settings import render
 
 _JSON = frozenset({"json", "-ojson", "--output=json"})
-"""With one of these words on the command line, an error is JSON as well."""
+"""With one of these arguments an error is printed as JSON."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(errors.UsageError(error.format_message().rstrip(".")), words)
     except (KeyboardInterrupt, click.Abort):
         return 130
-    except Exception as error:  # noqa: BLE001 - a person gets one line, whatever it is
+    except Exception as error:  # noqa: BLE001 - every error is one line
         return _fail(errors.MidonetError(f"internal error, please report it ({error!r})"), words)
     return result if isinstance(result, int) else 0
 
@@ -53,7 +53,7 @@ def _fail(error: errors.MidonetError, words: Sequence[str]) -> int:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="midonet", prog_name="midonet-agent")
 def command() -> None:
-    """Keep this host's part of the virtual network at hand, and tell others that the host lives.
+    """Hold the part of the topology that this host needs, and report that the host is alive.
 
     Settings come from options, else from the environment, else from a configuration file.
     """
@@ -61,7 +61,7 @@ def command() -> None:
 
 @command.command()
 @with_settings(Settings)
-@click.option("--print-config", is_flag=True, help="Print the effective settings and end.")
+@click.option("--print-config", is_flag=True, help="Print the effective settings and exit.")
 def run(settings: Settings, *, print_config: bool) -> None:
     """Run the agent in the foreground, until SIGTERM."""
     use(settings)
@@ -79,11 +79,11 @@ def run(settings: Settings, *, print_config: bool) -> None:
 
 @command.command()
 @with_settings(Settings)
-@click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", help="Form of output.")
+@click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", help="Output format.")
 def show(settings: Settings, *, output: str) -> None:
-    """Show what the running agent of this host holds, at which position.
+    """Show the status of this host's running agent and the objects that it holds.
 
-    Where several agents run on one machine, --host-id tells which. Takes the settings of `run`.
+    If several agents run on one machine, choose one with --host-id. Takes the settings of `run`.
     """
     from midonet.agent.host import identity
     from midonet.agent.status.server import run_dirs

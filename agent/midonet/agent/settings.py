@@ -1,4 +1,4 @@
-"""What an operator may set on the agent: options, variables and keys all follow from the declaration."""
+"""The settings of the agent; options, environment variables and configuration keys follow from this declaration."""
 
 from typing import Annotated, Literal
 
@@ -23,13 +23,13 @@ class Settings(ConnectionSecurity, frozen=True, kw_only=True):
     host_id_file: Annotated[
         str | None,
         Meta(
-            description="File with the identity of this host, made on the first start. "
+            description="File with the identity of this host, created at the first start. "
             "Default: /etc/midonet/host-id, or in the user's state directory."
         ),
     ] = None
     http: Annotated[
         HostPort | None,
-        Meta(description="Where to serve health, metrics and the snapshot; by default only on a Unix socket."),
+        Meta(description="Address for health, metrics and the snapshot; by default these are on a Unix socket only."),
     ] = None
     run_dir: Annotated[
         str | None,
@@ -37,13 +37,21 @@ class Settings(ConnectionSecurity, frozen=True, kw_only=True):
     ] = None
     session_timeout: Annotated[
         float,
-        Meta(ge=1, le=_MAX_TIMEOUT, description="Seconds after which a silent agent counts as dead."),
+        Meta(
+            ge=1,
+            le=_MAX_TIMEOUT,
+            description="Seconds after which a dead agent no longer counts as alive.",
+        ),
     ] = 10.0
     probe_port: Annotated[
         int,
-        Meta(ge=0, le=65535, description="UDP port by which hosts of a tunnel zone probe each other; 0: neither."),
+        Meta(
+            ge=0,
+            le=65535,
+            description="UDP port on which hosts of a tunnel zone probe each other; 0 for none.",
+        ),
     ] = 6680
     probe_interval: Annotated[float, Meta(ge=0.05, le=60, description="Seconds between two probes.")] = 1.0
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="What is worth a line on standard error.")
+        Literal["debug", "info", "warning", "error"], Meta(description="Lowest level of log lines on standard error.")
     ] = "info"

@@ -132,7 +132,7 @@ def test_a_second_agent_takes_the_socket_over_when_it_is_free(
 def test_pages(agent: AgentProcess) -> None:
     assert get(agent, "/healthz") == (200, '{"alive":true}')
     assert json.loads(get(agent, "/readyz")[1]) == {"ready": True, "reasons": [], "notes": []}
-    assert "\nmidonet_agent_applied_position 1\n" in get(agent, "/metrics")[1]
+    assert "\nmidonet_agent_applied_position 1.0\n" in get(agent, "/metrics")[1]
     assert get(agent, "/nothing")[0] == 404
 
 

@@ -140,11 +140,11 @@ def test_what_other_parts_of_the_agent_report_is_there_while_it_lives(
     learned = LearnedRoutes(host=host, routes=(LearnedRoute(dst="198.51.100.0/24", gateway="192.0.2.1"),))
     with FactsReader(zookeeper.hosts, zk_root) as facts, running(zookeeper.hosts, zk_root, host) as agent:
         assert facts.all(LearnedRoutes) == {}
-        agent.tell(LearnedRoutes, "p1", learned)
-        agent.tell(MemberStatus, "m1", MemberStatus(host=host, status="active"))
+        agent.report(LearnedRoutes, "p1", learned)
+        agent.report(MemberStatus, "m1", MemberStatus(host=host, status="active"))
         eventually(lambda: facts.all(LearnedRoutes) == {"p1": learned})
         eventually(lambda: facts.some(MemberStatus, ["m1", "m2"]).keys() == {"m1"})
-        agent.tell(LearnedRoutes, "p1", None)
+        agent.report(LearnedRoutes, "p1", None)
         eventually(lambda: facts.all(LearnedRoutes) == {})
     with FactsReader(zookeeper.hosts, zk_root) as facts:
         assert facts.all(MemberStatus) == {}

@@ -79,7 +79,7 @@ def hammer(hosts: str, root: str, host: str, commits: int = 600, rate: float = 2
     writer = ViewWriter(hosts, root)
     writer.commit(1, {}, {})
     writer.switch()
-    with running(hosts, root, host, told=seen.append):
+    with running(hosts, root, host, on_snapshot=seen.append):
         pending = []
         for position in range(2, commits):
             objects = [Bridge(id=f"b{n}", name=str(position)) for n in range(3)]
@@ -108,7 +108,7 @@ def test_a_new_generation_replaces_the_old_at_once(
     seen: list[Snapshot] = []
     writer.commit(5, {"bridge/x": [WEB], "port/x": [VM]}, {host: ["bridge/x", "port/x"]})
     writer.switch()
-    with running(zookeeper.hosts, zk_root, host, told=seen.append):
+    with running(zookeeper.hosts, zk_root, host, on_snapshot=seen.append):
         eventually(lambda: writer.applied(host) == 5)
         rebuilt = ViewWriter(zookeeper.hosts, zk_root, "2")
         rebuilt.commit(6, {"bridge/z": [WEB], "port/z": [VM]}, {host: ["bridge/z", "port/z"]})
@@ -144,5 +144,5 @@ def test_a_bad_document_is_named_and_the_rest_goes_on(
     shown = agent.show()
     assert shown["counts"] == {"bridge": 2}
     assert shown["notes"] == []
-    assert agent.logged("unusable document") == 2
+    assert agent.logged("unreadable document") == 2
     assert agent.process.poll() is None

@@ -145,7 +145,7 @@ def test_ports_show_whether_they_are_active(agent: Agent, site: Midoctl) -> None
 
 def test_learned_routes_are_listed_and_marked(agent: Agent, site: Midoctl) -> None:
     fact = LearnedRoutes(host=HOST, routes=(LearnedRoute(dst="198.51.100.0/24", gateway="192.0.2.1", weight=20),))
-    agent.tell(LearnedRoutes, UPLINK, fact)
+    agent.report(LearnedRoutes, UPLINK, fact)
     eventually(lambda: len(site.ok("route", "list")) == 2)
     local, learned = sorted(site.ok("route", "list"), key=lambda row: "facts" in row)
     assert "facts" not in local
@@ -163,9 +163,9 @@ def test_learned_routes_are_listed_and_marked(agent: Agent, site: Midoctl) -> No
 
 def test_status_of_pools_members_and_containers(agent: Agent, site: Midoctl) -> None:
     ids = {kind: site.ok(kind, "list")[0]["id"] for kind in ("pool", "pool-member", "service-container")}
-    agent.tell(PoolStatus, ids["pool"], PoolStatus(host=HOST, mapping_status="pending-create"))
-    agent.tell(MemberStatus, ids["pool-member"], MemberStatus(host=HOST, status="active"))
-    agent.tell(
+    agent.report(PoolStatus, ids["pool"], PoolStatus(host=HOST, mapping_status="pending-create"))
+    agent.report(MemberStatus, ids["pool-member"], MemberStatus(host=HOST, status="active"))
+    agent.report(
         ContainerStatus, ids["service-container"], ContainerStatus(host=HOST, status="error", message="no image")
     )
     eventually(lambda: "facts" in site.ok("service-container", "show", "vpn"))

@@ -32,7 +32,7 @@ def right(projected: Projected) -> bool:
 def agent(hosts: str) -> Iterator[Session]:
     """Connect as agents do."""
     session = Session(hosts, timeout=2, wake=lambda: None)
-    session.keep_trying()
+    session.keep_connecting()
     yield session
     session.close(5)
 

@@ -27,8 +27,8 @@ from midonet.projections.engine.feed import Feed
 from midonet.projections.maintenance.compare import Differences, compare
 from midonet.projections.maintenance.rebuild import GenerationPlace, build, roll_back
 from midonet.projections.nsdb import NsdbProjection, same_document, view_base
+from midonet.projections.runtime.process_identity import current_process
 from midonet.projections.zookeeper.generations import Generations, Noted
-from midonet.projections.zookeeper.lock_holder import this_process
 from midonet.testbed import ZooKeeper, ZooKeeperEnsemble
 
 
@@ -137,7 +137,7 @@ def test_agents_and_daemons_follow_and_nobody_loses_anything(projected: Projecte
     port = next(iter(projected.store.topology.all("port")))
     projected.set("port", port, host=host, interface="tap0")
     snapshots: list[Snapshot] = []
-    with running(projected.hosts, projected.root, host, told=snapshots.append):
+    with running(projected.hosts, projected.root, host, on_snapshot=snapshots.append):
         eventually(lambda: snapshots and snapshots[-1].position == projected.store.topology.head.position)
         whole = len(snapshots)
         with writing(projected) as positions:
@@ -268,7 +268,7 @@ def test_the_place_of_a_dead_process_is_taken_at_once_and_by_one_alone(
     dead = Popen(["true"])
     dead.wait()
     path, hands = f"{projected.root}/state/projections/nsdb/rebuild", projected.kazoo()
-    left = canonical(msgspec.structs.replace(this_process("carol"), pid=dead.pid))
+    left = canonical(msgspec.structs.replace(current_process("carol"), pid=dead.pid))
     hands.create(path, left, ephemeral=True, makepath=True)  # its session lives on for seconds
     with closing(Generations(*rebuilding.place)) as other:
         won: list[str] = []
@@ -302,7 +302,7 @@ def test_whoever_is_on_another_machine_is_waited_for(projected: Projected, rebui
 
 def test_a_daemon_that_clears_up_is_waited_for_a_moment(projected: Projected, rebuilding: Rebuilding) -> None:
     path, hands, told = f"{projected.root}/state/projections/nsdb/rebuild", projected.kazoo(), list[str]()
-    hands.create(path, canonical(this_process("recycler of n1")), ephemeral=True, makepath=True)
+    hands.create(path, canonical(current_process("recycler of n1")), ephemeral=True, makepath=True)
     threading.Timer(0.3, hands.delete, [path]).start()
     with rebuilding.generations.working("alice", told.append):
         assert told == []

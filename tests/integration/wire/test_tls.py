@@ -188,7 +188,7 @@ def of_an_agent(hosts: str) -> str:
     """Return why an agent has no connection; an empty text if it has one."""
     session = Session(hosts, timeout=5, wake=lambda: None)
     try:
-        session.keep_trying()
+        session.keep_connecting()
         with suppress(AssertionError):
             eventually(lambda: session.connected or session.trouble, 10)
         return "" if session.connected else session.trouble or "no word"

@@ -1,6 +1,6 @@
-"""Who this host is: a UUID that outlives the process, made once and never replaced.
+"""The identity of this host: a UUID in a file, created once and never replaced.
 
-A file that holds no UUID is an error that names it: a host that silently took a new identity would lose its bindings.
+A file without a UUID is an error: a host that silently took a new identity would lose its bindings.
 """
 
 import os
@@ -13,16 +13,16 @@ from uuid import UUID, uuid4
 from midonet.events.errors import InvalidValue, Misconfigured, NotFound
 
 SYSTEM_FILE = Path("/etc/midonet/host-id")
-"""Where the identity of a host is by default."""
+"""Default file of the host id."""
 
 _MODE = 0o644
 _MAX_SHOWN = 40
 
 
 def host_id(environ: Mapping[str, str], file: Path | None = None) -> str:
-    """Return this host's identity, made where there is none; `InvalidValue` or `Misconfigured` name the file.
+    """Return this host's identity, created if there is none; `InvalidValue` or `Misconfigured` name the file.
 
-    Without a `file`, it is the system's if that exists or can be made, else the user's.
+    The default file is the system's if it exists or can be created, else the user's.
     """
     if file is not None:
         return _read_or_create(file)
@@ -43,7 +43,7 @@ def read(file: Path) -> str:
 
 
 def _user_file(environ: Mapping[str, str]) -> Path:
-    """Return where a user without rights on the system keeps it (XDG Base Directory Specification 0.8)."""
+    """Return the host id file of an unprivileged user (XDG Base Directory Specification 0.8)."""
     state = environ.get("XDG_STATE_HOME", "")
     home = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
     return home / "midonet" / "host-id"
@@ -72,8 +72,8 @@ def _read(file: Path) -> str | None:
         return str(UUID(text))
     except ValueError:
         raise InvalidValue(
-            f"the host id file {file} holds {text[:_MAX_SHOWN]!r}, not a UUID; put the right one there, or remove the "
-            "file to give this host a new identity",
+            f"the host id file {file} holds {text[:_MAX_SHOWN]!r}, not a UUID; correct it, or remove the file "
+            "to give this host a new identity",
             file=str(file),
         ) from None
 
@@ -83,9 +83,9 @@ def _reason(error: Exception) -> str:
 
 
 def _create(file: Path) -> None:
-    """Make the file with a fresh identity, whole or not at all; one that somebody else made first is kept."""
+    """Create the file atomically with a new identity; keep one that another process created first."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
     try:
         with os.fdopen(descriptor, "w") as stream:
             stream.write(f"{uuid4()}\n")
@@ -93,6 +93,6 @@ def _create(file: Path) -> None:
             os.fchmod(stream.fileno(), _MODE)
             os.fsync(stream.fileno())
         with suppress(FileExistsError):
-            os.link(draft, file)
+            os.link(temporary, file)
     finally:
-        Path(draft).unlink()
+        Path(temporary).unlink()

@@ -1,4 +1,4 @@
-"""Which network interfaces this machine has, and which of them carry traffic."""
+"""The network interfaces of this machine and their states."""
 
 import socket
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +10,7 @@ from midonet.projections.facts import Interface
 State = Literal["up", "down", "absent"]
 
 _IFF_UP = 0x1
-"""The administrator wants it up (netdevice(7))."""
+"""Administratively up (netdevice(7))."""
 
 _CARRIES = {"up", "unknown"}
 """RFC 2863 operational states; drivers without carrier detection (tun, dummy, lo) stay at `unknown`."""
@@ -19,7 +19,7 @@ _TUNNEL_TYPES = {768, 769, 776, 777, 778, 823}
 """ARPHRD_TUNNEL, _TUNNEL6, _SIT, _IPDDP, _IPGRE, _IP6GRE (linux/if_arp.h)."""
 
 _TUNNEL_DEVICES = {"vxlan", "gretap", "ip6gretap", "geneve", "erspan", "ip6erspan", "bareudp", "wireguard"}
-"""DEVTYPE of tunnels that look like Ethernet."""
+"""DEVTYPE of tunnels of the type Ethernet."""
 
 
 class Interfaces(Protocol):
@@ -44,7 +44,7 @@ def _addresses() -> Mapping[str, list[str]]:
 
 
 class Sysfs:
-    """The interfaces of this machine, as the kernel shows them below `root`."""
+    """The interfaces of this machine, read from sysfs below `root`."""
 
     def __init__(
         self, root: Path = Path("/sys/class/net"), addresses: Callable[[], Mapping[str, list[str]]] = _addresses
@@ -57,7 +57,7 @@ class Sysfs:
         return {name: self._state(self._root / name) for name in names}
 
     def all(self) -> tuple[Interface, ...]:
-        """Return all interfaces, by name; those that go while they are looked at are left out."""
+        """Return all interfaces, by name; one that is removed meanwhile is left out."""
         addresses = self._addresses()
         found = (_interface(path, addresses.get(path.name, ())) for path in sorted(self._root.iterdir()))
         return tuple(interface for interface in found if interface is not None)
@@ -83,14 +83,14 @@ def _interface(path: Path, addresses: Iterable[str]) -> Interface | None:
         return Interface(
             name=path.name,
             type=_type(path),
-            mac=mac if mac.count(":") == 5 and mac.strip("0:") else None,  # noqa: PLR2004 - tunnels have other ones
+            mac=mac if mac.count(":") == 5 and mac.strip("0:") else None,  # noqa: PLR2004 - an Ethernet address has six bytes
             mtu=int(_read(path, "mtu")),
             up=_is_up(path),
             link=_carries(path),
             addresses=tuple(addresses),
         )
     except (OSError, ValueError):
-        return None  # `bonding_masters` is a file; others just went
+        return None  # `bonding_masters` is a file; others have just been removed
 
 
 def _type(path: Path) -> Literal["physical", "virtual", "tunnel"]:
@@ -105,7 +105,7 @@ def _read(path: Path, attribute: str) -> str:
 
 
 def outward(interfaces: Iterable[Interface]) -> tuple[str, ...]:
-    """Return the addresses by which a machine can be reached from outside: no loopback, no link-local ones."""
+    """Return the addresses that other machines can reach: no loopback and no link-local ones."""
     from ipaddress import ip_address
 
     found = dict.fromkeys(address for interface in interfaces for address in interface.addresses)

@@ -1,1 +1,1 @@
-"""What the agent reports about itself."""
+"""The state of the agent, its pages, and `midonet-agent show`."""

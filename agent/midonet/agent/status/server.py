@@ -1,33 +1,30 @@
-"""Where others ask the running agent: a Unix socket on this host, and HTTP where an operator wants it.
+"""The pages of the running agent: on a Unix socket of this host, and over HTTP where an operator configures an address.
 
-Both speak HTTP and serve the same pages: `/healthz`, `/readyz`, `/metrics` and, to this host alone, `/snapshot`. Only
-the socket is found without any setting: `agent-<host-id>.sock` in a run directory, so several agents of one machine
-keep apart.
+The pages are `/healthz`, `/readyz`, `/metrics` and, only for clients on this host, `/snapshot`. The socket needs no
+setting: it is `agent-<host-id>.sock` in a run directory, so several agents on one machine do not collide.
 """
 
 import os
 import socket
-import socketserver
 import stat
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from tempfile import gettempdir
 from threading import Event, Thread
-from typing import Any, NamedTuple
 
 from midonet.agent.status.status import Status, metrics, notes, reasons, report
 from midonet.events.commit import canonical
-from midonet.events.config.settings import is_loopback, split_host_port
+from midonet.events.config.settings import is_loopback
 from midonet.events.errors import Misconfigured, Unavailable
+from midonet.projections.runtime.http_pages import HttpServer, Page, Routes
 
 _CLIENT_SECONDS = 10
-"""A client that says nothing for so long is let go; an agent that does not answer for so long is given up."""
+"""Seconds that an agent has to answer `midonet-agent show`."""
 
 _CLAIM_SECONDS = 1.0
-"""How often an agent looks whether the socket that another one serves has become free."""
+"""Seconds between two attempts to take over the socket of another agent."""
 
 _MAX_SOCKET_PATH = 107
 """sockaddr_un (unix(7))."""
@@ -35,128 +32,68 @@ _MAX_SOCKET_PATH = 107
 _WRITE_OF_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
-class _Page(NamedTuple):
-    body: bytes
-    content_type: str = "application/json"
-    status: HTTPStatus = HTTPStatus.OK
+def pages(status: Callable[[], Status], address: str | None = None) -> Routes:
+    """Return the pages for an address, None for the socket; only addresses of this host have `/snapshot`.
+
+    A snapshot contains objects of tenants, and these pages know no users.
+    """
+    routes = {
+        "/healthz": lambda: _json({"alive": True}),
+        "/readyz": lambda: _ready(status()),
+        "/metrics": lambda: Page(metrics(status()), "text/plain; version=0.0.4"),
+    }
+    if address is None or is_loopback(address):
+        routes["/snapshot"] = lambda: _json(report(status()))
+    return routes
 
 
-def _ready(status: Status) -> _Page:
+def _json(value: object, status: HTTPStatus = HTTPStatus.OK) -> Page:
+    return Page(canonical(value), "application/json", status)
+
+
+def _ready(status: Status) -> Page:
     found = reasons(status)
-    body = canonical({"ready": not found, "reasons": found, "notes": notes(status)})
-    return _Page(body, status=HTTPStatus.SERVICE_UNAVAILABLE if found else HTTPStatus.OK)
+    value = {"ready": not found, "reasons": found, "notes": notes(status)}
+    return _json(value, HTTPStatus.SERVICE_UNAVAILABLE if found else HTTPStatus.OK)
 
 
-_PAGES: Mapping[str, Callable[[Status], _Page]] = {
-    "/healthz": lambda _: _Page(b'{"alive":true}'),
-    "/readyz": _ready,
-    "/metrics": lambda status: _Page(metrics(status).encode(), "text/plain; version=0.0.4"),
-    "/snapshot": lambda status: _Page(canonical(report(status))),
-}
+class SocketServer:
+    """Serves the pages on a Unix socket, once no other agent does; `Misconfigured` if its path cannot be used."""
 
-
-_OWN = frozenset({"/snapshot"})
-"""What names objects of tenants, and is for this host alone: HTTP knows nobody."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: "_TcpServer | _UnixServer"
-    timeout = _CLIENT_SECONDS
-    server_version = "midonet-agent"
-    sys_version = ""
-
-    def do_GET(self) -> None:
-        """Answer with the page."""
-        path = self.path.partition("?")[0]
-        make = _PAGES.get(path) if self.server.alone or path not in _OWN else None
-        page = make(self.server.status()) if make else _Page(b'{"error":"no such page"}', status=HTTPStatus.NOT_FOUND)
-        self.send_response(page.status)
-        self.send_header("Content-Type", page.content_type)
-        self.send_header("Content-Length", str(len(page.body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(page.body)
-
-    do_HEAD = do_GET  # noqa: N815 - as do_GET
-
-    def log_message(self, *_: Any) -> None:
-        """Keep silent: probes come every few seconds."""
-
-
-class _Serving(socketserver.ThreadingMixIn):
-    daemon_threads = True
-    status: Callable[[], Status]
-    alone = True
-    """Whether only this host reaches it."""
-
-    def handle_error(self, *_: Any) -> None:
-        """Keep silent: the client went away."""
-
-
-class _TcpServer(_Serving, socketserver.TCPServer):
-    allow_reuse_address = True
-
-
-class _TcpServer6(_TcpServer):
-    address_family = socket.AF_INET6
-
-
-class _UnixServer(_Serving, socketserver.UnixStreamServer):
-    pass
-
-
-def serve_http(address: str, status: Callable[[], Status]) -> int:
-    """Serve on `HOST:PORT` until the process ends; return the port. Raises `Unavailable` if it cannot."""
-    host, port = split_host_port(address)
-    try:
-        server = (_TcpServer6 if ":" in host else _TcpServer)((host, port), _Handler)
-    except OSError as error:
-        raise Unavailable(f"cannot serve HTTP on {address}: {error.strerror}", address=address) from None
-    server.status = status
-    server.alone = is_loopback(address)
-    Thread(target=server.serve_forever, name="http", daemon=True).start()
-    return int(server.server_address[1])
-
-
-class SocketEndpoint:
-    """Serves on a Unix socket, as soon as no other agent does; `Misconfigured` where its path cannot be used."""
-
-    def __init__(self, path: Path, status: Callable[[], Status]) -> None:
+    def __init__(self, path: Path, routes: Routes) -> None:
         self._path = path
-        self._status = status
+        self._routes = routes
         self._closing = Event()
         self._server = self._claim()
         self.waits = self._server is None
-        """Whether another agent had the socket at first."""
-        Thread(target=self._serve, name="socket", daemon=True).start()
+        """Whether another agent served on the socket at the start."""
+        if self.waits:
+            Thread(target=self._wait, name="socket", daemon=True).start()
 
     def close(self) -> None:
-        """Remove the socket, if it is ours; answers that are being given end with the process."""
+        """Stop serving and remove the socket, unless another agent has it."""
         self._closing.set()
         if self._server is not None:
+            self._server.close()
             self._path.unlink(missing_ok=True)
 
-    def _claim(self) -> "_UnixServer | None":
-        """Take the socket over from an agent that was killed, not from one that lives."""
+    def _claim(self) -> HttpServer | None:
+        """Serve on the socket, also after an agent that was killed; return None while another agent answers there."""
         if _answers(self._path):
             return None
         try:
             self._path.unlink(missing_ok=True)
-            server = _UnixServer(str(self._path), _Handler)
-        except OSError as error:
-            raise Misconfigured(f"cannot serve on {self._path}: {error.strerror}", path=str(self._path)) from None
-        server.status = self._status
-        return server
+            return HttpServer(self._path, self._routes)
+        except (OSError, Unavailable) as error:
+            raise Misconfigured(f"cannot serve on {self._path}: {error}", path=str(self._path)) from None
 
-    def _serve(self) -> None:
+    def _wait(self) -> None:
         while self._server is None and not self._closing.wait(_CLAIM_SECONDS):
             self._server = self._claim()
-        if self._server is not None:
-            self._server.serve_forever()
 
 
 def run_dirs(environ: Mapping[str, str], chosen: str | None = None) -> list[Path]:
-    """Return where agents' sockets are: the chosen directory, or the system's and the user's."""
+    """Return the directories of agents' sockets: the chosen one, or the system's and the user's."""
     if chosen is not None:
         return [Path(chosen)]
     own = environ.get("XDG_RUNTIME_DIR", "")
@@ -165,7 +102,7 @@ def run_dirs(environ: Mapping[str, str], chosen: str | None = None) -> list[Path
 
 
 def _is_of_others(directory: Path) -> bool:
-    """Return whether somebody else was there first, where everybody may make directories: to pass for the agent."""
+    """Return whether a directory below the shared temporary one is another user's: it could imitate the agent."""
     if directory.parent != Path(gettempdir()):
         return False
     try:
@@ -176,21 +113,21 @@ def _is_of_others(directory: Path) -> bool:
 
 
 def socket_path(directories: list[Path], host: str) -> Path:
-    """Return the path for an agent's socket in the first directory that may be written; `Misconfigured` if none."""
-    trouble = ""
+    """Return the path for an agent's socket in the first writable directory; `Misconfigured` if there is none."""
+    reason = ""
     for directory in directories:
         try:
             directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         except OSError as error:
-            trouble = f"{directory}: {error.strerror}"
+            reason = f"{directory}: {error.strerror}"
             continue
         if _is_of_others(directory):
-            trouble = f"{directory}: it is somebody else's"
+            reason = f"{directory}: it belongs to another user"
             continue
         if os.access(directory, os.W_OK | os.X_OK):
             return _checked(directory / f"agent-{host}.sock")
-        trouble = f"{directory}: Permission denied"
-    raise Misconfigured(f"no directory for the agent's socket: {trouble}; set --run-dir")
+        reason = f"{directory}: Permission denied"
+    raise Misconfigured(f"no directory for the agent's socket: {reason}; set --run-dir")
 
 
 def _checked(path: Path) -> Path:
@@ -200,7 +137,7 @@ def _checked(path: Path) -> Path:
 
 
 def ask(path: Path, page: str) -> bytes:
-    """Return a page of the agent behind a socket; `Unavailable` if none answers there."""
+    """Return a page of the agent that serves on a socket; `Unavailable` if none answers."""
     connection = _UnixConnection(path)
     try:
         connection.request("GET", page)

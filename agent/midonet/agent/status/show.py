@@ -1,4 +1,4 @@
-"""`midonet-agent show`: what the running agent of this host holds, as it says itself."""
+"""`midonet-agent show`: prints the report of the running agent of this host."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -32,7 +32,7 @@ def _ask(path: Path) -> dict[str, Any] | None:
     try:
         report: dict[str, Any] = msgspec.json.decode(ask(path, "/snapshot"))
     except Unavailable:
-        return None  # its owner was killed
+        return None  # the agent was killed
     return report
 
 

@@ -1,11 +1,8 @@
-"""What the agent says of itself, in one immutable value, and the forms that others want it in.
-
-Pure: a page that is served and a line that is logged are functions of the status alone.
-"""
+"""The state of the agent as one immutable value, and its forms: report, readiness, metrics, log lines. Pure."""
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -17,7 +14,7 @@ from midonet.events.model.port import Port
 
 
 class Process(Struct, frozen=True, kw_only=True):
-    """Which agent it is, for as long as the process lives."""
+    """What does not change while the agent's process lives."""
 
     host: str
     hostname: str
@@ -35,53 +32,54 @@ class Status(Struct, frozen=True, kw_only=True):
     process: Process
     connected: bool = False
     since: str
-    """When it became connected or disconnected, RFC 3339."""
+    """Since when it has been connected or disconnected, RFC 3339."""
     trouble: str | None = None
     """Why it is not connected."""
     registered: bool = False
-    rival: str | None = None
-    """Who holds this host's place among the living."""
+    other_agent: str | None = None
+    """The process that registered this host, if it is another one."""
     snapshot: Snapshot | None = None
     checkpoint: int = 0
-    """Position up to which the view is built, as far as is known here."""
+    """Position of the newest checkpoint read."""
     waiting: str | None = None
-    """Why the snapshot is not the newest."""
+    """Why the snapshot is older than the checkpoint."""
     problems: Mapping[str, str] = {}
-    """What is wrong with what cannot be understood, by path."""
+    """Why paths of the view are unreadable, by path."""
     bound: tuple[Port, ...] = ()
     """The ports that are bound to this host."""
     interfaces: Mapping[str, State] = {}
     active: frozenset[str] = frozenset()
-    """Ids of the ports of which others are told that they carry traffic."""
+    """Ids of the ports that are reported as active."""
     documents: int = 0
     reads: int = 0
     reconnects: int = 0
 
     @property
     def position(self) -> int:
-        """The applied position, 0 before the first."""
+        """Position of the snapshot, 0 without one."""
         return self.snapshot.position if self.snapshot else 0
 
     @property
     def lag(self) -> int:
-        """Commits that the view has and the snapshot has not."""
+        """Number of commits between the snapshot and the checkpoint."""
         return max(0, self.checkpoint - self.position)
 
 
 def reasons(status: Status) -> list[str]:
-    """Return why the agent is not ready, nothing if it is."""
+    """Return why the agent is not ready; empty if it is."""
     found = []
     if not status.connected:
         found.append(f"disconnected since {status.since}: {status.trouble}")
     elif not status.registered:
-        found.append(f"host {status.process.host} is registered by {status.rival or 'nobody yet'}")
+        other = f"registered by {status.other_agent}" if status.other_agent else "not registered yet"
+        found.append(f"host {status.process.host} is {other}")
     if status.snapshot is None:
         found.append(f"no topology yet: {status.waiting or 'it is being read'}")
     return found
 
 
 def notes(status: Status) -> list[str]:
-    """Return what an operator should know of an agent that does its work all the same."""
+    """Return what an operator should know although the agent is ready."""
     found = [f"{path}: {problem}" for path, problem in status.problems.items()]
     if status.snapshot is not None and not status.snapshot.in_topology:
         found.append(f"host {status.process.host} is not in the topology yet")
@@ -91,7 +89,7 @@ def notes(status: Status) -> list[str]:
 
 
 def report(status: Status) -> dict[str, Any]:
-    """Return all that the agent knows, as JSON values."""
+    """Return the status and all objects of the snapshot, as JSON values."""
     snapshot = status.snapshot
     return {
         **msgspec.to_builtins(status.process),
@@ -141,48 +139,44 @@ def _device(status: Status, port: Port) -> str:
     return f"{kind} {entity.name if entity and entity.name else device}"
 
 
-class _Metric(NamedTuple):
-    name: str
-    kind: str
-    help: str
-    value: float
-
-
-def metrics(status: Status) -> str:
+def metrics(status: Status) -> bytes:
     """Return the metrics in Prometheus' text format 0.0.4."""
-    found = (
-        _Metric("connected", "gauge", "Whether ZooKeeper answers.", status.connected),
-        _Metric("registered", "gauge", "Whether this host is registered by this agent.", status.registered),
-        _Metric("applied_position", "gauge", "Position of the topology that is held.", status.position),
-        _Metric("lag_events", "gauge", "Commits that the view has and the agent has not.", status.lag),
-        _Metric("documents", "gauge", "Documents of the view that are held.", status.documents),
-        _Metric("bad_documents", "gauge", "Documents that cannot be understood.", len(status.problems)),
-        _Metric("active_ports", "gauge", "Ports that carry traffic here.", len(status.active)),
-        _Metric("reads_total", "counter", "Nodes read from ZooKeeper.", status.reads),
-        _Metric("reconnects_total", "counter", "Connections to ZooKeeper after the first.", status.reconnects),
-    )
-    return "".join(
-        f"# HELP midonet_agent_{name} {text}\n# TYPE midonet_agent_{name} {kind}\nmidonet_agent_{name} {value:d}\n"
-        for name, kind, text, value in found
-    )
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+    from prometheus_client.registry import Collector
+
+    gauge, counter = GaugeMetricFamily, CounterMetricFamily
+
+    class StatusCollector(Collector):
+        def collect(self) -> Iterator[Metric]:
+            yield gauge("midonet_agent_connected", "Whether ZooKeeper answers.", status.connected)
+            yield gauge("midonet_agent_registered", "Whether this agent registered its host.", status.registered)
+            yield gauge("midonet_agent_applied_position", "Position of the snapshot.", status.position)
+            yield gauge("midonet_agent_lag_events", "Commits between the snapshot and the checkpoint.", status.lag)
+            yield gauge("midonet_agent_documents", "Documents of the view that are held.", status.documents)
+            yield gauge("midonet_agent_bad_documents", "Documents that are unreadable.", len(status.problems))
+            yield gauge("midonet_agent_active_ports", "Ports of this host that are active.", len(status.active))
+            yield counter("midonet_agent_reads", "Nodes read from ZooKeeper.", status.reads)
+            yield counter("midonet_agent_reconnects", "Connections to ZooKeeper after the first.", status.reconnects)
+
+    registry = CollectorRegistry()
+    registry.register(StatusCollector())
+    return generate_latest(registry)
 
 
-def lines(before: Status, after: Status) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Yield what is worth a line in the journal, with level and values: each change of state once."""
+def changes(before: Status, after: Status) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Yield level, message and fields of a log line for each change of state."""
     if before.connected != after.connected or (after.trouble and not before.trouble):
         yield _connection(after)
     if not before.registered and after.registered:
         yield logging.INFO, "registered", {"host": after.process.host}
-    if after.rival and before.rival != after.rival:
-        yield logging.WARNING, "this host's id is in use; waiting until it is free", {"by": after.rival}
+    if after.other_agent and before.other_agent != after.other_agent:
+        yield logging.WARNING, "this host's id is in use; waiting until it is free", {"by": after.other_agent}
     for path in after.problems.keys() - before.problems.keys():
-        yield (
-            logging.ERROR,
-            "unusable document, its last good state is kept",
-            {"path": path, "reason": after.problems[path]},
-        )
+        fields = {"path": path, "reason": after.problems[path]}
+        yield logging.ERROR, "unreadable document, its last readable content is used", fields
     for path in before.problems.keys() - after.problems.keys():
-        yield logging.INFO, "document is usable again", {"path": path}
+        yield logging.INFO, "document is readable again", {"path": path}
     if after.snapshot and (before.snapshot is None or before.snapshot.in_topology != after.snapshot.in_topology):
         message = "host is in the topology" if after.snapshot.in_topology else "host is not in the topology yet"
         yield logging.INFO, message, {"host": after.process.host, "position": after.position}
@@ -192,4 +186,4 @@ def _connection(status: Status) -> tuple[int, str, dict[str, Any]]:
     if status.connected:
         return logging.INFO, "connected to ZooKeeper", {"servers": status.process.zookeeper}
     fields = {"servers": status.process.zookeeper, "reason": status.trouble, "kept_position": status.position}
-    return logging.WARNING, "ZooKeeper is away; what is known is kept", fields
+    return logging.WARNING, "ZooKeeper is away; the last snapshot is kept", fields

@@ -1,7 +1,7 @@
-"""Probes the hosts of our tunnel zones by UDP, answers their probes, and reports who answers as a fact.
+"""Probes the hosts of our tunnel zones by UDP, replies to their probes, and reports the state of the links as a fact.
 
-It listens on our own underlay addresses only, and answers with as many bytes as it was asked with. It has a thread of
-its own: nothing that the network does to it delays the agent.
+It listens on our own underlay addresses only, and a reply is as long as the probe. It runs on a thread of its own, so
+the network cannot delay the agent.
 """
 
 import logging
@@ -20,11 +20,11 @@ from midonet.projections.runtime.worker_thread import WorkerThread
 
 _PACKET = 128
 _REFRESH_SECONDS = 30.0
-"""Round-trip times are reported so often, and whenever a link comes up or goes down."""
+"""Seconds between two reports without a change of a link's state."""
 
 
 class Prober:
-    """Probes every `interval` seconds on UDP `port`; `report` takes the fact, None while there is nobody to probe."""
+    """Probes every `interval` seconds on UDP `port`; `report` takes the fact, None without links."""
 
     def __init__(self, host: str, port: int, interval: float, report: Callable[[UnderlayHealth | None], None]) -> None:
         self._host = host
@@ -34,7 +34,7 @@ class Prober:
         self._targets: Mapping[str, Target] = {}
         self._links: dict[str, Link] = {}
         self._since: dict[str, str] = {}
-        self._asked: dict[str, tuple[int, float]] = {}
+        self._sent: dict[str, tuple[int, float]] = {}
         self._number = 0
         self._sockets: dict[str, socket.socket] = {}
         self._selector = selectors.DefaultSelector()
@@ -43,39 +43,39 @@ class Prober:
         self._loop = WorkerThread("underlay", self._run)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._loop.start()
 
     def stop(self) -> None:
-        """End."""
+        """End the thread."""
         self._loop.stop(2 * self._interval + 1)
 
-    def adopt(self, snapshot: Snapshot) -> None:
-        """Probe whom a new snapshot names. By any thread."""
+    def set_targets(self, snapshot: Snapshot) -> None:
+        """Probe the hosts that a new snapshot names. Any thread may call it."""
         self._targets = targets(snapshot, self._host)
 
-    # -- the thread
+    # -- on the thread
 
     def _run(self) -> None:
         try:
             for _ in self._loop.turns():
-                self._turn()
+                self._probe_round()
         finally:
             for each in self._sockets.values():
                 each.close()
             self._selector.close()
 
-    def _turn(self) -> None:
+    def _probe_round(self) -> None:
         wanted = self._targets
         self._listen({target.source for target in wanted.values()})
         self._forget(wanted)
         for target in wanted.values():
-            self._ask(target)
-        self._hear(monotonic() + self._interval)
-        for peer in list(self._asked):
+            self._send_probe(target)
+        self._receive_until(monotonic() + self._interval)
+        for peer in list(self._sent):
             self._links[peer].lost(monotonic())
-        self._asked.clear()
-        self._tell(wanted)
+        self._sent.clear()
+        self._report_changes(wanted)
 
     def _listen(self, addresses: set[str]) -> None:
         for address in self._sockets.keys() - addresses:
@@ -108,39 +108,39 @@ class Prober:
             del self._links[peer]
             self._since.pop(peer, None)
 
-    def _ask(self, target: Target) -> None:
+    def _send_probe(self, target: Target) -> None:
         endpoint = self._sockets.get(target.source)
         if endpoint is None:
-            return  # we have no such address: that says nothing of the peer
+            return  # we do not have the source address: no statement about the peer
         self._links.setdefault(target.host, Link())
         self._number += 1
-        self._asked[target.host] = self._number, monotonic()
-        with suppress(OSError):  # no route, say: the probe is lost
+        self._sent[target.host] = self._number, monotonic()
+        with suppress(OSError):  # without a route, for example, the probe is lost
             endpoint.sendto(probe(self._host, self._number), (target.address, self._port))
 
-    def _hear(self, until: float) -> None:
-        """Answer others, and take note of answers, until a time."""
-        while not self._loop.stopping() and (left := until - monotonic()) > 0:
+    def _receive_until(self, until: float) -> None:
+        """Reply to probes and count replies until a time."""
+        while not self._loop.stopping() and (seconds := until - monotonic()) > 0:
             if not self._sockets:
-                self._loop.pause(left)
+                self._loop.pause(seconds)
                 return
-            for key, _ in self._selector.select(min(left, 0.5)):
+            for key, _ in self._selector.select(min(seconds, 0.5)):
                 with suppress(OSError):
-                    self._take(key.fileobj)  # type: ignore[arg-type]  # only sockets are registered
+                    self._receive(key.fileobj)  # type: ignore[arg-type]  # only sockets are registered
 
-    def _take(self, endpoint: socket.socket) -> None:
+    def _receive(self, endpoint: socket.socket) -> None:
         packet, sender = endpoint.recvfrom(_PACKET)
-        if (answer := reply(self._host, packet)) is not None:
-            endpoint.sendto(answer, sender)
+        if (response := reply(self._host, packet)) is not None:
+            endpoint.sendto(response, sender)
         elif (found := read(packet)) is not None:
             peer, number = found
-            asked = self._asked.get(peer)
-            if asked is not None and asked[0] == number:
-                del self._asked[peer]
-                self._links[peer].answered(monotonic(), monotonic() - asked[1])
+            sent = self._sent.get(peer)
+            if sent is not None and sent[0] == number:
+                del self._sent[peer]
+                self._links[peer].answered(monotonic(), monotonic() - sent[1])
 
-    def _tell(self, wanted: Mapping[str, Target]) -> None:
-        """Report if a link changed, or what was reported is old."""
+    def _report_changes(self, wanted: Mapping[str, Target]) -> None:
+        """Report if the state of a link changed or the last report is old."""
         fact = self._fact(wanted)
         time, before = self._reported
         if _without_times(fact) != _without_times(before) or monotonic() - time > _REFRESH_SECONDS:

@@ -1,1 +1,1 @@
-"""What the agent reads of the topology (pure)."""
+"""The part of the topology that the agent holds. Pure."""

@@ -1,63 +1,44 @@
-"""The documents of the ZooKeeper view (contract §3): where they are, and what is in them.
+"""Paths and documents of the ZooKeeper view as the agent reads it (contract §3); pointer and checkpoint: `layout`.
 
-Pure: bytes in, values out. Reading a document never fails halfway: it is good as a whole, or it is `Unreadable`
-as a whole. Fields that a newer release added are passed over; a kind that it added is unreadable here.
+Pure: bytes in, values out. A document is either read as a whole or raises `Unreadable`. Fields that a newer release
+added are ignored; the documents of a kind that it added are unreadable.
 """
 
 from functools import cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import msgspec
 from msgspec import Struct
+from msgspec.json import Decoder
 
 from midonet.events.model import KINDS, Entity
 from midonet.projections.facts import ActivePort, Fact, HostState, node_of
+from midonet.projections.nsdb.view import view_base
+from midonet.projections.zookeeper.layout import MODELS, Unreadable, decode
 
 T = TypeVar("T")
 
 
 class Node(NamedTuple):
-    """What a path holds, and since when; `data` is None where there is no node."""
+    """The data of a path, None where there is no node, and the last transaction that may have changed it."""
 
     data: bytes | None
     zxid: int
-    """It has been so since this transaction at the latest."""
-    owner: int = 0
-    """Session of an ephemeral node."""
-    version: int = 0
-
-
-class Unreadable(Exception):
-    """The document is absent or not what the contract says; the text says why."""
-
-
-class Pointer(Struct, frozen=True):
-    """Which generation of the view is live."""
-
-    generation: str
-
-
-class Checkpoint(Struct, frozen=True):
-    """The generation contains exactly the commits up to `position`, the last of which has this hash."""
-
-    position: int
-    hash: str
 
 
 class Index(Struct, frozen=True):
-    """The documents that hold all that concerns one host, or parts of a long index, as absolute paths."""
+    """Absolute paths of the documents that a host needs, or of the parts of a long index."""
 
     documents: list[str]
 
 
 class Document(Struct, Generic[T], frozen=True):
-    """Some objects of one kind."""
+    """Objects of one kind, by id."""
 
     objects: dict[str, T]
 
 
 class Paths:
-    """Where things are below a root such as `/midonet`."""
+    """Paths below a root such as `/midonet`."""
 
     def __init__(self, root: str) -> None:
         self.pointer = f"{root}/nsdb"
@@ -65,15 +46,15 @@ class Paths:
 
     def checkpoint(self, generation: str) -> str:
         """Return the path of a generation's checkpoint."""
-        return f"{self.pointer}/{generation}/checkpoint"
+        return f"{view_base(self._root, generation)}/checkpoint"
 
     def index(self, generation: str, host: str) -> str:
         """Return the path of a host's index in a generation."""
-        return f"{self.pointer}/{generation}/hosts/{host}"
+        return f"{view_base(self._root, generation)}/hosts/{host}"
 
     def models(self, generation: str) -> str:
-        """Return the path below which a generation keeps its documents, kind by kind."""
-        return f"{self.pointer}/{generation}/models"
+        """Return the path below which a generation has a folder of documents for each kind."""
+        return f"{view_base(self._root, generation)}/{MODELS}"
 
     def host_state(self, host: str) -> str:
         """Return the path of the ephemeral node of a living host."""
@@ -88,35 +69,22 @@ class Paths:
         return node_of(self._root, fact, object_id)
 
 
-def read_pointer(raw: bytes) -> str:
-    """Return the name of the live generation; `Unreadable` if it names none."""
-    generation = _decode(_pointer, raw).generation
-    if not generation or "/" in generation:
-        raise Unreadable(f"{generation!r} cannot be the name of a generation")
-    return generation
-
-
-def read_checkpoint(raw: bytes | None) -> Checkpoint:
-    """Return a checkpoint; may raise `Unreadable`."""
-    return _decode(_checkpoint, raw)
-
-
 def read_index(raw: bytes | None, models: str, index: str | None = None) -> tuple[dict[str, str], set[str]]:
-    """Return the documents that an index names, each with its kind, and the parts of `index` if it is that.
+    """Return the kind of each document that an index names, by path, and the paths of the parts of `index`.
 
-    A long index names parts of its own, `<index>-<n>`, which name documents. `Unreadable` if it names anything else
-    than these or what is below `models`.
+    A long index names its parts, `<index>-<n>`, and these name documents. `Unreadable` if a path is neither a part nor
+    a document below `models`.
     """
-    paths = _decode(_index, raw).documents
+    paths = decode(_index, raw).documents
     parts = {path for path in paths if index is not None and path.startswith(f"{index}-")}
     return {path: _kind(path, models) for path in paths if path not in parts}, parts
 
 
 def read_objects(raw: bytes | None, kind: str) -> dict[str, Entity]:
-    """Return the objects of a document of `kind` by id; `Unreadable` as well where this release has no such kind."""
+    """Return the objects of a document of `kind` by id; `Unreadable` also if this release has no such kind."""
     if kind not in KINDS:
         raise Unreadable(f"this release knows no kind {kind!r}")
-    return _decode(_document(kind), raw).objects
+    return decode(_document(kind), raw).objects
 
 
 def _kind(path: str, models: str) -> str:
@@ -127,21 +95,10 @@ def _kind(path: str, models: str) -> str:
     return kind
 
 
-def _decode(decoder: msgspec.json.Decoder[T], raw: bytes | None) -> T:
-    if raw is None:
-        raise Unreadable("does not exist")
-    try:
-        return decoder.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Unreadable(str(error)) from None
-
-
-_pointer = msgspec.json.Decoder(Pointer)
-_checkpoint = msgspec.json.Decoder(Checkpoint)
-_index = msgspec.json.Decoder(Index)
+_index = Decoder(Index)
 
 
 @cache
-def _document(kind: str) -> msgspec.json.Decoder[Document[Entity]]:
+def _document(kind: str) -> Decoder[Document[Entity]]:
     document: Any = Document
-    return msgspec.json.Decoder(document[KINDS[kind].cls])
+    return Decoder(document[KINDS[kind].cls])

@@ -1,46 +1,48 @@
-"""A host's part of one generation of the view, and when it is whole: the rule by which the agent is never torn.
+"""A host's part of one generation of the view, and the rule that tells when it is consistent.
 
 A generation's documents, its host indexes and its checkpoint change in transactions that move the checkpoint last. So
 what was read is the view at the checkpoint of transaction `z` if and only if every part of it
 
-* was last changed at or before `z`, which its own transaction number tells; and
-* has not changed between its reading and the reading of the checkpoint, of which there would be an event.
+* was last changed at or before `z`: compare its own transaction number; and
+* has not changed between its reading and the reading of the checkpoint: such a change sends an event.
 
-Pure: it is told of events and replies, and does no I/O.
+Pure: the caller passes events and replies in; nothing here does I/O.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from midonet.agent.view.documents import Checkpoint, Node, Paths, Unreadable, read_checkpoint, read_index, read_objects
+from midonet.agent.view.documents import Node, Paths, read_index, read_objects
 from midonet.agent.view.snapshot import Snapshot
 from midonet.events.model import Entity
+from midonet.projections.base import Checkpoint
+from midonet.projections.zookeeper.layout import Unreadable, read_checkpoint
 
 
 class _Held(NamedTuple):
-    """A document as it was read; where it could not be understood, as it was when it could."""
+    """A document as it was read; an unreadable one keeps the objects of the last readable version."""
 
     kind: str
     seen: tuple[int, int] = (-1, 0)
-    """Transaction that wrote it, and a hash of its data: of data restored from a backup the number may come again."""
+    """Transaction that wrote it, and a hash of its data: after a restore from a backup, numbers may occur again."""
     objects: Mapping[str, Entity] = MappingProxyType({})
     problem: str | None = None
 
 
 class Generation:
-    """The checkpoint, the host's index and the documents that this names, brought up to date in rounds.
+    """The checkpoint, the host's index and the documents that it names, updated in rounds.
 
-    A round: tell what `changed`; read what is `wanted`, in that order, and `store` each answer; tell what `changed`
-    meanwhile; take a `snapshot` if nothing is `unsettled`.
+    A round: pass what `changed`; read what is `wanted`, in that order, and `store` each reply; pass what `changed`
+    meanwhile; take a `snapshot` unless the state is `inconsistent`.
     """
 
     def __init__(self, paths: Paths, name: str, host: str) -> None:
         self.name = name
         self.stale: set[str] = set()
-        """What has to be read."""
+        """Paths to read."""
         self.problems: dict[str, str] = {}
-        """What is wrong with documents of the last snapshot, by path: it has their last good content."""
+        """Why documents of the last snapshot are unreadable, by path: it has their last readable content."""
         self._checkpoint_path = paths.checkpoint(name)
         self._index_path = paths.index(name, host)
         self._models = paths.models(name)
@@ -51,18 +53,18 @@ class Generation:
         self._kinds: dict[str, str] = {}
         """The documents that the index names, with their kinds."""
         self._named: dict[str, Mapping[str, str]] = {self._index_path: {}}
-        """The index and its parts, each with the documents that it names itself."""
+        """The index and its parts, each with the documents that it names."""
         self._held: dict[str, _Held] = {}
         self._objects: dict[str, Mapping[str, Entity]] = {}
         self._before: dict[str, _Held] = {}
-        """The documents of which `_objects` has not the present content, and the content that it has."""
+        """Documents that changed since `_objects` was made, as they were then."""
         self._reading: set[str] = set()
-        """What was read in this round: if it changes again, that is a matter of the next."""
+        """Paths read in this round: a further change of these is left to the next round."""
         self._unproven: dict[str, int] = {}
-        """What may be newer than the checkpoint, with the transaction that changed it."""
+        """Paths that may be newer than the checkpoint, with the transaction that changed them."""
         self._trouble: dict[str, str] = {}
-        """What is wrong with checkpoint and index, without which nothing can be said."""
-        self.doubt()
+        """Why checkpoint or index are unreadable; without these there is no snapshot."""
+        self.invalidate()
 
     @property
     def position(self) -> int:
@@ -75,22 +77,22 @@ class Generation:
         return len(self._held)
 
     def changed(self, paths: set[str]) -> None:
-        """Take note that these paths, maybe others of no concern among them, are not what they were."""
+        """Mark these paths as changed; paths of no concern are ignored."""
         self.stale |= paths & self._kinds.keys()
         self.stale |= paths & {self._checkpoint_path, *self._named}
 
-    def doubt(self) -> None:
-        """Take note that everything may have changed."""
+    def invalidate(self) -> None:
+        """Mark everything as changed."""
         self.stale = {self._checkpoint_path, *self._named, *self._kinds}
 
     def wanted(self) -> list[str]:
-        """Return what to read now: first the checkpoint, since all else is held against it; then the index."""
+        """Return the paths to read now: first the checkpoint, to which all else is compared; then the index."""
         self._reading, self.stale = self.stale, set()
         first = [path for path in (self._checkpoint_path, *self._named) if path in self._reading]
         return first + [path for path in self._reading if path in self._kinds]
 
     def store(self, path: str, node: Node) -> None:
-        """Take in what a path holds."""
+        """Store what was read at a path."""
         try:
             if path == self._checkpoint_path:
                 self._store_checkpoint(node)
@@ -104,8 +106,8 @@ class Generation:
         except Unreadable as error:
             self._trouble[path] = str(error)
 
-    def unsettled(self) -> str | None:
-        """Return why what was read is not known to be the view at the checkpoint, None where it is."""
+    def inconsistent(self) -> str | None:
+        """Return why what was read may not be the view at the checkpoint, None if it is."""
         for path, reason in self._trouble.items():
             return f"{path}: {reason}"
         if unread := self.stale - self._reading:
@@ -116,7 +118,7 @@ class Generation:
         return None
 
     def snapshot(self) -> Snapshot:
-        """Return the state at the checkpoint; only while nothing is unsettled."""
+        """Return the state at the checkpoint; not to be called while the state is inconsistent."""
         if self._before:
             self._objects = {**self._objects, **dict(self._merged())}
             self.problems = {path: held.problem for path, held in self._held.items() if held.problem}
@@ -144,7 +146,7 @@ class Generation:
         self._follow_index(path, node)
 
     def _follow_index(self, changed: str, node: Node) -> None:
-        """Hold the documents that the index names with all of its parts, one of which was read."""
+        """Hold the documents that the index and its parts name, after one of them was read."""
         kinds = {path: kind for named in self._named.values() for path, kind in named.items()}
         for path in self._held.keys() - kinds.keys():
             self._before.setdefault(path, self._held.pop(path))
@@ -168,7 +170,7 @@ class Generation:
         self._unproven[path] = node.zxid
 
     def _merged(self) -> Iterator[tuple[str, dict[str, Entity]]]:
-        """Yield the objects of every kind of which a document changed."""
+        """Yield the objects of each kind of which a document changed."""
         for kind in {before.kind for before in self._before.values()}:
             changed = {path: before for path, before in self._before.items() if before.kind == kind}
             if any(before.problem for before in changed.values()):
@@ -177,7 +179,7 @@ class Generation:
                 yield kind, self._patched(self._objects.get(kind, {}), changed)
 
     def _patched(self, objects: Mapping[str, Entity], changed: Mapping[str, _Held]) -> dict[str, Entity]:
-        """Return objects with the content that changed documents have now: a copy, and work for what changed."""
+        """Return a copy of `objects` with the present content of the changed documents."""
         patched = dict(objects)
         present = self._collected(path for path in changed if path in self._held)
         former = {object_id for before in changed.values() for object_id in before.objects}
@@ -187,7 +189,7 @@ class Generation:
         return patched
 
     def _collected(self, paths: Iterable[str]) -> dict[str, Entity]:
-        """Return the objects of documents; what an unusable one keeps counts less than what others hold by now."""
+        """Return the objects of documents; those of readable documents replace what unreadable ones keep."""
         objects: dict[str, Entity] = {}
         for held in sorted((self._held[path] for path in paths), key=lambda held: held.problem is None):
             objects.update(held.objects)

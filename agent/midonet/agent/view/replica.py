@@ -1,24 +1,25 @@
-"""The part of the live view that one host needs, whichever generation is live.
+"""The part of the live view that one host needs, across generations.
 
-The last snapshot stays until the next one is whole: through reconnections, new generations and unreadable documents.
-Pure: it is told of events and replies, and does no I/O.
+The last snapshot stays until the next one is consistent: across reconnections, new generations, unreadable documents.
+Pure: the caller passes events and replies in; nothing here does I/O.
 """
 
 from collections.abc import Iterable, Mapping
 
-from midonet.agent.view.documents import Node, Paths, Unreadable, read_pointer
+from midonet.agent.view.documents import Node, Paths
 from midonet.agent.view.generation import Generation
 from midonet.agent.view.snapshot import Snapshot
+from midonet.projections.zookeeper.layout import Unreadable, read_generation
 
 
 class Replica:
-    """A host's part of the view, brought up to date in rounds, as `Generation`."""
+    """A host's part of the view, updated in rounds as a `Generation`."""
 
     def __init__(self, root: str, host: str) -> None:
         self.snapshot: Snapshot | None = None
-        """The newest whole state, None until there is one."""
+        """The newest consistent state, None until there is one."""
         self.waiting: str | None = None
-        """Why the snapshot is not the newest state, None where it is."""
+        """Why the snapshot is not the newest state, None if it is."""
         self._paths = Paths(root)
         self._host = host
         self._generation: Generation | None = None
@@ -27,12 +28,12 @@ class Replica:
 
     @property
     def pending(self) -> bool:
-        """Whether something is to be read."""
+        """Whether there is something to read."""
         return self._pointer_stale or bool(self._generation and self._generation.stale)
 
     @property
     def position(self) -> int:
-        """The position up to which the view is known to be built."""
+        """The position of the newest checkpoint read, 0 before the first."""
         return self._generation.position if self._generation else 0
 
     @property
@@ -42,21 +43,21 @@ class Replica:
 
     @property
     def problems(self) -> Mapping[str, str]:
-        """What is wrong with what cannot be understood, by path; its last good content is used."""
+        """Why paths are unreadable, by path; their last readable content is used."""
         return {**self._pointer_problem, **(self._generation.problems if self._generation else {})}
 
     def changed(self, paths: Iterable[str]) -> None:
-        """Take note that these paths, maybe others of no concern among them, are not what they were."""
+        """Mark these paths as changed; paths of no concern are ignored."""
         changed = set(paths)
         self._pointer_stale |= self._paths.pointer in changed
         if self._generation:
             self._generation.changed(changed)
 
-    def doubt(self) -> None:
-        """Take note that anything may have changed: for a while nobody watched."""
+    def invalidate(self) -> None:
+        """Mark everything as changed, after a time without a watch."""
         self._pointer_stale = True
         if self._generation:
-            self._generation.doubt()
+            self._generation.invalidate()
 
     def wanted(self) -> list[str]:
         """Return the paths to read now, in this order."""
@@ -65,35 +66,35 @@ class Replica:
         return pointer + (self._generation.wanted() if self._generation else [])
 
     def store(self, path: str, node: Node) -> None:
-        """Take in what a path holds."""
+        """Store what was read at a path."""
         if path == self._paths.pointer:
-            self._follow(node)
+            self._follow_pointer(node)
         elif self._generation:
             self._generation.store(path, node)
 
-    def settle(self) -> bool:
-        """Make a snapshot of what was read if that is whole; return whether it differs from the last one."""
-        self.waiting = self._unsettled()
+    def update_snapshot(self) -> bool:
+        """Make a snapshot if what was read is consistent; return whether it differs from the last one."""
+        self.waiting = self._inconsistent()
         if self._generation is None or self.waiting is not None:
             return False
         before, self.snapshot = self.snapshot, self._generation.snapshot()
         return self.snapshot != before
 
-    def _unsettled(self) -> str | None:
+    def _inconsistent(self) -> str | None:
         if self._pointer_stale:
             return f"{self._paths.pointer} has changed"
         if self._generation is None:
             return f"no view is published at {self._paths.pointer}"
-        return self._generation.unsettled()
+        return self._generation.inconsistent()
 
-    def _follow(self, node: Node) -> None:
-        """Start over where the pointer names another generation; stay where it cannot be understood."""
+    def _follow_pointer(self, node: Node) -> None:
+        """Start anew if the pointer names another generation; keep the present one if it is unreadable."""
         self._pointer_problem = {}
-        if not node.data:  # absent, or made empty on the way to a node below it
+        if not node.data:  # absent, or created empty as the parent of a node below it
             self._generation = None
             return
         try:
-            name = read_pointer(node.data)
+            name = read_generation(node.data)
         except Unreadable as error:
             self._pointer_problem = {self._paths.pointer: str(error)}
             return

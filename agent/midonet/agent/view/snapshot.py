@@ -1,6 +1,6 @@
-"""What the agent knows of the topology: immutable, and whole at one position of the log.
+"""The part of the topology that the agent holds: immutable, and consistent at one position of the log.
 
-A snapshot never mixes two positions. It is made by `midonet.agent.view.replica` and by nobody else.
+A snapshot never mixes two positions. Only `midonet.agent.view.replica` makes one.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ Objects = Mapping[str, Mapping[str, Entity]]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The part of the topology that concerns one host, as it was after the commit at `position`."""
+    """The part of the topology that one host needs, after the commit at `position`."""
 
     generation: str
     """Generation of the view that it was read from."""
@@ -25,12 +25,12 @@ class Snapshot:
     hash: str
 
     in_topology: bool
-    """Whether the view knows the host; where it does not, there are no objects."""
+    """Whether the view has an index for the host; without one there are no objects."""
 
     objects: Objects = field(default_factory=dict)
 
     def of(self, kind: str) -> Mapping[str, Any]:
-        """Return the objects of a kind by id, none if there are none."""
+        """Return the objects of a kind by id."""
         return self.objects.get(kind, {})
 
     def counts(self) -> dict[str, int]:

@@ -1,7 +1,7 @@
-"""A few read-only pages over HTTP: what orchestrators and Prometheus ask a daemon for.
+"""Read-only pages over HTTP, for orchestrators and Prometheus: on a TCP port, with or without TLS, or a Unix socket.
 
-It serves what it is given and knows no page itself; a page that fails is an answer 500, never the end of the daemon. A
-service may borrow the port to serve more than these pages (the API does), and gives it back when it ends.
+The caller passes the pages in; one that raises is answered with status 500. A service may borrow the port to serve more
+than these pages, as the API does, and gives it back when it ends.
 """
 
 import logging
@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Container, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
@@ -20,15 +21,15 @@ from midonet.events.errors import Misconfigured, Unavailable
 from midonet.projections.runtime import logfmt
 
 _CLIENT_SECONDS = 10
-"""A client that says nothing for so long is let go."""
+"""Seconds without data after which a client is disconnected."""
 
 _MAX_BODY = 1024 * 1024
 _TICK = 0.1
-"""Seconds in which it notices that it is to accept no more."""
+"""Seconds between two checks whether to stop accepting requests."""
 
 
 class Page(NamedTuple):
-    """What a route answers."""
+    """The response of a route."""
 
     body: bytes
     content_type: str
@@ -36,19 +37,19 @@ class Page(NamedTuple):
 
 
 Routes = Mapping[str, Callable[[], Page]]
-"""Path → page. A path that ends with a slash stands for all that is below it, whatever the method."""
+"""Path → page. A path that ends with a slash serves every path below it and every method."""
 
 
 class Tls(NamedTuple):
-    """Files with the certificate chain and the private key of the port, as PEM."""
+    """PEM files with the certificate chain and the private key of the server."""
 
     certificate: str
     key: str | None
     clients_ca: str | None = None
-    """File with the CA of those clients that show a certificate."""
+    """PEM file with the CA of client certificates, which are optional."""
 
     def context(self) -> ssl.SSLContext:
-        """Return what encrypts; `Misconfigured` if the files cannot be read or do not belong together."""
+        """Return the TLS context; `Misconfigured` if the files cannot be read or do not belong together."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
@@ -70,30 +71,31 @@ def _no_tls(file: str, error: OSError) -> Misconfigured:
 
 
 def json_page(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Page:
-    """Return a value as a page."""
+    """Return a page with a JSON value."""
     return Page(canonical(value) + b"\n", "application/json", status)
 
 
 def _problem(status: HTTPStatus, message: str) -> Page:
-    """Return an error as a page, in the form of contract §2."""
+    """Return a page with an error in the form of contract §2."""
     code = status.phrase.lower().replace(" ", "-")
     return json_page({"error": {"code": code, "message": message, "details": {}}}, status)
 
 
 class HttpServer:
-    """Serves routes from a thread of its own, from construction to `close`; `Unavailable` if it cannot listen.
+    """Serves routes on a thread of its own, from construction to `close`; `Unavailable` if it cannot listen.
 
-    Paths that are `guarded` are not for everybody: only who borrows the port, and knows who asks, may show them.
+    The address is `HOST:PORT`, or the path of a Unix socket. Paths that are `guarded` need authentication: they are
+    served by the borrower of the port only.
     """
 
     def __init__(
-        self, address: str, routes: Routes, tls: Tls | None = None, guarded: Container[str] = frozenset()
+        self, address: str | Path, routes: Routes, tls: Tls | None = None, guarded: Container[str] = frozenset()
     ) -> None:
-        host, port = split_host_port(address)
         self.tls = tls
         self.routes = routes
+        bound = split_host_port(address) if isinstance(address, str) else str(address)
         try:
-            self._server = _Listener(host, port, routes, tls.context() if tls is not None else None)
+            self._server = _Listener(bound, routes, tls.context() if tls is not None else None)
             self._server.guarded = guarded
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
@@ -106,33 +108,38 @@ class HttpServer:
         self._thread.start()
 
     def lend(self) -> socket.socket:
-        """Accept no more requests and return the socket: until `take_back`, who has it answers instead of us.
+        """Stop accepting requests and return the socket, on which the borrower answers until `take_back`.
 
-        Whoever connects in between waits in the socket's queue, and nobody is turned away.
+        Clients that connect in between wait in the queue of the socket.
         """
         self._server.shutdown()
         self._thread.join()
         return self._server.socket.dup()
 
     def take_back(self) -> None:
-        """Answer again ourselves."""
+        """Accept requests again."""
         if not (self._closed or self.alive):
             self._serve()
 
     @property
     def url(self) -> str:
-        """The address that was bound, with the port that was chosen."""
+        """The URL of a TCP address, with the port that was chosen."""
         host, port = self._server.server_address[:2]
         scheme = "https" if self.tls is not None else "http"
         return f"{scheme}://[{host!s}]:{port}" if ":" in str(host) else f"{scheme}://{host!s}:{port}"
 
     @property
+    def port(self) -> int:
+        """The TCP port that was chosen."""
+        return int(self._server.server_address[1])
+
+    @property
     def alive(self) -> bool:
-        """Whether it still accepts requests."""
+        """Whether it accepts requests."""
         return self._thread.is_alive()
 
     def close(self) -> None:
-        """Stop listening; answers that are being given may not end."""
+        """Stop listening; responses in progress may be cut off."""
         self._closed = True
         if self.alive:
             self._server.shutdown()
@@ -143,18 +150,21 @@ class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     guarded: Container[str] = frozenset()
 
-    def __init__(self, host: str, port: int, routes: Routes, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, address: tuple[str, int] | str, routes: Routes, tls: ssl.SSLContext | None) -> None:
         self.routes = routes
         self._tls = tls
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        super().__init__((host, port), _Handler)
+        if isinstance(address, str):
+            self.address_family = socket.AF_UNIX
+        elif ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(address, _Handler)  # type: ignore[arg-type]  # typeshed knows TCP only
 
     def server_bind(self) -> None:
-        """Bind without asking the name service for our own name, which may take long."""
+        """Bind without a look-up of our own host name, which may take long."""
         socketserver.TCPServer.server_bind(self)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Agree on TLS in the request's own thread: a client that says nothing keeps nobody else waiting."""
+        """Do the TLS handshake on the request's own thread, so that a silent client does not delay others."""
         if self._tls is None:
             super().finish_request(request, client_address)
             return
@@ -163,7 +173,7 @@ class _Listener(ThreadingHTTPServer):
             super().finish_request(secure, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep silent: the client went away."""
+        """Log nothing: the client has disconnected."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -173,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """Answer with the page."""
+        """Respond with the page."""
         self._read_body()
         page = self._page()
         self.send_response(page.status)
@@ -187,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - as do_GET
 
     def _read_body(self) -> None:
-        """Read what was sent, of which nothing is used: an answer may be lost if it crosses what nobody reads."""
+        """Read and drop the body: closing a socket with unread data may discard the response."""
         size = self.headers.get("Content-Length", "")
         if size.isascii() and size.isdigit():
             self.rfile.read(min(int(size), _MAX_BODY))
@@ -202,13 +212,13 @@ class _Handler(BaseHTTPRequestHandler):
         if route is None:
             return _problem(HTTPStatus.NOT_FOUND, f"there is no {path}; there are {', '.join(self.server.routes)}")
         if below in self.server.guarded:
-            reason = f"{path} is for users, and the API is not here to know them"
+            reason = f"{path} needs authentication, and the API is not available"
             return _problem(HTTPStatus.SERVICE_UNAVAILABLE, reason)
         try:
             return route()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the daemon goes on
+        except Exception as error:  # noqa: BLE001 - a page that fails must not end the process
             logfmt.log(logging.ERROR, "page failed", path=path, error=repr(error))
-            return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the page failed; the daemon's log says why")
+            return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the page failed; see the log")
 
     def log_message(self, *_: Any) -> None:
-        """Keep silent: probes come every few seconds."""
+        """Log nothing: probes come every few seconds."""

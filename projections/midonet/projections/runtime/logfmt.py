@@ -1,4 +1,4 @@
-"""The log of a process: one logfmt line per event on standard error; a repeated line is written once a minute.
+"""The log of a process: one logfmt line per event on standard error.
 
 Secrets are replaced by `***`. A traceback is written at the level `debug` only.
 """
@@ -30,11 +30,15 @@ def log(level: int, message: str, **fields: Any) -> None:
     _logger.log(level, message, extra={"fields": fields})
 
 
-def configure(level: str) -> None:
-    """Write records of `level` (`debug`, `info`, `warning` or `error`) and above to standard error."""
+def configure(level: str, *, repeats: bool = False) -> None:
+    """Write records of `level` (`debug`, `info`, `warning` or `error`) and above to standard error.
+
+    With `repeats`, a line is written again within `SILENCE`: for a process that logs changes of state only.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Logfmt())
-    handler.addFilter(_Repeats())
+    if not repeats:
+        handler.addFilter(_Repeats())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for library in _LIBRARIES:
         logging.getLogger(library).setLevel(logging.DEBUG if level == "debug" else logging.CRITICAL)

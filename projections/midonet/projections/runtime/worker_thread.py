@@ -1,6 +1,6 @@
-"""A thread that goes round: it works, then rests until somebody wakes it or it is time, and ends when it is told to.
+"""A thread that works, waits until it is woken or a time has passed, and ends on request.
 
-Daemons have many of them; the order of the steps is here alone, so that none ever sleeps through its own end.
+The order of clearing and testing the events is defined here once, so that no request to stop or to wake is lost.
 """
 
 from collections.abc import Callable, Iterator

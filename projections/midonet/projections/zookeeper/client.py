@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from threading import Lock
 from typing import Any, TypeVar
 
 from kazoo.client import KazooClient
@@ -49,13 +50,21 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
         self.tree_watchers: dict[str, Callable[[WatchedEvent], None]] = {}
         self.node_watchers: dict[str, Callable[[WatchedEvent], None]] = {}
         self._connection = Connection(self, self._conn_retry.copy(), logger=_quiet)
+        self._starting = Lock()
 
     def connect(self, timeout: float) -> None:
         """Connect if this was not done yet; `Unavailable` if there is no connection after `timeout` seconds."""
-        live = self.start_async() if self._stopped.is_set() else self._live
-        if not live.wait(timeout):
+        if not self.start_connecting().wait(timeout):
             reason = f": {self.handler.trouble}" if self.handler.trouble is not None else ""
             raise Unavailable(f"ZooKeeper at {self.servers} does not answer{reason}", servers=self.servers)
+
+    def start_connecting(self) -> Any:
+        """Start the thread that connects, unless it runs; return the event that is set while there is a connection.
+
+        An answer that is not ZooKeeper's ends that thread with an exception.
+        """
+        with self._starting, self.failures():
+            return self._live if self._connection.running else self.start_async()
 
     @contextmanager
     def failures(self) -> Iterator[None]:
@@ -107,14 +116,17 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
 
     def pipelined(self, requests: Iterable[tuple[T, Any]], window: int = _IN_FLIGHT) -> Iterator[tuple[T, Any]]:
         """Yield what was asked with its result, in order, while some more of the (lazy) requests are under way."""
+        for asked, future in self.in_flight(requests, window):
+            yield asked, self.result(future)
+
+    def in_flight(self, requests: Iterable[tuple[T, Any]], window: int = _IN_FLIGHT) -> Iterator[tuple[T, Any]]:
+        """As `pipelined`, with the future instead of its result."""
         under_way: deque[tuple[T, Any]] = deque()
         for request in requests:
             under_way.append(request)
             if len(under_way) == window:
-                asked, future = under_way.popleft()
-                yield asked, self.result(future)
-        for asked, future in under_way:
-            yield asked, self.result(future)
+                yield under_way.popleft()
+        yield from under_way
 
     def result(self, future: Any) -> Any:
         """Wait for what one of the `…_async` methods returned.

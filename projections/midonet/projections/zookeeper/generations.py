@@ -19,9 +19,9 @@ from midonet.events.commit import canonical
 from midonet.events.errors import Conflict, NotFound
 from midonet.projections.base import Checkpoint
 from midonet.projections.nsdb.view import view_base
+from midonet.projections.runtime.process_identity import ProcessIdentity, current_process, decode_identity
 from midonet.projections.zookeeper.client import Client
 from midonet.projections.zookeeper.layout import DIRECTORIES, MODELS, decode_checkpoint, decode_generation, is_document
-from midonet.projections.zookeeper.lock_holder import Holder, decode_holder, this_process
 
 _CONNECT_SECONDS = 10.0
 _REMOVALS = 250
@@ -64,7 +64,7 @@ class Generations:
         with `waits`, which is told for whom, it is waited for until its session would have ended; and for a moment for
         one that lives, as a daemon that clears up needs no more.
         """
-        mine, patient, now = canonical(this_process(who)), waits is not None, time.monotonic()
+        mine, patient, now = canonical(current_process(who)), waits is not None, time.monotonic()
         brief, deadline = now + _CLEARING_SECONDS * patient, now + _SESSION_SECONDS * patient
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
@@ -83,7 +83,7 @@ class Generations:
                 if self._place()[1]:
                     self._result(self._client.delete_async(self._rebuild))
 
-    def _occupy(self, mine: bytes) -> Holder | None:
+    def _occupy(self, mine: bytes) -> ProcessIdentity | None:
         """Become the one who works; return who is it instead.
 
         Whoever does moves the version of the notes: of two that find the place of a dead one, one gets it.
@@ -91,7 +91,7 @@ class Generations:
         while True:
             data, version = self._notes_node()
             found = self._data(self._rebuild)
-            other = decode_holder(found) if found is not None else None
+            other = decode_identity(found) if found is not None else None
             if other is not None and not other.gone:
                 return other
             transaction = self._client.transaction()
@@ -175,14 +175,14 @@ class Generations:
         if generation not in (noted.building, noted.previous):
             raise Conflict(f"generation {generation} was given up meanwhile", path=self._notes, generation=generation)
 
-    def _place(self) -> tuple[Holder | None, bool]:
+    def _place(self) -> tuple[ProcessIdentity | None, bool]:
         """Return who works on the generations, if anybody does, and whether that is this session."""
         try:
             data, stat = self._result(self._client.get_async(self._rebuild))
         except NoNodeError:
             return None, False
         session = self._client.client_id
-        return decode_holder(data), session is not None and stat.ephemeralOwner == session[0]
+        return decode_identity(data), session is not None and stat.ephemeralOwner == session[0]
 
     def discard(self, tell: Callable[[int], None] = lambda _: None) -> str | None:
         """Remove the generation that somebody began to build; return which one that was."""

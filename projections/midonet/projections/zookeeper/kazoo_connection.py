@@ -23,12 +23,24 @@ _NUMBERS = 2**31 - 1
 _CHUNK = 65_536
 
 
-class Reconnecting(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no types
-    """Kazoo's connections, one after the other, of one client."""
+class Connection(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no types
+    """One connection after the other, of one client."""
 
+    _ahead = b""
+    _at = 0
+    _xid = 0
+    _unsent = b""
+    _open = False
     _refused_since: float | None = None
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.sending = RLock()
+        """Held by whoever sends, or changes what is waited for."""
+
     def _connect(self, *address: Any) -> Any:
+        self._ahead, self._at = b"", 0
+        self._unsent, self._open = b"", False
         try:
             agreed = super()._connect(*address)
         except ConnectionDropped:
@@ -36,6 +48,7 @@ class Reconnecting(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no t
                 self.client.last_zxid = 0
             raise
         self._refused_since = None
+        self._open = not self.client.use_ssl  # of which only one thread at a time may make use
         return agreed
 
     def _refused_for_long(self) -> bool:
@@ -46,27 +59,10 @@ class Reconnecting(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no t
         lasts: float = self.client._session_timeout / 1000  # noqa: SLF001 - kazoo has no other name for it
         return now - self._refused_since >= lasts
 
-
-class Connection(Reconnecting):
-    """One connection after the other, of one client."""
-
-    _ahead = b""
-    _at = 0
-    _xid = 0
-    _unsent = b""
-    _open = False
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.sending = RLock()
-        """Held by whoever sends, or changes what is waited for."""
-
-    def _connect(self, *address: Any) -> Any:
-        self._ahead, self._at = b"", 0
-        self._unsent, self._open = b"", False
-        agreed = super()._connect(*address)
-        self._open = not self.client.use_ssl  # of which only one thread at a time may make use
-        return agreed
+    @property
+    def running(self) -> bool:
+        """Whether the thread that connects and reads is alive."""
+        return self._connection_routine is not None and self._connection_routine.is_alive()
 
     # -- sending
 

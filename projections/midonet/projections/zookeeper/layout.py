@@ -1,11 +1,16 @@
 """Where things are in ZooKeeper (contract §3), and what of it is ours by name. Pure."""
 
 import re
+from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
+from msgspec.json import Decoder
 
 from midonet.events.model import KINDS
 from midonet.projections.base import Checkpoint
+
+T = TypeVar("T")
 
 MODELS = "models"
 """Node below a generation that holds a directory for every kind."""
@@ -25,22 +30,58 @@ def is_document(key: str) -> bool:
     return _DOCUMENT.fullmatch(key) is not None
 
 
-class _Pointer(msgspec.Struct):
+class Unreadable(Exception):
+    """A node is absent, or its data is not what the contract says; the text says why."""
+
+
+class _Pointer(Struct):
     generation: str
 
 
-def decode_generation(data: bytes) -> str | None:
-    """Return the live generation that the pointer names; None if it names none."""
+class _Checkpoint(Struct):
+    position: int
+    hash: str
+
+
+def decode(decoder: Decoder[T], data: bytes | None) -> T:
+    """Return the decoded data of a node, None where there is no node; may raise `Unreadable`."""
+    if data is None:
+        raise Unreadable("does not exist")
     try:
-        generation = msgspec.json.decode(data, type=_Pointer).generation
-    except msgspec.DecodeError:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Unreadable(str(error)) from None
+
+
+def read_generation(data: bytes | None) -> str:
+    """Return the live generation that the pointer names; may raise `Unreadable`."""
+    generation = decode(_pointer, data).generation
+    if not _GENERATION.fullmatch(generation):
+        raise Unreadable(f"{generation!r} cannot be the name of a generation")
+    return generation
+
+
+def read_checkpoint(data: bytes | None) -> Checkpoint:
+    """Return a checkpoint; may raise `Unreadable`."""
+    found = decode(_checkpoint, data)
+    return Checkpoint(found.position, found.hash)
+
+
+def decode_generation(data: bytes) -> str | None:
+    """As `read_generation`; None if the pointer is unreadable."""
+    try:
+        return read_generation(data)
+    except Unreadable:
         return None
-    return generation if _GENERATION.fullmatch(generation) else None
 
 
 def decode_checkpoint(data: bytes) -> Checkpoint:
-    """Return a checkpoint; the one of an empty view if it cannot be read."""
+    """As `read_checkpoint`; the checkpoint of an empty view if it is unreadable."""
     try:
-        return msgspec.json.decode(data, type=Checkpoint)
-    except msgspec.DecodeError:
+        return read_checkpoint(data)
+    except Unreadable:
         return Checkpoint()
+
+
+_pointer = Decoder(_Pointer)
+_checkpoint = Decoder(_Checkpoint)

@@ -1,38 +1,38 @@
-"""The ephemeral ZooKeeper node by which a cluster node publishes its summary.
+"""The status that each node of the cluster publishes in an ephemeral ZooKeeper node, `<root>/state/nodes/<node>`.
 
-`midoctl cluster status` reads `<root>/state/nodes/<node>`. It is written at most once a second, and only after a
-change. A node held by another session is never overwritten.
+`midoctl cluster status` reads it. It is written at most once a second, and only if something changed. While another
+process holds the node, this one waits; see `EphemeralNodes`.
 """
 
 import logging
 import os
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from pathlib import Path
 from socket import gethostname
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
 from msgspec import Struct
 
 from midonet.events.commit import canonical
 from midonet.events.errors import MidonetError
 from midonet.events.timestamps import utc_now
 from midonet.projections.runtime import logfmt
+from midonet.projections.runtime.process_identity import current_process
 from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.projections.zookeeper.children import read_each_below
 from midonet.projections.zookeeper.client import Client
+from midonet.projections.zookeeper.ephemeral_nodes import EphemeralNodes
 from midonet.services.cluster.coordination import Coordination
 
 _RECHECK_SECONDS = 1.5
-"""Seconds between two checks without `wake`."""
+"""Seconds between two publications without a call of `wake`."""
 _CONNECT_SECONDS = 3.0
 
 
 class Process(Struct, frozen=True):
-    """The process of a node."""
+    """The process of a node; `machine`, `pid` and `begun` are its `ProcessIdentity`."""
 
     http: str
     """URL of its pages."""
@@ -41,30 +41,35 @@ class Process(Struct, frozen=True):
     version: str
     started: str
     """RFC 3339."""
+    machine: str = ""
+    begun: str = ""
 
 
 _STARTED = utc_now("seconds")
 
 
 def this_process(url: str) -> Process:
-    """Return this process; its URL has the host name if it listens on all addresses."""
+    """Return this process; if it listens on all addresses, its URL has the host name."""
     address = urlsplit(url)
-    anywhere = address.hostname in ("0.0.0.0", "::")  # noqa: S104 - a comparison, not a bind
+    anywhere = address.hostname in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
     http = f"http://{gethostname()}:{address.port}" if anywhere else url
-    return Process(http, gethostname(), os.getpid(), version("midonet"), _STARTED)
+    identity = current_process()
+    return Process(
+        http, gethostname(), os.getpid(), version("midonet"), _STARTED, machine=identity.machine, begun=identity.begun
+    )
 
 
 class NodePresence:
-    """Keeps this node's own node equal to what `summary` returns."""
+    """Keeps the ephemeral node equal to what `summary` returns."""
 
     def __init__(self, coordination: Coordination, summary: Callable[[], Mapping[str, Any]]) -> None:
         self.conflict: str | None = None
-        """The other process that uses this node's name, if any."""
+        """Which other process has the name of this node, None if none has."""
         self._coordination = coordination
         self._client = coordination.client
         self._path = f"{coordination.root}/state/nodes/{coordination.node}"
         self._summary = summary
-        self._written: tuple[int, bytes] | None = None
+        self._nodes = EphemeralNodes(self._client)
         self._loop = WorkerThread("presence", self._run)
 
     def start(self) -> None:
@@ -72,11 +77,11 @@ class NodePresence:
         self._loop.start()
 
     def wake(self) -> None:
-        """Publish the summary if it changed; to be called about once a second."""
+        """Publish what has changed; to be called about once a second."""
         self._loop.wake()
 
     def stop(self) -> None:
-        """Stop the thread; the node is deleted with the session."""
+        """End the thread; the node ends with the session."""
         self._loop.stop()
 
     def _run(self) -> None:
@@ -89,53 +94,19 @@ class NodePresence:
 
     def _publish(self) -> None:
         self._client.connect(_CONNECT_SECONDS)
-        session = self._coordination.session
-        present = canonical(self._summary())
-        if session is None or (session, present) == self._written:
+        if self._coordination.session is None:
             return
-        with self._client.failures():
-            if self._write(session, present):
-                self._written = session, present
-
-    def _write(self, session: int, present: bytes) -> bool:
-        """Create or update the node; return whether it belongs to this session."""
-        client = self._client
-        try:
-            stat = client.result(client.exists_async(self._path))
-            self.conflict = None
-            if stat is not None and stat.ephemeralOwner != session:
-                self._resolve_conflict()
-            elif stat is not None:
-                client.result(client.set_async(self._path, present, stat.version))
-            else:
-                client.result(client.create_async(self._path, present, ephemeral=True, makepath=True))
-                return True
-        except (NodeExistsError, NoNodeError, BadVersionError):
-            return False
-        return stat is not None and stat.ephemeralOwner == session
-
-    def _resolve_conflict(self) -> None:
-        """Delete the node of an ended process on this machine; report any other one."""
-        data, stat = self._client.result(self._client.get_async(self._path))
-        other = decode(data)
-        if _has_ended(other):
-            self._client.result(self._client.delete_async(self._path, stat.version))
-        else:
+        taken = self._nodes.publish({self._path: canonical(self._summary())}).get(self._path)
+        self.conflict = None
+        if taken:
+            other = decode(taken)
             self.conflict = (
                 f"process {other.get('pid')} on {other.get('hostname')} is node {self._coordination.node}, too"
             )
 
 
-def _has_ended(other: Mapping[str, Any]) -> bool:
-    """Return whether a process has ended: it ran on this machine, where its pid is free or our own."""
-    pid = other.get("pid")
-    if other.get("hostname") != gethostname() or not isinstance(pid, int):
-        return False
-    return pid == os.getpid() or not Path(f"/proc/{pid}").exists()
-
-
 def decode(data: bytes) -> dict[str, Any]:
-    """Return the summary of a node; empty if it cannot be decoded."""
+    """Return the status that a node published; empty if it is unreadable."""
     try:
         return msgspec.json.decode(data, type=dict[str, Any])
     except msgspec.DecodeError:
@@ -148,10 +119,9 @@ def known_path(root: str, node: str = "") -> str:
 
 
 def nodes(client: Client, root: str) -> list[dict[str, Any]]:
-    """Return the summaries of all nodes in the order of their names, read by a connected client.
+    """Return the status of all nodes, by name; the client is connected. `Unavailable` without ZooKeeper.
 
-    `alive`: whether the node is up. `gone`: since when it is down, if known. `known`: whether it has a persistent
-    record. Raises `Unavailable`.
+    `alive`: whether the node runs; `gone`: since when it does not, if known; `known`: whether it has a record.
     """
     present, known = (
         {name: decode(data) for name, data in found.items()}

@@ -43,7 +43,7 @@ def test_every_host_holds_its_part_as_it_is(seed: int) -> None:
         while replica.pending:
             for path in replica.wanted():
                 replica.store(path, nodes[path])
-            replica.settle()
+            replica.update_snapshot()
         assert replica.snapshot is not None
         assert not replica.problems
         assert replica.snapshot.of("host")[host] == hosts[host]

@@ -1,4 +1,4 @@
-"""What the agent says of itself follows from its status alone."""
+"""Report, readiness, metrics and log lines follow from the status."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from midonet.agent.status.show import form
-from midonet.agent.status.status import Process, Status, lines, metrics, notes, reasons, report
+from midonet.agent.status.status import Process, Status, changes, metrics, notes, reasons, report
 from midonet.agent.view.snapshot import Snapshot
 from midonet.events.model.bridge import Bridge
 from midonet.events.model.port import Port
@@ -44,7 +44,8 @@ def test_ready_when_connected_registered_and_informed() -> None:
     ("status", "reason"),
     [
         (but(connected=False, trouble="no connection"), "disconnected since T1: no connection"),
-        (but(registered=False, rival="process 1 on hv2"), f"host {HOST} is registered by process 1 on hv2"),
+        (but(registered=False, other_agent="process 1 on hv2"), f"host {HOST} is registered by process 1 on hv2"),
+        (but(registered=False), f"host {HOST} is not registered yet"),
         (but(snapshot=None, waiting="no view"), "no topology yet: no view"),
     ],
 )
@@ -65,29 +66,40 @@ def test_ready_with_a_note(status: Status, text: str) -> None:
     assert reasons(status) == []
 
 
-def said(before: Status, after: Status) -> list[str]:
-    return [message for _, message, _ in lines(before, after)]
+def logged(before: Status, after: Status) -> list[str]:
+    return [message for _, message, _ in changes(before, after)]
 
 
 def test_each_change_of_state_is_one_line() -> None:
     start = Status(process=PROCESS, since="T0")
     away = but(connected=False, trouble="no connection", registered=False)
-    assert said(start, GOOD) == ["connected to ZooKeeper", "registered", "host is in the topology"]
-    assert said(GOOD, GOOD) == said(away, away) == said(GOOD, but(checkpoint=8)) == []
-    assert said(GOOD, away) == ["ZooKeeper is away; what is known is kept"]
-    assert said(away, GOOD) == ["connected to ZooKeeper", "registered"]
-    assert said(start, msgspec.structs.replace(start, trouble="x")) == ["ZooKeeper is away; what is known is kept"]
-    assert said(GOOD, but(problems={"/a": "bad"})) == ["unusable document, its last good state is kept"]
-    assert said(but(problems={"/a": "bad"}), GOOD) == ["document is usable again"]
-    assert said(start, but(registered=False, rival="x"))[1] == "this host's id is in use; waiting until it is free"
+    assert logged(start, GOOD) == ["connected to ZooKeeper", "registered", "host is in the topology"]
+    assert logged(GOOD, GOOD) == logged(away, away) == logged(GOOD, but(checkpoint=8)) == []
+    assert logged(GOOD, away) == ["ZooKeeper is away; the last snapshot is kept"]
+    assert logged(away, GOOD) == ["connected to ZooKeeper", "registered"]
+    assert logged(start, msgspec.structs.replace(start, trouble="x")) == [
+        "ZooKeeper is away; the last snapshot is kept"
+    ]
+    assert logged(GOOD, but(problems={"/a": "bad"})) == ["unreadable document, its last readable content is used"]
+    assert logged(but(problems={"/a": "bad"}), GOOD) == ["document is readable again"]
+    assert (
+        logged(start, but(registered=False, other_agent="x"))[1] == "this host's id is in use; waiting until it is free"
+    )
 
 
 def test_metrics_are_what_prometheus_reads() -> None:
-    found = dict(line.split() for line in metrics(but(checkpoint=9)).splitlines() if not line.startswith("#"))
-    assert found["midonet_agent_applied_position"] == "7"
-    assert found["midonet_agent_lag_events"] == "2"
-    assert found["midonet_agent_connected"] == "1"
-    assert found["midonet_agent_active_ports"] == "1"
+    text = metrics(but(checkpoint=9)).decode()
+    assert {line.split()[0]: float(line.split()[1]) for line in text.splitlines() if not line.startswith("#")} == {
+        "midonet_agent_connected": 1,
+        "midonet_agent_registered": 1,
+        "midonet_agent_applied_position": 7,
+        "midonet_agent_lag_events": 2,
+        "midonet_agent_documents": 2,
+        "midonet_agent_bad_documents": 0,
+        "midonet_agent_active_ports": 1,
+        "midonet_agent_reads_total": 9,
+        "midonet_agent_reconnects_total": 0,
+    }
 
 
 def test_a_position_that_went_back_is_no_lag() -> None:

@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 
 from midonet.agent.host.interfaces import State, Sysfs, outward
-from midonet.agent.status.status import Process
-from midonet.agent.zookeeper.ephemeral_nodes import host_node
-from midonet.projections.facts import HostState, Interface, decode
+from midonet.projections.facts import Interface
 
 MAC = "02:00:00:00:00:01"
 
@@ -66,15 +64,3 @@ def test_all_interfaces_with_what_the_kernel_says_of_them(tmp_path: Path) -> Non
 def test_the_addresses_of_this_machine() -> None:
     (loopback,) = (interface for interface in Sysfs().all() if interface.name == "lo")
     assert "127.0.0.1" in loopback.addresses
-
-
-def test_a_node_never_outgrows_what_a_server_takes() -> None:
-    process = Process(host="h", hostname="hv1", pid=1, version="0", started="T", zookeeper="zk:1", root="/m")
-    taps = [Interface(name=f"tap{number}", mac=MAC, mtu=1500) for number in range(8000)]
-    uplink = Interface(name="eth0", addresses=("192.0.2.7",))
-    found = decode(HostState, host_node(process, 7, [*taps, uplink]))
-    assert (found.position, found.interfaces, found.addresses) == (7, (uplink,), ("192.0.2.7",))
-    many = [Interface(name=f"v{number}", addresses=(f"2001:db8::{number:x}",)) for number in range(8000)]
-    assert decode(HostState, host_node(process, 7, many)) == HostState(
-        hostname="hv1", pid=1, version="0", started="T", position=7
-    )

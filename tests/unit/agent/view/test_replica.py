@@ -72,7 +72,7 @@ def one_round(replica: Replica, tree: Tree) -> None:
     for path in replica.wanted():
         replica.store(path, tree.read(path))
     replica.changed(tree.take())
-    replica.settle()
+    replica.update_snapshot()
 
 
 def catch_up(replica: Replica, tree: Tree) -> None:
@@ -253,7 +253,7 @@ def test_after_a_lost_connection_everything_is_read_again(replica: Replica, tree
     tree.events.clear()
     catch_up(replica, tree)
     assert held(replica) == {"a": "A"}
-    replica.doubt()
+    replica.invalidate()
     catch_up(replica, tree)
     assert held(replica) == {"a": "B"}
 
@@ -262,7 +262,7 @@ def test_data_from_a_backup_are_told_from_those_of_the_same_number(replica: Repl
     tree.zxid -= 1  # as the server counts on from older data
     tree.commit({**view("1", {"a": ("bridge", "x", "B")}), **checkpoint("1", 1)})
     tree.events.clear()
-    replica.doubt()
+    replica.invalidate()
     catch_up(replica, tree)
     assert held(replica) == {"a": "B"}
 
@@ -341,8 +341,8 @@ def test_never_torn_and_never_stuck(random: Random, haste: float) -> None:
             writer.step()
         replica.changed(tree.take())
         if random.random() < 0.05:
-            replica.doubt()
-        replica.settle()
+            replica.invalidate()
+        replica.update_snapshot()
         if replica.snapshot is not None:
             assert held(replica) == writer.meaning[replica.snapshot.position]
         if not replica.pending:
