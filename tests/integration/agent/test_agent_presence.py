@@ -1,4 +1,4 @@
-"""Others see which hosts live, how far each is, and which ports carry traffic; nobody takes another's place."""
+"""An agent reports its host, its position and its active ports, and leaves nodes of other sessions alone."""
 
 import json
 import time
@@ -29,7 +29,7 @@ def vm(host: str, interface: str, port: str = "p1") -> Port:
 
 
 @pytest.mark.alone
-def test_registers_while_it_lives(writer: ViewWriter, start: Start, host: str) -> None:
+def test_the_host_is_registered_while_the_agent_runs(writer: ViewWriter, start: Start, host: str) -> None:
     agent = start(host)
     state: dict[str, Any] = eventually(lambda: writer.state(host) or {})
     assert state.keys() == {"hostname", "pid", "version", "started", "position", "interfaces", "addresses"}
@@ -69,7 +69,7 @@ def test_after_a_crash_it_waits_for_its_old_session_to_end(writer: ViewWriter, s
     eventually(lambda: (writer.state(host) or {}).get("pid") == second.process.pid)
 
 
-def test_nodes_that_others_removed_are_put_back(
+def test_nodes_that_others_removed_are_created_again(
     writer: ViewWriter, zookeeper: ZooKeeper, zk_root: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agent_module, "VERIFY", 0.2)
@@ -117,7 +117,7 @@ def test_ports_whose_interface_is_up_are_active(
         eventually(lambda: active() == {})
 
 
-def test_a_port_that_another_host_still_holds_is_awaited(
+def test_a_port_is_reported_once_the_other_host_has_released_it(
     writer: ViewWriter, zookeeper: ZooKeeper, zk_root: str, host: str
 ) -> None:
     path = writer.paths.port_state("p1")
@@ -134,9 +134,7 @@ def test_a_port_that_another_host_still_holds_is_awaited(
         assert json.loads(writer.client.get(path)[0]) == {"host": host, "interface": "lo"}
 
 
-def test_what_other_parts_of_the_agent_report_is_there_while_it_lives(
-    zookeeper: ZooKeeper, zk_root: str, host: str
-) -> None:
+def test_facts_of_other_parts_exist_while_the_agent_runs(zookeeper: ZooKeeper, zk_root: str, host: str) -> None:
     learned = LearnedRoutes(host=host, routes=(LearnedRoute(dst="198.51.100.0/24", gateway="192.0.2.1"),))
     with FactsReader(zookeeper.hosts, zk_root) as facts, running(zookeeper.hosts, zk_root, host) as agent:
         assert facts.all(LearnedRoutes) == {}

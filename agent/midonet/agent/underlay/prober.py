@@ -58,7 +58,7 @@ class Prober:
 
     def _run(self) -> None:
         try:
-            for _ in self._loop.turns():
+            for _ in self._loop.iterations():
                 self._probe_round()
         finally:
             for each in self._sockets.values():
@@ -122,7 +122,7 @@ class Prober:
         """Reply to probes and count replies until a time."""
         while not self._loop.stopping() and (seconds := until - monotonic()) > 0:
             if not self._sockets:
-                self._loop.pause(seconds)
+                self._loop.sleep(seconds)
                 return
             for key, _ in self._selector.select(min(seconds, 0.5)):
                 with suppress(OSError):

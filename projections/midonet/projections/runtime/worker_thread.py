@@ -20,40 +20,40 @@ class WorkerThread:
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self, seconds: float | None = None) -> None:
-        """Tell it to end and wait for that, for so many seconds at most; also if it was never started."""
+        """Request the end and wait for it, for `seconds` at most; allowed before the start, too."""
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(seconds)
 
     def wake(self) -> None:
-        """End its rest, or its next one if it is at work."""
+        """End the present `wait`, or the next one if it is working."""
         self._wake.set()
 
     def stopping(self) -> bool:
-        """Return whether it was told to end."""
+        """Return whether the end was requested."""
         return self._stopping.is_set()
 
-    # -- for the work itself
+    # -- called by `work`
 
-    def turns(self) -> Iterator[None]:
-        """Yield until it is told to end; whoever wakes it during a turn wants another one."""
+    def iterations(self) -> Iterator[None]:
+        """Yield until the end is requested; a `wake` during an iteration starts another one."""
         while True:
             self._wake.clear()
-            if self._stopping.is_set():  # looked at after the clearing, which may have taken the last call
+            if self._stopping.is_set():  # tested after `clear`, which may have dropped the wake-up of `stop`
                 return
             yield
 
-    def rest(self, seconds: float | None = None) -> None:
-        """Wait until somebody wakes it, for so many seconds at most."""
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait for `wake`, for `seconds` at most."""
         self._wake.wait(seconds)
 
-    def pause(self, seconds: float) -> bool:
-        """Wait, whoever wakes it; return whether it was told to end."""
+    def sleep(self, seconds: float) -> bool:
+        """Wait for the end only; return whether it was requested."""
         return self._stopping.wait(seconds)
 
     def _run(self) -> None:

@@ -114,9 +114,9 @@ class Ownership:
 
     def _run(self) -> None:
         backoff = Backoff()
-        for _ in self._loop.turns():
-            self._loop.rest(backoff.next() if not self._try_update(backoff) else self._coordination.patience)
-            self._loop.pause(_COALESCE_SECONDS)
+        for _ in self._loop.iterations():
+            self._loop.wait(backoff.next() if not self._try_update(backoff) else self._coordination.patience)
+            self._loop.sleep(_COALESCE_SECONDS)
         self._release_all()
 
     def _try_update(self, backoff: Backoff) -> bool:

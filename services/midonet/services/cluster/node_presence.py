@@ -85,12 +85,12 @@ class NodePresence:
         self._loop.stop()
 
     def _run(self) -> None:
-        for _ in self._loop.turns():
+        for _ in self._loop.iterations():
             try:
                 self._publish()
             except MidonetError as error:
                 logfmt.log(logging.DEBUG, "node summary not published", error=error.message)
-            self._loop.rest(_RECHECK_SECONDS)
+            self._loop.wait(_RECHECK_SECONDS)
 
     def _publish(self) -> None:
         self._client.connect(_CONNECT_SECONDS)

@@ -102,17 +102,17 @@ class Controller(Service):
 
     def _control(self, live_hosts: LiveHosts) -> None:
         backoff = Backoff()
-        for _ in self._loop.turns():
+        for _ in self._loop.iterations():
             try:
                 recheck = self.work(live_hosts, live_hosts.look())
             except Unavailable as error:
                 self._report(error.message)
-                self._loop.pause(backoff.next())
+                self._loop.sleep(backoff.next())
             else:
                 self._report(None)
                 backoff.reset()
-                self._loop.pause(_COALESCE_SECONDS)
-                self._loop.rest(min(_RECHECK_SECONDS, _RECHECK_SECONDS if recheck is None else recheck))
+                self._loop.sleep(_COALESCE_SECONDS)
+                self._loop.wait(min(_RECHECK_SECONDS, _RECHECK_SECONDS if recheck is None else recheck))
 
     def _report(self, problem: str | None) -> None:
         if problem is not None and self._problem is None and self._has_worked:

@@ -45,16 +45,16 @@ class Periodic(Service):
 
     def pause(self, seconds: float) -> bool:
         """Wait within a run; return whether the service is being stopped."""
-        return self._loop.pause(seconds)
+        return self._loop.sleep(seconds)
 
     def health(self) -> Health:
         """Return healthy if the last run succeeded."""
         return Health(ok=self._problem is None, reason=self._problem)
 
     def _run(self) -> None:
-        for _ in self._loop.turns():
+        for _ in self._loop.iterations():
             self._try_run()
-            self._loop.rest(self._seconds)
+            self._loop.wait(self._seconds)
 
     def _try_run(self) -> None:
         try:

@@ -69,11 +69,11 @@ class FaustRuntime:
 
     def _run(self) -> None:
         backoff = Backoff(first=0.5, cap=10.0)
-        for _ in self._loop.turns():
+        for _ in self._loop.iterations():
             with tempfile.TemporaryDirectory(prefix="mn-faust-", ignore_cleanup_errors=True) as folder:
                 self.error = asyncio.run(self._run_app(folder))
             self._assign(assigned=False)
-            self._loop.pause(backoff.next())
+            self._loop.sleep(backoff.next())
 
     async def _run_app(self, folder: str) -> str | None:
         """Run one app to its end; return what ended it."""

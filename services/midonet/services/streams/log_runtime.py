@@ -74,11 +74,11 @@ class Embedded:
 
     def _run(self) -> None:
         backoff = Backoff(first=0.2)
-        for _ in self._loop.turns():
+        for _ in self._loop.iterations():
             if (lease := self.lease) is None:
-                self._loop.rest()
+                self._loop.wait()
             elif not self._lead(lease, backoff):
-                self._loop.pause(backoff.next())
+                self._loop.sleep(backoff.next())
 
     def _lead(self, lease: Lease, backoff: Backoff) -> bool:
         """Follow the log while the lease lasts; return whether it ended without trouble."""
@@ -108,7 +108,7 @@ class Embedded:
                     if self._has_ended(lease):
                         return
                 yield []
-                self._loop.pause(_POLL_SECONDS)
+                self._loop.sleep(_POLL_SECONDS)
 
     def _has_ended(self, lease: Lease) -> bool:
         return self._loop.stopping() or self.lease != lease

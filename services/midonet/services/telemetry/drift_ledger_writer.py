@@ -37,7 +37,7 @@ class DriftLedgerWriter:
         self._loop.stop(seconds)
 
     def _run(self) -> None:
-        while not self._pending() and not self._loop.pause(_PAUSE):
+        while not self._pending() and not self._loop.sleep(_PAUSE):
             pass  # open a session only if there is drift
         if not self._pending():
             return
@@ -47,7 +47,7 @@ class DriftLedgerWriter:
                 self._write(ledger)
                 if last:
                     return
-                self._loop.pause(_PAUSE)
+                self._loop.sleep(_PAUSE)
 
     def _pending(self) -> list[HostedProjection]:
         return [hosted for hosted in self._hosted() if len(hosted.repairs) > self._written.get(hosted.repairs, 0)]

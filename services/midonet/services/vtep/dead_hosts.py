@@ -82,7 +82,7 @@ class DeadHosts:
     def _run(self) -> None:
         backoff, loaded = Backoff(), False
         with closing(LiveHosts(self._servers, self._root, self._loop.wake)) as live_hosts:
-            for _ in self._loop.turns():
+            for _ in self._loop.iterations():
                 try:
                     if not loaded:
                         self._load_last_seen()
@@ -90,10 +90,10 @@ class DeadHosts:
                     self._update(live_hosts)
                 except Unavailable as error:
                     logfmt.log(logging.DEBUG, "hosts are unknown for now", service="vtep", reason=error.message)
-                    self._loop.pause(backoff.next())
+                    self._loop.sleep(backoff.next())
                 else:
                     backoff.reset()
-                    self._loop.rest(max(0.05, self._tracker.seconds_to_next(monotonic())))
+                    self._loop.wait(max(0.05, self._tracker.seconds_to_next(monotonic())))
 
     def _load_last_seen(self) -> None:
         with FactsReader(self._servers, self._root) as reader:

@@ -63,12 +63,12 @@ class Decommissioner:
 
     def _run(self) -> None:
         self._schedule_deleted()
-        for _ in self._loop.turns():
+        for _ in self._loop.iterations():
             now = monotonic()
             for address in [address for address, (due, _) in self._snapshot() if due <= now]:
                 self._attempt(address)
             pause = min((due for _, (due, _) in self._snapshot()), default=now + _LAST_TRY) - monotonic()
-            self._loop.rest(max(0.01, pause))
+            self._loop.wait(max(0.01, pause))
 
     def _snapshot(self) -> list[tuple[Address, tuple[float, Backoff]]]:
         with self._lock:
@@ -80,7 +80,7 @@ class Decommissioner:
         while not self._loop.stopping():
             try:
                 self._feed.caught_up(self._loop.stopping)
-                self._loop.pause(_HISTORY_DELAY)
+                self._loop.sleep(_HISTORY_DELAY)
                 retired, end = self._deleted_vteps()
                 self._feed.reach(end, self._loop.stopping)
                 with self._feed.reading() as topology:  # nobody can create one of them until they are noted
@@ -88,7 +88,7 @@ class Decommissioner:
                         self.schedule(*address)
             except MidonetError as error:
                 logfmt.log(logging.DEBUG, "history of VTEPs cannot be read", error=str(error))
-                self._loop.pause(backoff.next())
+                self._loop.sleep(backoff.next())
             else:
                 return
 

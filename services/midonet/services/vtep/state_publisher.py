@@ -46,14 +46,14 @@ class StatePublisher:
         self._loop.wake()
 
     def _run(self) -> None:
-        for _ in self._loop.turns():
+        for _ in self._loop.iterations():
             try:
                 self._publish()
             except Unavailable as error:
                 logfmt.log(logging.DEBUG, "states of VTEPs cannot be published", error=str(error))
             except Exception as error:  # noqa: BLE001 - a bug here must not affect the VTEPs
                 logfmt.log(logging.ERROR, "states of VTEPs were not published", error=repr(error))
-            self._loop.rest(_PUBLISH_SECONDS)
+            self._loop.wait(_PUBLISH_SECONDS)
 
     def _publish(self) -> None:
         self._client.connect(_CONNECT_SECONDS)

@@ -104,7 +104,7 @@ class ZooKeeperService(Service):
                     return lines if self._member.number in known else [*lines, self._line("observer")]
             if founder and waited >= _FOUND_SECONDS:
                 break
-            self._loop.pause(delay := backoff.next())
+            self._loop.sleep(delay := backoff.next())
             waited += delay
         return [self._line()]
 
@@ -127,7 +127,7 @@ class ZooKeeperService(Service):
 
     def _watch(self, server: Server) -> None:
         """Look after the server until the service ends; a server that ends is a crash."""
-        for _ in self._loop.turns():
+        for _ in self._loop.iterations():
             if (end := server.ended()) is not None:
                 raise Unavailable(end)
             self._renew(server)
@@ -136,7 +136,7 @@ class ZooKeeperService(Service):
             if found is not None and not self._joined:
                 self._join()
             self._state = self._judge(found)
-            self._loop.rest(_WATCH_SECONDS)
+            self._loop.wait(_WATCH_SECONDS)
 
     def _renew(self, server: Server) -> None:
         try:

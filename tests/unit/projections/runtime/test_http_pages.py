@@ -1,4 +1,4 @@
-"""A few pages, whoever asks and however."""
+"""Pages are served for well-formed and malformed requests."""
 
 import json
 import socket
@@ -66,7 +66,7 @@ def test_a_page_that_fails_is_an_answer(server: HttpServer) -> None:
     assert ask(server, "/text")[0].status == 200
 
 
-def test_nonsense_and_silence_harm_nobody(server: HttpServer) -> None:
+def test_malformed_and_silent_clients_do_not_delay_others(server: HttpServer) -> None:
     host, _, port = server.url.removeprefix("http://").rpartition(":")
     with socket.create_connection((host, int(port))) as silent, socket.create_connection((host, int(port))) as rude:
         rude.sendall(b"\x00\xff\r\n\r\n")
@@ -81,7 +81,7 @@ def test_a_port_in_use_is_one_clear_line(server: HttpServer) -> None:
     assert caught.value.message == f"cannot serve HTTP on {address}: Address already in use"
 
 
-def test_an_address_of_somebody_else_is_one_clear_line() -> None:
+def test_an_address_in_use_is_an_error_of_one_line() -> None:
     with pytest.raises(Unavailable, match=r"cannot serve HTTP on 192\.0\.2\.1:0: "):
         HttpServer("192.0.2.1:0", {})
 

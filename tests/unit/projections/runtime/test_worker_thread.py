@@ -1,4 +1,4 @@
-"""A loop hears of everything: whoever wakes it gets a turn, and it never sleeps through its own end."""
+"""Every wake-up starts an iteration, and a request to stop ends every wait."""
 
 from threading import Event
 
@@ -11,9 +11,9 @@ def test_it_rests_until_it_is_woken() -> None:
     turned = Event()
 
     def work() -> None:
-        for _ in loop.turns():
+        for _ in loop.iterations():
             turned.set()
-            loop.rest(LONG)
+            loop.wait(LONG)
 
     loop = WorkerThread("test", work)
     loop.start()
@@ -29,12 +29,12 @@ def test_a_call_in_the_middle_of_a_turn_brings_another_one() -> None:
     begun, called, again = Event(), Event(), Event()
 
     def work() -> None:
-        for _ in loop.turns():
+        for _ in loop.iterations():
             if begun.is_set():
                 again.set()
             begun.set()
             called.wait(LONG)
-            loop.rest(LONG)
+            loop.wait(LONG)
 
     loop = WorkerThread("test", work)
     loop.start()
@@ -47,11 +47,11 @@ def test_a_call_in_the_middle_of_a_turn_brings_another_one() -> None:
 
 def test_an_end_between_two_turns_is_never_slept_through() -> None:
     loop = WorkerThread("test", lambda: None)
-    turns = loop.turns()
+    turns = loop.iterations()
     next(turns)
     loop.stop()
-    assert loop.pause(LONG), "no pause outlasts the end"
-    loop.rest(LONG)
+    assert loop.sleep(LONG), "no pause outlasts the end"
+    loop.wait(LONG)
     assert next(turns, "over") == "over"
 
 
