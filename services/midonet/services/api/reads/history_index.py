@@ -1,7 +1,7 @@
 """Queries on the history index of the cluster (`--history`).
 
 The index only finds positions; every commit is read from the log. Without an index, or with one that is behind or
-damaged, the log is read from its beginning.
+corrupt, the log is read from its beginning.
 """
 
 from collections.abc import Callable, Iterator
