@@ -11,9 +11,9 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
-from midonet.events.config.settings import redact
 from midonet.events.errors import Misconfigured, Unavailable, UsageError, VerificationFailed
 from midonet.events.log import open_log
+from midonet.events.redaction import redact
 from midonet.projections.engine.feed import Feed
 from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.http_pages import HttpServer, Page, Routes, Tls, json_page

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from midonet.events.config.settings import redact
 from midonet.events.log import open_log
+from midonet.events.redaction import redact
 from midonet.projections.engine.feed import Feed
 from midonet.projections.history_index.factory import open_database
 from midonet.projections.history_index.target import HistoryProjection, HistoryTarget

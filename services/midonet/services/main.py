@@ -19,7 +19,8 @@ from msgspec.structs import replace
 from midonet.events import errors
 from midonet.events.config.click_options import with_settings
 from midonet.events.config.connection_security import use
-from midonet.events.config.settings import redact, render
+from midonet.events.config.settings import render
+from midonet.events.redaction import redact
 from midonet.services.settings import Settings, effective
 
 _INTERNAL = 1

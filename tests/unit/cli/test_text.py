@@ -3,7 +3,8 @@
 import pytest
 
 from midonet.cli.output.output import table
-from midonet.cli.output.sanitize import clean, hide_secrets
+from midonet.cli.output.sanitize import clean
+from midonet.events.redaction import redact
 from midonet.events.suggestions import suggest
 
 
@@ -24,7 +25,7 @@ def test_text_stays_on_its_line() -> None:
     ],
 )
 def test_passwords_are_hidden(url: str) -> None:
-    shown = hide_secrets(f"cannot reach {url}, sorry")
+    shown = redact(f"cannot reach {url}, sorry")
     assert "secret" not in shown
     assert "ret@" not in shown
     assert "***" in shown
@@ -32,7 +33,7 @@ def test_passwords_are_hidden(url: str) -> None:
 
 def test_urls_without_passwords_are_left_alone() -> None:
     for url in ("sqlite:////tmp/a.db", "kafka://h1:9092,h2:9092/topic", "http://[::1]:8181/status"):
-        assert hide_secrets(url) == url
+        assert redact(url) == url
 
 
 def test_what_was_meant_is_guessed() -> None:

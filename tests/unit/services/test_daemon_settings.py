@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from midonet.events.config.settings import declared_settings, load, read_file, redact, render, split_host_port
+from midonet.events.config.settings import declared_settings, load, read_file, render, split_host_port
 from midonet.events.errors import UsageError
+from midonet.events.redaction import redact
 from midonet.services.settings import Settings
 
 NEEDED: dict[str, str | None] = {"log": "sqlite:////tmp/log.db", "zookeeper": "127.0.0.1:2181"}

@@ -5,7 +5,6 @@ from typing import Any
 
 from midonet.cli.output import output
 from midonet.cli.output.progress import progress
-from midonet.cli.output.sanitize import hide_secrets
 from midonet.cli.session.invocation import Invocation
 from midonet.cli.session.log_reader import log_exists
 from midonet.cli.session.session import Session
@@ -13,6 +12,7 @@ from midonet.events.commit import Commit
 from midonet.events.errors import MidonetError
 from midonet.events.log import Log
 from midonet.events.model import KINDS
+from midonet.events.redaction import redact
 from midonet.events.topology.topology import Topology
 
 _LAST = 5
@@ -40,7 +40,7 @@ def overview(invocation: Invocation) -> None:
 def _value(session: Session, topology: Topology) -> dict[str, Any]:
     head = topology.head
     return {
-        "server": hide_secrets(session.url),
+        "server": redact(session.url),
         "position": head.position,
         "time": head.time or None,
         "objects": _counts(session, topology),

@@ -15,7 +15,7 @@ from midonet.cli.framework.command import command
 from midonet.cli.input.manifests import FILES, describing
 from midonet.cli.input.yaml_files import read
 from midonet.cli.output.atomic_file import writing_whole
-from midonet.cli.output.sanitize import clean, hide_secrets
+from midonet.cli.output.sanitize import clean
 from midonet.cli.session.session import Session
 from midonet.cli.session.write import attempt, told, write
 from midonet.events.commands.command import Command
@@ -23,6 +23,7 @@ from midonet.events.commit import Event, Head, Record, canonical
 from midonet.events.errors import Conflict, HeadMoved, InvalidValue
 from midonet.events.log.pending_command import Context, Result
 from midonet.events.log.store import Store, value_of
+from midonet.events.redaction import redact
 from midonet.events.topology.topology import Topology
 from midonet.projections.maintenance.impact import impact, named
 
@@ -75,7 +76,7 @@ def plan(session: Session, files: Sequence[str], more: Sequence[str], out: str |
 def _plan(session: Session, wanted: Command, result: Result, topology: Topology) -> Plan:
     found = impact(topology, result.events)
     return Plan(
-        server=hide_secrets(session.url),
+        server=redact(session.url),
         head=topology.head,
         id=result.id,
         command=wanted,

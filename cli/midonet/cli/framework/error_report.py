@@ -14,8 +14,9 @@ import click
 from midonet.cli.options.options import Settings
 from midonet.cli.output.formats import FORMATS
 from midonet.cli.output.output import OutputLost
-from midonet.cli.output.sanitize import clean, hide_secrets, shortened
+from midonet.cli.output.sanitize import clean, shortened
 from midonet.events import errors
+from midonet.events.redaction import redact
 
 INTERNAL = 1
 USAGE = 2
@@ -40,7 +41,7 @@ def report(error: BaseException, settings: Settings, argv: Sequence[str], where:
     failure = _explain(error)
     if where is not None:
         failure = failure._replace(message=f"{where}: {failure.message}", details={**failure.details, "line": where})
-    failure = failure._replace(message=shortened(clean(hide_secrets(failure.message)), _LONGEST))
+    failure = failure._replace(message=shortened(clean(redact(failure.message)), _LONGEST))
     if failure.status != BROKEN_PIPE:  # `midoctl log | head` is no failure worth a word
         _say(_line(failure, as_json=_form(settings, argv) == "json"))
     return failure.status
@@ -85,7 +86,7 @@ def _line(failure: _Failure, *, as_json: bool) -> str:
     import json
 
     shown = {"code": failure.code, "message": failure.message, "details": dict(failure.details)}
-    return hide_secrets(json.dumps({"error": shown}, default=str))
+    return redact(json.dumps({"error": shown}, default=str))
 
 
 def _form(settings: Settings, argv: Sequence[str]) -> str:
@@ -108,7 +109,7 @@ def _form(settings: Settings, argv: Sequence[str]) -> str:
 def _print_traceback(error: BaseException) -> None:
     import traceback
 
-    _say(hide_secrets("".join(traceback.format_exception(error)).rstrip()))
+    _say(redact("".join(traceback.format_exception(error)).rstrip()))
 
 
 def _say(text: str) -> None:

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from midonet.cli.output.sanitize import clean, hide_secrets
+from midonet.cli.output.sanitize import clean
+from midonet.events.redaction import redact
 
 
 class OutputLost(OSError):
@@ -53,7 +54,7 @@ def note(message: str) -> None:
     """Tell the person at the terminal something that is not data."""
     if sys.stderr is not None:
         with suppress(OSError):
-            sys.stderr.write(clean(hide_secrets(message)) + "\n")
+            sys.stderr.write(clean(redact(message)) + "\n")
             sys.stderr.flush()
 
 

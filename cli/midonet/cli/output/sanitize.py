@@ -7,8 +7,6 @@ import re
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
 _BLANKS = {"\n": " ", "\t": " ", "\r": ""}
-_PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):[^\s]*@")
-_PARAMETER = re.compile(r"([?&][^\s=&]*(?:password|secret|token)[^\s=&]*=)[^\s&]+", re.IGNORECASE)
 
 
 def clean(text: str) -> str:
@@ -18,11 +16,6 @@ def clean(text: str) -> str:
 
 def _spelt(character: str) -> str:
     return _BLANKS.get(character, f"\\u{ord(character):04x}")
-
-
-def hide_secrets(text: str) -> str:
-    """Return text in which URLs have no passwords."""
-    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
 
 
 def shortened(text: str, limit: int) -> str:

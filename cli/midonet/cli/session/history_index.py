@@ -12,10 +12,10 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from midonet.cli.output.progress import progress
-from midonet.cli.output.sanitize import hide_secrets
 from midonet.cli.session.log_reader import LogReader
 from midonet.events.commit import Record
 from midonet.events.errors import Diverged, LostCommits, VerificationFailed
+from midonet.events.redaction import redact
 from midonet.projections.history_index.backend import Damaged, Database, Unusable
 from midonet.projections.history_index.factory import open_database
 from midonet.projections.history_index.index import Checkpoint, Index, Overtaken
@@ -84,7 +84,7 @@ def _open(source: Source) -> Past | None:
         try:
             return _shared(source, source.shared)
         except Unusable as error:
-            source.note(f"the history index at {hide_secrets(source.shared)} is not used: {error}")
+            source.note(f"the history index at {redact(source.shared)} is not used: {error}")
     for _ in range(_ATTEMPTS):
         try:
             return _own(source)

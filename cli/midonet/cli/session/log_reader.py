@@ -12,11 +12,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from midonet.cli.output.formats import Printer
-from midonet.cli.output.sanitize import hide_secrets
 from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import Unavailable
 from midonet.events.log import Bookmark, Log, file_uri, open_api_log, open_log
 from midonet.events.log.hash_chain import extend, parse
+from midonet.events.redaction import redact
 
 if TYPE_CHECKING:
     from midonet.events.api_client import ApiClient
@@ -73,7 +73,7 @@ class LogReader:
     def open(self) -> Log:
         """Open the log by its backend, once more; `Unavailable` if there is none."""
         if not log_exists(self.url):
-            raise Unavailable(f"there is no log at {hide_secrets(self.url)}")
+            raise Unavailable(f"there is no log at {redact(self.url)}")
         return self._stack.enter_context(closing(open_log(self.url, create=False)))
 
     def backend(self) -> Log:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 from midonet.cli.options.options import Settings
 from midonet.cli.output.formats import Printer
 from midonet.cli.output.progress import tracked
-from midonet.cli.output.sanitize import hide_secrets
 from midonet.cli.session.log_reader import LogReader, log_exists, log_file
 from midonet.events.commit import GENESIS, Head, Record, sha256
 from midonet.events.errors import NotFound
 from midonet.events.queries.moment import END, Moment, parse
+from midonet.events.redaction import redact
 from midonet.events.suggestions import suggest
 from midonet.events.system.tag import Tag, is_name
 
@@ -174,7 +174,7 @@ class StateReader:
     @property
     def _folder(self) -> str:
         """The folder for this log in the user's cache."""
-        name = log_file(self._log.url) or hide_secrets(self._log.url)
+        name = log_file(self._log.url) or redact(self._log.url)
         return f"{self._settings.cache}/midonet/{sha256(name.encode())[:16]}"
 
     @cached_property

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import Struct
 
 from midonet.cli.options.options import Settings
-from midonet.cli.output.sanitize import hide_secrets
 from midonet.cli.session.session import Session
 from midonet.events.errors import Misconfigured, TimedOut, Unavailable, UsageError
+from midonet.events.redaction import redact
 from midonet.events.suggestions import suggest
 from midonet.events.topology.topology import Topology
 
@@ -125,7 +125,7 @@ def _index(settings: Settings, topology: Topology) -> Iterator[Look]:
             return TargetPosition(None, str(error))
         return TargetPosition(checkpoint.head.position if checkpoint is not None else 0)
 
-    yield lambda: {hide_secrets(url): ask()}
+    yield lambda: {redact(url): ask()}
 
 
 def _ask(checkpoint: Callable[[], "Checkpoint"]) -> TargetPosition:

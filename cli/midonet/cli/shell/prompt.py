@@ -15,10 +15,11 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.output import ColorDepth
 
 from midonet.cli.output import output
-from midonet.cli.output.sanitize import clean, hide_secrets
+from midonet.cli.output.sanitize import clean
 from midonet.cli.session.invocation import Invocation
 from midonet.cli.session.session import Session
 from midonet.cli.shell.line_runner import OWN_WORDS, Finished, Lines
+from midonet.events.redaction import redact
 
 _INTERRUPTED = 130
 _HINT = 60
@@ -35,9 +36,7 @@ def converse(lines: Lines) -> int:
         color_depth=ColorDepth.MONOCHROME if os.environ.get("NO_COLOR") else None,
     )
     lines.run("")
-    output.note(
-        f"midoctl on {hide_secrets(str(lines.settings.get('server')))}; TAB completes, `help` helps, `exit` ends"
-    )
+    output.note(f"midoctl on {redact(str(lines.settings.get('server')))}; TAB completes, `help` helps, `exit` ends")
     _look(lines)
     status = 0
     while True:
@@ -95,7 +94,7 @@ class _DiscreetHistory(FileHistory):
 
     def store_string(self, string: str) -> None:
         """Keep a line, if it may be kept."""
-        if not string.startswith(" ") and hide_secrets(string) == string:
+        if not string.startswith(" ") and redact(string) == string:
             super().store_string(string)
 
 

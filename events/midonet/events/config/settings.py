@@ -17,12 +17,11 @@ from msgspec import Meta, Struct
 
 from midonet.events.errors import UsageError
 from midonet.events.model.fields import Format
+from midonet.events.redaction import redact
 
 S = TypeVar("S", bound=Struct)
 
 PREFIX = "MIDONET_"
-_PASSWORD = re.compile(r"(?<=://)([^/:@\s[]*):\S*@")
-_PARAMETER = re.compile(r"([?&][^\s=&]*(?:password|secret|token)[^\s=&]*=)[^\s&]+", re.IGNORECASE)
 _SECRET = re.compile("password|secret|token", re.IGNORECASE)
 """Names of settings whose values nobody is shown."""
 
@@ -111,11 +110,6 @@ def read_file(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict | None):
         raise UsageError(f"{path} must hold settings as `key: value`", file=str(path))
     return content or {}
-
-
-def redact(value: Any) -> Any:
-    """Return a value as it may be shown: without the password that a URL may hold."""
-    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", value)) if isinstance(value, str) else value
 
 
 def render(settings: Struct) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from midonet.events.config.settings import redact
 from midonet.events.errors import Unavailable, UsageError
+from midonet.events.redaction import redact
 from midonet.events.vault.base import is_name
 from midonet.events.vault.encryption import Seal
 

@@ -14,8 +14,8 @@ from kazoo.exceptions import NoNodeError
 from msgspec import Struct
 
 from midonet.events.commit import canonical
-from midonet.events.config.settings import redact
 from midonet.events.errors import Conflict, UsageError
+from midonet.events.redaction import redact
 from midonet.events.topology.topology import Topology
 from midonet.projections.base import Checkpoint, Projection, Target, key_text
 from midonet.projections.engine.delta_tracker import DeltaTracker

@@ -9,7 +9,7 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from midonet.events.config.settings import redact
+from midonet.events.redaction import redact
 from midonet.events.timestamps import utc
 
 SILENCE = 60.0

@@ -29,8 +29,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from midonet.events.config.settings import redact
 from midonet.events.errors import Unavailable, UsageError
+from midonet.events.redaction import redact
 from midonet.projections.base import Checkpoint, Fenced, Unwritable
 
 _METADATA = MetaData()

@@ -9,7 +9,7 @@ from typing import Any
 
 from midonet.events import errors
 from midonet.events.commit import canonical
-from midonet.events.config.settings import redact
+from midonet.events.redaction import redact
 
 CONTENT_TYPE = "application/problem+json"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from threading import Lock
 
 from midonet.events.commit import GENESIS, sha256
-from midonet.events.config.settings import redact
 from midonet.events.log import Log
 from midonet.events.log.snapshots import Snapshot, Snapshots
 from midonet.events.queries.moment import Moment
+from midonet.events.redaction import redact
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
 from midonet.services.api.reads.log_pool import LogPool
