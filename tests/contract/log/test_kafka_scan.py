@@ -80,4 +80,4 @@ def test_memory_is_bounded() -> None:
     winner = commit(GENESIS)
     found = scan([winner, *(commit(GENESIS) for _ in range(10_500))])
     assert found.skipped == 10_500
-    assert len(vars(found)["_passed"]) == 10_000
+    assert len(vars(found)["_skipped_hashes"]) == 10_000

@@ -125,7 +125,7 @@ class TestSqliteLog(LogContract):
         for page in range(2, len(damaged) // 4096):
             damaged[page * 4096 : page * 4096 + 100] = b"\xff" * 100
         file.write_bytes(damaged)
-        with pytest.raises(VerificationFailed, match="damaged"):
+        with pytest.raises(VerificationFailed, match="corrupt"):
             list(log.read())
 
     def test_a_replaced_file_is_noticed(self, log: Log, tmp_path: Path) -> None:

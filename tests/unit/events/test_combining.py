@@ -188,7 +188,7 @@ def test_a_writer_that_breaks_down_answers_everybody(opened: Opener) -> None:
         lost = [future.exception(PATIENCE) for future in others]
         assert {type(error) for error in lost} == {OutcomeUnknown}
         assert len({error.details["command_id"] for error in lost if isinstance(error, OutcomeUnknown)}) == 3
-        with pytest.raises(Unavailable, match="broke down: SystemExit: gone; nothing was done"):
+        with pytest.raises(Unavailable, match="failed: SystemExit: gone; nothing was done"):
             writer.execute(bridge("late"), ME)
     assert names(opened()) == {"first"}
 

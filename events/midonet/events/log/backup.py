@@ -1,12 +1,12 @@
-"""Backups: a log, or the log up to now, in one file that proves itself and can be copied to any log again.
+"""Backups: a log, or its beginning, in one file that can be verified and copied to any log.
 
-    {"midonet_backup": 1, "position": 2, "hash": "…", "time": "…"}      what the file holds, in one line
+    {"midonet_backup": 1, "position": 2, "hash": "…", "time": "…"}      header: the end of what is backed up
     231                                                                  length of the first commit in bytes
     {"actor": …}                                                         its raw bytes, and a line break
     …
-    {"count": 2, "hash": "…"}                                            the end: nothing is missing
+    {"count": 2, "hash": "…"}                                            footer
 
-The bytes are those of the log, never encoded anew. A file that was cut, or altered anywhere, is refused as a whole.
+The bytes are those of the log, never encoded again. A truncated or altered file is refused as a whole.
 """
 
 from array import array
@@ -41,7 +41,7 @@ class _Footer(Struct, frozen=True):
 
 
 def write_backup(log: Source, file: IO[bytes], step: Callable[[int], None] = lambda _: None) -> Head:
-    """Write all commits up to the end as of now to an empty file; return that end. It is not yet durable."""
+    """Write all commits up to the present end to an empty file; return that end. It is not yet durable."""
     end = log.head()
     _write_line(file, _Header(end.position, end.hash, end.time, 1))
     count, last = 0, GENESIS
@@ -62,10 +62,10 @@ def _write_line(file: IO[bytes], value: Struct) -> None:
 
 
 class Backup:
-    """A `Source` in a file. Opening it reads and verifies all of it: per commit it keeps where it is and its hash."""
+    """A `Source` in a file. Opening it reads and verifies the whole file; per commit it holds offset and hash."""
 
     def __init__(self, path: Path) -> None:
-        """Raise `UsageError` if the file cannot be read and `VerificationFailed` if it is not a whole, true backup."""
+        """Raise `UsageError` if the file cannot be read, `VerificationFailed` if it is incomplete or altered."""
         self._path = path
         self._offsets = array("q")
         self._hashes = bytearray()
@@ -112,32 +112,32 @@ class Backup:
             self._hashes += bytes.fromhex(head.hash)
         footer = self._line(_Footer)
         if (footer.count, footer.hash) != (header.position, header.hash) or head.hash != header.hash:
-            self._refuse(head.position, "does not end with the commit that its first line promises")
+            self._refuse(head.position, "does not end with the commit that its header names")
         if self._file.read(1):
-            self._refuse(head.position, "goes on behind its end")
+            self._refuse(head.position, "has data after its footer")
         self._end = head
 
     def _next(self, head: Head) -> Record:
         size = self._file.readline(_MAX_LINE).rstrip(b"\n")
         length = int(size) if size.isdigit() else -1
         if not 0 < length <= MAX_COMMIT_BYTES:
-            self._refuse(head.position + 1, "is cut off or altered")
+            self._refuse(head.position + 1, "is truncated or altered")
         raw = self._file.read(length + 1)
         record = extend(head, raw[:-1])
         if len(raw) != length + 1 or not raw.endswith(b"\n") or not isinstance(record, Record):
-            self._refuse(head.position + 1, "is cut off or altered")
+            self._refuse(head.position + 1, "is truncated or altered")
         return record
 
     def _line(self, kind: type[Any]) -> Any:
         try:
             return msgspec.json.decode(self._file.readline(_MAX_LINE), type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            where = "its first line is not that of a backup" if kind is _Header else "is cut off or altered"
+            where = "does not start with the header of a backup" if kind is _Header else "is truncated or altered"
             self._refuse(len(self._offsets), where)
 
-    def _refuse(self, position: int, trouble: str) -> NoReturn:
+    def _refuse(self, position: int, reason: str) -> NoReturn:
         raise VerificationFailed(
-            f"{self._path} {trouble} (position {position}); nothing of it was used",
+            f"{self._path} {reason} (position {position}); nothing was restored",
             file=str(self._path),
             position=position,
         )

@@ -1,7 +1,7 @@
-"""The port that every log backend implements; one contract suite runs on all of them.
+"""The protocol of log backends; one contract suite tests all of them.
 
-A log holds raw commit bytes in order and decides nothing about their meaning. An instance belongs to one
-thread; open another one for another thread.
+A log stores raw commit bytes in order and does not interpret them. An instance belongs to one thread; open another one
+for another thread.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,18 +14,18 @@ from midonet.events.errors import NotFound
 
 
 class Progress(Struct, frozen=True):
-    """A mark in `follow`: the reader has seen everything up to `head`; nothing newer was there."""
+    """A mark in `follow`: the reader has everything up to `head`, the end of the log."""
 
     head: Head
 
 
 class Bookmark(Struct, frozen=True):
-    """Where a commit was found once: a cache's hint, never trusted, only tried."""
+    """Where a commit was found earlier. It is a hint and is always checked."""
 
     position: int
     hash: str
     offset_hint: int | None = None
-    """What `Log.offset_hint` said."""
+    """The result of `Log.offset_hint`."""
 
 
 class Log(Protocol):
@@ -37,11 +37,11 @@ class Log(Protocol):
 
     @property
     def url(self) -> str:
-        """The address of the log, without any password."""
+        """The URL of the log, without any password."""
 
     @property
     def skipped(self) -> int:
-        """How many foreign, corrupt, duplicate or losing records were passed over so far."""
+        """How many foreign, corrupt, duplicate or conflicting records were skipped so far."""
 
     def head(self) -> Head:
         """Return the end of the log as of now."""
@@ -57,43 +57,42 @@ class Log(Protocol):
         """
 
     def follow(self, after: Head, *, stopped: Callable[[], bool], idle: float = 1.0) -> Iterator[Record | Progress]:
-        """Yield as `read` does and go on with what is appended later, until `stopped()`.
+        """Yield as `read` does, and continue with what is appended later, until `stopped()`.
 
-        A `Progress` mark comes whenever the end is reached, and then every `idle` seconds while nothing
-        comes. `stopped` is asked at least every `idle` seconds. Raises as `read`; the caller resumes with
-        the last head.
+        Yields `Progress` whenever the end is reached, and then every `idle` seconds while nothing is appended.
+        `stopped` is called at least every `idle` seconds. Raises as `read`; the caller resumes with the last head.
         """
 
     def append(self, head: Head, batch: Sequence[bytes | Record]) -> int:
         """Append commits that extend `head` in order, durably; return how many of them (≥ 1) were accepted.
 
-        Whoever has read the bytes already gives the record that `extend` made of them, which saves reading them again.
+        A caller that has parsed the bytes passes the record that `extend` returned, which saves parsing them again.
 
-        Fewer than all is possible where a race is lost in the middle of a pipelined batch; the accepted
-        ones are a prefix. Raises `HeadMoved` (details `expected`, `actual`, and `commits`: position, id,
-        actor, command name of those in between) if none was accepted, `Conflict` if a command id is in the
-        log already, `TooLarge` before anything is written, and `OutcomeUnknown` if it cannot be told
-        whether the batch arrived: the caller reads to the end and looks for its command ids.
+        The accepted commits are a prefix: another writer may append between the parts of a pipelined batch. Raises
+        `HeadMoved` (details `expected`, `actual`, and `commits`: position, id, actor, command name of those in between)
+        if none was accepted, `Conflict` if a command id is in the log already, `TooLarge` before anything is written,
+        and `OutcomeUnknown` if it is not known whether the batch arrived: the caller then reads to the end and looks up
+        its command ids.
         """
 
     def find(self, command_id: str) -> Record | None:
-        """Return the commit of a command id, or None if the log up to its present end has none."""
+        """Return the commit of a command id, or None if the log has none up to its present end."""
 
     def offset_hint(self, position: int) -> int | None:
-        """Return where the backend keeps a commit that was read through this instance, for a `Bookmark`.
+        """Return where the backend stores a commit that was read through this instance, for a `Bookmark`.
 
         None where the position alone is enough to find it.
         """
 
     def read_at(self, bookmark: Bookmark) -> Record | None:
-        """Return the commit of a bookmark if those very bytes are still there; None if not. It reads nothing else."""
+        """Return the commit of a bookmark if those very bytes are still there, else None. It reads nothing else."""
 
     def seek(self, bookmark: Bookmark) -> bool:
-        """Let reading begin at a commit of which somebody knew that it is in the log, and where; False if it is not.
+        """Start reading at the commit of a bookmark; return False if the log does not have it there.
 
-        What comes after it is then read at a cost that does not depend on what came before. What lies before can
-        still be asked for, at the cost of reading it all. An append then only knows the command ids from there on:
-        who writes with an id that may be in use asks `find` first.
+        Reading what follows then costs nothing for what precedes. What precedes can still be read, at the cost of
+        reading all of it. An append only checks command ids from there on: a caller whose id may be in use calls `find`
+        first.
         """
 
     def close(self) -> None:
@@ -101,7 +100,7 @@ class Log(Protocol):
 
 
 def commit_at(log: Log, position: int) -> Record:
-    """Return the commit at a position; `NotFound` beyond the end of the log, and for 0, where none is."""
+    """Return the commit at a position; `NotFound` beyond the end of the log, and for 0."""
     log.head_at(position)
     for record in log.read(log.head_at(position - 1)) if position else ():
         return record

@@ -1,7 +1,7 @@
-"""Copy a log to another one, whatever they are kept in: the same bytes, so the same chain and the same hashes.
+"""Copy a log to another one on any backend: the same bytes, so the same chain and the same hashes.
 
-The target is empty or holds the beginning of the source; then the copy goes on from there, so a copy that was
-interrupted is resumed by running it again. Nothing that the target holds is ever overwritten.
+The target is empty or holds the beginning of the source; the copy continues from there, so an interrupted copy is
+resumed by running it again. Nothing that the target holds is ever overwritten.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,7 +30,7 @@ class Source(Protocol):
 
 
 class Beginning:
-    """A source as it was when it ended earlier: what a log is put back to."""
+    """A source up to an earlier head: what a log is restored to."""
 
     def __init__(self, source: Source, end: Head) -> None:
         """`end` is a head that the source has had."""
@@ -58,10 +58,10 @@ class Beginning:
 
 
 def copy(source: Source, target: Log, step: Callable[[int], None] = lambda _: None) -> int:
-    """Append to `target` what it lacks of `source`; return how many commits that were.
+    """Append to `target` the commits of `source` that it lacks; return their number.
 
-    `step` is told how many more are done, again and again. Raises `Conflict`, with both positions and the last that
-    they have in common, if the target holds anything that the source does not.
+    `step` is called with the number of commits after each batch. Raises `Conflict`, with both positions and the last
+    common one, if the target holds anything that the source does not.
     """
     head, end = target.head(), source.head()
     _check_prefix(source, target, head, end)
@@ -79,7 +79,7 @@ def _check_prefix(source: Source, target: Log, head: Head, end: Head) -> None:
         return
     common = _last_in_common(source, target, min(head.position, end.position))
     raise Conflict(
-        f"the target is at position {head.position} and no beginning of the source, which is at {end.position}: "
+        f"the target is at position {head.position} and is not a prefix of the source, which is at {end.position}: "
         f"they are the same up to position {common}",
         source=end.position,
         target=head.position,
@@ -113,7 +113,7 @@ def _batches(records: Iterable[Record]) -> Iterator[Sequence[Record]]:
 
 
 def _append(target: Log, head: Head, batch: Sequence[Record]) -> Head:
-    """Append a batch, in parts if the target takes it so; `HeadMoved` if somebody else writes to the target."""
+    """Append a batch, in parts if the target accepts it so; `HeadMoved` if another client writes to the target."""
     rest = list(batch)
     while rest:
         accepted = target.append(head, rest)

@@ -1,7 +1,7 @@
-"""Group commit: any number of threads submit commands, and one thread runs all that are waiting together.
+"""Group commit: many threads submit commands, and one thread executes all that are waiting together.
 
-A durable commit is an fsync, or a round trip to Kafka; a hundred commands that wait at the same time share a few. Each
-stays a commit of its own, and everybody gets what `Store.execute` would have given: nothing is decided here.
+A durable commit costs an fsync, or a round trip to Kafka; commands that wait at the same time share it. Each command
+stays a commit of its own, and its caller gets what `Store.execute` would have returned or raised.
 """
 
 from collections import deque
@@ -18,7 +18,7 @@ from midonet.events.log.pending_command import Context, PendingCommand, Result
 from midonet.events.log.store import Store
 
 CAPACITY = 10_000
-"""Commands that may wait at the same time; at some thousand a second that is a matter of seconds."""
+"""Commands that may wait at the same time: a few seconds of work at some thousand a second."""
 
 
 Outcome = Result | BaseException
@@ -43,10 +43,10 @@ class _Submission(NamedTuple):
 
 
 class GroupCommitWriter:
-    """One writer for many commanders; use it in a `with` statement, or call `start` and in the end `stop`.
+    """One writer for many callers; use it in a `with` statement, or call `start` and in the end `stop`.
 
     `open_store` is called in the writer's own thread, to which the store and its log belong. After `idle` seconds
-    without a command it reads what others wrote, so that the next command finds little left to read.
+    without a command the writer reads what other writers appended, so that the next command has little left to read.
     """
 
     def __init__(self, open_store: Callable[[], Store], *, capacity: int = CAPACITY, idle: float | None = None) -> None:
@@ -58,11 +58,11 @@ class GroupCommitWriter:
         self._queue: deque[_Submission] = deque()
         self._running: deque[_Submission] = deque()
         self._ended: str | None = "has not been started"
-        self._thread = Thread(target=self._live, name="group-commit", daemon=True)
+        self._thread = Thread(target=self._main, name="group-commit", daemon=True)
 
     @property
     def alive(self) -> bool:
-        """Whether commands are taken."""
+        """Whether commands are accepted."""
         return self._ended is None
 
     def start(self) -> None:
@@ -71,16 +71,17 @@ class GroupCommitWriter:
         self._opened.result()
 
     def stop(self) -> None:
-        """Refuse what comes from now on, and return when everything that was accepted is answered."""
+        """Refuse new commands, and return when every accepted command has its result."""
         self._refuse_more("was stopped")
         if self._thread.ident is not None:
             self._thread.join()
 
     def submit(self, command: Command, context: Context, *, dry_run: bool = False) -> Future[Result]:
-        """Let a command wait for its turn; the future gives what `Store.execute` would return or raise.
+        """Queue a command; the future gets what `Store.execute` would return or raise.
 
-        Raises `Unavailable` if too many are waiting or the writer does not run: nothing was done. A future that is
-        cancelled before its turn is never run. `OutcomeUnknown` if the writer breaks down on the way.
+        Raises `Unavailable` if the queue is full or the writer does not run: nothing was done. A future that is
+        cancelled before its command starts is never executed. The future raises `OutcomeUnknown` if the writer fails
+        while its command is executed.
         """
         submission = _Submission(PendingCommand(command, context, dry_run=dry_run), Future())
         with self._changed:
@@ -105,12 +106,12 @@ class GroupCommitWriter:
     ) -> None:
         self.stop()
 
-    # The writer's thread
+    # In the writer's thread
 
-    def _live(self) -> None:
+    def _main(self) -> None:
         try:
             store = self._open_store()
-        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that starts us
+        except BaseException as error:  # noqa: BLE001 - `start` raises it
             self._opened.set_exception(error)
             return
         self._ended = None
@@ -118,8 +119,8 @@ class GroupCommitWriter:
         with closing(store.log):
             try:
                 self._serve(store)
-            except BaseException as fault:  # noqa: BLE001 - whoever waits is told
-                self._break_down(fault)
+            except BaseException as fault:  # noqa: BLE001 - every waiting caller gets it
+                self._fail(fault)
 
     def _serve(self, store: Store) -> None:
         while taken := self._take(store):
@@ -128,9 +129,9 @@ class GroupCommitWriter:
                 _finish([(self._running.popleft(), outcome) for outcome in outcomes])
 
     def _take(self, store: Store) -> deque[_Submission]:
-        """Wait for commands and take all that are there; none once the writer is stopped."""
+        """Wait for commands and return all that are queued; none once the writer is stopped."""
         while not self._wait():
-            with suppress(MidonetError):  # the next command meets it too, and somebody waits for that one
+            with suppress(MidonetError):  # the next command meets the same error and reports it
                 store.refresh()
         return self._take_all()
 
@@ -149,12 +150,12 @@ class GroupCommitWriter:
             self._ended = self._ended or why
             self._changed.notify()
 
-    def _break_down(self, fault: BaseException) -> None:
-        """Answer everybody: a command whose turn had come may be on the log, one that was waiting is not."""
-        trouble = f"broke down: {type(fault).__name__}: {fault}"
-        self._refuse_more(trouble)
-        _finish([(one, _caused(one.pending.unknown_outcome(f"the writer {trouble}"), fault)) for one in self._running])
-        _finish([(one, _caused(_refused(trouble), fault)) for one in self._take_all() if one.start()])
+    def _fail(self, fault: BaseException) -> None:
+        """Finish all submissions: a command that was started may be on the log, one that was queued is not."""
+        reason = f"failed: {type(fault).__name__}: {fault}"
+        self._refuse_more(reason)
+        _finish([(one, _caused(one.pending.unknown_outcome(f"the writer {reason}"), fault)) for one in self._running])
+        _finish([(one, _caused(_refused(reason), fault)) for one in self._take_all() if one.start()])
 
 
 def _finish(outcomes: Iterable[tuple[_Submission, Outcome]]) -> None:

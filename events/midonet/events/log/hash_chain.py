@@ -1,7 +1,7 @@
 """The chain rule: the one pure function by which every reader on every backend accepts a record.
 
-It is at once the optimistic lock, the tamper evidence, the deduplication of retried writes and the
-fence against stale writers (architecture §4). It must never look at anything but the head and the bytes.
+It provides the optimistic lock, tamper evidence, the deduplication of retried writes and the fence against stale
+writers (architecture §4). It must depend on nothing but the head and the bytes.
 """
 
 from typing import Literal
@@ -15,7 +15,7 @@ _decoder = msgspec.json.Decoder(Commit)
 
 
 class Skipped(Struct, frozen=True):
-    """A record that does not extend the chain; its own claim and hash let a reader recognise a broken log."""
+    """A record that does not extend the chain; its position and hashes let a reader detect a broken log."""
 
     reason: Literal["not-a-commit", "position", "prev"]
     hash: str
@@ -24,7 +24,7 @@ class Skipped(Struct, frozen=True):
 
 
 def parse(raw: bytes) -> Commit | None:
-    """Return the commit that the bytes say, or None if they say none; whether it is in a chain is open."""
+    """Return the commit that the bytes encode, or None; whether it extends a chain is not checked."""
     try:
         return _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -32,7 +32,7 @@ def parse(raw: bytes) -> Commit | None:
 
 
 def extend(head: Head, raw: bytes) -> Record | Skipped:
-    """Accept `raw` iff it is a commit at the next position whose `prev` is the hash of the head."""
+    """Accept `raw` if and only if it is a commit at the next position whose `prev` is the hash of the head."""
     digest = sha256(raw)
     commit = parse(raw)
     if commit is None:
@@ -41,7 +41,7 @@ def extend(head: Head, raw: bytes) -> Record | Skipped:
 
 
 def chained(head: Head, record: Record) -> Record | Skipped:
-    """Return a record iff it extends `head`, for one whose bytes were read and hashed before."""
+    """Return a record if and only if it extends `head`; its bytes were parsed and hashed before."""
     commit = record.commit
     if commit.position != head.position + 1:
         return Skipped("position", record.hash, commit.position, commit.prev)

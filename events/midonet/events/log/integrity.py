@@ -1,4 +1,4 @@
-"""What every backend checks in the same way, and how it says that a check failed."""
+"""Integrity checks that all backends share, and their errors."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ _LISTED = 100
 
 
 def same(one: Head, other: Head) -> bool:
-    """Tell whether two heads are the same commit; the time is only for people."""
+    """Return whether two heads are the same commit; their time is informational."""
     return one.position == other.position and one.hash == other.hash
 
 
@@ -43,7 +43,7 @@ def check_batch(head: Head, batch: Sequence[bytes | Record]) -> list[Record]:
 
 
 def _extending(head: Head, one: bytes | Record) -> Record | Skipped:
-    """Apply the chain rule; reading the bytes costs most, and is not done again if they are still those of a record."""
+    """Apply the chain rule; a record whose hash fits its bytes is not parsed again."""
     if not isinstance(one, Record):
         return extend(head, one)
     return chained(head, one) if sha256(one.raw) == one.hash else extend(head, one.raw)
@@ -59,7 +59,7 @@ def _check_size(raw: bytes) -> None:
 
 
 def head_moved(expected: Head, since: Iterable[Record]) -> HeadMoved:
-    """Return the error that tells a writer which commits came before its own."""
+    """Return the error that lists the commits that other writers appended first."""
     commits: list[dict[str, Any]] = []
     actual = expected.position
     for record in since:
@@ -86,7 +86,7 @@ def lost_commits(reader: Head, end: int) -> LostCommits:
 
 
 def diverged(reader: Head, found: str) -> Diverged:
-    """Return the error for a log that holds another commit than the one that a reader has seen."""
+    """Return the error for a log that holds another commit than the reader has seen at that position."""
     return Diverged(
         f"the log holds another commit at position {reader.position} than the one that was already read",
         position=reader.position,
@@ -96,5 +96,5 @@ def diverged(reader: Head, found: str) -> Diverged:
 
 
 def tampered(position: int, what: str) -> Tampered:
-    """Return the error for a chain whose first position that cannot be trusted is `position`."""
+    """Return the error for a chain whose first untrusted position is `position`."""
     return Tampered(f"the log cannot be trusted from position {position} on: {what}", position=position)

@@ -1,7 +1,7 @@
-"""A wish: one command under way to the log, the id that it keeps however often it is tried, and what is known of it.
+"""A command on its way to the log, and a batch of commits that are folded before the log has accepted them.
 
-A trial folds the commits of several wishes before the log has them, and takes back those that it does not accept. Both
-serve the store alone; nothing here reads or writes a log.
+A pending command keeps its id over all attempts. A speculative batch undoes the commits that the log does not accept.
+Only the store uses both; nothing here reads or writes a log.
 """
 
 import os
@@ -21,7 +21,7 @@ from midonet.events.topology.topology import Checkpoint, Topology
 
 
 class Context(Struct, frozen=True, kw_only=True):
-    """Who wants something, through what, and why; and how careful the store has to be."""
+    """Who issues a command, through which channel and why; and the conditions for it."""
 
     actor: str
     channel: str = "cli"
@@ -32,11 +32,11 @@ class Context(Struct, frozen=True, kw_only=True):
     if_head: int | None = None
     """Refuse unless the log is at exactly this position."""
     principal: Principal | None = None
-    """Whoever may do only so much; None for those who hold the log itself."""
+    """The principal whose permissions apply; None for a user with direct access to the log, who may do everything."""
 
 
 class Result(Struct, frozen=True):
-    """What became of a command; no events: everything was already as wished, and no commit was written."""
+    """The outcome of a command; without events the state was already as requested, and no commit was written."""
 
     position: int
     id: str
@@ -54,7 +54,7 @@ def new_command_id() -> str:
 
 
 class PendingCommand:
-    """A command that somebody waits for."""
+    """A command whose caller waits for the result."""
 
     __slots__ = ("alone", "command", "conflicts", "context", "dry_run", "id", "unknown")
 
@@ -64,38 +64,38 @@ class PendingCommand:
         self.dry_run = dry_run
         self.id = context.command_id or new_command_id()
         self.alone = dry_run
-        """Whether it must not share an append with others."""
+        """Whether it must not share an append with other commands."""
         self.conflicts = 0
-        """Races against other writers that it lost."""
+        """How often another writer appended first."""
         self.unknown = False
-        """Whether it was written with unknown outcome."""
+        """Whether it was written with an unknown outcome."""
 
     @property
     def may_be_committed(self) -> bool:
-        """Whether the log may hold it already: it has to be looked for."""
+        """Whether the log may hold it already, so that its id has to be looked up."""
         return self.unknown or self.context.command_id is not None
 
     def decide(self, topology: Topology) -> Decision:
-        """Return what the command comes to on a topology; raises as `decide.decide`."""
+        """Return the decision on a topology; raises as `decide.decide`."""
         return decide(topology, self.command, self.id, self.context.principal)
 
     def failure(self, error: MidonetError) -> MidonetError:
-        """Return what a failure of the log means for this command, as an error of its own."""
+        """Return the error that a failure of the log means for this command."""
         if self.unknown and isinstance(error, Unavailable):
             return self.unknown_outcome(error.message)
         return type(error)(error.message, **error.details)
 
-    def unknown_outcome(self, trouble: str) -> OutcomeUnknown:
+    def unknown_outcome(self, reason: str) -> OutcomeUnknown:
         """Return the error for a command that may or may not have been written."""
         return OutcomeUnknown(
-            f"the log broke off while the command was being written ({trouble}); it may or may not be done: "
-            f"run it again with --command-id {self.id}, which never does it twice",
+            f"the connection to the log failed during the write ({reason}); the command may or may not be done: "
+            f"run it again with --command-id {self.id}, which never executes it twice",
             command_id=self.id,
         )
 
 
 class SpeculativeBatch:
-    """Commits that are folded but not yet on the log; on leaving, those that were not accepted are taken back."""
+    """Commits that are folded but not yet on the log; on exit, those that were not accepted are undone."""
 
     def __init__(self, topology: Topology) -> None:
         self.start = topology.head
@@ -107,7 +107,7 @@ class SpeculativeBatch:
         self._before = topology.checkpoint()
 
     def add(self, record: Record, changes: list[Change]) -> None:
-        """Note a commit that was just folded."""
+        """Add a commit that was just folded."""
         self.records.append(record)
         self.size += len(record.raw)
         self._undo.append((self._before, changes))

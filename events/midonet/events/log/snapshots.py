@@ -1,8 +1,8 @@
-"""Snapshots: what a log comes to at some positions, kept in a folder of the user's cache so that reading starts there.
+"""Snapshots: the state at some positions of a log, in a folder of the user's cache, so that reading starts there.
 
-They are disposable and never trusted: a snapshot counts only if this release declares and folds the model exactly as
-the one that wrote it, if its bytes are whole, and if the log still has that commit at that position. Anything else is
-thrown away and folded anew; a folder that cannot be used costs time and nothing else. There are no migrations.
+A snapshot is used only if this release declares and folds the model as the release that wrote it, if its digest fits,
+and if the log still has that commit at that position. Any other is discarded and rebuilt. A folder that cannot be used
+only costs time. There are no migrations.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,21 +26,21 @@ from midonet.events.topology.topology import Topology
 
 T = TypeVar("T")
 OffsetHint = Callable[[int], int | None]
-"""Tells where the backend of a log keeps a commit, as `Log.offset_hint`."""
+"""Returns where the backend of a log stores a commit, as `Log.offset_hint`."""
 
 EVERY = 5_000
-"""Commits between two snapshots: they are folded in a fraction of the time that it takes to start a program."""
+"""Commits between two snapshots; folding that many takes a fraction of the start-up time of a program."""
 LIMIT = 1024 * 1024 * 1024
-"""Bytes that the snapshots of one log may take; where there is no room, the distance between them is doubled."""
+"""Bytes that the snapshots of one log may take; beyond, the distance between them is doubled."""
 FOLD_VERSION = 1
-"""Raise it when folding the same events comes to something else than before."""
+"""Raise it when folding the same events gives another state than before."""
 
 _MAX_HEADER = 4 * 1024 * 1024
 _SUFFIX = ".snapshot"
 
 
 def _no_hint(_: int) -> None:
-    """Know no place."""
+    """Return None."""
 
 
 class _Header(Struct, frozen=True, rename={"last_allocated": "cursors", "system": "notes", "offset_hint": "place"}):
@@ -49,16 +49,16 @@ class _Header(Struct, frozen=True, rename={"last_allocated": "cursors", "system"
     head: Head
     last_allocated: dict[str, int]
     system: dict[str, dict[str, Any]]
-    """By their keys."""
+    """System objects by key."""
     parts: dict[str, int]
     """Kind → bytes of its objects; they follow in this order."""
     offset_hint: int | None = None
-    """Where the backend keeps the commit at the head."""
+    """Where the backend stores the commit at the head."""
 
 
 @cache
 def fingerprint() -> str:
-    """Return what tells this release's model and fold from any other's."""
+    """Return the digest of this release's model and fold."""
     declared = {name: [_declared(spec) for spec in kind.fields.values()] for name, kind in KINDS.items()}
     return sha256(canonical([FOLD_VERSION, EVENT_VERSION, msgspec.__version__, declared]))
 
@@ -76,11 +76,11 @@ def _system_object(key: str, data: dict[str, Any]) -> SystemObject:
 
 
 class Unusable(Exception):
-    """A snapshot's file is not what was written."""
+    """A snapshot file is corrupt."""
 
 
 class Snapshot:
-    """One snapshot whose file is there and of this release; its objects are read when they are asked for."""
+    """One snapshot of this release; its objects are read on demand."""
 
     def __init__(self, path: Path, header: _Header, start: int) -> None:
         self.head = header.head
@@ -90,7 +90,7 @@ class Snapshot:
 
     @property
     def bookmark(self) -> Bookmark:
-        """Where in the log it starts."""
+        """The commit in the log that it follows."""
         return Bookmark(self.head.position, self.head.hash, self._header.offset_hint)
 
     @property
@@ -100,14 +100,14 @@ class Snapshot:
 
     @property
     def system(self) -> dict[str, SystemObject]:
-        """The notes by their keys; `Unusable` if they are not what was written."""
+        """The system objects by key; `Unusable` if they are corrupt."""
         try:
             return {key: _system_object(key, data) for key, data in self._header.system.items()}
         except (KeyError, msgspec.MsgspecError) as error:
             raise Unusable from error
 
     def topology(self) -> Topology:
-        """Return the topology at this position; `Unusable` if the file is not what was written."""
+        """Return the topology at this position; `Unusable` if the file is corrupt."""
         try:
             raw = self._path.read_bytes()[self._start :]
         except OSError as error:
@@ -136,22 +136,23 @@ class Snapshot:
 
 
 class Snapshots:
-    """The snapshots of one log; without a folder there are none."""
+    """The snapshots of one log; none without a folder."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
     def usable(self, wanted: Callable[[Head], bool]) -> Iterator[Snapshot]:
-        """Yield snapshots at positions that are wanted, the newest first; whether the log has them is to be seen."""
+        """Yield snapshots at wanted positions, newest first; whether the log has their commits is not checked."""
         for path in self._paths():
             snapshot = self._open(path)
             if snapshot is not None and wanted(snapshot.head):
                 yield snapshot
 
     def with_newest(self, work: Callable[[Snapshot | None], T], wanted: Callable[[Head], bool] = lambda _: True) -> T:
-        """Return what `work` makes of the newest snapshot at a wanted position, or of None if there is no good one.
+        """Return the result of `work` for the newest snapshot at a wanted position, or for None if there is none.
 
-        A snapshot with which it finds the log to have other commits, or too few, is not of this log and discarded.
+        A snapshot for which it raises `Diverged` or `LostCommits` is not of this log; it is discarded, as is a corrupt
+        one.
         """
         for snapshot in self.usable(wanted):
             try:
@@ -161,14 +162,14 @@ class Snapshots:
         return work(None)
 
     def fold(self, topology: Topology, records: Iterable[Record], offset_hint: OffsetHint = _no_hint) -> Topology:
-        """Fold records, and keep a snapshot now and then; `offset_hint` is the log's."""
+        """Fold records and save snapshots at the due positions; `offset_hint` is the log's."""
         for record in records:
             fold(topology, record)
             self.save_if_due(topology, offset_hint)
         return topology
 
     def save_if_due(self, topology: Topology, offset_hint: OffsetHint = _no_hint) -> None:
-        """Keep a snapshot if it is time for one."""
+        """Save a snapshot if one is due at this position."""
         if self._folder is not None and topology.head.position % EVERY == 0:
             with suppress(OSError):
                 self._save(topology, self._folder, offset_hint(topology.head.position))
@@ -215,7 +216,7 @@ class Snapshots:
         self._thin_out()
 
     def _too_close(self, position: int) -> bool:
-        """Return whether a snapshot behind the newest would go again at once, as there is no room for it."""
+        """Return whether a snapshot before the newest would be deleted at once for lack of room."""
         sizes = {int(path.stem): _size(path) for path in self._paths()}
         newest, largest = max(sizes, default=0), max(sizes.values(), default=0)
         stride = EVERY
@@ -224,7 +225,7 @@ class Snapshots:
         return position < newest and position % stride != 0
 
     def _thin_out(self) -> None:
-        """Keep the newest, and of the others, if they take too much room, those furthest apart."""
+        """Keep the newest; of the others, if they exceed the limit, those furthest apart."""
         newest, *others = self._paths()
         sizes = {path: _size(path) for path in (newest, *others)}
         stride = EVERY
@@ -244,7 +245,7 @@ def _size(path: Path) -> int:
 
 
 def _write(path: Path, raw: bytes) -> None:
-    """Write a file that has its name only when it is whole; a power cut may still spoil it, which its digest tells."""
+    """Write a file under a temporary name and rename it; after a power failure its digest may not fit."""
     with NamedTemporaryFile(dir=path.parent, delete=False) as file:
         try:
             file.write(raw)

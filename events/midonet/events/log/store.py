@@ -1,8 +1,8 @@
-"""The store: turns commands into commits on a log, whoever else writes to it.
+"""The store: decides commands on the topology at the head of a log and appends the resulting commits.
 
-Be at the head, decide, append; if another writer was faster, read on and decide again. It never guesses: after a
-broken connection it looks for the command id. Safety rests on the chain alone, so any number of stores may write.
-An instance belongs to one thread, like its log.
+If another writer has appended first, the store reads its commits and decides again (optimistic concurrency). After a
+broken connection it looks up the command id. The hash chain alone makes this safe, so any number of stores may write to
+one log. An instance belongs to one thread, like its log.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,26 +36,26 @@ from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
 
 _ATTEMPTS = 200
-"""Races that one command may lose before it gives up; each loss means that somebody else got on."""
+"""Conflicts after which a command gives up; each means that another writer has made progress."""
 _PAUSE_SECONDS = 0.05
-"""The longest pause after a lost race."""
+"""The longest pause after a conflict."""
 _BATCH = 500
 _BATCH_BYTES = 4 * 1024 * 1024
 
 
 class Store:
-    """A topology at (or near) the head of a log, and the only way to write to that log."""
+    """A topology at (or near) the head of a log, and the only way to write commands to that log."""
 
     def __init__(self, log: Log, snapshots: Snapshots | None = None) -> None:
         self.log = log
         self.topology = Topology()
         self._snapshots = snapshots
         self._append_seconds = 0.0
-        """How long the last append took."""
+        """Duration of the last append."""
 
     @classmethod
     def open(cls, log: Log, snapshots: Snapshots | None = None) -> "Store":
-        """Return a store at the head of a log, from the newest snapshot that is one of this log."""
+        """Return a store at the head of a log, starting from the newest snapshot of this log."""
 
         def start(snapshot: Snapshot | None) -> Store:
             store = cls(log, snapshots)
@@ -68,7 +68,7 @@ class Store:
         return start(None) if snapshots is None else snapshots.with_newest(start)
 
     def refresh(self) -> Head:
-        """Fold what others appended; return the head."""
+        """Fold what other writers appended; return the head."""
         for record in self.log.read(self.topology.head):
             fold(self.topology, record)
             if self._snapshots is not None:
@@ -76,11 +76,11 @@ class Store:
         return self.topology.head
 
     def execute(self, command: Command, context: Context, *, dry_run: bool = False) -> Result:
-        """Run one command; the same command id again returns the original result.
+        """Execute one command; the same command id again returns the first result.
 
-        Raises `Rejected` or `NotFound` if it makes no sense on the present topology, `HeadMoved` if the log is not at
-        `context.if_head`, `CommandIdReused`, `TooLarge`, and `OutcomeUnknown` or `Unavailable` with the command
-        id to try again with.
+        Raises `Rejected` or `NotFound` if the command is invalid on the present topology, `HeadMoved` if the log is not
+        at `context.if_head`, `CommandIdReused`, `TooLarge`, and `OutcomeUnknown` or `Unavailable` with the command id
+        to retry with.
         """
         pending = PendingCommand(command, context, dry_run=dry_run)
         try:
@@ -89,10 +89,10 @@ class Store:
             raise pending.failure(error) from error
 
     def run(self, commands: Iterable[PendingCommand]) -> Iterator[Result | MidonetError]:
-        """Run many commands, each one commit, and yield what became of each, in order, once it is certain.
+        """Execute many commands, each one commit, and yield the outcome of each, in order, once it is certain.
 
-        That is what `execute` would return or raise. A refused command does not stop the others; what the log does to
-        one it does to all that wait behind it.
+        An outcome is what `execute` would return or raise. A refused command does not stop the others; a failure of the
+        log fails all commands that wait.
         """
         return chain.from_iterable(self.batches(commands))
 
@@ -122,7 +122,7 @@ class Store:
         raise _too_many_conflicts(pending)
 
     def _already_committed(self, pending: PendingCommand) -> bool:
-        """Tell whether the log has by now what was written with unknown outcome."""
+        """Return whether the log has by now what was written with an unknown outcome."""
         return pending.unknown and self.log.find(pending.id) is not None
 
     def _earlier_result(self, pending: PendingCommand) -> Result | None:
@@ -144,7 +144,7 @@ class Store:
         return Result(commit.position, command_id, commit.events, self._subject(command, commit))
 
     def _subject(self, command: Command, commit: Commit) -> dict[str, Any] | None:
-        """Return the object that an earlier commit was about, as its events tell it."""
+        """Return the object that an earlier commit was about, from its events."""
         kind = getattr(command.ops[-1], "kind", None)
         event = next((event for event in commit.events if event.key.startswith(f"{kind}/")), None)
         if kind is None or event is None:
@@ -164,7 +164,7 @@ class Store:
         return self._result(record, decision)
 
     def _decide(self, pending: PendingCommand) -> Decision:
-        """Decide where we are; a refusal only counts at the true head, and so does having nothing to do."""
+        """Decide at the present position; a refusal, and having nothing to do, only count at the head of the log."""
         wanted = pending.context.if_head
         if wanted is None and (decision := self._decide_optimistically(pending)).events:
             return decision
@@ -207,7 +207,7 @@ class Store:
         return raw
 
     def _read_back(self, raw: bytes) -> Record:
-        """Read our own commit exactly as every other reader will, from its bytes: what is folded is that."""
+        """Read our own commit from its bytes, as every other reader does: this is what is folded."""
         record = extend(self.topology.head, raw)
         if not isinstance(record, Record):
             raise VerificationFailed(f"a commit made here does not extend the chain: {record.reason}")
@@ -222,14 +222,14 @@ class Store:
         return Result(record.commit.position, record.commit.id, record.commit.events, shown)
 
     def _run_first(self, waiting: Sequence[PendingCommand]) -> list[Result | MidonetError]:
-        """Return what became of the first commands; nothing yet is possible; of all, if the log fails."""
+        """Return the outcomes of the first commands (possibly none yet); of all, if the log fails."""
         try:
             return self._run_batch(waiting)
         except MidonetError as error:
             return [pending.failure(error) for pending in waiting]
 
     def _run_batch(self, waiting: Sequence[PendingCommand]) -> list[Result | MidonetError]:
-        """Try the first commands as one pipelined append, all less often the more races they lost."""
+        """Try the first commands as one pipelined append: fewer of them after each conflict."""
         tried = waiting[: max(1, _BATCH >> waiting[0].conflicts)]
         outcomes: list[Result | MidonetError] = []
         try:
@@ -239,7 +239,7 @@ class Store:
                     batch.accepted = self._append(batch)
         except HeadMoved:
             return self._back_off(tried)
-        except OutcomeUnknown:  # it may still arrive: each looks for itself
+        except OutcomeUnknown:  # it may still arrive: each looks up its own id
             for pending in tried[: len(batch.records)]:
                 pending.unknown = pending.alone = True
             return []
@@ -256,7 +256,7 @@ class Store:
             self._append_seconds = monotonic() - begun
 
     def _fold_batch(self, batch: SpeculativeBatch, commands: Sequence[PendingCommand]) -> Iterator[Result]:
-        """Decide and fold one command after the other, up to one that needs more care."""
+        """Decide and fold one command after the other, up to one that has to be executed alone."""
         for pending in commands:
             raw, decision = self._try_encode(pending)
             if not raw or batch.size + len(raw) > _BATCH_BYTES:
@@ -266,7 +266,7 @@ class Store:
             yield self._result(record, decision)
 
     def _try_encode(self, pending: PendingCommand) -> tuple[bytes, Decision]:
-        """Return the commit that a command comes to here and now; no bytes if it has to be run alone."""
+        """Return the commit of a command at the present position; no bytes if it has to be executed alone."""
         if pending.alone or pending.context.if_head not in (None, self.topology.head.position):
             return b"", _NOTHING
         try:
@@ -282,19 +282,19 @@ class Store:
             return error
 
     def _back_off(self, commands: Sequence[PendingCommand]) -> list[Result | MidonetError]:
-        """Let others get on, and read what they appended; a command that lost too many races has lost.
+        """Wait, and read what other writers appended; a command with too many conflicts fails.
 
-        All who lost would come back at the same time, and lose again: so each waits as long as chance says.
+        The pause is random: writers that retry at the same moment would conflict again.
         """
         for pending in commands:
             pending.conflicts += 1
         longest = 2 * self._append_seconds * commands[0].conflicts
-        sleep(min(uniform(0, longest), _PAUSE_SECONDS))  # noqa: S311 - spreads load, protects nothing
+        sleep(min(uniform(0, longest), _PAUSE_SECONDS))  # noqa: S311 - jitter, not security
         self.refresh()
         return [_too_many_conflicts(commands[0])] if commands[0].conflicts >= _ATTEMPTS else []
 
     def _isolate(self, commands: Sequence[PendingCommand]) -> None:
-        """The log refused commits together: let those run alone that it has already, or else each one."""
+        """After the log refused commits together: execute those alone that it has already, or else each one."""
         known = [pending for pending in commands if pending.may_be_committed and self.log.find(pending.id) is not None]
         for pending in known or commands:
             pending.alone = True
@@ -309,18 +309,18 @@ def _as_dict(entity: Entity | None) -> dict[str, Any] | None:
 
 def _head_moved(wanted: int | None, head: Head) -> HeadMoved:
     return HeadMoved(
-        f"the log is at position {head.position}, not at {wanted} as demanded; look at what changed and decide anew",
+        f"the log is at position {head.position}, not at {wanted} as expected: read the new commits and retry",
         expected=wanted,
         actual=head.position,
     )
 
 
 def _too_many_conflicts(pending: PendingCommand) -> Conflict:
-    return Conflict(f"lost {_ATTEMPTS} races against other writers; try again", command_id=pending.id)
+    return Conflict(f"{_ATTEMPTS} conflicts with other writers; try again", command_id=pending.id)
 
 
 def value_of(result: Result) -> dict[str, Any]:
-    """Return what a write prints as JSON."""
+    """Return the JSON form of a result."""
     return {
         "position": result.position,
         "id": result.id,

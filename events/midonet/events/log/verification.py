@@ -1,6 +1,6 @@
-"""Verifying a log: bytes against the chain of hashes, events against what there was, tags against their hashes.
+"""Verify a log: bytes against the hash chain, old values in events against the state, tags against their hashes.
 
-It trusts nothing but what it is told to take on trust, and changes nothing.
+It changes nothing.
 """
 
 from collections.abc import Callable
@@ -21,20 +21,21 @@ from midonet.events.topology.topology import Topology
 
 
 class Verified(Struct, frozen=True):
-    """What was found to be as it must."""
+    """What was verified."""
 
     count: int
     position: int
     hash: str
     time: str | None
     skipped: int
-    """Foreign records that were passed over."""
+    """Foreign records that were skipped."""
 
 
 def verified(log: Log, after: Head = GENESIS, step: Callable[[int], None] = lambda _: None) -> Verified:
     """Return what was verified; `VerificationFailed` names the first position that cannot be trusted, and why.
 
-    Commits up to `after` are taken on trust; `step` is told again and again how many more are done.
+    Commits up to `after` are trusted; `step` is called with the number of commits that were verified since its last
+    call.
     """
     topology = Topology() if after is GENESIS else None
     count, last = 0, after
@@ -73,15 +74,15 @@ def before(log: Log, moment: Moment) -> Head:
 
 
 def audit(topology: Topology, record: Record) -> None:
-    """Apply one accepted commit; `VerificationFailed` also if an event has other old values than there were."""
+    """Apply one commit; `VerificationFailed` also if an event has other old values than the state before it."""
     position = record.commit.position
     for event in record.commit.events:
         kind, _, object_id = event.key.partition("/")
         before = topology.find(object_id) if kind in KINDS else topology.system.get(event.key)
         evolve(topology, event, position)
-        if before is not None and not _tells(event, before):
+        if before is not None and not _old_values_match(event, before):
             raise VerificationFailed(
-                f"commit {position}: {event.type} of {event.key} tells other old values than there were",
+                f"commit {position}: {event.type} of {event.key} has other old values than the state before it",
                 position=position,
                 event=event.type,
                 key=event.key,
@@ -89,8 +90,8 @@ def audit(topology: Topology, record: Record) -> None:
     topology.head = record.head
 
 
-def _tells(event: Event, before: Entity | SystemObject) -> bool:
-    """Return whether the old values in an event are those of the object or note before it."""
+def _old_values_match(event: Event, before: Entity | SystemObject) -> bool:
+    """Return whether the old values in an event are those of the object before it."""
     data: dict[str, Any] = event.data
     old = {field: pair[0] for field, pair in data["changed"].items()} if "changed" in data else data
     try:

@@ -1,8 +1,8 @@
-"""Waiting for others without asking them again and again: inotify(7), for one file.
+"""Wait for writers of a file by inotify(7) instead of polling.
 
-To open a file wakes whoever watches it and leaves no trace on the disk; to change it, even its time stamps alone,
-makes the next durable write wait for the file system's journal as well (measured: 1.2 to 1.7 times as long).
-Python has no binding of inotify. A missed or surplus wake-up must never matter to the caller.
+Opening a file wakes its watchers and changes nothing on the disk. Changing it, even its time stamps alone, makes the
+next durable write wait for the file system's journal as well (measured: 1.2 to 1.7 times as long). Python has no
+binding of inotify. Callers must tolerate missed and surplus wake-ups.
 """
 
 import ctypes
@@ -15,14 +15,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def wake(path: bytes) -> None:
-    """Wake whoever watches the file; `OSError` if it cannot be opened."""
+    """Wake the watchers of a file; `OSError` if it cannot be opened."""
     os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
 
 
 class FileWatch:
-    """Wakes up when a file is opened, whoever opens it: `wake`.
+    """Wakes up when a file is opened, as `wake` does.
 
-    The constructor raises `OSError` where the user's limit of inotify instances is reached.
+    The constructor raises `OSError` if the user's limit of inotify instances is reached.
     """
 
     def __init__(self, path: bytes) -> None:
@@ -35,7 +35,7 @@ class FileWatch:
         self._arm()
 
     def _arm(self) -> None:
-        """Watch the file that has the name now: it is another one after a restore, and may be absent."""
+        """Watch the file that has the name now: after a restore it is another one, and it may be absent."""
         _libc.inotify_add_watch(self._fd, self._path, _IN_OPEN)
 
     def wait(self, seconds: float) -> bool:

@@ -1,6 +1,6 @@
-"""The log of a cluster, read through its API: the very bytes, checked by the chain rule here as everywhere.
+"""The log of a cluster, read through its API: the same bytes, checked by the chain rule as on every backend.
 
-It is for reading. Commits are made at the cluster, from commands; nobody appends bytes through here.
+It is read-only: commits are made at the cluster, from commands.
 """
 
 import json
@@ -20,16 +20,16 @@ from midonet.events.log.integrity import diverged, lost_commits, same, tampered
 _SEQUENCE = "application/json-seq"
 _CHUNK = 64 * 1024
 _TRIES = 10
-"""How often in a row reading is taken up again without getting any further."""
+"""Attempts to resume reading without any progress."""
 
 
 class HttpLog:
     """A `Log` behind the API at `url`."""
 
     asked: ClassVar[Mapping[str, Any]] = {}
-    """What else a request for commits says."""
+    """Additional query parameters of a request for commits."""
     skipped = 0
-    """The node that is asked passes over what is foreign."""
+    """The node that answers skips foreign records."""
 
     def __init__(self, url: str, client: ApiClient | None = None) -> None:
         self.client = client or ApiClient(url)
@@ -41,8 +41,8 @@ class HttpLog:
 
     def head(self) -> Head:
         """Return the end of the log as of now."""
-        told = json.loads(self.client.get("/v1/head").body)
-        return Head(told["position"], told["hash"], told["time"] or "")
+        answer = json.loads(self.client.get("/v1/head").body)
+        return Head(answer["position"], answer["hash"], answer["time"] or "")
 
     def head_at(self, position: int) -> Head:
         """Return the head as it was at `position`; `NotFound` beyond the end."""
@@ -53,7 +53,7 @@ class HttpLog:
         raw = self.client.get(f"/v1/log/{position}").body
         commit = parse(raw)
         if commit is None or commit.position != position:
-            raise tampered(position, f"what is told as commit {position} is not that commit")
+            raise tampered(position, f"what was received as commit {position} is not that commit")
         return Head(position, sha256(raw), commit.time)
 
     def find(self, command_id: str) -> Record | None:
@@ -68,7 +68,7 @@ class HttpLog:
         raw = self.client.get(f"/v1/log/{quote(str(position))}").body
         commit = parse(raw)
         if commit is None or commit.id != command_id:
-            raise tampered(position, f"what is told as commit {position} is not that commit")
+            raise tampered(position, f"what was received as commit {position} is not that commit")
         return Record(commit, raw, sha256(raw))
 
     def offset_hint(self, position: int) -> int | None:
@@ -86,7 +86,7 @@ class HttpLog:
         return Record(commit, raw, bookmark.hash) if commit is not None else None
 
     def seek(self, bookmark: Bookmark) -> bool:
-        """Return whether the log has that commit; every position is as quickly found as any other."""
+        """Return whether the log has that commit; every position is found directly."""
         return self.read_at(bookmark) is not None
 
     def read(self, after: Head = GENESIS) -> Iterator[Record]:
@@ -100,7 +100,7 @@ class HttpLog:
             raise diverged(after, self._known(after).hash)
 
     def follow(self, after: Head, *, stopped: Callable[[], bool], idle: float = 1.0) -> Iterator[Record | Progress]:
-        """Yield as `read` does and go on with what is appended later, until `stopped()`; a mark comes every second."""
+        """Yield as `read` does, and continue with later commits, until `stopped()`; a mark comes every second."""
         del idle
         for item in self._resumed(after, follow=True):
             if stopped():
@@ -110,10 +110,11 @@ class HttpLog:
                 return
 
     def append(self, head: Head, batch: Sequence[bytes | Record]) -> int:
-        """Refuse: a cluster takes commands."""
+        """Refuse: a cluster accepts commands."""
         del head, batch
         raise UsageError(
-            f"{self.url} takes commands, not commits: name the log itself (sqlite:///…, postgresql+psycopg://…, kafka://…)"
+            f"{self.url} takes commands, not commits: give the URL of the log itself "
+            "(sqlite:///…, postgresql+psycopg://…, kafka://…)"
         )
 
     def close(self) -> None:
@@ -127,7 +128,7 @@ class HttpLog:
             raise lost_commits(head, self.head().position) from None
 
     def _resumed(self, after: Head, *, follow: bool) -> Iterator[Record | Progress]:
-        """Yield what comes after a head; where a connection breaks, go on at the next node."""
+        """Yield what follows a head; if a connection breaks, continue at the next node."""
         head, tries = after, 0
         while True:
             try:
@@ -140,7 +141,7 @@ class HttpLog:
             except (OSError, HTTPException) as error:
                 tries += 1
                 if tries >= _TRIES:
-                    raise Unavailable(f"{self.url} broke off: {error}", url=self.url) from None
+                    raise Unavailable(f"{self.url} broke the connection: {error}", url=self.url) from None
 
     def _once(self, after: Head, *, follow: bool) -> Iterator[Record | Progress]:
         head = after
@@ -167,26 +168,26 @@ class HttpLog:
 
 
 class HttpPart(HttpLog):
-    """What a user who may not read everything sees of the log: some commits, and of these some events.
+    """The part of a log that a user may read: some commits, and some of their events.
 
-    No chain can be checked, and nothing may be folded from it; it is for looking at.
+    The chain cannot be checked, and nothing may be folded from it.
     """
 
     asked: ClassVar[Mapping[str, Any]] = {"part": True}
 
     def read(self, after: Head = GENESIS) -> Iterator[Record]:
-        """Yield what is seen of the commits after `after`, up to the end as of now."""
+        """Yield the readable part of the commits after `after`, up to the end as of now."""
         yield from (item for item in self._resumed(after, follow=False) if isinstance(item, Record))
 
     def seek(self, bookmark: Bookmark) -> bool:
-        """Return that it does: every position is as quickly found as any other."""
+        """Return True: every position is found directly."""
         return bookmark.position >= 0
 
     def _accept(self, head: Head, raw: bytes, *, first: bool) -> Record:
         del first
         commit = parse(raw)
         if commit is None or commit.position <= head.position:
-            raise tampered(head.position + 1, "what was received is no commit that comes later")
+            raise tampered(head.position + 1, "what was received is not a later commit")
         return Record(commit, raw, sha256(raw))
 
 
@@ -195,9 +196,9 @@ def _broken(head: Head, bad: Skipped) -> Tampered:
 
 
 def _sequence(response: HTTPResponse) -> Iterator[bytes]:
-    """Yield the texts between RS and LF as they come (RFC 7464); `HTTPException` if the last one was cut off.
+    """Yield the texts between RS and LF as they arrive (RFC 7464); `HTTPException` if the last one was truncated.
 
-    A text is whole when the next one begins, or when what there is ends with a line break and is JSON as a whole.
+    A text is complete when the next one begins, or when the received part ends with a line break and is JSON.
     """
     rest = b""
     while chunk := response.read1(_CHUNK):
@@ -207,7 +208,7 @@ def _sequence(response: HTTPResponse) -> Iterator[bytes]:
             yield rest.removesuffix(b"\n")
             rest = b""
     if rest:
-        raise HTTPException("the answer was cut off")
+        raise HTTPException("the response was truncated")
 
 
 def _is_whole(text: bytes) -> bool:

@@ -1,7 +1,7 @@
 """PostgreSQL as the database of a log, for several nodes without a Kafka cluster.
 
-Readers are woken by NOTIFY, which is a part of the appending transaction. A server that may acknowledge what
-is not on its disk is refused. The password comes from the URL or from PGPASSWORD, and is never shown.
+Readers are woken by NOTIFY, which is part of the appending transaction. A server that may acknowledge what is not on
+its disk is refused. The password comes from the URL or from PGPASSWORD, and is never shown.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ _ANSWER_SECONDS = 30.0
 _SESSION = """
 SET lock_timeout = '10s';
 SET idle_in_transaction_session_timeout = '30s'
-"""  # a frozen writer must not stop the others for ever
+"""  # a frozen writer must not block the others for ever
 _RISKY = "SELECT name FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit') AND setting = 'off'"
 
 _MEANINGS: tuple[tuple[type[Exception], type[MidonetError]], ...] = (
@@ -59,15 +59,15 @@ def _public(url: URL) -> str:
 
 
 class _Session(psycopg.Connection[Any]):
-    """A session whose server has to answer: one that is frozen keeps its connections, and TCP finds no fault."""
+    """A session with a time limit for each response: a frozen server keeps its TCP connections open."""
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """Wait as psycopg does, but not for ever; then the session is over, as nobody knows where it is."""
+        """Wait as psycopg does, with a time limit; then close the session, since its state is unknown."""
         if timeout is not None:
             return super().wait(gen, interval, timeout)
         try:
             return super().wait(gen, interval, _ANSWER_SECONDS)
-        except psycopg.errors._WaitTimeout:  # noqa: SLF001 - it has no other name
+        except psycopg.errors._WaitTimeout:  # noqa: SLF001 - psycopg exports no other name
             self.pgconn.finish()
             raise psycopg.OperationalError(f"the server did not answer within {_ANSWER_SECONDS:.0f} s") from None
 
@@ -95,7 +95,7 @@ class PostgresDatabase:
         """Connect; `Misconfigured` if the server may lose what it acknowledges."""
         try:
             return self._engine.raw_connection()
-        except DBAPIError as error:  # SQLAlchemy wraps what happens while it connects
+        except DBAPIError as error:  # SQLAlchemy wraps errors of connecting
             raise (error.__cause__ or error) from None
 
     def _prepare(self, connection: psycopg.Connection[Any], _: object) -> None:
@@ -110,18 +110,18 @@ class PostgresDatabase:
             )
 
     def lost(self, connection: Connection) -> bool:
-        """Tell whether the server ended the session, or its network did."""
+        """Return whether the server or the network ended the session."""
         driver = connection.driver_connection
         return driver is None or driver.closed or driver.broken
 
     def failure(self, error: BaseException, *, committing: bool) -> MidonetError:
-        """Return what an error of the driver means; one without an answer of the server leaves COMMIT open."""
+        """Return the error for a driver error; without an answer to COMMIT its outcome is unknown."""
         unnamed = OutcomeUnknown if committing else Unavailable
         kind = next((ours for theirs, ours in _MEANINGS if isinstance(error, theirs)), unnamed)
         return kind(f"{self.url}: {' '.join(str(error).split())}", url=self.url)
 
     def version(self, _: Cursor) -> int | None:
-        """Return None: there is no such thing."""
+        """Return None: PostgreSQL has no such number."""
         return None
 
     def notify_in_transaction(self, cursor: Cursor) -> None:
@@ -129,11 +129,11 @@ class PostgresDatabase:
         cursor.execute(f"NOTIFY {_CHANNEL}")
 
     def notify(self) -> None:
-        """Do nothing: the transaction has announced itself."""
+        """Do nothing: the transaction has notified the listeners."""
 
     @contextmanager
     def subscribe(self) -> Iterator[Notifier]:
-        """Listen on a connection of its own."""
+        """Listen on a separate connection."""
         with closing(_Listener(self)) as listener:
             yield listener
 

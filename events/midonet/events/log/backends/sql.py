@@ -1,7 +1,7 @@
 """The log as a table, on SQLAlchemy Core: one row per commit, one transaction per batch.
 
-Statements are SQLAlchemy's (`statements.py`) and run on the driver's own cursors: a single durable append then costs
-little more than its fsync. Nothing here may write a row that does not extend the chain.
+Statements come from `sql_statements.py` and run on the driver's own cursors: a single durable append then costs little
+more than its fsync. Nothing here may write a row that does not extend the chain.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +31,7 @@ def _all(cursor: Cursor) -> list[Row]:
 
 
 def _chunk(cursor: Cursor) -> list[Row]:
-    """Return the first rows, no more than fit well in memory."""
+    """Return the first rows, up to a number of bytes that fits in memory."""
     rows: list[Row] = []
     size = 0
     while size < _CHUNK_BYTES and (some := cursor.fetchmany(_FETCHED)):
@@ -44,14 +44,15 @@ class SqlLog:
     """A `Log` in the table `commits` of an SQL server."""
 
     skipped = 0
-    """Every row must extend the chain: none is ever passed over."""
+    """Every row must extend the chain: none is skipped."""
 
     def __init__(self, database: Database, *, create: bool) -> None:
         self._database = database
         self._connection: Connection | None = None
-        self._left: tuple[int, int, str] | None = None
-        """What this connection appended last: version of the database, position, hash. Thousands of objects make a
-        commit that is not to be read again only to see that it is still there."""
+        self._last_appended: tuple[int, int, str] | None = None
+        """What this connection appended last: version of the database, position, hash. It saves reading a large
+        commit again only to see that it is still the last one.
+        """
         self._sql = {**database.statements, "exists": database.exists}
         self._open(create=create)
 
@@ -66,7 +67,7 @@ class SqlLog:
         if not create:
             self.close()
             raise Unavailable(f"there is no log at {self.url}", url=self.url)
-        with suppress(Conflict), self._transaction() as cursor:  # several may create it at once
+        with suppress(Conflict), self._transaction() as cursor:  # several clients may create it at once
             cursor.execute(self._sql["create"])
 
     # Reading
@@ -94,7 +95,7 @@ class SqlLog:
             rows = self._fetch("by_id", id=command_id)
         except UnicodeEncodeError:  # not text, so no commit can have it
             return None
-        return _alone(rows[0]) if rows else None
+        return _record_of(rows[0]) if rows else None
 
     def offset_hint(self, position: int) -> int | None:
         """Return None: the position is the key."""
@@ -104,10 +105,10 @@ class SqlLog:
     def read_at(self, bookmark: Bookmark) -> Record | None:
         """Return the commit of a bookmark if those very bytes are still there; None if not."""
         rows = self._fetch("at", position=bookmark.position)
-        return _alone(rows[0]) if rows and sha256(rows[0][-1]) == bookmark.hash else None
+        return _record_of(rows[0]) if rows and sha256(rows[0][-1]) == bookmark.hash else None
 
     def seek(self, bookmark: Bookmark) -> bool:
-        """Return whether the log has that commit; every position is as quickly found as any other."""
+        """Return whether the log has that commit; every position is found directly."""
         return self.read_at(bookmark) is not None
 
     def read(self, after: Head = GENESIS) -> Iterator[Record]:
@@ -115,7 +116,7 @@ class SqlLog:
         yield from self._read(after, self._end())
 
     def _read(self, after: Head, end: int) -> Iterator[Record]:
-        head, rows = after, self._beyond(after, end)
+        head, rows = after, self._rows_after(after, end)
         while head.position < end:
             for record in self._accepted(head, rows or self._between(head.position, end), trusted=after.position):
                 head = record.head
@@ -123,18 +124,18 @@ class SqlLog:
             rows = []
 
     def follow(self, after: Head, *, stopped: Callable[[], bool], idle: float = 1.0) -> Iterator[Record | Progress]:
-        """Yield as `read` does and go on with what is appended later, until `stopped()`."""
+        """Yield as `read` does, and continue with what is appended later, until `stopped()`."""
         head, due, notified = after, 0.0, True
         record: Record | None
         with self._database.subscribe() as subscribe:
             while not stopped():
-                if notified or self._end() != head.position:  # one query less on the way of a commit
-                    for record in self._accepted(head, self._beyond(head, _ENDLESS), trusted=head.position):
+                if notified or self._end() != head.position:  # saves a query per commit
+                    for record in self._accepted(head, self._rows_after(head, _ENDLESS), trusted=head.position):
                         head, due = record.head, 0.0
                         yield record
                         if stopped():
                             return
-                    record, notified = None, False  # thousands of objects are let go of now, not when others come
+                    record, notified = None, False  # frees a large commit now, not at the next one
                     continue
                 if monotonic() >= due:
                     due = monotonic() + idle
@@ -144,8 +145,8 @@ class SqlLog:
     def _end(self) -> int:
         return self._fetch("end")[0][0] or 0
 
-    def _beyond(self, after: Head, end: int) -> list[Row]:
-        """Return the first rows after `after`, having checked, by one query, that the log holds that as well."""
+    def _rows_after(self, after: Head, end: int) -> list[Row]:
+        """Return the first rows after `after`; the same query checks that the log holds `after` as well."""
         if not after.position:
             return self._fetch("between", _chunk, after=0, end=end)
         known, *rows = self._fetch("between", _chunk, after=after.position - 1, end=end) or self._lost(after)
@@ -157,7 +158,7 @@ class SqlLog:
         return rows
 
     def _lost(self, after: Head) -> list[Row]:
-        """Say why there is nothing at or after a head that was in the log."""
+        """Raise the error for a log that has nothing at or after a head that it had."""
         end = self._end()
         if end < after.position:
             raise lost_commits(after, end)
@@ -189,7 +190,7 @@ class SqlLog:
         return record
 
     def _broken(self, head: Head, bad: Skipped, *, trusted: int) -> Tampered:
-        """Say which of two neighbours was altered; the one after them knows."""
+        """Return the error for two adjacent commits that do not fit; the commit after them decides which is bad."""
         known, position = head.position, head.position + 1
         if bad.reason == "not-a-commit":
             return tampered(position, f"what is stored as commit {position} is not a commit")
@@ -213,7 +214,7 @@ class SqlLog:
         records = check_batch(head, batch)
         try:
             inserted = self._insert(head, records)
-        except Conflict:  # a racing writer took the position, or the id is taken
+        except Conflict:  # another writer took the position, or the id is taken
             if same(self.head(), head):
                 raise
             inserted = False
@@ -225,11 +226,11 @@ class SqlLog:
     def _insert(self, head: Head, records: Sequence[Record]) -> bool:
         with self._transaction() as cursor:
             version = self._database.version(cursor)
-            if self._left != (version, head.position, head.hash) and not self._ends_with(cursor, head):
+            if self._last_appended != (version, head.position, head.hash) and not self._ends_with(cursor, head):
                 return False
             cursor.executemany(self._sql["insert"], [_values(record) for record in records])
             self._database.notify_in_transaction(cursor)
-        self._left = (version, records[-1].commit.position, records[-1].hash) if version is not None else None
+        self._last_appended = (version, records[-1].commit.position, records[-1].hash) if version is not None else None
         return True
 
     def _ends_with(self, cursor: Cursor, head: Head) -> bool:
@@ -241,7 +242,7 @@ class SqlLog:
 
     def close(self) -> None:
         """Release the connection."""
-        connection, self._connection, self._left = self._connection, None, None
+        connection, self._connection, self._last_appended = self._connection, None, None
         if connection is not None:
             with suppress(self._database.driver_error):
                 connection.rollback()  # a cursor that is still referenced keeps SQLite's locks beyond close
@@ -255,7 +256,7 @@ class SqlLog:
                 return take(cursor)
 
         try:
-            return self._live(work)
+            return self._on_connection(work)
         except self._database.driver_error as error:
             self.close()
             raise self._database.failure(error, committing=False) from error
@@ -264,7 +265,7 @@ class SqlLog:
     def _transaction(self) -> Iterator[Cursor]:
         committing = False
         try:
-            cursor = self._live(self._begin)
+            cursor = self._on_connection(self._begin)
             yield cursor
             committing = True
             cursor.execute("COMMIT")
@@ -279,8 +280,8 @@ class SqlLog:
         cursor.execute(self._database.begin)
         return cursor
 
-    def _live(self, work: Callable[[Cursor], T]) -> T:
-        """Do the first work of a transaction; if the connection was lost while unused, do it on a new one."""
+    def _on_connection(self, work: Callable[[Cursor], T]) -> T:
+        """Start a transaction with `work`; on a new connection if the present one was lost while unused."""
         if self._connection is not None:
             try:
                 if not self._database.lost(self._connection):
@@ -298,8 +299,8 @@ def _head(row: Row) -> Head:
     return Head(position, sha256(raw), time)
 
 
-def _alone(row: Row) -> Record:
-    """Return a row as a record, though its neighbours were not looked at."""
+def _record_of(row: Row) -> Record:
+    """Return a row as a record without checking its neighbours."""
     position, command_id, *_, raw = row
     commit = parse(raw)
     if commit is None or (commit.position, commit.id) != (position, command_id):

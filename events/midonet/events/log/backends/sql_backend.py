@@ -1,4 +1,4 @@
-"""What differs between the SQL servers that can hold a log. Nothing here knows the chain rule."""
+"""What differs between the SQL databases that can hold a log. Nothing here depends on the chain rule."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -10,50 +10,50 @@ CHUNK_ROWS = 2_000
 """Commits that one query returns at most."""
 
 Connection: TypeAlias = Any
-"""A connection of the driver's, and its cursor, as PEP 249 has them; drivers share no types."""
+"""A connection of the driver, and its cursor (PEP 249); drivers share no types."""
 Cursor: TypeAlias = Any
 
 
 class Notifier(Protocol):
-    """Wakes a reader that waits for commits; a missed or surplus ring costs time, never a commit."""
+    """Wakes a reader that waits for commits; a missed or surplus notification costs time, never a commit."""
 
     interval: float
-    """Seconds after which the reader looks by itself, for writers that ring no bell."""
+    """Seconds after which the reader polls, for writers that send no notification."""
 
     def wait(self, seconds: float) -> bool:
-        """Return True when somebody has appended since the last call, as far as is known; False after `seconds`."""
+        """Return True at a notification since the last call, False after `seconds`."""
 
 
 class Database(Protocol):
-    """One SQL server: how to connect so that a commit is durable, and what its errors mean."""
+    """One SQL database: how to connect so that a commit is durable, and what its errors mean."""
 
     url: str
     driver_error: type[Exception]
-    """The root of what the driver raises."""
+    """The base class of the driver's errors."""
     begin: str
-    """Statements that open a transaction which is going to write."""
+    """Statement that opens a transaction that is going to write."""
     exists: str
-    """A query with a row iff the table is there."""
+    """A query that returns a row if and only if the table exists."""
     statements: Mapping[str, str]
-    """What `statements.py` says, in the server's words."""
+    """The statements of `sql_statements.py` in the dialect of the database."""
 
     def connect(self) -> Connection:
-        """Return a new connection, on which each statement is a transaction of its own unless one was begun."""
+        """Return a new connection in autocommit mode."""
 
     def lost(self, connection: Connection) -> bool:
-        """Tell whether the connection can no longer be used, so that only a new one can answer."""
+        """Return whether the connection can no longer be used, so that a new one is needed."""
 
     def failure(self, error: BaseException, *, committing: bool) -> MidonetError:
-        """Return what a driver's error means; `committing` if it came as the answer to COMMIT."""
+        """Return the error for a driver's error; `committing` if it was the response to COMMIT."""
 
     def version(self, cursor: Cursor) -> int | None:
-        """Return what is another number after another connection has written; None where nothing tells so."""
+        """Return a number that changes when another connection writes; None if the database has none."""
 
     def notify_in_transaction(self, cursor: Cursor) -> None:
-        """Let readers know, as a part of the transaction."""
+        """Notify readers, as part of the transaction."""
 
     def notify(self) -> None:
-        """Let readers know, after the transaction."""
+        """Notify readers, after the transaction."""
 
     def subscribe(self) -> AbstractContextManager[Notifier]:
-        """Listen for what `notify_in_transaction` and `notify` say, from now on."""
+        """Listen for `notify_in_transaction` and `notify` from now on."""

@@ -1,7 +1,7 @@
-"""The table of a log and all that is ever said to it, on SQLAlchemy Core: the one source, whatever the server.
+"""The table of a log and all statements on it, on SQLAlchemy Core: their only definition.
 
-The table is contract §1: other programs read it with nothing but SQL. It takes ten times as long to load SQLAlchemy as
-to open a SQLite file, so what it makes of these for SQLite stands as text in `sqlite.py`, and a test compares the two.
+The table is contract §1: other programs read it with SQL alone. Loading SQLAlchemy takes ten times as long as opening a
+SQLite file, so the statements for SQLite are also stored as text in `sqlite.py`; a test compares the two.
 """
 
 from sqlalchemy import (
@@ -35,9 +35,9 @@ _commits = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
-# Somebody who edits the table by hand may leave TEXT in the column: the chain is about bytes.
+# A manual edit may store TEXT in the column; the chain is defined on bytes.
 _row = select(_commits.c.position, _commits.c.id, _commits.c.time, _commits.c.actor, cast(_commits.c.body, LargeBinary))
-# SQLite gets an offset with every limit, of the toolkit's own if there is none.
+# SQLAlchemy adds an offset to every limit for SQLite, so it is given here.
 _STATEMENTS: dict[str, ClauseElement] = {
     "create": CreateTable(_commits, if_not_exists=True),
     "insert": insert(_commits),
@@ -53,5 +53,5 @@ _STATEMENTS: dict[str, ClauseElement] = {
 
 
 def compiled(dialect: Dialect) -> dict[str, str]:
-    """Return all statements by name, in the words of a server; values go by name."""
+    """Return all statements by name in a dialect; values are bound by name."""
     return {name: " ".join(str(each.compile(dialect=dialect)).split()) for name, each in _STATEMENTS.items()}

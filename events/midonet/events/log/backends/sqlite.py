@@ -1,6 +1,6 @@
 """SQLite as the database of a log: a file on a local disk, durable at every commit.
 
-WAL with `synchronous=FULL`: a commit is on the disk when `append` returns; readers never wait for writers.
+WAL with `synchronous=FULL`: a commit is on the disk when `append` returns, and readers do not wait for writers.
 """
 
 import os
@@ -27,7 +27,7 @@ from midonet.events.log.backends.sql_backend import CHUNK_ROWS, Connection, Curs
 _SCHEME = "sqlite:///"
 _BUSY_SECONDS = 10.0
 _INTERVAL = 0.5
-"""Seconds after which a reader looks by itself: a writer that was killed between its commit and the bell rang none."""
+"""Seconds after which a reader polls: a writer that is killed after its commit sends no notification."""
 _UNWATCHED = 0.05
 _SMALLEST_DATABASE = 512
 
@@ -35,7 +35,7 @@ _MEANINGS: dict[int, tuple[type[MidonetError], str]] = {
     sqlite3.SQLITE_BUSY: (Unavailable, f"another process has kept it locked for {_BUSY_SECONDS:.0f} s"),
     sqlite3.SQLITE_CANTOPEN: (Unavailable, "cannot be opened"),
     sqlite3.SQLITE_CONSTRAINT: (Conflict, "has a commit with this position or id already"),
-    sqlite3.SQLITE_CORRUPT: (VerificationFailed, "is damaged"),
+    sqlite3.SQLITE_CORRUPT: (VerificationFailed, "is corrupt"),
     sqlite3.SQLITE_ERROR: (Misconfigured, "is not a commit log"),
     sqlite3.SQLITE_FULL: (Unavailable, "cannot grow: the disk is full"),
     sqlite3.SQLITE_NOTADB: (Misconfigured, "is not a SQLite database"),
@@ -57,7 +57,7 @@ _STATEMENTS = {
     "between": f"{_ROW} WHERE commits.position > :after AND commits.position <= :end "
     f"ORDER BY commits.position LIMIT {CHUNK_ROWS} OFFSET 0",
 }
-"""Word by word what SQLAlchemy makes of `statements.py`, which only the test has to load."""
+"""What SQLAlchemy makes of `sql_statements.py`; a test compares the two."""
 
 
 def open_sqlite(url: str, *, create: bool, read_only: bool = False) -> SqlLog:
@@ -73,19 +73,19 @@ def open_sqlite(url: str, *, create: bool, read_only: bool = False) -> SqlLog:
 
 
 def _make_file(path: Path) -> None:
-    """Make an empty file, if there is none; SQLite itself never makes one, lest it replace a log that was removed."""
+    """Create an empty file if there is none; SQLite never creates it, so that no removed log is replaced."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            path.touch(mode=0o600)  # who reads it reads the whole network; SQLite's other files follow it
+            path.touch(mode=0o600)  # it holds the whole network; SQLite's other files get the same mode
     except OSError as error:
         raise Unavailable(f"{_shown(path)} cannot be created: {error.strerror}", file=_shown(path)) from error
 
 
 def _refuse_stub(path: Path) -> None:
-    """Refuse a file too short for a database, which SQLite would overwrite.
+    """Refuse a file that is too short for a database, which SQLite would overwrite.
 
-    Its content must not be looked at: closing a file gives up this process' locks on it (POSIX).
+    Its content must not be read: closing a file releases this process' locks on it (POSIX).
     """
     with suppress(OSError):
         if path.is_file() and 0 < path.stat().st_size < _SMALLEST_DATABASE:
@@ -93,7 +93,7 @@ def _refuse_stub(path: Path) -> None:
 
 
 def _shown(path: Path) -> str:
-    """Return the name as text that can be printed: on Linux it is bytes."""
+    """Return a file name as printable text: on Linux it is bytes."""
     return os.fsencode(path).decode(errors="replace")
 
 
@@ -111,11 +111,11 @@ class SqliteDatabase:
         self._read_only = read_only
         self._file = os.fsencode(path)
         self._name = _shown(path)
-        self._bell = os.fsencode(path.resolve()) + b"-wal"
+        self._wal = os.fsencode(path.resolve()) + b"-wal"
         self._opened: object = None
 
     def connect(self) -> Connection:
-        """Open the file; `Misconfigured` where it cannot be safe."""
+        """Open the file; `Misconfigured` if it cannot be made durable there."""
         uri = f"{self._path.as_uri()}?mode={'ro' if self._read_only else 'rw'}"
         connection = sqlite3.connect(
             uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -134,62 +134,64 @@ class SqliteDatabase:
             mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
             cursor.execute("PRAGMA synchronous = FULL")
         if mode != "wal":
-            raise Misconfigured(f"{self._name} is where no write-ahead log can be", file=self._name)
+            raise Misconfigured(
+                f"{self._name} is on a file system without support for a write-ahead log", file=self._name
+            )
 
     def _identity(self) -> object:
-        """Tell which file has the name now."""
+        """Return which file has the name now."""
         try:
-            found = os.stat(self._file)  # noqa: PTH116 - before every statement
+            found = os.stat(self._file)  # noqa: PTH116 - quicker; called before every statement
         except OSError:
             return None
         return found.st_dev, found.st_ino
 
     def lost(self, _: Connection) -> bool:
-        """Tell whether the file was replaced or removed: what is written to the old one is lost."""
+        """Return whether the file was replaced or removed: what is written to the old one would be lost."""
         return self._identity() != self._opened
 
     def failure(self, error: Any, *, committing: bool) -> MidonetError:
-        """Return what SQLite's result code means for this file."""
+        """Return the error for SQLite's result code on this file."""
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_INTERNAL) & 0xFF
         unnamed = OutcomeUnknown if committing else Unavailable
         kind, meaning = _MEANINGS.get(code, (unnamed, "cannot be used"))
         return kind(f"{self._name} {meaning} ({error})", file=self._name)
 
     def version(self, cursor: Cursor) -> int | None:
-        """Return the version of the data as this connection sees it, which its own changes leave as it is."""
+        """Return the data version of this connection, which only other connections' changes increase."""
         cursor.execute("PRAGMA data_version")
         version: int = cursor.fetchone()[0]
         return version
 
     def notify_in_transaction(self, cursor: Cursor) -> None:
-        """Do nothing: readers are woken after the commit."""
+        """Do nothing: readers are notified after the commit."""
 
     def notify(self) -> None:
-        """Wake the readers. Never by the database itself: to close it again would drop SQLite's locks on it."""
-        with suppress(OSError):  # a reader looks by itself soon
-            wake(self._bell)
+        """Notify readers by the WAL file, never by the database: closing that would release SQLite's locks on it."""
+        with suppress(OSError):  # readers poll as well
+            wake(self._wal)
 
     @contextmanager
     def subscribe(self) -> Iterator[Notifier]:
-        """Watch the write-ahead log; it is there as long as somebody is connected."""
+        """Watch the write-ahead log; it exists as long as a connection is open."""
         try:
-            watch = FileWatch(self._bell)
+            watch = FileWatch(self._wal)
         except OSError:
-            yield _Clock()
+            yield _PollingNotifier()
             return
         with closing(watch):
-            yield _FileBell(watch)
+            yield _FileNotifier(watch)
 
 
-class _FileBell:
+class _FileNotifier:
     interval = _INTERVAL
 
     def __init__(self, watch: FileWatch) -> None:
         self.wait = watch.wait
 
 
-class _Clock:
-    """A bell for where the file cannot be watched."""
+class _PollingNotifier:
+    """Polls where the file cannot be watched."""
 
     interval = _UNWATCHED
 

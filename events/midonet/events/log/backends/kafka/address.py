@@ -11,8 +11,8 @@ _LAST_PORT = 65_535
 
 
 def kafka_address(url: str) -> tuple[str, str]:
-    """Return the servers (`HOST:PORT,…`) and the topic that an address names; `UsageError` if it is none."""
+    """Return the servers (`HOST:PORT,…`) and the topic of a URL; `UsageError` for any other form."""
     match = _URL.fullmatch(url)
     if match is None or any(int(port) > _LAST_PORT for port in re.findall(r":(\d+)", match["servers"])):
-        raise UsageError("the address of a log on Kafka is kafka://HOST:PORT[,HOST:PORT…][/TOPIC]")
+        raise UsageError("the URL of a log on Kafka has the form kafka://HOST:PORT[,HOST:PORT…][/TOPIC]")
     return match["servers"], match["topic"] or DEFAULT_TOPIC

@@ -1,8 +1,8 @@
-"""What a reader of the topic remembers: where the chain is, and what it passed over.
+"""The index of the chain in the topic: positions, offsets and hashes of the accepted records, and what was skipped.
 
-Pure bookkeeping: values in, values out, so that every order of records can be tested without a broker.
-Per commit it keeps its offset, its hash and its command id, about 200 bytes; the commits stay in the topic.
-A scan may begin at any commit that is known to be in the chain: what is accepted after it follows from it alone.
+Pure, so that every order of records can be tested without a broker. Per commit it holds offset, hash and command id,
+about 200 bytes; the commits stay in the topic. It may begin at any commit that is known to be in the chain: which
+records are accepted after it follows from that commit alone.
 """
 
 from array import array
@@ -17,21 +17,21 @@ from midonet.events.errors import Tampered
 from midonet.events.log.hash_chain import Skipped, extend
 from midonet.events.log.integrity import tampered
 
-_REMEMBERED = 10_000
-"""How many skipped records are remembered. The rest of a lost batch follows its first record at once."""
+_MAX_SKIPPED_HASHES = 10_000
+"""How many skipped records are remembered. The rest of a rejected batch follows its first record at once."""
 
 _DIGEST_BYTES = 32
 
 
 class _Orphan(Struct, frozen=True):
-    """A skipped commit that continues nothing that was ever in the log, and the head when it came."""
+    """A skipped commit whose predecessor was never in the log, and the head at that time."""
 
     position: int
     head: int
 
 
 class ChainIndex:
-    """The accepted chain of a topic, as far as it was read: from `base`, which is at `offset`, on."""
+    """The accepted chain of a topic, as far as it was read, from `base` (at `offset`) on."""
 
     def __init__(self, base: Head = GENESIS, offset: int = -1) -> None:
         self.base = base
@@ -42,24 +42,24 @@ class ChainIndex:
         self._offsets = array("q")
         self._hashes = bytearray()
         self._positions: dict[str, int] = {}
-        self._passed: OrderedDict[str, _Orphan | None] = OrderedDict()
+        self._skipped_hashes: OrderedDict[str, _Orphan | None] = OrderedDict()
 
     def add(self, offset: int, raw: bytes) -> Record | None:
-        """Take the next record of the topic; return it if it extends the chain, or None if it is skipped.
+        """Add the next record of the topic; return it if it extends the chain, or None if it is skipped.
 
-        Raises `Tampered` for the second of two records that continue each other, but nothing in the log:
-        they were written onto a commit that is no longer what it was.
+        Raises `Tampered` for the second of two records that continue each other, but no commit in the log: their
+        predecessor was altered.
         """
         outcome = extend(self.head, raw)
         if isinstance(outcome, Skipped):
-            self._pass_over(outcome)
+            self._skip(outcome)
             self.next_offset = offset + 1
             return None
         self.accept(offset, [outcome])
         return outcome
 
     def accept(self, offset: int, records: Iterable[Record]) -> None:
-        """Add records that are known to extend the chain, the first at `offset` and the others behind it."""
+        """Add records that are known to extend the chain, the first at `offset` and the others after it."""
         for record in records:
             self._offsets.append(offset)
             self._hashes += bytes.fromhex(record.hash)
@@ -76,7 +76,7 @@ class ChainIndex:
         return self._hashes[(index - 1) * _DIGEST_BYTES : index * _DIGEST_BYTES].hex()
 
     def offset_at(self, position: int) -> int:
-        """Return where in the topic an accepted commit is."""
+        """Return the offset in the topic of an accepted commit."""
         index = position - self.base.position
         return self._offsets[index - 1] if index else self._base_offset
 
@@ -85,27 +85,27 @@ class ChainIndex:
         return self._positions.get(command_id)
 
     def positions_before(self, offset: int) -> int:
-        """Return how many accepted commits lie before an offset; no fewer than those before the scan."""
+        """Return how many accepted commits precede an offset; at least those before the base."""
         return self.base.position + bisect_left(self._offsets, offset)
 
-    def _pass_over(self, record: Skipped) -> None:
+    def _skip(self, record: Skipped) -> None:
         if record.reason != "not-a-commit":
-            self._remember(record)
+            self._check_orphan(record)
         self.skipped += 1
 
-    def _remember(self, record: Skipped) -> None:
-        """Tell the record of a writer that lost a race, or a copy, from one whose predecessor has vanished."""
-        known = record.prev in self._passed
-        before = self._passed.get(record.prev)
+    def _check_orphan(self, record: Skipped) -> None:
+        """Distinguish the record of a conflicting writer, or a copy, from one whose predecessor is missing."""
+        known = record.prev in self._skipped_hashes
+        before = self._skipped_hashes.get(record.prev)
         if before is not None and record.position == before.position + 1:
             raise self._broken(before)
         orphan = record.position > self.head.position and not known
-        self._passed[record.hash] = _Orphan(record.position, self.head.position) if orphan else None
-        if len(self._passed) > _REMEMBERED:
-            self._passed.popitem(last=False)
+        self._skipped_hashes[record.hash] = _Orphan(record.position, self.head.position) if orphan else None
+        if len(self._skipped_hashes) > _MAX_SKIPPED_HASHES:
+            self._skipped_hashes.popitem(last=False)
 
     def _broken(self, orphan: _Orphan) -> Tampered:
-        """Name the first position that cannot be trusted: the orphan itself has a successor that vouches for it."""
+        """Return the error with the first untrusted position; the successor of the orphan confirms the orphan."""
         following = orphan.head + 1
         if orphan.position > following:
             what = f"commit {following} is missing, but commits from {orphan.position} on are there"

@@ -1,7 +1,7 @@
-"""kafka-python, tamed: one reader and one writer of one partition, that come back after a broker does.
+"""One reader and one writer of one partition, on kafka-python; both reconnect after a broker restart.
 
-Idempotence is off on purpose: kafka-python's idempotent producer may hang after a broker restart, and the chain
-rule removes duplicates anyway. Every wait is bounded; every error that leaves here is one of ours.
+Idempotence is off on purpose: kafka-python's idempotent producer may hang after a broker restart, and the chain rule
+removes duplicates anyway. Every wait is bounded; every error that is raised here is a `MidonetError`.
 """
 
 import logging
@@ -34,15 +34,15 @@ from midonet.events.log.backends.kafka.topic import RECORD_BYTES
 T = TypeVar("T")
 
 CHUNK_BYTES = 1024 * 1024
-"""Records up to this size together travel as one Kafka batch, which arrives as a whole or not at all."""
+"""Records up to this size together form one Kafka batch, which arrives as a whole or not at all."""
 
-_PATIENCE = 5.0
+_CONNECT_SECONDS = 5.0
 _LONGEST_PAUSE = 1.0
 _REQUEST_MS = 3_000
 _DELIVERY_MS = 8_000
 _FETCH_BYTES = 4 * 1024 * 1024
 SMALL_FETCH = 32 * 1024
-"""Bytes that a reader of single records asks for at once; a larger record comes whole nevertheless."""
+"""Bytes that a reader of single records fetches at once; a larger record is fetched whole nevertheless."""
 _FETCH_RECORDS = 2_000
 _FAILURES = 2
 _PROTOCOLS = {
@@ -52,8 +52,8 @@ _PROTOCOLS = {
     (True, True): "SASL_SSL",
 }
 """By whether there is TLS, and whether there is a login."""
-_STRANGERS = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
-"""What does not pass by waiting: we are not known there."""
+_AUTHENTICATION_ERRORS = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
+"""Errors of authentication: retrying does not help."""
 _REFUSALS = (
     AuthorizationError,
     InvalidTimestampError,
@@ -62,12 +62,12 @@ _REFUSALS = (
     RecordListTooLargeError,
 )
 
-# What goes wrong is told by errors; without a handler, Python would print kafka-python's warnings as well.
+# Failures are raised as errors; without a handler, Python would also print kafka-python's warnings.
 logging.getLogger("kafka").addHandler(logging.NullHandler())
 
 
 class Broker(Struct, frozen=True):
-    """Where the brokers of a cluster are: `HOST:PORT[,HOST:PORT…]`."""
+    """The brokers of a cluster: `HOST:PORT[,HOST:PORT…]`."""
 
     servers: str
 
@@ -76,7 +76,7 @@ class Broker(Struct, frozen=True):
         return self._connect(KafkaAdminClient)
 
     def consumer(self, fetch_bytes: int = _FETCH_BYTES) -> Any:
-        """Return a new consumer that only goes where it is told."""
+        """Return a new consumer without a group or committed offsets."""
         return self._connect(
             KafkaConsumer,
             allow_auto_create_topics=False,
@@ -89,7 +89,7 @@ class Broker(Struct, frozen=True):
         )
 
     def producer(self) -> Any:
-        """Return a new producer that sends what it has only when it is flushed."""
+        """Return a new producer that sends only when it is flushed."""
         return self._connect(
             KafkaProducer,
             acks="all",
@@ -101,15 +101,15 @@ class Broker(Struct, frozen=True):
             max_block_ms=_REQUEST_MS,
             max_in_flight_requests_per_connection=1,
             max_request_size=RECORD_BYTES,
-            metrics_enabled=False,  # nobody reads them, and they are a twelfth of what a produce costs
+            metrics_enabled=False,  # unused, and a twelfth of the cost of a produce
         )
 
     def _connect(self, client: Callable[..., T], **settings: Any) -> T:
-        """Make a client, again and again for a while: a broker that restarts is back in seconds."""
-        deadline, pause = monotonic() + _PATIENCE, 0.05
+        """Create a client, with retries: a broker that restarts is back in seconds."""
+        deadline, pause = monotonic() + _CONNECT_SECONDS, 0.05
         while True:
             try:
-                self._knock()
+                self._probe()
                 return client(
                     bootstrap_servers=self.servers.split(","),
                     bootstrap_timeout_ms=_REQUEST_MS,
@@ -119,13 +119,13 @@ class Broker(Struct, frozen=True):
                     **settings,
                 )
             except (KafkaError, OSError) as error:
-                if monotonic() + pause > deadline or isinstance(error, _STRANGERS):
+                if monotonic() + pause > deadline or isinstance(error, _AUTHENTICATION_ERRORS):
                     raise self.failure(error) from error
             sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _knock(self) -> None:
-        """Raise `OSError` if no broker accepts connections: the clients would take long to find out."""
+    def _probe(self) -> None:
+        """Raise `OSError` if no broker accepts connections: the clients need long to detect it."""
         for server in self.servers.split(","):
             host, _, port = server.rpartition(":")
             with suppress(OSError, UnicodeError), socket.create_connection((host.strip("[]"), int(port)), timeout=1):
@@ -133,12 +133,12 @@ class Broker(Struct, frozen=True):
         raise ConnectionRefusedError("no broker accepts connections")
 
     def failure(self, error: Exception) -> Unavailable:
-        """Return an error of kafka-python, or of the network, as ours."""
+        """Return an error of kafka-python or of the network as `Unavailable`."""
         return Unavailable(f"Kafka at {self.servers} is unavailable: {error}", servers=self.servers)
 
     @contextmanager
     def failures(self) -> Iterator[None]:
-        """Turn errors of kafka-python into ours."""
+        """Translate errors of kafka-python."""
         try:
             yield
         except KafkaError as error:
@@ -146,7 +146,7 @@ class Broker(Struct, frozen=True):
 
 
 def security() -> Mapping[str, Any]:
-    """Return how clients of Kafka protect their connections and prove who we are; `Misconfigured` names a bad file."""
+    """Return the settings for TLS and login of Kafka clients; `Misconfigured` names a bad file."""
     context, login = kafka_tls(), kafka_login()
     found: dict[str, Any] = {"security_protocol": _PROTOCOLS[context is not None, login is not None]}
     if context is not None:
@@ -161,10 +161,10 @@ def security() -> Mapping[str, Any]:
 
 
 class Reader:
-    """Reads one partition from wherever it is told to.
+    """Reads one partition from any offset.
 
-    A consumer goes on fetching between polls, and a broker answers the requests of one connection in order:
-    so the end is asked for on a second connection, where no fetch waits for records.
+    A consumer keeps fetching between polls, and a broker answers the requests of one connection in order. So the end
+    offset is requested on a second connection, where no fetch waits for records.
     """
 
     def __init__(self, broker: Broker, partition: TopicPartition, fetch_bytes: int = _FETCH_BYTES) -> None:
@@ -172,21 +172,21 @@ class Reader:
         self._partition = partition
         self._fetch_bytes = fetch_bytes
         self._consumer: Any = None
-        self._asker: Any = None
+        self._end_consumer: Any = None
         self._offset = -1
         self._failures = 0
 
     def end(self) -> int:
-        """Return the offset behind the last record."""
-        with self._watched():
-            if self._asker is None:
-                self._asker = self._broker.consumer()
-            ends = self._asker.end_offsets([self._partition], timeout_ms=_REQUEST_MS)
+        """Return the offset after the last record."""
+        with self._counting_failures():
+            if self._end_consumer is None:
+                self._end_consumer = self._broker.consumer()
+            ends = self._end_consumer.end_offsets([self._partition], timeout_ms=_REQUEST_MS)
             return int(ends[self._partition])
 
     def fetch(self, offset: int, seconds: float) -> list[Any]:
-        """Return the next records from `offset` on; none if none comes within `seconds`."""
-        with self._watched():
+        """Return the next records from `offset` on; none if none arrives within `seconds`."""
+        with self._counting_failures():
             consumer = self._fetcher()
             if offset != self._offset:
                 consumer.seek(self._partition, offset)
@@ -200,12 +200,12 @@ class Reader:
         try:
             return list(consumer.poll(timeout_ms=round(seconds * 1000)).get(self._partition, []))
         except OffsetOutOfRangeError:
-            return self._poll_what_is_left(consumer, seconds)
+            return self._poll_after_deletion(consumer, seconds)
         except CorruptRecordError as error:
-            raise VerificationFailed(f"the record at offset {self._offset} of the topic is damaged") from error
+            raise VerificationFailed(f"the record at offset {self._offset} of the topic is corrupt") from error
 
-    def _poll_what_is_left(self, consumer: Any, seconds: float) -> list[Any]:
-        """Go on behind deleted records: the chain shows that they are missing. Behind the end there is nothing."""
+    def _poll_after_deletion(self, consumer: Any, seconds: float) -> list[Any]:
+        """Continue after deleted records: the chain rule reports that they are missing. At the end there is nothing."""
         offset, self._offset = self._offset, -1
         start = consumer.beginning_offsets([self._partition], timeout_ms=_REQUEST_MS)[self._partition]
         if start <= offset:
@@ -221,7 +221,7 @@ class Reader:
         return self._consumer
 
     @contextmanager
-    def _watched(self) -> Iterator[None]:
+    def _counting_failures(self) -> Iterator[None]:
         try:
             with self._broker.failures():
                 yield
@@ -233,12 +233,12 @@ class Reader:
         self._failures = 0
 
     def close(self) -> None:
-        """Disconnect; the next use connects again."""
-        for consumer in (self._consumer, self._asker):
+        """Disconnect; the next use reconnects."""
+        for consumer in (self._consumer, self._end_consumer):
             if consumer is not None:
                 with suppress(KafkaError):
                     consumer.close()
-        self._consumer = self._asker = None
+        self._consumer = self._end_consumer = None
         self._failures = 0
 
 
@@ -252,9 +252,9 @@ class Writer:
         self._failures = 0
 
     def send(self, values: Sequence[bytes]) -> int:
-        """Write records together and return the offset of the first, once all replicas in sync have them.
+        """Write records together and return the offset of the first, once all in-sync replicas have them.
 
-        Raises `Unavailable` if there is no broker to write to, `Misconfigured` if it refuses them, and
+        Raises `Unavailable` if no broker can be written to, `Misconfigured` if the brokers refuse them, and
         `OutcomeUnknown` if it is not known whether they arrived; they may still arrive later.
         """
         if self._producer is None:
@@ -271,13 +271,13 @@ class Writer:
         return offset
 
     def _failed(self) -> None:
-        """Count; one failure is the broker's, two in a row may be the producer's."""
+        """Count failures: one is caused by the broker, two in a row possibly by the producer."""
         self._failures += 1
         if self._failures >= _FAILURES:
             self.close()
 
     def close(self) -> None:
-        """Disconnect; the next use connects again."""
+        """Disconnect; the next use reconnects."""
         producer, self._producer, self._failures = self._producer, None, 0
         if producer is not None:
             with suppress(KafkaError):
@@ -285,6 +285,6 @@ class Writer:
 
 
 def _failure(error: KafkaError) -> MidonetError:
-    if isinstance(error, _REFUSALS):  # however often it is sent
+    if isinstance(error, _REFUSALS):  # a retry does not help
         return Misconfigured(f"Kafka refuses the commit: {error}")
-    return OutcomeUnknown(f"Kafka did not say whether it has the commit: {error}")
+    return OutcomeUnknown(f"no acknowledgement from Kafka for the commit: {error}")

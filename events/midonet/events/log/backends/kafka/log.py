@@ -1,7 +1,7 @@
-"""The log as a Kafka topic of one partition: what extends the chain is a commit, anything else is passed over.
+"""The log as a Kafka topic of one partition: a record that extends the chain is a commit, any other is skipped.
 
-Many may write at once, without a leader: the broker orders the records, and every reader accepts the same ones.
-A commit is acknowledged only when it is known to be accepted; if the answer is lost, the topic is read again.
+Many clients may write at once, without a leader: the broker orders the records, and every reader accepts the same ones.
+A commit is acknowledged only when it is known to be accepted; without an answer, the topic is read again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -49,8 +49,8 @@ class KafkaLog:
         self._topic = topic
         partition = TopicPartition(topic, 0)
         self._reader = Reader(broker, partition)
-        self._picker = Reader(broker, partition, SMALL_FETCH)
-        self._picked: dict[int, bytes] = {}
+        self._single_reader = Reader(broker, partition, SMALL_FETCH)
+        self._buffered: dict[int, bytes] = {}
         self._writer = Writer(broker, partition)
         self._index = ChainIndex()
         self._recent: list[Record] = []
@@ -64,7 +64,7 @@ class KafkaLog:
 
     @property
     def skipped(self) -> int:
-        """How many foreign, corrupt, duplicate or losing records were passed over so far."""
+        """How many foreign, corrupt, duplicate or conflicting records were skipped so far."""
         return self._index.skipped
 
     # Reading
@@ -78,7 +78,7 @@ class KafkaLog:
         """Return the head as it was at `position`; `NotFound` beyond the end."""
         if position in (0, self._index.base.position):
             return self._index.base if position else GENESIS
-        self._reach_back(position)
+        self._restart_before(position)
         end = self.head().position
         if not 0 < position <= end:
             raise NotFound(f"there is no position {position}: the log ends at {end}", position=position, end=end)
@@ -86,7 +86,7 @@ class KafkaLog:
 
     def find(self, command_id: str) -> Record | None:
         """Return the commit of a command id, or None if the log up to its present end has none."""
-        self._reach_back(0)
+        self._restart_before(0)
         self._catch_up()
         position = self._index.position_of(command_id)
         return self._record_at(position) if position else None
@@ -100,21 +100,21 @@ class KafkaLog:
         """Return the commit of a bookmark if those very bytes are still there; None if not."""
         if bookmark.offset_hint is None:
             return None
-        raw = self._pick(bookmark.offset_hint)
+        raw = self._record_bytes(bookmark.offset_hint)
         commit = parse(raw) if sha256(raw) == bookmark.hash else None
         return Record(commit, raw, bookmark.hash) if commit and commit.position == bookmark.position else None
 
-    def _pick(self, offset: int) -> bytes:
-        """Return the record at an offset, with a few of those behind it at hand for the next call."""
-        if offset not in self._picked:
-            self._picked = {}
-            with suppress(VerificationFailed):  # a damaged record is none that anybody knew
-                found = self._picker.fetch(offset, _READ_SECONDS) if offset < self._reader.end() else []
-                self._picked = {message.offset: message.value or b"" for message in found}
-        return self._picked.get(offset, b"")
+    def _record_bytes(self, offset: int) -> bytes:
+        """Return the record at an offset; the records after it are buffered for the next call."""
+        if offset not in self._buffered:
+            self._buffered = {}
+            with suppress(VerificationFailed):  # a corrupt record is not the one of the bookmark
+                found = self._single_reader.fetch(offset, _READ_SECONDS) if offset < self._reader.end() else []
+                self._buffered = {message.offset: message.value or b"" for message in found}
+        return self._buffered.get(offset, b"")
 
     def seek(self, bookmark: Bookmark) -> bool:
-        """Let the scan begin behind a commit, if it is where it was."""
+        """Start the index after a commit, if it is where it was."""
         if self._index.base.position <= bookmark.position <= self._index.head.position:
             return self._index.hash_at(bookmark.position) == bookmark.hash
         record = self.read_at(bookmark)
@@ -123,8 +123,8 @@ class KafkaLog:
         self._index, self._recent = ChainIndex(record.head, bookmark.offset_hint), []
         return True
 
-    def _reach_back(self, position: int) -> None:
-        """Scan from the beginning if the scan began behind a position."""
+    def _restart_before(self, position: int) -> None:
+        """Index the topic from its beginning if the index starts after a position."""
         if position < self._index.base.position:
             self._index, self._recent = ChainIndex(), []
 
@@ -133,7 +133,7 @@ class KafkaLog:
         yield from self._read(after, self._end())
 
     def follow(self, after: Head, *, stopped: Callable[[], bool], idle: float = 1.0) -> Iterator[Record | Progress]:
-        """Yield as `read` does and go on with what is appended later, until `stopped()`."""
+        """Yield as `read` does, and continue with what is appended later, until `stopped()`."""
         head, end = after, self._end()
         while not stopped():
             for record in self._read(head, end):
@@ -148,8 +148,8 @@ class KafkaLog:
                 end = self._index.next_offset
 
     def _read(self, after: Head, end: int) -> Iterator[Record]:
-        """Yield what is accepted after `after`, up to the offset `end`, whoever else uses this log meanwhile."""
-        self._reach_back(after.position)
+        """Yield the commits after `after` up to the offset `end`; other calls on this log may be interleaved."""
+        self._restart_before(after.position)
         while self._index.head.position < after.position and self._index.next_offset < end:
             self._must_advance()
         self._check(after)
@@ -172,10 +172,10 @@ class KafkaLog:
             raise diverged(reader, found)
 
     def _end(self) -> int:
-        """Return the offset behind the last record; it never moves back, unless records were lost."""
+        """Return the offset after the last record; it never decreases, unless records were lost."""
         deadline = monotonic() + _ELECTION_SECONDS
         while (end := self._reader.end()) < self._index.next_offset:
-            if monotonic() > deadline:  # a new leader may need a moment to know its end
+            if monotonic() > deadline:  # a new leader may not know its end yet
                 raise lost_commits(self._index.head, self._index.positions_before(end))
             sleep(0.1)
         return end
@@ -190,7 +190,7 @@ class KafkaLog:
             raise Unavailable(f"{self.url} does not deliver its records", url=self.url)
 
     def _advance(self, seconds: float) -> bool:
-        """Scan the next records, if any come within `seconds`."""
+        """Index the next records, if any arrive within `seconds`."""
         try:
             messages = self._reader.fetch(self._index.next_offset, seconds)
         except VerificationFailed as error:
@@ -201,12 +201,12 @@ class KafkaLog:
                 if record := self._index.add(message.offset, message.value or b""):
                     self._recent.append(record)
         except Tampered:
-            if not self._recent:  # else those before it come first
+            if not self._recent:  # records before it are returned first
                 raise
         return bool(messages)
 
     def _known(self, head: Head) -> list[Record]:
-        """Return the next commits after `head`, of those that were scanned already."""
+        """Return the next commits after `head`, of those that are indexed."""
         if self._recent:
             skip = head.position + 1 - self._recent[0].commit.position
             if 0 <= skip < len(self._recent):
@@ -235,7 +235,7 @@ class KafkaLog:
     # Writing
 
     def append(self, head: Head, batch: Sequence[bytes | Record]) -> int:
-        """Append commits that extend `head` in order; a prefix, where a race is lost on the way."""
+        """Append commits that extend `head` in order; a prefix of them if another writer appends in between."""
         records = check_batch(head, batch)
         if not same(self._index.head, head):
             self._catch_up()
@@ -273,8 +273,8 @@ class KafkaLog:
         try:
             offset = self._writer.send([record.raw for record in chunk])
         except (Misconfigured, OutcomeUnknown) as error:
-            return self._settle(chunk, error)
-        if offset == self._index.next_offset:  # nothing came between: no need to read it back
+            return self._resolve_outcome(chunk, error)
+        if offset == self._index.next_offset:  # no record in between: no need to read it back
             self._index.accept(offset, chunk)
             return len(chunk)
         if offset < self._index.next_offset:
@@ -289,13 +289,13 @@ class KafkaLog:
             raise _unknown(error) from error
         return self._accepted(chunk)
 
-    def _settle(self, chunk: Sequence[Record], failure: MidonetError) -> int:
-        """Find out from the topic what became of records whose write failed."""
+    def _resolve_outcome(self, chunk: Sequence[Record], failure: MidonetError) -> int:
+        """Find out from the topic whether records whose write failed were accepted."""
         try:
             self._catch_up()
         except Unavailable as error:
             raise _unknown(error) from error
-        if self._index.head.position < chunk[0].commit.position:  # they may still come
+        if self._index.head.position < chunk[0].commit.position:  # they may still arrive
             raise failure
         return self._accepted(chunk)
 
@@ -309,7 +309,7 @@ class KafkaLog:
     def close(self) -> None:
         """Disconnect."""
         self._reader.close()
-        self._picker.close()
+        self._single_reader.close()
         self._writer.close()
 
 
@@ -318,7 +318,7 @@ def _unknown(error: Unavailable) -> OutcomeUnknown:
 
 
 def _chunks(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    """Split records into what arrives together."""
+    """Split records into Kafka batches."""
     start, size = 0, 0
     for index, record in enumerate(records):
         size += len(record.raw) + _RECORD_OVERHEAD

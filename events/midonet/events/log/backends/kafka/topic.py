@@ -1,6 +1,6 @@
-"""The topic that holds a log: how it must be set up, so that no commit is ever lost, and how to repair it.
+"""The topic that holds a log: the settings that it needs so that no commit is lost, and how to repair them.
 
-Settings are verified whenever a log is opened: a broker changes them without a word to its clients.
+Settings are verified whenever a log is opened: clients are not notified when they change.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ from midonet.events.commit import MAX_COMMIT_BYTES
 from midonet.events.errors import Misconfigured, Unavailable
 
 RECORD_BYTES = MAX_COMMIT_BYTES + 64 * 1024
-"""The largest commit with all that Kafka puts around it."""
+"""The largest commit with the overhead of Kafka."""
 
 _SAFE_REPLICAS = 3
-_HEARSAY_SECONDS = 10.0
-"""Until then every broker that lives has heard of a new topic."""
-_LOOK_SECONDS = 0.05
+_METADATA_SECONDS = 10.0
+"""Time after which every live broker has the metadata of a new topic."""
+_POLL_SECONDS = 0.05
 
 
 class _Rule(Struct, frozen=True):
-    """One setting, what it must be, and what to set it to."""
+    """One setting, the value that it must have, and the value to set."""
 
     name: str
     value: str
@@ -52,8 +52,8 @@ _REPLICATED_RULES = (
 def prepare_topic(admin: KafkaAdminClient, servers: str, topic: str, *, create: bool) -> None:
     """Create the topic if it is absent, and verify its settings as the brokers have them.
 
-    Raises `Unavailable` if it is absent and `create` is false; `Misconfigured` with each wrong setting, its
-    value, the wanted one and the command that repairs it.
+    Raises `Unavailable` if it is absent and `create` is false; `Misconfigured` with each wrong setting, its value, the
+    required one and the command that repairs it.
     """
     partitions = _partitions(admin, topic)
     if partitions is None:
@@ -75,10 +75,10 @@ def _partitions(admin: KafkaAdminClient, topic: str) -> list[Mapping[str, Any]] 
 
 
 def _partitions_soon(admin: KafkaAdminClient, topic: str) -> list[Mapping[str, Any]]:
-    """Return the partitions of a topic that was just made; not all brokers hear of it at the same moment."""
-    deadline = monotonic() + _HEARSAY_SECONDS
+    """Return the partitions of a new topic; not all brokers get its metadata at the same moment."""
+    deadline = monotonic() + _METADATA_SECONDS
     while not (found := _partitions(admin, topic)) and monotonic() < deadline:
-        sleep(_LOOK_SECONDS)
+        sleep(_POLL_SECONDS)
     return found or []
 
 
@@ -87,7 +87,7 @@ def _create(admin: KafkaAdminClient, topic: str) -> None:
     replicated = brokers >= _SAFE_REPLICAS
     rules = _RULES + (_REPLICATED_RULES if replicated else ())
     configs = {rule.name: rule.value for rule in rules}
-    configs["message.timestamp.type"] = "LogAppendTime"  # a client whose clock is wrong may write, too
+    configs["message.timestamp.type"] = "LogAppendTime"  # clients with a wrong clock may write as well
     description = {
         "num_partitions": 1,
         "replication_factor": _SAFE_REPLICAS if replicated else 1,
@@ -95,7 +95,7 @@ def _create(admin: KafkaAdminClient, topic: str) -> None:
     }
     try:
         admin.create_topics({topic: description}, wait_for_metadata=True)
-    except TopicAlreadyExistsError:  # another process was faster
+    except TopicAlreadyExistsError:  # another process created it
         admin.wait_for_topics([topic])
 
 
