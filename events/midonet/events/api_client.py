@@ -1,7 +1,7 @@
-"""A client of a cluster's API: one address, or several of equal nodes, of which the next is asked when one fails.
+"""A client of a cluster's API: one URL, or several of equal nodes; if one fails, the next is tried.
 
-Only what is safe to send twice is sent twice: reads, and commands with an id, which the log never does twice. It loads
-nothing but the standard library, so that one command is quick.
+Only what is safe to repeat is sent again: reads, and commands with an id, which the log never executes twice. It loads
+only the standard library, so that a single command starts quickly.
 """
 
 import json
@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 75.0
-"""Longer than any answer takes that the API gives without being asked to wait."""
+"""Longer than the API takes for any response unless it is asked to wait."""
 _PAUSES = (0.0, 0.3, 1.0)
-"""Before each round of asking all nodes. The last one is for those who must know what became of what they sent."""
+"""Pauses before each round over all nodes. The last round is for callers whose request may have arrived."""
 _MAX_PROBLEM = 1024 * 1024
 _OK = range(200, 300)
 _UNAVAILABLE = 503
@@ -30,33 +30,33 @@ Query = Mapping[str, Any]
 
 
 class Reply(NamedTuple):
-    """What a node answered."""
+    """The response of a node."""
 
     body: bytes
     headers: Mapping[str, str]
 
 
 class Access(NamedTuple):
-    """What a client proves itself with, and whom it trusts; files are PEM."""
+    """The credentials of a client, and the CA that it trusts; files are PEM."""
 
     token: str | None = None
     ca: str | None = None
-    """CA of the servers; the system's own if there is none."""
+    """CA of the servers; the system's CAs if there is none."""
     certificate: str | None = None
     key: str | None = None
 
 
-_access: Callable[[str], Access] = lambda _: Access()  # noqa: E731 - until somebody knows better
+_access: Callable[[str], Access] = lambda _: Access()  # noqa: E731 - the default of `use`
 
 
 def use(access: Callable[[str], Access]) -> None:
-    """Let every client of this process that is made from now on ask what it proves itself with at an address."""
+    """Set the function that returns the credentials for a URL; it applies to clients created from now on."""
     global _access  # noqa: PLW0603 - a process is one user
     _access = access
 
 
 class ApiClient:
-    """Asks the nodes at `url`: `http://HOST:PORT[,HOST:PORT…]`, or https. Belongs to one thread."""
+    """A client of the nodes at `url`: `http://HOST:PORT[,HOST:PORT…]`, or https. Belongs to one thread."""
 
     def __init__(self, url: str) -> None:
         self._nodes = _nodes(url)
@@ -76,7 +76,7 @@ class ApiClient:
             connection.close()
 
     def get(self, path: str, **query: Any) -> Reply:
-        """Return what is at a path; raises the error that the API answers with, and `Unavailable` if none does."""
+        """Return what is at a path; raises the error in the response, and `Unavailable` if no node answers."""
         return self.request("GET", path, query=query)
 
     def request(
@@ -88,45 +88,45 @@ class ApiClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Reply:
-        """Send a request that is safe to send twice.
+        """Send a request that is safe to repeat.
 
-        Raises as `get`, and `OutcomeUnknown` if a node may have heard of it before it fell silent.
+        Raises as `get`, and `OutcomeUnknown` if a node may have received it and did not answer.
         """
         message = _Message(method, _target(path, query), headers or {}, body)
         return self._ask(message, lambda response: Reply(response.read(), _lower(response)))
 
     @contextmanager
     def stream(self, path: str, accept: str, **query: Any) -> Iterator[HTTPResponse]:
-        """Yield an answer whose body comes bit by bit, on a connection of its own."""
+        """Yield a response whose body arrives in parts, on a connection of its own."""
         other = ApiClient(self.url)
-        other._nodes = self._nodes  # begin with the node that answered last
+        other._nodes = self._nodes  # start with the node that answered last
         try:
             yield other._ask(_Message("GET", _target(path, query), {"Accept": accept}, None), lambda response: response)
         finally:
             other.close()
 
     def _ask(self, message: "_Message", take: Callable[[HTTPResponse], T]) -> T:
-        """Ask one node after the other, and then all once more; the one that answers is asked first next time."""
-        trouble: MidonetError = Unavailable(f"{self.url} does not answer", url=self.url)
-        heard, silent = False, dict[str, str]()
+        """Try one node after the other, up to three times; the one that answers is tried first next time."""
+        failure: MidonetError = Unavailable(f"{self.url} does not answer", url=self.url)
+        received, silent = False, dict[str, str]()
         for pause in _PAUSES:
-            if pause == _PAUSES[-1] and not heard:
+            if pause == _PAUSES[-1] and not received:
                 break
             time.sleep(pause)
             for _ in self._nodes:
                 try:
                     return self._ask_one(message, take)
-                except _Unheard as error:
-                    trouble = self._unavailable(silent, error.reason)
+                except _NotReached as error:
+                    failure = self._unavailable(silent, error.reason)
                 except (OSError, HTTPException) as error:
-                    trouble, heard = self._unavailable(silent, _said(error)), True
+                    failure, received = self._unavailable(silent, _reason(error)), True
                 except OutcomeUnknown as error:
-                    trouble, heard = error, True
+                    failure, received = error, True
                 except Unavailable as error:
-                    trouble = error
+                    failure = error
                 self.close()
                 self._nodes = [*self._nodes[1:], self._nodes[0]]
-        raise _unknown(trouble, message) if heard and message.method != "GET" else trouble
+        raise _unknown(failure, message) if received and message.method != "GET" else failure
 
     def _ask_one(self, message: "_Message", take: Callable[[HTTPResponse], T]) -> T:
         known = self._connection
@@ -149,13 +149,13 @@ class ApiClient:
             connection.connect()
         except OSError as error:
             connection.close()
-            raise _Unheard(_said(error)) from None
+            raise _NotReached(_reason(error)) from None
         connection.sock.settimeout(_ANSWER_SECONDS)
         self._connection = connection
         return connection
 
     def _tls(self) -> Any:
-        """Return what checks the server's certificate, and shows ours; `UsageError` names a file that is no good."""
+        """Return the TLS context; `UsageError` names an invalid file."""
         import ssl
 
         access = self._access
@@ -165,7 +165,7 @@ class ApiClient:
                 context.load_cert_chain(access.certificate, access.key, password="")
         except (OSError, ssl.SSLError) as error:
             files = ", ".join(file for file in (access.ca, access.certificate, access.key) if file is not None)
-            raise UsageError(f"no TLS with {files}: {_said(error)}") from None
+            raise UsageError(f"no TLS with {files}: {_reason(error)}") from None
         return context
 
     def _send(self, connection: HTTPConnection, message: "_Message") -> HTTPResponse:
@@ -176,22 +176,22 @@ class ApiClient:
         if response.status not in _OK:
             raise self._problem(response)
         if not response.headers.get_content_type().startswith("application/"):
-            raise self._stranger(response)
+            raise self._not_a_cluster(response)
         return response
 
     def _problem(self, response: HTTPResponse) -> MidonetError:
-        """Return the error that an answer tells."""
+        """Return the error in a response."""
         try:
-            told = json.loads(response.read(_MAX_PROBLEM))
-            if response.status == _UNAVAILABLE and "error" in told:  # one of the daemon's own pages
-                return Unavailable(str(told["error"]["message"]), url=self.url)
-            code, message, details = told["code"], str(told["detail"]), dict(told["details"])
+            problem = json.loads(response.read(_MAX_PROBLEM))
+            if response.status == _UNAVAILABLE and "error" in problem:  # one of the daemon's own pages
+                return Unavailable(str(problem["error"]["message"]), url=self.url)
+            code, message, details = problem["code"], str(problem["detail"]), dict(problem["details"])
         except (ValueError, KeyError, TypeError, OSError, HTTPException):
-            return self._stranger(response)
+            return self._not_a_cluster(response)
         kind = _KINDS.get(code, Unavailable if response.status == _UNAVAILABLE else MidonetError)
         return kind(message, **details)
 
-    def _stranger(self, response: HTTPResponse) -> Unavailable:
+    def _not_a_cluster(self, response: HTTPResponse) -> Unavailable:
         self.close()
         return Unavailable(
             f"{self._name()} answers, but not as a midonet-cluster ({response.status} {response.reason}): "
@@ -200,10 +200,10 @@ class ApiClient:
         )
 
     def _unavailable(self, silent: dict[str, str], reason: str) -> Unavailable:
-        """Return an error that names every node that has not answered, each with its last reason."""
+        """Return an error that names every node that did not answer, each with its last reason."""
         silent[self._name()] = reason
-        told = "; ".join(f"{name} does not answer: {why}" for name, why in sorted(silent.items()))
-        return Unavailable(told, url=self.url)
+        reasons = "; ".join(f"{name} does not answer: {why}" for name, why in sorted(silent.items()))
+        return Unavailable(reasons, url=self.url)
 
     def _name(self) -> str:
         node = self._nodes[0]
@@ -217,17 +217,17 @@ class _Message(NamedTuple):
     body: bytes | None
 
 
-def _unknown(trouble: MidonetError, message: _Message) -> MidonetError:
+def _unknown(failure: MidonetError, message: _Message) -> MidonetError:
     command_id = message.headers.get("Idempotency-Key")
     return OutcomeUnknown(
-        f"{trouble.message}; the command may or may not be done: run it again with --command-id {command_id}, "
-        "which never does it twice",
+        f"{failure.message}; the command may or may not be done: run it again with --command-id {command_id}, "
+        "which never executes it twice",
         command_id=command_id,
     )
 
 
-class _Unheard(Exception):
-    """A node was not reached at all: nothing was sent."""
+class _NotReached(Exception):
+    """A node could not be reached: nothing was sent."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -258,7 +258,7 @@ def _nodes(url: str) -> Sequence[SplitResult]:
 
 def _target(path: str, query: Query | None) -> str:
     pairs = [
-        (name.rstrip("_"), _word(one))
+        (name.rstrip("_"), _as_text(one))
         for name, value in (query or {}).items()
         if value is not None
         for one in (value if isinstance(value, (list, tuple)) else [value])
@@ -266,7 +266,7 @@ def _target(path: str, query: Query | None) -> str:
     return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
-def _word(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -274,7 +274,7 @@ def _lower(response: HTTPResponse) -> Mapping[str, str]:
     return {name.lower(): text for name, text in response.headers.items()}
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     with suppress(AttributeError):
         return str(error.strerror or error)  # type: ignore[attr-defined]  # OSError has it
     return str(error) or type(error).__name__

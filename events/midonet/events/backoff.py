@@ -1,4 +1,4 @@
-"""How long to wait before the next try: longer each time, never in step with others, up to a cap."""
+"""Exponential back-off with jitter: the delay before the next retry."""
 
 import random
 
@@ -12,9 +12,9 @@ class Backoff:
         self._next = first
 
     def next(self) -> float:
-        """Return the next delay: half of it is certain, half is chance."""
+        """Return the next delay, with jitter of up to one half."""
         delay, self._next = self._next, min(self._next * 2, self._cap)
-        return delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, protects nothing
+        return delay * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not security
 
     def reset(self) -> None:
         """Start over after a success."""

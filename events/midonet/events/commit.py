@@ -1,7 +1,7 @@
 """The commit: one record of the log, and the bytes that are hashed (contract §1).
 
-Bytes are made here and nowhere else. A commit is never re-encoded: what was read is what is hashed,
-copied and verified.
+Commits are encoded here only. A commit is never encoded again: the bytes that were read are hashed, copied and
+verified.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ def sha256(raw: bytes) -> str:
 
 
 class Event(Struct, frozen=True, gc=False):
-    """One fact about one object; it carries old and new values, so it can be read and inverted alone."""
+    """A change of one object; it carries old and new values, so it can be read and inverted alone."""
 
     type: str
     v: int
@@ -46,7 +46,7 @@ class CommandRef(Struct, frozen=True, gc=False):
 
 
 class Commit(Struct, frozen=True, kw_only=True, gc=False):
-    """All events of one accepted command, with who, when and why."""
+    """All events of one accepted command, with actor, time and reason."""
 
     v: Literal[1] = 1
     position: Annotated[int, Meta(ge=1)]
@@ -63,7 +63,7 @@ class Commit(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Head(Struct, frozen=True, gc=False):
-    """The end of a log, or any position in it: enough to demand or to check what follows."""
+    """The end of a log, or any position in it: what a reader or writer checks for."""
 
     position: int = 0
     hash: str = "0" * 64
@@ -75,7 +75,7 @@ GENESIS = Head()
 
 
 class Record(Struct, frozen=True, gc=False):
-    """An accepted commit together with the raw bytes that the chain protects."""
+    """An accepted commit with the raw bytes that the chain protects."""
 
     commit: Commit
     raw: bytes

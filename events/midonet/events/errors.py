@@ -4,25 +4,25 @@ Errors carry a machine `code`, a `message` for people, `details` for programs an
 ends with them. Nothing here formats for a screen.
 
     MidonetError
-    ├── UsageError                 the invocation itself makes no sense
+    ├── UsageError                 the invocation is invalid
     ├── Rejected                   the command is understood and refused; nothing changed
     │   ├── InvalidValue           a value is outside its type, range or format
-    │   ├── Conflict               it collides with something that exists
-    │   │   ├── HeadMoved          the log moved away from the head that the caller demanded
-    │   │   ├── ObjectChanged      somebody changed the object since the caller looked at it
+    │   ├── Conflict               it collides with an existing object
+    │   │   ├── HeadMoved          the log is not at the expected head
+    │   │   ├── ObjectChanged      the object has changed since the caller read it
     │   │   └── CommandIdReused    the command id belongs to another command
-    │   ├── InUse                  others refer to what would be deleted
+    │   ├── InUse                  other objects refer to what would be deleted
     │   ├── AmbiguousRef           a name or prefix fits several objects
     │   ├── TooLarge               one commit would exceed the limit of the log
-    │   └── Denied                 it is not for whoever wants it
-    │       ├── Unauthenticated    nobody knows who wants it
-    │       └── Throttled          too many tries; later one may try again
+    │   └── Denied                 permission denied
+    │       ├── Unauthenticated    authentication required
+    │       └── Throttled          too many attempts; retry later
     ├── NotFound                   nothing has that id, name or moment
     ├── Unavailable                the log or a server cannot be reached at the moment
-    │   └── OutcomeUnknown         it broke between write and answer; the command id tells
+    │   └── OutcomeUnknown         the connection failed between write and answer; retry with the command id
     ├── Misconfigured              a server is reachable, but set up so that data would be lost
     ├── TimedOut                   waited longer than the caller allowed
-    └── VerificationFailed         stored bytes are not what they must be
+    └── VerificationFailed         stored bytes are not as expected
         ├── Tampered               the chain is broken at a position
         ├── LostCommits            the log ends before a position that a reader has already seen
         └── Diverged               the log holds another commit at a position that a reader has seen
@@ -45,7 +45,7 @@ class MidonetError(Exception):
 
 
 class UsageError(MidonetError):
-    """The invocation itself makes no sense."""
+    """The invocation is invalid."""
 
     code = "usage"
     exit_status = 2
@@ -65,19 +65,19 @@ class InvalidValue(Rejected):
 
 
 class Conflict(Rejected):
-    """The command collides with something that exists; `details` has the `reason` (`midonet.events.reason_codes`)."""
+    """The command collides with an existing object; `details` has the `reason` (`midonet.events.reason_codes`)."""
 
     code = "conflict"
 
 
 class HeadMoved(Conflict):
-    """The log is not at the head that the caller demanded; `details` has both positions and the commits between."""
+    """The log is not at the expected head; `details` has both positions and the commits between."""
 
     code = "head-moved"
 
 
 class ObjectChanged(Conflict):
-    """The object is not as the caller saw it; `details` has both positions."""
+    """The object is not as the caller read it; `details` has both positions."""
 
     code = "object-changed"
 
@@ -107,19 +107,19 @@ class TooLarge(Rejected):
 
 
 class Denied(Rejected):
-    """It is not for whoever wants it; nothing is said about what they may not know of."""
+    """Permission denied; nothing is disclosed about objects that the principal may not read."""
 
     code = "denied"
 
 
 class Unauthenticated(Denied):
-    """Nobody knows who wants it: no credentials, or none that hold."""
+    """Authentication required: no credentials, or none that are valid."""
 
     code = "unauthenticated"
 
 
 class Throttled(Denied):
-    """Too many tries that failed; `details["seconds"]` says when to try again."""
+    """Too many failed attempts; retry after `details["seconds"]`."""
 
     code = "throttled"
 
@@ -139,7 +139,7 @@ class Unavailable(MidonetError):
 
 
 class OutcomeUnknown(Unavailable):
-    """The connection broke between write and answer: the same command id asks again without doing it twice."""
+    """The connection failed between write and answer; a retry with the command id never executes it twice."""
 
     code = "outcome-unknown"
 
@@ -159,7 +159,7 @@ class TimedOut(MidonetError):
 
 
 class VerificationFailed(MidonetError):
-    """Stored bytes or views are not what they must be."""
+    """Stored bytes or views are not as expected."""
 
     code = "verification-failed"
     exit_status = 7

@@ -1,8 +1,8 @@
-"""Read YAML strictly, so that a file either means what its author sees or is refused with file and line.
+"""Parse YAML strictly: a file means what it appears to mean, or is refused with file and line.
 
 A subset of YAML 1.2: no tags, no merge keys, no duplicate keys; a MAC address is never a number, `no` never a boolean,
-a date is text. Aliases work but cannot form cycles, and what they expand to is bounded. Nothing that a file says
-can make this module take more than bounded time and memory, or run code.
+a date is text. Aliases work but cannot form cycles, and their expansion is bounded. No input can make this module take
+more than bounded time and memory, or run code.
 """
 
 import re
@@ -30,7 +30,7 @@ _INT64 = range(-(2**63), 2**63)
 
 
 class Located(dict[str, Any]):
-    """A mapping that knows where it was written."""
+    """A mapping with the file and line where it was written."""
 
     __slots__ = ("file", "line")
 
@@ -41,13 +41,13 @@ class Located(dict[str, Any]):
 
 
 def parse(file: str, raw: bytes) -> list[Any]:
-    """Return the documents that the bytes of a file say."""
+    """Return the documents in the bytes of a file."""
     text = _decode(file, raw)
     composer = _Composer(file)
     loader = yaml.CSafeLoader(text)
     try:
         while loader.check_event():
-            composer.take(loader.get_event())
+            composer.process(loader.get_event())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -60,14 +60,14 @@ def parse(file: str, raw: bytes) -> list[Any]:
 
 
 def objects(file: str, documents: Sequence[Any]) -> list[Located]:
-    """Return the mappings that documents describe; one that is a list stands for its elements."""
+    """Return the mappings in documents; a document that is a list stands for its elements."""
     found: list[Any] = []
     for document in documents:
         found += document if isinstance(document, list) else [document]
     for place, item in enumerate(found, 1):
         if not isinstance(item, Located):
             raise InvalidValue(
-                f"{file}: object {place} is no mapping of fields but {type(item).__name__}",
+                f"{file}: object {place} is not a mapping of fields but {type(item).__name__}",
                 file=file,
                 reason="bad-document",
             )
@@ -85,7 +85,7 @@ def with_location(error: MidonetError, documents: Sequence[Located]) -> MidonetE
 
 
 def _follow(where: str, documents: Sequence[Located]) -> Located:
-    """Return the mapping that `document 3, ports 2` means."""
+    """Return the mapping of a path such as `document 3, ports 2`."""
     first, *steps = where.split(", ")
     found = documents[int(first.rpartition(" ")[2]) - 1]
     for step in steps:
@@ -107,12 +107,12 @@ def _decode(file: str, raw: bytes) -> str:
     return text
 
 
-def _bad(file: str, line: int, trouble: str) -> InvalidValue:
-    return InvalidValue(f"{file}:{line}: {trouble}", file=file, line=line, reason="bad-yaml")
+def _bad(file: str, line: int, reason: str) -> InvalidValue:
+    return InvalidValue(f"{file}:{line}: {reason}", file=file, line=line, reason="bad-yaml")
 
 
 class _Open:
-    """A list or mapping that is being read; a mapping waits for a key or for the value of one."""
+    """A list or mapping that is being read; a mapping expects a key, or the value of one."""
 
     def __init__(self, value: Any, anchor: str | None, start: int) -> None:
         self.value = value
@@ -131,8 +131,8 @@ class _Composer:
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._count = 0
 
-    def take(self, event: Any) -> None:
-        """Take the next event."""
+    def process(self, event: Any) -> None:
+        """Process the next event."""
         line = event.start_mark.line + 1
         match event:
             case yaml.ScalarEvent():
@@ -186,12 +186,12 @@ class _Composer:
         if value == "<<":
             raise _bad(self._file, line, "merge keys (<<) are not supported")
         if value in mapping.value:
-            raise _bad(self._file, line, f"the key {value!r} is there twice")
+            raise _bad(self._file, line, f"duplicate key {value!r}")
         mapping.key = value
 
     def _aliased(self, line: int, anchor: str) -> tuple[Any, None, int]:
         if any(frame.anchor == anchor for frame in self._open):
-            raise _bad(self._file, line, f"the alias *{anchor} is inside of what it stands for")
+            raise _bad(self._file, line, f"the alias *{anchor} is inside of its own anchor")
         if anchor not in self._anchors:
             raise _bad(self._file, line, f"there is no anchor &{anchor} before the alias *{anchor}")
         value, size = self._anchors[anchor]
@@ -209,7 +209,7 @@ class _Composer:
 
 
 def _plain(text: str) -> Any:
-    """Return what a word without quotes means; all that PyYAML would not quote is text here too."""
+    """Return the value of a plain scalar; everything that PyYAML would write without quotes is text here too."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text) or _HEXADECIMAL.fullmatch(text):

@@ -1,13 +1,13 @@
-"""Guess what was meant by a word that means nothing. Pure."""
+"""Suggest known words for one that is unknown. Pure."""
 
 from collections.abc import Iterable
 from itertools import islice
 
 _LONGEST = 50
-"""Characters of a word that a guess looks at."""
+"""Characters of a word that are compared."""
 _SHORT = 3
 _MOST = 10_000
-"""Words among which a guess is still quick."""
+"""Words among which a search is quick."""
 
 
 def suggest(wanted: str, known: Iterable[str]) -> str:

@@ -170,7 +170,7 @@ def test_references_are_found_by_id_name_path_and_prefix(world: World) -> None:
     web = world.get("bridge", "web")
     world.create("bridge", "db")
     world.create("port", "p1", bridge="db")
-    with pytest.raises(AmbiguousRef, match="fits 2") as refused:
+    with pytest.raises(AmbiguousRef, match="matches 2") as refused:
         world.set("port", "p1", admin_state_up=False)
     assert len(refused.value.details["candidates"]) == 2
     world.set("port", "db/p1", admin_state_up=False)

@@ -34,7 +34,7 @@ def test_what_is_wrong_is_said_in_one_line(key: Path, tmp_path: Path) -> None:
         open_vault("file:///x", str(tmp_path / "nothing"))
     key.write_text(new_key())
     (tmp_path / "vault").write_text("[]")
-    with pytest.raises(Misconfigured, match="is no vault"):
+    with pytest.raises(Misconfigured, match="is not a vault"):
         open_vault(f"file://{tmp_path}/vault", str(key)).names()
     with pytest.raises(Unavailable):
         open_vault(f"file://{tmp_path}/no/such/folder", str(key)).put("a", b"")

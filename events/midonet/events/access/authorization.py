@@ -1,8 +1,8 @@
-"""Who may see and do what: a principal is a name with roles, and every rule about it is here. Pure.
+"""Authorization: what a principal, a name with roles, may read and change. Pure.
 
-An object belongs to the tenant that it names, or to that of its parent. What belongs to nobody (hosts, VTEPs, a
-provider's router) is for those whose roles count in all of the network. Commands are judged by what they come to, not
-by what they say: every object that would be touched, cascades included, as it was and as it would be.
+An object belongs to the tenant that it names, or to that of its parent. Objects without a tenant (hosts, VTEPs, a
+provider's router) require a role that applies to the whole network. Commands are authorized by their effects, not by
+their text: every object that would be touched, cascades included, as it was and as it would be.
 """
 
 import re
@@ -17,15 +17,15 @@ from midonet.events.system.user import User
 Find = Callable[[str], Entity | None]
 
 SHARED = "\0"
-"""Stands for all tenants, of which none is called so."""
+"""Stands for all tenants; no tenant has this name."""
 
 _UNDERLAY = frozenset({"host", "host-group", "tunnel-zone", "vtep"})
-"""What an agent may see."""
+"""Kinds that an agent may read."""
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Principal:
-    """Somebody who was recognised, with the roles that count for what is being done."""
+    """An authenticated user, with the roles that apply to the present request."""
 
     __slots__ = ("__dict__", "name", "roles")
 
@@ -38,7 +38,7 @@ class Principal:
 
     @cached_property
     def administers(self) -> bool:
-        """Whether users and secrets are theirs to change."""
+        """Whether they may change users and secrets."""
         return "admin" in self.roles
 
     @cached_property
@@ -62,18 +62,18 @@ class Principal:
         return frozenset(role.partition("@")[2] for role in self.roles if "@" in role)
 
     def sees(self, entity: Entity, find: Find) -> bool:
-        """Return whether an object may be known to them; `find` gives the objects of that moment by id."""
+        """Return whether they may read an object; `find` returns the objects of that moment by id."""
         if self.reads_all or (entity.KIND in _UNDERLAY and "agent" in self.roles):
             return True
         return not self.readable.isdisjoint(tenants_of(entity, find)) or _shared(entity, find)
 
     def changes(self, entity: Entity, find: Find) -> bool:
-        """Return whether an object may be changed, made and deleted by them."""
+        """Return whether they may create, change and delete an object."""
         return self.writes_all or (entity.KIND != "tenant" and not self.writable.isdisjoint(tenants_of(entity, find)))
 
 
 class ProposedChange(NamedTuple):
-    """What a command comes to: objects as they were and as they would be, the notes that change, and both sides."""
+    """The effects of a command: objects before and after, keys of system objects that change, and both states."""
 
     touched: Iterable[tuple[Entity | None, Entity | None]]
     system_keys: Iterable[str]
@@ -82,7 +82,7 @@ class ProposedChange(NamedTuple):
 
 
 def tenants_of(entity: Entity, find: Find) -> frozenset[str]:
-    """Return whom an object belongs to: its own tenant, or that of its parent; nobody if it names none."""
+    """Return the tenants that an object belongs to: its own, or those of its parents; empty if it has none."""
     tenant = getattr(entity, "tenant", None)
     if tenant is not None:
         return frozenset((tenant,))
@@ -92,7 +92,7 @@ def tenants_of(entity: Entity, find: Find) -> frozenset[str]:
 
 
 def owners_of(entity: Entity, find: Find) -> frozenset[str]:
-    """Return the tenants that an object belongs to, and `SHARED` among them if every tenant may know it."""
+    """Return the tenants that an object belongs to, with `SHARED` if every tenant may read it."""
     found = tenants_of(entity, find)
     return found | {SHARED} if _shared(entity, find) else found
 
@@ -103,12 +103,12 @@ def _owners(entity: Entity, find: Find) -> Iterable[Entity]:
 
 
 def _shared(entity: Entity, find: Find) -> bool:
-    """Return whether every tenant may use an object, or what it is a part of."""
+    """Return whether every tenant may use an object, or its parent."""
     return bool(getattr(entity, "shared", False)) or any(_shared(owner, find) for owner in _owners(entity, find))
 
 
 def authorise(principal: Principal, change: ProposedChange) -> None:
-    """Raise `Denied` if a principal may not do what a command comes to, `NotFound` where it must not know why."""
+    """Raise `Denied` if a principal may not make a change, `NotFound` where it must not learn why."""
     if not principal.administers and any(key.startswith(f"{User.KIND}/") for key in change.system_keys):
         raise _denied(principal, "users are for admins")
     if principal.writes_all:
@@ -119,22 +119,22 @@ def authorise(principal: Principal, change: ProposedChange) -> None:
         raise _denied(principal, "tags and controls are for operators")
     for old, new in change.touched:
         if old != new:
-            _judge(principal, old, change.before)
-            _judge(principal, new, change.after)
-            _judge_references(principal, old, new, change)
+            _check(principal, old, change.before)
+            _check(principal, new, change.after)
+            _check_references(principal, old, new, change)
 
 
-def _judge(principal: Principal, entity: Entity | None, find: Find) -> None:
+def _check(principal: Principal, entity: Entity | None, find: Find) -> None:
     if entity is None or principal.changes(entity, find):
         return
     if not principal.sees(entity, find) and tenants_of(entity, find):
         raise _denied(principal, "it would touch what is another tenant's")
     mine = " or ".join(sorted(principal.writable))
-    raise _denied(principal, f"a {entity.KIND} that is not of tenant {mine} is not theirs to change")
+    raise _denied(principal, f"a {entity.KIND} that is not of tenant {mine} may not be changed by them")
 
 
-def _judge_references(principal: Principal, old: Entity | None, new: Entity | None, change: ProposedChange) -> None:
-    """Refuse a reference to what one may not know of, unless it was there before or follows of itself."""
+def _check_references(principal: Principal, old: Entity | None, new: Entity | None, change: ProposedChange) -> None:
+    """Refuse a new reference to an object that the principal may not read, unless it is derived."""
     if new is None:
         return
     kind = KINDS[new.KIND]
@@ -153,9 +153,9 @@ def _denied(principal: Principal, why: str) -> Denied:
 
 
 def redact_error(error: MidonetError, principal: Principal, find: Find, asked: str) -> MidonetError:
-    """Return an error as a principal may be told it: without a word about objects that it may not know of.
+    """Return an error as a principal may read it: without objects that it may not read.
 
-    That there is nothing of an id which they `asked` for tells them nothing.
+    That an id which they `asked` for does not exist discloses nothing.
     """
     if principal.reads_all:
         return error
@@ -163,12 +163,12 @@ def redact_error(error: MidonetError, principal: Principal, find: Find, asked: s
     for object_id in set(_ID.findall(f"{error.message} {error.details}")) - known:
         found = find(object_id)
         if found is not None and not principal.sees(found, find):
-            return _denied(principal, "something that is not theirs stands against it")
+            return _denied(principal, "it conflicts with an object that they may not read")
     return error
 
 
 def redact_ids(value: Any, hides: Callable[[str], bool]) -> Any:
-    """Return a JSON value with None in the place of every id that is to be hidden; list elements are left out."""
+    """Return a JSON value with None in place of every id that is hidden; hidden list elements are omitted."""
     if isinstance(value, str):
         return None if len(value) == _ID_LENGTH and _ID.fullmatch(value) and hides(value) else value
     if isinstance(value, dict):

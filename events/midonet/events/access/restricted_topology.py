@@ -1,7 +1,7 @@
-"""A topology as somebody may see it: what is not for them is not there, whoever asks and in whatever way.
+"""A topology restricted to the objects that a principal may read; all others are absent from every query.
 
-It holds nothing itself and follows the topology behind it, so it serves for as long as that may be looked at. With
-`redact`, objects come without references to what is not there.
+It holds no data of its own and follows its base. With `redact`, objects are returned without references to hidden
+objects.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ from midonet.events.topology.topology import Topology
 
 
 class RestrictedTopology(Topology):
-    """The part of `base` that a principal may see; only to be read."""
+    """The part of `base` that a principal may read; read-only."""
 
     def __init__(self, base: Topology, principal: Principal, *, redact: bool = False) -> None:
         self._base = base
@@ -28,23 +28,23 @@ class RestrictedTopology(Topology):
 
     @property
     def head(self) -> Head:
-        """The position of the topology behind."""
+        """The position of the base."""
         return self._base.head
 
     @head.setter
     def head(self, new: Head) -> None:
         if new is not GENESIS:
-            raise AttributeError("a view of a topology is only to be read")
+            raise AttributeError("a restricted topology is read-only")
 
     @property
     def system(self) -> dict[str, SystemObject]:
-        """Tags; what operators want of services and users is theirs alone."""
+        """Tags only; controls and users are hidden."""
         return {key: note for key, note in self._base.system.items() if isinstance(note, Tag)}
 
     @system.setter
     def system(self, new: dict[str, SystemObject]) -> None:
         if new:
-            raise AttributeError("a view of a topology is only to be read")
+            raise AttributeError("a restricted topology is read-only")
 
     def __len__(self) -> int:
         """Return the number of objects."""

@@ -1,9 +1,9 @@
-"""Put: bring the topology to what documents describe, whatever their order (`midoctl apply`).
+"""Apply: bring the topology to the state that documents describe, in any order of documents (`midoctl apply`).
 
-Three passes. Plan: every document gets the id of the object that it means, or a new one. Write: fields are resolved
-(references may point at what is only planned) and objects created or changed. Order: rules written under a
-chain take their places. Fields that a document does not mention stay as they are; only a rule that is known by
-nothing but its place is replaced, lest it take over the conditions of another one.
+Three passes. Plan: each document gets the id of the object that it describes, or a new one. Write: references are
+resolved (also to objects that are only planned), and objects are created or changed. Order: rules written under a chain
+get their indexes. Fields that a document does not mention stay as they are. Only a rule that is identified by nothing
+but its index is replaced as a whole, so that it does not inherit the conditions of another rule.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +29,7 @@ _RANK = dict(zip(KINDS, range(len(KINDS)), strict=True))
 
 @dataclass(eq=False)
 class _Item:
-    """One described object on its way: where it stands in the input, and what is known of it so far."""
+    """One described object: where it is in the input, and what is known of it so far."""
 
     where: str
     kind: Kind
@@ -37,17 +37,17 @@ class _Item:
     parent: "_Item | None" = None
     id: str = ""
     identity: tuple[Any, ...] = ()
-    """What makes it this object and no other, if it was not written with an id."""
+    """The values that identify the object, if it was written without an id."""
     whole: bool = False
-    """Whether what is not mentioned has its default, rather than stays: so for a rule that is known by its place."""
+    """Whether fields that are not mentioned get their defaults: so for a rule that is identified by its index."""
     ordered: list["_Item"] | None = None
-    """The rules written under this chain: the whole list, in order."""
+    """The rules written under this chain, in order."""
     index: int = 1
-    """Where in that list this one is."""
+    """Its index in that list."""
 
 
 def put(unit: UnitOfWork, op: Put) -> None:
-    """Run the three passes, then prune if asked for; errors name the document."""
+    """Run the three passes, then prune if requested; errors name the document."""
     items = [
         item for number, document in enumerate(op.documents, 1) for item in _flatten(document, f"document {number}")
     ]
@@ -67,8 +67,8 @@ def put(unit: UnitOfWork, op: Put) -> None:
         _prune(unit, {item.id for item in items})
 
 
-class _naming:  # noqa: N801 - reads as a phrase
-    """Errors raised inside name the document."""
+class _naming:  # noqa: N801 - a context manager
+    """Adds the document to errors that are raised inside."""
 
     def __init__(self, item: _Item) -> None:
         self.item = item
@@ -88,13 +88,13 @@ def _flatten(document: Any, where: str, parent: _Item | None = None, kind: str |
         got = type(document).__name__
         raise InvalidValue(f"{where}: expected a mapping of fields, got {got}", where=where, reason="bad-document")
     fields = dict(document)
-    said = fields.pop("kind", kind)
-    if not isinstance(said, str) or said not in KINDS or (kind is not None and said != kind):
-        guess = suggest(str(said), [kind] if kind is not None else KINDS)
+    kind_name = fields.pop("kind", kind)
+    if not isinstance(kind_name, str) or kind_name not in KINDS or (kind is not None and kind_name != kind):
+        guess = suggest(str(kind_name), [kind] if kind is not None else KINDS)
         hint = guess or f"; expected {kind or 'one of ' + ', '.join(KINDS)}"
-        raise InvalidValue(f"{where}: kind is {said!r}{hint}", where=where, field="kind", reason="no-such-kind")
-    item = _Item(where, kind_of(said), fields, parent)
-    if parent is not None and parent.ordered is not None and said == "rule":
+        raise InvalidValue(f"{where}: kind is {kind_name!r}{hint}", where=where, field="kind", reason="no-such-kind")
+    item = _Item(where, kind_of(kind_name), fields, parent)
+    if parent is not None and parent.ordered is not None and kind_name == "rule":
         parent.ordered.append(item)
         item.index = len(parent.ordered)
     children = [child for key, part in _nested(item.kind.name).items() for child in _children(item, key, part)]
@@ -104,7 +104,7 @@ def _flatten(document: Any, where: str, parent: _Item | None = None, kind: str |
 
 @cache
 def _nested(kind: str) -> dict[str, Kind]:
-    """Keys under which parts of a kind are written inside it, e.g. `ports` under a bridge."""
+    """Return the keys under which parts of a kind are written inside it, e.g. `ports` under a bridge."""
     return {
         other.cls.NESTED: other
         for other in KINDS.values()
@@ -125,7 +125,7 @@ def _children(item: _Item, key: str, part: Kind) -> Iterator[_Item]:
 
 
 def _plan(unit: UnitOfWork, siblings: "_Siblings", item: _Item) -> None:
-    """Find out which object the document means; plan a new one if there is none."""
+    """Find the object that the document describes; plan a new one if there is none."""
     _set_parent(unit, item)
     chosen = item.fields.pop("id", None)
     if chosen is not None:
@@ -176,7 +176,7 @@ def _names(item: _Item) -> Iterator[str]:
 
 
 def _find_existing(unit: UnitOfWork, siblings: "_Siblings", item: _Item) -> str | None:
-    """Return the existing object with the document's identity: its place, its name, or its identifying fields."""
+    """Return the existing object with the same identity: index, name or identifying fields."""
     if _by_index(item):
         item.whole = True
         return next(iter(siblings.matching(item, {"index": item.index})), None)
@@ -184,14 +184,14 @@ def _find_existing(unit: UnitOfWork, siblings: "_Siblings", item: _Item) -> str 
     item.identity = (item.kind.name, *_owner(item), *identity.values())
     found = siblings.matching(item, identity)
     if len(found) > 1:
-        raise AmbiguousRef(f"{len(found)} objects fit: {', '.join(found)}; give the id", candidates=found)
+        raise AmbiguousRef(f"{len(found)} objects match: {', '.join(found)}; give the id", candidates=found)
     return found[0] if found else None
 
 
 class _Siblings:
-    """The objects that are there before anything is written, by what identifies them among those of one parent.
+    """The objects before anything is written, by their identity among the objects of one parent.
 
-    They are gone through once, however many documents there are.
+    They are read once, for any number of documents.
     """
 
     def __init__(self, unit: UnitOfWork) -> None:
@@ -199,7 +199,7 @@ class _Siblings:
         self._ids: dict[tuple[Any, ...], dict[tuple[Any, ...], list[str]]] = {}
 
     def matching(self, item: _Item, identity: Mapping[str, Any]) -> list[str]:
-        """Return the ids of those of the item's kind and parent that have these values."""
+        """Return the ids of the objects of the item's kind and parent that have these values."""
         family = (item.kind.name, *(_owner(item) or (item.fields["name"],)), *identity)
         if family not in self._ids:
             self._ids[family] = self._by_values(_siblings(self._draft, item), identity)
@@ -214,7 +214,7 @@ class _Siblings:
 
 
 def _by_index(item: _Item) -> bool:
-    """Tell whether it is a rule that is written under its chain."""
+    """Return whether it is a rule that is written under its chain."""
     return item.kind.name == "rule" and item.parent is not None
 
 
@@ -223,7 +223,7 @@ def _owner(item: _Item) -> tuple[str, ...]:
 
 
 def _siblings(unit: UnitOfWork, item: _Item) -> Iterable[Any]:
-    """Return the objects of the kind that have the same parent; all of the name if the kind has no parents."""
+    """Return the objects of the kind with the same parent; those with the same name if the kind has no parents."""
     if _by_index(item):
         return unit.topology.referrers(item.fields["chain"], "rule", "chain")
     owner = next((f for f in item.kind.cls.OWNER if item.fields.get(f)), None)
@@ -233,7 +233,7 @@ def _siblings(unit: UnitOfWork, item: _Item) -> Iterable[Any]:
 
 
 def _identity(unit: UnitOfWork, item: _Item) -> dict[str, Any]:
-    """Return the fields that identify the object: its name, or what its kind declares."""
+    """Return the fields that identify the object: its name, or those that its kind declares."""
     parts = ("name",) if item.fields.get("name") is not None else item.kind.cls.IDENTITY
     written = {part: item.fields.get(part) for part in parts}
     if not parts or written.get("name", "") is None:
@@ -284,7 +284,7 @@ def _without_unchanged_derived(kind: Kind, fields: Mapping[str, Any], old: Entit
 
 
 def _order(unit: UnitOfWork, chain: _Item) -> None:
-    """Give the rules written under a chain their places; rules of it that are not written go."""
+    """Give the rules written under a chain their indexes; delete its other rules."""
     written = {item.id: None for item in chain.ordered or ()}
     for rule in list(unit.topology.referrers(chain.id, "rule", "chain")):
         if rule.id not in written:
@@ -300,7 +300,7 @@ def _prune(unit: UnitOfWork, described: set[str]) -> None:
 
 
 def build(kind: Kind, object_id: str, values: Mapping[str, Any]) -> Entity:
-    """Return a new object; `InvalidValue` lists the fields that are missing."""
+    """Return a new object; `InvalidValue` lists missing fields."""
     if not kind.needed <= values.keys():
         missing = [name for name in kind.fields if name in kind.needed - values.keys()]
         raise InvalidValue(
@@ -310,12 +310,12 @@ def build(kind: Kind, object_id: str, values: Mapping[str, Any]) -> Entity:
 
 
 def refuse_derived(kind: Kind, fields: Mapping[str, Any]) -> None:
-    """Raise `InvalidValue` if a field is one that only the system writes."""
+    """Raise `InvalidValue` if a field is written by the system only."""
     if fields.keys() <= kind.writable.keys():
         return
     for name in fields:
         if name not in kind.writable:
-            kind.field(name)  # says so if there is none
+            kind.field(name)  # raises if there is none
             raise InvalidValue(
                 f"{name} of a {kind.name} is allocated or derived by the system and cannot be set",
                 field=name,
@@ -333,7 +333,7 @@ def refuse_move(kind: Kind, old: Entity, values: Mapping[str, Any]) -> None:
 
 
 def refuse_follower(entity: Entity) -> None:
-    """Raise `Conflict` if the object is made, changed and deleted with another one, never by a command."""
+    """Raise `Conflict` if the object is created, changed and deleted with another one only."""
     if entity.follows is not None:
         raise Conflict(
             f"{label(entity)} follows {entity.follows} and cannot be changed or deleted by itself",

@@ -1,7 +1,7 @@
-"""Commands: what somebody wants to be done, as a value that can be digested, sent, retried and decided again.
+"""Commands: requests as values that can be digested, sent, retried and decided again.
 
-References in it are as people write them (id, name, id prefix); deciding resolves them against the topology of
-that moment. The canonical form is what the digest of an idempotent command is made of.
+References in them are as users write them (id, name, id prefix); deciding resolves them against the present topology.
+The digest of an idempotent command is that of its canonical form.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ class Create(Struct, frozen=True, tag="create", tag_field="op"):
 
 
 class Update(Struct, frozen=True, tag="update", tag_field="op"):
-    """Set fields of an object; None clears one. Refused if one of the `vacant` fields has another value already."""
+    """Set fields of an object; None clears one. Refused if one of the `vacant` fields has another value."""
 
     kind: str
     ref: str
@@ -55,7 +55,7 @@ class RemoveItem(Struct, frozen=True, tag="remove-item", tag_field="op"):
 
 
 class Put(Struct, frozen=True, tag="put", tag_field="op"):
-    """Bring objects to the state that documents describe: create what is not there, change what differs."""
+    """Bring objects to the state that documents describe: create missing ones, change differing ones."""
 
     documents: list[dict[str, Any]]
     prune: bool = False
@@ -63,16 +63,16 @@ class Put(Struct, frozen=True, tag="put", tag_field="op"):
 
 
 class Revert(Struct, frozen=True, tag="revert", tag_field="op"):
-    """Take back what a commit did. Deciding reads no log, so the inverse events (`evolve.invert`) travel along."""
+    """Undo a commit. Deciding reads no log, so the command carries the inverse events (`evolve.invert`)."""
 
     position: int
     events: list[Event]
 
 
 class SetTag(Struct, frozen=True, tag="set-tag", tag_field="op"):
-    """Give a position a name, with the hash and time of the commit there. Refused if another position has it already.
+    """Name a position, with the hash and time of its commit. Refused if the tag names another position.
 
-    Unless it is to `move`.
+    With `move` it is moved.
     """
 
     name: str
@@ -83,13 +83,13 @@ class SetTag(Struct, frozen=True, tag="set-tag", tag_field="op"):
 
 
 class DropTag(Struct, frozen=True, tag="drop-tag", tag_field="op"):
-    """Delete a tag; the position that it names stays what it is."""
+    """Delete a tag."""
 
     name: str
 
 
 class Expect(Struct, frozen=True, tag="expect", tag_field="op"):
-    """Refuse the whole command unless that position was the last one to change the object."""
+    """Refuse the whole command unless the object was last changed at that position."""
 
     kind: str
     ref: str
@@ -97,28 +97,28 @@ class Expect(Struct, frozen=True, tag="expect", tag_field="op"):
 
 
 class Pause(Struct, frozen=True, tag="pause", tag_field="op"):
-    """Let a projection write nothing to its targets, or (`paused` false) go on."""
+    """Pause a projection, so that it writes nothing to its targets, or resume it (`paused` false)."""
 
     projection: str
     paused: bool = True
 
 
 class Skip(Struct, frozen=True, tag="skip", tag_field="op"):
-    """Let a projection leave a key as it is in its targets, until somebody wants another try."""
+    """Make a projection leave a key as it is in its targets, until a retry."""
 
     projection: str
     key: str
 
 
 class Retry(Struct, frozen=True, tag="retry", tag_field="op"):
-    """Let a projection try again what is parked or skipped: one key, or all of them."""
+    """Make a projection retry what is parked or skipped: one key, or all."""
 
     projection: str
     key: str | None = None
 
 
 class Enable(Struct, frozen=True, tag="enable", tag_field="op"):
-    """Let a service run or not: on one node, or on all that have no word of their own."""
+    """Enable or disable a service: on one node, or on all nodes without a setting of their own."""
 
     service: str
     node: str | None = None
@@ -126,9 +126,9 @@ class Enable(Struct, frozen=True, tag="enable", tag_field="op"):
 
 
 class SetUser(Struct, frozen=True, tag="set-user", tag_field="op"):
-    """Let a user have these roles, and be `disabled` or not; None leaves either as it is.
+    """Set the roles of a user, and whether it is `disabled`; None leaves either unchanged.
 
-    With `new` it is refused if there is one already, without if there is none.
+    With `new` the user must not exist, without `new` it must.
     """
 
     name: str
@@ -138,7 +138,7 @@ class SetUser(Struct, frozen=True, tag="set-user", tag_field="op"):
 
 
 class DropUser(Struct, frozen=True, tag="drop-user", tag_field="op"):
-    """Delete a user; what they did stays in the history."""
+    """Delete a user; the history keeps its commits."""
 
     name: str
 
@@ -164,7 +164,7 @@ Op = (
 
 
 class Command(Struct, frozen=True):
-    """One atomic wish: its operations all become one commit, or nothing happens."""
+    """One atomic request: its operations become one commit, or nothing happens."""
 
     name: str
     ops: list[Op]

@@ -1,7 +1,7 @@
-"""Decide: which events a command comes to on a topology, or why it is refused.
+"""Decide: which events a command leads to on a topology, or why it is refused.
 
-Pure: the same command with the same id on the same topology gives the same events, ids and numbers included, so
-that a command can be decided again after a lost race. The topology is left exactly as it was.
+Pure: the same command with the same id on the same topology gives the same events, ids and numbers included, so that a
+command can be decided again after a conflict. The topology is left unchanged.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,7 +44,7 @@ from midonet.events.topology.topology import Topology
 
 
 class Decision(Struct, frozen=True):
-    """What an accepted command comes to; no events: everything is already as wished."""
+    """The result of an accepted command; without events the state is already as requested."""
 
     events: list[Event]
     object: Entity | None
@@ -52,9 +52,10 @@ class Decision(Struct, frozen=True):
 
 
 def decide(topology: Topology, command: Command, command_id: str, principal: Principal | None = None) -> Decision:
-    """Return the decision; raise `Rejected` or `NotFound` with what is wrong, where, and what to do.
+    """Return the decision; raise `Rejected` or `NotFound` with the field and the reason.
 
-    A `principal` gets only what it may do, and is told only of what it may see; without one, everything is allowed.
+    With a `principal` its permissions apply, and errors disclose only objects that it may read; without one, everything
+    is allowed.
     """
     with begin(topology, command_id, triggers.run, _visible(topology, principal)) as unit:
         try:
@@ -182,7 +183,7 @@ def _expect(unit: UnitOfWork, op: Expect) -> Entity:
     found: Entity = references.find(unit.visible, op.kind, op.ref)
     if found.position != op.position:
         raise ObjectChanged(
-            f"{label(found)} was last changed by position {found.position}, not by {op.position} as demanded",
+            f"{label(found)} was last changed by position {found.position}, not by {op.position} as expected",
             id=found.id,
             expected=op.position,
             actual=found.position,

@@ -1,8 +1,8 @@
-"""Number pools: tunnel keys and VNIs, handed out inside the commit that needs them.
+"""Ranges of tunnel keys and VNIs, allocated inside the commit that needs them.
 
-The next number follows the one handed out last, so that a freed number comes back as late as possible (a switch
-that is slow to follow must not deliver one tenant's packets to another); none leaks, since what no object holds
-is free. The ranges do not overlap: both kinds of number travel as VXLAN network ids, 24 bits (RFC 7348).
+The next number follows the one allocated last, so that a freed number is reused as late as possible: a switch that is
+slow to update must not deliver packets of one tenant to another. No number leaks: a number that no object holds is
+free. The ranges do not overlap, since both kinds travel as 24-bit VXLAN network ids (RFC 7348).
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ ID_RANGES = {
 
 
 def allocate(topology: Topology, name: str) -> int:
-    """Return a number that no object holds; `Conflict` if the pool is exhausted."""
+    """Return a number that no object holds; `Conflict` if the range is exhausted."""
     pool = ID_RANGES[name]
     size = pool.last - pool.first + 1
     start = topology.last_allocated.get(name, pool.first - 1) + 1 - pool.first

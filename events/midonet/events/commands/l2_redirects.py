@@ -1,9 +1,10 @@
-"""What L2 insertions come to: chains whose rules send packets through service functions and back.
+"""The chains of L2 insertions: their rules send packets through service functions and back.
 
-As in MidoNet. A protected port has a chain for what enters and one for what leaves; a rule of each sends the packets
-of the station to the first function. What comes back from a function enters at its port, whose chain jumps to the
-protected port's chains again; there the port where it entered says how far it has come. With a VLAN the two directions
-are told apart by the priority in its tag, so that two protected stations on one bridge can talk to each other. Pure.
+As in MidoNet. A protected port has a chain for packets that enter and one for packets that leave; a rule of each sends
+the packets of the station to the first function. A packet that returns from a function enters at its port, whose chain
+jumps to the chains of the protected port again; the input port then tells how far the packet has come. With a VLAN, the
+priority in the tag distinguishes the two directions, so that two protected stations on one bridge can communicate.
+Pure.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,11 +16,11 @@ from midonet.events.model.chain import Chain, Rule
 from midonet.events.model.l2_insertion import L2Insertion, redirect_chain_id, redirect_rule_id
 
 _IN = 1 << 13
-"""Priority 1 marks what the station sent."""
+"""Priority 1 marks packets that the station sent."""
 _OUT = 2 << 13
-"""Priority 2 marks what the station gets."""
+"""Priority 2 marks packets to the station."""
 _DONE = 1 << 15
-"""A tag that marks what has been through all functions, until it enters at the protected port again."""
+"""A tag that marks packets that have passed all functions, until they enter at the protected port again."""
 
 
 def redirects(view: View, port: str) -> list[tuple[Chain, list[Rule]]]:
@@ -44,7 +45,7 @@ def _chain(port: str, way: str) -> Chain:
 
 
 def _inbound(chain: str, insertions: Sequence[L2Insertion]) -> list[Rule]:
-    """Return the rules for what the station sends; the last step first, so that no packet is taken for a new one."""
+    """Return the rules for packets that the station sends; the last step first, so that no packet counts as new."""
     first, last = insertions[0], insertions[-1]
     done = _rule(
         (chain, last, "done"),
@@ -73,7 +74,7 @@ def _inbound(chain: str, insertions: Sequence[L2Insertion]) -> list[Rule]:
 
 
 def _outbound(chain: str, insertions: Sequence[L2Insertion]) -> list[Rule]:
-    """Return the rules for what the station gets, in the same order."""
+    """Return the rules for packets to the station, in the same order."""
     first, last = insertions[0], insertions[-1]
     leave = _rule(
         (chain, last, "leave"),
@@ -90,7 +91,7 @@ def _outbound(chain: str, insertions: Sequence[L2Insertion]) -> list[Rule]:
 
 
 def _back(chain: str, insertion: L2Insertion) -> Iterator[Rule]:
-    """Yield the rules of the service function's port: back to the chains of the protected port."""
+    """Yield the rules of the service function's port: jumps to the chains of the protected port."""
     for way, mark, station in (("in", _IN, "dl_src"), ("out", _OUT, "dl_dst")):
         yield _rule(
             (chain, insertion, f"back-{way}"),
@@ -102,13 +103,13 @@ def _back(chain: str, insertion: L2Insertion) -> Iterator[Rule]:
 
 
 def _rule(which: tuple[str, L2Insertion, str], /, **fields: Any) -> Rule:
-    """Return the rule of a chain that has a role in carrying out an insertion."""
+    """Return the rule with a role in an insertion."""
     chain, insertion, role = which
     return Rule(id=redirect_rule_id(chain, insertion.id, role), chain=chain, insertion=insertion.id, **fields)
 
 
 def _came_from(insertion: L2Insertion, mark: int) -> dict[str, Any]:
-    """Return what tells a packet that has been through a function, and takes the function's tag off."""
+    """Return the terms that match packets from a function, and the removal of the function's tag."""
     return {"in_ports": (insertion.srv_port,), "vlan": _tag(insertion, mark), "pop_vlan": insertion.vlan != 0}
 
 

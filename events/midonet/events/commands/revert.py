@@ -1,7 +1,7 @@
-"""Revert: take back what one commit did, exactly and as a whole, or say one by one what stands against it.
+"""Revert: undo one commit exactly and as a whole, or report every conflict.
 
-What came later wins: a field that was changed since, an object that others use by now, a number or name that went
-to somebody else is never overwritten. Nothing beyond the inverse happens, so what is shown is what is done. Pure.
+Later changes win: a field that was changed since, an object that others refer to, or a number or name that was reused
+is never overwritten. Nothing beyond the inverse happens, so the preview shows exactly what is done. Pure.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,14 +23,14 @@ _HINT = ", or use --cascade"
 
 
 def revert(unit: UnitOfWork, op: Revert) -> None:
-    """Let the inverse events happen; `Conflict` lists in `details["conflicts"]` all that stands against it."""
+    """Apply the inverse events; `Conflict` lists in `details["conflicts"]` everything that prevents it."""
     conflicts = [conflict for event in op.events for conflict in _invert(unit, event)]
     if not conflicts:
         conflicts = list(unit.violations()) or list(_consequences(unit))
     if conflicts:
-        told = "; ".join(dict.fromkeys(conflict.message.removesuffix(_HINT) for conflict in conflicts))
+        reasons = "; ".join(dict.fromkeys(conflict.message.removesuffix(_HINT) for conflict in conflicts))
         raise Conflict(
-            f"commit {op.position} cannot be reverted: {told}",
+            f"commit {op.position} cannot be reverted: {reasons}",
             reason="cannot-revert",
             position=op.position,
             conflicts=[{"code": found.code, "message": found.message, **found.details} for found in conflicts],
@@ -38,7 +38,7 @@ def revert(unit: UnitOfWork, op: Revert) -> None:
 
 
 def _invert(unit: UnitOfWork, event: Event) -> Iterator[MidonetError]:
-    """Let one inverse event happen, or yield why it cannot."""
+    """Apply one inverse event, or yield why it is impossible."""
     kind_name, _, object_id = event.key.partition("/")
     if is_system_key(event.key):
         yield from _invert_system(unit.topology.system, event)
@@ -90,7 +90,7 @@ def _gone(event: Event) -> Conflict:
 
 
 def _differing(now: Entity, left: Entity, fields: Iterable[str]) -> Iterator[Conflict]:
-    """Yield the fields that no longer are as the commit left them."""
+    """Yield the fields that have changed since the commit."""
     found, expected = plain(now), plain(left)
     for field in fields:
         if field != "position" and getattr(now, field) != getattr(left, field):
@@ -109,7 +109,7 @@ def _as_text(value: Any) -> str:
 
 
 def _taken(topology: Topology, entity: Entity | None) -> Iterator[Conflict]:
-    """Yield the numbers of an object that somebody else got by now."""
+    """Yield the numbers of an object that other objects hold now."""
     for field, pool in entity.NUMBERS.items() if entity is not None else ():
         number = getattr(entity, field)
         for other in topology.holders(pool, number) if number is not None else ():
@@ -123,10 +123,10 @@ def _taken(topology: Topology, entity: Entity | None) -> Iterator[Conflict]:
 
 
 def _consequences(unit: UnitOfWork) -> Iterator[MidonetError]:
-    """Yield what would have to follow of itself, which is more than the inverse: places of rules, numbers, links.
+    """Yield the changes that triggers would make beyond the inverse: rule indexes, numbers, links.
 
-    A reaction leaves alone what is settled. So those of all that was touched, of what refers to it, and of what was
-    beside it are called as if these had just come: what they would change tells.
+    A trigger leaves a consistent object alone. So the triggers of all touched objects, of those that refer to them and
+    of their siblings are run as if these had just been created; any change that they make is reported.
     """
     for entity in _neighbours(unit).values():
         with begin(unit.topology, "probe", triggers.run) as probe:
@@ -138,7 +138,7 @@ def _consequences(unit: UnitOfWork) -> Iterator[MidonetError]:
 
 
 def _neighbours(unit: UnitOfWork) -> dict[str, Entity]:
-    """Return, by id, what is there of all that was touched or refers to the same things."""
+    """Return, by id, the present objects that were touched or refer to the same objects."""
     found: dict[str, Entity] = {}
     beside: dict[tuple[str, str, str], None] = {}
     for old, new in unit.touched():

@@ -1,6 +1,6 @@
-"""What follows of itself for *other* objects when one object of a kind is created, changed or deleted.
+"""Triggers: changes of *other* objects when one object is created, changed or deleted.
 
-An object's own consequences are in its class (`derive`, `without`); these reach further, so they work on a draft.
+What follows for the object itself is declared in its class (`derive`, `without`).
 """
 
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from midonet.events.model.service_container import container_interface
 
 
 def run(unit: UnitOfWork, old: Any, new: Any) -> None:
-    """Let the consequences of one change happen."""
+    """Run the trigger of one change: `old` is None for a new object, `new` for a deleted one."""
     trigger = _TRIGGERS.get((new or old).KIND)
     if trigger is not None:
         trigger(unit, old, new)
 
 
 def _link(unit: UnitOfWork, old: Any, new: Any) -> None:
-    """A link has two ends: whatever happens to one happens to the other."""
+    """Keep both ends of a link symmetric."""
     before, after = (port.peer if port is not None else None for port in (old, new))
     if old is None and after is None:
         _complete_link(unit, new)
@@ -42,14 +42,14 @@ def _link(unit: UnitOfWork, old: Any, new: Any) -> None:
 
 
 def _complete_link(unit: UnitOfWork, port: Any) -> None:
-    """A port that comes later than the one that names it as its peer."""
+    """Link a new port to the port that already names it as its peer."""
     other = next(unit.topology.referrers(port.id, "port", "peer"), None)
     if other is not None:
         unit.change(port, msgspec.structs.replace(port, peer=other.id))
 
 
 def _set_previous_host(unit: UnitOfWork, old: Any, new: Any) -> None:
-    """A port that leaves a host keeps in mind which: flow state is fetched from there (MidoNet: previous_host_id)."""
+    """Record the host that a port leaves: flow state is fetched from there (MidoNet: previous_host_id)."""
     if old is None or new is None or old.host in (None, new.host):
         return
     if unit.topology.get("host", old.host) is not None:
@@ -57,7 +57,7 @@ def _set_previous_host(unit: UnitOfWork, old: Any, new: Any) -> None:
 
 
 def _sync_local_routes(unit: UnitOfWork, old: Any, new: Any) -> None:
-    """A router has a LOCAL route for every address of its ports."""
+    """Give a router a LOCAL route for every address of its ports."""
     if new is None or new.router is None or (old is not None and old.addresses == new.addresses):
         return
     wanted = {route.id: route for route in (Route.local(new.router, new.id, address) for address in new.addresses)}
@@ -81,7 +81,7 @@ def _port(unit: UnitOfWork, old: Any, new: Any) -> None:
 
 
 def _attach(unit: UnitOfWork, old: Any, new: Any) -> None:
-    """A router that names a load balancer is named by it; the balancer may come later than the router."""
+    """Keep `router` of a load balancer equal to the router that names it; the balancer may be created later."""
     before, after = (router.load_balancer if router is not None else None for router in (old, new))
     if before == after:
         return
@@ -100,7 +100,7 @@ def _complete_load_balancer(unit: UnitOfWork, old: Any, new: Any) -> None:
 
 
 def _sync_vtep_bindings(unit: UnitOfWork, old: Any, new: Any) -> None:
-    """A bridge has one VXLAN port for every VTEP that it is bound to, and a VNI from the first binding on for life."""
+    """Give a bridge one VXLAN port per VTEP that it is bound to, and a VNI from its first binding on for life."""
     for bridge, vtep in dict.fromkeys((one.bridge, one.vtep) for one in (old, new) if one is not None):
         _allocate_vni(unit, bridge)
         _sync_vxlan_port(unit, bridge, vtep)
@@ -113,7 +113,7 @@ def _allocate_vni(unit: UnitOfWork, bridge_id: str) -> None:
 
 
 def _sync_vxlan_port(unit: UnitOfWork, bridge: str, vtep: str) -> None:
-    """The port's id is that of the bridge XOR that of the VTEP, as in MidoNet: whoever knows both knows it."""
+    """The port's id is the bridge's id XOR the VTEP's, as in MidoNet, so that it can be computed from both."""
     bindings = unit.topology.referrers(bridge, "vtep-binding", "bridge")
     wanted = any(binding.vtep == vtep for binding in bindings)
     port_id = str(UUID(int=UUID(bridge).int ^ UUID(vtep).int))
@@ -125,7 +125,7 @@ def _sync_vxlan_port(unit: UnitOfWork, bridge: str, vtep: str) -> None:
 
 
 def _sync_insertions(unit: UnitOfWork, old: Any, new: Any) -> None:
-    """Both ports of an insertion have chains that carry it out."""
+    """Give both ports of an insertion the chains that implement it."""
     for port in dict.fromkeys(port for one in (old, new) if one is not None for port in (one.port, one.srv_port)):
         _sync_redirects(unit, port)
 
@@ -159,7 +159,7 @@ def _sync_chain(unit: UnitOfWork, chain: Chain, rules: list[Rule]) -> None:
 
 
 def _release_container(unit: UnitOfWork, old: Any, new: Any) -> None:
-    """A port that was bound for a container only is released when the container goes."""
+    """Unbind a port that was bound for a container only, when the container goes."""
     port = unit.topology.get("port", old.port) if old is not None and old.port else None
     if port is None or (new is not None and new.port == old.port):
         return
@@ -168,10 +168,10 @@ def _release_container(unit: UnitOfWork, old: Any, new: Any) -> None:
 
 
 def _order_rules(unit: UnitOfWork, old: Any, new: Any) -> None:
-    """Places of rules stay 1, 2, 3 … when one comes or goes."""
+    """Keep the indexes of rules 1, 2, 3 … when one is created or deleted."""
     if old is None and new.index:
         place(unit, new, new.index)
-    elif old is None:  # at the end, where it moves no other one
+    elif old is None:  # at the end, where no other rule moves
         last = sum(1 for _ in unit.topology.referrers(new.chain, "rule", "chain"))
         unit.change(new, msgspec.structs.replace(new, index=last))
     elif new is None and unit.topology.get("chain", old.chain) is not None:
@@ -179,7 +179,7 @@ def _order_rules(unit: UnitOfWork, old: Any, new: Any) -> None:
 
 
 def place(unit: UnitOfWork, rule: Any, index: int | None) -> None:
-    """Put a rule at a place of its chain (None: at the end) and move the others; `InvalidValue` outside of 1…n."""
+    """Put a rule at an index of its chain (None: at the end) and move the others; `InvalidValue` outside of 1…n."""
     others = [other for other in _rules(unit, rule.chain) if other.id != rule.id]
     index = len(others) + 1 if index is None else index
     if not 1 <= index <= len(others) + 1:
@@ -195,7 +195,7 @@ def _rules(unit: UnitOfWork, chain: str) -> list[Any]:
 
 
 def order(unit: UnitOfWork, rules: list[Any]) -> None:
-    """Give all rules of a chain their places, in this order."""
+    """Give all rules of a chain their indexes, in this order."""
     for index, rule in enumerate(rules, 1):
         if rule.index != index:
             unit.change(rule, msgspec.structs.replace(rule, index=index))

@@ -1,6 +1,6 @@
 """The settings of a daemon as options of its command line: one for each, and `--config` for the file.
 
-Apart from `midonet.events.config.settings`, which those import that have no command line.
+Apart from `midonet.events.config.settings`, which programs without a command line import.
 """
 
 import os
@@ -19,9 +19,9 @@ R = TypeVar("R")
 
 
 def with_settings(cls: type[S]) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """Return what lets a command take settings: its function gets the effective ones first, then its own options.
+    """Return a decorator for a command: its function gets the effective settings first, then its own options.
 
-    The options stand in the order of declaration; `UsageError` as `load` and `read_file`.
+    The options are in the order of declaration; `UsageError` as `load` and `read_file`.
     """
 
     def decorate(function: Callable[..., R]) -> Callable[..., R]:

@@ -1,7 +1,7 @@
-"""How this process protects its connections to ZooKeeper, Kafka and switches, and proves who it is there.
+"""How this process secures and authenticates its connections to ZooKeeper, Kafka and switches.
 
-Settings of every program: the daemons take them as options, variables or keys, and `midoctl` by the same variables.
-They name files and no secrets, so that they may be shown; a file with a login holds one line, USER:PASSWORD.
+Settings of every program: daemons take them as options, variables or keys, `midoctl` from the same variables. They name
+files and contain no secrets, so that they may be shown; a login file holds one line, USER:PASSWORD.
 """
 
 import os
@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from midonet.events.errors import Misconfigured, UsageError
 
-if TYPE_CHECKING:  # else `midoctl --help` would have to load it
+if TYPE_CHECKING:  # else `midoctl --help` would load it
     from ssl import SSLContext
 
 
@@ -48,7 +48,7 @@ class ConnectionSecurity(Struct, frozen=True, kw_only=True):
 
 
 class _Secret(str):
-    """A text that hides where its holder is shown: clients log with what they were configured."""
+    """A text that is hidden in the representation of its holder: clients log their settings."""
 
     __slots__ = ()
 
@@ -57,7 +57,7 @@ class _Secret(str):
 
 
 class Login(NamedTuple):
-    """A name and what proves it."""
+    """A user and its password."""
 
     user: str
     password: str
@@ -67,14 +67,14 @@ _in_use: ConnectionSecurity | None = None
 
 
 def use(settings: ConnectionSecurity) -> None:
-    """Let connections that this process makes from now on be protected so; `UsageError` if that makes no sense."""
+    """Set the security of connections that this process makes from now on; `UsageError` if it is inconsistent."""
     global _in_use  # noqa: PLW0603 - a process has one identity
     names = [field.name for field in msgspec.structs.fields(ConnectionSecurity)]
     _in_use = _checked(ConnectionSecurity(**{name: getattr(settings, name) for name in names}))
 
 
 def current() -> ConnectionSecurity:
-    """Return how connections are protected: as was said, or else as the environment says; `UsageError` as `use`."""
+    """Return the security of connections: as set by `use`, else from the environment; `UsageError` as `use`."""
     if _in_use is not None:
         return _in_use
     from midonet.events.config.settings import load
@@ -83,7 +83,7 @@ def current() -> ConnectionSecurity:
 
 
 def _checked(security: ConnectionSecurity) -> ConnectionSecurity:
-    """Refuse a certificate that would never be shown: without a CA no TLS is spoken, which nobody would notice."""
+    """Refuse a certificate without a CA: no TLS would be used, and the certificate would be ignored silently."""
     for peer in ("zookeeper", "kafka", "ovsdb"):
         for part in ("cert", "key"):
             if getattr(security, f"{peer}_{part}") is not None and getattr(security, f"{peer}_ca") is None:
@@ -98,7 +98,7 @@ def read_login(file: str) -> Login:
     try:
         user, colon, password = Path(file).read_text().strip().partition(":")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not text"
         raise Misconfigured(f"the login in {file} cannot be read: {reason}", file=file) from None
     if not colon or not user or not password:
         raise Misconfigured(f"{file} holds no login: one line, USER:PASSWORD", file=file)
@@ -106,7 +106,7 @@ def read_login(file: str) -> Login:
 
 
 def kafka_tls() -> "SSLContext | None":
-    """Return how connections to Kafka are protected, if they are; `Misconfigured` names a file that is no good."""
+    """Return the TLS context for Kafka, if there is one; `Misconfigured` names an invalid file."""
     security = current()
     if security.kafka_ca is None:
         return None
@@ -114,16 +114,15 @@ def kafka_tls() -> "SSLContext | None":
 
 
 def kafka_login() -> Login | None:
-    """Return who we are to Kafka, if we sign in there (SASL)."""
+    """Return the login for Kafka (SASL), if there is one."""
     security = current()
     return read_login(security.kafka_login) if security.kafka_login is not None else None
 
 
 def tls_context(peer: str, ca: str, certificate: str | None, key: str | None) -> "SSLContext":
-    """Return what checks servers by a CA and by their names, and shows our certificate to them.
+    """Return a context that verifies servers by a CA and by host name, and presents our certificate.
 
-    `Misconfigured` names a file that is no good; a key that is protected by a password is none, as nobody is there to
-    be asked for it.
+    `Misconfigured` names an invalid file; a key with a passphrase is invalid, since there is no prompt for it.
     """
     import ssl
 

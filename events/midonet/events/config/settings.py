@@ -1,8 +1,8 @@
 """The settings of a daemon: declared once as a frozen struct, given as flag, environment variable or YAML key.
 
-A flag outranks the environment, that outranks the file, that the default. The three have one name: the field
-`log_level` is `--log-level`, `MIDONET_LOG_LEVEL` and `log_level:`. Nothing here does more I/O than reading the
-file that was named, and no value that could be a secret ever enters a message.
+A flag takes precedence over the environment, that over the file, and that over the default. The three have one name:
+the field `log_level` is `--log-level`, `MIDONET_LOG_LEVEL` and `log_level:`. The only I/O here is reading the named
+file, and no value that could be a secret appears in a message.
 """
 
 import re
@@ -23,11 +23,11 @@ S = TypeVar("S", bound=Struct)
 
 PREFIX = "MIDONET_"
 _SECRET = re.compile("password|secret|token", re.IGNORECASE)
-"""Names of settings whose values nobody is shown."""
+"""Names of settings whose values are never shown."""
 
 
 class Setting(NamedTuple):
-    """One field of a settings struct and how it is spelt in the three places."""
+    """One field of a settings struct and its name in the three places."""
 
     name: str
     annotation: Any
@@ -47,7 +47,7 @@ class Setting(NamedTuple):
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The allowed words, where only some are."""
+        """The allowed values, if they are limited."""
         base = get_args(self.annotation)[0] if get_origin(self.annotation) is Annotated else self.annotation
         return get_args(base) if get_origin(base) is Literal else ()
 
@@ -59,7 +59,7 @@ class _Given(NamedTuple):
 
 
 def declared_settings(cls: type[Struct]) -> Iterator[Setting]:
-    """Yield the settings that a struct declares, those that it inherits after its own."""
+    """Yield the settings that a struct declares, its own before inherited ones."""
     hints = get_type_hints(cls, include_extras=True)
     for field in sorted(msgspec.structs.fields(cls), key=lambda field: field.name not in cls.__annotations__):
         marks = get_args(hints[field.name])
@@ -71,10 +71,10 @@ def declared_settings(cls: type[Struct]) -> Iterator[Setting]:
 def load(
     cls: type[S], *, flags: Mapping[str, str | None], environ: Mapping[str, str], file: Mapping[str, Any] | None = None
 ) -> S:
-    """Return the effective settings; `UsageError` says which value is wrong or missing, and where it stands.
+    """Return the effective settings; `UsageError` names the value that is wrong or missing, and its source.
 
-    A flag that is None and a variable that is empty are not given. Variables of other names are left alone:
-    the environment is shared with others (Kubernetes invents `MIDONET_SERVICE_HOST`).
+    A flag that is None and a variable that is empty are not set. Other variables are ignored: the environment is shared
+    with other programs (Kubernetes sets `MIDONET_SERVICE_HOST`).
     """
     known = {setting.name: setting for setting in declared_settings(cls)}
     given = {**_in_file(known, file or {}), **_in_environment(known, environ), **_in_flags(known, flags)}
@@ -99,7 +99,7 @@ def typed(cls: type[S], values: Mapping[str, Any], place: str) -> S:
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """Return what a YAML file says; `UsageError` if it cannot be read or is no mapping."""
+    """Return the content of a YAML file; `UsageError` if it cannot be read or is not a mapping."""
     try:
         content = yaml.safe_load(path.read_bytes())
     except OSError as error:
@@ -113,7 +113,7 @@ def read_file(path: Path) -> dict[str, Any]:
 
 
 def render(settings: Struct) -> str:
-    """Return settings as the YAML of a configuration file, in the order of `declared_settings`, secrets hidden."""
+    """Return settings as the YAML of a configuration file, in order of declaration, secrets hidden."""
     values = {setting.name: getattr(settings, setting.name) for setting in declared_settings(type(settings))}
     return yaml.safe_dump(_shown(values), sort_keys=False)
 
@@ -139,7 +139,7 @@ def split_host_port(text: str) -> tuple[str, int]:
 
 
 def is_loopback(address: str) -> bool:
-    """Return whether only the machine itself reaches an address, HOST:PORT."""
+    """Return whether only this machine reaches an address, HOST:PORT."""
     host = split_host_port(address)[0]
     if host == "localhost":
         return True
@@ -187,14 +187,14 @@ Servers = Annotated[str, Format("servers", parse_servers)]
 """Addresses of equal servers, `HOST:PORT[,HOST:PORT…]`."""
 
 Services = Annotated[dict[str, dict[str, Any]], Format("services", _services)]
-"""Settings of services that come with them: name of the service → key → value."""
+"""Settings of services, by name of the service and key."""
 
 Node = Annotated[str, Format("path", _node)]
 """Absolute path of a ZooKeeper node, without a slash at its end."""
 
 
 def _formats(annotation: Any) -> Iterator[Format]:
-    """Yield the formats that a type is marked with, also inside of `… | None`."""
+    """Yield the formats of a type, also inside of `… | None`."""
     for part in get_args(annotation):
         if isinstance(part, Format):
             yield part

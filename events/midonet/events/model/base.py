@@ -1,4 +1,4 @@
-"""What every kind of the topology has in common, and the view of the topology that its checks may use."""
+"""The base of all kinds, and the view of the topology that their checks use."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -25,10 +25,10 @@ class View(Protocol):
 
 
 class Part(Struct, frozen=True, kw_only=True, gc=False):
-    """A structure inside an object, or an object itself: it may hold references, and can forget them."""
+    """A structure inside an object, or an object itself; it may hold references, which can be cleared."""
 
     def without(self, field: str, target: str) -> Self | None:
-        """Return it after it forgot its reference to `target`; None if it makes no sense without it."""
+        """Return it without its reference to `target`; None if that is required."""
         return forget(self, field, target)
 
 
@@ -58,7 +58,7 @@ def _required(cls: type[Struct]) -> frozenset[str]:
 
 
 class Entity(Part, frozen=True, kw_only=True, gc=False):
-    """One object of the topology. A kind is one subclass: its declaration is all that the rest is made from."""
+    """One object of the topology. A kind is one subclass: everything else is derived from its declaration."""
 
     KIND: ClassVar[str] = ""
     OWNER: ClassVar[tuple[str, ...]] = ()
@@ -68,11 +68,11 @@ class Entity(Part, frozen=True, kw_only=True, gc=False):
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {}
     """Sets of fields whose values no two objects share (only where all are set) → the reason of the refusal."""
     IDENTITY: ClassVar[tuple[str, ...]] = ("name",)
-    """Fields by which `apply` recognises an object that is written without an id."""
+    """Fields by which `apply` finds an object that is written without an id."""
     EXCLUSIVE: ClassVar[bool] = False
-    """Whether an object of the kind that follows another is for that one only: nobody else may refer to it."""
+    """Whether only the object that it follows may refer to an object of the kind."""
     NUMBERS: ClassVar[Mapping[str, str]] = {}
-    """Field → number pool (`midonet.events.commands.id_allocation`) that its value is allocated from."""
+    """Field → id range (`midonet.events.commands.id_allocation`) of its value."""
 
     id: str
     name: Annotated[Name | None, Meta(description="Name; need not be unique.")] = None
@@ -80,7 +80,7 @@ class Entity(Part, frozen=True, kw_only=True, gc=False):
 
     @property
     def follows(self) -> str | None:
-        """What the object is made, changed and deleted with, in words; None for what people make themselves."""
+        """What the object is created, changed and deleted with, as text; None for an object that users create."""
         return None
 
     def derive(self) -> Self:
@@ -88,10 +88,10 @@ class Entity(Part, frozen=True, kw_only=True, gc=False):
         return self
 
     def check(self, view: View) -> None:
-        """Raise `InvalidValue` or `Conflict` if the object makes no sense, alone or among the others."""
+        """Raise `InvalidValue` or `Conflict` if the object is invalid, alone or among the others."""
 
     def check_step(self, old: Self | None, view: View) -> None:
-        """Raise if it may not become what it is from what it was (None: it is new), though it may be so."""
+        """Raise if the change from its old form (None: it is new) is invalid."""
 
     def check_owner(self) -> None:
         """Raise `InvalidValue` unless exactly one of several possible parents is named."""

@@ -1,7 +1,7 @@
-"""Compile the declarations of kinds into what the rest of the program is driven by.
+"""Compile the declarations of kinds into tables.
 
-Command validation, the command line, codecs, views and documentation all read these tables; none of them
-knows a kind by name. A new kind is one class in this package, named in `KINDS`.
+Command validation, the command line, codecs, views and documentation all use these tables; none of them
+names a kind. A new kind is one class in this package, named in `KINDS`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ class Kind:
 
     @cached_property
     def fields(self) -> dict[str, FieldSpec]:
-        """The fields by name; compiled when somebody asks, as most programs ask for few kinds."""
+        """The fields by name; compiled on first use, since most programs use few kinds."""
         specs = sorted(compile_fields(self.cls), key=lambda spec: spec.name in _terms(self.cls))
         return {spec.name: spec for spec in specs}
 
@@ -110,7 +110,7 @@ class Kind:
     def inner_targets(self, entity: Entity) -> list[tuple[str, str]]:
         """Return the same of those in lists and structures only."""
         found: list[tuple[str, str]] = []
-        if not any(self._inner_values(entity)):  # as nearly always
+        if not any(self._inner_values(entity)):  # the usual case
             return found
         for name, field, parts in self.inner_refs:
             if value := getattr(entity, field):
@@ -182,7 +182,7 @@ def kind_of(name: str) -> Kind:
 
 
 def _terms(cls: type[Entity]) -> set[str]:
-    """Return the fields of what a packet must be like; what an object is comes before these many."""
+    """Return the fields of a condition; they are listed after the other fields."""
     return (
         set(Conditional.__struct_fields__).difference(Entity.__struct_fields__)
         if issubclass(cls, Conditional)

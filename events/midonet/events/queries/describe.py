@@ -1,7 +1,7 @@
-"""History in the words of its domain: what an event did, what differs between two moments, what became of an object.
+"""Describe events in one line each: what an event changed, for a history or a difference.
 
-Pure and independent of any index: everything is told from the events themselves, so it also works for what was
-deleted long ago. It explains and never decides; nothing here may be needed to fold or to verify a log.
+Pure and independent of any index: the description uses only the events themselves, so it also covers objects that were
+deleted. Nothing here is needed to fold or to verify a log.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ from midonet.events.system import objects
 
 
 def describe(event: Event, names: Names) -> str:
-    """Return one line that says what an event did, e.g. `port p1 of bridge web bound: host none → hv1, …`.
+    """Return one line that describes an event, e.g. `port p1 of bridge web bound: host none → hv1, …`.
 
-    `names` must have noted the event already.
+    The event must have been added to `names`.
     """
     kind_name, _, object_id = event.key.partition("/")
     verb = event.type.rpartition(".")[2]
@@ -28,24 +28,24 @@ def describe(event: Event, names: Names) -> str:
     label = names.label(object_id)
     if verb == "deleted":
         return f"{label} deleted"
-    said = _given(kind, event.data, names) if verb == "created" else _changed(kind, event.data["changed"], names)
-    plain_verb = verb == "updated" or verb.endswith(("-added", "-removed"))  # the list says so itself
+    parts = _given(kind, event.data, names) if verb == "created" else _changed(kind, event.data["changed"], names)
+    plain_verb = verb == "updated" or verb.endswith(("-added", "-removed"))  # the list shows the change
     subject = label if plain_verb else f"{label} {verb}"
-    return f"{subject}: {', '.join(said)}" if said else subject
+    return f"{subject}: {', '.join(parts)}" if parts else subject
 
 
 def _given(kind: Kind, data: Mapping[str, Any], names: Names) -> list[str]:
-    """Say the fields of a new object that are neither defaults nor in its label."""
-    told = {"id", "kind", "name", *kind.cls.OWNER, *(() if data.get("name") else kind.cls.IDENTITY)}
+    """Return the fields of a new object that are neither defaults nor in its label."""
+    shown = {"id", "kind", "name", *kind.cls.OWNER, *(() if data.get("name") else kind.cls.IDENTITY)}
     return [
         f"{field} {format_value(spec, data[field], names)}"
         for field, spec in kind.fields.items()
-        if field not in told and not spec.derived and data.get(field) not in (*EMPTY_VALUES, spec.default)
+        if field not in shown and not spec.derived and data.get(field) not in (*EMPTY_VALUES, spec.default)
     ]
 
 
 def _changed(kind: Kind, changed: Mapping[str, Sequence[Any]], names: Names) -> list[str]:
-    """Say what changed; what follows of itself is said only where nothing else is."""
+    """Return what changed; derived fields only where nothing else changed."""
     specs = {field: kind.fields.get(field) for field in changed}
     chosen = [field for field, spec in specs.items() if spec is None or not spec.derived]
     return [_change(specs[f], f, changed[f][0], changed[f][1], names) for f in chosen or changed]

@@ -9,9 +9,9 @@ from midonet.events.topology.topology import Topology
 
 
 def differing(records: Iterable[Record], one: int, other: int) -> list[Event]:
-    """Return the events, one per object, that lead from position `one` to `other`; `records` are all up to the later.
+    """Return the events, one per object, that lead from position `one` to `other`, forwards or backwards.
 
-    They may also lead back in time.
+    `records` are all commits up to the later one.
     """
     first = min(one, other)
     events = difference(_changes(records, first))

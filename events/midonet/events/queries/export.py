@@ -1,6 +1,6 @@
-"""The topology as documents that `apply` takes: parts inside their parents, no defaults, nothing derived.
+"""The topology as documents for `apply`: parts inside their parents, no defaults, nothing derived.
 
-Pure. Applying the documents changes nothing, neither to the log that they come from nor twice to an empty one.
+Pure. Applying the documents to the same log changes nothing; applying them twice to an empty log is the same as once.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
-"""From texts (of a command line, of a query) to JSON values, by the declared type of a field; validation is elsewhere.
+"""Parse field values from text (of a command line, of a query) to JSON values, by the declared type of the field.
 
-A list is given by repeating the option or with commas; a structure as JSON, as `part=value,part=value`, or in
-the short form that its class reads.
+A list is given by repeating the option or with commas; a structure as JSON, as `part=value,part=value`, or in the short
+form that its class parses. Validation is elsewhere.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,14 +15,14 @@ _MAX_DIGITS = 18
 
 
 def parse_value(spec: FieldSpec, texts: Sequence[str]) -> Any:
-    """Return the JSON value of a field for the texts that were given; `InvalidValue` if they cannot be one."""
+    """Return the JSON value of a field for the given texts; `InvalidValue` if they are not one."""
     if spec.many:
         return [_one(spec, item) for text in texts for item in _items(spec, text)]
     return _one(spec, texts[-1])
 
 
 def _items(spec: FieldSpec, text: str) -> Iterator[Any]:
-    """Yield the elements that one text gives."""
+    """Yield the elements in one text."""
     if text.startswith("["):
         found = _json(spec, text)
         yield from found if isinstance(found, list) else [found]
@@ -64,7 +64,7 @@ def _structure(spec: FieldSpec, text: str) -> Any:
     if text.startswith("{"):
         return _json(spec, text)
     if "=" not in text:
-        return text  # the core reads the short form, or says that there is none
+        return text  # the model parses the short form, or refuses it
     parts = {part.name: part for part in spec.parts}
     pairs = [pair.partition("=")[::2] for pair in text.split(",")]
     names = [name.strip().replace("-", "_") for name, _ in pairs]

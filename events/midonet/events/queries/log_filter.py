@@ -1,7 +1,6 @@
-"""Questions to a log that pass over its commits: which of them fit, what became of an object, who wrote each field.
+"""Queries that scan commits: which of them match a filter, the history of an object, and who wrote each field.
 
-Pure, and independent of the model, which takes long to load; where commits come from, and how answers are shown, is the
-caller's.
+Pure, and independent of the model, which takes long to load. The caller supplies the commits and prints the results.
 """
 
 from collections.abc import Iterable
@@ -14,7 +13,7 @@ from midonet.events.queries.moment import END, Moment
 
 
 class Filter(Struct, frozen=True):
-    """Which commits somebody wants to see."""
+    """Which commits to show."""
 
     since: Moment = END
     until: Moment = END
@@ -24,7 +23,7 @@ class Filter(Struct, frozen=True):
     """As `user@host`, or the user alone."""
 
     def shows(self, commit: Commit) -> bool:
-        """Return whether a commit passes."""
+        """Return whether a commit matches."""
         return (
             self.since.starts(commit)
             and self.until.includes(commit)
@@ -62,7 +61,7 @@ class Written(Struct, frozen=True):
 
 
 def blame(records: Iterable[Record], key: str) -> list[Written]:
-    """Return for every field of an object (`kind/id`) who wrote it last; a deleted object is shown as it was."""
+    """Return for every field of an object (`kind/id`) who wrote it last; for a deleted object its last fields."""
     written: dict[str, Written] = {}
     for record in records:
         for event in record.commit.events:

@@ -1,7 +1,7 @@
-"""Moments of a log: what people write for one, and where in a stream of commits it is.
+"""Moments of a log: how users write them, and where in a sequence of commits they are.
 
-A moment is a position, an RFC 3339 time or a tag; a time means the last commit that is not later. 0 is the empty log.
-A tag is a position with the hash that the commit there must have.
+A moment is a position, an RFC 3339 time or a tag. A time means the last commit that is not later; 0 is the empty log. A
+tag is a position with the hash that its commit must have.
 """
 
 import re
@@ -19,7 +19,7 @@ _POSITION = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class Past(Protocol):
-    """What knows when each commit of a log was made."""
+    """The times of the commits of a log."""
 
     @property
     def head(self) -> Head:
@@ -29,7 +29,7 @@ class Past(Protocol):
         """Return the head as it was at a position."""
 
     def position_at(self, time: str, *, before: bool = False) -> int:
-        """Return the position that the log had come to at a time; `before`: just before it."""
+        """Return the last position at a time; `before`: just before it."""
 
     def last_until(self, time: str) -> int:
         """Return the last position whose commit is not later than a time."""
@@ -43,11 +43,11 @@ class Moment(Struct, frozen=True):
     hash: str | None = None
     """Of the commit at the position, if it is known."""
     whole: bool = True
-    """Whether commits come as they are, and all of them; of a part, neither an end nor a hash says anything."""
+    """Whether all commits come, unchanged; of a part, neither end nor hash can be checked."""
 
     @property
     def text(self) -> str | None:
-        """The moment in writing; None for the end of the log."""
+        """The moment as text; None for the end of the log."""
         return self.time if self.position is None else str(self.position)
 
     def includes(self, commit: Commit) -> bool:
@@ -57,19 +57,19 @@ class Moment(Struct, frozen=True):
         return self.time is None or commit.time <= self.time
 
     def starts(self, commit: Commit) -> bool:
-        """Return whether the commit belongs to what has happened since this moment, which counts itself."""
+        """Return whether the commit is at or after this moment."""
         if self.position is not None:
             return commit.position >= self.position
         return self.time is None or commit.time >= self.time
 
     def has(self, head: Head) -> bool:
-        """Return whether the log as of this moment has come to this head."""
+        """Return whether the log as of this moment includes this head."""
         if self.position is None:
             return self.time is None or head.time <= self.time
         return head.position < self.position or (head.position == self.position and self.hash in (None, head.hash))
 
     def position_in(self, past: Past) -> int:
-        """Return the position that the log had come to at this moment; errors as of `upto`."""
+        """Return the position of the log at this moment; errors as of `upto`."""
         end = past.head.position
         if self.position is None:
             return end if self.time is None else past.position_at(self.time)
@@ -80,7 +80,7 @@ class Moment(Struct, frozen=True):
         return self.position
 
     def first_in(self, past: Past) -> int:
-        """Return the first position that may belong to what has happened since this moment."""
+        """Return the first position that may be at or after this moment."""
         if self.position is not None:
             return self.position
         return 1 if self.time is None else past.position_at(self.time, before=True) + 1

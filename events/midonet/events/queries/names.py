@@ -1,4 +1,4 @@
-"""Names of objects, now and then, and values as text."""
+"""Names of objects, present and deleted, and field values as text."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -19,17 +19,17 @@ EMPTY_VALUES: tuple[object, ...] = (None, (), [], "")
 
 
 class Names:
-    """What objects are called, as of the events noted so far; deleted objects stay known."""
+    """The names of objects as of the events added so far; deleted objects stay known."""
 
     def __init__(self, find: Callable[[str], Entity | None] = lambda _: None) -> None:
-        """`find` knows the objects whose events are not noted, e.g. `Topology.find`."""
+        """`find` returns objects whose events were not added, e.g. `Topology.find`."""
         self._find = find
         self._known: dict[str, tuple[Kind, dict[str, Any]]] = {}
         self._gone: set[str] = set()
         self._system: dict[str, None] = {}
 
     def add(self, event: Event) -> None:
-        """Remember what an event says about names; events of kinds that this release does not know are left alone."""
+        """Add what an event says about names; events of unknown kinds are ignored."""
         kind_name, _, object_id = event.key.partition("/")
         verb = event.type.rpartition(".")[2]
         if kind_name in objects.SYSTEM_KINDS:
@@ -43,12 +43,12 @@ class Names:
             self._known[object_id][1].update((f, pair[1]) for f, pair in event.data["changed"].items())
 
     def add_commit(self, commit: Commit) -> None:
-        """Note every event of a commit."""
+        """Add every event of a commit."""
         for event in commit.events:
             self.add(event)
 
     def label(self, object_id: str) -> str:
-        """Return the full name of an object: `port p1 of bridge web`; its id if nothing is known of it."""
+        """Return the full name of an object: `port p1 of bridge web`; its id if it is unknown."""
         found = self._look_up(object_id)
         if found is None:
             return object_id
@@ -83,15 +83,15 @@ class Names:
         return found[0]
 
     def system_keys(self) -> Iterable[str]:
-        """Return the keys of the notes that there are or were, such as `projection/nsdb`."""
+        """Return the keys of present and deleted system objects, such as `projection/nsdb`."""
         return self._system
 
     def names(self, kinds: Collection[str]) -> Iterable[str]:
-        """Return what objects of some kinds are called, each name once."""
+        """Return the names of objects of some kinds, each once."""
         return {data["name"]: None for kind, data in self._known.values() if kind.name in kinds and data.get("name")}
 
     def matches(self, ref: str) -> list[str]:
-        """Return the keys of what `ref` may mean: those of objects that exist, if there are any."""
+        """Return the keys of objects that `ref` may mean: those of existing objects, if there are any."""
         kinds, wanted = _of_kinds(ref)
         known = [(i, kind, data) for i, (kind, data) in self._known.items() if kind.name in kinds]
         for fits in (self._is_id, self._is_name, self._is_path, self._is_prefix):
@@ -132,7 +132,7 @@ class Names:
         return self._known[object_id]
 
     def look_up(self, object_id: str) -> tuple[Kind, dict[str, Any]] | None:
-        """Return kind and fields of an object whose events were not noted."""
+        """Return kind and fields of an object whose events were not added."""
         entity = self._find(object_id)
         return (KINDS[entity.KIND], plain(entity)) if entity is not None else None
 
@@ -150,7 +150,7 @@ class Names:
 
 
 def names_of(records: Iterable[Record]) -> Names:
-    """Return what all objects are or were called."""
+    """Return the names of all present and deleted objects."""
     names = Names()
     for record in records:
         names.add_commit(record.commit)
@@ -172,7 +172,7 @@ def _owner(kind: Kind, data: Mapping[str, Any]) -> str | None:
 
 
 def format_value(spec: FieldSpec | None, value: Any, names: Names) -> str:
-    """Return a field's JSON value in words: references by name, nothing as `none`."""
+    """Return a JSON value as text: references by name, nothing as `none`."""
     if value in EMPTY_VALUES:
         return "none"
     if isinstance(value, (list, tuple)):
@@ -187,13 +187,13 @@ def format_value(spec: FieldSpec | None, value: Any, names: Names) -> str:
 
 
 def _structure(parts: Sequence[FieldSpec], value: Mapping[str, Any], names: Names) -> str:
-    """Say a structure in the order of its declaration; parts that it may lack with their names, if they are there."""
+    """Format a structure in the order of its declaration; optional parts with their names, if they are set."""
     known = {part.name: part for part in parts}
     order = [*(name for name in known if name in value), *(name for name in value if name not in known)]
-    said = []
+    shown = []
     for name in order:
         part, item = known.get(name), value[name]
         if item not in (*EMPTY_VALUES, part.default if part is not None and not part.required else None):
             text = format_value(part, item, names)
-            said.append(text if part is not None and part.required else f"{name} {text}")
-    return " ".join(said)
+            shown.append(text if part is not None and part.required else f"{name} {text}")
+    return " ".join(shown)

@@ -1,4 +1,4 @@
-"""Which objects a list shows, and in which order: filters, sorting, paging. Pure."""
+"""Select and sort the objects of a list: filters, order, paging. Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -21,24 +21,23 @@ _Test = Callable[[Any], bool]
 
 
 class Selection:
-    """Filters and an order: of a field (`-field`: turned round), or by name. References are resolved when it is made.
+    """Filters and an order: of a field (`-field`: descending), or by name. References are resolved at once.
 
-    Raises `UsageError` and `InvalidValue` for filters and fields that make no sense; `NotFound` and `AmbiguousRef` for
-    references.
+    Raises `UsageError` and `InvalidValue` for invalid filters and fields; `NotFound` and `AmbiguousRef` for references.
     """
 
     def __init__(self, topology: Topology, kind: Kind, filters: Iterable[str], sort: str | None = None) -> None:
         self._tests = [_test(topology, kind, text) for text in filters]
-        self.key, self.down = _order(topology, kind, sort)
+        self.key, self.descending = _order(topology, kind, sort)
 
     def of(self, entities: Iterable[Any]) -> list[Any]:
-        """Return the objects that pass all filters, in the order."""
+        """Return the objects that pass all filters, in order."""
         found = sorted((e for e in entities if all(test(e) for test in self._tests)), key=self.key)
-        return found[::-1] if self.down else found
+        return found[::-1] if self.descending else found
 
     def beyond(self, entities: Iterable[Any], last: Any) -> list[Any]:
-        """Return those of the objects that come after the one with the key `last`."""
-        return [one for one in entities if (self.key(one) < last if self.down else self.key(one) > last)]
+        """Return the objects that come after the one with the key `last`."""
+        return [one for one in entities if (self.key(one) < last if self.descending else self.key(one) > last)]
 
 
 def select(
@@ -56,7 +55,7 @@ def select(
 
 
 def find_field(kind: Kind, text: str) -> str:
-    """Return the field that a word names, with hyphens or underscores; `InvalidValue` says which there are."""
+    """Return the field that a text names, with hyphens or underscores; `InvalidValue` lists the fields."""
     field = text.removeprefix("--").replace("-", "_")
     if field not in kind.fields:
         hint = suggest(field, kind.fields) or f"; it has {', '.join(kind.fields)}"
@@ -67,13 +66,13 @@ def find_field(kind: Kind, text: str) -> str:
 
 
 def find_fields(kind: Kind, words: Iterable[str]) -> list[str]:
-    """Return the fields that words name, each once; several may stand in one word, with commas."""
+    """Return the fields that texts name, each once; one text may name several, with commas."""
     named = [one.strip() for text in words for one in text.split(",") if one.strip()]
     return list(dict.fromkeys("kind" if one == "kind" else find_field(kind, one) for one in named))
 
 
 def _test(topology: Topology, kind: Kind, text: str) -> _Test:
-    """Return the test that a filter means."""
+    """Return the test for a filter."""
     match = _CONDITION.fullmatch(text)
     if match is None:
         raise UsageError(f"--filter {text!r} is not of the form FIELD=VALUE (or !=, <, <=, >, >=, ~)")
@@ -134,12 +133,12 @@ def _equals(wanted: Any) -> _Test:
 
 
 def _text(spec: FieldSpec, present: Any, names: Names) -> str:
-    """Return what a table shows of a value; nothing where there is none."""
+    """Return what a table shows of a value; nothing for an empty one."""
     return "" if present in (None, ()) else format_value(spec, present, names)
 
 
 def _order(topology: Topology, kind: Kind, sort: str | None) -> tuple[Callable[[Any], Any], bool]:
-    """Return by what to sort, and whether downwards."""
+    """Return the sort key, and whether the order is descending."""
     if sort is None:
         return sort_key, False
     field, names = find_field(kind, sort.removeprefix("-")), Names(topology.find)
@@ -156,7 +155,7 @@ def _order(topology: Topology, kind: Kind, sort: str | None) -> tuple[Callable[[
 
 
 def sort_key(entity: Any) -> tuple[Any, ...]:
-    """Order by name, numbers in names by value; then the nameless by what identifies them; rules by chain and place."""
+    """Sort by name, numbers in it by value; then the rest by identity; rules by chain and index."""
     if hasattr(entity, "index"):
         return entity.chain, entity.index
     text = entity.name or " ".join(str(getattr(entity, field)) for field in entity.IDENTITY)

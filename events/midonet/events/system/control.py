@@ -1,7 +1,7 @@
-"""Controls: what operators want of projections and services, e.g. that one pauses, or does not run on some node.
+"""Controls: settings of projections and services by operators, e.g. that one is paused, or disabled on a node.
 
-Like tags they are notes on the log and no part of the network: no view shows them, no export holds them. The default is
-no note at all, so a log that nobody has ever controlled anything with says nothing. Pure.
+Like tags they are system objects and no part of the network: no view and no export contains them. A default is not
+stored. Pure.
 """
 
 import re
@@ -18,7 +18,7 @@ _MAX_SKIPPED = 1_000
 
 
 class ProjectionControl(Struct, frozen=True):
-    """What somebody wants of a projection, on all its targets and on every node."""
+    """The control of a projection, on all its targets and on every node."""
 
     KIND: ClassVar[str] = "projection"
     CHANGE: ClassVar[str] = "updated"
@@ -29,7 +29,7 @@ class ProjectionControl(Struct, frozen=True):
     skipped: tuple[str, ...] = ()
     """Keys that are left as they are in the targets."""
     retried: int = 0
-    """How often somebody asked to try again what is parked."""
+    """How often a retry of what is parked was requested."""
 
     @property
     def key(self) -> str:
@@ -38,11 +38,11 @@ class ProjectionControl(Struct, frozen=True):
 
     @property
     def plain(self) -> bool:
-        """Whether it says nothing that would not hold without it."""
+        """Whether it has all defaults."""
         return self == ProjectionControl(self.name)
 
     def skipping(self, key: str) -> "ProjectionControl":
-        """Return it with one key more that is skipped; `InvalidValue` if there are too many already."""
+        """Return it with one more skipped key; `InvalidValue` if there are too many."""
         if key in self.skipped:
             return self
         if len(self.skipped) == _MAX_SKIPPED:
@@ -52,12 +52,12 @@ class ProjectionControl(Struct, frozen=True):
         return replace(self, skipped=(*self.skipped, key))
 
     def retrying(self, key: str | None) -> "ProjectionControl":
-        """Return it with another try for a key (None: all keys), which is not skipped any more."""
+        """Return it with another retry of a key (None: all keys), which is no longer skipped."""
         left = tuple(skipped for skipped in self.skipped if key not in (None, skipped))
         return replace(self, skipped=left, retried=self.retried + 1)
 
     def since(self, old: "ProjectionControl") -> list[str]:
-        """Return in words what became different since an earlier form."""
+        """Describe the differences from an earlier form."""
         words = ["paused" if self.paused else "resumed"] if self.paused != old.paused else []
         words += [f"skips {key}" for key in self.skipped if key not in old.skipped]
         words += [f"no longer skips {key}" for key in old.skipped if key not in self.skipped]
@@ -65,7 +65,7 @@ class ProjectionControl(Struct, frozen=True):
 
 
 class ServiceControl(Struct, frozen=True):
-    """Whether a service is to run: on a node, or (None) on all nodes that have no control of their own."""
+    """Whether a service is enabled: on a node, or (None) on all nodes without a control of their own."""
 
     KIND: ClassVar[str] = "service"
     CHANGE: ClassVar[str] = "updated"
@@ -81,7 +81,7 @@ class ServiceControl(Struct, frozen=True):
 
 
 def check_word(text: str, what: str) -> str:
-    """Return a name of a projection, service or node; `InvalidValue` if it can be none."""
+    """Return a name of a projection, service or node; `InvalidValue` if it is none."""
     if _WORD.fullmatch(text) is None:
         raise InvalidValue(
             f"{text[:80]!r} is no name for a {what}: letters, digits and ._+-",
@@ -92,7 +92,7 @@ def check_word(text: str, what: str) -> str:
 
 
 def check_key(text: str) -> str:
-    """Return a key of a view; `InvalidValue` if it can be none."""
+    """Return a key of a view; `InvalidValue` if it is none."""
     if not 1 <= len(text) <= _MAX_KEY or not text.isprintable():
         raise InvalidValue(f"a key is one line of 1 to {_MAX_KEY} characters", field="key", reason="bad-key")
     return text

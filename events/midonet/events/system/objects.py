@@ -1,8 +1,8 @@
-"""Notes: what a log says beside the network itself, such as tags of positions, controls of projections, and users.
+"""System objects: tags of positions, controls of projections and services, and users.
 
-A note is called by its name, not by an id; it is no kind of the model, so no view shows it, no export holds it and no
-`apply --prune` removes it. Making, changing and removing one are events like all others, and are reverted like them.
-Its key is `<kind>/<name>`. Pure.
+A system object is identified by its name, not by an id. It is not a kind of the model: no view and no export contains
+it, and `apply --prune` does not delete it. Creating, changing and deleting one are events like all others, and are
+reverted like them. Its key is `<kind>/<name>`. Pure.
 """
 
 from collections.abc import Mapping
@@ -20,18 +20,18 @@ SystemObject = Tag | ProjectionControl | ServiceControl | User
 SYSTEM_KINDS: Mapping[str, type[SystemObject]] = {
     cls.KIND: cls for cls in (Tag, ProjectionControl, ServiceControl, User)
 }
-"""Kinds of notes, by the first part of their keys."""
+"""Kinds of system objects, by the first part of their keys."""
 
 _VERSION = 1
 
 
 def is_system_key(key: str) -> bool:
-    """Return whether an event's key is that of a note."""
+    """Return whether an event's key is that of a system object."""
     return key.partition("/")[0] in SYSTEM_KINDS
 
 
 def plain_system_object(system_object: SystemObject) -> dict[str, Any]:
-    """Return the fields of a note as JSON has them."""
+    """Return the fields of a system object as JSON values."""
     found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(system_object))
     return found
 
@@ -50,7 +50,7 @@ def system_event(key: str, old: SystemObject | None, new: SystemObject | None) -
 
 
 def evolved(key: str, old: SystemObject | None, verb: str, data: Mapping[str, Any]) -> SystemObject | None:
-    """Return what an event makes of a note; bad data raises `msgspec.ValidationError`, `KeyError` or `TypeError`."""
+    """Return a system object after an event; bad data raises `ValidationError`, `KeyError` or `TypeError`."""
     cls: Any = SYSTEM_KINDS[key.partition("/")[0]]
     if verb == "deleted":
         return None
@@ -63,7 +63,7 @@ def evolved(key: str, old: SystemObject | None, verb: str, data: Mapping[str, An
 
 
 def describe(event: Event) -> str:
-    """Return one line that says what an event did to a note."""
+    """Return one line that describes an event of a system object."""
     kind, _, name = event.key.partition("/")
     verb = event.type.rpartition(".")[2]
     if kind == Tag.KIND:
@@ -71,12 +71,12 @@ def describe(event: Event) -> str:
     if kind == User.KIND:
         return f"user {name}{_describe_user(verb, event.data)}"
     subject = f"{kind} {name}".replace("@", " on node ")
-    words = (
+    parts = (
         _describe_projection(name, verb, event.data)
         if kind == ProjectionControl.KIND
         else _describe_service(verb, event)
     )
-    return f"{subject}: {', '.join(words)}" if words else f"{subject} {verb}"
+    return f"{subject}: {', '.join(parts)}" if parts else f"{subject} {verb}"
 
 
 def _describe_tag(name: str, verb: str, data: Mapping[str, Any]) -> str:
@@ -89,12 +89,12 @@ def _describe_tag(name: str, verb: str, data: Mapping[str, Any]) -> str:
 def _describe_user(verb: str, data: Mapping[str, Any]) -> str:
     if verb == "deleted":
         return " deleted"
-    said = {field: pair[1] for field, pair in data["changed"].items()} if "changed" in data else data
-    words = [f"roles {', '.join(said['roles']) or 'none'}"] if "roles" in said else []
+    values = {field: pair[1] for field, pair in data["changed"].items()} if "changed" in data else data
+    parts = [f"roles {', '.join(values['roles']) or 'none'}"] if "roles" in values else []
     if "changed" in data:
-        words += ["disabled" if said["disabled"] else "enabled"] if "disabled" in said else []
-        return f": {', '.join(words)}"
-    return f" created: {', '.join(words + ['disabled'] * said['disabled'])}"
+        parts += ["disabled" if values["disabled"] else "enabled"] if "disabled" in values else []
+        return f": {', '.join(parts)}"
+    return f" created: {', '.join(parts + ['disabled'] * values['disabled'])}"
 
 
 def _describe_projection(name: str, verb: str, data: dict[str, Any]) -> list[str]:
@@ -115,16 +115,16 @@ def _describe_service(verb: str, event: Event) -> list[str]:
     return ["enabled" if enabled else "disabled"]
 
 
-def control_of(notes: Mapping[str, SystemObject], projection: str) -> ProjectionControl:
-    """Return what is wanted of a projection."""
-    found = notes.get(f"{ProjectionControl.KIND}/{projection}")
+def control_of(system: Mapping[str, SystemObject], projection: str) -> ProjectionControl:
+    """Return the control of a projection."""
+    found = system.get(f"{ProjectionControl.KIND}/{projection}")
     return found if isinstance(found, ProjectionControl) else ProjectionControl(projection)
 
 
-def runs(notes: Mapping[str, SystemObject], service: str, node: str | None = None) -> bool:
-    """Return whether a service is to run on a node; without one, whether on nodes that have no word of their own."""
+def runs(system: Mapping[str, SystemObject], service: str, node: str | None = None) -> bool:
+    """Return whether a service is enabled on a node; without one, on nodes without a setting of their own."""
     for control in (ServiceControl(service, node), ServiceControl(service)):
-        found = notes.get(control.key)
+        found = system.get(control.key)
         if isinstance(found, ServiceControl):
             return found.enabled
     return True

@@ -1,7 +1,6 @@
-"""Tags: names that people give to positions of the log, e.g. `before-upgrade`.
+"""Tags: names of positions of the log, e.g. `before-upgrade`.
 
-A tag is a note on the log (see `notes`) and no part of the network. It holds the hash of its commit, so it also
-witnesses everything up to there. Pure.
+A tag is a system object. It holds the hash of its commit, so it also proves everything up to there. Pure.
 """
 
 import re
@@ -35,12 +34,12 @@ class Tag(Struct, frozen=True):
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a tag can be called so: a letter, then letters, digits and `._+-`; so it is no other moment."""
+    """Return whether it is a valid tag name: a letter, then letters, digits and `._+-`; so it is no other moment."""
     return _NAME.fullmatch(text) is not None
 
 
 def check_name(text: str) -> str:
-    """Return a name of a tag; `InvalidValue` if it can be none."""
+    """Return the name of a tag; `InvalidValue` if it is none."""
     if not is_name(text):
         raise InvalidValue(
             f"{text!r} is no name for a tag: a letter, then letters, digits and ._+-",

@@ -1,7 +1,7 @@
-"""Users: who may do what, as notes on the log, so that it has a history like everything else.
+"""Users and their roles, as system objects, so that they have a history like everything else.
 
-A user holds roles and nothing secret. What proves who somebody is (a password's verifier, tokens) lies in the vault: a
-log is copied and kept for ever, and nothing that is in it can ever be taken out again. Pure.
+A user holds roles and no secrets. Password verifiers and tokens are in the vault: a log is copied and kept for ever,
+and nothing can be removed from it. Pure.
 """
 
 import re
@@ -13,17 +13,17 @@ from msgspec import Struct
 from midonet.events.errors import InvalidValue
 
 GLOBAL = ("admin", "operator", "reader", "agent")
-"""Roles in all of the network: everything, everything but users and secrets, reading, and seeing hosts and VTEPs."""
+"""Roles in the whole network: everything; everything but users and secrets; reading; reading hosts and VTEPs."""
 
 IN_TENANT = ("tenant-admin", "reader")
-"""Roles in one tenant, written ROLE@TENANT: changing and reading what is its own, and only reading it."""
+"""Roles in one tenant, written ROLE@TENANT: changing and reading its objects, and only reading them."""
 
 _NAME = re.compile(r"[^\W_][\w.+@-]{0,127}")
 _MAX_TENANT = 255
 
 
 class User(Struct, frozen=True):
-    """Somebody who may sign in, with the roles that count as long as the user is not disabled."""
+    """A user, with roles that apply unless the user is disabled."""
 
     KIND: ClassVar[str] = "user"
     CHANGE: ClassVar[str] = "updated"
@@ -39,7 +39,7 @@ class User(Struct, frozen=True):
 
 
 def check_user(name: str) -> str:
-    """Return the name of a user; `InvalidValue` if it can be none."""
+    """Return the name of a user; `InvalidValue` if it is none."""
     if _NAME.fullmatch(name) is None:
         raise InvalidValue(
             f"{name[:80]!r} is no name for a user: a letter or digit, then letters, digits and ._+@-",

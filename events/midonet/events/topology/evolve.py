@@ -1,7 +1,7 @@
-"""Evolve: what an event does to the topology; invert: the event that takes it back.
+"""Evolve: the effect of an event on the topology; invert: the event that undoes it.
 
-Every reader folds through here and only here, whatever wrote the event and however old it is. Pure: no clock,
-no I/O; the only effect is on the topology passed in.
+Every reader folds through this module, for events of every writer and version. Pure: no clock, no I/O; the only effect
+is on the topology passed in.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,11 +22,11 @@ EVENT_VERSION = 1
 _Step = Callable[[Topology, str, Any, dict[str, Any], int], Entity | None]
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
-"""(event type, version) → its data as the next version writes it; golden files keep every version honest."""
+"""(event type, version) → its data in the form of the next version; golden files test every version."""
 
 
 class Change(Struct, frozen=True, gc=False):
-    """What a commit did to one object: None is absent. Projections are driven by these."""
+    """The effect of a commit on one object: None is absent. Projections consume these."""
 
     kind: str
     id: str
@@ -35,7 +35,7 @@ class Change(Struct, frozen=True, gc=False):
 
 
 def fold(topology: Topology, record: Record) -> list[Change]:
-    """Apply one accepted commit as a whole and move the topology's head to it; return what became of objects."""
+    """Apply one accepted commit as a whole and move the topology's head to it; return the changes of objects."""
     position = record.commit.position
     changes = [evolve(topology, event, position) for event in record.commit.events]
     topology.head = record.head
@@ -107,7 +107,7 @@ def _deleted(topology: Topology, kind: str, old: Any, data: dict[str, Any], posi
 
 
 def _shared(topology: Topology, fields: Iterable[str], values: dict[str, Any]) -> dict[str, Any]:
-    """Let references be the very strings that are the ids of objects: copies of them would take much of the memory."""
+    """Make references share the strings that are the ids of objects: copies would take much of the memory."""
     for field in fields:
         target = values.get(field)
         if target is not None and (found := topology.find(target)) is not None:
@@ -121,24 +121,24 @@ _NEXT: Mapping[str, _Step] = {
 }
 
 
-def _misfit(event: Event, position: int, trouble: str) -> VerificationFailed:
+def _misfit(event: Event, position: int, reason: str) -> VerificationFailed:
     return VerificationFailed(
-        f"commit {position}: {event.type} of {event.key} {trouble}", position=position, event=event.type, key=event.key
+        f"commit {position}: {event.type} of {event.key} {reason}", position=position, event=event.type, key=event.key
     )
 
 
 def created(entity: Entity) -> Event:
-    """Return the event that brings an object into being."""
+    """Return the event that creates an object."""
     return Event(f"{entity.KIND}.created", EVENT_VERSION, f"{entity.KIND}/{entity.id}", _data(entity))
 
 
 def deleted(entity: Entity) -> Event:
-    """Return the event that removes an object; it carries the object as it was."""
+    """Return the event that deletes an object; it carries the object as it was."""
     return Event(f"{entity.KIND}.deleted", EVENT_VERSION, f"{entity.KIND}/{entity.id}", _data(entity))
 
 
 def updated(old: Entity, new: Entity) -> Event | None:
-    """Return the event that turns `old` into `new`, named by the kind's domain word; None if nothing differs."""
+    """Return the event that turns `old` into `new`, named by the kind's verb; None if nothing differs."""
     before, after = _data(old), _data(new)
     changed = {field: (before[field], value) for field, value in after.items() if before[field] != value}
     if not changed:
@@ -147,7 +147,7 @@ def updated(old: Entity, new: Entity) -> Event | None:
 
 
 def invert(events: Sequence[Event]) -> list[Event]:
-    """Return the events that take these back, last first, in the form of the present version."""
+    """Return the events that undo these, last first, in the form of the present version."""
     return [_inverse(replace(event, v=EVENT_VERSION, data=current(event))) for event in reversed(events)]
 
 

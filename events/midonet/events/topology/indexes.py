@@ -1,7 +1,6 @@
-"""Indexes over the objects of a topology: who refers to whom, names, unique values and numbers in use.
+"""Indexes over the objects of a topology: references, names, unique values and numbers in use.
 
-They are derived and disposable: built when first asked for, kept right from then on by `Topology.swap` alone.
-A pure replay never pays for them.
+They are derived: built on first use, then updated by `Topology.swap` alone. A replay that queries nothing builds none.
 """
 
 from collections import defaultdict
@@ -14,10 +13,10 @@ from midonet.events.model.schema import getter
 
 
 class Multimap:
-    """Key → members, in the order in which they came.
+    """Key → members, in insertion order.
 
-    Nearly every key has one member, which stands for itself: a container for each would be most of the memory that a
-    topology takes. A member is never a dict, and is under one key once.
+    Nearly every key has one member, which is stored without a container: one for each would be most of the memory of a
+    topology. A member is never a dict, and is under one key once.
     """
 
     __slots__ = ("_found",)
@@ -41,7 +40,7 @@ class Multimap:
         return key in self._found
 
     def add(self, key: Any, member: Any) -> None:
-        """Enter a member that is not there."""
+        """Add a member that is not there."""
         present = self._found.setdefault(key, member)
         if type(present) is dict:
             present[member] = None
@@ -49,7 +48,7 @@ class Multimap:
             self._found[key] = {present: None, member: None}
 
     def remove(self, key: Any, member: Any) -> None:
-        """Take out a member that is there."""
+        """Remove a member that is there."""
         present = self._found[key]
         if type(present) is dict and len(present) > 1:
             del present[member]
@@ -58,10 +57,10 @@ class Multimap:
 
 
 class _Plan(NamedTuple):
-    """Under what the objects of a kind are entered."""
+    """The indexes of a kind."""
 
     read: Callable[[Entity], tuple[Any, ...]]
-    """Reads everything that an index is about: objects alike in that are entered alike."""
+    """Reads all indexed fields: an update that leaves them equal changes no index."""
     values: Callable[[Entity], tuple[Any, ...]]
     """Reads the fields whose values are keys as they are."""
     indexes: tuple[Multimap, ...]
@@ -89,7 +88,7 @@ class Indexes:
             self.replace(None, entity)
 
     def replace(self, old: Entity | None, new: Entity | None) -> None:
-        """Enter `new` where `old` was (None: no object); most changes are of fields that no index is about."""
+        """Index `new` in place of `old` (None: no object); most changes are of fields that are not indexed."""
         if type(old) is type(new) and new is not None:
             read = self._plan(new.KIND).read
             if read(old) == read(new):  # type: ignore[arg-type]  # of the same type as `new`
@@ -109,11 +108,11 @@ class Indexes:
 
     def referring(self, object_id: str) -> Iterator[tuple[str, str]]:
         """Yield (id, field) of every object that refers to an object."""
-        for (_, field), index in list(self.referrers.items()):  # a reader beside us may add one, which is empty
+        for (_, field), index in list(self.referrers.items()):  # another reader may add one, which is empty
             yield from ((referrer, field) for referrer in index.get(object_id))
 
     def _entries(self, entity: Entity, do: Callable[[Multimap, Any, str], None]) -> None:
-        """Do something with every index that an object is in, and the key under which it is."""
+        """Apply an operation to every index that an object is in, with its key."""
         plan, object_id = self._plan(entity.KIND), entity.id
         for index, key in zip(plan.indexes, plan.values(entity), strict=True):
             if key is not None:

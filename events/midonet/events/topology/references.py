@@ -1,6 +1,6 @@
-"""Find what people mean: an id, a name, `parent/name`, or the first eight and more characters of an id.
+"""Resolve references: an id, a name, `parent/name`, or the first eight or more characters of an id.
 
-Also turns the fields of a command into canonical, typed values, references resolved.
+Also converts the fields of a command to canonical, typed values, with references resolved.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,16 +22,16 @@ _NO_NAMES: Names = {}
 
 
 def find(topology: Topology, kind: str, ref: str) -> Any:
-    """Return the object that `ref` means; `NotFound`, or `AmbiguousRef` with the candidates."""
+    """Return the object of a reference; `NotFound`, or `AmbiguousRef` with the candidates."""
     return topology.find(find_id(topology, kind, ref))
 
 
 def find_id(topology: Topology, kind: str, ref: object, planned: Names = _NO_NAMES) -> str:
-    """Return the id that `ref` means, also among objects that are only planned so far."""
+    """Return the id of a reference, also to objects that are only planned."""
     if not isinstance(ref, str) or not ref:
         raise InvalidValue(f"{ref!r} does not name a {_either(kind)}", kind=kind, reason="bad-reference")
     there: Entity | None = topology.get(kind, ref)
-    if there is not None:  # the whole id, as programs write it
+    if there is not None:  # the whole id, the usual case for programs
         return there.id
     kinds = (kind,) if kind in KINDS else kind.split("|")
     for search in _SEARCHES if len(ref) >= _SHORTEST_ID else _SEARCHES[1:]:  # most references are names
@@ -87,7 +87,7 @@ def _ambiguous(topology: Topology, kind: str, ref: str, found: Sequence[str]) ->
     candidates = [_candidate(topology, object_id) for object_id in found]
     listed = ", ".join(f"{c['id']} ({c['parent']})" if c["parent"] else str(c["id"]) for c in candidates[:_LISTED])
     return AmbiguousRef(
-        f"{ref!r} fits {len(found)} objects of kind {_either(kind)}: {listed}; use an id or PARENT/NAME",
+        f"{ref!r} matches {len(found)} objects of kind {_either(kind)}: {listed}; use an id or PARENT/NAME",
         ref=ref,
         candidates=candidates,
     )
@@ -110,13 +110,13 @@ def _missing(topology: Topology, kind: str, ref: str) -> NotFound:
 
 
 def _path(topology: Topology, entity: Entity) -> str:
-    """Return what an object is called below its parent."""
+    """Return the name of an object below its parent."""
     owner = next((topology.find(getattr(entity, field)) for field in entity.OWNER if getattr(entity, field)), None)
     return f"{owner.name}/{entity.name}" if owner is not None else str(entity.name)
 
 
 def values(topology: Topology, kind: Kind, fields: Mapping[str, Any], planned: Names = _NO_NAMES) -> dict[str, Any]:
-    """Return canonical, typed values of fields; None takes a field back to its default.
+    """Return canonical, typed values of fields; None sets a field back to its default.
 
     Raises `InvalidValue` naming the field, `NotFound` or `AmbiguousRef` for references.
     """
@@ -141,13 +141,13 @@ def _value(topology: Topology, kind: Kind, name: str, value: Any, planned: Names
         if spec.required:
             raise InvalidValue(f"a {kind.name} cannot be without {name}", field=name, reason="missing")
         return spec.default
-    if spec.target is not None:  # an id that is found is in its form
+    if spec.target is not None:  # an id that is found is canonical
         return _target(topology, name, spec.target, value, planned)
     return spec.coerce(_resolved(topology, spec, value, planned) if spec.ref or spec.parts else value)
 
 
 def _resolved(topology: Topology, spec: FieldSpec, value: Any, planned: Names) -> Any:
-    """Replace references by ids, also inside lists and nested structures; leave the shape to `coerce`."""
+    """Replace references by ids, also inside lists and structures; `coerce` checks the shape."""
     if spec.many and isinstance(value, (list, tuple)):
         return [_resolved_item(topology, spec, item, planned) for item in value]
     return value if spec.many else _resolved_item(topology, spec, value, planned)

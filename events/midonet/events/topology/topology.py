@@ -1,8 +1,8 @@
-"""The topology: what all events up to a position add up to.
+"""The topology: the state after all events up to a position.
 
-It changes only through `swap`, which replaces one object; so undoing is swapping back. Indexes follow when somebody
-asks them: what a draft tries, takes back and has folded from its commit changes them once, and who needs none does not
-wait for them. It holds no truth of its own: fold the log again and it is the same.
+It changes only through `swap`, which replaces one object, so a change is undone by swapping back. Indexes are updated
+on demand: changes that are tried, rolled back and then folded from their commit update them once, and a reader that
+uses no index pays for none. Folding the log again gives an equal topology.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,11 +15,11 @@ from midonet.events.system.tag import Tag
 from midonet.events.topology.indexes import Indexes
 
 _MAX_STALE = 20_000
-"""Objects that the indexes may be behind at most: even if nobody asks them, they must not keep what is long gone."""
+"""Objects by which the indexes may be out of date at most, so that they do not keep old objects in memory."""
 
 
 class Checkpoint(NamedTuple):
-    """What a topology holds besides objects, to put it back."""
+    """What a topology holds besides objects, to restore it."""
 
     head: Head
     last_allocated: dict[str, int]
@@ -29,24 +29,24 @@ class Checkpoint(NamedTuple):
 class Topology:
     """All objects at one position of the log.
 
-    To ask for anything but an object by its id may change the indexes, so only one thread at a time may use it.
+    Every query but that of an object by its id may update the indexes, so only one thread at a time may use it.
     """
 
     def __init__(self) -> None:
         self.head: Head = GENESIS
         self.last_allocated: dict[str, int] = {}
-        """Per pool the number that was handed out last: numbers come back as late as possible."""
+        """Per id range the number allocated last: numbers are reused as late as possible."""
         self.system: dict[str, SystemObject] = {}
-        """Notes on the log, by their keys: tags, and controls of projections and services."""
+        """System objects by key: tags, controls of projections and services, users."""
         self._objects: dict[str, Entity] = {}
         self._kinds: dict[str, dict[str, Entity]] = {kind: {} for kind in KINDS}
         self._built: Indexes | None = None
         self._stale: dict[str, Entity | None] = {}
-        """Objects as the indexes know them (None: they do not), where that is not as they are now."""
+        """Objects as the indexes have them (None: not at all), where that differs from their present form."""
 
     @property
     def _indexes(self) -> Indexes:
-        """The indexes, built when first asked for, and as the objects are now."""
+        """The indexes, built on first use, and up to date."""
         if self._built is None:
             self._built = Indexes(self._objects.values())
         if self._stale:
@@ -64,7 +64,7 @@ class Topology:
         return iter(self._objects.values())
 
     def __eq__(self, other: object) -> bool:
-        """Two topologies are equal if they hold the same objects and notes at the same position."""
+        """Two topologies are equal if they hold the same objects and system objects at the same position."""
         return isinstance(other, Topology) and (
             (self.head, self.system, self._objects) == (other.head, other.system, other._objects)
         )
@@ -105,20 +105,20 @@ class Topology:
         return number in self._indexes.numbers[pool]
 
     def holders(self, pool: str, number: int) -> list[Entity]:
-        """Return the objects that hold that number of the pool: one at most, unless a draft is under way."""
+        """Return the objects that hold that number: at most one, unless a unit of work is open."""
         return [self._objects[object_id] for object_id in self._indexes.numbers[pool].get(number)]
 
     @property
     def tags(self) -> Mapping[str, Tag]:
         """The tags by name."""
-        return {note.name: note for note in self.system.values() if isinstance(note, Tag)}
+        return {tag.name: tag for tag in self.system.values() if isinstance(tag, Tag)}
 
     def checkpoint(self) -> Checkpoint:
-        """Return a copy of all that is no object."""
+        """Return a copy of everything but the objects."""
         return Checkpoint(self.head, dict(self.last_allocated), dict(self.system))
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Make everything but the objects what it was."""
+        """Restore everything but the objects."""
         self.head, self.last_allocated, self.system = (
             checkpoint.head,
             dict(checkpoint.last_allocated),
@@ -126,13 +126,13 @@ class Topology:
         )
 
     def fill(self, kind: str, entities: Iterable[Entity]) -> None:
-        """Add all objects of a kind to a topology that nobody has looked at yet; numbers are not noted."""
+        """Add all objects of a kind to a new topology; allocated numbers are not recorded."""
         members = {entity.id: entity for entity in entities}
         self._kinds[kind].update(members)
         self._objects.update(members)
 
     def swap(self, object_id: str, new: Entity | None) -> Entity | None:
-        """Replace one object (None: absent) and return what was there; indexes and cursors follow."""
+        """Replace one object (None: absent) and return the old one; indexes and last allocated numbers follow."""
         old = self._objects.get(object_id)
         if new is not None:
             self._objects[new.id] = self._kinds[new.KIND][new.id] = new  # one string, not one more per key

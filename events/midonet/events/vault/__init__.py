@@ -1,1 +1,1 @@
-"""The vault: where secrets are kept, outside of the log. `address.open_vault` opens one; loading this loads nothing."""
+"""The vault: secrets, stored apart from the log. `factory.open_vault` opens one; importing this loads nothing."""

@@ -1,6 +1,6 @@
-"""What a vault is: values by name, sealed where they lie, that can be changed and taken away for good.
+"""The protocol of vaults: secrets by name, encrypted where they are stored, that can be replaced and deleted.
 
-The log only ever holds names of secrets: it is copied and kept for ever, a secret has to be replaced and forgotten.
+The log only holds names of secrets: it is copied and kept for ever, while a secret must be replaceable and deletable.
 """
 
 import re
@@ -15,36 +15,36 @@ _NAME = re.compile(r"[^\W_][\w.+@/-]{0,254}")
 
 
 class Vault(Protocol):
-    """Any thread may ask; several processes may share one. What fails raises `Unavailable` or `Misconfigured`."""
+    """Thread-safe; several processes may share one. Failures raise `Unavailable` or `Misconfigured`."""
 
     def get(self, name: str) -> bytes | None:
         """Return a secret; None if there is none of that name."""
         ...
 
     def put(self, name: str, value: bytes) -> None:
-        """Keep a secret, durably, in the place of the one before."""
+        """Store a secret durably; it replaces the one before."""
         ...
 
     def delete(self, name: str) -> bool:
-        """Forget a secret; return whether there was one."""
+        """Delete a secret; return whether there was one."""
         ...
 
     def names(self, prefix: str = "") -> list[str]:
-        """Return the names that begin so, in order."""
+        """Return the names with a prefix, sorted."""
         ...
 
     def close(self) -> None:
-        """Release what it holds."""
+        """Release its resources."""
         ...
 
 
 def is_name(name: str) -> bool:
-    """Return whether something can be kept under a name."""
+    """Return whether it is a valid name of a secret."""
     return _NAME.fullmatch(name) is not None
 
 
 def check_secret(name: str) -> str:
-    """Return the name of a secret; `InvalidValue` if it can be none."""
+    """Return the name of a secret; `InvalidValue` if it is none."""
     if not is_name(name):
         raise InvalidValue(
             f"{name[:80]!r} is no name for a secret: a letter or digit, then letters, digits and ._+@/-",

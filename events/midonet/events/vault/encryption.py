@@ -1,7 +1,7 @@
-"""Sealing: secrets are encrypted and bound to their names, so that a copy of the place where they lie says nothing.
+"""Encryption of secrets, bound to their names, so that a copy of the store discloses nothing.
 
-The key is a file of its own, apart from the vault: one Fernet key (AES-128-CBC with HMAC-SHA256, RFC-like token of
-the `cryptography` package) in each line. The first one seals; all of them open, so a key is replaced by a line above.
+The key is a separate file: one Fernet key (AES-128-CBC with HMAC-SHA256, `cryptography` package) per line. The first
+one encrypts, all of them decrypt, so a key is rotated by adding a line at the top.
 """
 
 import stat
@@ -14,19 +14,19 @@ from midonet.events.errors import Misconfigured
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-class Seal:
+class Encryption:
     """Encrypts and decrypts with the keys of one file."""
 
     def __init__(self, keys: list[Fernet], where: str) -> None:
         self._keys = MultiFernet(keys)
         self._where = where
 
-    def close(self, name: str, value: bytes) -> bytes:
-        """Return a secret as it may lie about."""
+    def encrypt(self, name: str, value: bytes) -> bytes:
+        """Return a secret encrypted."""
         return self._keys.encrypt(name.encode() + b"\0" + value)
 
-    def open(self, name: str, sealed: bytes) -> bytes:
-        """Return the secret; `Misconfigured` if it was sealed by another key, or for another name."""
+    def decrypt(self, name: str, sealed: bytes) -> bytes:
+        """Return a secret decrypted; `Misconfigured` if it was encrypted with another key, or for another name."""
         try:
             bound, _, value = self._keys.decrypt(sealed).partition(b"\0")
         except InvalidToken:
@@ -43,14 +43,14 @@ def new_key() -> str:
     return Fernet.generate_key().decode()
 
 
-def read_key_file(path: Path) -> Seal:
-    """Return the keys of a file; `Misconfigured` if it cannot be read, holds none, or is open to others."""
+def read_key_file(path: Path) -> Encryption:
+    """Return the keys of a file; `Misconfigured` if it cannot be read, has none, or others may read it."""
     try:
         if path.stat().st_mode & _OTHERS:
             raise Misconfigured(f"{path} may be read by others: chmod 600 {path}", file=str(path))
         lines = [line.strip() for line in path.read_text().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not text"
         raise Misconfigured(f"the vault's key {path} cannot be read: {reason}", file=str(path)) from None
     try:
         keys = [Fernet(line) for line in lines]
@@ -58,4 +58,4 @@ def read_key_file(path: Path) -> Seal:
         keys = []
     if not keys:
         raise Misconfigured(f"{path} holds no key; `midoctl secret key` makes one", file=str(path))
-    return Seal(keys, str(path))
+    return Encryption(keys, str(path))

@@ -1,4 +1,4 @@
-"""From the address of a vault and the file with its key to the vault; loads only what that address needs."""
+"""Opens the vault that a URL names, with its key file; loads only what the URL needs."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ _FORMS = "file:///FILE, sqlite:///FILE, postgresql+psycopg://[USER[:PASSWORD]@]H
 
 
 def open_vault(url: str, key: str | None) -> Vault:
-    """Open the vault at `url`; `UsageError` for an address of no known form or without a key file."""
+    """Open the vault at `url`; `UsageError` for an unknown form of URL or without a key file."""
     scheme, _, path = url.partition("://")
     if scheme not in ("file", "sqlite", "postgresql+psycopg"):
         raise UsageError(f"not the address of a vault; allowed are {_FORMS}", setting="vault")
@@ -17,11 +17,11 @@ def open_vault(url: str, key: str | None) -> Vault:
         raise UsageError("a vault needs the file with its key (vault_key); `midoctl secret key` makes one")
     from midonet.events.vault.encryption import read_key_file
 
-    seal = read_key_file(Path(key))
+    encryption = read_key_file(Path(key))
     if scheme == "file":
         from midonet.events.vault.file import FileVault
 
-        return FileVault(Path(path), seal)
+        return FileVault(Path(path), encryption)
     from midonet.events.vault.sql import SqlVault
 
-    return SqlVault(url, seal)
+    return SqlVault(url, encryption)

@@ -1,6 +1,6 @@
-"""A vault in one file, for one machine: a JSON object of sealed values, replaced as a whole.
+"""A vault in one file, for one machine: a JSON object of encrypted values, replaced as a whole.
 
-Writers take turns by a lock beside it, so that none loses what another one wrote; readers look again when it changed.
+Writers take turns by a lock file beside it, so that no write is lost; readers read it again when it has changed.
 """
 
 import fcntl
@@ -12,15 +12,15 @@ from pathlib import Path
 from threading import Lock
 
 from midonet.events.errors import Misconfigured, Unavailable
-from midonet.events.vault.encryption import Seal
+from midonet.events.vault.encryption import Encryption
 
 
 class FileVault:
-    """The vault at `path`; it is made by the first secret."""
+    """The vault at `path`; the first secret creates it."""
 
-    def __init__(self, path: Path, seal: Seal) -> None:
+    def __init__(self, path: Path, encryption: Encryption) -> None:
         self._path = path
-        self._seal = seal
+        self._encryption = encryption
         self._lock = Lock()
         self._seen: tuple[int, int, int] | None = None
         self._sealed: dict[str, str] = {}
@@ -28,25 +28,25 @@ class FileVault:
     def get(self, name: str) -> bytes | None:
         """Return a secret; None if there is none of that name."""
         found = self._current().get(name)
-        return self._seal.open(name, found.encode()) if found is not None else None
+        return self._encryption.decrypt(name, found.encode()) if found is not None else None
 
     def put(self, name: str, value: bytes) -> None:
-        """Keep a secret, durably, in the place of the one before."""
-        sealed = self._seal.close(name, value).decode()
+        """Store a secret durably; it replaces the one before."""
+        sealed = self._encryption.encrypt(name, value).decode()
         self._rewrite(lambda secrets: secrets | {name: sealed})
 
     def delete(self, name: str) -> bool:
-        """Forget a secret; return whether there was one."""
+        """Delete a secret; return whether there was one."""
         there = name in self._current()
         self._rewrite(lambda secrets: {key: value for key, value in secrets.items() if key != name})
         return there
 
     def names(self, prefix: str = "") -> list[str]:
-        """Return the names that begin so, in order."""
+        """Return the names with a prefix, sorted."""
         return sorted(name for name in self._current() if name.startswith(prefix))
 
     def close(self) -> None:
-        """Release nothing: the file is open only while it is read."""
+        """Do nothing: the file is open only while it is read."""
 
     def _current(self) -> dict[str, str]:
         with self._lock, self._failures():
@@ -67,11 +67,11 @@ class FileVault:
         except ValueError:
             secrets = None
         if not isinstance(secrets, dict) or not all(isinstance(value, str) for value in secrets.values()):
-            raise Misconfigured(f"{self._path} is no vault", file=str(self._path))
+            raise Misconfigured(f"{self._path} is not a vault", file=str(self._path))
         return secrets
 
     def _rewrite(self, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
-        with self._lock, self._failures(), self._turn():
+        with self._lock, self._failures(), self._locked():
             self._replace(json.dumps(change(self._read()), indent=1, sort_keys=True).encode())
             self._seen = None
 
@@ -90,7 +90,7 @@ class FileVault:
             os.close(folder)
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         descriptor = os.open(self._path.with_name(f"{self._path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -10,10 +10,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from midonet.events.errors import Unavailable, UsageError
 from midonet.events.redaction import redact
 from midonet.events.vault.base import is_name
-from midonet.events.vault.encryption import Seal
+from midonet.events.vault.encryption import Encryption
 
-_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
-"""Of libpq, in seconds and in milliseconds: whoever signs in waits no longer for a server that is away."""
+_TIMEOUTS = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
+"""Of libpq, in seconds and milliseconds: a sign-in does not wait longer for an unreachable server."""
 
 _SECRETS = sa.Table(
     "secrets",
@@ -24,13 +24,13 @@ _SECRETS = sa.Table(
 
 
 class SqlVault:
-    """The vault in the database at `url`; its table is made where there is none."""
+    """The vault in the database at `url`; the table is created if it is absent."""
 
-    def __init__(self, url: str, seal: Seal) -> None:
-        self._seal = seal
+    def __init__(self, url: str, encryption: Encryption) -> None:
+        self._encryption = encryption
         self._url = redact(url)
         try:
-            bounds = _PATIENCE if url.startswith("postgresql") else {}
+            bounds = _TIMEOUTS if url.startswith("postgresql") else {}
             self._engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=bounds)
         except (sa.exc.ArgumentError, ImportError):
             raise UsageError(f"not the address of a vault: {self._url}") from None
@@ -42,7 +42,7 @@ class SqlVault:
             raise
 
     def _create(self) -> None:
-        """Make the table, unless it is there; of several nodes that begin at once only one can."""
+        """Create the table if it is absent; of several nodes that start at once only one can."""
         try:
             with self._connected() as database:
                 _SECRETS.create(database, checkfirst=True)
@@ -53,27 +53,27 @@ class SqlVault:
 
     def get(self, name: str) -> bytes | None:
         """Return a secret; None if there is none of that name."""
-        if not is_name(name):  # which not every server could even be asked for
+        if not is_name(name):  # some servers cannot store such a text
             return None
         with self._connected() as database:
             found = database.execute(sa.select(_SECRETS.c.sealed).where(_SECRETS.c.name == name)).scalar()
-        return self._seal.open(name, bytes(found)) if found is not None else None
+        return self._encryption.decrypt(name, bytes(found)) if found is not None else None
 
     def put(self, name: str, value: bytes) -> None:
-        """Keep a secret, durably, in the place of the one before."""
-        sealed = self._seal.close(name, value)
+        """Store a secret durably; it replaces the one before."""
+        sealed = self._encryption.encrypt(name, value)
         insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         one = insert(_SECRETS).values(name=name, sealed=sealed)
         with self._connected() as database:
             database.execute(one.on_conflict_do_update(index_elements=[_SECRETS.c.name], set_={"sealed": sealed}))
 
     def delete(self, name: str) -> bool:
-        """Forget a secret; return whether there was one."""
+        """Delete a secret; return whether there was one."""
         with self._connected() as database:
             return bool(database.execute(sa.delete(_SECRETS).where(_SECRETS.c.name == name)).rowcount)
 
     def names(self, prefix: str = "") -> list[str]:
-        """Return the names that begin so, in order."""
+        """Return the names with a prefix, sorted."""
         with self._connected() as database:
             found = database.execute(sa.select(_SECRETS.c.name)).scalars()
             return sorted(name for name in found if name.startswith(prefix))
@@ -93,7 +93,7 @@ class SqlVault:
 
 
 def _make_private(url: sa.URL) -> None:
-    """Make SQLite's file, if it is not there, for its owner alone."""
+    """Create the SQLite file, if it is absent, for its owner alone."""
     if url.get_backend_name() == "sqlite" and url.database:
-        with suppress(OSError):  # SQLite says what is wrong with it
+        with suppress(OSError):  # SQLite reports what is wrong
             Path(url.database).touch(mode=0o600)
