@@ -65,7 +65,7 @@ def test_the_first_line_that_fails_ends_it(midoctl: Midoctl) -> None:
         ("bridg list", 2, "did you mean bridge?"),
         ("apply -f -", 2, "a shell reads its commands there"),
         ("bridge create \udcff", 2, "is not UTF-8 text"),
-        ("--server nonsense bridge list", 2, "not the address of a log"),
+        ("--server nonsense bridge list", 2, "unknown form of a log's URL"),
     ],
 )
 def test_lines_that_make_no_sense(midoctl: Midoctl, line: str, status: int, message: str) -> None:

@@ -43,7 +43,7 @@ def open_log(url: str, *, create: bool = True, read_only: bool = False) -> Log:
         case "http" | "https":
             return open_api_log(url)
         case _:
-            raise UsageError(f"not the address of a log; allowed are {', '.join(_FORMS)}", allowed=_FORMS)
+            raise UsageError(f"unknown form of a log's URL; known forms: {', '.join(_FORMS)}", allowed=_FORMS)
 
 
 def open_api_log(url: str, client: ApiClient | None = None, *, partial: bool = False) -> Log:

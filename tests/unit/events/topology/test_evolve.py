@@ -14,7 +14,7 @@ from midonet.events.system.objects import SYSTEM_KINDS
 from midonet.events.topology.evolve import evolve
 from midonet.events.topology.topology import Topology
 
-GOLDEN = Path(__file__).parents[2] / "golden"
+GOLDEN = Path(__file__).parents[3] / "golden"
 FILES = sorted((GOLDEN / "events").glob("*.json"))
 
 

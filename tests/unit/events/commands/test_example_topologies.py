@@ -10,7 +10,7 @@ from world import World
 from midonet.events.model import KINDS
 from midonet.events.queries.export import documents
 
-FOLDER = Path(__file__).parents[2] / "fixtures" / "topologies"
+FOLDER = Path(__file__).parents[3] / "fixtures" / "topologies"
 FILES = sorted(FOLDER.glob("*.yaml"))
 
 
