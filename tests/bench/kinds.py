@@ -16,7 +16,7 @@ from load import CONTEXT, create, directory, run_all
 from views import fill_peer
 
 from midonet.events.commands.command import AddItem, Command, Create, Delete, Op, Update
-from midonet.projections.ovsdb import Client, encode_set, named
+from midonet.projections.ovsdb import Client, encode_set, named_ref
 from midonet.testbed import ZooKeeper
 from midonet.testbed.ovn import Northd
 
@@ -180,7 +180,7 @@ class _Peer:
     def _register(self, number: int) -> float:
         """Add a chassis as `ovn-controller` does, which is a client of the southbound database."""
         tunnel = {"type": "geneve", "ip": f"172.17.0.{number + 1}", "chassis_name": f"new-{number}"}
-        chassis = {"name": f"new-{number}", "hostname": f"new-{number}", "encaps": encode_set([named("tunnel")])}
+        chassis = {"name": f"new-{number}", "hostname": f"new-{number}", "encaps": encode_set([named_ref("tunnel")])}
         inserts = [
             {"op": "insert", "table": "Encap", "row": tunnel, "uuid-name": "tunnel"},
             {"op": "insert", "table": "Chassis", "row": chassis},

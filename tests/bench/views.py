@@ -20,7 +20,7 @@ from load import CONTEXT, directory, run_all, update
 
 from midonet.events.commands.command import Command, Create, Put
 from midonet.projections.base import Checkpoint
-from midonet.projections.ovsdb import Client, encode_set, named
+from midonet.projections.ovsdb import Client, encode_set, named_ref
 from midonet.projections.zookeeper import ZooKeeperTarget
 from midonet.testbed import ZooKeeper
 from midonet.testbed.ovn import Northd
@@ -152,7 +152,7 @@ def _switch(number: int) -> Iterator[dict[str, Any]]:
     for each, (name, addresses) in enumerate(_ports(number)):
         row = {"name": name, "addresses": addresses}
         yield {"op": "insert", "table": "Logical_Switch_Port", "row": row, "uuid-name": f"p{number}x{each}"}
-    ports = encode_set([named(f"p{number}x{each}") for each in range(PORTS_PER_BRIDGE)])
+    ports = encode_set([named_ref(f"p{number}x{each}") for each in range(PORTS_PER_BRIDGE)])
     switch = {"name": f"switch-{number}", "ports": ports}
     yield {"op": "insert", "table": "Logical_Switch", "row": switch, "uuid-name": f"s{number}"}
 

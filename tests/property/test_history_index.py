@@ -27,8 +27,8 @@ from midonet.events.topology.topology import Topology
 from midonet.projections.history_index import rows
 from midonet.projections.history_index.index import Index, Query
 from midonet.projections.history_index.names import NamesAt
-from midonet.projections.history_index.partial_topology import excerpt
-from midonet.projections.history_index.reader import Past
+from midonet.projections.history_index.partial_topology import partial_topology
+from midonet.projections.history_index.reader import IndexReader
 from midonet.projections.history_index.sqlite import SqliteFile
 from midonet.projections.history_index.writer import IndexWriter
 
@@ -92,7 +92,7 @@ class Scan:
         return topology
 
 
-def indexed(folder: str, records: Sequence[Record], rng: Random) -> Past:
+def indexed(folder: str, records: Sequence[Record], rng: Random) -> IndexReader:
     """Return the past of the records: most of them are in the index, written in some batches; the rest is the tail."""
 
     def read_at(bookmark: Bookmark) -> Record | None:
@@ -113,7 +113,7 @@ def indexed(folder: str, records: Sequence[Record], rng: Random) -> Past:
     index = Index(SqliteFile(f"{folder}/index", write=False))
     checkpoint = index.checkpoint()
     assert checkpoint is not None
-    return Past(index, checkpoint, records[end:], read_at)
+    return IndexReader(index, checkpoint, records[end:], read_at)
 
 
 def references(records: Sequence[Record], scan: Scan, rng: Random) -> Iterator[str]:
@@ -126,7 +126,7 @@ def references(records: Sequence[Record], scan: Scan, rng: Random) -> Iterator[s
     yield from ("nothing", "port/", "/", "a/b/c", "")
 
 
-def same_answers(past: Past, records: Sequence[Record], rng: Random) -> None:
+def same_answers(past: IndexReader, records: Sequence[Record], rng: Random) -> None:
     upto = rng.randrange(len(records) + 1)
     scan, names = Scan(records, upto), NamesAt(past, upto)
     for ref in references(records, scan, rng):
@@ -144,7 +144,7 @@ def same_answers(past: Past, records: Sequence[Record], rng: Random) -> None:
     assert past.head_at(upto) == (records[upto - 1].head if upto else Head())
 
 
-def assert_state(past: Past, topology: Topology, kind: str, object_id: str, upto: int) -> None:
+def assert_state(past: IndexReader, topology: Topology, kind: str, object_id: str, upto: int) -> None:
     """An object alone is what it is in the fold of everything."""
     found = past.state(f"{kind}/{object_id}", upto)
     there = topology.get(kind, object_id)
@@ -153,7 +153,7 @@ def assert_state(past: Past, topology: Topology, kind: str, object_id: str, upto
         assert msgspec.convert({**found[0].data, "position": found[1]}, KINDS[kind].cls) == there
 
 
-def same_choice(past: Past, records: Sequence[Record], rng: Random) -> None:
+def same_choice(past: IndexReader, records: Sequence[Record], rng: Random) -> None:
     low = rng.randrange(1, len(records) + 1)
     high = rng.randrange(low, len(records) + 1)
     keys = sorted({event.key for record in records for event in record.commit.events})
@@ -177,7 +177,7 @@ def passes(commit: Commit, key: str | None, kind: str | None, actor: str | None)
     )
 
 
-def same_moments(past: Past, records: Sequence[Record]) -> None:
+def same_moments(past: IndexReader, records: Sequence[Record]) -> None:
     """Times may run backwards in a log that others wrote: what counts is the first that is later."""
     for second in range(0, 40, 3):
         time = f"2026-01-01T00:00:{second:02}.000000Z"
@@ -189,14 +189,14 @@ def same_moments(past: Past, records: Sequence[Record]) -> None:
         assert past.last_until(time) == next(until, 0)
 
 
-def same_excerpts(past: Past, records: Sequence[Record], rng: Random) -> None:
+def same_excerpts(past: IndexReader, records: Sequence[Record], rng: Random) -> None:
     """A part of the topology is enough to find an object and to show it, wherever the whole one finds one."""
     upto = rng.randrange(len(records) + 1)
     scan = Scan(records, upto)
     whole = scan.topology()
     for ref in [*references(records, scan, rng), *(e.name for e in whole if e.name)][:80]:
         for kind in ("port", "bridge", "rule", "vtep-binding", rng.choice(list(KINDS))):
-            part = excerpt(past, upto, kind, ref)
+            part = partial_topology(past, upto, kind, ref)
             try:
                 there = find(whole, kind, ref)
             except MidonetError:

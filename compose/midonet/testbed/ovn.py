@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Literal
 
-from midonet.projections.ovsdb import Client, encode_set, named, ref
+from midonet.projections.ovsdb import Client, encode_set, named_ref, ref
 from midonet.testbed.ovsdb import OvsdbServer
 from midonet.testbed.server import Scoped, Server, run
 
@@ -132,7 +132,7 @@ class Ovn(Scoped):
             }
             for number, addresses in enumerate(stations)
         ]
-        results = self._change_ports("insert", [named(f"p{number}") for number in range(len(inserts))], inserts)
+        results = self._change_ports("insert", [named_ref(f"p{number}") for number in range(len(inserts))], inserts)
         self._ports |= {addresses: result["uuid"] for addresses, result in zip(stations, results, strict=False)}
 
     def remove(self, stations: Sequence[str]) -> None:

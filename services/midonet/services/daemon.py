@@ -18,7 +18,7 @@ from midonet.projections.engine.feed import Feed
 from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.http_pages import HttpServer, Page, Routes, Tls, json_page
 from midonet.projections.runtime.logfmt import SILENCE, dead_threads
-from midonet.projections.zookeeper.drift_ledger import Ledger
+from midonet.projections.zookeeper.drift_ledger import DriftLedger
 from midonet.services.api.framework import problem_details
 from midonet.services.cluster.coordination import Coordination
 from midonet.services.cluster.node_presence import NodePresence, nodes, this_process
@@ -66,7 +66,9 @@ class Daemon:
             settings, self._feed, self._writer, self._coordination, self._caught_up, self._endpoint
         )
         self._metrics = Metrics(self.overview, self._registry.metrics)
-        self._drift_ledger_writer = DriftLedgerWriter(self._hosted, lambda: Ledger(settings.zookeeper, settings.root))
+        self._drift_ledger_writer = DriftLedgerWriter(
+            self._hosted, lambda: DriftLedger(settings.zookeeper, settings.root)
+        )
         self._latest, self._latest_at = self.overview(), 0.0
         self._logged_at = monotonic()
         tls = (
@@ -197,7 +199,7 @@ class Daemon:
 
     def _await_log_end(self) -> None:
         with suppress(VerificationFailed):  # it is shown as the log's error
-            self._feed.caught_up(self._stopping.is_set)
+            self._feed.wait_until_read(self._stopping.is_set)
             self._caught_up.set()
             self._registry.wait_for_views(self._stopping.is_set)
 

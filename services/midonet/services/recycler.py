@@ -146,7 +146,7 @@ class RecyclerService(Periodic):
         """Remove old generations of the view, unless another process works on generations."""
         with closing(Generations(self.context.settings.zookeeper, self._root)) as generations:
             try:
-                with generations.working(f"recycler of {self.context.node}"):
+                with generations.exclusive(f"recycler of {self.context.node}"):
                     old = generations.prune()
             except (Conflict, NotFound):
                 return 0

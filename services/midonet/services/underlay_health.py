@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from midonet.projections.facts import UnderlayHealth
 from midonet.projections.facts.reader import FactsReader
-from midonet.projections.facts.underlay_links import Link, cut_off, ways
+from midonet.projections.facts.underlay_links import Link, isolated, links
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.periodic import Periodic
 
@@ -48,8 +48,8 @@ class HealthService(Periodic):
 
     def run_once(self) -> None:
         """Read all reports, update metrics and log changes."""
-        found = ways(self._facts.all(UnderlayHealth))
-        self._down, self._isolated = [link for link in found if not link.up], cut_off(found)
+        found = links(self._facts.all(UnderlayHealth))
+        self._down, self._isolated = [link for link in found if not link.up], isolated(found)
         self._link_gauge.labels("up").set(len(found) - len(self._down))
         self._link_gauge.labels("down").set(len(self._down))
         self._isolated_gauge.set(len(self._isolated))

@@ -57,7 +57,7 @@ class Bringer:
             self.world.topology.head = Head(before + 1, f"{before + 1:064x}")
         self._projection.attach(self.world.topology)
         if self._tracker is not None:
-            self._tracker.start_over()
+            self._tracker.touch_all()
 
     @property
     def head(self) -> Checkpoint:
@@ -86,7 +86,7 @@ class Bringer:
         _, actual = self.target.load()
         if self._tracker is None:
             self._tracker = DeltaTracker(self._projection, self.place.same)
-            self._tracker.start_over()
+            self._tracker.touch_all()
         self._tracker.reconcile(actual)
 
     def bring_in_the_end(self) -> None:

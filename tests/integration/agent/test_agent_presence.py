@@ -141,7 +141,7 @@ def test_facts_of_other_parts_exist_while_the_agent_runs(zookeeper: ZooKeeper, z
         agent.report(LearnedRoutes, "p1", learned)
         agent.report(MemberStatus, "m1", MemberStatus(host=host, status="active"))
         eventually(lambda: facts.all(LearnedRoutes) == {"p1": learned})
-        eventually(lambda: facts.some(MemberStatus, ["m1", "m2"]).keys() == {"m1"})
+        eventually(lambda: facts.get_many(MemberStatus, ["m1", "m2"]).keys() == {"m1"})
         agent.report(LearnedRoutes, "p1", None)
         eventually(lambda: facts.all(LearnedRoutes) == {})
     with FactsReader(zookeeper.hosts, zk_root) as facts:

@@ -348,7 +348,7 @@ def test_projections_and_services_are_controlled(api: Asker, node: ApiNode) -> N
     assert api.ok("POST", "/v1/services/vtep/disable", {"node": "n1"})["events"][0]["key"] == "service/vtep@n1"
     assert api.ok("POST", "/v1/services/vtep/enable", {"node": "n1"})["position"] == 6
     eventually(lambda: node.feed.head.position == 6)
-    assert not control_of(node.feed.noted, "vtep").paused
+    assert not control_of(node.feed.system_objects, "vtep").paused
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_a_killed_agent_is_told_dead_within_its_session(stage: Scene, start: Sta
     agent.kill()
     eventually(lambda: daemon.has_logged("host is dead"), PATIENT)
     with FactsReader(stage.hosts, zk_root) as facts:
-        eventually(lambda: facts.some(LastSeen, [host]).get(host, LastSeen()).time, PATIENT)
+        eventually(lambda: facts.get_many(LastSeen, [host]).get(host, LastSeen()).time, PATIENT)
     assert registered(stage, host), "a host is never removed"
     start(host)
     eventually(lambda: daemon.has_logged("host is alive"), PATIENT)

@@ -72,7 +72,7 @@ def test_followers_are_told_everything_after_what_they_were_attached_to(url: str
     store = Store(open_log(url))
     execute(store, "bridge")
     with following(url) as feed:
-        feed.caught_up(lambda: False)
+        feed.wait_until_read(lambda: False)
         witness, gone = Witness(), Witness()
         feed.subscribe(witness)
         feed.subscribe(gone)
@@ -98,10 +98,10 @@ def test_who_goes_ahead_is_woken_before_those_who_came_earlier(url: str) -> None
             order.append(self._name)
 
     with following(url) as feed:
-        feed.caught_up(lambda: False)
+        feed.wait_until_read(lambda: False)
         feed.subscribe(Named("first"))
         feed.subscribe(Named("second"))
-        feed.subscribe(Named("ahead"), ahead=True)
+        feed.subscribe(Named("ahead"), first=True)
         execute(store, "bridge")
         eventually(lambda: len(order) == 3)
     assert order == ["ahead", "first", "second"]
@@ -125,8 +125,8 @@ def test_who_looks_right_after_something_was_sent_finds_that_all_have_heard_of_i
             with feed.reading() as topology:
                 found.append((topology.head.position, len(behind.kinds)))
 
-        feed.caught_up(lambda: False)
-        feed.subscribe(Sender(), ahead=True)
+        feed.wait_until_read(lambda: False)
+        feed.subscribe(Sender(), first=True)
         feed.subscribe(behind)
         for position in range(1, 21):
             execute(store, "bridge")
@@ -149,8 +149,8 @@ def test_nothing_is_seen_any_more_when_somebody_behind_could_not_take_note(url: 
             raise ValueError(changes)
 
     with following(url) as feed:
-        feed.caught_up(lambda: False)
-        feed.subscribe(Sender(), ahead=True)
+        feed.wait_until_read(lambda: False)
+        feed.subscribe(Sender(), first=True)
         feed.subscribe(Broken())
         execute(store, "bridge")
         eventually(lambda: feed.error)
@@ -163,9 +163,9 @@ def test_heads_of_the_past_and_the_end_of_the_log(url: str) -> None:
     for _ in range(3):
         execute(store, "bridge")
     with following(url) as feed:
-        assert feed.reach(3, lambda: False)
-        assert not feed.reach(4, lambda: False)
-        assert feed.reach(4, lambda: True)
+        assert feed.wait_for(3, lambda: False)
+        assert not feed.wait_for(4, lambda: False)
+        assert feed.wait_for(4, lambda: True)
         log = open_log(url)
         assert [feed.head_at(position) for position in range(4)] == [log.head_at(position) for position in range(4)]
         assert [feed.next_after(position).position for position in range(4)] == [1, 2, 3, 3]
@@ -184,7 +184,7 @@ def test_a_commit_that_cannot_be_understood_stops_everything_before_it_is_half_d
     fields = {name: getattr(commit, name) for name in Commit.__struct_fields__}
     bad = canonical({**fields, "position": 2, "prev": record.hash, "id": "other", "events": strange})
     with following(url) as feed:
-        feed.caught_up(lambda: False)
+        feed.wait_until_read(lambda: False)
         witness = Witness()
         feed.subscribe(witness)
         store.log.append(record.head, [bad])
@@ -193,5 +193,5 @@ def test_a_commit_that_cannot_be_understood_stops_everything_before_it_is_half_d
         with pytest.raises(VerificationFailed, match="commit 2"), feed.reading():
             pass
         with pytest.raises(VerificationFailed):
-            feed.reach(2, lambda: False)
+            feed.wait_for(2, lambda: False)
         assert witness.woken == 0

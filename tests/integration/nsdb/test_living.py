@@ -39,18 +39,18 @@ def test_hosts_come_and_go(server: ZooKeeper, client: KazooClient, zk_root: str)
     woken = Event()
     living = LiveHosts(server.hosts, zk_root, woken.set)
     try:
-        assert living.look() == {}
+        assert living.refresh() == {}
         put(client, zk_root, "a", b'{"hostname":"hv1","position":7,"added-later":1}')
-        eventually(lambda: living.look() == {"a": HostState(hostname="hv1", position=7)})
+        eventually(lambda: living.refresh() == {"a": HostState(hostname="hv1", position=7)})
         put(client, zk_root, "b", b"garbage")
-        eventually(lambda: living.look().get("b") == HostState())
+        eventually(lambda: living.refresh().get("b") == HostState())
         woken.clear()
         client.set(node_of(zk_root, HostState, "a"), b'{"hostname":"hv1","position":8}')
-        assert living.now()["a"].position == 8
+        assert living.read_now()["a"].position == 8
         assert not woken.is_set(), "progress of an agent is no change of who lives"
         client.delete(node_of(zk_root, HostState, "a"))
         assert woken.wait(20)
-        eventually(lambda: living.look().keys() == {"b"})
+        eventually(lambda: living.refresh().keys() == {"b"})
     finally:
         living.close()
 
@@ -58,7 +58,7 @@ def test_hosts_come_and_go(server: ZooKeeper, client: KazooClient, zk_root: str)
 def found(living: LiveHosts) -> set[str] | None:
     """Return who lives, None if that is unknown."""
     try:
-        return set(living.look())
+        return set(living.refresh())
     except Unavailable:
         return None
 
@@ -67,7 +67,7 @@ def test_a_server_that_is_away_makes_nobody_dead(server: ZooKeeper, client: Kazo
     living = LiveHosts(server.hosts, zk_root, lambda: None)
     try:
         put(client, zk_root, "a")
-        eventually(lambda: living.look().keys() == {"a"})
+        eventually(lambda: living.refresh().keys() == {"a"})
         server.kill()
         while (alive := found(living)) is not None:
             assert alive == {"a"}
@@ -80,13 +80,13 @@ def test_a_server_that_is_away_makes_nobody_dead(server: ZooKeeper, client: Kazo
 def test_when_a_host_was_seen_is_kept_until_it_is_forgotten(zookeeper: ZooKeeper, zk_root: str) -> None:
     living = LiveHosts(zookeeper.hosts, zk_root, lambda: None)
     try:
-        living.look()
+        living.refresh()
         with FactsReader(zookeeper.hosts, zk_root) as facts:
             for seen in (LastSeen(time="T1"), LastSeen(time="T2")):
-                living.note_seen("a", seen)
+                living.set_last_seen("a", seen)
                 assert facts.all(LastSeen) == {"a": seen}
             for _ in range(2):
-                living.note_seen("a", None)
+                living.set_last_seen("a", None)
                 assert facts.all(LastSeen) == {}
     finally:
         living.close()

@@ -87,7 +87,7 @@ def test_nothing_more_is_sent_before_the_answer(projected: Projected, kept: tupl
     target.let_go.set()
     projected.settle()
     assert projected.differences() == []
-    assert len(keeper.runner.repairs) == 0
+    assert len(keeper.runner.drift) == 0
 
 
 def test_what_could_not_be_sent_is_the_threads_to_write(projected: Projected, kept: tuple[Ahead, Keeper]) -> None:

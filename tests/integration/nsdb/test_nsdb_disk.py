@@ -60,7 +60,7 @@ def test_data_older_than_what_everybody_has_seen_are_put_right(tmp_path: Path) -
             zookeeper.start()
             eventually(lambda: right(projected))
             assert keeper.runner.status().state == "live"
-            found = {repair.key: repair.kind for repair in keeper.runner.repairs.newest(50)}
+            found = {repair.key: repair.kind for repair in keeper.runner.drift.newest(50)}
             assert found.pop("checkpoint") == "different"
             assert list(found.values()) == ["missing"] * 20
             eventually(lambda: session.connected)
@@ -81,7 +81,7 @@ class Cramped(ZooKeeper):
 
 @pytest.mark.slow
 def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status, "_PATIENCE", 0.5)
+    monkeypatch.setattr(status, "_STALL_SECONDS", 0.5)
     url = f"sqlite:///{tmp_path}/log.db"
     with Cramped() as zookeeper, Projected(url, zookeeper.hosts, "/midonet") as projected:
         keeper = projected.keep()
@@ -96,4 +96,4 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         zookeeper.room = None
         zookeeper.restart()
         eventually(lambda: right(projected))
-        assert not keeper.runner.repairs
+        assert not keeper.runner.drift

@@ -102,7 +102,7 @@ def test_it_is_put_right_and_recorded(projected: Projected, kept: Keeper, case: 
         for path, data in foreign.items():
             hands.create(path, data, makepath=True)
     deed(hands, place(projected, what))
-    repairs = kept.runner.repairs
+    repairs = kept.runner.drift
     eventually(lambda: any(repair.key.startswith(key) and repair.kind == kind for repair in repairs.since(0)))
     eventually(lambda: not projected.differences())
     head = projected.store.topology.head
@@ -125,12 +125,12 @@ def test_a_node_gets_its_very_bytes_again(projected: Projected, kept: Keeper) ->
     for path in paths:
         hands.set(path, b"edited")
     eventually(lambda: {path: hands.get(path)[0] for path in paths} == before)
-    eventually(lambda: len(kept.runner.repairs) == len(paths))
+    eventually(lambda: len(kept.runner.drift) == len(paths))
 
 
 def only(keeper: Keeper) -> DriftRecord:
-    eventually(lambda: len(keeper.runner.repairs))
-    (found,) = keeper.runner.repairs.since(0)
+    eventually(lambda: len(keeper.runner.drift))
+    (found,) = keeper.runner.drift.since(0)
     return found
 
 
@@ -151,7 +151,7 @@ def test_a_node_that_nobody_may_read_is_made_anew(projected: Projected, kept: Ke
     hands.add_auth("digest", "mallory:secret")
     hands.set_acls(place(projected, "document"), CREATOR_ALL_ACL)
     hands.set_acls(place(projected, "checkpoint"), CREATOR_ALL_ACL)
-    eventually(lambda: len(kept.runner.repairs))
+    eventually(lambda: len(kept.runner.drift))
     assert projected.differences() == []
 
 

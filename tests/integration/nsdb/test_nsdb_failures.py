@@ -83,7 +83,7 @@ def test_the_server_is_absent_at_first(projected: Projected, zookeeper: ZooKeepe
 
 
 def test_the_server_hangs(projected: Projected, zookeeper: ZooKeeper, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status, "_PATIENCE", 1.0)
+    monkeypatch.setattr(status, "_STALL_SECONDS", 1.0)
     projected.create("bridge")
     keeper = projected.keep()
     projected.settle()
@@ -348,7 +348,7 @@ def write_once(target: ZooKeeperTarget, projected: Projected) -> None:
     projection = NsdbProjection(projected.base)
     projection.attach(topology)
     tracker = DeltaTracker(projection, same_document)
-    tracker.start_over()
+    tracker.touch_all()
     with closing(target):
         _, actual = target.load()
         tracker.reconcile(actual)

@@ -135,8 +135,8 @@ def test_lost_edited_and_stale_nodes_are_repaired_at_once_and_foreign_ones_stay(
     zookeeper.create(f"{base}/hosts/{bridge}", b"stale")
     eventually(lambda: not projected.differences())
     assert [zookeeper.get(path)[0] for path in foreign] == [b"mine"] * 4
-    eventually(lambda: len(keeper.runner.repairs) == 4)
-    assert keeper.runner.repairs.counts == {"missing": 1, "different": 2, "extra": 1}
+    eventually(lambda: len(keeper.runner.drift) == 4)
+    assert keeper.runner.drift.counts == {"missing": 1, "different": 2, "extra": 1}
     assert keeper.runner.status().state == "live"
 
 

@@ -34,10 +34,10 @@ def test_a_paused_view_shows_where_it_is_after_a_restart_too(projected: Projecte
     status = keeper.runner.status()
     assert status.position == projected.reader.checkpoint().position
     assert (status.lag_events, status.error) == (status.head - status.position, None)
-    assert len(keeper.runner.repairs) == 0
+    assert len(keeper.runner.drift) == 0
     projected.run(Pause("nsdb", paused=False))
     projected.settle()
-    assert [len(each.runner.repairs) for each in projected.keepers] == [0, 0]
+    assert [len(each.runner.drift) for each in projected.keepers] == [0, 0]
 
 
 def test_who_stands_by_puts_right_what_is_no_commit_when_the_writer_is_gone(projected: Projected) -> None:
@@ -55,15 +55,15 @@ def test_who_stands_by_puts_right_what_is_no_commit_when_the_writer_is_gone(proj
     hands.set(path, b"edited")
     eventually(lambda: hands.get(path)[0] == good)
     time.sleep(1.6)
-    assert (len(writer.runner.repairs), len(other.runner.repairs)) == (1, 0), "the writer does it while it lives"
+    assert (len(writer.runner.drift), len(other.runner.drift)) == (1, 0), "the writer does it while it lives"
     writer.runner.stop()
     time.sleep(0.5)
     begun = time.monotonic()
     hands.set(path, b"edited")
     eventually(lambda: hands.get(path)[0] == good)
     assert time.monotonic() - begun < 10, "not at the next look, which is in ten minutes"
-    eventually(lambda: other.runner.status().role == "writing" and len(other.runner.repairs) == 1)
-    (repair,) = other.runner.repairs.newest(9)
+    eventually(lambda: other.runner.status().role == "writing" and len(other.runner.drift) == 1)
+    (repair,) = other.runner.drift.newest(9)
     assert repair.key == f"models/bridge/{bridge}"
 
 
@@ -78,7 +78,7 @@ def test_who_was_frozen_in_a_large_change_writes_no_more_of_it_once_another_bega
                 stale.write({elsewhere: b"stale"}, Checkpoint(1, "1" * 64))
             refused.append(str(caught.value))
 
-    younger = ZooKeeperTarget(projected.hosts, projected.root, written=wakes)
+    younger = ZooKeeperTarget(projected.hosts, projected.root, on_written=wakes)
     try:
         younger.load()
         stale.load()
@@ -133,7 +133,7 @@ def test_half_a_change_of_a_writer_who_knows_more_is_no_drift(projected: Project
         gate.set()
         projected.settle()
         assert hands.get(path)[0] == found[path]
-        assert runner.repairs.newest(9) == []
+        assert runner.drift.newest(9) == []
     finally:
         runner.stop()
         feed.stop()
@@ -147,4 +147,4 @@ def test_many_large_changes_by_two_who_both_write_are_nobodys_drift(projected: P
         projected.set("bridge", bridge, tenant=f"t{turn}")
     projected.settle()
     eventually(lambda: not projected.differences())
-    assert [each.runner.repairs.newest(3) for each in keepers] == [[], []]
+    assert [each.runner.drift.newest(3) for each in keepers] == [[], []]

@@ -25,10 +25,10 @@ from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
 from midonet.projections.engine.feed import Feed
 from midonet.projections.maintenance.compare import Differences, compare
-from midonet.projections.maintenance.rebuild import GenerationPlace, build, roll_back
+from midonet.projections.maintenance.rebuild import GenerationView, build, roll_back
 from midonet.projections.nsdb import NsdbProjection, same_document, view_base
 from midonet.projections.runtime.process_identity import current_process
-from midonet.projections.zookeeper.generations import Generations, Noted
+from midonet.projections.zookeeper.generations import Generations, BuildState
 from midonet.testbed import ZooKeeper, ZooKeeperEnsemble
 
 
@@ -39,7 +39,7 @@ def test_a_server_that_is_silent_in_the_middle_is_told_of(projected: Projected, 
         generations._client.patience = 0.2  # noqa: SLF001 - it would take seconds
 
         def work() -> None:
-            with generations.working("somebody"):
+            with generations.exclusive("somebody"):
                 zookeeper.freeze()
                 generations.checkpoint("1")
 
@@ -53,7 +53,7 @@ def test_a_server_that_is_silent_in_the_middle_is_told_of(projected: Projected, 
 def test_where_no_view_is_yet_there_is_nothing_to_clear(projected: Projected) -> None:
     with (
         closing(Generations(projected.hosts, projected.root)) as generations,
-        generations.working("somebody"),
+        generations.exclusive("somebody"),
         pytest.raises(NotFound, match="no view is published"),
     ):
         generations.prune()
@@ -73,7 +73,7 @@ class Rebuilding:
 
     def run(self) -> str:
         """Build the next generation and switch to it."""
-        self.feed.caught_up(lambda: False)
+        self.feed.wait_until_read(lambda: False)
         generation, _ = self.generations.begin()
         build(self.feed, self.generations, self.place, generation, lambda _: None)
         self.generations.prune()
@@ -98,7 +98,7 @@ class Rebuilding:
             return iter(log.read(after))
 
         projection = NsdbProjection(view_base(self.projected.root, live))
-        return compare(projection, GenerationPlace(self.generations, live), topology_at, records, same_document)
+        return compare(projection, GenerationView(self.generations, live), topology_at, records, same_document)
 
 
 @pytest.fixture
@@ -221,30 +221,30 @@ def test_the_leader_is_killed_as_it_hears_of_the_switch(
         projected.create("bridge", name="more")
         projected.settle()
         assert rebuilding.generations.live() == "2"
-        assert rebuilding.generations.noted() == Noted(previous="1")
+        assert rebuilding.generations.build_state() == BuildState(previous="1")
         assert projected.differences() == []
         assert rebuilding.back() == "1"
 
 
 def test_two_do_not_rebuild_at_once(rebuilding: Rebuilding) -> None:
     with (
-        rebuilding.generations.working("alice"),
+        rebuilding.generations.exclusive("alice"),
         pytest.raises(Conflict, match="alice is at work"),
-        rebuilding.generations.working("bob"),
+        rebuilding.generations.exclusive("bob"),
     ):
         pytest.fail("bob works as well")
-    with rebuilding.generations.working("bob"):
+    with rebuilding.generations.exclusive("bob"):
         pass
 
 
 def test_who_was_frozen_for_longer_than_a_session_undoes_nothing(projected: Projected, rebuilding: Rebuilding) -> None:
     frozen, hands = rebuilding.generations, projected.kazoo()
     place = f"{projected.root}/state/projections/nsdb/rebuild"
-    with closing(Generations(*rebuilding.place)) as other, frozen.working("alice"):
+    with closing(Generations(*rebuilding.place)) as other, frozen.exclusive("alice"):
         generation, _ = frozen.begin()
         hands.delete(place)  # as when the session is over
         assert frozen.live() == "1"
-        with other.working("bob"):
+        with other.exclusive("bob"):
             with pytest.raises(Conflict, match="bob has taken over"):
                 frozen.switch(generation)
             other.discard()
@@ -256,7 +256,7 @@ def test_who_was_frozen_for_longer_than_a_session_undoes_nothing(projected: Proj
 def test_whoever_ends_takes_nobody_elses_place(projected: Projected, rebuilding: Rebuilding) -> None:
     place = f"{projected.root}/state/projections/nsdb/rebuild"
     hands = projected.kazoo()
-    with rebuilding.generations.working("alice"):
+    with rebuilding.generations.exclusive("alice"):
         hands.delete(place)
         hands.create(place, b"bob", ephemeral=True)
     assert hands.exists(place)
@@ -274,7 +274,7 @@ def test_the_place_of_a_dead_process_is_taken_at_once_and_by_one_alone(
         won: list[str] = []
 
         def work(generations: Generations, who: str) -> None:
-            with suppress(Conflict), generations.working(who):
+            with suppress(Conflict), generations.exclusive(who):
                 won.append(who)
                 time.sleep(1)
 
@@ -296,7 +296,7 @@ def test_whoever_is_on_another_machine_is_waited_for(projected: Projected, rebui
         told.append(who)
         hands.delete(path)
 
-    with rebuilding.generations.working("alice", end):
+    with rebuilding.generations.exclusive("alice", end):
         assert told == ["dave@elsewhere"]
 
 
@@ -304,7 +304,7 @@ def test_a_daemon_that_clears_up_is_waited_for_a_moment(projected: Projected, re
     path, hands, told = f"{projected.root}/state/projections/nsdb/rebuild", projected.kazoo(), list[str]()
     hands.create(path, canonical(current_process("recycler of n1")), ephemeral=True, makepath=True)
     threading.Timer(0.3, hands.delete, [path]).start()
-    with rebuilding.generations.working("alice", told.append):
+    with rebuilding.generations.exclusive("alice", told.append):
         assert told == []
 
 
@@ -322,7 +322,7 @@ def test_a_view_of_another_log_is_not_compared(projected: Projected, rebuilding:
     with pytest.raises(Diverged):
         compare(
             NsdbProjection(path),
-            GenerationPlace(rebuilding.generations, "9"),
+            GenerationView(rebuilding.generations, "9"),
             lambda _: topology,
             log.read,
             same_document,
@@ -336,7 +336,7 @@ def test_neither_a_switch_nor_an_upgrade_is_anybodys_doing(projected: Projected,
     projected.settle()
     (keeper,) = projected.keepers
     eventually(lambda: keeper.runner.status().state == "live")
-    assert (len(keeper.runner.repairs), keeper.runner.status().role) == (0, "writing")
+    assert (len(keeper.runner.drift), keeper.runner.status().role) == (0, "writing")
     keeper.stop()
     bridge = next(iter(projected.store.topology.all("bridge")))
     hands.set(f"{projected.root}/nsdb/2/format", b"1")
@@ -344,5 +344,5 @@ def test_neither_a_switch_nor_an_upgrade_is_anybodys_doing(projected: Projected,
     younger = projected.keep()
     eventually(lambda: not projected.differences())
     eventually(lambda: younger.runner.status().state == "live")
-    assert len(younger.runner.repairs) == 0
+    assert len(younger.runner.drift) == 0
     assert hands.get(f"{projected.root}/nsdb/2/format")[0] != b"1"

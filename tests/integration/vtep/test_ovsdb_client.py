@@ -15,7 +15,7 @@ from vtep_switch import VtepSwitch, mac
 from waiting import eventually
 
 from midonet.events.errors import Misconfigured, Rejected, Unavailable
-from midonet.projections.ovsdb import Client, Replica, check_schema, encode_map, named, ref
+from midonet.projections.ovsdb import Client, Replica, check_schema, encode_map, named_ref, ref
 from midonet.testbed import OvsdbServer
 from midonet.testbed.server import run
 
@@ -129,7 +129,7 @@ def test_after_an_echo_the_updates_of_earlier_commits_are_there(switch: VtepSwit
 def test_a_dump_of_many_rows_comes_whole_and_the_idl_sees_the_same(switch: VtepSwitch, connect: Connect) -> None:
     address = {"encapsulation_type": "vxlan_over_ipv4", "dst_ip": "172.31.0.1"}
     locator = {"op": "insert", "table": "Physical_Locator", "uuid-name": "here", "row": address}
-    row = {"logical_switch": named("a"), "locator": named("here"), "ipaddr": 'a "quoted" {brace} \\ é'}
+    row = {"logical_switch": named_ref("a"), "locator": named_ref("here"), "ipaddr": 'a "quoted" {brace} \\ é'}
     macs = [{"op": "insert", "table": "Ucast_Macs_Remote", "row": {**row, "MAC": mac(n)}} for n in range(2000)]
     client, replica = connect(), Replica(["Ucast_Macs_Remote"])
     client.transact(DATABASE, [{**insert("a"), "uuid-name": "a"}, locator, *macs])

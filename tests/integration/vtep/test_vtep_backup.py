@@ -22,9 +22,9 @@ def test_an_older_database_gets_what_it_lacks_and_loses_what_is_over(site: Site,
     (switch.directory / "db").write_bytes(backup)
     switch.start()
     (runner,) = site.runners.values()
-    eventually(lambda: len(runner.repairs) == 3)
+    eventually(lambda: len(runner.drift) == 3)
     site.settle(switch)
-    checkpoint, *rows = runner.repairs.newest(3)
+    checkpoint, *rows = runner.drift.newest(3)
     assert checkpoint.key == "checkpoint"
     assert f'"position": {then.position}' in str(checkpoint.found)
     assert sorted((row.key[-17:], row.kind) for row in rows) == [(mac(1), "extra"), (mac(2), "missing")]

@@ -13,7 +13,7 @@ from waiting import eventually
 
 from midonet.events.errors import Rejected, Unavailable
 from midonet.projections.base import Checkpoint, Fenced
-from midonet.projections.ovsdb import encode_map, encode_set, named, ref
+from midonet.projections.ovsdb import encode_map, encode_set, named_ref, ref
 from midonet.projections.vtep import Key, Value, VtepTarget, read_rows
 
 RED, BLUE = "mn-red", "mn-blue"
@@ -105,7 +105,7 @@ def address_flood(switch: VtepSwitch) -> None:
 def second_flood(switch: VtepSwitch) -> None:
     """A second row for the same, which the schema allows."""
     red, locator = row_of(switch, "Logical_Switch", "name", RED), next(iter(switch.table("Physical_Locator")))
-    row = {"MAC": "unknown-dst", "logical_switch": ref(red), "locator_set": named("set")}
+    row = {"MAC": "unknown-dst", "logical_switch": ref(red), "locator_set": named_ref("set")}
     switch.transact(
         {
             "op": "insert",

@@ -14,8 +14,8 @@ from waiting import eventually
 
 from midonet.events.commands.command import AddItem
 from midonet.projections.base import key_text
-from midonet.projections.engine.drift import shown
-from midonet.projections.ovsdb import encode_set, named, ref
+from midonet.projections.engine.drift import describe_difference
+from midonet.projections.ovsdb import encode_set, named_ref, ref
 from midonet.projections.vtep import Key, read_rows
 
 TABLES = (
@@ -147,7 +147,7 @@ def locator_set_changed(switch: VtepSwitch, name: str) -> None:
     row = {"locators": encode_set([ref(locator)])}
     switch.transact(
         {"op": "insert", "table": "Physical_Locator_Set", "row": row, "uuid-name": "set"},
-        {"op": "update", "table": "Mcast_Macs_Remote", "where": where, "row": {"locator_set": named("set")}},
+        {"op": "update", "table": "Mcast_Macs_Remote", "where": where, "row": {"locator_set": named_ref("set")}},
     )
 
 
@@ -172,16 +172,16 @@ def test_it_is_repaired_byte_for_byte_and_recorded(
 ) -> None:
     name, (runner,) = kept.switch_of("net"), kept.runners.values()
     ours, theirs, config = our_bytes(switch), their_rows(switch), switch.config()
-    rows, before = read_rows(*switch.tcp), len(runner.repairs)
+    rows, before = read_rows(*switch.tcp), len(runner.drift)
     edit(switch, name)
     begun = time.monotonic()
     eventually(lambda: our_bytes(switch) == ours)
     assert time.monotonic() - begun < SECONDS + 2, "a busy machine is given some time"
     assert their_rows(switch) == theirs
     assert switch.config() == config, "the checkpoint stays where it is"
-    eventually(lambda: len(runner.repairs) > before)
-    (repair,) = (one for one in runner.repairs.since(before) if one.key == key_text(key(name)))
-    assert repair.expected == shown(None, rows.get(key(name)))[1]
+    eventually(lambda: len(runner.drift) > before)
+    (repair,) = (one for one in runner.drift.since(before) if one.key == key_text(key(name)))
+    assert repair.expected == describe_difference(None, rows.get(key(name)))[1]
     assert repair.found != repair.expected
     assert repair.found == {"binding_redirected": "theirs"}.get(edit.__name__, repair.found)
     assert repair.kind == EXPECTED_KIND.get(edit, "different")
@@ -192,9 +192,9 @@ def origin(site: Site, key: Key) -> int:
     """Return the commit that says what is expected; the head where none says anything of it."""
     topology = site.store.topology
     kinds = {"switch": ["bridge"], "binding": ["vtep-binding"], "mcast": ["vtep", "tunnel-zone"]}
-    named = [one for one in topology.all("mac-entry").values() if one.mac == key[-1]]
-    ports = [topology.get("port", one.port) for one in named]
-    sources = [one for kind in kinds.get(key[0], ()) for one in topology.all(kind).values()] or [*named, *ports]
+    entries = [one for one in topology.all("mac-entry").values() if one.mac == key[-1]]
+    ports = [topology.get("port", one.port) for one in entries]
+    sources = [one for kind in kinds.get(key[0], ()) for one in topology.all(kind).values()] or [*entries, *ports]
     return max((one.position for one in sources), default=topology.head.position)
 
 

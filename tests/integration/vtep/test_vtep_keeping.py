@@ -58,7 +58,7 @@ def test_a_port_that_comes_late_is_bound_when_it_comes(site: Site, switch: VtepS
     switch.vtep_ctl("add-port", "tor", "swp9")
     eventually(lambda: switch.bindings("swp9"), 2)
     site.settle(switch)
-    assert runner.repairs.since(0) == [], "nobody did anything wrong"
+    assert runner.drift.since(0) == [], "nobody did anything wrong"
 
 
 def test_a_switch_that_is_away_delays_no_other_and_catches_up(site: Site, switch: VtepSwitch) -> None:
@@ -102,8 +102,8 @@ def test_of_two_keepers_one_puts_things_right_and_both_are_in_step(site: Site, s
     for times in (1, 2, 3):
         switch.vtep_ctl("del-ucast-remote", f"mn-{net.id}", mac(1))
         eventually(lambda: read_rows(*switch.tcp) == site.rows(switch))
-        eventually(lambda times=times: sum(len(keeper.repairs) for keeper in keepers) == times)  # type: ignore[misc]
-        eventually(lambda: [keeper.trouble for keeper in keepers] == [None, None])
+        eventually(lambda times=times: sum(len(keeper.drift) for keeper in keepers) == times)  # type: ignore[misc]
+        eventually(lambda: [keeper.error for keeper in keepers] == [None, None])
     assert [keeper.status().state for keeper in keepers] == ["live", "live"]
 
 
@@ -129,5 +129,5 @@ def test_what_waits_for_a_port_makes_nobody_take_over_and_is_nobodys_doing(site:
     switch.vtep_ctl("add-port", "tor", "swp9")
     eventually(lambda: read_rows(*switch.tcp) == site.rows(switch))
     site.settle(switch)
-    found = [repair.key for keeper in keepers for repair in keeper.repairs.since(0)]
+    found = [repair.key for keeper in keepers for repair in keeper.drift.since(0)]
     assert found == [f"switch/{site.switch_of('net')}"] * 2

@@ -10,7 +10,7 @@ from waiting import eventually
 
 from midonet.events.errors import Misconfigured, Unavailable
 from midonet.projections.base import Checkpoint, Fenced, Unwritable
-from midonet.projections.ovsdb import encode_map, named, ref
+from midonet.projections.ovsdb import encode_map, named_ref, ref
 from midonet.projections.vtep import Key, Value, VtepTarget, read_checkpoint, read_rows
 from midonet.projections.vtep.database_state import DatabaseState
 from midonet.testbed import OvsdbServer
@@ -184,7 +184,7 @@ def test_of_several_rows_for_one_key_one_stays(switch: VtepSwitch, targets: Targ
     (red,) = (row["_uuid"] for row in switch.table("Logical_Switch").values() if row["name"] == RED)
     (locator, *_) = (row["_uuid"] for row in switch.table("Physical_Locator").values())
     row = {"logical_switch": red, "locator": locator, "MAC": mac(1), "ipaddr": ""}
-    more = {"MAC": "unknown-dst", "logical_switch": red, "locator_set": named("set")}
+    more = {"MAC": "unknown-dst", "logical_switch": red, "locator_set": named_ref("set")}
     switch.transact(
         {"op": "insert", "table": "Ucast_Macs_Remote", "row": row},
         {"op": "insert", "table": "Ucast_Macs_Remote", "row": row},
@@ -224,7 +224,7 @@ def test_what_waits_is_another_writers_to_know_once_that_one_has_moved_the_check
     reconcile(overtaken, {**DESIRED, late: RED}, 1)
     reconcile(faster, DESIRED, 2)
     assert overtaken.load() == (at(2), DESIRED), "it may be wanted no more"
-    assert overtaken.freed() == {late}, "nobody took it away"
+    assert overtaken.unblocked() == {late}, "nobody took it away"
     assert overtaken.waiting() == {}
 
 

@@ -80,7 +80,7 @@ def test_a_frozen_writer_wakes_up_in_the_midst_of_its_successors_change(
     go_on.set()
     site.settle(switch)
     assert len(switch.table("Ucast_Macs_Remote")) == 60, "no row is there twice"
-    assert (len(first.repairs), len(second.repairs)) == (0, 0), "nobody but the two was there"
+    assert (len(first.drift), len(second.drift)) == (0, 0), "nobody but the two was there"
 
 
 def test_who_is_late_takes_nothing_from_who_was_faster(targets: Targets) -> None:

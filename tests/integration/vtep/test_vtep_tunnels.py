@@ -7,7 +7,7 @@ import pytest
 from vtep_switch import VtepSwitch, keep, reconcile
 from waiting import eventually
 
-from midonet.projections.ovsdb import encode_map, encode_set, named, ref
+from midonet.projections.ovsdb import encode_map, encode_set, named_ref, ref
 from midonet.projections.vtep import Key, Value, VtepTarget, read_rows
 
 RED = "mn-red"
@@ -34,10 +34,10 @@ def add_tunnel(switch: VtepSwitch, remote: str, params: dict[str, str], local: s
             row = {"encapsulation_type": "vxlan_over_ipv4", "dst_ip": address}
             name = f"l{number}"
             operations.append({"op": "insert", "table": "Physical_Locator", "row": row, "uuid-name": name})
-        places.append(ref(ends[address]) if address in ends else named(f"l{number}"))
+        places.append(ref(ends[address]) if address in ends else named_ref(f"l{number}"))
     tunnel = {"local": places[0], "remote": places[1], "bfd_params": encode_map(params)}
     operations.append({"op": "insert", "table": "Tunnel", "row": tunnel, "uuid-name": "t"})
-    add = [["tunnels", "insert", encode_set([named("t")])]]
+    add = [["tunnels", "insert", encode_set([named_ref("t")])]]
     where = [["_uuid", "==", ref(hardware)]]
     operations.append({"op": "mutate", "table": "Physical_Switch", "where": where, "mutations": add})
     return str(switch.transact(*operations)[-2]["uuid"][1])

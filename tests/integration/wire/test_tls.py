@@ -29,7 +29,7 @@ from midonet.events.errors import Misconfigured, Unavailable
 from midonet.events.log import open_log
 from midonet.events.log.backends.kafka import client
 from midonet.projections.ovsdb.client import Client as Switch
-from midonet.projections.ovsdb.tls import secured
+from midonet.projections.ovsdb.tls import wrap_tls
 from midonet.projections.zookeeper import Client
 from midonet.testbed.certificates import Authority, Tls
 from midonet.testbed.kafka import Kafka
@@ -229,7 +229,7 @@ def test_a_key_under_a_password_and_a_file_that_is_no_certificate_are_named(
     connect: dict[str, Callable[[], object]] = {
         "zookeeper": lambda: Client("127.0.0.1:1"),
         "kafka": connection_security.kafka_tls,
-        "ovsdb": lambda: secured(socket.socket()),
+        "ovsdb": lambda: wrap_tls(socket.socket()),
     }
     pair = authority.pair("client")
     locked, empty = tmp_path / "locked.key", tmp_path / "empty.pem"

@@ -3,7 +3,7 @@
 from world import World
 
 from midonet.events.commands.command import Create
-from midonet.projections.maintenance.rebuild import OutsiderProjection
+from midonet.projections.maintenance.rebuild import LogOnlyProjection
 from midonet.projections.vtep import Key, Value
 from midonet.projections.vtep.learned_macs import CurrentRow
 
@@ -25,7 +25,7 @@ def test_what_only_reports_decide_stays_and_the_rest_is_as_the_log_says() -> Non
     learned: Key = ("ucast", switch, "02:00:00:00:00:09")
     broadcast: Key = ("mcast", switch, "unknown-dst")
     rows: dict[Key, Value] = {learned: ("198.51.100.2", ""), broadcast: ("172.16.0.9",), ("switch", switch): 7}
-    projection = OutsiderProjection(one, lambda key: CurrentRow(rows[key], 0) if key in rows else None)
+    projection = LogOnlyProjection(one, lambda key: CurrentRow(rows[key], 0) if key in rows else None)
     projection.attach(world.topology)
     assert projection.render(learned) == ("198.51.100.2", "")
     assert projection.render(broadcast) == ("172.16.0.9",)

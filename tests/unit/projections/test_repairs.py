@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from midonet.projections.base import Checkpoint, SideRepair
-from midonet.projections.engine.drift import KEPT, DriftRecord, Repairs, decode_ring, encode_ring, kind_of_repair, shown
+from midonet.projections.engine.drift import (
+    MAX_RECORDS,
+    DriftRecord,
+    RecentDrift,
+    decode_records,
+    describe_difference,
+    drift_kind,
+    encode_records,
+)
 from midonet.projections.engine.drift_recorder import DriftRecorder
 
 
@@ -39,36 +47,40 @@ def repair(number: int, text: str = "x") -> DriftRecord:
 def test_what_is_equal_on_both_sides_is_left_out(
     found: Any, expected: Any, told: tuple[str | None, str | None]
 ) -> None:
-    assert shown(found, expected) == told
+    assert describe_difference(found, expected) == told
 
 
 def test_kinds() -> None:
-    assert [kind_of_repair(*pair) for pair in ((None, 1), (1, None), (1, 2))] == ["missing", "extra", "different"]
+    assert [drift_kind(*pair) for pair in ((None, 1), (1, None), (1, 2))] == ["missing", "extra", "different"]
 
 
 def test_the_newest_are_kept_and_all_are_counted() -> None:
-    repairs = Repairs()
-    repairs.note([repair(number) for number in range(KEPT)])
-    repairs.note([repair(number) for number in range(KEPT, KEPT + 10)])
-    assert (len(repairs), repairs.counts["different"]) == (KEPT + 10, KEPT + 10)
-    assert [each.position for each in repairs.newest(2)] == [KEPT + 8, KEPT + 9]
-    assert [each.position for each in repairs.since(KEPT + 7)] == [KEPT + 7, KEPT + 8, KEPT + 9]
-    assert repairs.since(KEPT + 10) == []
+    repairs = RecentDrift()
+    repairs.add([repair(number) for number in range(MAX_RECORDS)])
+    repairs.add([repair(number) for number in range(MAX_RECORDS, MAX_RECORDS + 10)])
+    assert (len(repairs), repairs.counts["different"]) == (MAX_RECORDS + 10, MAX_RECORDS + 10)
+    assert [each.position for each in repairs.newest(2)] == [MAX_RECORDS + 8, MAX_RECORDS + 9]
+    assert [each.position for each in repairs.since(MAX_RECORDS + 7)] == [
+        MAX_RECORDS + 7,
+        MAX_RECORDS + 8,
+        MAX_RECORDS + 9,
+    ]
+    assert repairs.since(MAX_RECORDS + 10) == []
     assert repairs.since(0)[0].position == 10, "what is no longer kept is gone"
 
 
 def test_a_ring_stays_small_and_survives_nonsense() -> None:
-    large = encode_ring(repair(number, "ü" * 1_000) for number in range(1_000))
+    large = encode_records(repair(number, "ü" * 1_000) for number in range(1_000))
     assert len(large) <= 256 * 1024
-    assert decode_ring(large)[-1].position == 999
-    assert decode_ring(b"nonsense") == decode_ring(b"") == []
-    assert decode_ring(encode_ring([repair(1)])) == [repair(1)]
+    assert decode_records(large)[-1].position == 999
+    assert decode_records(b"nonsense") == decode_records(b"") == []
+    assert decode_records(encode_records([repair(1)])) == [repair(1)]
 
 
 def test_what_a_target_mends_and_an_edited_checkpoint_are_recorded() -> None:
     recorder = DriftRecorder("nsdb", "zk1:2181/midonet")
-    recorder.checkpoint(Checkpoint(), Checkpoint(7, "7" * 64))
-    recorder.mended([SideRepair("nsdb", "{}", '{"generation":"1"}')], 7)
-    lost, pointer = recorder.repairs.since(0)
+    recorder.record_checkpoint(Checkpoint(), Checkpoint(7, "7" * 64))
+    recorder.record_side_repairs([SideRepair("nsdb", "{}", '{"generation":"1"}')], 7)
+    lost, pointer = recorder.recent.since(0)
     assert (lost.key, lost.kind, json.loads(lost.expected or "")["position"]) == ("checkpoint", "missing", 7)
     assert (pointer.key, pointer.kind, pointer.position) == ("nsdb", "different", 7)

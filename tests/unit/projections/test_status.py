@@ -25,7 +25,7 @@ from midonet.projections.engine.status import Arrivals, Health, State, moving_st
 def test_states(  # noqa: PLR0913 - a row of the table
     *, in_step: bool, empty: bool, lag: float, quiet: float, failing: float, state: State
 ) -> None:
-    found = moving_state(in_step=in_step, empty=empty, lag_seconds=lag, quiet_seconds=quiet, failing_seconds=failing)
+    found = moving_state(in_sync=in_step, empty=empty, lag_seconds=lag, quiet_seconds=quiet, failing_seconds=failing)
     assert found == state
 
 
@@ -53,7 +53,7 @@ def test_a_wrong_clock_makes_no_commit_older(monkeypatch: pytest.MonkeyPatch, wr
     arrivals = Arrivals()
     for came in (110.0, 120.0):
         monkeypatch.setattr(time, "monotonic", lambda came=came: came)
-        arrivals.note()
+        arrivals.add()
     monkeypatch.setattr(time, "monotonic", lambda: 125.0)
     assert [arrivals.age(count, stamp(NOW + wrong)) for count in (0, 1, 2)] == [0.0, 5.0, 15.0]
 

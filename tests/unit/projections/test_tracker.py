@@ -27,7 +27,7 @@ class Wanted(dict[str, int]):
 
 def tracker(wanted: Wanted) -> DeltaTracker[str, int]:
     made = DeltaTracker(wanted)
-    made.start_over()
+    made.touch_all()
     return made
 
 
@@ -96,13 +96,13 @@ def test_starting_over_forgets_nothing_that_is_in_the_target() -> None:
     del wanted["a"]
     wanted["c"] = 3
     assert tracked.delta() == {}
-    tracked.start_over()
+    tracked.touch_all()
     assert tracked.delta() == {"a": None, "c": 3}
 
 
 def test_a_value_that_differs_only_in_what_does_not_matter_stays() -> None:
     tracked = DeltaTracker(Wanted(a=1), same=lambda actual, desired: actual % 10 == desired % 10)
-    tracked.start_over()
+    tracked.touch_all()
     tracked.reconcile({"a": 11})
     assert tracked.delta() == {}
 
@@ -175,7 +175,7 @@ def test_what_others_did_is_told_apart_from_what_did_not_arrive() -> None:
 def test_what_was_lost_is_written_as_it_was_though_it_would_be_made_otherwise_now() -> None:
     wanted = Wanted(a=10, b=20)
     tracked = DeltaTracker(wanted, same=lambda one, other: one // 10 == other // 10)
-    tracked.start_over()
+    tracked.touch_all()
     tracked.delta()
     tracked.written()
     wanted["a"], wanted["b"] = 13, 30

@@ -9,7 +9,7 @@ from world import World
 from midonet.events.commands.command import AddItem, Command, Op, RemoveItem
 from midonet.events.commands.decide import Decision, decide
 from midonet.events.topology.evolve import Change, evolve
-from midonet.projections.vtep import HOSTS, Key, LearnedMacs, Value, VtepProjection
+from midonet.projections.vtep import DEAD_HOSTS, Key, LearnedMacs, Value, VtepProjection
 
 VTEP = "0a000000-0000-0000-0000-000000000001"
 LOW, HIGH = "00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000b"
@@ -293,6 +293,6 @@ def test_a_dead_host_floods_for_nobody_unless_all_are_dead(scene: Scene) -> None
     projection.attach(scene.topology)
     for dead, proxy in (({LOW}, "172.31.0.2"), ({LOW, HIGH}, "172.31.0.1"), ({HIGH}, "172.31.0.1"), ({}, "172.31.0.1")):
         learned.dead = frozenset(dead)
-        touched = projection.apply([Change(HOSTS, VTEP, None, None)])
+        touched = projection.apply([Change(DEAD_HOSTS, VTEP, None, None)])
         assert projection.render(("mcast", *key)) == (proxy,)
         assert touched <= {("mcast", *key)}

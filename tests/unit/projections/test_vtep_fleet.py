@@ -6,7 +6,7 @@ from midonet.events.commit import Event
 from midonet.events.model.vtep import Vtep
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
-from midonet.projections.vtep import Fleet, Retired, Step
+from midonet.projections.vtep import Fleet, FleetStep, Retired
 
 A = Vtep(id="a", management_ip="192.0.2.1")
 B = Vtep(id="b", management_ip="192.0.2.2", management_port=6640)
@@ -24,8 +24,8 @@ def test_every_vtep_is_started_once() -> None:
     topology = Topology()
     topology.swap(A.id, A)
     fleet = Fleet()
-    assert fleet.attach(topology) == [Step("start", "a", "192.0.2.1", 6632)]
-    assert fleet.apply([created(B)]) == [Step("start", "b", "192.0.2.2", 6640)]
+    assert fleet.attach(topology) == [FleetStep("start", "a", "192.0.2.1", 6632)]
+    assert fleet.apply([created(B)]) == [FleetStep("start", "b", "192.0.2.2", 6640)]
     assert fleet.apply([Change("vtep", "a", A, replace(A, name="renamed"))]) == []
 
 
@@ -33,7 +33,7 @@ def test_a_vtep_with_another_address_is_restarted() -> None:
     fleet = Fleet()
     fleet.apply([created(A)])
     moved = replace(A, management_ip="192.0.2.9")
-    assert fleet.apply([Change("vtep", "a", A, moved)]) == [Step("restart", "a", "192.0.2.9", 6632)]
+    assert fleet.apply([Change("vtep", "a", A, moved)]) == [FleetStep("restart", "a", "192.0.2.9", 6632)]
 
 
 def test_a_deleted_vtep_is_stopped_where_it_was_before_another_takes_its_address() -> None:
@@ -41,8 +41,8 @@ def test_a_deleted_vtep_is_stopped_where_it_was_before_another_takes_its_address
     fleet.apply([created(B)])
     heir = replace(B, id="a")
     assert fleet.apply([created(heir), deleted(B)]) == [
-        Step("stop", "b", "192.0.2.2", 6640),
-        Step("start", "a", "192.0.2.2", 6640),
+        FleetStep("stop", "b", "192.0.2.2", 6640),
+        FleetStep("start", "a", "192.0.2.2", 6640),
     ]
 
 
@@ -51,7 +51,7 @@ def test_a_new_topology_leaves_running_what_is_still_right() -> None:
     fleet.apply([created(A), created(B)])
     topology = Topology()
     topology.swap(A.id, A)
-    assert fleet.attach(topology) == [Step("stop", "b", "192.0.2.2", 6640)]
+    assert fleet.attach(topology) == [FleetStep("stop", "b", "192.0.2.2", 6640)]
 
 
 def test_a_vtep_that_came_and_went_in_one_commit_was_never_there() -> None:
@@ -60,9 +60,9 @@ def test_a_vtep_that_came_and_went_in_one_commit_was_never_there() -> None:
 
 def test_deleted_vteps_are_remembered_until_their_address_is_in_use_again() -> None:
     retired = Retired()
-    retired.take([event("created", A), event("created", B)])
+    retired.apply_events([event("created", A), event("created", B)])
     assert retired.addresses(Topology()) == set()
-    retired.take([event("deleted", A), event("deleted", B)])
+    retired.apply_events([event("deleted", A), event("deleted", B)])
     topology = Topology()
     topology.swap("heir", replace(B, id="heir"))
     assert retired.addresses(topology) == {("192.0.2.1", 6632)}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from midonet.projections.vtep import Local
+from midonet.projections.vtep import LocalMac
 from midonet.projections.vtep.database_state import DatabaseState
 
 SWITCH, OURS, THEIRS, PORT, PLACE = "ps", "ls1", "ls2", "p1", "l1"
@@ -36,53 +36,53 @@ def database() -> DatabaseState:
 
 def test_the_first_words_are_all_of_it_and_then_come_changes() -> None:
     actual = database()
-    heard = actual.reports.heard(actual.hardware)
+    heard = actual.reports.drain(actual.hardware)
     assert heard is not None
-    assert (heard.whole, dict(heard.stations), heard.tunnel_ips) == (True, {}, ("172.31.9.1",))
-    assert actual.reports.heard(actual.hardware) is None
+    assert (heard.whole, dict(heard.macs), heard.tunnel_ips) == (True, {}, ("172.31.9.1",))
+    assert actual.reports.drain(actual.hardware) is None
     actual.apply({"Ucast_Macs_Local": {"m1": local("00:11:22:AA:BB:CC", "10.0.0.7")}})
-    heard = actual.reports.heard(actual.hardware)
+    heard = actual.reports.drain(actual.hardware)
     assert heard is not None
     assert not heard.whole
-    assert heard.stations == {("mn-a", "00:11:22:aa:bb:cc"): Local("172.31.9.1", "10.0.0.7")}
+    assert heard.macs == {("mn-a", "00:11:22:aa:bb:cc"): LocalMac("172.31.9.1", "10.0.0.7")}
     actual.apply({"Ucast_Macs_Local": {"m1": {"old": {}}}})
-    heard = actual.reports.heard(actual.hardware)
+    heard = actual.reports.drain(actual.hardware)
     assert heard is not None
-    assert heard.stations == {("mn-a", "00:11:22:aa:bb:cc"): None}
+    assert heard.macs == {("mn-a", "00:11:22:aa:bb:cc"): None}
 
 
 def test_nonsense_and_what_is_not_ours_is_not_heard() -> None:
     actual = database()
-    actual.reports.heard(actual.hardware)
+    actual.reports.drain(actual.hardware)
     words = ["unknown-dst", "hello", "", "01:00:5e:00:00:01", "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"]
     rows = {f"m{number}": local(word) for number, word in enumerate(words)}
     actual.apply({"Ucast_Macs_Local": {**rows, "theirs": local("00:11:22:33:44:55", switch=THEIRS)}})
-    assert actual.reports.heard(actual.hardware) is None
+    assert actual.reports.drain(actual.hardware) is None
     actual.apply({"Ucast_Macs_Local": {"odd": local("00:11:22:33:44:55", "somewhere")}})
-    heard = actual.reports.heard(actual.hardware)
+    heard = actual.reports.drain(actual.hardware)
     assert heard is not None
-    assert heard.stations == {("mn-a", "00:11:22:33:44:55"): Local("172.31.9.1", "")}
+    assert heard.macs == {("mn-a", "00:11:22:33:44:55"): LocalMac("172.31.9.1", "")}
 
 
 def test_a_station_that_is_there_twice_goes_with_its_last_row() -> None:
     actual = database()
     actual.apply({"Ucast_Macs_Local": {"m1": local("00:11:22:33:44:55"), "m2": local("00:11:22:33:44:55", "10.0.0.1")}})
-    actual.reports.heard(actual.hardware)
+    actual.reports.drain(actual.hardware)
     actual.apply({"Ucast_Macs_Local": {"m1": {"old": {}}}})
-    heard = actual.reports.heard(actual.hardware)
+    heard = actual.reports.drain(actual.hardware)
     assert heard is not None
-    assert heard.stations == {("mn-a", "00:11:22:33:44:55"): Local("172.31.9.1", "10.0.0.1")}
+    assert heard.macs == {("mn-a", "00:11:22:33:44:55"): LocalMac("172.31.9.1", "10.0.0.1")}
 
 
 def test_a_switch_that_was_renamed_is_told_of_as_a_whole() -> None:
     actual = database()
     actual.apply({"Ucast_Macs_Local": {"m1": local("00:11:22:33:44:55")}})
-    actual.reports.heard(actual.hardware)
+    actual.reports.drain(actual.hardware)
     actual.apply({"Logical_Switch": {OURS: {"old": {"name": "mn-a"}, "new": {"name": "mn-b", "tunnel_key": 1}}}})
-    heard = actual.reports.heard(actual.hardware)
+    heard = actual.reports.drain(actual.hardware)
     assert heard is not None
     assert heard.whole
-    assert heard.stations.keys() == {("mn-b", "00:11:22:33:44:55")}
+    assert heard.macs.keys() == {("mn-b", "00:11:22:33:44:55")}
 
 
 def test_faults_are_unknown_until_any_was_told() -> None:

@@ -7,7 +7,7 @@ import pytest
 from world import World
 
 from midonet.events.topology.evolve import Change
-from midonet.projections.vtep import HEARD, CurrentRow, Key, LearnedMacs, Local, SwitchUpdate, VtepProjection
+from midonet.projections.vtep import SWITCH_UPDATE, CurrentRow, Key, LearnedMacs, LocalMac, SwitchUpdate, VtepProjection
 
 A, B, C = (f"0a000000-0000-0000-0000-00000000000{number}" for number in "123")
 TUNNEL = {A: "172.31.9.1", B: "172.31.9.2", C: "172.31.9.3"}
@@ -42,10 +42,10 @@ class Writer:
 
     def hear(self, vtep: str, *, gone: bool = False, whole: bool = False, ip: str = "", mac: str = MAC) -> set[Key]:
         """Hear of one station behind a VTEP, or that it is gone; return the keys that are to be looked at."""
-        local = None if gone else Local(TUNNEL[vtep], ip)
+        local = None if gone else LocalMac(TUNNEL[vtep], ip)
         stations = {} if whole and gone else {(self.net.switch, mac): local}
-        news = self.learned.take(vtep, SwitchUpdate(stations, (TUNNEL[vtep],), whole))
-        return self.projection.apply([Change(HEARD, vtep, None, news)])
+        news = self.learned.apply(vtep, SwitchUpdate(stations, (TUNNEL[vtep],), whole))
+        return self.projection.apply([Change(SWITCH_UPDATE, vtep, None, news)])
 
     def row(self) -> object:
         """Return what it would write."""
@@ -137,7 +137,7 @@ def test_a_switch_that_cannot_be_read_takes_nothing_back(net: Net) -> None:
     rows.clear()
     writer.hear(A)
     assert writer.row() == (TUNNEL[A], "")
-    writer.learned.lose(A)
+    writer.learned.mark_unreachable(A)
     assert writer.row() is None, "nobody knows whether that still holds"
     rows[net.key] = CurrentRow((TUNNEL[A], ""), 0)
     assert writer.row() == (TUNNEL[A], "")
@@ -147,11 +147,11 @@ def test_a_switch_that_comes_back_is_as_late_as_it_was(writer: Writer, net: Net)
     writer.hear(B)
     writer.hear(A)
     writer.rows[net.key] = CurrentRow((TUNNEL[A], ""), 0)
-    writer.learned.lose(A)
+    writer.learned.mark_unreachable(A)
     assert writer.row() == (TUNNEL[A], ""), "the one that is away was the later one"
     writer.hear(A, whole=True)
     assert writer.row() == (TUNNEL[A], "")
-    writer.learned.lose(B)
+    writer.learned.mark_unreachable(B)
     writer.hear(B, whole=True)
     assert writer.row() == (TUNNEL[A], "")
 
@@ -190,8 +190,8 @@ def test_writers_that_heard_in_different_orders_agree_in_the_end(net: Net, seed:
 def test_what_makes_no_sense_is_not_passed_on(net: Net, writer: Writer) -> None:
     net.set("vtep", A, tunnel_ips=[])
     writer.projection.attach(net.topology)
-    said = SwitchUpdate({(net.switch, MAC): Local("hello", "")}, (), whole=False)
-    writer.projection.apply([Change(HEARD, A, None, writer.learned.take(A, said))])
+    said = SwitchUpdate({(net.switch, MAC): LocalMac("hello", "")}, (), whole=False)
+    writer.projection.apply([Change(SWITCH_UPDATE, A, None, writer.learned.apply(A, said))])
     assert writer.row() is None
 
 

@@ -6,7 +6,7 @@ import pytest
 from world import World
 
 from midonet.events.topology.evolve import Change
-from midonet.projections.vtep import HEARD, CurrentRow, Key, LearnedMacs, SwitchUpdate, VtepProjection
+from midonet.projections.vtep import SWITCH_UPDATE, CurrentRow, Key, LearnedMacs, SwitchUpdate, VtepProjection
 
 ME, OTHER = (f"0a000000-0000-0000-0000-00000000000{number}" for number in "12")
 MINE, THEIRS, HOST = "172.31.9.1", "172.31.9.2", "172.31.0.1"
@@ -38,8 +38,8 @@ def net() -> Net:
 
 
 def hear(projection: VtepProjection, learned: LearnedMacs, vtep: str, *addresses: str) -> set[Key]:
-    news = learned.take(vtep, SwitchUpdate({}, addresses, whole=True))
-    return projection.apply([Change(HEARD, vtep, None, news)])
+    news = learned.apply(vtep, SwitchUpdate({}, addresses, whole=True))
+    return projection.apply([Change(SWITCH_UPDATE, vtep, None, news)])
 
 
 def test_what_is_held_stays_until_they_are_heard(net: Net) -> None:

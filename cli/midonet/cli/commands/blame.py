@@ -13,7 +13,7 @@ from midonet.events.queries.log_filter import Written
 from midonet.events.queries.log_filter import blame as blamed
 from midonet.events.queries.names import Names, format_value, names_of
 from midonet.projections.history_index.names import NamesAt
-from midonet.projections.history_index.reader import Past
+from midonet.projections.history_index.reader import IndexReader
 
 
 @command(
@@ -39,7 +39,7 @@ def blame(session: Session, ref: str) -> None:
     )
 
 
-def _looked_up(session: Session, past: Past, ref: str) -> tuple[str, Names, list[Record]]:
+def _looked_up(session: Session, past: IndexReader, ref: str) -> tuple[str, Names, list[Record]]:
     """Return the key of what `ref` means, what everything is called, and the commits on it, by the index."""
     upto = session.state.moment.position_in(past)
     names = NamesAt(past, upto)

@@ -25,13 +25,13 @@ def health(session: Session, *, down: bool) -> None:
     """
     from midonet.projections.facts import UnderlayHealth
     from midonet.projections.facts.reader import FactsReader
-    from midonet.projections.facts.underlay_links import cut_off, ways
+    from midonet.projections.facts.underlay_links import isolated, links
 
     with FactsReader(servers(session.settings), session.settings.get("root")) as facts:
-        found = ways(facts.all(UnderlayHealth))
+        found = links(facts.all(UnderlayHealth))
     hosts = session.state.topology().all("host")
     names = {host: entity.name or host for host, entity in hosts.items()}
-    lost = cut_off(found)
+    lost = isolated(found)
     rows = [
         {
             "source": names.get(way.source, way.source),

@@ -27,7 +27,7 @@ def interfaces(session: Session, ref: str) -> None:
 
     host = _host(session, ref)
     with reader(session) as facts:
-        state = facts.some(HostState, [host]).get(host)
+        state = facts.get_many(HostState, [host]).get(host)
     if state is None:
         raise NotFound(f"host {ref} reports no interfaces: no agent of it is alive", host=host)
     session.output.print(

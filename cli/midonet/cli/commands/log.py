@@ -25,7 +25,7 @@ from midonet.events.queries.moment import END, Moment
 
 if TYPE_CHECKING:
     from midonet.events.queries.names import Names
-    from midonet.projections.history_index.reader import Past
+    from midonet.projections.history_index.reader import IndexReader
 
 
 _LISTED = 20
@@ -81,7 +81,7 @@ def log(session: Session, ref: str | None, limit: int | None, *, follow: bool, *
         _follow(session, printer, wanted)
 
 
-def _look_up(session: Session, past: "Past", printer: "_CommitPrinter", asked: _Asked) -> Filter:
+def _look_up(session: Session, past: "IndexReader", printer: "_CommitPrinter", asked: _Asked) -> Filter:
     """Print what the index finds; return the filter, with the object that is wanted."""
     from midonet.projections.history_index.index import Query
 
@@ -99,13 +99,13 @@ def _look_up(session: Session, past: "Past", printer: "_CommitPrinter", asked: _
     return wanted
 
 
-def _key(past: "Past", upto: int, ref: str) -> str:
+def _key(past: "IndexReader", upto: int, ref: str) -> str:
     """Return the key of what `ref` means; errors as of `Names.find`."""
     found = past.matches(ref, upto, KIND_HELP)
     return found[0] if len(found) == 1 else _names_at(past, upto).find(ref, system=True)
 
 
-def _names_at(past: "Past", position: int) -> "Names":
+def _names_at(past: "IndexReader", position: int) -> "Names":
     from midonet.projections.history_index.names import NamesAt
 
     return NamesAt(past, position)
@@ -230,7 +230,7 @@ _Told = list[tuple[Commit, Event, str]]
 """Commits and events on one object, and what they did in words if anybody wants to read them."""
 
 
-def _looked_up(session: Session, past: "Past", ref: str) -> _Told:
+def _looked_up(session: Session, past: "IndexReader", ref: str) -> _Told:
     upto = session.state.moment.position_in(past)
     key = _key(past, upto, ref)
     records = map(past.record, past.touching(key, upto))

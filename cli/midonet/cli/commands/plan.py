@@ -25,7 +25,7 @@ from midonet.events.log.pending_command import Context, Result
 from midonet.events.log.store import Store, value_of
 from midonet.events.redaction import redact
 from midonet.events.topology.topology import Topology
-from midonet.projections.maintenance.impact import impact, named
+from midonet.projections.maintenance.impact import impact, with_names
 
 _LISTED = 100
 """Commits since a plan that its refusal lists."""
@@ -81,8 +81,8 @@ def _plan(session: Session, wanted: Command, result: Result, topology: Topology)
         id=result.id,
         command=wanted,
         events=result.events,
-        hosts=named("host", found.hosts, topology, result.events),
-        vteps=named("vtep", found.vteps, topology, result.events),
+        hosts=with_names("host", found.hosts, topology, result.events),
+        vteps=with_names("vtep", found.vteps, topology, result.events),
     )
 
 

@@ -178,9 +178,9 @@ def _recorded(session: Session, names: Sequence[str]) -> list[Mapping[str, Any]]
 
     from msgspec import to_builtins
 
-    from midonet.projections.zookeeper.drift_ledger import Ledger
+    from midonet.projections.zookeeper.drift_ledger import DriftLedger
 
-    with closing(Ledger(servers(session.settings), session.settings.get("root"))) as ledger:
+    with closing(DriftLedger(servers(session.settings), session.settings.get("root"))) as ledger:
         return [to_builtins(repair) for repair in ledger.read(names)]
 
 

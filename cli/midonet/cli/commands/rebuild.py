@@ -116,7 +116,7 @@ def _generation(session: Session, *, rollback: bool, discard: bool) -> _Report:
             live = generations.live()
             found = _compare(session, generations, live, place[1])
             return _Report("nsdb", f"{place[1]}/nsdb", found.position, live, differences=found)
-        with generations.working(
+        with generations.exclusive(
             f"{session.settings.get('actor')} (process {os.getpid()})",
             lambda who: session.output.note(f"{who} holds the lock of the generations; waiting for it"),
         ):
@@ -170,11 +170,11 @@ def _documents(feed: Feed, root: str) -> Callable[[], int]:
 
 
 def _compare(session: Session, generations: Any, generation: str, root: str) -> Differences:
-    from midonet.projections.maintenance.rebuild import GenerationPlace
+    from midonet.projections.maintenance.rebuild import GenerationView
     from midonet.projections.nsdb import NsdbProjection, same_document, view_base
 
     projection = NsdbProjection(view_base(root, generation))
-    place = GenerationPlace(generations, generation)
+    place = GenerationView(generations, generation)
     return compare(projection, place, lambda at: _topology_at(session, at), _records(session), same_document)
 
 
@@ -194,7 +194,7 @@ def _following(session: Session) -> Iterator[Feed]:
     feed.start()
     try:
         with progress("reading the log", session.state.head().position):
-            feed.caught_up(lambda: feed.error is not None)
+            feed.wait_until_read(lambda: feed.error is not None)
         if feed.error is not None:
             raise feed.error
         yield feed
@@ -246,19 +246,19 @@ def _switches(session: Session, failures: list[MidonetError]) -> Iterator[_Repor
 
 
 def _switch(session: Session, feed: Feed, vtep: Any) -> _Report:
-    from midonet.projections.maintenance.rebuild import OutsiderProjection, bring_up_to_date
+    from midonet.projections.maintenance.rebuild import LogOnlyProjection, bring_up_to_date
     from midonet.projections.vtep import VtepTarget
 
     address = vtep.management_ip, vtep.management_port
     try:
         place = _Switch(address)
         found = compare(
-            OutsiderProjection(vtep.id, place.held), place, lambda at: _topology_at(session, at), _records(session)
+            LogOnlyProjection(vtep.id, place.held), place, lambda at: _topology_at(session, at), _records(session)
         )
         position = found.position
         if not session.settings.get("dry_run"):
             target, reached = VtepTarget(*address), list[int]()
-            projection = OutsiderProjection(vtep.id, target.held)
+            projection = LogOnlyProjection(vtep.id, target.current)
             bring_up_to_date(feed, projection, target, lambda at: _reached(at, feed, reached))
             position = reached[-1]
     except MidonetError as error:

@@ -19,7 +19,7 @@ from midonet.events.redaction import redact
 from midonet.projections.history_index.backend import Damaged, Database, Unusable
 from midonet.projections.history_index.factory import open_database
 from midonet.projections.history_index.index import Checkpoint, Index, Overtaken
-from midonet.projections.history_index.reader import Past
+from midonet.projections.history_index.reader import IndexReader
 from midonet.projections.history_index.sqlite import SqliteFile
 
 T = TypeVar("T")
@@ -50,10 +50,10 @@ class HistoryIndex:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._past: Past | None = None
+        self._past: IndexReader | None = None
         self._opened = False
 
-    def query(self, answer: Callable[[Past], T], scan: Callable[[], T]) -> T:
+    def query(self, answer: Callable[[IndexReader], T], scan: Callable[[], T]) -> T:
         """Return an answer from the index; without a usable index, that of `scan`.
 
         An index that contradicts the log is discarded; the scan then shows whether the log is at fault.
@@ -78,7 +78,7 @@ class HistoryIndex:
             past.close()
 
 
-def _open(source: Source) -> Past | None:
+def _open(source: Source) -> IndexReader | None:
     """Return the history up to the end of the log as of now; None without a usable index."""
     if source.shared:
         try:
@@ -114,7 +114,7 @@ def _path(source: Source) -> str:
     return f"{source.folder}/history.db"
 
 
-def _own(source: Source) -> Past | None:
+def _own(source: Source) -> IndexReader | None:
     """Return the history by the index in the cache, which is brought up to date if it lacks more than a few commits."""
     path = _path(source)
     if os.path.exists(path):  # noqa: PTH110 - as above
@@ -144,7 +144,7 @@ def _locked(folder: str) -> Iterator[None]:
         os.close(lock)
 
 
-def _if_recent(source: Source, database: Database, longest: int) -> Past | None:
+def _if_recent(source: Source, database: Database, longest: int) -> IndexReader | None:
     """Return the history if the index lacks at most `longest` commits; `Damaged` if it is not of this log."""
     index = Index(database)
     try:
@@ -153,7 +153,7 @@ def _if_recent(source: Source, database: Database, longest: int) -> Past | None:
             _check(source, checkpoint)
             tail = list(islice(_after(source, checkpoint), longest + 1))
             if len(tail) <= longest:
-                return Past(index, checkpoint, tail, source.log.read_at)
+                return IndexReader(index, checkpoint, tail, source.log.read_at)
     except Unusable:
         database.close()
         raise
@@ -187,7 +187,7 @@ def _bring_up_to_date(source: Source, index: Index) -> None:
             step(len(batch))
 
 
-def _shared(source: Source, url: str) -> Past:
+def _shared(source: Source, url: str) -> IndexReader:
     past = _if_recent(source, open_database(url, write=False), _LONGEST_TAIL)
     if past is None:
         raise Unusable("another release wrote it, or it is too far behind")

@@ -154,7 +154,7 @@ _ABSENT: Mapping[str, dict[str, Any]] = {"host": {"alive": False}, "port": {"act
 
 
 def _read(facts: "FactsReader", kind: type[F], object_id: str | None) -> Mapping[str, F]:
-    return facts.all(kind) if object_id is None else facts.some(kind, [object_id])
+    return facts.all(kind) if object_id is None else facts.get_many(kind, [object_id])
 
 
 def _plain(kind: str, fact: "Fact") -> dict[str, Any]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from midonet.events.log.store import Store
     from midonet.events.system.objects import SystemObject
     from midonet.events.topology.topology import Topology
-    from midonet.projections.history_index.reader import Past
+    from midonet.projections.history_index.reader import IndexReader
 
 T = TypeVar("T")
 
@@ -120,7 +120,7 @@ class StateReader:
         def work(snapshot: "Snapshot | None") -> "Mapping[str, SystemObject]":
             return _fold_system(snapshot.system if snapshot is not None else {}, self._since(snapshot, moment))
 
-        def answer(past: "Past") -> "Mapping[str, SystemObject]":
+        def answer(past: "IndexReader") -> "Mapping[str, SystemObject]":
             from midonet.events.system.objects import SYSTEM_KINDS
 
             return _fold_system({}, past.about_kinds(tuple(SYSTEM_KINDS), moment.position_in(past)))
@@ -153,10 +153,10 @@ class StateReader:
     def topology_around(self, kind: str, ref: str) -> "Topology":
         """Return of the topology as of `--at` at least what it takes to find an object and to show it."""
 
-        def answer(past: "Past") -> "Topology | None":
-            from midonet.projections.history_index.partial_topology import excerpt
+        def answer(past: "IndexReader") -> "Topology | None":
+            from midonet.projections.history_index.partial_topology import partial_topology
 
-            return excerpt(past, self.moment.position_in(past), kind, ref)
+            return partial_topology(past, self.moment.position_in(past), kind, ref)
 
         if self.moment == END and (store := self.shell_store()) is not None:
             return store.topology
@@ -197,7 +197,7 @@ class StateReader:
         records = self._log.records(snapshot.head, snapshot.bookmark.offset_hint)
         return moment.upto(records, snapshot.head.position)
 
-    def query(self, answer: "Callable[[Past], T]", scan: Callable[[], T]) -> T:
+    def query(self, answer: "Callable[[IndexReader], T]", scan: Callable[[], T]) -> T:
         """Return the answer of the history index; without a usable index, that of a scan of the log."""
         return self._index.query(answer, scan) if self._index is not None else scan()
 

@@ -59,7 +59,7 @@ def _state(name: str, topology: Topology, found: TargetPosition, lag_seconds: fl
     if lag_seconds is None:
         return "stalled"
     return moving_state(
-        in_step=True,
+        in_sync=True,
         empty=found.position == 0,
         lag_seconds=lag_seconds,
         quiet_seconds=0.0 if moves else lag_seconds,

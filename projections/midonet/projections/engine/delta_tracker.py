@@ -43,7 +43,7 @@ class DeltaTracker(Generic[K, V]):
         return len(self._pending) + len(self._writing)
 
     @property
-    def untold(self) -> frozenset[K]:
+    def pending_keys(self) -> frozenset[K]:
         """The keys whose values may have to be written, and are not under way."""
         return frozenset(self._pending)
 
@@ -53,7 +53,7 @@ class DeltaTracker(Generic[K, V]):
             self._pending.add(key)
             self.parked.pop(key, None)
 
-    def start_over(self) -> None:
+    def touch_all(self) -> None:
         """Note that any desired value may have changed: the projection was attached anew."""
         self.touch([*self._projection.keys(), *self._actual])
 
@@ -69,7 +69,7 @@ class DeltaTracker(Generic[K, V]):
         self._lost = {key: before[key] for key in found if key in before} | self._lost
         self._pending |= found
         found.difference_update(self._writing)
-        self._take_back()
+        self._requeue()
         return found
 
     def delta(self) -> dict[K, V | None]:
@@ -78,14 +78,14 @@ class DeltaTracker(Generic[K, V]):
         It is under way until `written` confirms it; `reconcile` and `park` take it back. A key whose value cannot be
         made is parked. What was lost is written as it was, where only that differs which does not matter.
         """
-        self._take_back()
+        self._requeue()
         for key in self._pending:
             try:
                 desired = self._projection.render(key)
             except Exception as error:  # noqa: BLE001 - one value that cannot be made must not hold up the others
                 self.parked[key] = f"its value cannot be made: {error!r}"
                 continue
-            if not self._equal(self._actual.get(key), desired) and not self._left_out(key):
+            if not self._equal(self._actual.get(key), desired) and not self._is_left_out(key):
                 lost = self._lost.get(key)
                 self._writing[key] = lost if self._equal(lost, desired) else desired
         self._pending.clear()
@@ -108,7 +108,7 @@ class DeltaTracker(Generic[K, V]):
     def park(self, key: K, reason: str) -> None:
         """Leave a key out, whatever is in the target, until its desired value changes."""
         self.parked[key] = reason
-        self._take_back()
+        self._requeue()
 
     def retry(self, skipped: Collection[str]) -> set[K]:
         """Try again what is parked, but for the keys (in words) that are to be skipped; return what was parked."""
@@ -116,12 +116,12 @@ class DeltaTracker(Generic[K, V]):
         self.touch(parked)
         return parked
 
-    def _left_out(self, key: K) -> bool:
+    def _is_left_out(self, key: K) -> bool:
         if self._skipped and key_text(key) in self._skipped:
             self.parked[key] = _SKIPPED
         return key in self.parked
 
-    def _take_back(self) -> None:
+    def _requeue(self) -> None:
         self._pending.update(self._writing)
         self._writing = {}
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from midonet.events.commit import canonical
 
-KEPT = 200
+MAX_RECORDS = 200
 """Records of one target that are kept."""
 
 _MAX_TEXT = 1_000
@@ -39,44 +39,44 @@ class DriftRecord(Struct, frozen=True, kw_only=True):
     """The commit that says so: the last one that changed what belongs there."""
 
 
-class Repairs:
+class RecentDrift:
     """The newest repairs of one target, and how many there were by kind. Written by one thread, read by any."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self._ring: deque[DriftRecord] = deque(maxlen=KEPT)
+        self._records: deque[DriftRecord] = deque(maxlen=MAX_RECORDS)
         self._total = 0
 
     def __len__(self) -> int:
         """Return how many there were, those that are no longer kept included."""
         return self._total
 
-    def note(self, repairs: Sequence[DriftRecord]) -> None:
+    def add(self, repairs: Sequence[DriftRecord]) -> None:
         """Add records."""
         self.counts.update(repair.kind for repair in repairs)
-        self._ring.extend(repairs)
+        self._records.extend(repairs)
         self._total += len(repairs)
 
     def newest(self, count: int) -> list[DriftRecord]:
         """Return the newest records, the oldest of them first."""
-        return list(self._ring)[-count:]
+        return list(self._records)[-count:]
 
     def since(self, seen: int) -> list[DriftRecord]:
         """Return the records that are kept of those after the first `seen`, the oldest first."""
-        ring, total = list(self._ring), self._total
+        ring, total = list(self._records), self._total
         return ring[max(0, len(ring) - max(0, total - seen)) :] if total > seen else []
 
 
-def kind_of_repair(found: Any, expected: Any) -> Kind:
+def drift_kind(found: Any, expected: Any) -> Kind:
     """Return the kind of a difference."""
     if found is None:
         return "missing"
     return "extra" if expected is None else "different"
 
 
-def shown(found: Any, expected: Any) -> tuple[str | None, str | None]:
+def describe_difference(found: Any, expected: Any) -> tuple[str | None, str | None]:
     """Return both sides of a difference as text, without what is equal in both, cut to a bearable length."""
-    one, other = _differing(_value(found), _value(expected))
+    one, other = _difference(_value(found), _value(expected))
     return _text(one), _text(other)
 
 
@@ -89,11 +89,11 @@ def _value(value: Any) -> Any:
         return value.decode("utf-8", "backslashreplace")
 
 
-def _differing(one: Any, other: Any) -> tuple[Any, Any]:
+def _difference(one: Any, other: Any) -> tuple[Any, Any]:
     if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
         return one, other
     keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
-    pairs = {key: _differing(one.get(key), other.get(key)) for key in keys}
+    pairs = {key: _difference(one.get(key), other.get(key)) for key in keys}
     return (
         {key: pair[0] for key, pair in pairs.items() if key in one},
         {key: pair[1] for key, pair in pairs.items() if key in other},
@@ -107,21 +107,21 @@ def _text(value: Any) -> str | None:
     return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
 
 
-class _Ring(Struct):
+class _Document(Struct):
     repairs: list[DriftRecord]
 
 
-def encode_ring(repairs: Iterable[DriftRecord]) -> bytes:
+def encode_records(repairs: Iterable[DriftRecord]) -> bytes:
     """Return the newest records as one document of bounded size."""
-    kept = list(repairs)[-KEPT:]
+    kept = list(repairs)[-MAX_RECORDS:]
     while len(raw := canonical({"repairs": kept})) > _MAX_BYTES:
         kept = kept[len(kept) // 2 :]
     return raw
 
 
-def decode_ring(raw: bytes) -> list[DriftRecord]:
+def decode_records(raw: bytes) -> list[DriftRecord]:
     """Return the records of a document; none if it cannot be read."""
     try:
-        return msgspec.json.decode(raw, type=_Ring).repairs
+        return msgspec.json.decode(raw, type=_Document).repairs
     except msgspec.DecodeError:
         return []

@@ -6,7 +6,7 @@ from typing import Any
 
 from midonet.events.timestamps import utc_now
 from midonet.projections.base import Checkpoint, SideRepair, key_text
-from midonet.projections.engine.drift import DriftRecord, Repairs, kind_of_repair, shown
+from midonet.projections.engine.drift import DriftRecord, RecentDrift, describe_difference, drift_kind
 
 logger = logging.getLogger(__name__)
 
@@ -18,38 +18,38 @@ class DriftRecorder:
     """Records the repairs of one target of a projection; `where` is what people call the target."""
 
     def __init__(self, projection: str, where: str) -> None:
-        self.repairs = Repairs()
+        self.recent = RecentDrift()
         self._projection = projection
         self._where = where
 
-    def repair(self, key: Any, found: Any, expected: Any, position: int) -> DriftRecord:
+    def new_record(self, key: Any, found: Any, expected: Any, position: int) -> DriftRecord:
         """Return the record of a repair at this moment."""
-        texts = shown(found, expected)
+        texts = describe_difference(found, expected)
         return DriftRecord(
             time=utc_now(),
             projection=self._projection,
             target=self._where,
             key=key_text(key),
-            kind=kind_of_repair(found, expected),
+            kind=drift_kind(found, expected),
             found=texts[0],
             expected=texts[1],
             position=position,
         )
 
-    def checkpoint(self, found: Checkpoint, expected: Checkpoint) -> None:
+    def record_checkpoint(self, found: Checkpoint, expected: Checkpoint) -> None:
         """Record that somebody edited or removed the checkpoint."""
-        self.record([self.repair("checkpoint", _plain(found), _plain(expected), expected.position)])
+        self.record([self.new_record("checkpoint", _plain(found), _plain(expected), expected.position)])
 
-    def mended(self, mended: Sequence[SideRepair], position: int) -> None:
+    def record_side_repairs(self, repairs: Sequence[SideRepair], position: int) -> None:
         """Record what a target put right by itself."""
-        self.record([self.repair(each.key, each.found, each.expected, position) for each in mended])
+        self.record([self.new_record(each.key, each.found, each.expected, position) for each in repairs])
 
-    def record(self, repairs: Sequence[DriftRecord]) -> None:
+    def record(self, records: Sequence[DriftRecord]) -> None:
         """Keep records, and say on the journal what they are about."""
-        if repairs:
-            self.repairs.note(repairs)
-            named = ", ".join(f"{repair.key} ({repair.kind})" for repair in repairs[:_NAMED])
-            more = f" and {len(repairs) - _NAMED} more" if len(repairs) > _NAMED else ""
+        if records:
+            self.recent.add(records)
+            named = ", ".join(f"{record.key} ({record.kind})" for record in records[:_NAMED])
+            more = f" and {len(records) - _NAMED} more" if len(records) > _NAMED else ""
             logger.warning("%s: repaired %s%s", self._projection, named, more)
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from midonet.projections.base import Target
-from midonet.projections.engine.reconciler import Reconciler, Step
+from midonet.projections.engine.reconciler import Reconciler, WriteStep
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class FastPath:
         reconciler: Reconciler[Any, Any],
         target: Target[Any, Any],
         ready: Callable[[], bool],
-        write: Callable[[Step, Callable[[], None]], None],
+        write: Callable[[WriteStep, Callable[[], None]], None],
         *,
         first: bool,
     ) -> None:
@@ -44,23 +44,23 @@ class FastPath:
         self._ready = ready
         self._write = write
         self._most = _MUCH if first else _LITTLE
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         """Held by whoever makes use of the target: its projection's thread, unless that rests."""
-        self._flight: Callable[[], None] | None = None
+        self._in_flight: Callable[[], None] | None = None
         """What waits for the answer to what the feed's thread has sent."""
 
     def send(self) -> bool:
         """Send what a commit has changed, unless it is too much or the thread works; return whether it did."""
-        if not self._turn.acquire(blocking=False):
+        if not self._lock.acquire(blocking=False):
             return False
         try:
-            if self._flight is None:
+            if self._in_flight is None:
                 self._send()
-                return self._flight is not None
+                return self._in_flight is not None
         except Exception:
             logger.exception("%s: leaves to its thread what could not be sent at once", self._name)
         finally:
-            self._turn.release()
+            self._lock.release()
         return False
 
     def _send(self) -> None:
@@ -73,24 +73,24 @@ class FastPath:
         except Exception as error:  # noqa: BLE001 - the thread deals with it, as if it had been the answer
             answer = partial(_raise, error)
         if answer is None:
-            self._reconciler.put_off(step)
+            self._reconciler.defer(step)
         else:
-            self._flight = partial(self._write, step, answer)
+            self._in_flight = partial(self._write, step, answer)
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Keep the turn, but for rests."""
-        with self._turn:
+        with self._lock:
             yield
 
-    def rest(self, wait: Callable[[], None]) -> None:
+    def idle(self, wait: Callable[[], None]) -> None:
         """Lend the turn while `wait` lasts; then see to what was sent meanwhile, and raise what went wrong with it."""
-        self._turn.release()
+        self._lock.release()
         try:
             wait()
         finally:
-            self._turn.acquire()
-        flight, self._flight = self._flight, None
+            self._lock.acquire()
+        flight, self._in_flight = self._in_flight, None
         if flight is not None:
             flight()
 

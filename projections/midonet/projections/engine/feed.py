@@ -31,13 +31,13 @@ logger = logging.getLogger(__name__)
 _REMEMBERED = 4096
 """Recent heads that are kept at hand, so that neither lag nor lineage needs the log."""
 
-_MOMENT = 0.001
+_PAUSE = 0.001
 """Seconds for which the other followers wait at the end of the log when something was sent."""
 
-_LITTLE = 32
+_SMALL_COMMIT = 32
 """Changes of a commit that is sent as a whole at once: nobody has to go on with it."""
 
-_SOON = 0.1
+_EXPECTED_DELAY = 0.1
 """Seconds within which a commit that somebody else has seen comes, if all is well."""
 
 
@@ -72,7 +72,7 @@ class Feed:
 
     def __init__(self, open_log: Callable[[], Log], *, idle: float = 1.0) -> None:
         self._open_log = open_log
-        self._inquiry = LogEnd(open_log)
+        self._log_end = LogEnd(open_log)
         self._idle = idle
         self._topology = Topology()
         self._followers: list[Follower] = []
@@ -80,9 +80,9 @@ class Feed:
         self._recent: deque[Head] = deque([GENESIS], maxlen=_REMEMBERED)
         self._known = Bookmark(GENESIS.position, GENESIS.hash)
         """Where in the log the last commit was found."""
-        self._untold: Iterator[None] | None = None
+        self._undelivered: Iterator[None] | None = None
         """Tells those of the last commit who have not heard of it."""
-        self._owing = False
+        self._wake_pending = False
         """Whether the last commit has yet to wake who follows."""
         self._progress = 0
         self._moved = threading.Condition()
@@ -100,7 +100,7 @@ class Feed:
         return self._recent[-1]
 
     @property
-    def noted(self) -> Mapping[str, SystemObject]:
+    def system_objects(self) -> Mapping[str, SystemObject]:
         """The notes on the log by their keys, as of the head or a moment before."""
         return self._topology.system
 
@@ -112,39 +112,39 @@ class Feed:
     def reading(self) -> Iterator[Topology]:
         """Hold the topology still at one position; `VerificationFailed` if a commit could not be folded."""
         with self._moved:
-            self._check()
-            self._tell_others()
+            self._check_intact()
+            self._deliver_rest()
             yield self._topology
 
-    def _check(self) -> None:
+    def _check_intact(self) -> None:
         if self._broken is not None:
             raise VerificationFailed(self._broken.message, **self._broken.details)
 
-    def subscribe(self, follower: Follower, *, ahead: bool = False) -> None:
-        """Attach a follower to the topology as it is now and keep it informed, `ahead` of others or after them."""
+    def subscribe(self, follower: Follower, *, first: bool = False) -> None:
+        """Attach a follower to the topology as it is now and keep it informed, `first` of others or after them."""
         with self.reading() as topology:
             follower.attach(topology)
-            self._followers = [follower, *self._followers] if ahead else [*self._followers, follower]
+            self._followers = [follower, *self._followers] if first else [*self._followers, follower]
 
     def unsubscribe(self, follower: Follower) -> None:
         """Forget a follower."""
         with self._moved:
-            self._tell_others()
+            self._deliver_rest()
             self._followers = [other for other in self._followers if other is not follower]
 
-    def listen(self, listener: Listener) -> Head:
+    def add_listener(self, listener: Listener) -> Head:
         """Tell a listener of every commit from now on; return the head before the first of them."""
         with self.reading():
             self._listeners = [*self._listeners, listener]
             return self.head
 
-    def unlisten(self, listener: Listener) -> None:
+    def remove_listener(self, listener: Listener) -> None:
         """Forget a listener."""
         with self._moved:
-            self._tell_others()
+            self._deliver_rest()
             self._listeners = [other for other in self._listeners if other != listener]
 
-    def reach(self, position: int, stopped: Callable[[], bool]) -> bool:
+    def wait_for(self, position: int, stopped: Callable[[], bool]) -> bool:
         """Wait until the topology is at `position`, or `stopped`; return False if the log ends before it.
 
         That is looked up by itself when it does not come at once. Otherwise the end counts once it was seen twice from
@@ -153,8 +153,8 @@ class Feed:
         with self._moved:
             enough = self._progress + 2
             if self.head.position < position and not stopped():
-                self._moved.wait(_SOON)
-                self._check()
+                self._moved.wait(_EXPECTED_DELAY)
+                self._check_intact()
         if self.head.position < position and not stopped() and self._ends_before(position):
             return False
         with self._moved:
@@ -162,28 +162,28 @@ class Feed:
                 if self._progress >= enough:
                     return False
                 self._moved.wait(self._idle)
-                self._check()
+                self._check_intact()
             return True
 
-    def catch_up(self, stopped: Callable[[], bool]) -> None:
+    def wait_for_end(self, stopped: Callable[[], bool]) -> None:
         """Wait until the topology is at what is the end of the log now, or `stopped`; at once where nobody can tell."""
         if self.error is not None:
             return
-        end = self._inquiry.end(self._known)
+        end = self._log_end.end(self._known)
         if end is not None:
-            self.reach(end, stopped)
+            self.wait_for(end, stopped)
 
     def _ends_before(self, position: int) -> bool:
         """Return whether the log is known to end before a position."""
-        end = self._inquiry.end(self._known)
+        end = self._log_end.end(self._known)
         return end is not None and end < position
 
-    def caught_up(self, stopped: Callable[[], bool]) -> None:
+    def wait_until_read(self, stopped: Callable[[], bool]) -> None:
         """Wait until the end of the log was seen once."""
         with self._moved:
             while not self._progress and not stopped():
                 self._moved.wait(self._idle)
-                self._check()
+                self._check_intact()
 
     def head_at(self, position: int) -> Head:
         """Return the head as it was at `position`, from memory or from the log; raises as `Log.head_at`."""
@@ -211,7 +211,7 @@ class Feed:
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._inquiry.close()
+        self._log_end.close()
 
     def _run(self) -> None:
         backoff = Backoff()
@@ -223,12 +223,12 @@ class Feed:
                 self._stopped.wait(backoff.next())
 
     def _follow(self, backoff: Backoff) -> None:
-        self._settle()  # if it broke off in between
+        self._wake_followers()  # if it broke off in between
         with closing(self._open_log()) as log:
             for item in log.follow(self.head, stopped=self._stopped.is_set, idle=self._idle):
                 if isinstance(item, Record):
                     self._known = Bookmark(item.commit.position, item.hash, log.offset_hint(item.commit.position))
-                self._take(item)
+                self._process(item)
                 self.error = None
                 backoff.reset()
 
@@ -238,37 +238,37 @@ class Feed:
             logger.warning("the log cannot be followed beyond %d: %s", self.head.position, known)
         self.error = known
 
-    def _take(self, item: Record | Progress) -> None:
-        self._check()
+    def _process(self, item: Record | Progress) -> None:
+        self._check_intact()
         if isinstance(item, Record):
-            self._settle()
+            self._wake_followers()
             if not self._fold(item):
-                self._settle()
+                self._wake_followers()
             return
-        if self._owing:
-            sleep(_MOMENT)
-            self._settle()
+        if self._wake_pending:
+            sleep(_PAUSE)
+            self._wake_followers()
         with self._moved:
             self._progress += 1
             self._moved.notify_all()
 
     def _fold(self, record: Record) -> bool:
         """Fold a commit and tell of it; return whether that is paused, as something was sent."""
-        with self._moved, self._whole():
+        with self._moved, self._all_or_broken():
             changes = fold(self._topology, record)
-            self._owing = True
-            telling = self._tell(record, changes)
-            paused = any(True for _ in telling)
-            self._untold = telling if paused else None
+            self._wake_pending = True
+            delivery = self._deliver(record, changes)
+            paused = any(True for _ in delivery)
+            self._undelivered = delivery if paused else None
         return paused
 
-    def _tell(self, record: Record, changes: Sequence[Change]) -> Iterator[None]:
+    def _deliver(self, record: Record, changes: Sequence[Change]) -> Iterator[None]:
         """Tell everybody of a commit, one after the other; pause once it is sent, but for one who has more to send."""
         sent = False
         for follower in self._followers:
             follower.apply(changes)
             if not sent and (sent := _sends(follower)):
-                if len(changes) > _LITTLE:
+                if len(changes) > _SMALL_COMMIT:
                     follower.wake()
                 else:
                     yield
@@ -277,24 +277,24 @@ class Feed:
         self._recent.append(record.head)
         self._moved.notify_all()
 
-    def _tell_others(self) -> None:
+    def _deliver_rest(self) -> None:
         """Tell the rest of the last commit; whoever holds the lock does so before he looks."""
-        untold, self._untold = self._untold, None
-        if untold is not None:
-            with self._whole():
-                deque(untold, maxlen=0)
+        rest, self._undelivered = self._undelivered, None
+        if rest is not None:
+            with self._all_or_broken():
+                deque(rest, maxlen=0)
 
-    def _settle(self) -> None:
+    def _wake_followers(self) -> None:
         """Let all have heard of the last commit, and go and look."""
-        if self._owing:
-            self._owing = False
+        if self._wake_pending:
+            self._wake_pending = False
             with self._moved:
-                self._tell_others()
+                self._deliver_rest()
             for follower in self._followers:
                 follower.wake()
 
     @contextmanager
-    def _whole(self) -> Iterator[None]:
+    def _all_or_broken(self) -> Iterator[None]:
         """Do all of something; where that fails, half a commit is taken note of: nobody may look at it any more."""
         try:
             yield

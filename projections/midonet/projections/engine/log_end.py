@@ -30,13 +30,13 @@ class LogEnd:
             except MidonetError:
                 end = None
             if end is None or known.offset_hint is not None:
-                self._hang_up()
+                self._disconnect()
         return end
 
     def close(self) -> None:
         """Release the connection."""
         with self._lock:
-            self._hang_up()
+            self._disconnect()
 
     def _ask(self, known: Bookmark) -> int:
         if self._log is None:
@@ -45,7 +45,7 @@ class LogEnd:
             self._log.seek(known)
         return _end_of(self._log, known.position)
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         log, self._log = self._log, None
         if log is not None:
             log.close()

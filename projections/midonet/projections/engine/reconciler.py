@@ -27,13 +27,13 @@ V = TypeVar("V")
 T = TypeVar("T")
 
 
-class Step(NamedTuple):
+class WriteStep(NamedTuple):
     """What is to be written in one go."""
 
     delta: Mapping[Any, Any]
     checkpoint: Checkpoint
     repairs: Sequence[DriftRecord]
-    news: set[Any]
+    not_drift: set[Any]
 
 
 class Reconciler(Generic[K, V]):
@@ -56,14 +56,14 @@ class Reconciler(Generic[K, V]):
         self._skipped: Collection[str] = ()
         self._checkpoint: Checkpoint | None = None
         """What the target was read or written at, if it was; what it holds is known then."""
-        self._seen = Checkpoint()
-        self._tried: Checkpoint | None = None
-        self._strange: set[K] = set()
+        self._last_seen = Checkpoint()
+        self._attempted: Checkpoint | None = None
+        self._foreign: set[K] = set()
         """What others have changed, until it is put right."""
         self._renewed = False
         self.attached = False
         """Whether the projection is what the feed has folded, and follows it."""
-        self.news: set[K] = set()
+        self.not_drift: set[K] = set()
         """What has to be written for what no commit says: that puts nothing right that others did."""
 
     # -- how it stands
@@ -71,7 +71,7 @@ class Reconciler(Generic[K, V]):
     @property
     def position(self) -> int:
         """The position of the target as it was seen last, whether the log holds it or not."""
-        return self._seen.position
+        return self._last_seen.position
 
     @property
     def pending(self) -> int:
@@ -88,7 +88,7 @@ class Reconciler(Generic[K, V]):
     def attach(self, topology: Topology) -> None:
         """Start over from a whole topology."""
         self._projection.attach(topology)
-        self._tracker.start_over()
+        self._tracker.touch_all()
         self.attached = True
 
     def apply(self, changes: Sequence[Change]) -> None:
@@ -96,147 +96,147 @@ class Reconciler(Generic[K, V]):
         try:
             touched = set(self._projection.apply(changes))
             self._tracker.touch(touched)
-            self._strange -= touched  # what is found there may be another writer's, who was faster
+            self._foreign -= touched  # what is found there may be another writer's, who was faster
         except Exception:
             logger.exception("%s: starts over, having failed to take note of a commit", self._name)
             self.attached = False
 
-    def note(self, changes: Sequence[Change]) -> None:
+    def apply_facts(self, changes: Sequence[Change]) -> None:
         """Take note of what no commit says."""
         with self._feed.reading():
             keys = set(self._projection.apply(changes))
             self._tracker.touch(keys)
-            self.news |= keys
+            self.not_drift |= keys
 
     def retry(self, skipped: Collection[str]) -> None:
         """Try again what is parked, but for the keys that are `skipped` from now on."""
         self._skipped = skipped
         with self._feed.reading():
-            self.news |= self._tracker.retry(skipped)
+            self.not_drift |= self._tracker.retry(skipped)
 
     # -- what is there
 
     def peek(self) -> None:
         """Ask the target for its checkpoint, of which others take care, or nobody."""
-        self._checkpoint = self._seen = self._target.peek()
+        self._checkpoint = self._last_seen = self._target.peek()
 
     def peek_unread(self) -> bool:
         """As `peek`, of a target that was not read yet; it does not count as read then. Return whether it is one."""
         if self._checkpoint is not None:
             return False
-        self._seen = self._target.peek()
+        self._last_seen = self._target.peek()
         return True
 
     def load(self, stopped: Callable[[], bool], *, stood_by: bool) -> bool:
         """Read all of the target; return whether another writer is at work on it. `stood_by`: whether one was.
 
         What commits touch that are not in the target yet is nobody's doing: another writer may be at work on them. So
-        whatever differs is judged by one who has read all that the log has. Raises as `check_lineage`.
+        whatever differs is judged by one who has read all that the log has. Raises as `check_log_identity`.
         """
         found, actual = self._target.load()
-        self._seen = found
-        freed: set[K] = set(self._asked("freed", otherwise=()))
+        self._last_seen = found
+        freed: set[K] = set(self._ask_target("unblocked", otherwise=()))
         with self._feed.reading():
-            expected = self._tracker.untold
+            expected = self._tracker.pending_keys
             strange = self._tracker.reconcile(actual) - freed
-            self._strange = (self._strange | strange - expected) - freed  # some may not be put right from before
-            self.news |= self._tracker.retry(self._skipped) | freed
-        self._renewed = self._asked("renewed", otherwise=False)
+            self._foreign = (self._foreign | strange - expected) - freed  # some may not be put right from before
+            self.not_drift |= self._tracker.retry(self._skipped) | freed
+        self._renewed = self._ask_target("renewed", otherwise=False)
         before = None if self._renewed else self._checkpoint
-        edited = not self._holds(found, stopped, trusted=before is None or bool(strange))
-        rival = before is not None and not edited and found.position > before.position and found != self._tried
+        edited = not self._log_has(found, stopped, trusted=before is None or bool(strange))
+        rival = before is not None and not edited and found.position > before.position and found != self._attempted
         if before is None or rival or stood_by:  # who stood by knows old values only
-            self._strange = set()
+            self._foreign = set()
         if before is not None and strange and not rival:
-            self._feed.catch_up(stopped)
+            self._feed.wait_for_end(stopped)
         if before is not None and (edited or found.position < before.position):
-            self._recorder.checkpoint(found, before)
+            self._recorder.record_checkpoint(found, before)
         self._checkpoint = found
-        self._recorder.mended(self._asked("mended", otherwise=()), self.position)
+        self._recorder.record_side_repairs(self._ask_target("side_repairs", otherwise=()), self.position)
         return rival
 
-    def _holds(self, checkpoint: Checkpoint, stopped: Callable[[], bool], *, trusted: bool) -> bool:
+    def _log_has(self, checkpoint: Checkpoint, stopped: Callable[[], bool], *, trusted: bool) -> bool:
         """Whether the log holds a checkpoint; if not, and it is to be `trusted`, that is for people to resolve.
 
         It is not, where nothing else in the target differs from what this process left there: somebody edited it.
         """
         try:
-            check_lineage(self._feed, checkpoint, stopped)
+            check_log_identity(self._feed, checkpoint, stopped)
         except (LostCommits, Diverged):
             if trusted or self._feed.error is not None:
                 raise
             return False
         return True
 
-    def _asked(self, what: str, *about: Any, otherwise: T) -> T:
+    def _ask_target(self, what: str, *about: Any, otherwise: T) -> T:
         """Return what the target says of something that not all targets know."""
         ask = getattr(self._target, what, None)
         return ask(*about) if ask is not None else otherwise
 
-    def _takes(self, key: K, value: V | None) -> bool:
-        return value is None or self._asked("takes", key, value, otherwise=True)
+    def _accepts(self, key: K, value: V | None) -> bool:
+        return value is None or self._ask_target("accepts", key, value, otherwise=True)
 
-    def amiss(self) -> bool:
+    def lacks_values(self) -> bool:
         """Whether a target that somebody else keeps lacks something at its own position."""
         with self._feed.reading() as topology:
-            lacking = any(self._takes(key, value) for key, value in self._tracker.delta().items())
+            lacking = any(self._accepts(key, value) for key, value in self._tracker.delta().items())
             if not lacking:
-                self.news.clear()
+                self.not_drift.clear()
             return lacking and topology.head.position == self.position
 
     # -- making the one the other
 
-    def plan(self) -> Step:
+    def plan(self) -> WriteStep:
         """Return what has to be written, and the position that it brings the target to."""
         with self._feed.reading() as topology:
             if not self.attached:
                 self.attach(topology)
             delta = self._tracker.delta()
-            self._strange.intersection_update(delta)
+            self._foreign.intersection_update(delta)
             checkpoint = Checkpoint(topology.head.position, topology.head.hash)
-            repairs = list(self._foreign(delta, checkpoint))
-            news, self.news = self.news, set()  # what is noted from now on is news again
-        return Step(delta, checkpoint, repairs, news)
+            repairs = list(self._drift_records(delta, checkpoint))
+            not_drift, self.not_drift = self.not_drift, set()  # what is noted from now on is news again
+        return WriteStep(delta, checkpoint, repairs, not_drift)
 
-    def needs(self, step: Step) -> bool:
+    def needs(self, step: WriteStep) -> bool:
         """Whether a step changes anything."""
         return bool(step.delta) or step.checkpoint != self._checkpoint
 
-    def put_off(self, step: Step) -> None:
+    def defer(self, step: WriteStep) -> None:
         """Leave a step for later."""
-        self.news |= step.news
+        self.not_drift |= step.not_drift
 
-    def write(self, step: Step, write: Callable[[], None]) -> bool:
+    def write(self, step: WriteStep, write: Callable[[], None]) -> bool:
         """Do what writes a step, or waits for the answer; return False if a value was parked and nothing written."""
-        self._tried = step.checkpoint
+        self._attempted = step.checkpoint
         try:
             write()
         except Unwritable as unfit:
-            self.put_off(step)
+            self.defer(step)
             self._park(unfit)
             return False
         except Exception:
-            self.put_off(step)
+            self.defer(step)
             raise
         self._tracker.written()
-        self._checkpoint = self._seen = step.checkpoint
-        self._strange.clear()
+        self._checkpoint = self._last_seen = step.checkpoint
+        self._foreign.clear()
         self._renewed = False
         self._recorder.record(step.repairs)
         return True
 
-    def refused(self) -> None:
+    def write_refused(self) -> None:
         """Take note that the target changed under a write: what was tried is certainly not there."""
-        self._tried = None
+        self._attempted = None
 
-    def _foreign(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> Iterator[DriftRecord]:
+    def _drift_records(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> Iterator[DriftRecord]:
         """Yield what of a delta puts right what others did: what differs though no commit came, or was found so."""
         for key, expected in delta.items() if not self._renewed else ():
-            strange = key in self._strange or (checkpoint == self._checkpoint and key not in self.news)
-            if strange and self._takes(key, expected):
+            strange = key in self._foreign or (checkpoint == self._checkpoint and key not in self.not_drift)
+            if strange and self._accepts(key, expected):
                 position, found = self._origin(key) or checkpoint.position, self._tracker.actual(key)
-                found = found if found is not None else self._asked("instead", key, otherwise=None)
-                yield self._recorder.repair(key, found, expected, position)
+                found = found if found is not None else self._ask_target("foreign_value", key, otherwise=None)
+                yield self._recorder.new_record(key, found, expected, position)
 
     def _origin(self, key: K) -> int | None:
         ask = getattr(self._projection, "origin", None)
@@ -248,12 +248,12 @@ class Reconciler(Generic[K, V]):
             self._tracker.park(unfit.key, str(unfit))
 
 
-def check_lineage(feed: Feed, checkpoint: Checkpoint, stopped: Callable[[], bool]) -> None:
+def check_log_identity(feed: Feed, checkpoint: Checkpoint, stopped: Callable[[], bool]) -> None:
     """Wait until the feed is where a target is, or `stopped`.
 
     Raises `LostCommits` if the log ends before that, `Diverged` if it has another commit at that position.
     """
-    if not feed.reach(checkpoint.position, stopped):
+    if not feed.wait_for(checkpoint.position, stopped):
         end = feed.head.position
         raise LostCommits(
             f"the target has seen commit {checkpoint.position}, but the log ends at {end}; it is "

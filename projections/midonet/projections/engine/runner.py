@@ -23,11 +23,11 @@ from midonet.events.system.control import ProjectionControl
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 from midonet.projections.base import Fenced, Projection, Target, key_text
-from midonet.projections.engine.drift import Repairs
+from midonet.projections.engine.drift import RecentDrift
 from midonet.projections.engine.drift_recorder import DriftRecorder
 from midonet.projections.engine.fast_path import FastPath
 from midonet.projections.engine.feed import Feed
-from midonet.projections.engine.reconciler import Reconciler, Step
+from midonet.projections.engine.reconciler import Reconciler, WriteStep
 from midonet.projections.engine.status import Arrivals, Health, State, Status, moving_state
 from midonet.projections.engine.takeover import GRACE, Takeover
 
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 K = TypeVar("K")
 V = TypeVar("V")
 
-_MOMENT = 0.002
+_POSITION_DELAY = 0.002
 """Seconds for which a position waits that comes without values: who has values to write needs the processor more."""
 
 
@@ -44,7 +44,7 @@ class Runner(Generic[K, V]):
     """Keeps `target`, called `where`, equal to `projection` as the feed moves.
 
     `reconcile_interval`: seconds after which the target is read again though nobody seems to have touched it.
-    `grace`: seconds, see `GRACE`. `same`: as for `Tracker`. `ahead`: whether it goes before the others that follow the
+    `grace`: seconds, see `GRACE`. `same`: as for `Tracker`. `first`: whether it goes before the others that follow the
     feed, as befits one whose values are made quickly.
     """
 
@@ -58,34 +58,34 @@ class Runner(Generic[K, V]):
         reconcile_interval: float = 30.0,
         grace: float = GRACE,
         same: Callable[[V, V], bool] = operator.eq,
-        ahead: bool = False,
+        first: bool = False,
     ) -> None:
         self.name = projection.name
         self._feed = feed
         self._target = target
         self._interval = reconcile_interval
-        self._goes_first = ahead
+        self._first = first
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._control = ProjectionControl(self._family)
         self._recorder = DriftRecorder(self._family, where)
-        self._standing = Health(projection.name)
+        self._health = Health(projection.name)
         self._arrivals = Arrivals()
         self._backoff = Backoff()
         self._reconciler = Reconciler(feed, projection, target, self._recorder, same)
-        self._ahead = FastPath(self.name, self._reconciler, target, self._ready, self._write, first=ahead)
-        self._standby = Takeover(
+        self._fast_path = FastPath(self.name, self._reconciler, target, self._ready, self._write, first=first)
+        self._takeover = Takeover(
             feed,
             self._reconciler,
-            self._standing,
+            self._health,
             interval=reconcile_interval,
             grace=grace,
             wake=self._wake,
             stopped=self._stopped,
-            idle=self._idle,
+            suspended=self._suspended,
         )
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-        target.on_change(self._stir)
+        target.on_change(self._target_changed)
 
     # -- for whoever runs it
 
@@ -105,13 +105,13 @@ class Runner(Generic[K, V]):
         head, position = self._feed.head.position, self._reconciler.position
         lag = max(0, head - position)
         lag_seconds = self._arrivals.age(lag, self._feed.next_after(position).time) if lag else 0.0
-        error = self._standing.error or self._feed.error
+        error = self._health.error or self._feed.error
         state = self._state(error, lag_seconds)
-        quiet = f"behind, and nothing was written for {self._standing.quiet_seconds:.0f} s"
+        quiet = f"behind, and nothing was written for {self._health.quiet_seconds:.0f} s"
         return Status(
             name=self.name,
             state=state,
-            role="standby" if self._standby.active else "writing",
+            role="standby" if self._takeover.active else "writing",
             position=position,
             head=head,
             lag_events=lag,
@@ -121,14 +121,14 @@ class Runner(Generic[K, V]):
         )
 
     @property
-    def trouble(self) -> Exception | None:
+    def error(self) -> Exception | None:
         """What went wrong last, until it is over."""
-        return self._standing.error
+        return self._health.error
 
     @property
-    def repairs(self) -> Repairs:
+    def drift(self) -> RecentDrift:
         """What others did to the target and was put right."""
-        return self._recorder.repairs
+        return self._recorder.recent
 
     @property
     def _family(self) -> str:
@@ -141,11 +141,11 @@ class Runner(Generic[K, V]):
         if isinstance(error, VerificationFailed):
             return "parked"
         return moving_state(
-            in_step=self._standing.in_step,
+            in_sync=self._health.in_sync,
             empty=self._reconciler.position == 0,
             lag_seconds=lag_seconds,
-            quiet_seconds=self._standing.quiet_seconds,
-            failing_seconds=self._standing.failing_seconds,
+            quiet_seconds=self._health.quiet_seconds,
+            failing_seconds=self._health.failing_seconds,
         )
 
     # -- for the feed and the target
@@ -156,15 +156,15 @@ class Runner(Generic[K, V]):
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Take note of the changes of one commit."""
-        self._arrivals.note()
+        self._arrivals.add()
         self._reconciler.apply(changes)
 
-    def note(self, *changes: Change) -> None:
+    def apply_facts(self, *changes: Change) -> None:
         """Take note of what no commit says, such as what the network reports; called by any thread.
 
         What has to be written for that puts nothing right that others did.
         """
-        self._reconciler.note(changes)
+        self._reconciler.apply_facts(changes)
         self.wake()
 
     def wake(self) -> None:
@@ -173,92 +173,95 @@ class Runner(Generic[K, V]):
 
     def send(self) -> bool:
         """Send what a commit has changed, unless it is too much or the thread works; return whether it did."""
-        return self._ahead.send()
+        return self._fast_path.send()
 
     def _ready(self) -> bool:
         """Whether what commits change may be written, for all that is known."""
         return (
-            self._reconciler.attached and not self._standby.active and not self._idle() and not self._target.drifted()
+            self._reconciler.attached
+            and not self._takeover.active
+            and not self._suspended()
+            and not self._target.drifted()
         )
 
-    def _stir(self) -> None:
+    def _target_changed(self) -> None:
         """Note that something moved in the target; called by any thread."""
-        self._standby.stir()
+        self._takeover.touch()
         self.wake()
 
     # -- the thread
 
     def _run(self) -> None:
         subscribed = False
-        with self._ahead.turn():
+        with self._fast_path.lock():
             while not self._stopped.is_set():
                 try:
-                    self._feed.caught_up(self._stopped.is_set)
+                    self._feed.wait_until_read(self._stopped.is_set)
                     if not subscribed:
-                        self._feed.subscribe(self, ahead=self._goes_first)
+                        self._feed.subscribe(self, first=self._first)
                         subscribed = True
-                    self._keep_equal()
+                    self._keep_in_sync()
                 except Exception as error:  # noqa: BLE001 - whatever it is, a thread that ends leaves the view to rot
                     self._retry(error)
             self._feed.unsubscribe(self)
             self._target.close()
 
-    def _keep_equal(self) -> None:
+    def _keep_in_sync(self) -> None:
         """Read the target and keep it equal until it has to be read again, or somebody else does."""
-        self._sit_out()
-        looks_only = self._standby.active and not self._takes_over()
-        if not self._idle():
+        self._wait_while_paused()
+        looks_only = self._takeover.active and not self._should_take_over()
+        if not self._suspended():
             self._load()
         if looks_only:
-            self._standby.active = self._standby.active or not self._reconciler.amiss()
-            self._note_standby()
+            self._takeover.active = self._takeover.active or not self._reconciler.lacks_values()
+            self._report_standby()
         due = time.monotonic() + self._interval
         while (
-            not (self._standby.active or self._idle() or self._target.drifted())
+            not (self._takeover.active or self._suspended() or self._target.drifted())
             and (left := due - time.monotonic()) > 0
         ):
             self._flush()
-            self._ahead.rest(partial(self._rest, left))
+            self._fast_path.idle(partial(self._wait, left))
 
-    def _sit_out(self) -> None:
+    def _wait_while_paused(self) -> None:
         """Wait as long as nothing is to be written; of what nobody has read yet, only the position is known then."""
         while self._paused() and not self._stopped.is_set():
             if self._reconciler.peek_unread():
-                self._standing.succeeded(self._reconciler.position)
+                self._health.succeeded(self._reconciler.position)
             self._wake.wait()
             self._wake.clear()
 
-    def _takes_over(self) -> bool:
+    def _should_take_over(self) -> bool:
         """Stand by; return whether it is for this one to write now."""
-        behind = self._standby.left_behind()
+        behind = self._takeover.should_take_over()
         if behind:
             logger.info("%s: takes over at %d", self.name, self._reconciler.position)
         return behind
 
     def _load(self) -> None:
-        self._standby.looks()
-        self._standby.active = self._reconciler.load(self._stopped.is_set, stood_by=self._standby.active)
-        self._note_standby()
+        self._takeover.about_to_load()
+        self._takeover.active = self._reconciler.load(self._stopped.is_set, stood_by=self._takeover.active)
+        self._report_standby()
 
-    def _note_standby(self) -> None:
+    def _report_standby(self) -> None:
         """What somebody else keeps is in step, for one who has just looked."""
-        if self._standby.active:
-            self._standing.succeeded(self._reconciler.position)
+        if self._takeover.active:
+            self._health.succeeded(self._reconciler.position)
 
-    def _rest(self, seconds: float) -> None:
+    def _wait(self, seconds: float) -> None:
         """Wait until there is something to do; let others go first for a moment if that is only a new position."""
         self._wake.wait(seconds)
-        due = time.monotonic() + _MOMENT
+        due = time.monotonic() + _POSITION_DELAY
         self._wake.clear()  # before anything is looked at: what comes from now on wakes
-        while self._at_leisure() and (left := due - time.monotonic()) > 0:
+        while self._nothing_to_write() and (left := due - time.monotonic()) > 0:
             self._wake.wait(left)
             self._wake.clear()
 
-    def _at_leisure(self) -> bool:
+    def _nothing_to_write(self) -> bool:
         reconciler = self._reconciler
         return reconciler.attached and not reconciler.pending and not self._target.drifted()
 
-    def _idle(self) -> bool:
+    def _suspended(self) -> bool:
         return self._stopped.is_set() or self._paused()
 
     def _paused(self) -> bool:
@@ -277,7 +280,7 @@ class Runner(Generic[K, V]):
         else:
             self._succeeded()
 
-    def _write(self, step: Step, write: Callable[[], None]) -> None:
+    def _write(self, step: WriteStep, write: Callable[[], None]) -> None:
         """Do what writes a step, or waits for the answer; at once again without what was parked."""
         if self._reconciler.write(step, write):
             self._succeeded()
@@ -285,15 +288,15 @@ class Runner(Generic[K, V]):
             self.wake()
 
     def _succeeded(self) -> None:
-        self._standing.succeeded(self._reconciler.position)
+        self._health.succeeded(self._reconciler.position)
         self._backoff.reset()
 
     def _retry(self, error: Exception) -> None:
         """Note what went wrong and wait; for the log's commits longer than for a server."""
-        self._standing.failed(error)
+        self._health.failed(error)
         if isinstance(error, Fenced):
-            self._reconciler.refused()
+            self._reconciler.write_refused()
             if error.bulk:  # two that take it from each other would get nowhere
-                self._standby.active = True
-                self._stir()  # to see whether that one does get on
+                self._takeover.active = True
+                self._target_changed()  # to see whether that one does get on
         self._stopped.wait(self._interval if isinstance(error, VerificationFailed) else self._backoff.next())

@@ -17,10 +17,10 @@ State = Literal["live", "catching-up", "rebuilding", "paused", "parked", "stalle
 
 Role = Literal["writing", "standby"]
 
-_FRESH = 1.0
+_LIVE_LAG_SECONDS = 1.0
 """Seconds that a live view may lag."""
 
-_PATIENCE = 5.0
+_STALL_SECONDS = 5.0
 """Seconds without any progress after which a view that is behind is stalled."""
 
 
@@ -46,16 +46,16 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 def moving_state(
-    *, in_step: bool, empty: bool, lag_seconds: float, quiet_seconds: float, failing_seconds: float
+    *, in_sync: bool, empty: bool, lag_seconds: float, quiet_seconds: float, failing_seconds: float
 ) -> State:
     """Return the state of a view that nobody holds back.
 
-    `in_step`: the target was read and written last without error. `empty`: it holds nothing yet.
+    `in_sync`: the target was read and written last without error. `empty`: it holds nothing yet.
     `quiet_seconds`: since the last progress. `failing_seconds`: since it ceased to be in step.
     """
-    if min(quiet_seconds, lag_seconds) > _PATIENCE or failing_seconds > _PATIENCE:
+    if min(quiet_seconds, lag_seconds) > _STALL_SECONDS or failing_seconds > _STALL_SECONDS:
         return "stalled"
-    if in_step and lag_seconds < _FRESH:
+    if in_sync and lag_seconds < _LIVE_LAG_SECONDS:
         return "live"
     return "rebuilding" if empty else "catching-up"
 
@@ -69,7 +69,7 @@ class Arrivals:
         self._begun = time.monotonic()
         self._times: deque[float] = deque(maxlen=self._REMEMBERED)
 
-    def note(self) -> None:
+    def add(self) -> None:
         """Take note that a commit has come."""
         self._times.append(time.monotonic())
 
@@ -92,7 +92,7 @@ class Health:
 
     def __init__(self, name: str) -> None:
         self.error: Exception | None = None
-        self.in_step = False
+        self.in_sync = False
         self._name = name
         self._succeeded = self._failed = time.monotonic()
 
@@ -104,14 +104,14 @@ class Health:
     @property
     def failing_seconds(self) -> float:
         """Seconds since there was no success any more."""
-        return 0.0 if self.in_step else time.monotonic() - self._failed
+        return 0.0 if self.in_sync else time.monotonic() - self._failed
 
     def succeeded(self, position: int) -> None:
         """Note that the target is as it should be at a position."""
         if self.error is not None:
             logger.info("%s: in step again at %d", self._name, position)
         self.error = None
-        self.in_step = True
+        self.in_sync = True
         self._succeeded = time.monotonic()
 
     def failed(self, error: Exception) -> None:
@@ -120,7 +120,7 @@ class Health:
             logger.error("%s: unexpected error", self._name, exc_info=error)
         elif str(error) != str(self.error):
             logger.warning("%s: %s", self._name, error)
-        if self.in_step:
+        if self.in_sync:
             self._failed = time.monotonic()
         self.error = error
-        self.in_step = False
+        self.in_sync = False

@@ -26,62 +26,63 @@ class Takeover:
     """One that may stand by, at one target.
 
     `interval`: seconds after which it has a look though nothing stirred. `grace`: seconds, see `GRACE`. `wake` is set
-    when there may be something to see, `stopped` when it is all over; `idle` says whether nothing is to be written.
+    when there may be something to see, `stopped` when it is all over; `suspended` says whether nothing may be
+    written.
     """
 
     def __init__(  # noqa: PLR0913 - two times, two signals, and whom they are about
         self,
         feed: Feed,
         reconciler: Reconciler[Any, Any],
-        standing: Health,
+        health: Health,
         *,
         interval: float,
         grace: float,
         wake: threading.Event,
         stopped: threading.Event,
-        idle: Callable[[], bool],
+        suspended: Callable[[], bool],
     ) -> None:
         self._feed = feed
         self._reconciler = reconciler
-        self._standing = standing
+        self._health = health
         self._interval = interval
         self._grace = grace
         self._wake = wake
         self._stopped = stopped
-        self._idle = idle
-        self._stirred = 0.0
-        self._looked = 0.0
+        self._suspended = suspended
+        self._touched_at = 0.0
+        self._loaded_at = 0.0
         self.active = False
         """Whether somebody else writes."""
 
-    def stir(self) -> None:
+    def touch(self) -> None:
         """Note that something moved in the target; called by any thread."""
-        self._stirred = time.monotonic()
+        self._touched_at = time.monotonic()
 
-    def looks(self) -> None:
+    def about_to_load(self) -> None:
         """Note that the target is about to be read as a whole."""
-        self._looked = time.monotonic()
+        self._loaded_at = time.monotonic()
 
-    def left_behind(self) -> bool:
+    def should_take_over(self) -> bool:
         """Write nothing as long as somebody else does; return whether nobody does. If not, it is time for a look.
 
         That is also when something stirs that is no commit: the writer puts it right, if there is one.
         """
-        looked = self._looked
+        looked = self._loaded_at
         due = time.monotonic() + self._interval * random.uniform(1.0, 1.5)  # noqa: S311 - keeps nodes out of step
-        while not self._idle() and (left := due - time.monotonic()) > 0:
+        while not self._suspended() and (left := due - time.monotonic()) > 0:
             self._wake.wait(left)
             self._wake.clear()
             behind = self._feed.head.position > self._reconciler.position
-            stirred, looked = self._stirred > looked, max(looked, self._stirred)
-            if (behind or (stirred and not self._reconciler.news)) and self._abandoned(moving=behind):
+            stirred, looked = self._touched_at > looked, max(looked, self._touched_at)
+            if (behind or (stirred and not self._reconciler.not_drift)) and self._is_abandoned(moving=behind):
                 return behind
-            if self._reconciler.news:  # the writer hears them as well, if there is one
+            if self._reconciler.not_drift:  # the writer hears them as well, if there is one
                 self._pause()
                 return False
         return False
 
-    def _abandoned(self, *, moving: bool) -> bool:
+    def _is_abandoned(self, *, moving: bool) -> bool:
         """Give the writer its time; return whether it did not use it to get to the head, or to get on if it is there.
 
         Who does neither may have put right what is not as it was, or nobody has: `moving` tells which it is about.
@@ -92,9 +93,9 @@ class Takeover:
             self._pause()
             self._reconciler.peek()
             if self._reconciler.position >= head or self._stopped.is_set():
-                self._standing.succeeded(self._reconciler.position)
+                self._health.succeeded(self._reconciler.position)
                 return False
-            if self._stirred < begun:
+            if self._touched_at < begun:
                 return True
         return moving
 

@@ -13,11 +13,11 @@ def owners(hosts: Mapping[str, HostState]) -> dict[str, str]:
         for host, state in hosts.items()
         for interface in state.interfaces
         for address in interface.addresses
-        if _is_ones_own(address)
+        if _is_not_loopback(address)
     }
 
 
-def _is_ones_own(address: str) -> bool:
+def _is_not_loopback(address: str) -> bool:
     try:
         return not ip_address(address).is_loopback
     except ValueError:

@@ -32,7 +32,7 @@ class LiveHosts:
         self._watched = False
         self._hosts: dict[str, HostState] = {}
 
-    def look(self) -> dict[str, HostState]:
+    def refresh(self) -> dict[str, HostState]:
         """Return the living hosts by id, as they were when they came to life."""
         self._client.connect(_CONNECT_SECONDS)
         try:
@@ -43,11 +43,11 @@ class LiveHosts:
             raise
         return dict(self._hosts)
 
-    def now(self) -> dict[str, HostState]:
+    def read_now(self) -> dict[str, HostState]:
         """Return the living hosts as they report themselves at this moment."""
-        return self._decoded([node_of(self._root, HostState, host) for host in self.look()])
+        return self._decoded([node_of(self._root, HostState, host) for host in self.refresh()])
 
-    def note_seen(self, host: str, seen: LastSeen | None) -> None:
+    def set_last_seen(self, host: str, seen: LastSeen | None) -> None:
         """Keep in mind (None: forget) when a host was last alive."""
         path, client = node_of(self._root, LastSeen, host), self._client
         with client.failures():
@@ -75,7 +75,7 @@ class LiveHosts:
         client = self._client
         self._watched = True  # before the watch: whatever breaks from now on is noticed
         self._changed.clear()
-        client.watch_tree(self._folder, self._seen)
+        client.watch_tree(self._folder, self._node_changed)
         try:
             names = client.result(client.get_children_async(self._folder))
         except NoNodeError:
@@ -93,7 +93,7 @@ class LiveHosts:
             nodes = self._client.read_many(paths)
         return {path.rpartition("/")[2]: decode(HostState, data) for path, data in nodes.items()}
 
-    def _seen(self, event: WatchedEvent) -> None:
+    def _node_changed(self, event: WatchedEvent) -> None:
         if event.type in (EventType.CREATED, EventType.DELETED) and event.path != self._folder:
             self._changed.append(event.path)
             self._wake()

@@ -41,7 +41,7 @@ class FactsReader:
         found = read_below(self._client, node_of(self._root, fact))
         return {object_id: decode(fact, data) for object_id, data in found.items()}
 
-    def some(self, fact: type[F], ids: Iterable[str]) -> dict[str, F]:
+    def get_many(self, fact: type[F], ids: Iterable[str]) -> dict[str, F]:
         """Return the facts of a kind about these objects; nothing about those of which nobody reports any."""
         paths = {node_of(self._root, fact, object_id): object_id for object_id in ids}
         self._client.connect(_CONNECT_SECONDS)

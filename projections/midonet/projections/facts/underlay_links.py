@@ -19,19 +19,19 @@ class Link(Struct, frozen=True):
     rtt_ms: float | None
 
 
-def ways(reports: Mapping[str, UnderlayHealth]) -> list[Link]:
+def links(reports: Mapping[str, UnderlayHealth]) -> list[Link]:
     """Return all that is reported, in a stable order."""
-    return sorted(_ways(reports), key=lambda way: (way.source, way.target))
+    return sorted(_links(reports), key=lambda link: (link.source, link.target))
 
 
-def _ways(reports: Mapping[str, UnderlayHealth]) -> Iterator[Link]:
+def _links(reports: Mapping[str, UnderlayHealth]) -> Iterator[Link]:
     for source, report in reports.items():
         for peer in report.peers:
             up = peer.state == "up"
             yield Link(source, peer.host, peer.address, up, peer.flapping, peer.since, peer.rtt_ms)
 
 
-def cut_off(found: list[Link]) -> list[str]:
+def isolated(found: list[Link]) -> list[str]:
     """Return the hosts that are probed, and reached by nobody."""
-    reached = {way.target for way in found if way.up}
-    return sorted({way.target for way in found} - reached)
+    reached = {link.target for link in found if link.up}
+    return sorted({link.target for link in found} - reached)

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from midonet.projections.facts.kinds import Fact
-from midonet.projections.vtep import BfdSession, LineState, PortReport
+from midonet.projections.vtep import BfdSession, ConnectionStatus, PortReport
 
 
 class VtepState(Fact, frozen=True, kw_only=True):
@@ -13,7 +13,7 @@ class VtepState(Fact, frozen=True, kw_only=True):
 
     id: str = ""
     address: str = ""
-    connection: LineState | Literal["unknown"] = "unknown"
+    connection: ConnectionStatus | Literal["unknown"] = "unknown"
     since: str | None = None
     """Since when the connection is so; RFC 3339."""
     last_error: str | None = None

@@ -44,7 +44,7 @@ _TOUCHES = (
     "SELECT position FROM history_touches WHERE object = :number AND position > :after AND position <= :upto"
     " ORDER BY position"
 )
-_UNTOLD = (
+_SINCE_VERSION = (
     "SELECT COUNT(*) FROM history_touches WHERE object = :number AND position >"
     " (SELECT COALESCE(MAX(position), 0) FROM history_versions WHERE object = :number)"
 )
@@ -149,7 +149,7 @@ class Index:
         _, digest, time, latest, place = rows[0]
         return Bookmark(position, bytes(digest).hex(), place), time, latest
 
-    def late(self, time: str) -> int:
+    def last_not_later(self, time: str) -> int:
         """Return the last of the commits that are not later than a time, though one before them is."""
         return int(self.database.rows(_LATE, time=time)[0][0])
 
@@ -165,15 +165,15 @@ class Index:
         """Return the number of an object."""
         return _first(self.database.rows(_NUMBER, id=object_id, kind=kind))
 
-    def untold(self, number: int) -> int:
+    def touches_since_version(self, number: int) -> int:
         """Return how many commits have touched an object since its last version."""
-        return int(self.database.rows(_UNTOLD, number=number)[0][0])
+        return int(self.database.rows(_SINCE_VERSION, number=number)[0][0])
 
-    def of_id(self, object_id: str) -> list[Row]:
+    def with_id(self, object_id: str) -> list[Row]:
         """Return number, kind and id of whatever had that id."""
         return self.database.rows(_OF_ID, id=object_id)
 
-    def of_prefix(self, prefix: str) -> list[Row]:
+    def with_id_prefix(self, prefix: str) -> list[Row]:
         """Return number, kind and id of whatever has an id that begins so."""
         return self.database.rows(_OF_PREFIX, low=prefix, high=prefix + _LAST)
 

@@ -7,13 +7,13 @@ from midonet.events.commit import Event
 from midonet.events.model import KINDS, Kind
 from midonet.events.queries.names import Names
 from midonet.events.system.objects import SYSTEM_KINDS, is_system_key
-from midonet.projections.history_index.reader import Past
+from midonet.projections.history_index.reader import IndexReader
 
 
 class NamesAt(Names):
     """Answers as `Names` that noted every commit up to a position."""
 
-    def __init__(self, past: Past, position: int) -> None:
+    def __init__(self, past: IndexReader, position: int) -> None:
         super().__init__()
         self._past = past
         self._position = position

@@ -13,45 +13,45 @@ from midonet.events.model import KINDS, Entity
 from midonet.events.model.fields import canonical_id
 from midonet.events.topology.references import find
 from midonet.events.topology.topology import Topology
-from midonet.projections.history_index.reader import Past
+from midonet.projections.history_index.reader import IndexReader
 
 _MANY = 100
 """Objects that a reference may mean, from which on the whole topology is quicker."""
 
 
-def excerpt(past: Past, upto: int, kind: str, ref: str) -> Topology | None:
+def partial_topology(past: IndexReader, upto: int, kind: str, ref: str) -> Topology | None:
     """Return a topology in which `resolve.find` finds the object that it finds in the whole one; None if there is none.
 
     It also holds what the object refers to, and the others of its kind that have its name.
     """
-    maker = _Excerpt(past, upto)
-    if not maker.add_all(_candidates(past, upto, ref)):
+    builder = _Builder(past, upto)
+    if not builder.add_all(_candidates(past, upto, ref)):
         return None
     try:
-        entity = find(maker.topology, kind, ref)
+        entity = find(builder.topology, kind, ref)
     except MidonetError:  # said best by who knows everything
         return None
-    if entity.name is not None and not maker.add_all(past.named(entity.name, upto)):
+    if entity.name is not None and not builder.add_all(past.named(entity.name, upto)):
         return None
-    maker.add_targets(entity)
-    maker.topology.head = past.head_at(upto)
-    return maker.topology
+    builder.add_targets(entity)
+    builder.topology.head = past.head_at(upto)
+    return builder.topology
 
 
-def _candidates(past: Past, upto: int, ref: str) -> Iterator[str]:
+def _candidates(past: IndexReader, upto: int, ref: str) -> Iterator[str]:
     """Yield the ids of everything that `resolve.find` may have to look at, and of more."""
     with suppress(ValueError):
         yield canonical_id(ref)
     yield from past.named(ref, upto)
-    yield from past.beginning(ref)
+    yield from past.with_id_prefix(ref)
     parent, _, name = ref.rpartition("/")
     for owner in past.named(parent, upto) if parent and name else ():
         yield owner
         yield from past.named(name, upto, owner)
 
 
-class _Excerpt:
-    def __init__(self, past: Past, upto: int) -> None:
+class _Builder:
+    def __init__(self, past: IndexReader, upto: int) -> None:
         self.topology = Topology()
         self._past = past
         self._upto = upto

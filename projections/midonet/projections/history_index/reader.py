@@ -13,26 +13,26 @@ from midonet.events.commit import Head, Record
 from midonet.events.log.base import Bookmark
 from midonet.projections.history_index.backend import Damaged
 from midonet.projections.history_index.index import Checkpoint, Index, Query, State
-from midonet.projections.history_index.tail import Later
+from midonet.projections.history_index.tail import Tail
 
 _MIN_PREFIX = 8
 
-Recall = Callable[[Bookmark], Record | None]
+ReadCommit = Callable[[Bookmark], Record | None]
 """Returns a commit from the log, or None if it is not what the bookmark says."""
 
 
-class Past:
+class IndexReader:
     """Everything up to the end of the log as this process saw it.
 
     Raises `Damaged` if the index and the log contradict each other: whose fault it is, reading the log tells.
     """
 
-    def __init__(self, index: Index, checkpoint: Checkpoint, tail: Sequence[Record], recall: Recall) -> None:
+    def __init__(self, index: Index, checkpoint: Checkpoint, tail: Sequence[Record], read_commit: ReadCommit) -> None:
         self._index = index
         self._base = checkpoint.head.position
         self._checkpoint = checkpoint
         self._tail = tail
-        self._recall = recall
+        self._read_commit = read_commit
         self._seen: dict[tuple[str, int], State | None] = {}
 
     def release(self) -> None:
@@ -55,7 +55,7 @@ class Past:
         if position > self._base:
             return self._tail[position - self._base - 1]
         bookmark, *_ = self._index.commit(position)
-        record = self._recall(bookmark)
+        record = self._read_commit(bookmark)
         if record is None:
             raise Damaged(f"the log does not have the commit {position} that the index knows")
         return record
@@ -81,7 +81,7 @@ class Past:
     def last_until(self, time: str) -> int:
         """Return the position of the last commit that is not later than a time."""
         later = (record.commit.position for record in reversed(self._tail) if record.commit.time <= time)
-        return max(self.position_at(time), self._index.late(time), next(later, 0))
+        return max(self.position_at(time), self._index.last_not_later(time), next(later, 0))
 
     def _latest(self, position: int) -> str:
         return self._times[position - self._base - 1] if position > self._base else self._index.commit(position)[2]
@@ -113,7 +113,7 @@ class Past:
         """Return the positions of the commits that touched an object."""
         number = self._number(key)
         found = self._index.touches(number, after, min(upto, self._base)) if number is not None else []
-        later = self._later.touches.get(key, ())
+        later = self._tail_states.touches.get(key, ())
         return found + [position for position in later if after < position <= upto]
 
     def _number(self, key: str) -> int | None:
@@ -130,18 +130,18 @@ class Past:
         return self._seen[where]
 
     def _label(self, object_id: str, upto: int) -> State | None:
-        later = self._later.states.get(object_id, []) if upto > self._base else []
+        later = self._tail_states.states.get(object_id, []) if upto > self._base else []
         place = bisect_right(later, upto, key=lambda found: found[0])
         if place:
             return later[place - 1][1]
-        rows = self._index.of_id(object_id)
+        rows = self._index.with_id(object_id)
         versions = [self._index.version(number, kind, min(upto, self._base)) for number, kind, _ in rows]
         known = [version for version in versions if version is not None]
         return max(known, key=lambda found: (found[0], not found[1].gone))[1] if known else None
 
     @cached_property
-    def _later(self) -> Later:
-        return Later(self._tail, lambda object_id: self._label(object_id, self._base))
+    def _tail_states(self) -> Tail:
+        return Tail(self._tail, lambda object_id: self._label(object_id, self._base))
 
     # What people mean
 
@@ -166,7 +166,7 @@ class Past:
 
     def named(self, ref: str, upto: int, owner: str | None = None) -> list[str]:
         """Return the ids of what had a name as of a position, and was a part of `owner`, if one is given."""
-        ids = dict.fromkeys([*(row[2] for row in self._index.named(ref, owner)), *self._later.states])
+        ids = dict.fromkeys([*(row[2] for row in self._index.named(ref, owner)), *self._tail_states.states])
         return [
             i
             for i in ids
@@ -174,15 +174,15 @@ class Past:
         ]
 
     def _by_path(self, ref: str, upto: int) -> list[str]:
-        return self._called(ref, upto) if "/" in ref else []
+        return self._by_full_name(ref, upto) if "/" in ref else []
 
-    def _called(self, path: str, upto: int) -> list[str]:
+    def _by_full_name(self, path: str, upto: int) -> list[str]:
         """Return the ids of the objects that are written so: by name, behind the names of what they are a part of."""
         found = [i for i in self.named(path, upto) if (state := self.label(i, upto)) and not state.owner]
         for place, character in enumerate(path):
             if character == "/" and path[place + 1 :]:
                 parent = path[:place]
-                for owner in [*self._called(parent, upto), *self._nameless(parent, upto)]:
+                for owner in [*self._by_full_name(parent, upto), *self._nameless(parent, upto)]:
                     found += self.named(path[place + 1 :], upto, owner)
         return list(dict.fromkeys(found))
 
@@ -192,20 +192,20 @@ class Past:
 
     def _by_prefix(self, ref: str, upto: int) -> list[str]:
         del upto
-        return self.beginning(ref)
+        return self.with_id_prefix(ref)
 
-    def beginning(self, ref: str) -> list[str]:
+    def with_id_prefix(self, ref: str) -> list[str]:
         """Return the ids that begin so, of whatever there ever was; none for too short a beginning."""
         prefix = ref.lower()
         if len(ref) < _MIN_PREFIX:
             return []
-        later = [i for i in self._later.states if i.startswith(prefix)]
-        return list(dict.fromkeys([*(row[2] for row in self._index.of_prefix(prefix)), *later]))
+        later = [i for i in self._tail_states.states if i.startswith(prefix)]
+        return list(dict.fromkeys([*(row[2] for row in self._index.with_id_prefix(prefix)), *later]))
 
     def names(self, upto: int, kinds: Collection[str]) -> Iterator[str]:
         """Yield what objects of some kinds were called as of a position, each name once."""
         told = set()
-        for object_id in chain(self._index.ids(), self._later.states):
+        for object_id in chain(self._index.ids(), self._tail_states.states):
             state = self.label(object_id, upto)
             if state is not None and state.name and state.kind in kinds and state.name not in told:
                 told.add(state.name)

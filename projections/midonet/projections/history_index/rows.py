@@ -53,7 +53,7 @@ def _changed(data: Mapping[str, Any]) -> dict[str, Any]:
     return {field: pair[1] for field, pair in data.get("changed", {}).items()}
 
 
-class Known(NamedTuple):
+class IndexedSoFar(NamedTuple):
     """What the index knows already; every question is asked once."""
 
     word: Callable[[str], int | None]
@@ -61,7 +61,7 @@ class Known(NamedTuple):
     """Kind and id → number."""
     state: Callable[[str, str, int], State | None]
     """Kind, id and position → what it was then; the index goes at least that far."""
-    untold: Callable[[int], int]
+    since_version: Callable[[int], int]
     """Number → commits that touched the object since its last version."""
 
 
@@ -69,8 +69,8 @@ class _Object(Struct):
     """An object that was touched; what it is by now is only worked out for a version."""
 
     number: int
-    untold: int
-    known: int
+    since_version: int
+    indexed: int
     """Position up to which the index knows it; beyond, there is what follows."""
     state: State | None = None
     asked: bool = False
@@ -78,13 +78,13 @@ class _Object(Struct):
     """Events of the commits since, until the state is asked for."""
 
 
-class Entries:
-    """Collects rows; `take` gives them out."""
+class RowBuilder:
+    """Collects rows; `drain` gives them out."""
 
-    def __init__(self, known: Known, words: int, objects: int, latest: str) -> None:
+    def __init__(self, indexed: IndexedSoFar, words: int, objects: int, latest: str) -> None:
         """`words` and `objects` are how many there are."""
         self.latest = latest
-        self._known = known
+        self._indexed = indexed
         self._rows: Rows = {}
         self._words: dict[str, int] = {}
         self._objects: dict[str, _Object] = {}
@@ -100,7 +100,7 @@ class Entries:
         for key, events in found.items():
             self._touch(key, events, commit.position)
 
-    def take(self) -> Rows:
+    def drain(self) -> Rows:
         """Return the rows since the last call."""
         rows, self._rows = self._rows, {}
         return rows
@@ -123,19 +123,19 @@ class Entries:
         kind, _, object_id = key.partition("/")
         found = self._object(key, kind, object_id, position)
         self._row("history_touches", object=found.number, position=position)
-        if kind in KINDS and self._follow(found, kind, object_id, events) and found.state is not None:
-            found.untold = 0
+        if kind in KINDS and self._update(found, kind, object_id, events) and found.state is not None:
+            found.since_version = 0
             self._version(found.number, position, found.state)
 
-    def _follow(self, found: _Object, kind: str, object_id: str, events: Sequence[Event]) -> bool:
+    def _update(self, found: _Object, kind: str, object_id: str, events: Sequence[Event]) -> bool:
         """Take note of what became of an object; return whether that is worth a version."""
-        found.untold += 1
-        telling = found.untold >= _SPACING or any(_tells(kind, event) for event in events)
+        found.since_version += 1
+        telling = found.since_version >= _SPACING or any(_changes_labels(kind, event) for event in events)
         if not (telling or found.asked):
             found.pending.append(events)
             return False
         if not found.asked:
-            found.asked, found.state = True, self._known.state(kind, object_id, found.known)
+            found.asked, found.state = True, self._indexed.state(kind, object_id, found.indexed)
             for earlier in found.pending:
                 found.state = next_state(kind, found.state, earlier)
             found.pending = []
@@ -158,15 +158,15 @@ class Entries:
 
     def _word(self, text: str) -> int:
         if text not in self._words:
-            self._words[text] = self._known.word(text) or self._new("history_words", text=text)
+            self._words[text] = self._indexed.word(text) or self._new("history_words", text=text)
         return self._words[text]
 
     def _object(self, key: str, kind: str, object_id: str, position: int) -> _Object:
         if key not in self._objects:
-            number = self._known.object(kind, object_id)
-            untold = self._known.untold(number) if number else 0
+            number = self._indexed.object(kind, object_id)
+            since_version = self._indexed.since_version(number) if number else 0
             new = number or self._new("history_objects", kind=kind, id=object_id)
-            self._objects[key] = _Object(new, untold, position - 1, asked=number is None)
+            self._objects[key] = _Object(new, since_version, position - 1, asked=number is None)
         return self._objects[key]
 
     def _new(self, table: str, **values: Any) -> int:
@@ -175,7 +175,7 @@ class Entries:
         return self._count[table]
 
 
-def _tells(kind: str, event: Event) -> bool:
+def _changes_labels(kind: str, event: Event) -> bool:
     """Return whether an event makes an object come, go, or be called otherwise."""
     verb = event.type.rpartition(".")[2]
     return verb in ("created", "deleted") or not _labels(KINDS[kind]).isdisjoint(_changed(current(event)))

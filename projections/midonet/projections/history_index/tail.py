@@ -6,7 +6,7 @@ from midonet.events.commit import Record
 from midonet.projections.history_index.index import State
 
 
-class Later:
+class Tail:
     """The commits of a tail by what they touch."""
 
     def __init__(self, tail: Sequence[Record], label: Callable[[str], State | None]) -> None:

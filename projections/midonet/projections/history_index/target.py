@@ -137,7 +137,7 @@ class HistoryTarget:
             self._writer = None
             raise Fenced(str(error)) from error
         except Damaged as error:
-            self._spoilt()
+            self._reset_index()
             raise Unavailable(f"the index is damaged and made anew: {error}") from error
         except (Unusable, OSError) as error:
             self._disconnect()
@@ -146,7 +146,7 @@ class HistoryTarget:
             self._disconnect()
             raise
 
-    def _spoilt(self) -> None:
+    def _reset_index(self) -> None:
         """Empty an index that contradicts its log."""
         database, self._writer = self._database, None
         try:

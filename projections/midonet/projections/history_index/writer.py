@@ -4,30 +4,30 @@ from collections.abc import Callable, Sequence
 
 from midonet.events.commit import Record
 from midonet.projections.history_index.index import Checkpoint, Index, State
-from midonet.projections.history_index.reader import Past, Recall
-from midonet.projections.history_index.rows import Entries, Known
+from midonet.projections.history_index.reader import IndexReader, ReadCommit
+from midonet.projections.history_index.rows import IndexedSoFar, RowBuilder
 
 
 class IndexWriter:
     """Adds to an index from its checkpoint on. After an error, make a new one."""
 
-    def __init__(self, index: Index, recall: Recall) -> None:
+    def __init__(self, index: Index, read_commit: ReadCommit) -> None:
         self._index = index
-        self._recall = recall
+        self._read_commit = read_commit
         self.checkpoint = index.prepare()
-        known = Known(index.word, index.number, self._state, index.untold)
+        indexed = IndexedSoFar(index.word, index.number, self._state, index.touches_since_version)
         words, objects = index.largest("history_words"), index.largest("history_objects")
-        self._entries = Entries(known, words, objects, self.checkpoint.latest)
+        self._rows = RowBuilder(indexed, words, objects, self.checkpoint.latest)
 
     def write(self, records: Sequence[Record], place: Callable[[int], int | None]) -> None:
         """Add the next commits, in one transaction; `place` is the log's."""
         for record in records:
-            self._entries.add(record, place(record.commit.position))
+            self._rows.add(record, place(record.commit.position))
         last = records[-1].head
-        reached = Checkpoint(last, self._entries.latest, place(last.position))
-        self._index.write(self.checkpoint, reached, self._entries.take())
+        reached = Checkpoint(last, self._rows.latest, place(last.position))
+        self._index.write(self.checkpoint, reached, self._rows.drain())
         self.checkpoint = reached
 
     def _state(self, kind: str, object_id: str, upto: int) -> State | None:
-        found = Past(self._index, self.checkpoint, (), self._recall).state(f"{kind}/{object_id}", upto)
+        found = IndexReader(self._index, self.checkpoint, (), self._read_commit).state(f"{kind}/{object_id}", upto)
         return found[0] if found is not None else None

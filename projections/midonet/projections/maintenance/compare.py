@@ -15,7 +15,7 @@ from midonet.events.errors import Diverged, LostCommits
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
 from midonet.projections.base import Checkpoint, Projection, key_text
-from midonet.projections.engine.drift import kind_of_repair
+from midonet.projections.engine.drift import drift_kind
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -36,7 +36,7 @@ class Differences(Struct):
         return bool(self.missing or self.extra or self.different)
 
 
-class Place(Protocol[K, V_co]):
+class ComparedView(Protocol[K, V_co]):
     """A view as it can be read from outside."""
 
     def checkpoint(self) -> Checkpoint:
@@ -48,7 +48,7 @@ class Place(Protocol[K, V_co]):
 
 def compare(
     projection: Projection[K, V],
-    place: Place[K, V],
+    view: ComparedView[K, V],
     topology_at: Callable[[int], Topology],
     records: Callable[[Head], Iterator[Record]],
     same: Callable[[V, V], bool] = operator.eq,
@@ -58,11 +58,11 @@ def compare(
     `topology_at` folds the log up to a position, `records` reads on from there. Raises `LostCommits` and `Diverged` if
     the view is not one of this log.
     """
-    start = place.checkpoint()
+    start = view.checkpoint()
     topology = topology_at(start.position)
     _check(topology.head, start)
     projection.attach(topology)
-    return _Comparison(projection, topology, records, place, same).run()
+    return _Comparison(projection, topology, records, view, same).run()
 
 
 def _check(head: Head, checkpoint: Checkpoint) -> None:
@@ -87,13 +87,13 @@ class _Comparison(Generic[K, V]):
         projection: Projection[K, V],
         topology: Topology,
         records: Callable[[Head], Iterator[Record]],
-        place: Place[K, V],
+        view: ComparedView[K, V],
         same: Callable[[V, V], bool],
     ) -> None:
         self._projection = projection
         self._topology = topology
         self._records = records
-        self._place = place
+        self._view = view
         self._same = same
         self._differing: dict[str, list[str]] = {"missing": [], "extra": [], "different": []}
         self._compared = 0
@@ -102,9 +102,9 @@ class _Comparison(Generic[K, V]):
         """Compare round by round what has not been certain yet."""
         uncertain: set[K] | None = None
         while uncertain is None or uncertain:
-            self._fold_to(self._place.checkpoint().position)
-            found = self._place.read(uncertain)
-            touched = self._fold_to(self._place.checkpoint().position)
+            self._fold_to(self._view.checkpoint().position)
+            found = self._view.read(uncertain)
+            touched = self._fold_to(self._view.checkpoint().position)
             keys = {*found, *self._projection.keys()} | touched if uncertain is None else uncertain
             for key in keys - touched:
                 self._compare(key, found.get(key))
@@ -128,4 +128,4 @@ class _Comparison(Generic[K, V]):
         if found is None and expected is None:
             return
         if found is None or expected is None or not self._same(found, expected):
-            self._differing[kind_of_repair(found, expected)].append(key_text(key))
+            self._differing[drift_kind(found, expected)].append(key_text(key))

@@ -15,7 +15,7 @@ from midonet.events.model.vtep import Vtep
 from midonet.events.system.objects import SYSTEM_KINDS
 from midonet.events.topology.evolve import Change, evolve
 from midonet.events.topology.topology import Topology
-from midonet.projections.nsdb.host_dependencies import agent, leads, pack
+from midonet.projections.nsdb.host_dependencies import agent_node, edges, pack_of
 from midonet.projections.nsdb.reachability import Graph
 from midonet.projections.vtep.keys import Key, Value
 from midonet.projections.vtep.projection import VtepProjection
@@ -32,7 +32,7 @@ def impact(topology: Topology, events: Sequence[Event]) -> Impact:
     """Return whom these events would reach, were they to happen now."""
     graph = _graph(topology)
     switches = {vtep: _attached(vtep, topology) for vtep in _vteps(topology, events)}
-    with _as_if(topology, events) as changes:
+    with _applied(topology, events) as changes:
         hosts = _hosts(graph, changes)
         touched = {vtep: switch.apply(changes) for vtep, switch in switches.items()}
         after = {vtep: _values(switch, touched[vtep]) for vtep, switch in switches.items()}
@@ -44,7 +44,9 @@ def impact(topology: Topology, events: Sequence[Event]) -> Impact:
     return Impact(sorted(hosts), sorted(vteps | managed))
 
 
-def named(kind: str, ids: Iterable[str], topology: Topology, events: Iterable[Event]) -> list[dict[str, str | None]]:
+def with_names(
+    kind: str, ids: Iterable[str], topology: Topology, events: Iterable[Event]
+) -> list[dict[str, str | None]]:
     """Return ids with names, also of what the events would create."""
     new = {event.key: event.data.get("name") for event in events if event.type == f"{kind}.created"}
     present = {object_id: topology.get(kind, object_id) for object_id in ids}
@@ -52,7 +54,7 @@ def named(kind: str, ids: Iterable[str], topology: Topology, events: Iterable[Ev
 
 
 @contextmanager
-def _as_if(topology: Topology, events: Iterable[Event]) -> Iterator[list[Change]]:
+def _applied(topology: Topology, events: Iterable[Event]) -> Iterator[list[Change]]:
     """Let events happen for a while; yield what they change in the network."""
     notes, changes = topology.checkpoint(), list[Change]()
     try:
@@ -68,7 +70,7 @@ def _as_if(topology: Topology, events: Iterable[Event]) -> Iterator[list[Change]
 def _graph(topology: Topology) -> Graph:
     graph = Graph()
     for entity in topology:
-        graph.replace((), leads(entity))
+        graph.replace((), edges(entity))
     return graph
 
 
@@ -78,14 +80,14 @@ def _hosts(graph: Graph, changes: Sequence[Change]) -> set[str]:
     before = graph.reaching(holders)
     nodes: set[str] = set()
     for change in changes:
-        nodes |= graph.replace(leads(change.old), leads(change.new))
+        nodes |= graph.replace(edges(change.old), edges(change.new))
     reaching = before | graph.reaching(holders | nodes)
-    prefix = agent("")
+    prefix = agent_node("")
     return {node.removeprefix(prefix) for node in reaching if node.startswith(prefix)}
 
 
 def _holder(entity: Entity) -> str:
-    return pack(entity).rpartition("/")[2]
+    return pack_of(entity).rpartition("/")[2]
 
 
 def _vteps(topology: Topology, events: Iterable[Event]) -> set[str]:

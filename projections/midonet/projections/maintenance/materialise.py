@@ -31,7 +31,7 @@ V = TypeVar("V")
 _CONNECT_SECONDS = 10.0
 _SQL = ("sqlite", "postgresql+psycopg")
 
-Tell = Callable[[int], None]
+OnWritten = Callable[[int], None]
 
 
 class Materialised(Struct, frozen=True):
@@ -42,7 +42,7 @@ class Materialised(Struct, frozen=True):
     """Values by view."""
 
 
-class _Note(Struct, frozen=True):
+class _ReplayMark(Struct, frozen=True):
     """What a replay sets out to make of a place; it is written there first."""
 
     projection: str
@@ -52,34 +52,34 @@ class _Note(Struct, frozen=True):
     """The position of what was there before, which is also there if it breaks off."""
 
 
-class _Place(Protocol):
+class _Destination(Protocol):
     """Where something can be replayed into."""
 
     def position(self) -> int:
         """Return the checkpoint of the view there, 0 if there is none."""
 
-    def note(self) -> bytes | None:
+    def read_mark(self) -> bytes | None:
         """Return what a replay noted there, None if none did."""
 
-    def mark(self, note: bytes) -> None:
+    def write_mark(self, data: bytes) -> None:
         """Note it."""
 
 
-def materialise(topology: Topology, projection: str, into: str, tell: Tell = lambda _: None) -> Materialised:
+def materialise(topology: Topology, projection: str, into: str, on_written: OnWritten = lambda _: None) -> Materialised:
     """Write a projection of a topology into a place: `zk://HOSTS/PATH`, or a SQL database.
 
-    `tell` is told how many values have been written. Raises `UsageError` for a place that cannot hold it, `Conflict`
-    for one that holds something else.
+    `on_written` is told how many values have been written. Raises `UsageError` for a place that cannot hold it,
+    `Conflict` for one that holds something else.
     """
     scheme, _, rest = into.partition("://")
     if scheme == "zk" and projection == "nsdb":
-        return _into_zookeeper(topology, rest, tell)
+        return _into_zookeeper(topology, rest, on_written)
     if scheme in _SQL and projection == "nsdb":
         base = view_base("/midonet")
-        return _into_sql(topology, {"nsdb": NsdbProjection(base)}, projection, into, tell)
+        return _into_sql(topology, {"nsdb": NsdbProjection(base)}, projection, into, on_written)
     if scheme in _SQL and projection == "vtep":
         views = {f"vtep/{vtep}": _AsText(VtepProjection(vtep)) for vtep in topology.all("vtep")}
-        return _into_sql(topology, views, projection, into, tell)
+        return _into_sql(topology, views, projection, into, on_written)
     raise UsageError(
         f"{projection} cannot be replayed into {scheme or into!r}: nsdb goes into zk://HOST:PORT[,…]/PATH, and both "
         "nsdb and vtep into sqlite:///FILE or postgresql+psycopg://…",
@@ -87,26 +87,29 @@ def materialise(topology: Topology, projection: str, into: str, tell: Tell = lam
     )
 
 
-def _into_zookeeper(topology: Topology, address: str, tell: Tell) -> Materialised:
+def _into_zookeeper(topology: Topology, address: str, on_written: OnWritten) -> Materialised:
     hosts, slash, path = address.partition("/")
     root = f"/{path.strip('/')}"
     if not slash or not hosts or root == "/":
         raise UsageError("not a place in ZooKeeper such as zk://127.0.0.1:2181/scratch")
-    with closing(_ZooKeeperPlace(hosts, root)) as place, closing(ZooKeeperTarget(hosts, root, written=tell)) as target:
-        _claim(place, "nsdb", topology, root)
+    with (
+        closing(_ZooKeeperDestination(hosts, root)) as destination,
+        closing(ZooKeeperTarget(hosts, root, on_written=on_written)) as target,
+    ):
+        _claim(destination, "nsdb", topology, root)
         count = _write(topology, NsdbProjection(lambda: target.base), target, same_document)
     return Materialised(topology.head.position, {"nsdb": count})
 
 
 def _into_sql(
-    topology: Topology, views: Mapping[str, Projection[str, bytes]], projection: str, url: str, tell: Tell
+    topology: Topology, views: Mapping[str, Projection[str, bytes]], projection: str, url: str, on_written: OnWritten
 ) -> Materialised:
     from midonet.projections.sql import SqlTarget
 
     counts = {}
     for name, view in views.items():
-        with closing(SqlTarget(url, name, written=tell)) as target:
-            _claim(_SqlPlace(target), projection, topology, url)
+        with closing(SqlTarget(url, name, on_written=on_written)) as target:
+            _claim(_SqlDestination(target), projection, topology, url)
             counts[name] = _write(topology, view, target, operator.eq)
     return Materialised(topology.head.position, counts)
 
@@ -116,7 +119,7 @@ def _write(topology: Topology, projection: Projection[K, V], target: Target[K, V
     projection.attach(topology)
     tracker = DeltaTracker(projection, same)
     checkpoint, actual = target.load()
-    tracker.start_over()
+    tracker.touch_all()
     tracker.reconcile(actual)
     delta, wanted = tracker.delta(), Checkpoint(topology.head.position, topology.head.hash)
     if delta or checkpoint != wanted:
@@ -124,10 +127,10 @@ def _write(topology: Topology, projection: Projection[K, V], target: Target[K, V
     return sum(1 for _ in projection.keys())  # noqa: SIM118 - not a mapping
 
 
-def _claim(place: _Place, projection: str, topology: Topology, where: str) -> None:
+def _claim(destination: _Destination, projection: str, topology: Topology, where: str) -> None:
     """Note what is going to be made of a place; refuse one that is not for that."""
-    found = place.note()
-    position = place.position()
+    found = destination.read_mark()
+    position = destination.position()
     if found is not None and not _is_ours(found, position):
         raise Conflict(
             f"{redact(where)} holds something that no replay made, or that somebody keeps since then: it may be a live "
@@ -135,18 +138,18 @@ def _claim(place: _Place, projection: str, topology: Topology, where: str) -> No
             reason="live-view",
         )
     head = topology.head
-    place.mark(canonical(_Note(projection, head.position, head.hash, position)))
+    destination.write_mark(canonical(_ReplayMark(projection, head.position, head.hash, position)))
 
 
 def _is_ours(data: bytes, position: int) -> bool:
     try:
-        note = msgspec.json.decode(data, type=_Note)
+        mark = msgspec.json.decode(data, type=_ReplayMark)
     except msgspec.DecodeError:
         return False
-    return position in (0, note.position, note.before)
+    return position in (0, mark.position, mark.before)
 
 
-class _SqlPlace:
+class _SqlDestination:
     def __init__(self, target: Any) -> None:
         self._target = target
 
@@ -154,19 +157,19 @@ class _SqlPlace:
         """Return the checkpoint."""
         return int(self._target.peek().position)
 
-    def note(self) -> bytes | None:
+    def read_mark(self) -> bytes | None:
         """Return what a replay noted; nothing legible where there is a view that none made."""
-        note = self._target.replay()
-        if note is None:
+        mark = self._target.read_mark()
+        if mark is None:
             return b"" if self._target.peek().position else None
-        return str(note).encode()
+        return str(mark).encode()
 
-    def mark(self, note: bytes) -> None:
+    def write_mark(self, data: bytes) -> None:
         """Note it."""
-        self._target.mark(note.decode())
+        self._target.write_mark(data.decode())
 
 
-class _ZooKeeperPlace:
+class _ZooKeeperDestination:
     def __init__(self, hosts: str, root: str) -> None:
         self._client = Client(hosts)
         self._root = root
@@ -178,7 +181,7 @@ class _ZooKeeperPlace:
         with self._client.failures():
             return decode_checkpoint(self._client.read_many([path]).get(path, b"")).position
 
-    def note(self) -> bytes | None:
+    def read_mark(self) -> bytes | None:
         """Return what a replay noted; nothing legible where there is something that none made."""
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
@@ -191,11 +194,11 @@ class _ZooKeeperPlace:
                 return None
             return b"" if children else None
 
-    def mark(self, note: bytes) -> None:
+    def write_mark(self, data: bytes) -> None:
         """Note it."""
         with self._client.failures():
             self._client.result(self._client.ensure_path_async(self._path))
-            self._client.result(self._client.set_async(self._path, note))
+            self._client.result(self._client.set_async(self._path, data))
 
     def close(self) -> None:
         """End the session."""

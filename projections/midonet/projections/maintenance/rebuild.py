@@ -28,10 +28,10 @@ _REPORTED = ("mcast", "bfd")
 _NAME = "rebuild"
 """What such a projection is called: nobody's wish about the live one holds for it."""
 
-Tell = Callable[[int], None]
+OnWritten = Callable[[int], None]
 
 
-class GenerationPlace:
+class GenerationView:
     """A generation of the view, for comparing."""
 
     def __init__(self, generations: Generations, generation: str) -> None:
@@ -50,32 +50,32 @@ class GenerationPlace:
         return self._generations.read(self._generation, keys)
 
 
-class OutsiderProjection(VtepProjection):
+class LogOnlyProjection(VtepProjection):
     """What a VTEP should hold, for one who knows the log and not what the network reports.
 
     What only reports decide stays as the switch holds it, and is left to those who hear them: the stations that other
     switches have learned, which hosts get broadcast and which tunnels are watched, as some of them may be dead.
     """
 
-    def __init__(self, vtep: str, held: Callable[[Key], CurrentRow | None]) -> None:
-        super().__init__(vtep, None, held)
-        self._holds = held
+    def __init__(self, vtep: str, current: Callable[[Key], CurrentRow | None]) -> None:
+        super().__init__(vtep, None, current)
+        self._current = current
 
     def render(self, key: Key) -> Value | None:
         """As for everybody, but for what others know better."""
         value = super().render(key)
-        held = self._holds(key) if value is not None and key[0] in _REPORTED else None
-        return held.value if held is not None else value
+        current = self._current(key) if value is not None and key[0] in _REPORTED else None
+        return current.value if current is not None else value
 
 
-def build(feed: Feed, generations: Generations, place: tuple[str, str], generation: str, tell: Tell) -> None:
+def build(feed: Feed, generations: Generations, place: tuple[str, str], generation: str, on_written: OnWritten) -> None:
     """Bring a generation of the view to the head of the log, and make it the live one.
 
-    `place` is where ZooKeeper is and the root of the view; `tell` is told how many documents have been written.
+    `place` is where ZooKeeper is and the root of the view; `on_written` is told how many documents have been written.
     """
-    target = ZooKeeperTarget(*place, generation, written=tell)
+    target = ZooKeeperTarget(*place, generation, on_written=on_written)
     projection = NsdbProjection(view_base(place[1], generation))
-    switch = _Switch(generations, generation)
+    switch = _SwitchOver(generations, generation)
 
     def switched(position: int) -> bool:
         return position == feed.head.position and switch.done()
@@ -83,12 +83,12 @@ def build(feed: Feed, generations: Generations, place: tuple[str, str], generati
     bring_up_to_date(feed, projection, target, switched, same=same_document)
 
 
-def roll_back(feed: Feed, generations: Generations, place: tuple[str, str], tell: Tell) -> str:
+def roll_back(feed: Feed, generations: Generations, place: tuple[str, str], on_written: OnWritten) -> str:
     """Make the generation that was live before the live one again, brought up to date first; return which it is."""
-    previous = generations.noted().previous
+    previous = generations.build_state().previous
     if previous is None or not generations.checkpoint(previous).position:
         raise NotFound("there is no generation to go back to", generation=previous)
-    build(feed, generations, place, previous, tell)
+    build(feed, generations, place, previous, on_written)
     return previous
 
 
@@ -105,12 +105,12 @@ def bring_up_to_date(
     `Unavailable` if nothing moves for long.
     """
     projection.name = _NAME
-    with closing(_Running(Runner(feed, projection, target, **options), feed)) as running:
+    with closing(_RunningProjection(Runner(feed, projection, target, **options), feed)) as running:
         while not done(running.position()):
             time.sleep(_PAUSE)
 
 
-class _Switch:
+class _SwitchOver:
     """The switch to a generation, tried again where nobody knows what became of it."""
 
     def __init__(self, generations: Generations, generation: str) -> None:
@@ -130,7 +130,7 @@ class _Switch:
             return False
 
 
-class _Running:
+class _RunningProjection:
     """A runner that somebody waits for."""
 
     def __init__(self, runner: Runner[Any, Any], feed: Feed) -> None:
@@ -144,7 +144,7 @@ class _Running:
         """Return where it is, -1 while it does not know; raise if it cannot get on."""
         status = self._runner.status()
         if status.state == "parked":
-            raise self._runner.trouble or self._feed.error or Unavailable("the log cannot be read")
+            raise self._runner.error or self._feed.error or Unavailable("the log cannot be read")
         if status.position != self._last or status.state == "live":
             self._last, self._moved = status.position, time.monotonic()
         if status.error is not None and time.monotonic() - self._moved > _PATIENCE:

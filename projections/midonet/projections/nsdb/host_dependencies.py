@@ -3,7 +3,7 @@
 This is the whole rule of the host index, object by object; everything else in this package is bookkeeping. A node
 is an object's id, or one of four that are no objects: `hosts/<id>` is the agent of a host, `agents` is every agent,
 `members/<id>` are all hosts of a tunnel zone, `bound/<id>` is what runs behind a router port where that is bound. What
-agents read is named by its kind in `_FOLLOWED`, or led to by a line in `leads`. Pure.
+agents read is named by its kind in `_FOLLOWED`, or led to by a line in `edges`. Pure.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -52,7 +52,7 @@ _FOLLOWED = frozenset(
 _AGENTS = "agents"
 
 
-def pack(entity: Entity) -> str:
+def pack_of(entity: Entity) -> str:
     """Return the pack that an object is in: its owner's, so that what is read together lies together."""
     return f"models/{entity.KIND}/{_holder(entity)}"
 
@@ -64,14 +64,14 @@ def _holder(entity: Entity) -> str:
     return entity.id
 
 
-def agent(host: str) -> str:
+def agent_node(host: str) -> str:
     """Return the node that stands for the agent of a host; it is also the name of that host's index."""
     return f"hosts/{host}"
 
 
-def leads(entity: Entity | None) -> Iterator[Edge]:
+def edges(entity: Entity | None) -> Iterator[Edge]:
     """Yield (from, to): whoever needs the one needs the other, because this object says so."""
-    if entity is None or entity.KIND not in LEADING:
+    if entity is None or entity.KIND not in EDGE_KINDS:
         return
     if followed := _FOLLOWED_BY[entity.KIND]:
         for field, target in KINDS[entity.KIND].targets(entity):
@@ -82,15 +82,15 @@ def leads(entity: Entity | None) -> Iterator[Edge]:
 
 
 def _host(host: Host) -> Iterator[Edge]:
-    yield agent(host.id), host.id
-    yield agent(host.id), _AGENTS
+    yield agent_node(host.id), host.id
+    yield agent_node(host.id), _AGENTS
 
 
 def _zone(zone: TunnelZone) -> Iterator[Edge]:
     members = f"members/{zone.id}"
     yield members, zone.id
     for member in zone.members:
-        yield agent(member.host), members
+        yield agent_node(member.host), members
         yield members, member.host
 
 
@@ -98,9 +98,9 @@ def _port(port: Port) -> Iterator[Edge]:
     device = port.bridge or port.router or ""
     yield port.id, device
     if port.host is not None:
-        yield agent(port.host), device
+        yield agent_node(port.host), device
         if port.router is not None:
-            yield agent(port.host), f"bound/{port.id}"
+            yield agent_node(port.host), f"bound/{port.id}"
     if port.peer is not None:
         yield device, port.peer
 
@@ -138,5 +138,5 @@ _FOLLOWED_BY: Mapping[str, frozenset[str]] = {
     name: frozenset(field for field, ref in kind.ref_of.items() if ref.kind in _FOLLOWED)
     for name, kind in KINDS.items()
 }
-LEADING = frozenset({kind for kind, fields in _FOLLOWED_BY.items() if fields} | _FURTHER.keys())
+EDGE_KINDS = frozenset({kind for kind, fields in _FOLLOWED_BY.items() if fields} | _FURTHER.keys())
 """Kinds whose objects may lead to anything."""

@@ -14,7 +14,7 @@ from midonet.events.commit import canonical
 from midonet.events.model import Entity
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
-from midonet.projections.nsdb.host_dependencies import HELD_BY, LEADING, agent, leads, pack
+from midonet.projections.nsdb.host_dependencies import EDGE_KINDS, HELD_BY, agent_node, edges, pack_of
 from midonet.projections.nsdb.index_parts import MAX_BYTES, count, parts, share, split
 from midonet.projections.nsdb.reachability import Graph
 from midonet.projections.nsdb.sharding import LIMIT, Packing, Touched
@@ -54,8 +54,8 @@ class NsdbProjection:
         touched: set[str] = set()
         nodes: set[str] = set()
         for change in changes:
-            if change.kind in LEADING:
-                nodes |= self._graph.replace(leads(change.old), leads(change.new))
+            if change.kind in EDGE_KINDS:
+                nodes |= self._graph.replace(edges(change.old), edges(change.new))
             for name, (documents, reshaped) in self._repack(change.old, change.new):
                 touched.update(documents)
                 if reshaped:
@@ -79,7 +79,7 @@ class NsdbProjection:
 
     def _repack(self, old: Entity | None, new: Entity | None) -> Iterator[tuple[str, Touched]]:
         """Put an object where it belongs now; yield each pack that it was or is in, with what that did to it."""
-        before, after = old and pack(old), new and pack(new)
+        before, after = old and pack_of(old), new and pack_of(new)
         if new and after and before == after:
             yield after, Touched((self._packing.document(after, new.id),), reshaped=False)
             return
@@ -92,7 +92,7 @@ class NsdbProjection:
         """Yield every document and every host's index."""
         yield from self._packing
         for host in self._topology.all("host"):
-            yield from self._nodes(agent(host))
+            yield from self._nodes(agent_node(host))
 
     def render(self, key: str) -> bytes | None:
         """Return the bytes that a node should have, or None if it should not exist."""
@@ -113,12 +113,14 @@ class NsdbProjection:
         if self._topology.get("host", _holder(name)) is None:
             return None
         base = self._base()
-        answers = {id(needs): needs for needs in map(self._needs, self._graph.successors(name))}  # most are shared
+        answers = {
+            id(needs): needs for needs in map(self._needed_documents, self._graph.successors(name))
+        }  # most are shared
         documents = list(dict.fromkeys(sorted(chain.from_iterable(answers.values()))))  # merges a few sorted runs
         named = share(key, base, [f"{base}/{document}" for document in documents], self._index_bytes)
         return canonical({"documents": named, "position": self._topology.head.position}) if named is not None else None
 
-    def _needs(self, node: str) -> list[str]:
+    def _needed_documents(self, node: str) -> list[str]:
         """Return the names of all documents that a node leads to; nodes that lead to each other share the answer."""
         if node not in self._needed:
             reached = self._graph.reached_from(node)

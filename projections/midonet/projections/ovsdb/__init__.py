@@ -10,7 +10,7 @@ from midonet.projections.ovsdb.values import (
     decode_set,
     encode_map,
     encode_set,
-    named,
+    named_ref,
     ref,
 )
 
@@ -29,6 +29,6 @@ __all__ = [
     "decode_set",
     "encode_map",
     "encode_set",
-    "named",
+    "named_ref",
     "ref",
 ]

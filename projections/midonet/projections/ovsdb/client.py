@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from midonet.events.errors import Rejected, Unavailable
-from midonet.projections.ovsdb.connect import Address, dial, words
+from midonet.projections.ovsdb.connect import Address, describe_error, open_socket
 from midonet.projections.ovsdb.json_framing import Framer
 from midonet.projections.ovsdb.tls import SecureSocket
 
@@ -32,7 +32,7 @@ DUMP_SECONDS = 60.0
 """How long a server may be silent while it prepares the initial dump of a monitor."""
 
 _CHUNK = 64 * 1024
-_UNHEARD_ID = "unheard"
+_UNTRACKED_ID = "unheard"
 """Of requests whose answers nobody waits for."""
 
 Answer = Callable[[], list[Any]]
@@ -60,12 +60,12 @@ class Client:
     ) -> None:
         self.address = address if isinstance(address, str) else f"{address[0]}:{address[1]}"
         self._timeout = timeout
-        self._patience = 2 * probe
+        self._silence_limit = 2 * probe
         self._on_lost = on_lost
         self._lock = threading.Lock()
         self._sending = threading.Lock()
         self._unsent: deque[bytes] = deque()
-        self._trouble: str | None = None
+        self._error: str | None = None
         self._ids = count(1)
         self._calls: dict[int, tuple[Future[Any], Callable[[Any], object] | None]] = {}
         self._monitors: dict[str, Callable[[Updates], object]] = {}
@@ -78,7 +78,7 @@ class Client:
     @property
     def alive(self) -> bool:
         """Whether no trouble was seen yet."""
-        return self._trouble is None
+        return self._error is None
 
     def call(self, method: str, params: Sequence[Any], *, timeout: float | None = None) -> Any:
         """Call a method and return its result; `Rejected` with the server's words if it refuses."""
@@ -98,8 +98,8 @@ class Client:
         The server runs transactions in the order in which they were sent. What the network does not take at once is
         sent with the next message, or when the results are awaited.
         """
-        answer = self._ask("transact", [database, *operations])
-        self._offer()
+        answer = self._request("transact", [database, *operations])
+        self._send_now()
         return lambda: self._results(self._wait(answer, "transact", self._timeout))
 
     def monitor(
@@ -113,9 +113,9 @@ class Client:
         name = f"monitor-{next(self._ids)}"
         requests = {table: {"columns": list(names)} for table, names in columns.items()}
         self._monitors[name] = on_update
-        patience, self._patience = self._patience, DUMP_SECONDS
+        patience, self._silence_limit = self._silence_limit, DUMP_SECONDS
         self._call("monitor", [database, name, requests], DUMP_SECONDS, then=on_update)
-        self._patience = patience
+        self._silence_limit = patience
 
     def steal(self, lock: str) -> None:
         """Take a lock from whoever owns it; `Rejected` by a server that knows no locks (RFC 7047 §4.1.8)."""
@@ -137,15 +137,15 @@ class Client:
     def close(self) -> None:
         """Close the connection; calls that wait get `Unavailable`."""
         self._on_lost = lambda _: None
-        self._lose("the connection was closed")
+        self._disconnect("the connection was closed")
         if threading.current_thread() is not self._reader:
             self._reader.join()
 
     def _connect(self, address: Address) -> socket.socket | SecureSocket:
         try:
-            return dial(address)
+            return open_socket(address)
         except OSError as error:
-            raise self._unavailable(words(error)) from None
+            raise self._unavailable(describe_error(error)) from None
 
     def _results(self, results: list[Any]) -> list[Any]:
         for index, result in enumerate(results):
@@ -156,46 +156,46 @@ class Client:
     def _call(
         self, method: str, params: Sequence[Any], timeout: float, then: Callable[[Any], object] | None = None
     ) -> Any:
-        return self._wait(self._ask(method, params, then), method, timeout)
+        return self._wait(self._request(method, params, then), method, timeout)
 
-    def _ask(self, method: str, params: Sequence[Any], then: Callable[[Any], object] | None = None) -> Future[Any]:
+    def _request(self, method: str, params: Sequence[Any], then: Callable[[Any], object] | None = None) -> Future[Any]:
         """Make a request ready to be sent; return what will hold its answer."""
         answer: Future[Any] = Future()
         with self._lock:
-            if self._trouble is not None:
-                raise self._unavailable(self._trouble)
+            if self._error is not None:
+                raise self._unavailable(self._error)
             number = next(self._ids)
             self._calls[number] = answer, then
         self._unsent.append(_encoder.encode({"method": method, "params": params, "id": number}))
         return answer
 
     def _wait(self, answer: Future[Any], method: str, timeout: float) -> Any:
-        self._push()
+        self._flush()
         try:
             return answer.result(timeout)
         except TimeoutError:
-            self._lose(f"no answer to {method} within {timeout:g} s")
+            self._disconnect(f"no answer to {method} within {timeout:g} s")
             raise self._unavailable(f"no answer to {method} within {timeout:g} s") from None
 
     def _send(self, message: Mapping[str, Any]) -> None:
         self._unsent.append(_encoder.encode(message))
-        self._push()
+        self._flush()
 
-    def _push(self) -> None:
+    def _flush(self) -> None:
         """Send what is ready, in order."""
         try:
             with self._sending:
                 while self._unsent:
                     self._socket.sendall(self._unsent.popleft())
         except OSError as error:
-            self._lose(words(error))
+            self._disconnect(describe_error(error))
 
-    def _offer(self) -> None:
+    def _send_now(self) -> None:
         """Send what is ready as far as that needs no waiting; TLS, whose records are whole or nothing, is left out."""
         if isinstance(self._socket, SecureSocket) or not self._sending.acquire(blocking=False):
             return
         try:
-            with contextlib.suppress(OSError):  # no room at the moment, or `_push` will find out what it is
+            with contextlib.suppress(OSError):  # no room at the moment, or `_flush` will find out what it is
                 while self._unsent:
                     sent = os.write(self._socket.fileno(), self._unsent[0])  # a socket with a time-out would wait
                     if rest := self._unsent.popleft()[sent:]:
@@ -205,18 +205,18 @@ class Client:
 
     def _read(self) -> None:
         """Read until the connection ends, whatever ends it."""
-        trouble = "the connection was closed"
+        reason = "the connection was closed"
         framer = Framer()
         try:
             while self.alive:
                 for frame in framer.feed(self._receive()):
                     self._dispatch(_decoder.decode(frame))
         except OSError as error:
-            trouble = words(error)
+            reason = describe_error(error)
         except Exception as error:  # noqa: BLE001 - whatever it sent, those who wait must get to know
-            trouble = f"what it sent makes no sense ({type(error).__name__}: {error})"
+            reason = f"what it sent makes no sense ({type(error).__name__}: {error})"
         finally:
-            self._lose(trouble)
+            self._disconnect(reason)
             with self._sending:  # nobody may write to the number of a socket that is closed
                 self._socket.close()
 
@@ -234,9 +234,9 @@ class Client:
             return chunk
 
     def _probe(self, silent: float) -> None:
-        if silent >= self._patience:
+        if silent >= self._silence_limit:
             raise TimeoutError(f"the server was silent for {silent:.1f} s")
-        self._send({"method": "echo", "params": [], "id": _UNHEARD_ID})
+        self._send({"method": "echo", "params": [], "id": _UNTRACKED_ID})
 
     def _dispatch(self, message: dict[str, Any]) -> None:
         method = message.get("method")
@@ -248,12 +248,12 @@ class Client:
             name, updates = message["params"]
             self._monitors[name](updates)
         elif method == "stolen":
-            self._give_up(message["params"][0])
+            self._release_stolen(message["params"][0])
 
-    def _give_up(self, lock: str) -> None:
+    def _release_stolen(self, lock: str) -> None:
         """Forget a lock that somebody has stolen; whoever does not say so gets it back behind his own back."""
         self._owned.discard(lock)
-        self._send({"method": "unlock", "params": [lock], "id": _UNHEARD_ID})
+        self._send({"method": "unlock", "params": [lock], "id": _UNTRACKED_ID})
 
     def _answer(self, message: dict[str, Any]) -> None:
         with self._lock:
@@ -268,24 +268,24 @@ class Client:
             then(result)
         answer.set_result(result)
 
-    def _lose(self, trouble: str) -> None:
+    def _disconnect(self, reason: str) -> None:
         """End the connection, once: everything that waits gets to know."""
         with self._lock:
-            if self._trouble is not None:
+            if self._error is not None:
                 return
-            self._trouble = trouble
+            self._error = reason
             calls = list(self._calls.values())
             self._calls.clear()
         with contextlib.suppress(OSError):  # the peer may have been faster
             self._socket.shutdown(socket.SHUT_RDWR)  # wakes the reader
         for answer, _ in calls:
-            answer.set_exception(self._unavailable(trouble))
-        self._on_lost(f"OVSDB server {self.address}: {trouble}")
+            answer.set_exception(self._unavailable(reason))
+        self._on_lost(f"OVSDB server {self.address}: {reason}")
 
-    def _unavailable(self, trouble: str) -> Unavailable:
-        return Unavailable(f"OVSDB server {self.address}: {trouble}", address=self.address)
+    def _unavailable(self, reason: str) -> Unavailable:
+        return Unavailable(f"OVSDB server {self.address}: {reason}", address=self.address)
 
     def _refused(self, what: str, error: Any, **details: Any) -> Rejected:
         fields = error if isinstance(error, dict) else {"error": error}
-        words = ": ".join(str(fields[part]) for part in ("error", "details") if fields.get(part))
-        return Rejected(f"OVSDB server {self.address} refused {what}: {words}", error=fields.get("error"), **details)
+        text = ": ".join(str(fields[part]) for part in ("error", "details") if fields.get(part))
+        return Rejected(f"OVSDB server {self.address} refused {what}: {text}", error=fields.get("error"), **details)

@@ -3,7 +3,7 @@
 import contextlib
 import socket
 
-from midonet.projections.ovsdb.tls import SecureSocket, secured
+from midonet.projections.ovsdb.tls import SecureSocket, wrap_tls
 
 _CONNECT_SECONDS = 5.0
 
@@ -11,18 +11,18 @@ Address = tuple[str, int] | str
 """Host and port of a TCP server, or the path of a Unix socket."""
 
 
-def dial(address: Address) -> socket.socket | SecureSocket:
+def open_socket(address: Address) -> socket.socket | SecureSocket:
     """Return a connection; `OSError` if there is none within a few seconds."""
-    return _dial_tcp(address) if isinstance(address, tuple) else _dial_unix(address)
+    return _open_tcp(address) if isinstance(address, tuple) else _open_unix(address)
 
 
-def _dial_tcp(address: tuple[str, int]) -> socket.socket | SecureSocket:
+def _open_tcp(address: tuple[str, int]) -> socket.socket | SecureSocket:
     connection = socket.create_connection(address, timeout=_CONNECT_SECONDS)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return secured(connection)
+    return wrap_tls(connection)
 
 
-def _dial_unix(path: str) -> socket.socket:
+def _open_unix(path: str) -> socket.socket:
     with contextlib.ExitStack() as on_error:
         connection = on_error.enter_context(socket.socket(socket.AF_UNIX))
         connection.settimeout(_CONNECT_SECONDS)
@@ -31,6 +31,6 @@ def _dial_unix(path: str) -> socket.socket:
     return connection
 
 
-def words(error: OSError) -> str:
+def describe_error(error: OSError) -> str:
     """Return what went wrong, in the system's words."""
     return error.strerror or str(error) or type(error).__name__

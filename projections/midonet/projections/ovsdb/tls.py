@@ -20,7 +20,7 @@ class SecureSocket:
     def __init__(self, plain: socket.socket, context: ssl.SSLContext) -> None:
         self._tls = context.wrap_socket(plain)
         self._timeout: float | None = None
-        self._turn = Lock()
+        self._lock = Lock()
         self._tls.settimeout(0.0)
 
     def settimeout(self, seconds: float | None) -> None:
@@ -31,7 +31,7 @@ class SecureSocket:
         """As a socket's; `TimeoutError` if nothing comes in time."""
         deadline = None if self._timeout is None else monotonic() + self._timeout
         while True:
-            with self._turn:
+            with self._lock:
                 try:
                     return self._tls.recv(size)
                 except ssl.SSLWantReadError:
@@ -47,7 +47,7 @@ class SecureSocket:
         left = memoryview(data)
         deadline = None if self._timeout is None else monotonic() + self._timeout
         while left:
-            with self._turn:
+            with self._lock:
                 try:
                     left = left[self._tls.send(left) :]
                     continue
@@ -73,7 +73,7 @@ class SecureSocket:
             raise TimeoutError("timed out")
 
 
-def secured(plain: socket.socket) -> "socket.socket | SecureSocket":
+def wrap_tls(plain: socket.socket) -> "socket.socket | SecureSocket":
     """Return a TCP connection to a switch, protected if that was asked for; `OSError` if the switch is not ours."""
     wire = current()
     if wire.ovsdb_ca is None:

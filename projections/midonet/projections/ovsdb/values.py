@@ -12,7 +12,7 @@ def ref(uuid: str) -> list[str]:
     return ["uuid", uuid]
 
 
-def named(name: str) -> list[str]:
+def named_ref(name: str) -> list[str]:
     """Return a reference to a row that the same transaction inserts under `uuid-name`."""
     return ["named-uuid", name]
 

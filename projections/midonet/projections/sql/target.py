@@ -66,15 +66,15 @@ _FORMS = ("sqlite:///FILE", "postgresql+psycopg://[USER[:PASSWORD]@]HOST[:PORT]/
 class SqlTarget:
     """The view `view` in the database at `url`, in one of its generations.
 
-    `written` is told how many values of a large change are on their way.
+    `on_written` is told how many values of a large change are on their way.
     """
 
     def __init__(
-        self, url: str, view: str = "nsdb", generation: str = "1", *, written: Callable[[int], None] = lambda _: None
+        self, url: str, view: str = "nsdb", generation: str = "1", *, on_written: Callable[[int], None] = lambda _: None
     ) -> None:
         address = _address(url)
         self._url = redact(url)
-        self._tell = written
+        self._on_written = on_written
         self._key = {"view": view, "generation": generation}
         self._ours = [VALUES.c.view == view, VALUES.c.generation == generation]
         self._here = and_(CHECKPOINTS.c.view == view, CHECKPOINTS.c.generation == generation)
@@ -82,8 +82,8 @@ class SqlTarget:
         self._checkpoint = Checkpoint()
         if address.get_backend_name() == "sqlite":
             _make_folder(Path(address.database or "").parent)
-            event.listen(self._engine, "connect", _careful)
-            event.listen(self._engine, "begin", _immediately)
+            event.listen(self._engine, "connect", _set_pragmas)
+            event.listen(self._engine, "begin", _begin_immediate)
 
     def on_change(self, wake: Callable[[], None]) -> None:
         """Promise nothing: a database does not tell; what others did is found by the next `load`."""
@@ -100,7 +100,7 @@ class SqlTarget:
         """Return the checkpoint and all values; makes tables and checkpoint where they are missing."""
         with self._transaction() as connection:
             _METADATA.create_all(connection)
-            self._claim(connection)
+            self._ensure_checkpoint(connection)
             self._checkpoint = self._read(connection)
             rows = connection.execute(select(VALUES.c.key, VALUES.c.value).where(*self._ours))
             return self._checkpoint, {key: bytes(value) for key, value in rows}
@@ -119,15 +119,15 @@ class SqlTarget:
             self._advance(connection, checkpoint)
             for part in _parts([key for key, value in delta.items() if value is None]):
                 connection.execute(delete(VALUES).where(*self._ours, VALUES.c.key.in_(part)))
-                self._tell(len(part))
+                self._on_written(len(part))
             put = [(key, value) for key, value in delta.items() if value is not None]
             rows: list[dict[str, object]] = [{**self._key, "key": key, "value": value} for key, value in put]
             for start in range(0, len(rows), _ROWS):
                 self._put(connection, rows[start : start + _ROWS])
-                self._tell(len(rows[start : start + _ROWS]))
+                self._on_written(len(rows[start : start + _ROWS]))
         self._checkpoint = checkpoint
 
-    def replay(self) -> str | None:
+    def read_mark(self) -> str | None:
         """Return what a replay noted of this view, None if there is no view, or if it is a live one.
 
         Raises `UsageError` for a database that holds a log: what is made of a log does not belong into it.
@@ -139,13 +139,13 @@ class SqlTarget:
             note: str | None = connection.execute(select(CHECKPOINTS.c.replay).where(self._here)).scalar()
             return note
 
-    def mark(self, note: str) -> None:
+    def write_mark(self, note: str) -> None:
         """Note that this view is made by a replay."""
         with self._transaction() as connection:
-            self._claim(connection)
+            self._ensure_checkpoint(connection)
             connection.execute(update(CHECKPOINTS).where(self._here).values(replay=note))
 
-    def _claim(self, connection: Connection) -> None:
+    def _ensure_checkpoint(self, connection: Connection) -> None:
         insert = _insert(connection)(CHECKPOINTS).values(**self._key, position=0, hash=Checkpoint().hash)
         connection.execute(insert.on_conflict_do_nothing())
 
@@ -198,7 +198,7 @@ def _insert(connection: Connection) -> type[sqlite.Insert] | type[postgresql.Ins
     return sqlite.Insert if connection.dialect.name == "sqlite" else postgresql.Insert
 
 
-def _careful(connection: object, _: object) -> None:
+def _set_pragmas(connection: object, _: object) -> None:
     connection.isolation_level = None  # type: ignore[attr-defined]  # transactions begin where we say, not at the first change
     cursor = connection.cursor()  # type: ignore[attr-defined]  # a connection of sqlite3
     cursor.execute("PRAGMA journal_mode = WAL")
@@ -206,7 +206,7 @@ def _careful(connection: object, _: object) -> None:
     cursor.close()
 
 
-def _immediately(connection: Connection) -> None:
+def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -33,13 +33,13 @@ class BridgeTables:
         for entry, _ in topology.referring(bridge):
             match entry:
                 case MacEntry(vlan=0):
-                    note(self.macs, entry.mac, entry.id)
+                    add_entry(self.macs, entry.mac, entry.id)
                 case ArpEntry():
-                    note(self.ips, entry.mac, entry.id, entry.ip)
+                    add_entry(self.ips, entry.mac, entry.id, entry.ip)
                 case Port(host=str() as host):
-                    note(self.hosts, host, entry.id)
+                    add_entry(self.hosts, host, entry.id)
                 case VtepBinding() if entry.vtep != vtep:
-                    note(self.others, entry.vtep, entry.id)
+                    add_entry(self.others, entry.vtep, entry.id)
 
     def ip(self, mac: str) -> str:
         """Return the lowest IP address that the bridge knows for a MAC, of IPv4 if there is one, or "".
@@ -58,18 +58,18 @@ class BridgeTables:
             return False
         came = entered is not None and entered not in self.hosts
         if new is not None and entered is not None:
-            note(self.hosts, entered, new.id)
+            add_entry(self.hosts, entered, new.id)
         if old is not None and left is not None:
-            forget(self.hosts, left, old.id)
+            remove_entry(self.hosts, left, old.id)
         return came or (left is not None and left not in self.hosts)
 
 
-def note(index: Index, key: Any, entry: str, value: str = "") -> None:
+def add_entry(index: Index, key: Any, entry: str, value: str = "") -> None:
     """Add an entry under a key."""
     index.setdefault(key, {})[entry] = value
 
 
-def forget(index: Index, key: Any, entry: str) -> None:
+def remove_entry(index: Index, key: Any, entry: str) -> None:
     """Remove an entry under a key, and the key with its last one."""
     entries = index.get(key, {})
     entries.pop(entry, None)

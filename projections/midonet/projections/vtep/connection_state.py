@@ -7,14 +7,14 @@ from msgspec import Struct
 
 from midonet.events.timestamps import utc_now
 
-LineState = Literal["connecting", "connected", "unreachable", "not-a-vtep"]
+ConnectionStatus = Literal["connecting", "connected", "unreachable", "not-a-vtep"]
 """`unreachable` is retried for ever, and so is `not-a-vtep`: what answers there has no `hardware_vtep` database."""
 
 
 class Connection(Struct, frozen=True):
     """The state of a connection, since when it is so (RFC 3339), and what went wrong last."""
 
-    state: LineState
+    state: ConnectionStatus
     since: str
     last_error: str | None
 
@@ -26,7 +26,7 @@ class ConnectionState:
         self._now = now
         self.connection = Connection("connecting", now(), None)
 
-    def becomes(self, state: LineState, error: str | None = None) -> None:
+    def transition(self, state: ConnectionStatus, error: str | None = None) -> None:
         """Note the state, and what was wrong if anything; the last error stays to be read."""
         old = self.connection
         since = old.since if old.state == state else self._now()

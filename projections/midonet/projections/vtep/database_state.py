@@ -129,7 +129,7 @@ class DatabaseState:
         """Return the UUID of the Logical_Switch of ours that a VLAN of one of the switch's ports is bound to."""
         return self._bound[port][vlan]
 
-    def pins(self, switch: str) -> Iterator[tuple[str, int]]:
+    def bindings_to(self, switch: str) -> Iterator[tuple[str, int]]:
         """Yield (UUID of port, VLAN) of every binding, on any switch's port, that keeps a Logical_Switch in place."""
         for uuid, row in self._tables["Physical_Port"].items():
             for vlan, bound in decode_map(row["vlan_bindings"]).items():
@@ -147,11 +147,11 @@ class DatabaseState:
         ]
         return max(found, key=lambda one: one[1], default=None)
 
-    def is_whole(self, tunnel: str) -> bool:
+    def is_our_row(self, tunnel: str) -> bool:
         """Whether a tunnel with our mark is ours as a row, not by its BFD parameters only."""
         return bool(decode_map(self._tables["Tunnel"][tunnel]["bfd_params"]).get(MARK) == "row")
 
-    def takes(self, key: Key, value: Value) -> bool:
+    def accepts(self, key: Key, value: Value) -> bool:
         """Whether the switch has what a value needs: a port, a mode, a tunnel that nobody else watches."""
         match key:
             case ("binding", port, _):
@@ -163,7 +163,7 @@ class DatabaseState:
                 return free and not (self.tunnel(str(value), remote) or ("", False))[1]
         return True
 
-    def instead(self, key: Key) -> Value | None:
+    def foreign_value(self, key: Key) -> Value | None:
         """Return the name of the foreign switch to which the VLAN of a binding is bound, if it is."""
         if key[0] != "binding":
             return None
@@ -210,9 +210,9 @@ class DatabaseState:
             changes = self._start_over()
         self._logical_switches(changes.get("Logical_Switch", ()))
         self._physical_locators(changes.get("Physical_Locator", ()))
-        anew = "Physical_Switch" in changes
-        hardware = self._physical_ports(changes.get("Physical_Port", ()), anew=anew)
-        hardware |= self._follow_tunnels(changes.get("Tunnel", ()), anew=anew)
+        rebuild = "Physical_Switch" in changes
+        hardware = self._physical_ports(changes.get("Physical_Port", ()), rebuild=rebuild)
+        hardware |= self._follow_tunnels(changes.get("Tunnel", ()), rebuild=rebuild)
         self._macs("ucast", changes.get("Ucast_Macs_Remote", ()))
         self._macs("mcast", changes.get("Mcast_Macs_Remote", ()))
         self.reports.apply(changes, self._addresses)
@@ -225,21 +225,21 @@ class DatabaseState:
         indexes: tuple[dict[Any, Any], ...] = (self._names, self._switches, self._bound, self._rows, self._keys_of)
         for index in indexes:
             index.clear()
-        self.reports.start_over()
+        self.reports.clear()
         return {
             table: [RowChange(uuid, None, row) for uuid, row in rows.items()] for table, rows in self._tables.items()
         }
 
     def _logical_switches(self, changes: Iterable[RowChange]) -> None:
         for uuid, _, new in changes:
-            self._unlist(uuid)
+            self._unindex(uuid)
             self._switches.pop(self._names.pop(uuid, ""), None)
             if new is not None and is_ours(new["name"]):
                 self._names[uuid] = new["name"]
                 self._switches[new["name"]] = uuid
-                self._list(("switch", new["name"]), uuid)
+                self._index(("switch", new["name"]), uuid)
                 if new.get("replication_mode") == SOURCE_NODE:
-                    self._list(("replication", new["name"]), uuid)
+                    self._index(("replication", new["name"]), uuid)
 
     def _physical_locators(self, changes: Iterable[RowChange]) -> None:
         for uuid, old, new in changes:
@@ -252,24 +252,24 @@ class DatabaseState:
             if old is not None and new is not None:
                 self._touched.update(self._rows)  # only its tunnel key can change, and hardly ever does
 
-    def _physical_ports(self, changes: Iterable[RowChange], *, anew: bool) -> bool:
+    def _physical_ports(self, changes: Iterable[RowChange], *, rebuild: bool) -> bool:
         """Follow the bindings; return whether ports may have come, gone or changed their names.
 
-        A port that comes or goes changes its Physical_Switch in the same commit (`anew`).
+        A port that comes or goes changes its Physical_Switch in the same commit (`rebuild`).
         """
-        anew = anew or _renamed(changes)
-        for uuid in list(self._bound) if anew else [change.uuid for change in changes if change.uuid in self._bound]:
-            self._unlist(uuid)
+        rebuild = rebuild or _renamed(changes)
+        for uuid in list(self._bound) if rebuild else [change.uuid for change in changes if change.uuid in self._bound]:
+            self._unindex(uuid)
             del self._bound[uuid]
-            if not anew:
-                self._list_port(uuid)
-        if anew:
+            if not rebuild:
+                self._index_port(uuid)
+        if rebuild:
             self._ports.clear()
             self.hardware = self._physical_switch()
             for uuid in self._of_switch("ports"):
-                self._list_port(uuid)
+                self._index_port(uuid)
                 self._ports.setdefault(self._tables["Physical_Port"][uuid]["name"], []).append(uuid)
-        return anew
+        return rebuild
 
     def _physical_switch(self) -> str | None:
         """Return the switch with the management address, else the first by name: some name none."""
@@ -281,41 +281,41 @@ class DatabaseState:
         row = self._tables["Physical_Switch"].get(self.hardware or "")
         return sorted(decode_set(row[column])) if row is not None and column in row else []
 
-    def _follow_tunnels(self, changes: Iterable[RowChange], *, anew: bool) -> bool:
+    def _follow_tunnels(self, changes: Iterable[RowChange], *, rebuild: bool) -> bool:
         """List the tunnels with our mark; return whether any may have changed."""
         changed = {change.uuid for change in changes}
-        if anew:
+        if rebuild:
             changed |= self._tunnels
             self._tunnels = set(self._of_switch("tunnels"))
             changed |= self._tunnels
         for uuid in changed:
-            self._unlist(uuid)
+            self._unindex(uuid)
             row = self._tables["Tunnel"].get(uuid) if uuid in self._tunnels else None
             if row is not None and MARK in decode_map(row["bfd_params"]):
-                self._list(("bfd", self._ends(row)[1]), uuid)
+                self._index(("bfd", self._ends(row)[1]), uuid)
         return bool(changed)
 
-    def _list_port(self, uuid: str) -> None:
+    def _index_port(self, uuid: str) -> None:
         row = self._tables["Physical_Port"][uuid]
         bound = decode_map(row["vlan_bindings"])
         self._bound[uuid] = {vlan: switch for vlan, switch in bound.items() if switch in self._names}
         for vlan in self._bound[uuid]:
-            self._list(("binding", row["name"], vlan), uuid)
+            self._index(("binding", row["name"], vlan), uuid)
 
     def _macs(self, kind: Literal["ucast", "mcast"], changes: Iterable[RowChange]) -> None:
         for uuid, old, new in changes:
             if old is not None:
-                self._unlist(uuid)
+                self._unindex(uuid)
             switch = self._names.get(decode_ref(new["logical_switch"])) if new is not None else None
             if new is not None and switch is not None:
-                self._list((kind, switch, new["MAC"]), uuid)
+                self._index((kind, switch, new["MAC"]), uuid)
 
-    def _list(self, key: Key, uuid: str) -> None:
+    def _index(self, key: Key, uuid: str) -> None:
         self._rows[key] = (*self._rows[key], uuid) if key in self._rows else (uuid,)
         self._keys_of[uuid] = (*self._keys_of[uuid], key) if uuid in self._keys_of else (key,)
         self._touched.add(key)
 
-    def _unlist(self, uuid: str) -> None:
+    def _unindex(self, uuid: str) -> None:
         for key in self._keys_of.pop(uuid, ()):
             left = tuple(row for row in self._rows[key] if row != uuid)
             if left:

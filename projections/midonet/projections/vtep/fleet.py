@@ -13,7 +13,7 @@ from midonet.events.topology.topology import Topology
 Action = Literal["stop", "restart", "start"]
 
 
-class Step(Struct, frozen=True):
+class FleetStep(Struct, frozen=True):
     """One thing to do about the projection of one VTEP.
 
     `start`: begin to keep the database at `host`:`port`. `restart`: it is now there; leave the old place alone, it may
@@ -33,16 +33,16 @@ class Fleet:
     def __init__(self) -> None:
         self._running: dict[str, tuple[str, int]] = {}
 
-    def attach(self, topology: Topology) -> list[Step]:
+    def attach(self, topology: Topology) -> list[FleetStep]:
         """Start over from a whole topology; return the steps from what is running to what should be."""
         wanted = topology.all("vtep")
         return self._steps({vtep: wanted.get(vtep) for vtep in self._running.keys() | wanted.keys()})
 
-    def apply(self, changes: Sequence[Change]) -> list[Step]:
+    def apply(self, changes: Sequence[Change]) -> list[FleetStep]:
         """Return the steps that the changes of one commit ask for."""
         return self._steps({change.id: change.new for change in changes if change.kind == "vtep"})
 
-    def _steps(self, wanted: Mapping[str, Vtep | None]) -> list[Step]:
+    def _steps(self, wanted: Mapping[str, Vtep | None]) -> list[FleetStep]:
         """Stops come first: another VTEP may take over the address."""
         steps = sorted(self._differences(wanted), key=lambda step: (step.action != "stop", step.vtep))
         for step in steps:
@@ -52,14 +52,14 @@ class Fleet:
                 self._running[step.vtep] = step.host, step.port
         return steps
 
-    def _differences(self, wanted: Mapping[str, Vtep | None]) -> Iterator[Step]:
+    def _differences(self, wanted: Mapping[str, Vtep | None]) -> Iterator[FleetStep]:
         for vtep, new in wanted.items():
             old = self._running.get(vtep)
             address = (new.management_ip, new.management_port) if new is not None else None
             if old is not None and address is None:
-                yield Step("stop", vtep, *old)
+                yield FleetStep("stop", vtep, *old)
             elif address is not None and address != old:
-                yield Step("start" if old is None else "restart", vtep, *address)
+                yield FleetStep("start" if old is None else "restart", vtep, *address)
 
 
 class Retired:
@@ -71,7 +71,7 @@ class Retired:
     def __init__(self) -> None:
         self._deleted: set[tuple[str, int]] = set()
 
-    def take(self, events: Iterable[Event]) -> None:
+    def apply_events(self, events: Iterable[Event]) -> None:
         """Take note of the events of one commit."""
         for event in events:
             if event.type == "vtep.deleted":

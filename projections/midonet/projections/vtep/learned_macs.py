@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from midonet.projections.vtep.keys import Value
 
-Place = tuple[str, str]
+MacKey = tuple[str, str]
 """Name of a Logical_Switch, and a MAC address in lower case."""
 
 
-class Local(NamedTuple):
+class LocalMac(NamedTuple):
     """A row of Ucast_Macs_Local: the switch's tunnel address for the station, and its IP address or ""."""
 
     address: str
@@ -24,16 +24,16 @@ class Local(NamedTuple):
 class SwitchUpdate(NamedTuple):
     """What one switch said: all of it (`whole`), or what changed since; None where a station is gone."""
 
-    stations: Mapping[Place, Local | None]
+    macs: Mapping[MacKey, LocalMac | None]
     tunnel_ips: tuple[str, ...]
     whole: bool
 
 
-class Delta(NamedTuple):
+class LearnedChanges(NamedTuple):
     """What changed by that: places of stations, and whether the switch has other tunnel addresses than before."""
 
-    places: set[Place]
-    readdressed: bool
+    macs: set[MacKey]
+    addresses_changed: bool
 
 
 class MacLocation(NamedTuple):
@@ -57,16 +57,16 @@ class LearnedMacs:
 
     def __init__(self) -> None:
         self._switches: dict[str, dict[str, dict[str, MacLocation]]] = {}
-        self._places: dict[str, set[Place]] = {}
+        self._macs: dict[str, set[MacKey]] = {}
         self._tunnel_ips: dict[str, tuple[str, ...]] = {}
-        self._away: set[str] = set()
+        self._unreachable: set[str] = set()
         self.tick = count(1).__next__
         self.dead: frozenset[str] = frozenset()
         """Hosts that lived and do no more; of others nothing is known."""
 
-    def knows(self, vtep: str) -> bool:
+    def is_read(self, vtep: str) -> bool:
         """Whether a VTEP is being read: what is not reported by it is not there."""
-        return vtep in self._places and vtep not in self._away
+        return vtep in self._macs and vtep not in self._unreachable
 
     def tunnel_ips(self, vtep: str) -> tuple[str, ...]:
         """Return the tunnel addresses that a switch says it has, as far as known."""
@@ -76,56 +76,58 @@ class LearnedMacs:
         """Return the MAC addresses of the stations on a logical switch, of all VTEPs."""
         return self._switches.get(switch, {}).keys()
 
-    def stations(self, switch: str, mac: str) -> Collection[MacLocation]:
+    def locations(self, switch: str, mac: str) -> Collection[MacLocation]:
         """Return the stations at a place: one for every VTEP that has learned it, those that are away included."""
         return self._switches.get(switch, {}).get(mac, {}).values()
 
-    def of(self, vtep: str) -> Collection[Place]:
+    def macs_of(self, vtep: str) -> Collection[MacKey]:
         """Return the places of the stations of a VTEP."""
-        return self._places.get(vtep, ())
+        return self._macs.get(vtep, ())
 
-    def take(self, vtep: str, heard: SwitchUpdate) -> Delta:
+    def apply(self, vtep: str, update: SwitchUpdate) -> LearnedChanges:
         """Take in what a switch said."""
-        first = vtep not in self._places
-        known = self._places.setdefault(vtep, set())
-        self._away.discard(vtep)
-        readdressed = first or self._tunnel_ips.get(vtep, ()) != heard.tunnel_ips
-        self._tunnel_ips[vtep] = heard.tunnel_ips
-        gone: dict[Place, Local | None] = dict.fromkeys(known - heard.stations.keys()) if heard.whole else {}
+        first = vtep not in self._macs
+        known = self._macs.setdefault(vtep, set())
+        self._unreachable.discard(vtep)
+        addresses_changed = first or self._tunnel_ips.get(vtep, ()) != update.tunnel_ips
+        self._tunnel_ips[vtep] = update.tunnel_ips
+        gone: dict[MacKey, LocalMac | None] = dict.fromkeys(known - update.macs.keys()) if update.whole else {}
         order = 0 if first else self.tick()
-        said = {**gone, **heard.stations}
-        return Delta({place for place, local in said.items() if self._put(vtep, place, local, order)}, readdressed)
+        said = {**gone, **update.macs}
+        return LearnedChanges(
+            {mac_key for mac_key, local in said.items() if self._put(vtep, mac_key, local, order)}, addresses_changed
+        )
 
-    def _put(self, vtep: str, place: Place, local: Local | None, order: int) -> bool:
-        switch, mac = place
-        stations = self._switches.setdefault(switch, {}).setdefault(mac, {})
-        old = stations.get(vtep)
+    def _put(self, vtep: str, mac_key: MacKey, local: LocalMac | None, order: int) -> bool:
+        switch, mac = mac_key
+        locations = self._switches.setdefault(switch, {}).setdefault(mac, {})
+        old = locations.get(vtep)
         if local is not None:
-            stations[vtep] = MacLocation(vtep, *local, old.order if old and old.address == local.address else order)
-            self._places[vtep].add(place)
-            return stations[vtep] != old
-        stations.pop(vtep, None)
-        self._places[vtep].discard(place)
-        self._tidy(switch, mac)
+            locations[vtep] = MacLocation(vtep, *local, old.order if old and old.address == local.address else order)
+            self._macs[vtep].add(mac_key)
+            return locations[vtep] != old
+        locations.pop(vtep, None)
+        self._macs[vtep].discard(mac_key)
+        self._drop_empty(switch, mac)
         return old is not None
 
-    def _tidy(self, switch: str, mac: str) -> None:
+    def _drop_empty(self, switch: str, mac: str) -> None:
         if not self._switches[switch][mac]:
             del self._switches[switch][mac]
         if not self._switches[switch]:
             del self._switches[switch]
 
-    def lose(self, vtep: str) -> None:
+    def mark_unreachable(self, vtep: str) -> None:
         """Note that a VTEP cannot be read at the moment: what it said is no longer known to hold."""
-        if vtep in self._places:
-            self._away.add(vtep)
+        if vtep in self._macs:
+            self._unreachable.add(vtep)
 
-    def forget(self, vtep: str) -> Delta:
+    def forget(self, vtep: str) -> LearnedChanges:
         """Forget a VTEP that is no more."""
-        places = self._places.get(vtep, set()).copy()
-        for place in places:
-            self._put(vtep, place, None, 0)
-        self._places.pop(vtep, None)
+        macs = self._macs.get(vtep, set()).copy()
+        for mac_key in macs:
+            self._put(vtep, mac_key, None, 0)
+        self._macs.pop(vtep, None)
         self._tunnel_ips.pop(vtep, None)
-        self._away.discard(vtep)
-        return Delta(places, readdressed=True)
+        self._unreachable.discard(vtep)
+        return LearnedChanges(macs, addresses_changed=True)

@@ -10,18 +10,18 @@ from midonet.projections.vtep.learned_macs import CurrentRow, MacLocation
 
 
 def choose(
-    stations: Collection[MacLocation], held: CurrentRow | None, *, me: str, knows: Callable[[str], bool]
+    locations: Collection[MacLocation], current: CurrentRow | None, *, me: str, is_read: Callable[[str], bool]
 ) -> MacLocation | None:
     """Return the station to believe; None if there is none.
 
-    `held` is the row that VTEP `me` has. A station behind a VTEP that is not being read (`knows`) counts only if that
-    row points to it.
+    `current` is the row that VTEP `me` has. A station behind a VTEP that is not being read (`is_read`) counts only if
+    that row points to it.
     """
-    heard = [station for station in stations if knows(station.vtep)]
-    latest = min(heard, key=lambda one: (-one.order, one.vtep != me, one.vtep), default=None)
-    if held is None or not isinstance(held.value, tuple):
+    read = [location for location in locations if is_read(location.vtep)]
+    latest = min(read, key=lambda one: (-one.order, one.vtep != me, one.vtep), default=None)
+    if current is None or not isinstance(current.value, tuple):
         return latest
-    kept = next((station for station in stations if station.address == held.value[0]), None)
-    if kept is None or latest is None:
-        return kept or latest
-    return kept if max(held.order, kept.order) >= latest.order else latest
+    pointed_to = next((location for location in locations if location.address == current.value[0]), None)
+    if pointed_to is None or latest is None:
+        return pointed_to or latest
+    return pointed_to if max(current.order, pointed_to.order) >= latest.order else latest

@@ -29,7 +29,7 @@ class Session(NamedTuple):
 
     client: Client
     watch: DriftWatch
-    tenure: WriteLock
+    lock: WriteLock
 
 
 def commit(session: Session, parts: Iterable[Delta], checkpoint: Checkpoint | None) -> None:
@@ -37,8 +37,8 @@ def commit(session: Session, parts: Iterable[Delta], checkpoint: Checkpoint | No
 
     Raises `Fenced`, `Unwritable` and `Unavailable` as `Target.write`; some of the parts may have been committed then.
     """
-    session.tenure.begin()
-    _Flight(session, parts, checkpoint).end()
+    session.lock.acquire()
+    _Pipeline(session, parts, checkpoint).finish()
 
 
 def begin(session: Session, parts: Iterable[Delta], checkpoint: Checkpoint) -> Callable[[], None] | None:
@@ -46,14 +46,14 @@ def begin(session: Session, parts: Iterable[Delta], checkpoint: Checkpoint) -> C
 
     None if nothing can be sent without waiting, as others have to be kept from writing before.
     """
-    if not session.tenure.held:
+    if not session.lock.held:
         return None
-    flight = _Flight(session, parts, checkpoint)
+    pipeline = _Pipeline(session, parts, checkpoint)
     try:
-        flight.take_off()
+        pipeline.start()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where somebody can wait for the others
-        return partial(flight.abandon, error)
-    return flight.end
+        return partial(pipeline.cancel, error)
+    return pipeline.finish
 
 
 def transact(session: Session, operations: Sequence[Operation]) -> None:
@@ -61,38 +61,38 @@ def transact(session: Session, operations: Sequence[Operation]) -> None:
     _succeed(session, session.client.begin(DATABASE, operations))
 
 
-class _Flight:
+class _Pipeline:
     """Transactions for the parts of a delta: those to come, those that were sent, and what the watch is to expect."""
 
     def __init__(self, session: Session, parts: Iterable[Delta], checkpoint: Checkpoint | None) -> None:
         self._session = session
         self._watch = session.watch
-        self._proof = session.tenure.proof
+        self._assertion = session.lock.assertion
         self._parts = deque(parts)
         if len(self._parts) > 1:
             self._parts.append({})  # for the checkpoint: no row has to wait until all others are there
         self._checkpoint = checkpoint
         self._sent: deque[tuple[Transaction, Answer]] = deque()
-        self._arrived: list[Transaction] = []
+        self._done: list[Transaction] = []
 
-    def take_off(self) -> None:
+    def start(self) -> None:
         """Send the first parts: those that need no answer to another one, and not too many."""
         while self._parts and len(self._sent) < _WINDOW and self._send():
             pass
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Send the rest, and return when all of them have succeeded."""
         try:
             while self._parts:
                 if len(self._sent) == _WINDOW:
-                    self._next()
+                    self._await_next()
                 elif not self._send():
-                    self._land()
-            self._land()
+                    self._await_all()
+            self._await_all()
         except BaseException as error:  # noqa: BLE001 - it is raised again
-            self.abandon(error)
+            self.cancel(error)
 
-    def abandon(self, error: BaseException) -> NoReturn:
+    def cancel(self, error: BaseException) -> NoReturn:
         """Wait for the rest, whatever becomes of it, and raise: nothing shall change that nobody waits for any more."""
         for _, answer in self._sent:
             with suppress(Rejected, Unavailable):
@@ -108,18 +108,20 @@ class _Flight:
             transaction.advance(self._checkpoint)
         if not all(_independent(other, transaction) for other, _ in self._sent):
             return False
-        self._sent.append((transaction, self._session.client.begin(DATABASE, [*self._proof, *transaction.operations])))
+        self._sent.append(
+            (transaction, self._session.client.begin(DATABASE, [*self._assertion, *transaction.operations]))
+        )
         self._parts.popleft()
         return True
 
-    def _land(self) -> None:
+    def _await_all(self) -> None:
         """Wait for all that are under way, and expect what they left."""
         while self._sent:
-            self._next()
-        self._watch.settle(self._arrived)
-        self._arrived = []
+            self._await_next()
+        self._watch.confirm(self._done)
+        self._done = []
 
-    def _next(self) -> None:
+    def _await_next(self) -> None:
         transaction, answer = self._sent.popleft()
         try:
             _succeed(self._session, answer)
@@ -128,11 +130,11 @@ class _Flight:
                 if uuid in error.message:  # "cannot delete Logical_Switch row … because of 1 remaining reference(s)"
                     raise Unwritable(key, error.message) from None
             raise
-        self._arrived.append(transaction)
+        self._done.append(transaction)
 
 
 def _independent(one: Transaction, other: Transaction) -> bool:
-    return one.effect is not None and one.effect == other.effect and one.brings.isdisjoint(other.brings)
+    return one.effect is not None and one.effect == other.effect and one.new_locators.isdisjoint(other.new_locators)
 
 
 def _succeed(session: Session, answer: Answer) -> None:
@@ -140,7 +142,7 @@ def _succeed(session: Session, answer: Answer) -> None:
         answer()
     except Rejected as error:
         if error.details["error"] == "not owner":
-            raise session.tenure.lost() from None
+            raise session.lock.preempted() from None
         if error.details["error"] == "timed out":
-            raise session.tenure.late() from None
+            raise session.lock.overtaken() from None
         raise Unavailable(error.message, **error.details) from None

@@ -15,36 +15,39 @@ from midonet.events.model.tunnel_zone import TunnelZone
 from midonet.events.model.vtep import Vtep, VtepBinding
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
-from midonet.projections.vtep.bridge_tables import BridgeTables, forget, note
+from midonet.projections.vtep.bridge_tables import BridgeTables, add_entry, remove_entry
 from midonet.projections.vtep.keys import SOURCE_NODE, UNKNOWN_DST, Key, Value, bridge_id, is_locator, switch_name
-from midonet.projections.vtep.learned_macs import CurrentRow, Delta, LearnedMacs, MacLocation, Place
+from midonet.projections.vtep.learned_macs import CurrentRow, LearnedChanges, LearnedMacs, MacKey, MacLocation
 from midonet.projections.vtep.mac_selection import choose
 from midonet.projections.vtep.tunnel_endpoints import own_addresses, underlay
 
-HEARD = "vtep-heard"
-"""Kind of a change that tells what a switch reported: `id` is the VTEP, `new` the `Delta`."""
+SWITCH_UPDATE = "vtep-heard"
+"""Kind of a change that tells what a switch reported: `id` is the VTEP, `new` the `LearnedChanges`."""
 
-HOSTS = "vtep-hosts"
+DEAD_HOSTS = "vtep-hosts"
 """Kind of a change that tells that other hosts are dead than before."""
 
-TOUCHED = "vtep-touched"
+RECHECK = "vtep-touched"
 """Kind of a change that only names keys, in `new`, which are to be looked at again."""
 
 
 class VtepProjection:
     """Desired rows of the VTEP with this id; nothing at all once the VTEP is deleted.
 
-    `learned` is what the switches report, `held` what the switch itself holds under a key, as far as known. The latter
-    decides only where the former leaves a choice, or does not know: so two writers never undo each other's rows.
+    `learned` is what the switches report, `current` what the switch itself holds under a key, as far as known. The
+    latter decides only where the former leaves a choice, or does not know: so two writers never undo each other's rows.
     """
 
     def __init__(
-        self, vtep: str, learned: LearnedMacs | None = None, held: Callable[[Key], CurrentRow | None] = lambda _: None
+        self,
+        vtep: str,
+        learned: LearnedMacs | None = None,
+        current: Callable[[Key], CurrentRow | None] = lambda _: None,
     ) -> None:
         self.name = f"vtep/{vtep}"
         self._vtep = vtep
         self._learned = learned or LearnedMacs()
-        self._held = held
+        self._current = current
         self._handlers: Mapping[str, Callable[[Any, Any], Iterable[Key]]] = {
             "arp-entry": self._arp_changed,
             "bridge": self._bridge_changed,
@@ -54,8 +57,8 @@ class VtepProjection:
             "tunnel-zone": self._zone_changed,
             "vtep": self._vtep_changed,
             "vtep-binding": self._binding_changed,
-            HOSTS: lambda *_: self._underlay_changed(),
-            TOUCHED: lambda _, keys: keys,
+            DEAD_HOSTS: lambda *_: self._underlay_changed(),
+            RECHECK: lambda _, keys: keys,
         }
         self.attach(Topology())
 
@@ -64,8 +67,8 @@ class VtepProjection:
         self._topology = topology
         self._bridges: dict[str, BridgeTables] = {}
         self._bindings: dict[tuple[str, int], dict[str, str]] = {}
-        self._watched: dict[str, str] = {}
-        self._doubtful: set[Key] = set()
+        self._bfd_sessions: dict[str, str] = {}
+        self._uncertain: set[Key] = set()
         self._underlay = underlay(topology, self._learned, self._vtep)
         bindings = topology.referrers(self._vtep, "vtep-binding", "vtep")
         self.apply([Change(binding.KIND, binding.id, None, binding) for binding in bindings])
@@ -77,14 +80,14 @@ class VtepProjection:
             handler = self._handlers.get(change.kind)
             if handler is not None:
                 touched.update(handler(change.old, change.new))
-            elif change.kind == HEARD:
-                touched.update(self._heard(change.id, change.new))
+            elif change.kind == SWITCH_UPDATE:
+                touched.update(self._macs_learned(change.id, change.new))
         return touched
 
     def keys(self) -> Iterator[Key]:
         """Yield every key that should exist."""
         yield from (("binding", port, vlan) for port, vlan in self._bindings)
-        yield from (("bfd", address) for address in self._watched)
+        yield from (("bfd", address) for address in self._bfd_sessions)
         for bridge in self._bridges:
             yield from (key for key in self._keys_of(bridge) if self.render(key) is not None)
 
@@ -103,7 +106,7 @@ class VtepProjection:
             case ("mcast", name, mac):
                 value = self._multicast(bridge_id(name), mac)
             case ("bfd", address):
-                value = self._watched.get(address) or self._watched_so_far(key)
+                value = self._bfd_sessions.get(address) or self._current_bfd(key)
         return value
 
     def origin(self, key: Key) -> int | None:
@@ -145,10 +148,10 @@ class VtepProjection:
             return self._learned_unicast(bound, mac)
         entry: MacEntry = self._topology.get("mac-entry", next(iter(ids)))
         port: Port = self._topology.get("port", entry.port)
-        address = self._behind(port) or self._behind_so_far(port, ("ucast", bound.switch, mac))
+        address = self._address_of(port) or self._current_address(port, ("ucast", bound.switch, mac))
         return (address, bound.ip(mac)) if address else None
 
-    def _behind(self, port: Port) -> str | None:
+    def _address_of(self, port: Port) -> str | None:
         """Return the tunnel address behind which a port is: that of its host, or of the other VTEP it stands for."""
         if port.vtep is not None:
             return self._neighbour(port.vtep)
@@ -157,26 +160,26 @@ class VtepProjection:
     def _learned_unicast(self, bound: BridgeTables, mac: str) -> tuple[str, str] | None:
         """Return where a station is that no entry of the topology names; None if behind this VTEP, or if unknown."""
         learned, me = self._learned, self._vtep
-        stations = [one for one in learned.stations(bound.switch, mac) if one.vtep in bound.others or one.vtep == me]
-        held = self._held(("ucast", bound.switch, mac))
-        if held is not None:
-            stations += self._strangers(bound, held)
-        chosen = choose(stations, held, me=me, knows=learned.knows)
+        locations = [one for one in learned.locations(bound.switch, mac) if one.vtep in bound.others or one.vtep == me]
+        current = self._current(("ucast", bound.switch, mac))
+        if current is not None:
+            locations += self._unknown_sources(bound, current)
+        chosen = choose(locations, current, me=me, is_read=learned.is_read)
         if chosen is None or chosen.vtep == me:
             return None
         own = self._addresses_of(chosen.vtep)
         address = own[0] if own and chosen.address not in own else chosen.address
         return (address, bound.ip(mac) or chosen.ip) if is_locator(address) else None
 
-    def _strangers(self, bound: BridgeTables, held: CurrentRow) -> Iterator[MacLocation]:
+    def _unknown_sources(self, bound: BridgeTables, current: CurrentRow) -> Iterator[MacLocation]:
         """Yield the station that a row was written for by somebody who could read a VTEP that we cannot."""
-        if not isinstance(held.value, tuple):
+        if not isinstance(current.value, tuple):
             return
-        address, ip = held.value[0], held.value[-1]
+        address, ip = current.value[0], current.value[-1]
         for vtep in sorted(bound.others):
             addresses = self._addresses_of(vtep)
             may_be = address in addresses or not (addresses or address in self._underlay.hosts.values())
-            if may_be and not self._learned.knows(vtep):
+            if may_be and not self._learned.is_read(vtep):
                 yield MacLocation(vtep, address, ip, 0)
 
     def _multicast(self, bridge: str, mac: str) -> tuple[str, ...] | None:
@@ -186,7 +189,7 @@ class VtepProjection:
         if not self._underlay.source_node:
             return (self._underlay.proxy,) if self._underlay.proxy else None
         hosts = {self._underlay.hosts[host] for host in bound.hosts if host in self._underlay.hosts}
-        neighbours = self._neighbours(bound) | self._neighbours_so_far(bound, ("mcast", bound.switch, mac))
+        neighbours = self._neighbours(bound) | self._current_neighbours(bound, ("mcast", bound.switch, mac))
         return tuple(sorted(self._underlay.flooders | hosts | neighbours)) or None
 
     # -- the other VTEPs
@@ -204,33 +207,33 @@ class VtepProjection:
 
     # -- the VTEPs of which nobody knows yet where they are: what the switch holds because of them stays
 
-    def _unheard(self, vtep: str) -> bool:
-        return not self._addresses_of(vtep) and not self._learned.knows(vtep)
+    def _unread(self, vtep: str) -> bool:
+        return not self._addresses_of(vtep) and not self._learned.is_read(vtep)
 
-    def _may_be_theirs(self, key: Key) -> set[str]:
+    def _unexplained_addresses(self, key: Key) -> set[str]:
         """Return the addresses that the switch holds under a key and that are no host's."""
-        held = self._held(key)
-        addresses = held.value if held is not None and isinstance(held.value, tuple) else ()
+        current = self._current(key)
+        addresses = current.value if current is not None and isinstance(current.value, tuple) else ()
         return {one for one in addresses if is_locator(one)} - set(self._underlay.hosts.values())
 
-    def _behind_so_far(self, port: Port, key: Key) -> str | None:
-        if port.vtep in (None, self._vtep) or not self._unheard(str(port.vtep)):
+    def _current_address(self, port: Port, key: Key) -> str | None:
+        if port.vtep in (None, self._vtep) or not self._unread(str(port.vtep)):
             return None
-        held = self._held(key)
-        address = held.value[0] if held is not None and isinstance(held.value, tuple) else None
-        return address if address in self._may_be_theirs(key) else None
+        current = self._current(key)
+        address = current.value[0] if current is not None and isinstance(current.value, tuple) else None
+        return address if address in self._unexplained_addresses(key) else None
 
-    def _neighbours_so_far(self, bound: BridgeTables, key: Key) -> set[str]:
-        return self._may_be_theirs(key) if any(map(self._unheard, bound.others)) else set()
+    def _current_neighbours(self, bound: BridgeTables, key: Key) -> set[str]:
+        return self._unexplained_addresses(key) if any(map(self._unread, bound.others)) else set()
 
-    def _watched_so_far(self, key: Key) -> Value | None:
+    def _current_bfd(self, key: Key) -> Value | None:
         if not (self._underlay.bfd and self._bridges):
             return None
-        if not any(map(self._unheard, {self._vtep, *(vtep for one in self._bridges.values() for vtep in one.others)})):
+        if not any(map(self._unread, {self._vtep, *(vtep for one in self._bridges.values() for vtep in one.others)})):
             return None
-        self._doubtful.add(key)
-        held = self._held(key)
-        return held.value if held is not None else None
+        self._uncertain.add(key)
+        current = self._current(key)
+        return current.value if current is not None else None
 
     def _neighbour_changed(self, vtep: str) -> Iterator[Key]:
         """Yield the keys that a tunnel address of another VTEP is in."""
@@ -239,17 +242,17 @@ class VtepProjection:
                 yield "mcast", bound.switch, UNKNOWN_DST
         for port in self._topology.referrers(vtep, "port", "vtep"):
             yield from self._keys_behind(port)
-        yield from self._places(self._learned.of(vtep))
+        yield from self._unicast_keys(self._learned.macs_of(vtep))
         yield from self._bfd_changed()
 
-    def _heard(self, vtep: str, news: Delta) -> Iterator[Key]:
+    def _macs_learned(self, vtep: str, changes: LearnedChanges) -> Iterator[Key]:
         """Yield the keys that what a switch said bears on; what the topology says of a station goes before that."""
-        if news.readdressed:
+        if changes.addresses_changed:
             yield from self._underlay_changed() if vtep == self._vtep else self._neighbour_changed(vtep)
-        yield from self._places(news.places)
+        yield from self._unicast_keys(changes.macs)
 
-    def _places(self, places: Iterable[Place]) -> Iterator[Key]:
-        for switch, mac in places:
+    def _unicast_keys(self, macs: Iterable[MacKey]) -> Iterator[Key]:
+        for switch, mac in macs:
             bound = self._bridges.get(bridge_id(switch))
             if bound is not None and mac not in bound.macs:
                 yield "ucast", switch, mac
@@ -271,17 +274,17 @@ class VtepProjection:
 
     def _bfd_changed(self) -> Iterator[Key]:
         """Watch every host of the zone and every VTEP that shares a bridge, as long as there is any bridge."""
-        before, local = self._watched, self._underlay.local
+        before, local = self._bfd_sessions, self._underlay.local
         remotes: set[str] = set()
         if self._underlay.bfd and local and self._bridges:
             remotes = {
                 *self._underlay.hosts.values(),
                 *(a for b in self._bridges.values() for a in self._neighbours(b)),
             }
-        self._watched = dict.fromkeys(remotes, local or "")
-        yield from (("bfd", one) for one in {*before, *remotes} if before.get(one) != self._watched.get(one))
-        doubtful, self._doubtful = self._doubtful, set()
-        yield from doubtful
+        self._bfd_sessions = dict.fromkeys(remotes, local or "")
+        yield from (("bfd", one) for one in {*before, *remotes} if before.get(one) != self._bfd_sessions.get(one))
+        uncertain, self._uncertain = self._uncertain, set()
+        yield from uncertain
 
     # -- what a change touches
 
@@ -320,43 +323,43 @@ class VtepProjection:
 
     def _mac_changed(self, old: MacEntry | None, new: MacEntry | None) -> Iterator[Key]:
         if old and old.vlan == 0 and (bound := self._bridges.get(old.bridge)) is not None:
-            forget(bound.macs, old.mac, old.id)
+            remove_entry(bound.macs, old.mac, old.id)
             yield "ucast", bound.switch, old.mac
         if new and new.vlan == 0 and (bound := self._bridges.get(new.bridge)) is not None:
-            note(bound.macs, new.mac, new.id)
+            add_entry(bound.macs, new.mac, new.id)
             yield "ucast", bound.switch, new.mac
 
     def _arp_changed(self, old: ArpEntry | None, new: ArpEntry | None) -> Iterator[Key]:
         if old and (bound := self._bridges.get(old.bridge)) is not None:
-            forget(bound.ips, old.mac, old.id)
+            remove_entry(bound.ips, old.mac, old.id)
             yield "ucast", bound.switch, old.mac
         if new and (bound := self._bridges.get(new.bridge)) is not None:
-            note(bound.ips, new.mac, new.id, new.ip)
+            add_entry(bound.ips, new.mac, new.id, new.ip)
             yield "ucast", bound.switch, new.mac
 
     def _binding_changed(self, old: VtepBinding | None, new: VtepBinding | None) -> Iterator[Key]:
         for binding, change in ((old, self._unbind), (new, self._bind)):
             if binding is not None and binding.vtep == self._vtep:
                 yield from change(binding)
-        for binding, change in ((old, self._leave), (new, self._join)):
+        for binding, change in ((old, self._other_unbound), (new, self._other_bound)):
             if binding is not None and binding.vtep != self._vtep and binding.bridge in self._bridges:
                 yield from change(binding)
 
-    def _join(self, binding: VtepBinding) -> Iterator[Key]:
+    def _other_bound(self, binding: VtepBinding) -> Iterator[Key]:
         """Note that another VTEP has one of our bridges as well."""
         others = self._bridges[binding.bridge].others
         comes = binding.vtep not in others
-        note(others, binding.vtep, binding.id)
+        add_entry(others, binding.vtep, binding.id)
         if comes:
-            yield from self._company(binding)
+            yield from self._sharing_changed(binding)
 
-    def _leave(self, binding: VtepBinding) -> Iterator[Key]:
+    def _other_unbound(self, binding: VtepBinding) -> Iterator[Key]:
         others = self._bridges[binding.bridge].others
-        forget(others, binding.vtep, binding.id)
+        remove_entry(others, binding.vtep, binding.id)
         if binding.vtep not in others:
-            yield from self._company(binding)
+            yield from self._sharing_changed(binding)
 
-    def _company(self, binding: VtepBinding) -> Iterator[Key]:
+    def _sharing_changed(self, binding: VtepBinding) -> Iterator[Key]:
         """Yield the keys that depend on whether a VTEP shares a bridge with ours."""
         name = switch_name(binding.bridge)
         yield "mcast", name, UNKNOWN_DST
@@ -364,7 +367,7 @@ class VtepProjection:
         yield from self._bfd_changed()
 
     def _bind(self, binding: VtepBinding) -> Iterator[Key]:
-        note(self._bindings, (binding.physical_port, binding.vlan), binding.id)
+        add_entry(self._bindings, (binding.physical_port, binding.vlan), binding.id)
         yield "binding", binding.physical_port, binding.vlan
         if binding.bridge not in self._bridges:
             self._bridges[binding.bridge] = BridgeTables(self._topology, binding.bridge, self._vtep)
@@ -373,7 +376,7 @@ class VtepProjection:
         self._bridges[binding.bridge].bindings.add(binding.id)
 
     def _unbind(self, binding: VtepBinding) -> Iterator[Key]:
-        forget(self._bindings, (binding.physical_port, binding.vlan), binding.id)
+        remove_entry(self._bindings, (binding.physical_port, binding.vlan), binding.id)
         yield "binding", binding.physical_port, binding.vlan
         bound = self._bridges[binding.bridge]
         bound.bindings.discard(binding.id)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from midonet.projections.ovsdb import Row, RowChange, decode_map, decode_ref, decode_set
 from midonet.projections.vtep.keys import station_ip, station_mac
-from midonet.projections.vtep.learned_macs import Local, Place, SwitchUpdate
+from midonet.projections.vtep.learned_macs import LocalMac, MacKey, SwitchUpdate
 
 _FAULTS = {
     "Physical_Switch": "switch_fault_status",
@@ -55,9 +55,9 @@ class Reports:
     def __init__(self, tables: Mapping[str, Mapping[str, Row]], names: Mapping[str, str]) -> None:
         self._tables = tables
         self._names = names
-        self._locals: dict[Place, dict[str, Local]] = {}
-        self._places: dict[str, Place] = {}
-        self._changed: dict[Place, None] = {}
+        self._locals: dict[MacKey, dict[str, LocalMac]] = {}
+        self._mac_keys: dict[str, MacKey] = {}
+        self._changed: dict[MacKey, None] = {}
         self._whole = True
         self._tunnel_ips: tuple[str, ...] = ()
         self._had_faults: set[str] = set()
@@ -71,41 +71,41 @@ class Reports:
             if new is not None:
                 self._learn(uuid, new, addresses)
 
-    def start_over(self) -> None:
+    def clear(self) -> None:
         """Forget what was learned: the rows come again, as new."""
         self._locals.clear()
-        self._places.clear()
+        self._mac_keys.clear()
         self._whole = True
 
     def _learn(self, uuid: str, row: Row, addresses: Mapping[str, str]) -> None:
         mac, switch = station_mac(str(row["MAC"])), self._names.get(decode_ref(row["logical_switch"]))
         if mac is not None and switch is not None:
-            place = switch, mac
-            local = Local(addresses[decode_ref(row["locator"])], station_ip(str(row["ipaddr"])))
-            self._locals.setdefault(place, {})[uuid] = local
-            self._places[uuid] = place
-            self._changed[place] = None
+            mac_key = switch, mac
+            local = LocalMac(addresses[decode_ref(row["locator"])], station_ip(str(row["ipaddr"])))
+            self._locals.setdefault(mac_key, {})[uuid] = local
+            self._mac_keys[uuid] = mac_key
+            self._changed[mac_key] = None
 
     def _drop(self, uuid: str) -> None:
-        place = self._places.pop(uuid, None)
-        if place is not None:
-            del self._locals[place][uuid]
-            if not self._locals[place]:
-                del self._locals[place]
-            self._changed[place] = None
+        mac_key = self._mac_keys.pop(uuid, None)
+        if mac_key is not None:
+            del self._locals[mac_key][uuid]
+            if not self._locals[mac_key]:
+                del self._locals[mac_key]
+            self._changed[mac_key] = None
 
-    def heard(self, switch: str | None) -> SwitchUpdate | None:
+    def drain(self, switch: str | None) -> SwitchUpdate | None:
         """Return what changed since the last call, the first time everything; None if nothing did."""
         tunnel_ips = tuple(sorted(self._own(switch, "tunnel_ips")))
         if not (self._whole or self._changed or tunnel_ips != self._tunnel_ips):
             return None
-        places: Iterable[Place] = self._locals if self._whole else self._changed
-        heard = SwitchUpdate({place: self._local(place) for place in places}, tunnel_ips, self._whole)
+        mac_keys: Iterable[MacKey] = self._locals if self._whole else self._changed
+        update = SwitchUpdate({mac_key: self._local(mac_key) for mac_key in mac_keys}, tunnel_ips, self._whole)
         self._changed, self._whole, self._tunnel_ips = {}, False, tunnel_ips
-        return heard
+        return update
 
-    def _local(self, place: Place) -> Local | None:
-        return next(iter(self._locals.get(place, {}).values()), None)
+    def _local(self, mac_key: MacKey) -> LocalMac | None:
+        return next(iter(self._locals.get(mac_key, {}).values()), None)
 
     def _own(self, switch: str | None, column: str) -> list[Any]:
         row = self._tables["Physical_Switch"].get(switch or "")
@@ -127,17 +127,17 @@ class Reports:
         )
 
     def _port(self, uuid: str, row: Row) -> PortReport:
-        return PortReport(str(row["name"]), self._told(uuid, _faults(row)))
+        return PortReport(str(row["name"]), self._known_faults(uuid, _faults(row)))
 
-    def _told(self, uuid: str, faults: list[str]) -> list[str] | None:
+    def _known_faults(self, uuid: str, faults: list[str]) -> list[str] | None:
         return faults if faults or uuid in self._had_faults else None
 
     def _all_faults(self, switch: str | None) -> list[str] | None:
         rows = {uuid: row for table in ("Logical_Router", "ACL") for uuid, row in self._tables.get(table, {}).items()}
         if switch is not None:
             rows[switch] = self._tables["Physical_Switch"][switch]
-        told = [found for uuid, row in rows.items() if (found := self._told(uuid, _faults(row))) is not None]
-        return sorted({fault for faults in told for fault in faults}) if told else None
+        known = [found for uuid, row in rows.items() if (found := self._known_faults(uuid, _faults(row))) is not None]
+        return sorted({fault for faults in known for fault in faults}) if known else None
 
     def _sessions(self, switch: str | None, addresses: Mapping[str, str]) -> Iterable[BfdSession]:
         for uuid in self._own(switch, "tunnels"):

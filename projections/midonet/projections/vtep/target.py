@@ -31,7 +31,7 @@ _REQUIRED: Mapping[str, Sequence[str]] = {
 }
 
 
-_WANTING = {
+_WAITING = {
     "replication": "the switch knows no replication modes",
     "binding": "the switch has no physical port {} (yet)",
     "bfd": "the switch has no tunnel to {} to watch: it knows none, or somebody else watches that one",
@@ -51,23 +51,23 @@ class VtepTarget:
         self._probe = probe
         self._batch = batch
         self._wake: Callable[[], None] = lambda: None
-        self._hear: Callable[[SwitchUpdate | None], None] = lambda _: None
+        self._on_update: Callable[[SwitchUpdate | None], None] = lambda _: None
         self._tick: Callable[[], int] = lambda: 0
         self._session: Session | None = None
-        self._line = ConnectionState()
-        self.refused: set[Key] = set()
+        self._state = ConnectionState()
+        self.unwritable: set[Key] = set()
         """Keys for which `Unwritable` was raised: worth another try when whoever stands in the way may have gone."""
 
     def on_change(self, wake: Callable[[], None]) -> None:
         """Call `wake` on drift, when a port appears that a binding waits for, and when the connection is lost."""
         self._wake = wake
 
-    def on_report(self, hear: Callable[[SwitchUpdate | None], None], tick: Callable[[], int]) -> None:
-        """Call `hear` from now on with what the switch says of itself, and with None when it cannot be read any more.
+    def on_report(self, on_update: Callable[[SwitchUpdate | None], None], tick: Callable[[], int]) -> None:
+        """Call `on_update` from now on with what the switch says of itself, and with None when it cannot be read.
 
         It may be called by any thread and must not block. `tick` is the clock of `CurrentRow.order`.
         """
-        self._hear = hear
+        self._on_update = on_update
         self._tick = tick
 
     def load(self) -> tuple[Checkpoint, Mapping[Key, Value]]:
@@ -81,11 +81,11 @@ class VtepTarget:
         else:
             self.close()
             self._session = self._connect()
-        _, watch, tenure = self._session
-        claim = watch.claim()
-        if claim:
-            transact(self._session, claim)
-        tenure.yield_to_faster()
+        _, watch, lock = self._session
+        operations = watch.create_checkpoint()
+        if operations:
+            transact(self._session, operations)
+        lock.refresh()
         return watch.load()
 
     def peek(self) -> Checkpoint:
@@ -127,37 +127,37 @@ class VtepTarget:
         """Return the bindings and tunnels that could not be written yet, and why in words."""
         session = self._session  # others may ask while the session is replaced
         keys = session.watch.waiting() if session is not None else ()
-        return {key: _WANTING[key[0]].format(key[1]) for key in keys}
+        return {key: _WAITING[key[0]].format(key[1]) for key in keys}
 
-    def freed(self) -> set[Key]:
+    def unblocked(self) -> set[Key]:
         """Return what waits no longer, as of the last `load`: it can be written, or is another writer's to know."""
         session = self._session
-        return session.watch.freed() if session is not None else set()
+        return session.watch.unblocked() if session is not None else set()
 
-    def takes(self, key: Key, value: Value) -> bool:
+    def accepts(self, key: Key, value: Value) -> bool:
         """Return whether the switch has what a value needs, as far as known; if not, it wakes when it has."""
         session = self._session
-        return session is None or session.watch.takes(key, value)
+        return session is None or session.watch.accepts(key, value)
 
-    def instead(self, key: Key) -> Value | None:
+    def foreign_value(self, key: Key) -> Value | None:
         """Return what of others is where a value of ours belongs: the switch to which they bound a VLAN."""
         session = self._session
-        return session.watch.instead(key) if session is not None else None
+        return session.watch.foreign_value(key) if session is not None else None
 
-    def held(self, key: Key) -> CurrentRow | None:
+    def current(self, key: Key) -> CurrentRow | None:
         """Return what the switch is known to hold under a key, if anything is."""
         session = self._session
-        return session.watch.held(key) if session is not None else None
+        return session.watch.current(key) if session is not None else None
 
-    def held_stations(self) -> list[Key]:
+    def unicast_keys(self) -> list[Key]:
         """Return the keys of all stations that the switch is known to hold."""
         session = self._session
-        return session.watch.held_stations() if session is not None else []
+        return session.watch.unicast_keys() if session is not None else []
 
     @property
     def connection(self) -> Connection:
         """How the connection stands."""
-        return self._line.connection
+        return self._state.connection
 
     def report(self) -> SwitchReport | None:
         """Return what the switch says of itself, if it is connected."""
@@ -172,33 +172,33 @@ class VtepTarget:
 
     def _connect(self) -> Session:
         try:
-            session = self._dial()
+            session = self._open_session()
         except Misconfigured as error:
-            self._line.becomes("not-a-vtep", error.message)
+            self._state.transition("not-a-vtep", error.message)
             raise
         except Unavailable as error:
-            self._line.becomes("unreachable", error.message)
+            self._state.transition("unreachable", error.message)
             raise
-        self._line.becomes("connected")
+        self._state.transition("connected")
         return session
 
-    def _dial(self) -> Session:
-        client = Client((self._host, self._port), probe=self._probe, on_lost=self._lost)
+    def _open_session(self) -> Session:
+        client = Client((self._host, self._port), probe=self._probe, on_lost=self._connection_lost)
         try:
             columns = check_schema(client, DATABASE, _REQUIRED, OPTIONAL)
-            watch = DriftWatch(DatabaseState(self._host, columns), self._woken, self._hear, self._tick)
+            watch = DriftWatch(DatabaseState(self._host, columns), self._changed, self._on_update, self._tick)
             client.monitor(DATABASE, _monitored(columns), watch.update)
         except BaseException:
             client.close()
             raise
         return Session(client, watch, WriteLock(client, watch))
 
-    def _lost(self, trouble: str) -> None:
-        self._line.becomes("unreachable", trouble)
-        self._hear(None)
+    def _connection_lost(self, reason: str) -> None:
+        self._state.transition("unreachable", reason)
+        self._on_update(None)
         self._wake()
 
-    def _woken(self) -> None:
+    def _changed(self) -> None:
         self._wake()
 
     def _connected(self) -> Session:
@@ -213,8 +213,8 @@ class VtepTarget:
         """Do what commits a delta, or waits until it is committed."""
         try:
             work()
-        except Unwritable as unfit:
-            self.refused.add(unfit.key)
+        except Unwritable as error:
+            self.unwritable.add(error.key)
             raise
 
 

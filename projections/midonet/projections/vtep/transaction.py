@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from midonet.projections.base import Checkpoint, Fenced
-from midonet.projections.ovsdb import encode_map, encode_set, named, ref
+from midonet.projections.ovsdb import encode_map, encode_set, named_ref, ref
 from midonet.projections.vtep.database_state import DatabaseState
 from midonet.projections.vtep.keys import HASH, MARK, POSITION, Key, Value
 
@@ -50,15 +50,13 @@ def batches(delta: Delta, size: int) -> Iterator[Delta]:
     yield {key: delta[key] for key in part}
 
 
-def claim(actual: DatabaseState) -> list[Operation]:
+def create_checkpoint(state: DatabaseState) -> list[Operation]:
     """Return what gives a database a checkpoint at position 0; one that appears meanwhile stays."""
     zero = _config(Checkpoint())
-    if actual.root is None:
+    if state.root is None:
         return [{"op": "insert", "table": "Global", "row": {"other_config": encode_map(zero)}}]
-    broken = {name: value for name, value in actual.config.items() if name in zero}
-    return [
-        _mutate("Global", actual.root, "other_config", ("delete", encode_map(broken)), ("insert", encode_map(zero)))
-    ]
+    broken = {name: value for name, value in state.config.items() if name in zero}
+    return [_mutate("Global", state.root, "other_config", ("delete", encode_map(broken)), ("insert", encode_map(zero)))]
 
 
 class Transaction:
@@ -67,28 +65,28 @@ class Transaction:
     Raises `Fenced` where the actual state lacks what the delta takes for granted: it has to be loaded again.
     """
 
-    def __init__(self, actual: DatabaseState, checkpoint: Checkpoint, delta: Delta) -> None:
-        if actual.root is None:
+    def __init__(self, state: DatabaseState, checkpoint: Checkpoint, delta: Delta) -> None:
+        if state.root is None:
             raise Fenced("the checkpoint has vanished")
         self.delta = delta
         self.checkpoint: Checkpoint | None = checkpoint
         """The checkpoint that will be there afterwards."""
-        self.operations: list[Operation] = [_expect(actual.root, checkpoint)]
+        self.operations: list[Operation] = [_expect(state.root, checkpoint)]
         self.waiting: set[Key] = set()
         """What the switch does not take at the moment, for want of a port, say."""
         self.removed: dict[str, Key] = {}
         """Switches that go, by UUID: a foreign row that refers to one of them makes the whole transaction fail."""
-        self._actual = actual
-        self._root = actual.root
+        self._state = state
+        self._root = state.root
         self._switches: dict[str, list[str]] = {}
         self._locators: dict[str, list[str]] = {}
-        self.brings: set[str] = set()
+        self.new_locators: set[str] = set()
         """Addresses of the locators that it inserts, which no other one may do at the same time."""
         self._effects: set[tuple[str, str]] = set()
         for key, value in delta.items():
             if value is None:
                 self._remove(key)
-            elif actual.takes(key, value):
+            elif state.accepts(key, value):
                 self._put(key, value)
             else:
                 self.waiting.add(key)
@@ -114,23 +112,23 @@ class Transaction:
         self._effects.add((operation["op"], operation["table"]))
 
     def _remove(self, key: Key) -> None:
-        for uuid in self._actual.rows(key):
+        for uuid in self._state.rows(key):
             match key:
                 case ("switch", _):
                     self._remove_switch(key, uuid)
                 case ("replication", _):
                     self._update("Logical_Switch", ref(uuid), {"replication_mode": encode_set(())})
                 case ("binding", _, vlan):
-                    self._unbind(uuid, vlan, self._actual.bound(uuid, vlan))
+                    self._unbind(uuid, vlan, self._state.bound(uuid, vlan))
                 case ("bfd", _):
-                    self._unwatch(uuid)
+                    self._disable_bfd(uuid)
                 case (kind, _, _):
                     self._do(_delete(_MAC_TABLES[kind], "_uuid", uuid))
 
     def _remove_switch(self, key: Key, uuid: str) -> None:
         """Remove a switch with the MACs on it, those that the hardware learned included, and its bindings."""
         self.removed[uuid] = key
-        for port, vlan in self._actual.pins(uuid):
+        for port, vlan in self._state.bindings_to(uuid):
             self._unbind(port, vlan, uuid)
         for table in (*_MAC_TABLES.values(), *LOCAL_MAC_TABLES):
             self._do(_delete(table, "logical_switch", uuid))
@@ -139,32 +137,32 @@ class Transaction:
     def _unbind(self, port: str, vlan: int, switch: str) -> None:
         self._do(_mutate("Physical_Port", port, "vlan_bindings", ("delete", encode_map({vlan: ref(switch)}))))
 
-    def _unwatch(self, tunnel: str) -> None:
+    def _disable_bfd(self, tunnel: str) -> None:
         """Remove a tunnel that is ours, or our BFD parameters from one that the switch made."""
-        if self._actual.is_whole(tunnel) and self._actual.hardware is not None:
+        if self._state.is_our_row(tunnel) and self._state.hardware is not None:
             gone = ("delete", encode_set((ref(tunnel),)))
-            self._do(_mutate("Physical_Switch", self._actual.hardware, "tunnels", gone))
+            self._do(_mutate("Physical_Switch", self._state.hardware, "tunnels", gone))
         else:
             self._do(_mutate("Tunnel", tunnel, "bfd_params", ("delete", encode_set(("enable", MARK)))))
 
-    def _watch(self, key: Key, local: str, remote: str) -> None:
+    def _enable_bfd(self, key: Key, local: str, remote: str) -> None:
         """Enable BFD between two addresses, on the switch's own tunnel if it has one."""
-        present, switch = self._actual.rows(key), self._actual.hardware
-        if present and self._actual.value(key) == f"{local} (off)":
-            self._enable(present[0], "row" if self._actual.is_whole(present[0]) else "params")
+        present, switch = self._state.rows(key), self._state.hardware
+        if present and self._state.value(key) == f"{local} (off)":
+            self._set_bfd_params(present[0], "row" if self._state.is_our_row(present[0]) else "params")
             return
         for tunnel in present:
-            self._unwatch(tunnel)
-        free, _ = self._actual.tunnel(local, remote) or (None, False)
+            self._disable_bfd(tunnel)
+        free, _ = self._state.tunnel(local, remote) or (None, False)
         if free is not None:
-            self._enable(free, "params")
+            self._set_bfd_params(free, "params")
         elif switch is not None:
-            row = {"local": self._locator(local), "remote": self._locator(remote), "bfd_params": _enabled("row")}
+            row = {"local": self._locator(local), "remote": self._locator(remote), "bfd_params": _bfd_params("row")}
             new = ("insert", encode_set((self._insert("Tunnel", row),)))
             self._do(_mutate("Physical_Switch", switch, "tunnels", new))
 
-    def _enable(self, tunnel: str, mark: str) -> None:
-        steps = ("delete", encode_set(("enable", MARK))), ("insert", _enabled(mark))
+    def _set_bfd_params(self, tunnel: str, mark: str) -> None:
+        steps = ("delete", encode_set(("enable", MARK))), ("insert", _bfd_params(mark))
         self._do(_mutate("Tunnel", tunnel, "bfd_params", *steps))
 
     def _put(self, key: Key, value: Any) -> None:
@@ -174,11 +172,11 @@ class Transaction:
             case ("replication", name):
                 self._update("Logical_Switch", self._switch(name), {"replication_mode": value})
             case ("bfd", remote):
-                self._watch(key, value, remote)
+                self._enable_bfd(key, value, remote)
             case ("switch", name):
                 self._switches[name] = self._write("Logical_Switch", key, {"name": name, "tunnel_key": value})
             case ("binding", port, vlan):
-                self._bind(key, self._actual.ports(port)[0], vlan, self._switch(value))
+                self._bind(key, self._state.ports(port)[0], vlan, self._switch(value))
             case ("mcast", switch, mac):
                 row = {"MAC": mac, "logical_switch": self._switch(switch), "locator_set": self._locator_set(value)}
                 self._write("Mcast_Macs_Remote", key, {**row, "ipaddr": ""})
@@ -186,14 +184,14 @@ class Transaction:
     def _put_unicast(self, key: Key, switch: str, mac: str, value: Any) -> None:
         address, ip = value
         row = {"MAC": mac, "logical_switch": self._switch(switch), "locator": self._locator(address), "ipaddr": ip}
-        if self._actual.rows(key):
+        if self._state.rows(key):
             self._write("Ucast_Macs_Remote", key, row)
         else:  # thousands of them: no name, for which the server would have to keep a table
             self._do({"op": "insert", "table": "Ucast_Macs_Remote", "row": row})
 
     def _write(self, table: str, key: Key, row: Mapping[str, Any]) -> list[str]:
         """Make this the one row of the key; return a reference to it."""
-        there = self._actual.rows(key)
+        there = self._state.rows(key)
         if not there:
             return self._insert(table, row)
         self._update(table, ref(there[0]), row)
@@ -203,15 +201,15 @@ class Transaction:
 
     def _bind(self, key: Key, free: str, vlan: int, switch: list[str]) -> None:
         """Bind the port that is bound already, of several of its name, else the first."""
-        port, *others = self._actual.rows(key) or (free,)
+        port, *others = self._state.rows(key) or (free,)
         replace = ("delete", encode_set([vlan])), ("insert", encode_map({vlan: switch}))
         self._do(_mutate("Physical_Port", port, "vlan_bindings", *replace))
         for other in others:
-            self._unbind(other, vlan, self._actual.bound(other, vlan))
+            self._unbind(other, vlan, self._state.bound(other, vlan))
 
     def _switch(self, name: str) -> list[str]:
         if name not in self._switches:
-            uuid = self._actual.switch(name)
+            uuid = self._state.switch(name)
             if uuid is None:
                 raise Fenced(f"logical switch {name} has vanished")
             self._switches[name] = ref(uuid)
@@ -219,12 +217,12 @@ class Transaction:
 
     def _locator(self, address: str) -> list[str]:
         if address not in self._locators:
-            uuid = self._actual.locator(address)
-            self._locators[address] = ref(uuid) if uuid is not None else self._bring(address)
+            uuid = self._state.locator(address)
+            self._locators[address] = ref(uuid) if uuid is not None else self._new_locator(address)
         return self._locators[address]
 
-    def _bring(self, address: str) -> list[str]:
-        self.brings.add(address)
+    def _new_locator(self, address: str) -> list[str]:
+        self.new_locators.add(address)
         return self._insert("Physical_Locator", {"encapsulation_type": "vxlan_over_ipv4", "dst_ip": address})
 
     def _locator_set(self, addresses: tuple[str, ...]) -> list[str]:
@@ -238,14 +236,14 @@ class Transaction:
     def _insert(self, table: str, row: Mapping[str, Any]) -> list[str]:
         name = f"row{len(self.operations)}"
         self._do({"op": "insert", "table": table, "row": row, "uuid-name": name})
-        return named(name)
+        return named_ref(name)
 
 
 def _config(checkpoint: Checkpoint) -> dict[str, str]:
     return {POSITION: str(checkpoint.position), HASH: checkpoint.hash}
 
 
-def _enabled(mark: str) -> list[Any]:
+def _bfd_params(mark: str) -> list[Any]:
     return encode_map({"enable": "true", MARK: mark})
 
 

@@ -23,20 +23,20 @@ class WriteLock:
     def __init__(self, client: Client, watch: DriftWatch) -> None:
         self._client = client
         self._watch = watch
-        self._taken = False
+        self._acquired = False
         self._supported = True
 
     @property
     def held(self) -> bool:
         """Whether it may be written, for all that is known."""
-        return self._taken and (not self._supported or self._client.owns(_LOCK))
+        return self._acquired and (not self._supported or self._client.owns(_LOCK))
 
     @property
-    def proof(self) -> list[Operation]:
+    def assertion(self) -> list[Operation]:
         """What every transaction begins with: the server refuses it if somebody else has the lock by then."""
         return [_ASSERT] if self._supported else []
 
-    def begin(self) -> None:
+    def acquire(self) -> None:
         """See to it that nobody else writes from now on.
 
         Raises `Fenced` if somebody has written since the database was read last: all of that is known then, and the
@@ -45,38 +45,38 @@ class WriteLock:
         """
         if self.held:
             return
-        if self._taken:
-            raise self.lost()
+        if self._acquired:
+            raise self.preempted()
         self._client.echo()
-        if self._watch.moved():  # too late: no reason to take it from one that was faster
-            raise self.late()
-        self._take()
+        if self._watch.checkpoint_moved():  # too late: no reason to take it from one that was faster
+            raise self.overtaken()
+        self._steal()
         if self._watch.drifted():
-            raise self._robbed()
+            raise self._preempted_error()
 
-    def late(self) -> Fenced:
+    def overtaken(self) -> Fenced:
         """Return what it means for a writer that another one was faster."""
         return Fenced(f"another writer moved the checkpoint of VTEP {self._client.address}")
 
-    def lost(self) -> Fenced:
+    def preempted(self) -> Fenced:
         """Take note that somebody else has taken the lock, and return what that means for whoever was to write."""
-        self._taken = False
-        return self._robbed()
+        self._acquired = False
+        return self._preempted_error()
 
-    def yield_to_faster(self) -> None:
+    def refresh(self) -> None:
         """Take note that the database is about to be read again: whoever moved the checkpoint since was first."""
-        if self._watch.moved():
-            self._taken = self.held
+        if self._watch.checkpoint_moved():
+            self._acquired = self.held
 
-    def _take(self) -> None:
+    def _steal(self) -> None:
         try:
             self._client.steal(_LOCK)
         except Rejected:
             self._supported = False
-        self._taken = True
+        self._acquired = True
         self._client.echo()  # whatever was committed before has been heard of then
 
-    def _robbed(self) -> Fenced:
+    def _preempted_error(self) -> Fenced:
         """Return what it means for a writer that another one has begun to write."""
         fenced = Fenced(f"another writer is at work on VTEP {self._client.address}")
         fenced.bulk = True

@@ -35,27 +35,27 @@ _READS_IN_FLIGHT = 4
 _IN_FLIGHT = 50
 """Kazoo wakes its thread by a byte per request through a socket pair, and fails when some 250 fill that up."""
 
-_quiet = logging.getLogger("midonet.kazoo")
-_quiet.setLevel(logging.ERROR)  # its warnings come with every attempt; the owner of a client reports states
+_logger = logging.getLogger("midonet.kazoo")
+_logger.setLevel(logging.ERROR)  # its warnings come with every attempt; the owner of a client reports states
 
 
 class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
     """A client of the servers `hosts` (`HOST:PORT,…`); `session_timeout` in seconds."""
 
     def __init__(self, hosts: str, session_timeout: float = 6.0) -> None:
-        super().__init__(hosts, session_timeout, connection_retry=_RECONNECT, logger=_quiet, **options())
+        super().__init__(hosts, session_timeout, connection_retry=_RECONNECT, logger=_logger, **options())
         self.servers = hosts
-        self.patience = session_timeout + 2.0
+        self.call_timeout = session_timeout + 2.0
         """Seconds after which a call that was not answered is given up."""
         self.tree_watchers: dict[str, Callable[[WatchedEvent], None]] = {}
         self.node_watchers: dict[str, Callable[[WatchedEvent], None]] = {}
-        self._connection = Connection(self, self._conn_retry.copy(), logger=_quiet)
+        self._connection = Connection(self, self._conn_retry.copy(), logger=_logger)
         self._starting = Lock()
 
     def connect(self, timeout: float) -> None:
         """Connect if this was not done yet; `Unavailable` if there is no connection after `timeout` seconds."""
         if not self.start_connecting().wait(timeout):
-            reason = f": {self.handler.trouble}" if self.handler.trouble is not None else ""
+            reason = f": {self.handler.last_error}" if self.handler.last_error is not None else ""
             raise Unavailable(f"ZooKeeper at {self.servers} does not answer{reason}", servers=self.servers)
 
     def start_connecting(self) -> Any:
@@ -101,9 +101,9 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
 
     def read_many(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Return the data of those nodes that exist and may be read."""
-        return {path: node.data for path, node in self.look_at(paths) if node.data is not None}
+        return {path: node.data for path, node in self.read_nodes(paths) if node.data is not None}
 
-    def look_at(self, paths: Sequence[str]) -> Iterator[tuple[str, NodeRead]]:
+    def read_nodes(self, paths: Sequence[str]) -> Iterator[tuple[str, NodeRead]]:
         """Yield what each of many nodes holds."""
         chunks = (paths[start : start + _NODES_PER_READ] for start in range(0, len(paths), _NODES_PER_READ))
         requests = ((chunk, self._send(MultiRead(chunk))) for chunk in chunks)
@@ -133,7 +133,7 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
 
         Kazoo's other methods would wait for as long as the servers are away.
         """
-        return future.get(timeout=self.patience)
+        return future.get(timeout=self.call_timeout)
 
     def _send(self, request: Any) -> Any:
         future = self.handler.async_result()

@@ -10,14 +10,14 @@ from urllib.parse import quote
 
 from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
 
-from midonet.projections.engine.drift import DriftRecord, decode_ring, encode_ring
+from midonet.projections.engine.drift import DriftRecord, decode_records, encode_records
 from midonet.projections.zookeeper.client import Client
 
 _CONNECT_SECONDS = 10.0
-_RACES = 20
+_ATTEMPTS = 20
 
 
-class Ledger:
+class DriftLedger:
     """The repairs that are remembered below `root`; methods raise `Unavailable` when ZooKeeper cannot be reached."""
 
     def __init__(self, hosts: str, root: str) -> None:
@@ -28,31 +28,31 @@ class Ledger:
         """End the session."""
         self._client.close()
 
-    def add(self, projection: str, target: str, repairs: Sequence[DriftRecord]) -> None:
+    def add(self, projection: str, target: str, records: Sequence[DriftRecord]) -> None:
         """Add records to those of a target."""
         path = f"{self._folder}/{projection}/repairs/{quote(target, safe=':,')}"
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
-            for _ in range(_RACES):
+            for _ in range(_ATTEMPTS):
                 with suppress(BadVersionError, NodeExistsError, NoNodeError):
-                    self._write(path, repairs)
+                    self._write(path, records)
                     return
 
-    def _write(self, path: str, repairs: Sequence[DriftRecord]) -> None:
+    def _write(self, path: str, records: Sequence[DriftRecord]) -> None:
         try:
             data, stat = self._result(self._client.get_async(path))
         except NoNodeError:
-            self._result(self._client.create_async(path, encode_ring(repairs), makepath=True))
+            self._result(self._client.create_async(path, encode_records(records), makepath=True))
         else:
-            self._result(self._client.set_async(path, encode_ring([*decode_ring(data), *repairs]), stat.version))
+            self._result(self._client.set_async(path, encode_records([*decode_records(data), *records]), stat.version))
 
     def read(self, projections: Sequence[str]) -> list[DriftRecord]:
         """Return the records of some projections, the oldest first."""
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
             nodes = self._client.read_many([path for name in projections for path in self._paths(name)])
-        found = [repair for data in nodes.values() for repair in decode_ring(data)]
-        return sorted(found, key=lambda repair: repair.time)
+        found = [record for data in nodes.values() for record in decode_records(data)]
+        return sorted(found, key=lambda record: record.time)
 
     def _paths(self, projection: str) -> Iterator[str]:
         folder = f"{self._folder}/{projection}/repairs"

@@ -28,11 +28,11 @@ _REMOVALS = 250
 _SESSION_SECONDS = 8.0
 """Seconds after which the session of a process that died is over, with some to spare."""
 
-_CLEARING_SECONDS = 2.0
-_LOOK_SECONDS = 0.1
+_PRUNE_SECONDS = 2.0
+_POLL_SECONDS = 0.1
 
 
-class Noted(Struct):
+class BuildState(Struct):
     """What is remembered of the generations besides the live one."""
 
     previous: str | None = None
@@ -49,7 +49,7 @@ class Generations:
         self._root = root
         self._pointer = f"{root}/nsdb"
         self._folder = f"{root}/state/projections/nsdb"
-        self._notes = f"{self._folder}/generations"
+        self._state_path = f"{self._folder}/generations"
         self._rebuild = f"{self._folder}/rebuild"
 
     def close(self) -> None:
@@ -57,45 +57,45 @@ class Generations:
         self._client.close()
 
     @contextmanager
-    def working(self, who: str, waits: Callable[[str], object] | None = None) -> Iterator[None]:
+    def exclusive(self, who: str, on_wait: Callable[[str], object] | None = None) -> Iterator[None]:
         """Be the only one who works on the generations; `Conflict` says who else does.
 
         The place of a process that certainly lives no more is taken at once. Of one on another machine nobody knows:
-        with `waits`, which is told for whom, it is waited for until its session would have ended; and for a moment for
+        with `on_wait`, which is told for whom, it is waited for until its session would have ended; and for a moment for
         one that lives, as a daemon that clears up needs no more.
         """
-        mine, patient, now = canonical(current_process(who)), waits is not None, time.monotonic()
-        brief, deadline = now + _CLEARING_SECONDS * patient, now + _SESSION_SECONDS * patient
+        mine, patient, now = canonical(current_process(who)), on_wait is not None, time.monotonic()
+        brief, deadline = now + _PRUNE_SECONDS * patient, now + _SESSION_SECONDS * patient
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
-            while (other := self._occupy(mine)) is not None:
+            while (other := self._try_acquire(mine)) is not None:
                 if time.monotonic() >= (brief if other.local else deadline):
                     text = f"{other.who} is at work on the generations of {self._pointer}"
                     raise Conflict(text, path=self._rebuild)
-                if waits is not None and not other.local:
-                    waits(other.who)
-                    waits = None
-                time.sleep(_LOOK_SECONDS)
+                if on_wait is not None and not other.local:
+                    on_wait(other.who)
+                    on_wait = None
+                time.sleep(_POLL_SECONDS)
         try:
             yield
         finally:
             with suppress(KazooException, KazooTimeoutError):  # the place goes with the session
-                if self._place()[1]:
+                if self._lock_owner()[1]:
                     self._result(self._client.delete_async(self._rebuild))
 
-    def _occupy(self, mine: bytes) -> ProcessIdentity | None:
+    def _try_acquire(self, mine: bytes) -> ProcessIdentity | None:
         """Become the one who works; return who is it instead.
 
         Whoever does moves the version of the notes: of two that find the place of a dead one, one gets it.
         """
         while True:
-            data, version = self._notes_node()
+            data, version = self._state_node()
             found = self._data(self._rebuild)
             other = decode_identity(found) if found is not None else None
             if other is not None and not other.gone:
                 return other
             transaction = self._client.transaction()
-            transaction.set_data(self._notes, data, version)
+            transaction.set_data(self._state_path, data, version)
             if other is not None:
                 transaction.delete(self._rebuild)
             transaction.create(self._rebuild, mine, ephemeral=True)
@@ -111,11 +111,11 @@ class Generations:
             raise NotFound(f"no view is published at {self._pointer}", path=self._pointer)
         return generation
 
-    def noted(self) -> Noted:
+    def build_state(self) -> BuildState:
         """Return what is remembered; nothing where that cannot be read."""
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
-            return self._noted()[0]
+            return self._build_state()[0]
 
     def checkpoint(self, generation: str) -> Checkpoint:
         """Return the checkpoint of a generation, position 0 if there is none."""
@@ -133,13 +133,13 @@ class Generations:
     def begin(self) -> tuple[str, bool]:
         """Return the generation to build, and whether somebody began it before."""
         with self._client.failures():
-            noted, _ = self._noted()
-            if noted.building is not None:
-                return noted.building, True
+            build_state, _ = self._build_state()
+            if build_state.building is not None:
+                return build_state.building, True
             names = [*self._result(self._client.get_children_async(self._pointer)), self.live()]
             generation = str(max((int(name) for name in names if name.isdecimal()), default=0) + 1)
-            noted.building = generation
-            self._note(noted)
+            build_state.building = generation
+            self._save_state(build_state)
             return generation, False
 
     def switch(self, generation: str) -> bool:
@@ -153,29 +153,29 @@ class Generations:
             live, (data, version) = self.live(), self._get(self._pointer)
             if live == generation:
                 return True
-            before, (noted, noted_version) = self._get(self._checkpoint(live)), self._noted()
-            self._still_wanted(generation, noted)
+            before, (build_state, state_version) = self._get(self._checkpoint(live)), self._build_state()
+            self._check_ownership(generation, build_state)
             if decode_generation(data) != live:
                 return False
             if self.checkpoint(generation).position < decode_checkpoint(before[0]).position:
                 return False
-            building = None if noted.building == generation else noted.building
+            building = None if build_state.building == generation else build_state.building
             transaction = self._client.transaction()
             transaction.check(self._checkpoint(live), before[1])
             transaction.set_data(self._pointer, canonical({"generation": generation}), version)
-            transaction.set_data(self._notes, canonical(Noted(live, building)), noted_version)
+            transaction.set_data(self._state_path, canonical(BuildState(live, building)), state_version)
             results = self._result(transaction.commit_async())
         return not any(isinstance(result, KazooException) for result in results)
 
-    def _still_wanted(self, generation: str, noted: Noted) -> None:
+    def _check_ownership(self, generation: str, build_state: BuildState) -> None:
         """See to it that the notes are ours to move: whoever takes the work over moves their version."""
-        other, ours = self._place()
+        other, ours = self._lock_owner()
         if other is not None and not ours:
             raise Conflict(f"{other.who} has taken over the work on the generations", path=self._rebuild)
-        if generation not in (noted.building, noted.previous):
-            raise Conflict(f"generation {generation} was given up meanwhile", path=self._notes, generation=generation)
+        if generation not in (build_state.building, build_state.previous):
+            raise Conflict(f"generation {generation} was given up meanwhile", path=self._state_path, generation=generation)
 
-    def _place(self) -> tuple[ProcessIdentity | None, bool]:
+    def _lock_owner(self) -> tuple[ProcessIdentity | None, bool]:
         """Return who works on the generations, if anybody does, and whether that is this session."""
         try:
             data, stat = self._result(self._client.get_async(self._rebuild))
@@ -184,28 +184,28 @@ class Generations:
         session = self._client.client_id
         return decode_identity(data), session is not None and stat.ephemeralOwner == session[0]
 
-    def discard(self, tell: Callable[[int], None] = lambda _: None) -> str | None:
+    def discard(self, on_removed: Callable[[int], None] = lambda _: None) -> str | None:
         """Remove the generation that somebody began to build; return which one that was."""
         with self._client.failures():
-            noted, _ = self._noted()
-            building, noted.building = noted.building, None
+            build_state, _ = self._build_state()
+            building, build_state.building = build_state.building, None
             if building is not None and building != self.live():
-                self._remove(building, tell)
-            self._note(noted)
+                self._remove(building, on_removed)
+            self._save_state(build_state)
             return building
 
-    def prune(self, tell: Callable[[int], None] = lambda _: None) -> list[str]:
+    def prune(self, on_removed: Callable[[int], None] = lambda _: None) -> list[str]:
         """Remove all generations but the live one, the one before, and one that is being built; return which.
 
         `NotFound` where there is no view.
         """
         with self._client.failures():
             names = self._names()
-            noted, _ = self._noted()  # after the names: one that was begun since is not among them
-            kept = {self.live(), noted.previous, noted.building}
+            build_state, _ = self._build_state()  # after the names: one that was begun since is not among them
+            kept = {self.live(), build_state.previous, build_state.building}
             old = sorted((name for name in names if name.isdecimal() and name not in kept), key=int)
             for generation in old:
-                self._remove(generation, tell)
+                self._remove(generation, on_removed)
             return old
 
     def _names(self) -> list[str]:
@@ -215,14 +215,14 @@ class Generations:
         except NoNodeError:
             return []
 
-    def _remove(self, generation: str, tell: Callable[[int], None]) -> None:
+    def _remove(self, generation: str, on_removed: Callable[[int], None]) -> None:
         base = view_base(self._root, generation)
         self._delete([f"{base}/checkpoint", f"{base}/format"])  # first: nobody shall go back to what is half removed
         keys = self._documents(base)
         for start in range(0, len(keys), _REMOVALS):
             part = [f"{base}/{key}" for key in keys[start : start + _REMOVALS]]
             self._delete(part)
-            tell(len(part))
+            on_removed(len(part))
         for folder in (*DIRECTORIES, MODELS, ""):
             self._delete([f"{base}/{folder}".rstrip("/")])
 
@@ -248,21 +248,21 @@ class Generations:
     def _checkpoint(self, generation: str) -> str:
         return f"{view_base(self._root, generation)}/checkpoint"
 
-    def _noted(self) -> tuple[Noted, int]:
+    def _build_state(self) -> tuple[BuildState, int]:
         """Return what is remembered, with the version of the node, which is made if there is none."""
-        data, version = self._notes_node()
+        data, version = self._state_node()
         try:
-            return msgspec.json.decode(data, type=Noted), version
+            return msgspec.json.decode(data, type=BuildState), version
         except msgspec.DecodeError:
-            return Noted(), version
+            return BuildState(), version
 
-    def _notes_node(self) -> tuple[bytes, int]:
+    def _state_node(self) -> tuple[bytes, int]:
         with suppress(NodeExistsError):
-            self._result(self._client.create_async(self._notes, canonical(Noted()), makepath=True))
-        return self._get(self._notes)
+            self._result(self._client.create_async(self._state_path, canonical(BuildState()), makepath=True))
+        return self._get(self._state_path)
 
-    def _note(self, noted: Noted) -> None:
-        self._result(self._client.set_async(self._notes, canonical(noted)))
+    def _save_state(self, build_state: BuildState) -> None:
+        self._result(self._client.set_async(self._state_path, canonical(build_state)))
 
     def _get(self, path: str) -> tuple[bytes, int]:
         data, stat = self._result(self._client.get_async(path))

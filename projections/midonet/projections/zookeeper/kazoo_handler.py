@@ -21,7 +21,7 @@ _WRITABLE = select.POLLOUT | select.POLLERR
 class Handler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo ships no types
     """Runs the connection and the callbacks of one client."""
 
-    trouble: str | None = None
+    last_error: str | None = None
     """Why the last attempt to speak TLS failed, if it did: kazoo keeps it to itself."""
 
     def create_connection(self, *, use_ssl: bool, **more: Any) -> Any:
@@ -31,17 +31,17 @@ class Handler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo ships 
         try:
             context = tls_context("ZooKeeper", more["ca"], more["certfile"], more["keyfile"])
         except Misconfigured as error:  # since this client was made
-            self.trouble = error.message
+            self.last_error = error.message
             raise OSError(error.message) from None
         plain = socket.create_connection(more["address"], more["timeout"])
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             secure = context.wrap_socket(plain, server_hostname=more["hostname"])
         except BaseException as error:
-            self.trouble = f"no TLS: {getattr(error, 'verify_message', None) or error}"
+            self.last_error = f"no TLS: {getattr(error, 'verify_message', None) or error}"
             plain.close()
             raise
-        self.trouble = None
+        self.last_error = None
         return secure
 
     def select(

@@ -17,29 +17,29 @@ from midonet.projections.zookeeper.client import Client
 from midonet.projections.zookeeper.layout import decode_checkpoint, decode_generation
 
 
-class Pointer:
-    """The node `<root>/nsdb`; its methods raise what kazoo raises. `mended` is told what was put right."""
+class LivePointer:
+    """The node `<root>/nsdb`; its methods raise what kazoo raises. `repaired` is told what was put right."""
 
-    def __init__(self, client: Client, root: str, mended: Callable[[SideRepair], None]) -> None:
+    def __init__(self, client: Client, root: str, repaired: Callable[[SideRepair], None]) -> None:
         self.path = f"{root}/nsdb"
-        self._mended = mended
+        self._repaired = repaired
         self._client = client
         self._root = root
 
-    def settle(self, held: str | None) -> str | None:
+    def resolve(self, known: str | None) -> str | None:
         """Return the generation that is live, None if it had to be written: look again what became of it.
 
-        `held` is the generation that was live, for all that is known.
+        `known` is the generation that was live, for all that is known.
         """
         data, version = self._read()
         named = decode_generation(data) if data else None
-        if named is not None and (held in (None, named) or self._holds_something(named)):
+        if named is not None and (known in (None, named) or self._holds_something(named)):
             return named
-        live = held or LIVE
+        live = known or LIVE
         self._put(live, data, version)
-        if held is not None or data:
+        if known is not None or data:
             found = data.decode("utf-8", "backslashreplace") if data is not None else None
-            self._mended(SideRepair("nsdb", found, _text(live)))
+            self._repaired(SideRepair("nsdb", found, _text(live)))
         return None
 
     def _read(self) -> tuple[bytes | None, int]:

@@ -31,7 +31,7 @@ from midonet.projections.zookeeper.batches import Write, batches, in_order
 from midonet.projections.zookeeper.client import Client
 from midonet.projections.zookeeper.kazoo_requests import Operation
 from midonet.projections.zookeeper.layout import DIRECTORIES, MODELS, decode_checkpoint, is_document
-from midonet.projections.zookeeper.live_pointer import Pointer
+from midonet.projections.zookeeper.live_pointer import LivePointer
 
 _CHECKPOINT = "checkpoint"
 _FORMAT = "format"
@@ -45,7 +45,7 @@ class ZooKeeperTarget:
     """One generation of the view below `root`, on the servers `hosts` (`HOST:PORT,…`): the live one unless given.
 
     Keys are paths below the generation. `session_timeout` (seconds) bounds how long a server that hangs goes
-    unnoticed. `written` is told how many values of a large change have gone through.
+    unnoticed. `on_written` is told how many values of a large change have gone through.
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class ZooKeeperTarget:
         generation: str | None = None,
         *,
         session_timeout: float = 6.0,
-        written: Callable[[int], None] = lambda _: None,
+        on_written: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._root = root
         self._client = Client(hosts, session_timeout)
         self._client.add_listener(self._connection_changed)
-        self._mended: list[SideRepair] = []
-        self._pointer = Pointer(self._client, root, self._mended.append) if generation is None else None
+        self._side_repairs: list[SideRepair] = []
+        self._pointer = LivePointer(self._client, root, self._side_repairs.append) if generation is None else None
         self._generation = generation
         self._base = view_base(root, self.generation)
-        self._tell = written
+        self._on_written = on_written
         self._wake: Callable[[], None] = lambda: None
         self._present: set[str] = set()
         self._guarded: set[str] = set()
@@ -103,9 +103,9 @@ class ZooKeeperTarget:
         """Return whether somebody else touched the view since it was read, or may have: the watch was lost."""
         return self._touched or self._pointed
 
-    def mended(self) -> list[SideRepair]:
+    def side_repairs(self) -> list[SideRepair]:
         """Return what was done to the pointer and to permissions since the last call, and was put right."""
-        found, self._mended[:] = list(self._mended), []
+        found, self._side_repairs[:] = list(self._side_repairs), []
         return found
 
     def renewed(self) -> bool:
@@ -127,7 +127,7 @@ class ZooKeeperTarget:
             try:
                 return self._read()
             except NoNodeError:
-                self._make_frame()
+                self._create_parents()
                 return self._read()
 
     def peek(self) -> Checkpoint:
@@ -147,7 +147,7 @@ class ZooKeeperTarget:
         live = None
         while live is None:
             self._pointed = False
-            live = self._pointer.settle(self._generation)
+            live = self._pointer.resolve(self._generation)
         if live != self._generation:
             self._renewed, self._known = True, False
             self._client.tree_watchers.pop(self.base, None)
@@ -167,7 +167,7 @@ class ZooKeeperTarget:
         listings = [(directory, client.get_children_async(self._path(directory))) for directory in DIRECTORIES]
         keys = [f"{directory}/{name}" for directory, names in listings for name in client.result(names)]
         ours = {self._path(key): key for key in keys if is_document(key)}
-        nodes = {ours[path]: node for path, node in client.look_at(list(ours))}
+        nodes = {ours[path]: node for path, node in client.read_nodes(list(ours))}
         self._guarded = {key for key, node in nodes.items() if node.guarded}
         found = {key: _GUARDED if node.guarded else node.data for key, node in nodes.items()}
         there = {key: data for key, data in found.items() if data is not None}
@@ -185,20 +185,20 @@ class ZooKeeperTarget:
             self._version, guarded = stat.version, stat.aversion > 0
         checkpoint = decode_checkpoint(data)
         if guarded:
-            self._make_anew(checkpoint)
+            self._recreate_checkpoint(checkpoint)
         self._checkpoint = checkpoint
         return checkpoint
 
-    def _make_anew(self, checkpoint: Checkpoint) -> None:
+    def _recreate_checkpoint(self, checkpoint: Checkpoint) -> None:
         path = self._path(_CHECKPOINT)
         anew = Delete(path, self._version), Create(path, canonical(checkpoint), list(default_acl()), 0)
         for result in self._client.result(self._client.transact(anew)):
             if isinstance(result, KazooException):
                 raise Fenced("somebody else changed the checkpoint")
         self._version = 0
-        self._mended.append(SideRepair(_CHECKPOINT, _GUARDED, canonical(checkpoint)))
+        self._side_repairs.append(SideRepair(_CHECKPOINT, _GUARDED, canonical(checkpoint)))
 
-    def _make_frame(self) -> None:
+    def _create_parents(self) -> None:
         """Make what is missing of the nodes around the documents, all in one go: requests are served in order."""
         self._client.result(self._client.ensure_path_async(self._path(MODELS)))
         nodes = {**dict.fromkeys(DIRECTORIES, b""), _CHECKPOINT: canonical(Checkpoint())}
@@ -243,17 +243,17 @@ class ZooKeeperTarget:
         self._version = results[-1]
         self._checkpoint = checkpoint
         self._expected = {}
-        self._tell(len(batch))
+        self._on_written(len(batch))
 
     def _write_first(self, first: Sequence[Sequence[Write]]) -> None:
         """Write what does not fit into the transaction that moves the checkpoint."""
         if first:
-            self._claim()
+            self._bump_checkpoint()
         for batch, results in self._client.pipelined((batch, self._commit(batch, None)) for batch in first):
             self._confirm(batch, results)
-            self._tell(len(batch))
+            self._on_written(len(batch))
 
-    def _claim(self) -> None:
+    def _bump_checkpoint(self) -> None:
         """Write the checkpoint as it is, so that nobody else can who has not read it since."""
         self._expected[_CHECKPOINT] += 1
         (result,) = self._client.result(
@@ -312,11 +312,11 @@ class ZooKeeperTarget:
                 self._blocked.add(key)
                 return Unwritable(key, "nodes that are not ours are below it")
             case NoAuthError():
-                return self._locked_out(key)
+                return self._restore_access(key)
             case _:
                 return error
 
-    def _locked_out(self, key: str) -> Exception:
+    def _restore_access(self, key: str) -> Exception:
         """Take an access control list back that somebody changed, if that is still allowed."""
         folder = self._path(key.rpartition("/")[0] or key)
         try:

@@ -79,7 +79,7 @@ class ApiService(Service):
 
     def _run(self) -> None:
         try:
-            self.context.feed.caught_up(self._stopping.is_set)
+            self.context.feed.wait_until_read(self._stopping.is_set)
             if not self._stopping.is_set():
                 self.context.writer.prepare()
                 self._serve()

@@ -46,7 +46,7 @@ class HostsService(Controller):
             if self.run_command(command, f"its agent lives on {hosts[host].hostname}"):
                 logfmt.log(logging.INFO, "host is registered", host=host, name=name)
         while self._deleted:
-            live_hosts.note_seen(self._deleted[0], None)
+            live_hosts.set_last_seen(self._deleted[0], None)
             self._deleted.popleft()
         self._warn_of_conflicts(live_hosts)
 
@@ -60,7 +60,7 @@ class HostsService(Controller):
             logfmt.log(
                 logging.WARNING, "host is dead", host=host, name=self._name(host), hostname=before[host].hostname
             )
-            live_hosts.note_seen(host, LastSeen(hostname=before[host].hostname, time=utc_now()))
+            live_hosts.set_last_seen(host, LastSeen(hostname=before[host].hostname, time=utc_now()))
         self._alive = hosts
         self.context.metrics.gauge("alive", "Hosts whose agents are alive.").set(len(hosts))
 
@@ -73,7 +73,7 @@ class HostsService(Controller):
         with self.context.feed.reading() as topology:
             if not topology.all("vtep"):
                 return
-        now = live_hosts.now()
+        now = live_hosts.read_now()
         with self.context.feed.reading() as topology:
             for vtep, host, address in address_conflicts(topology, now):
                 logfmt.log(logging.WARNING, "VTEP has the address of a host", vtep=vtep, host=host, address=address)

@@ -88,13 +88,13 @@ class Controller(Service):
         except (Rejected, NotFound) as error:
             logfmt.log(logging.WARNING, "command rejected", service=self.context.name, reason=error.message)
             return False
-        self.context.feed.reach(position, self._loop.stopping)
+        self.context.feed.wait_for(position, self._loop.stopping)
         return True
 
     # -- the thread
 
     def _run(self) -> None:
-        self.context.feed.caught_up(self._loop.stopping)
+        self.context.feed.wait_until_read(self._loop.stopping)
         self.context.feed.subscribe(self)
         settings = self.context.settings
         with closing(LiveHosts(settings.zookeeper, settings.root, self._loop.wake)) as live_hosts:
@@ -104,7 +104,7 @@ class Controller(Service):
         backoff = Backoff()
         for _ in self._loop.iterations():
             try:
-                recheck = self.work(live_hosts, live_hosts.look())
+                recheck = self.work(live_hosts, live_hosts.refresh())
             except Unavailable as error:
                 self._report(error.message)
                 self._loop.sleep(backoff.next())

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 from midonet.projections.base import Checkpoint, Fenced, Projection, SideRepair, Target, key_text
-from midonet.projections.engine.drift import Repairs
+from midonet.projections.engine.drift import RecentDrift
 from midonet.projections.engine.feed import Feed
 from midonet.projections.engine.runner import Runner
 from midonet.projections.engine.status import State
@@ -75,9 +75,9 @@ class MeteredTarget(Generic[K, V]):
         ask = getattr(self._target, "waiting", None)
         return ask() if ask is not None else {}
 
-    def mended(self) -> Sequence[SideRepair]:
-        """As the target's; empty if the target has no `mended`."""
-        ask = getattr(self._target, "mended", None)
+    def side_repairs(self) -> Sequence[SideRepair]:
+        """As the target's; empty if the target has no `side_repairs`."""
+        ask = getattr(self._target, "side_repairs", None)
         return ask() if ask is not None else ()
 
     def renewed(self) -> bool:
@@ -85,19 +85,19 @@ class MeteredTarget(Generic[K, V]):
         ask = getattr(self._target, "renewed", None)
         return ask() if ask is not None else False
 
-    def takes(self, key: K, value: V) -> bool:
+    def accepts(self, key: K, value: V) -> bool:
         """As the target's; True by default."""
-        ask = getattr(self._target, "takes", None)
+        ask = getattr(self._target, "accepts", None)
         return ask(key, value) if ask is not None else True
 
-    def freed(self) -> Collection[K]:
+    def unblocked(self) -> Collection[K]:
         """As the target's; empty by default."""
-        ask = getattr(self._target, "freed", None)
+        ask = getattr(self._target, "unblocked", None)
         return ask() if ask is not None else ()
 
-    def instead(self, key: K) -> V | None:
+    def foreign_value(self, key: K) -> V | None:
         """As the target's; None by default."""
-        ask = getattr(self._target, "instead", None)
+        ask = getattr(self._target, "foreign_value", None)
         return ask(key) if ask is not None else None
 
     @contextmanager
@@ -129,9 +129,9 @@ class HostedProjection:
         return self._metered.write_metrics
 
     @property
-    def repairs(self) -> Repairs:
+    def repairs(self) -> RecentDrift:
         """Drift records of the target."""
-        return self._runner.repairs
+        return self._runner.drift
 
     @property
     def initial_sync_over(self) -> bool:

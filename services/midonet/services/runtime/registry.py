@@ -147,7 +147,7 @@ class ServiceRegistry:
             return StartBlocked("disabled", reason)
         if not self._caught_up.is_set():
             return None if cls.early else StartBlocked("waiting", "waiting for the log to be read")
-        if not runs(self._feed.noted, name, self._coordination.node):
+        if not runs(self._feed.system_objects, name, self._coordination.node):
             return StartBlocked(
                 "disabled",
                 f"disabled by a command: `midoctl service enable {name}{self._node_option(name)}` enables it",
@@ -159,7 +159,7 @@ class ServiceRegistry:
     def _node_option(self, name: str) -> str:
         """Return the option that names this node if the service has a control for this node alone."""
         node = self._coordination.node
-        return f" --node {node}" if ServiceControl(name, node).key in self._feed.noted else ""
+        return f" --node {node}" if ServiceControl(name, node).key in self._feed.system_objects else ""
 
 
 def _modification_times() -> list[float]:

@@ -9,10 +9,10 @@ from contextlib import closing
 from weakref import WeakKeyDictionary
 
 from midonet.events.errors import MidonetError
-from midonet.projections.engine.drift import Repairs
+from midonet.projections.engine.drift import RecentDrift
 from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.worker_thread import WorkerThread
-from midonet.projections.zookeeper.drift_ledger import Ledger
+from midonet.projections.zookeeper.drift_ledger import DriftLedger
 from midonet.services.runtime.hosted_projection import HostedProjection
 
 _PAUSE = 0.5
@@ -22,10 +22,10 @@ _PAUSE = 0.5
 class DriftLedgerWriter:
     """Writes the drift records of the projections that `hosted` returns."""
 
-    def __init__(self, hosted: Callable[[], Sequence[HostedProjection]], ledger: Callable[[], Ledger]) -> None:
+    def __init__(self, hosted: Callable[[], Sequence[HostedProjection]], ledger: Callable[[], DriftLedger]) -> None:
         self._hosted = hosted
         self._ledger = ledger
-        self._written: WeakKeyDictionary[Repairs, int] = WeakKeyDictionary()
+        self._written: WeakKeyDictionary[RecentDrift, int] = WeakKeyDictionary()
         self._loop = WorkerThread("repairs", self._run)
 
     def start(self) -> None:
@@ -52,7 +52,7 @@ class DriftLedgerWriter:
     def _pending(self) -> list[HostedProjection]:
         return [hosted for hosted in self._hosted() if len(hosted.repairs) > self._written.get(hosted.repairs, 0)]
 
-    def _write(self, ledger: Ledger) -> None:
+    def _write(self, ledger: DriftLedger) -> None:
         for hosted in self._pending():
             seen, total = self._written.get(hosted.repairs, 0), len(hosted.repairs)
             try:

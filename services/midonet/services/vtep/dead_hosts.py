@@ -100,7 +100,7 @@ class DeadHosts:
             self._tracker.add_known(reader.all(LastSeen), monotonic())
 
     def _update(self, live_hosts: LiveHosts) -> None:
-        self._tracker.update(live_hosts.look(), monotonic())
+        self._tracker.update(live_hosts.refresh(), monotonic())
         dead = self._tracker.dead(monotonic())
         if dead != self._reported:
             self._reported = dead

@@ -79,10 +79,10 @@ class Decommissioner:
         backoff = Backoff(_FIRST_TRY, _LAST_TRY)
         while not self._loop.stopping():
             try:
-                self._feed.caught_up(self._loop.stopping)
+                self._feed.wait_until_read(self._loop.stopping)
                 self._loop.sleep(_HISTORY_DELAY)
                 retired, end = self._deleted_vteps()
-                self._feed.reach(end, self._loop.stopping)
+                self._feed.wait_for(end, self._loop.stopping)
                 with self._feed.reading() as topology:  # nobody can create one of them until they are noted
                     for address in retired.addresses(topology):
                         self.schedule(*address)
@@ -99,7 +99,7 @@ class Decommissioner:
             for record in log.read():
                 end += 1  # positions have no gaps
                 if _RAW_MARK in record.raw:
-                    retired.take(record.commit.events)
+                    retired.apply_events(record.commit.events)
                 if self._loop.stopping():
                     break
         return retired, end
@@ -136,7 +136,7 @@ class Decommissioner:
             known = self._feed.head_at(checkpoint.position)
         except NotFound:
             return False
-        return known.hash == checkpoint.hash and self._feed.reach(checkpoint.position, self._loop.stopping)
+        return known.hash == checkpoint.hash and self._feed.wait_for(checkpoint.position, self._loop.stopping)
 
     def _is_in_topology(self, host: str, port: int) -> bool:
         with self._feed.reading() as topology:

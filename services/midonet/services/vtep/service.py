@@ -18,7 +18,15 @@ from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 from midonet.projections.facts.vtep_state import VtepState
 from midonet.projections.runtime import logfmt
-from midonet.projections.vtep import HEARD, HOSTS, Delta, Fleet, LearnedMacs, Step, SwitchUpdate
+from midonet.projections.vtep import (
+    DEAD_HOSTS,
+    SWITCH_UPDATE,
+    Fleet,
+    FleetStep,
+    LearnedChanges,
+    LearnedMacs,
+    SwitchUpdate,
+)
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.hosted_projection import HostedProjection
 from midonet.services.runtime.service import Health, Service
@@ -44,7 +52,7 @@ class VtepService(Service):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._fleet = Fleet()
-        self._steps: SimpleQueue[Step | None] = SimpleQueue()
+        self._steps: SimpleQueue[FleetStep | None] = SimpleQueue()
         self._updates: SimpleQueue[tuple[str, SwitchUpdate | None] | None] = SimpleQueue()
         self._learned = LearnedMacs()
         self._switches: dict[str, ManagedSwitch] = {}
@@ -116,7 +124,7 @@ class VtepService(Service):
 
     def _run(self) -> None:
         try:
-            self.context.feed.caught_up(self._stopping.is_set)
+            self.context.feed.wait_until_read(self._stopping.is_set)
             self._hosts.known.wait(_HOSTS_SECONDS)
             self.context.feed.subscribe(self)
             while not self._stopping.is_set():
@@ -126,7 +134,7 @@ class VtepService(Service):
         except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
             self.context.crashed(error)
 
-    def _execute(self, step: Step) -> None:
+    def _execute(self, step: FleetStep) -> None:
         logfmt.log(logging.INFO, f"{step.action} VTEP", vtep=step.vtep, target=address(step))
         hosted = self._switches.pop(step.vtep, None)
         if hosted is not None:
@@ -151,7 +159,7 @@ class VtepService(Service):
         with suppress(VerificationFailed), self.context.feed.reading():
             self._learned.dead = dead
             for switch in list(self._switches.values()):
-                switch.note(Change(HOSTS, switch.vtep, None, dead))
+                switch.note(Change(DEAD_HOSTS, switch.vtep, None, dead))
 
     # -- the thread that listens to the switches
 
@@ -176,15 +184,15 @@ class VtepService(Service):
     def _apply_update(self, vtep: str, update: SwitchUpdate | None) -> None:
         with suppress(VerificationFailed), self.context.feed.reading():  # what follows no log writes nothing, either
             if update is None:
-                self._learned.lose(vtep)
+                self._learned.mark_unreachable(vtep)
             elif vtep in self._switches:
-                delta = self._learned.take(vtep, update)
+                delta = self._learned.apply(vtep, update)
                 self._notify(vtep, delta, whole=update.whole)
         self._publisher.wake()
 
-    def _notify(self, vtep: str, delta: Delta, *, whole: bool = False) -> None:
+    def _notify(self, vtep: str, delta: LearnedChanges, *, whole: bool = False) -> None:
         """Tell every projection; after the first words of a switch, also what others hold because of it."""
         for switch in list(self._switches.values()):
-            places = delta.places | switch.mac_keys() if whole else delta.places
-            if places or delta.readdressed:
-                switch.note(Change(HEARD, vtep, None, Delta(places, delta.readdressed)))
+            places = delta.macs | switch.mac_keys() if whole else delta.macs
+            if places or delta.addresses_changed:
+                switch.note(Change(SWITCH_UPDATE, vtep, None, LearnedChanges(places, delta.addresses_changed)))

@@ -10,9 +10,9 @@ from midonet.events.topology.evolve import Change
 from midonet.projections.engine.feed import Feed
 from midonet.projections.facts.vtep_state import VtepState
 from midonet.projections.vtep import (
-    TOUCHED,
+    RECHECK,
+    FleetStep,
     LearnedMacs,
-    Step,
     SwitchUpdate,
     VtepProjection,
     VtepTarget,
@@ -23,7 +23,7 @@ from midonet.services.settings import Settings
 _FIRST_RETRY, _LAST_RETRY = 1.0, 60.0
 
 
-def address(step: Step) -> str:
+def address(step: FleetStep) -> str:
     """Return the address of a switch as people write it."""
     return f"[{step.host}]:{step.port}" if ":" in step.host else f"{step.host}:{step.port}"
 
@@ -35,13 +35,13 @@ class ManagedSwitch(HostedProjection):
         self,
         feed: Feed,
         learned: LearnedMacs,
-        step: Step,
+        step: FleetStep,
         settings: Settings,
         on_update: Callable[[str, SwitchUpdate | None], None],
     ) -> None:
         switch = VtepTarget(step.host, step.port)
         switch.on_report(lambda update: on_update(step.vtep, update), learned.tick)
-        projection = VtepProjection(step.vtep, learned, switch.held)
+        projection = VtepProjection(step.vtep, learned, switch.current)
         timing = {"reconcile_interval": settings.reconcile_interval, "grace": settings.takeover_grace}
         super().__init__(feed, projection, switch, address(step), ahead=True, **timing)
         self.vtep = step.vtep
@@ -51,15 +51,15 @@ class ManagedSwitch(HostedProjection):
 
     def note(self, *changes: Change) -> None:
         """Let the projection take note of what no commit says, and its runner go and look."""
-        self._runner.note(*changes)
+        self._runner.apply_facts(*changes)
 
     def mac_keys(self) -> set[tuple[str, str]]:
         """Return the places of all stations that the switch holds."""
-        return {(str(switch), str(mac)) for _, switch, mac in self._switch.held_stations()}  # type: ignore[misc]
+        return {(str(switch), str(mac)) for _, switch, mac in self._switch.unicast_keys()}  # type: ignore[misc]
 
     def retry_refused(self) -> None:
         """Try again, from time to time, what could not be written because of somebody else's rows."""
-        refused = self._switch.refused
+        refused = self._switch.unwritable
         if not refused:
             self._backoff.reset()
             self._retry_at = 0.0
@@ -68,7 +68,7 @@ class ManagedSwitch(HostedProjection):
         elif monotonic() >= self._retry_at:
             keys, self._retry_at = refused.copy(), 0.0
             refused.clear()
-            self.note(Change(TOUCHED, self.vtep, None, keys))
+            self.note(Change(RECHECK, self.vtep, None, keys))
 
     def state(self) -> VtepState:
         """Return what is known of the switch."""

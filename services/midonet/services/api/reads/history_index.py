@@ -17,7 +17,7 @@ from midonet.projections.history_index.backend import Unusable
 from midonet.projections.history_index.factory import open_database
 from midonet.projections.history_index.index import Index
 from midonet.projections.history_index.names import NamesAt
-from midonet.projections.history_index.reader import Past
+from midonet.projections.history_index.reader import IndexReader
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ _TAIL = 2_000
 """Maximum number of commits after the checkpoint of the index; these are scanned."""
 
 
-def query_index(url: str | None, log: Log, answer: Callable[[Past], T], scan: Callable[[], T]) -> T:
+def query_index(url: str | None, log: Log, answer: Callable[[IndexReader], T], scan: Callable[[], T]) -> T:
     """Return the answer of the index at `url`; the result of `scan` if there is no usable index."""
     if url is not None:
         try:
@@ -38,7 +38,7 @@ def query_index(url: str | None, log: Log, answer: Callable[[Past], T], scan: Ca
 
 
 @contextmanager
-def _opened(url: str, log: Log) -> Iterator[Past | None]:
+def _opened(url: str, log: Log) -> Iterator[IndexReader | None]:
     with closing(open_database(url, write=False)) as database:
         index = Index(database)
         checkpoint = index.checkpoint()
@@ -46,10 +46,10 @@ def _opened(url: str, log: Log) -> Iterator[Past | None]:
             yield None
             return
         tail = list(islice(log.read(checkpoint.head), _TAIL + 1))
-        yield Past(index, checkpoint, tail, log.read_at) if len(tail) <= _TAIL else None
+        yield IndexReader(index, checkpoint, tail, log.read_at) if len(tail) <= _TAIL else None
 
 
-def key_of(past: Past, moment: Moment, ref: str) -> str:
+def key_of(past: IndexReader, moment: Moment, ref: str) -> str:
     """Return the key of an object, deleted ones included, by reference; raises the errors of `Names.find`."""
     upto = moment.position_in(past)
     found = past.matches(ref, upto, KINDS)

@@ -74,7 +74,7 @@ class LinearizableReads:
         return _stopping() if self._stopped.is_set() else None
 
     def _wait_for_feed(self, position: int) -> None:
-        if self._feed.head.position < position and not self._feed.reach(position, self._stopped.is_set):
+        if self._feed.head.position < position and not self._feed.wait_for(position, self._stopped.is_set):
             raise Unavailable(f"this node has not read the log up to position {position}; retry")
 
 

@@ -10,7 +10,7 @@ from midonet.events.errors import NotFound
 from midonet.events.model import ordered, plain
 from midonet.events.queries.log_filter import blame, entry
 from midonet.events.queries.names import names_of
-from midonet.projections.history_index.reader import Past
+from midonet.projections.history_index.reader import IndexReader
 from midonet.services.api.framework.operation import JSON, Answer, Body, Operation, Reply, json_answer
 from midonet.services.api.framework.parameters import AT, READ, path
 from midonet.services.api.framework.request import Call
@@ -82,7 +82,7 @@ def _from_history(node: Node, call: Call, make: Callable[[Iterable[Record], str]
     """Return an answer made from the commits on an object."""
     moment, wanted = node.moment(call.get(AT)), call.path("ref")
 
-    def looked_up(past: Past) -> Any:
+    def looked_up(past: IndexReader) -> Any:
         key = key_of(past, moment, wanted)
         return make(map(past.record, past.touching(key, moment.position_in(past))), key)
 

@@ -14,7 +14,7 @@ from midonet.events.log.base import commit_at
 from midonet.events.queries.export import documents
 from midonet.events.strict_yaml import Located, objects, parse, with_location
 from midonet.events.topology.evolve import invert
-from midonet.projections.maintenance.impact import impact, named
+from midonet.projections.maintenance.impact import impact, with_names
 from midonet.services.api.framework.operation import JSON, Answer, Body, Operation, Reply, json_answer
 from midonet.services.api.framework.parameters import IF_NONE_MATCH, READ, WRITE, flag
 from midonet.services.api.framework.request import Call
@@ -163,8 +163,8 @@ def _planned(node: Node, put: Put, call: Call) -> dict[str, Any]:
         return {
             **visible_result(node, call, result),
             "head": store.topology.head,
-            "hosts": named("host", found.hosts, store.topology, result.events) if everything else [],
-            "vteps": named("vtep", found.vteps, store.topology, result.events) if everything else [],
+            "hosts": with_names("host", found.hosts, store.topology, result.events) if everything else [],
+            "vteps": with_names("vtep", found.vteps, store.topology, result.events) if everything else [],
         }
 
 

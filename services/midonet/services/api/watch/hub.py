@@ -62,12 +62,12 @@ class Hub:
 
     def start(self) -> None:
         """Subscribe to the feed."""
-        self._head = self._feed.listen(self.on_commit)
+        self._head = self._feed.add_listener(self.on_commit)
         self._ticker = self._loop.create_task(self._tick())
 
     def stop(self) -> None:
         """Unsubscribe and end all watches."""
-        self._feed.unlisten(self.on_commit)
+        self._feed.remove_listener(self.on_commit)
         self.closed = True
         if self._ticker is not None:
             self._ticker.cancel()
