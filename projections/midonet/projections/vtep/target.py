@@ -18,11 +18,8 @@ from midonet.projections.vtep.keys import DATABASE, Key, Value
 from midonet.projections.vtep.learned_macs import CurrentRow, SwitchUpdate
 from midonet.projections.vtep.pipeline import Session, begin, commit, transact
 from midonet.projections.vtep.switch_report import SwitchReport
-from midonet.projections.vtep.transaction import Delta, batches
+from midonet.projections.vtep.transaction import BATCH_ROWS, Delta, batches
 from midonet.projections.vtep.write_lock import WriteLock
-
-BATCH_ROWS = 500
-"""Rows of one transaction; a switch's server answers nobody else while it works on one."""
 
 _REQUIRED: Mapping[str, Sequence[str]] = {
     **COLUMNS,

@@ -24,6 +24,9 @@ _LIGHT = {
 }
 LOCAL_MAC_TABLES = ("Ucast_Macs_Local", "Mcast_Macs_Local")
 
+BATCH_ROWS = 500
+"""Rows of one transaction: the OVSDB server serves no other client while it runs one."""
+
 
 def batches(delta: Delta, size: int) -> Iterator[Delta]:
     """Yield a delta in parts to be committed one after the other; one empty part if there is nothing in it.

@@ -1,10 +1,11 @@
-"""The underlay as one VTEP sees it: which tunnel addresses it may send to, and who floods for it. Pure."""
+"""The underlay of one VTEP: the tunnel addresses that it may send to, and its flooding proxy. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from midonet.events.model.vtep import Vtep
 from midonet.events.topology.topology import Topology
+from midonet.projections.vtep.flooding_proxy import elect
 from midonet.projections.vtep.keys import is_locator
 from midonet.projections.vtep.learned_macs import LearnedMacs
 
@@ -38,7 +39,7 @@ def underlay(topology: Topology, learned: LearnedMacs, vtep_id: str) -> Underlay
     weights = {host: topology.get("host", host).flooding_proxy_weight for host in hosts}
     return Underlay(
         hosts=hosts,
-        proxy=_elected(hosts, weights, learned.dead),
+        proxy=elect(hosts, weights, learned.dead),
         flooders=frozenset(hosts[host] for host, weight in weights.items() if weight > 0),
         local=own[0] if own else None,
         source_node=vtep.replication == "source-node",
@@ -58,14 +59,3 @@ def _hosts(topology: Topology, vtep: Vtep, own: tuple[str, ...]) -> dict[str, st
     zone = topology.get("tunnel-zone", vtep.tunnel_zone) if vtep.tunnel_zone else None
     members = ((member.host, member.address) for member in zone.members) if zone is not None else ()
     return {host: address for host, address in members if is_locator(address) and address not in own}
-
-
-def _elected(hosts: Mapping[str, str], weights: Mapping[str, int], dead: Collection[str]) -> str | None:
-    """Return the address of the host with the greatest weight above 0; of equals, of the one that joined first.
-
-    So whoever is elected stays so until it goes, or until a greater weight is given to another one. A host that is
-    known to be dead is elected only if all are.
-    """
-    able = [host for host in hosts if weights[host] > 0]
-    host = max([host for host in able if host not in dead] or able, key=lambda one: weights[one], default=None)
-    return hosts[host] if host is not None else None
