@@ -4,7 +4,7 @@ These are facts, no topology: they are lost with the process and read again. One
 of all VTEPs of a process, and changed only while the topology is held still. Pure.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import count
 from typing import NamedTuple
 
@@ -131,3 +131,21 @@ class LearnedMacs:
         self._tunnel_ips.pop(vtep, None)
         self._unreachable.discard(vtep)
         return LearnedChanges(macs, addresses_changed=True)
+
+
+def choose(
+    locations: Collection[MacLocation], current: CurrentRow | None, *, me: str, is_read: Callable[[str], bool]
+) -> MacLocation | None:
+    """Return the station to believe; None if there is none.
+
+    `current` is the row that VTEP `me` has. A station behind a VTEP that is not being read (`is_read`) counts only if
+    that row points to it.
+    """
+    read = [location for location in locations if is_read(location.vtep)]
+    latest = min(read, key=lambda one: (-one.order, one.vtep != me, one.vtep), default=None)
+    if current is None or not isinstance(current.value, tuple):
+        return latest
+    pointed_to = next((location for location in locations if location.address == current.value[0]), None)
+    if pointed_to is None or latest is None:
+        return pointed_to or latest
+    return pointed_to if max(current.order, pointed_to.order) >= latest.order else latest

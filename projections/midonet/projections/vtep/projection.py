@@ -17,8 +17,7 @@ from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 from midonet.projections.vtep.bridge_tables import BridgeTables, add_entry, remove_entry
 from midonet.projections.vtep.keys import SOURCE_NODE, UNKNOWN_DST, Key, Value, bridge_id, is_locator, switch_name
-from midonet.projections.vtep.learned_macs import CurrentRow, LearnedChanges, LearnedMacs, MacKey, MacLocation
-from midonet.projections.vtep.mac_selection import choose
+from midonet.projections.vtep.learned_macs import CurrentRow, LearnedChanges, LearnedMacs, MacKey, MacLocation, choose
 from midonet.projections.vtep.tunnel_endpoints import own_addresses, underlay
 
 SWITCH_UPDATE = "vtep-heard"
