@@ -28,11 +28,11 @@ class Checkpoint(Struct, frozen=True):
 class Fenced(Exception):
     """The target is not as this writer left it, and nothing was written: load it again.
 
-    Another writer moved its checkpoint, or somebody removed what is ours.
+    Another writer moved its checkpoint, or another client removed our values.
     """
 
     bulk = False
-    """Whether it was a change of many transactions: another one, of somebody who is not there yet, goes first."""
+    """Whether another writer is in the middle of a change of many transactions, which goes first."""
 
 
 class Unwritable(Exception):
@@ -44,7 +44,7 @@ class Unwritable(Exception):
 
 
 class SideRepair(Struct, frozen=True):
-    """What others did to a target beside its values, and was put right: to a checkpoint, a pointer, a permission."""
+    """A repair of something other than a value: a checkpoint, a pointer, a permission."""
 
     key: str
     found: Any
@@ -113,7 +113,7 @@ class Target(Protocol[K, V]):
         """
 
     def drifted(self) -> bool:
-        """Return whether somebody else touched what is ours since the last `load`; must not do I/O."""
+        """Return whether another client changed our values since the last `load`; must not do I/O."""
 
     def close(self) -> None:
         """Release connections; never remove anything from the target."""

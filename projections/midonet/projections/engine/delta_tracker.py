@@ -1,7 +1,7 @@
 """The delta tracker: desired, actual and pending as one structure, after Calico Felix's `deltatracker`.
 
 A change costs what it touches, however large the view is, and changes that come while the target is slow or away
-melt into one delta. Pure: no clock, no I/O, no lock (whoever shares one between threads brings that).
+melt into one delta. Pure: no clock, no I/O, no lock (the caller serialises threads).
 """
 
 import operator
@@ -13,7 +13,7 @@ from midonet.projections.base import Projection, key_text
 K = TypeVar("K")
 V = TypeVar("V")
 
-_SKIPPED = "skipped by an operator: it stays as it is until somebody wants another try"
+_SKIPPED = "skipped by an operator: it stays as it is until an operator retries it"
 
 
 class DeltaTracker(Generic[K, V]):
@@ -60,7 +60,7 @@ class DeltaTracker(Generic[K, V]):
     def reconcile(self, actual: Mapping[K, V]) -> set[K]:
         """Take what was found in the target as the truth: what is not as it was left becomes pending again.
 
-        So does a delta that was not confirmed by `written`: nobody knows how much of it arrived. Returns the keys
+        So does a delta that was not confirmed by `written`: it may have been written in part. Returns the keys
         that are not as they were left, for all that is known.
         """
         before, self._actual = self._actual, dict(actual)

@@ -1,4 +1,4 @@
-"""Repairs: what others did to a view and was put right, as records: what was found, what expected, and who says so.
+"""Drift records: what another client changed in a view, with the value found and the value expected.
 
 The records of a target are a ring: the newest are kept, whatever happens. Pure.
 """
@@ -23,10 +23,10 @@ Kind = Literal["missing", "extra", "different"]
 
 
 class DriftRecord(Struct, frozen=True, kw_only=True):
-    """One value that somebody lost, added or edited, and what was done about it."""
+    """One value that another client removed, added or changed, and its repair."""
 
     time: str
-    """When it was put right, RFC 3339 UTC."""
+    """Time of the repair, RFC 3339 UTC."""
     projection: str
     target: str
     key: str

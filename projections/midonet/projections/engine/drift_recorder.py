@@ -1,4 +1,4 @@
-"""Recording: turns what a runner puts right into records, lines of the journal and counts."""
+"""Records drift: as drift records, log lines and counts."""
 
 import logging
 from collections.abc import Sequence
@@ -37,11 +37,11 @@ class DriftRecorder:
         )
 
     def record_checkpoint(self, found: Checkpoint, expected: Checkpoint) -> None:
-        """Record that somebody edited or removed the checkpoint."""
+        """Record that another client edited or removed the checkpoint."""
         self.record([self.new_record("checkpoint", _plain(found), _plain(expected), expected.position)])
 
     def record_side_repairs(self, repairs: Sequence[SideRepair], position: int) -> None:
-        """Record what a target put right by itself."""
+        """Record the repairs of a target itself."""
         self.record([self.new_record(each.key, each.found, each.expected, position) for each in repairs])
 
     def record(self, records: Sequence[DriftRecord]) -> None:

@@ -25,7 +25,7 @@ class FastPath:
     """The turn at one target, and what is under way to it.
 
     `ready` says whether this process is to write at all; `write` waits for the answer to a step and deals with it.
-    `first`: nobody can be kept waiting here, as it goes before all others, and its values are made quickly.
+    `first`: it goes before all others and its values are made quickly, so more values may be sent here.
     """
 
     def __init__(  # noqa: PLR0913 - what it stands between
@@ -45,7 +45,7 @@ class FastPath:
         self._write = write
         self._most = _MUCH if first else _LITTLE
         self._lock = threading.Lock()
-        """Held by whoever makes use of the target: its projection's thread, unless that rests."""
+        """Held by the user of the target: its projection's thread, unless that waits."""
         self._in_flight: Callable[[], None] | None = None
         """What waits for the answer to what the feed's thread has sent."""
 

@@ -35,10 +35,10 @@ _PAUSE = 0.001
 """Seconds for which the other followers wait at the end of the log when something was sent."""
 
 _SMALL_COMMIT = 32
-"""Changes of a commit that is sent as a whole at once: nobody has to go on with it."""
+"""Changes of a commit that is sent as a whole at once: no thread has to continue it."""
 
 _EXPECTED_DELAY = 0.1
-"""Seconds within which a commit that somebody else has seen comes, if all is well."""
+"""Seconds within which a commit that another reader has seen normally comes."""
 
 
 class Follower(Protocol):
@@ -166,7 +166,7 @@ class Feed:
             return True
 
     def wait_for_end(self, stopped: Callable[[], bool]) -> None:
-        """Wait until the topology is at what is the end of the log now, or `stopped`; at once where nobody can tell."""
+        """Wait until the topology is at what is the end of the log now, or `stopped`; at once if the end is unknown."""
         if self.error is not None:
             return
         end = self._log_end.end(self._known)
@@ -263,7 +263,7 @@ class Feed:
         return paused
 
     def _deliver(self, record: Record, changes: Sequence[Change]) -> Iterator[None]:
-        """Tell everybody of a commit, one after the other; pause once it is sent, but for one who has more to send."""
+        """Notify followers and listeners of a commit; pause after the first that sent it, if it is small."""
         sent = False
         for follower in self._followers:
             follower.apply(changes)
@@ -278,7 +278,7 @@ class Feed:
         self._moved.notify_all()
 
     def _deliver_rest(self) -> None:
-        """Tell the rest of the last commit; whoever holds the lock does so before he looks."""
+        """Notify the rest of the last commit; done under the lock before the topology is read."""
         rest, self._undelivered = self._undelivered, None
         if rest is not None:
             with self._all_or_broken():
@@ -295,7 +295,7 @@ class Feed:
 
     @contextmanager
     def _all_or_broken(self) -> Iterator[None]:
-        """Do all of something; where that fails, half a commit is taken note of: nobody may look at it any more."""
+        """Do all of something; where that fails, the topology is not readable any more."""
         try:
             yield
         except Exception as error:

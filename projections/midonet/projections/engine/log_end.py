@@ -1,4 +1,4 @@
-"""Ask a log where it ends now, beside whoever follows it: he knows what came, but not that nothing more has come.
+"""Ask a log where it ends now: a follower knows which commits came, but not that no more have come.
 
 A log that is an SQL server is asked through a connection that stays open: to open one takes ten times as long as the
 question. On Kafka each question begins at a commit that is known, whatever came since the last one.

@@ -59,7 +59,7 @@ class Reconciler(Generic[K, V]):
         self._last_seen = Checkpoint()
         self._attempted: Checkpoint | None = None
         self._foreign: set[K] = set()
-        """What others have changed, until it is put right."""
+        """Keys that other clients have changed, until they are repaired."""
         self._renewed = False
         self.attached = False
         """Whether the projection is what the feed has folded, and follows it."""
@@ -117,7 +117,7 @@ class Reconciler(Generic[K, V]):
     # -- what is there
 
     def peek(self) -> None:
-        """Ask the target for its checkpoint, of which others take care, or nobody."""
+        """Read the checkpoint of a target that another process may keep."""
         self._checkpoint = self._last_seen = self._target.peek()
 
     def peek_unread(self) -> bool:
@@ -139,7 +139,7 @@ class Reconciler(Generic[K, V]):
         with self._feed.reading():
             expected = self._tracker.pending_keys
             strange = self._tracker.reconcile(actual) - freed
-            self._foreign = (self._foreign | strange - expected) - freed  # some may not be put right from before
+            self._foreign = (self._foreign | strange - expected) - freed  # some earlier ones may not be repaired yet
             self.not_drift |= self._tracker.retry(self._skipped) | freed
         self._renewed = self._ask_target("renewed", otherwise=False)
         before = None if self._renewed else self._checkpoint
@@ -158,7 +158,7 @@ class Reconciler(Generic[K, V]):
     def _log_has(self, checkpoint: Checkpoint, stopped: Callable[[], bool], *, trusted: bool) -> bool:
         """Whether the log holds a checkpoint; if not, and it is to be `trusted`, that is for people to resolve.
 
-        It is not, where nothing else in the target differs from what this process left there: somebody edited it.
+        It is not, where nothing else in the target differs from what this process left there: another client edited it.
         """
         try:
             check_log_identity(self._feed, checkpoint, stopped)
@@ -177,7 +177,7 @@ class Reconciler(Generic[K, V]):
         return value is None or self._ask_target("accepts", key, value, otherwise=True)
 
     def lacks_values(self) -> bool:
-        """Whether a target that somebody else keeps lacks something at its own position."""
+        """Whether a target that another process keeps lacks values at its own position."""
         with self._feed.reading() as topology:
             lacking = any(self._accepts(key, value) for key, value in self._tracker.delta().items())
             if not lacking:
@@ -230,7 +230,7 @@ class Reconciler(Generic[K, V]):
         self._attempted = None
 
     def _drift_records(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> Iterator[DriftRecord]:
-        """Yield what of a delta puts right what others did: what differs though no commit came, or was found so."""
+        """Yield drift records for a delta: values that differ though no commit changed them, or were found changed."""
         for key, expected in delta.items() if not self._renewed else ():
             strange = key in self._foreign or (checkpoint == self._checkpoint and key not in self.not_drift)
             if strange and self._accepts(key, expected):

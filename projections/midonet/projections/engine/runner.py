@@ -6,7 +6,7 @@ does not contain it, and never gives up. What was lost or edited by others is re
 Errors are a state to show, not a reason to end.
 
 Any number of processes may keep the same target. One writes; the others stand by (`Takeover`): they fold and write
-nothing, and one of them takes over when the target stays behind the log and nobody moves it.
+nothing, and one of them takes over when the target stays behind the log without progress.
 """
 
 import logging
@@ -43,7 +43,7 @@ _POSITION_DELAY = 0.002
 class Runner(Generic[K, V]):
     """Keeps `target`, called `where`, equal to `projection` as the feed moves.
 
-    `reconcile_interval`: seconds after which the target is read again though nobody seems to have touched it.
+    `reconcile_interval`: seconds after which the target is read again even without a notification.
     `grace`: seconds, see `GRACE`. `same`: as for `Tracker`. `first`: whether it goes before the others that follow the
     feed, as befits one whose values are made quickly.
     """
@@ -87,7 +87,7 @@ class Runner(Generic[K, V]):
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         target.on_change(self._target_changed)
 
-    # -- for whoever runs it
+    # -- for the owner
 
     def start(self) -> None:
         """Begin; the feed may be started before or after."""
@@ -127,7 +127,7 @@ class Runner(Generic[K, V]):
 
     @property
     def drift(self) -> RecentDrift:
-        """What others did to the target and was put right."""
+        """Drift of the target that was repaired."""
         return self._recorder.recent
 
     @property
@@ -207,7 +207,7 @@ class Runner(Generic[K, V]):
             self._target.close()
 
     def _keep_in_sync(self) -> None:
-        """Read the target and keep it equal until it has to be read again, or somebody else does."""
+        """Read the target and keep it equal until it has to be read again, or another process does."""
         self._wait_while_paused()
         looks_only = self._takeover.active and not self._should_take_over()
         if not self._suspended():
@@ -224,7 +224,7 @@ class Runner(Generic[K, V]):
             self._fast_path.idle(partial(self._wait, left))
 
     def _wait_while_paused(self) -> None:
-        """Wait as long as nothing is to be written; of what nobody has read yet, only the position is known then."""
+        """Wait as long as nothing is to be written; of a target that was not read yet, only the position is known."""
         while self._paused() and not self._stopped.is_set():
             if self._reconciler.peek_unread():
                 self._health.succeeded(self._reconciler.position)
@@ -244,7 +244,7 @@ class Runner(Generic[K, V]):
         self._report_standby()
 
     def _report_standby(self) -> None:
-        """What somebody else keeps is in step, for one who has just looked."""
+        """Report success while another process writes."""
         if self._takeover.active:
             self._health.succeeded(self._reconciler.position)
 

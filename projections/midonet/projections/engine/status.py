@@ -48,7 +48,7 @@ class Status(Struct, frozen=True, kw_only=True):
 def moving_state(
     *, in_sync: bool, empty: bool, lag_seconds: float, quiet_seconds: float, failing_seconds: float
 ) -> State:
-    """Return the state of a view that nobody holds back.
+    """Return the state of a view that is neither paused nor parked.
 
     `in_sync`: the target was read and written last without error. `empty`: it holds nothing yet.
     `quiet_seconds`: since the last progress. `failing_seconds`: since it ceased to be in step.
@@ -61,7 +61,7 @@ def moving_state(
 
 
 class Arrivals:
-    """When the latest commits came, by a clock that does not jump: that of whoever made a commit may be wrong."""
+    """When the latest commits came, by a monotonic clock: the clock of a commit's author may be wrong."""
 
     _REMEMBERED = 4096
 
@@ -76,7 +76,7 @@ class Arrivals:
     def age(self, count: int, made: str) -> float:
         """Return the age in seconds of the first of the last `count` commits, which was `made` then (RFC 3339).
 
-        What came before anybody took note is as old as it says it is.
+        The age of earlier commits follows from their own time.
         """
         times, now = list(self._times), time.monotonic()
         if not count:
@@ -115,7 +115,7 @@ class Health:
         self._succeeded = time.monotonic()
 
     def failed(self, error: Exception) -> None:
-        """Note what went wrong; a stack only for what nobody has thought of."""
+        """Record an error; log a stack trace only if it is unexpected."""
         if not isinstance(error, (MidonetError, Fenced)):
             logger.error("%s: unexpected error", self._name, exc_info=error)
         elif str(error) != str(self.error):

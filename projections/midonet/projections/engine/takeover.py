@@ -16,10 +16,10 @@ from midonet.projections.engine.reconciler import Reconciler
 from midonet.projections.engine.status import Health
 
 GRACE = 0.3
-"""Seconds that a target may stay behind, with nobody moving it, before one that stands by takes over."""
+"""Seconds that a target may stay behind without progress before a standby takes over."""
 
 _PATIENCE = 20
-"""Graces after which one takes over although somebody moves something in the target."""
+"""Grace periods after which a standby takes over although the target changes."""
 
 
 class Takeover:
@@ -53,7 +53,7 @@ class Takeover:
         self._touched_at = 0.0
         self._loaded_at = 0.0
         self.active = False
-        """Whether somebody else writes."""
+        """Whether another process writes."""
 
     def touch(self) -> None:
         """Note that something moved in the target; called by any thread."""

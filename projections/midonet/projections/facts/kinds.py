@@ -13,7 +13,7 @@ from msgspec import Struct
 
 
 class Fact(Struct, frozen=True, kw_only=True):
-    """What somebody reports of one object."""
+    """A report about one object."""
 
     FOLDER: ClassVar[str] = ""
     """Where its nodes are, below `<root>/state`."""

@@ -1,6 +1,6 @@
 """Which hosts live, kept up to date by one recursive watch, for services that act on it.
 
-"Unknown" is an answer of its own: while ZooKeeper is away nobody is taken for dead.
+While ZooKeeper cannot be reached, no host is considered dead.
 """
 
 from collections import deque

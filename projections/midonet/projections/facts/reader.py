@@ -42,7 +42,7 @@ class FactsReader:
         return {object_id: decode(fact, data) for object_id, data in found.items()}
 
     def get_many(self, fact: type[F], ids: Iterable[str]) -> dict[str, F]:
-        """Return the facts of a kind about these objects; nothing about those of which nobody reports any."""
+        """Return the facts of a kind about these objects; objects without a report are left out."""
         paths = {node_of(self._root, fact, object_id): object_id for object_id in ids}
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():

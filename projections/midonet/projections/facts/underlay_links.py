@@ -1,4 +1,4 @@
-"""What the reports of all hosts on the underlay come to: links, and hosts that nobody reaches. Pure."""
+"""Links between hosts and isolated hosts, from the reports of all hosts on the underlay. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -32,6 +32,6 @@ def _links(reports: Mapping[str, UnderlayHealth]) -> Iterator[Link]:
 
 
 def isolated(found: list[Link]) -> list[str]:
-    """Return the hosts that are probed, and reached by nobody."""
+    """Return the hosts that are probed and that no other host reaches."""
     reached = {link.target for link in found if link.up}
     return sorted({link.target for link in found} - reached)

@@ -112,7 +112,7 @@ class Index:
         return self.checkpoint() or self.clear()
 
     def clear(self) -> Checkpoint:
-        """Start over with nothing, unless somebody else just did."""
+        """Empty the index and create its tables."""
         with self.database.writing():
             for statement in (*drop(), *create(self.database.dialect)):
                 self.database.run(statement)

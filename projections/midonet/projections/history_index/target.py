@@ -138,7 +138,7 @@ class HistoryTarget:
             raise Fenced(str(error)) from error
         except Damaged as error:
             self._reset_index()
-            raise Unavailable(f"the index is damaged and made anew: {error}") from error
+            raise Unavailable(f"the index is corrupt and is rebuilt: {error}") from error
         except (Unusable, OSError) as error:
             self._disconnect()
             raise Unavailable(f"the index cannot be used: {error}") from error

@@ -1,4 +1,4 @@
-"""Brings an index further, commit by commit: what every home of an index does, whoever runs it."""
+"""Adds commits to an index, whatever database holds it."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,6 +1,6 @@
 """Materialising the past: a view as of some position, in a place of its own that no daemon keeps.
 
-A place is taken only if it is empty or was made by a replay: what is kept live, or belongs to somebody else, is never
+A place is taken only if it is empty or was made by a replay: what is kept live, or is foreign, is never
 touched. Interrupted, it goes on where it was.
 """
 
@@ -133,7 +133,7 @@ def _claim(destination: _Destination, projection: str, topology: Topology, where
     position = destination.position()
     if found is not None and not _is_ours(found, position):
         raise Conflict(
-            f"{redact(where)} holds something that no replay made, or that somebody keeps since then: it may be a live "
+            f"{redact(where)} holds something that no replay made, or that a daemon keeps since then: it may be a live "
             "view; choose another place",
             reason="live-view",
         )

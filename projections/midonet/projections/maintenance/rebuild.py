@@ -1,6 +1,6 @@
 """Rebuilding views from the log: the next generation of the view for agents, and the rows of switches.
 
-The one that is live goes on meanwhile, kept by whoever keeps it. A process that ends in the middle leaves something
+The one that is live goes on meanwhile, kept by its daemon. A process that ends in the middle leaves something
 that the next one continues.
 """
 
@@ -21,12 +21,12 @@ from midonet.projections.zookeeper.target import ZooKeeperTarget
 
 _PAUSE = 0.005
 _PATIENCE = 30.0
-"""Seconds without any progress after which nobody believes in it any more."""
+"""Seconds without progress after which it gives up."""
 
 _REPORTED = ("mcast", "bfd")
 
 _NAME = "rebuild"
-"""What such a projection is called: nobody's wish about the live one holds for it."""
+"""What such a projection is called: controls of the live projection do not apply to it."""
 
 OnWritten = Callable[[int], None]
 
@@ -62,7 +62,7 @@ class LogOnlyProjection(VtepProjection):
         self._current = current
 
     def render(self, key: Key) -> Value | None:
-        """As for everybody, but for what others know better."""
+        """As the projection of the daemon, but for values that depend on reports."""
         value = super().render(key)
         current = self._current(key) if value is not None and key[0] in _REPORTED else None
         return current.value if current is not None else value
@@ -111,7 +111,7 @@ def bring_up_to_date(
 
 
 class _SwitchOver:
-    """The switch to a generation, tried again where nobody knows what became of it."""
+    """The switch to a generation, tried again while its outcome is unknown."""
 
     def __init__(self, generations: Generations, generation: str) -> None:
         self._generations = generations
@@ -131,7 +131,7 @@ class _SwitchOver:
 
 
 class _RunningProjection:
-    """A runner that somebody waits for."""
+    """A runner with a caller that waits for its position."""
 
     def __init__(self, runner: Runner[Any, Any], feed: Feed) -> None:
         self._runner = runner

@@ -47,7 +47,7 @@ _FOLLOWED = frozenset(
         "vtep",
     }
 )
-"""Kinds that whoever needs an object needs as well if the object refers to one of them."""
+"""Kinds that are needed with every object that refers to one of them."""
 
 _AGENTS = "agents"
 
@@ -70,7 +70,7 @@ def agent_node(host: str) -> str:
 
 
 def edges(entity: Entity | None) -> Iterator[Edge]:
-    """Yield (from, to): whoever needs the one needs the other, because this object says so."""
+    """Yield the edges (from, to) that an object causes: what needs the one needs the other."""
     if entity is None or entity.KIND not in EDGE_KINDS:
         return
     if followed := _FOLLOWED_BY[entity.KIND]:

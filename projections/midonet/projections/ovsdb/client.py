@@ -33,7 +33,7 @@ DUMP_SECONDS = 60.0
 
 _CHUNK = 64 * 1024
 _UNTRACKED_ID = "unheard"
-"""Of requests whose answers nobody waits for."""
+"""Id of requests whose answers are ignored."""
 
 Answer = Callable[[], list[Any]]
 """Waits for the results of a transaction that was sent."""
@@ -118,8 +118,8 @@ class Client:
         self._silence_limit = patience
 
     def steal(self, lock: str) -> None:
-        """Take a lock from whoever owns it; `Rejected` by a server that knows no locks (RFC 7047 §4.1.8)."""
-        self._owned.add(lock)  # before the server can say that somebody else has stolen it
+        """Take a lock from its owner; `Rejected` by a server that knows no locks (RFC 7047 §4.1.8)."""
+        self._owned.add(lock)  # before the server can report that another client stole it
         try:
             self._call("steal", [lock], self._timeout)
         except Rejected:
@@ -127,7 +127,7 @@ class Client:
             raise
 
     def owns(self, lock: str) -> bool:
-        """Return whether a lock was stolen, and nobody is known to have stolen it since."""
+        """Return whether a lock was stolen, and no other client is known to have stolen it since."""
         return lock in self._owned
 
     def echo(self) -> None:
@@ -217,7 +217,7 @@ class Client:
             reason = f"what it sent makes no sense ({type(error).__name__}: {error})"
         finally:
             self._disconnect(reason)
-            with self._sending:  # nobody may write to the number of a socket that is closed
+            with self._sending:  # no write to the number of a closed socket
                 self._socket.close()
 
     def _receive(self) -> bytes:
@@ -251,14 +251,14 @@ class Client:
             self._release_stolen(message["params"][0])
 
     def _release_stolen(self, lock: str) -> None:
-        """Forget a lock that somebody has stolen; whoever does not say so gets it back behind his own back."""
+        """Forget a lock that was stolen, and unlock it: else the server queues this client for it."""
         self._owned.discard(lock)
         self._send({"method": "unlock", "params": [lock], "id": _UNTRACKED_ID})
 
     def _answer(self, message: dict[str, Any]) -> None:
         with self._lock:
             answer, then = self._calls.pop(message["id"], (None, None))
-        if answer is None:  # nobody waits for it
+        if answer is None:  # its answer is ignored
             return
         error, result = message.get("error"), message.get("result")
         if error is not None:

@@ -2,7 +2,7 @@
 
 A switch is known by the CA that signed its certificate; what it is called does not count, as in Open vSwitch itself.
 OpenSSL lets only one thread at a time use a connection, while ours read and write at the same time: they take turns
-here, and nobody holds the turn while it waits for the network.
+here, and neither holds the lock while it waits for the network.
 """
 
 import select
@@ -58,7 +58,7 @@ class SecureSocket:
             self._await(writing=writing, deadline=deadline)
 
     def shutdown(self, how: int) -> None:
-        """As a socket's, at once: whoever waits for it wakes."""
+        """As a socket's, at once: a waiting thread wakes."""
         socket.socket.shutdown(self._tls, how)
 
     def close(self) -> None:

@@ -89,7 +89,7 @@ class SqlTarget:
         """Promise nothing: a database does not tell; what others did is found by the next `load`."""
 
     def drifted(self) -> bool:
-        """Return that nobody is known to have touched anything."""
+        """Return False: a database does not notify."""
         return False
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ _NONE: dict[str, str] = {}
 
 
 class BridgeTables:
-    """What a VTEP's rows for one bridge follow from, as of now; whoever made it keeps it up to date."""
+    """The inputs of a VTEP's rows for one bridge; the caller updates them."""
 
     def __init__(self, topology: Topology, bridge: str, vtep: str) -> None:
         self.switch = switch_name(bridge)

@@ -1,7 +1,7 @@
 """What the database of a VTEP does hold of ours, as keys and values, kept up to date by its updates.
 
 Pure: fed with updates, it answers what is there under a key and which rows that is. Foreign rows are seen only
-where they matter (locators are shared, ports may be bound to anybody's switch) and never get a key.
+where they matter (locators are shared, ports may be bound to foreign switches) and never get a key.
 """
 
 import re
@@ -91,7 +91,7 @@ class DatabaseState:
                 yield key, value
 
     def value(self, key: Key) -> Value | None:
-        """Return what is there under a key; several rows under one key give a value that nobody desires."""
+        """Return what is there under a key; several rows under one key give a value that is never desired."""
         rows = self._rows.get(key)
         if rows is None:
             return None
@@ -137,7 +137,7 @@ class DatabaseState:
                     yield uuid, vlan
 
     def tunnel(self, local: str, remote: str) -> tuple[str, bool] | None:
-        """Return the switch's tunnel between two addresses that is not ours, and whether somebody configured BFD on it.
+        """Return a foreign tunnel between two addresses, and whether another client configured BFD on it.
 
         One that is used so is preferred.
         """
@@ -152,7 +152,7 @@ class DatabaseState:
         return bool(decode_map(self._tables["Tunnel"][tunnel]["bfd_params"]).get(MARK) == "row")
 
     def accepts(self, key: Key, value: Value) -> bool:
-        """Whether the switch has what a value needs: a port, a mode, a tunnel that nobody else watches."""
+        """Whether the switch has what a value needs: a port, a mode, a tunnel without foreign BFD."""
         match key:
             case ("binding", port, _):
                 return bool(self.ports(port))

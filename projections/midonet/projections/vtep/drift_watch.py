@@ -74,7 +74,7 @@ class DriftWatch:
     def load(self) -> tuple[Checkpoint, dict[Key, Value]]:
         """Expect what is there, and return it; what waits for its port or tunnel counts as there.
 
-        It does no longer where somebody else moved the checkpoint: that one knows what waits now.
+        It does no longer where another writer moved the checkpoint: it knows what waits now.
         """
         with self._lock:
             overtaken, self._checkpoint = self._state.checkpoint != self._checkpoint, self._state.checkpoint

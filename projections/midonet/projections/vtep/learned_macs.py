@@ -37,7 +37,7 @@ class LearnedChanges(NamedTuple):
 
 
 class MacLocation(NamedTuple):
-    """A station behind a VTEP; `order` grows with the time at which it was seen to come, 0 is before anybody looked."""
+    """A station behind a VTEP; `order` grows with the time it appeared; 0: before the first read."""
 
     vtep: str
     address: str
@@ -46,7 +46,7 @@ class MacLocation(NamedTuple):
 
 
 class CurrentRow(NamedTuple):
-    """What a switch holds under a key; `order` as for a station if somebody else wrote it while we looked, else 0."""
+    """What a switch holds under a key; `order` as for a station if another client wrote it while watched, else 0."""
 
     value: Value
     order: int

@@ -51,7 +51,7 @@ def begin(session: Session, parts: Iterable[Delta], checkpoint: Checkpoint) -> C
     pipeline = _Pipeline(session, parts, checkpoint)
     try:
         pipeline.start()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where somebody can wait for the others
+    except Exception as error:  # noqa: BLE001 - it is raised by the second step, which waits for the others
         return partial(pipeline.cancel, error)
     return pipeline.finish
 
@@ -93,7 +93,7 @@ class _Pipeline:
             self.cancel(error)
 
     def cancel(self, error: BaseException) -> NoReturn:
-        """Wait for the rest, whatever becomes of it, and raise: nothing shall change that nobody waits for any more."""
+        """Wait for the transactions in flight, ignore their results, and raise the error."""
         for _, answer in self._sent:
             with suppress(Rejected, Unavailable):
                 answer()

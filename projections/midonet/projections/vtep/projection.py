@@ -171,7 +171,7 @@ class VtepProjection:
         return (address, bound.ip(mac) or chosen.ip) if is_locator(address) else None
 
     def _unknown_sources(self, bound: BridgeTables, current: CurrentRow) -> Iterator[MacLocation]:
-        """Yield the station that a row was written for by somebody who could read a VTEP that we cannot."""
+        """Yield the location for which another writer, which could read a VTEP that we cannot, wrote a row."""
         if not isinstance(current.value, tuple):
             return
         address, ip = current.value[0], current.value[-1]
@@ -204,7 +204,7 @@ class VtepProjection:
     def _neighbours(self, bound: BridgeTables) -> set[str]:
         return {address for vtep in bound.others if (address := self._neighbour(vtep)) is not None}
 
-    # -- the VTEPs of which nobody knows yet where they are: what the switch holds because of them stays
+    # -- VTEPs whose tunnel addresses are not known yet: the rows that depend on them stay
 
     def _unread(self, vtep: str) -> bool:
         return not self._addresses_of(vtep) and not self._learned.is_read(vtep)

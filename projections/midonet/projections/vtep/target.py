@@ -31,7 +31,7 @@ _REQUIRED: Mapping[str, Sequence[str]] = {
 _WAITING = {
     "replication": "the switch knows no replication modes",
     "binding": "the switch has no physical port {} (yet)",
-    "bfd": "the switch has no tunnel to {} to watch: it knows none, or somebody else watches that one",
+    "bfd": "the switch has no tunnel to {} to watch: it has none, or another client configured BFD on it",
 }
 
 
@@ -53,7 +53,7 @@ class VtepTarget:
         self._session: Session | None = None
         self._state = ConnectionState()
         self.unwritable: set[Key] = set()
-        """Keys for which `Unwritable` was raised: worth another try when whoever stands in the way may have gone."""
+        """Keys for which `Unwritable` was raised: they are retried when the foreign row may be gone."""
 
     def on_change(self, wake: Callable[[], None]) -> None:
         """Call `wake` on drift, when a port appears that a binding waits for, and when the connection is lost."""

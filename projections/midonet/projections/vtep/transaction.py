@@ -1,7 +1,7 @@
 """Turn values into the operations of one OVSDB transaction (RFC 7047 §5.2).
 
 Pure: it looks rows up in the actual state and writes down what has to be done. Locators are found or inserted in
-the same transaction, because the database collects those that nobody refers to. No row without a key is touched.
+the same transaction, because the database deletes locators without references. No row without a key is touched.
 """
 
 from collections.abc import Iterator, Mapping

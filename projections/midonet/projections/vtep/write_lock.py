@@ -1,8 +1,8 @@
-"""Tenure: of all that may write to a switch, the one that does, by a lock of its OVSDB server (RFC 7047 §4.1.8).
+"""The write lock: which of several writers writes to a switch, by a lock of its OVSDB server (RFC 7047 §4.1.8).
 
 The checkpoint refuses a writer that was overtaken. It cannot refuse one that was frozen in the midst of a change of
 many transactions while another one has begun the same change and not come to its end: for both, the checkpoint is still
-where it was. So whoever begins to write takes the lock from whoever has it, and every transaction asserts that it is
+where it was. So a writer takes the lock from its owner before it writes, and every transaction asserts that it is
 still there; what the other one sends from then on changes nothing. Nobody waits for the lock, and it leaves no trace in
 the database. A server that knows no locks is written to without: the checkpoint is all that there is then.
 """
@@ -33,15 +33,15 @@ class WriteLock:
 
     @property
     def assertion(self) -> list[Operation]:
-        """What every transaction begins with: the server refuses it if somebody else has the lock by then."""
+        """The first operation of every transaction: it fails if another client has the lock."""
         return [_ASSERT] if self._supported else []
 
     def acquire(self) -> None:
-        """See to it that nobody else writes from now on.
+        """Take the lock, so that no other writer writes from now on.
 
-        Raises `Fenced` if somebody has written since the database was read last: all of that is known then, and the
+        Raises `Fenced` if another writer has written since the last read: all of that is known then, and the
         next try goes on. It is one of the many transactions of another one's change for all that is known (`bulk`), and
-        so is having been robbed of the lock: that one goes first.
+        so is a preemption of the lock: that writer goes first.
         """
         if self.held:
             return
@@ -59,12 +59,12 @@ class WriteLock:
         return Fenced(f"another writer moved the checkpoint of VTEP {self._client.address}")
 
     def preempted(self) -> Fenced:
-        """Take note that somebody else has taken the lock, and return what that means for whoever was to write."""
+        """Record that another writer has taken the lock; return the error for the writer."""
         self._acquired = False
         return self._preempted_error()
 
     def refresh(self) -> None:
-        """Take note that the database is about to be read again: whoever moved the checkpoint since was first."""
+        """Release the lock if it was lost, before the database is read again."""
         if self._watch.checkpoint_moved():
             self._acquired = self.held
 

@@ -2,7 +2,7 @@
 
 * `watch_tree`: one persistent recursive watch instead of one watch per node.
 * `read_many`: hundreds of nodes in one request, at many times the speed of one by one.
-* A request is sent by whoever makes it, not by another thread that has to wake up first.
+* A request is sent on the calling thread; no other thread has to wake up first.
 * It reconnects for ever, within about a second of the servers' return, and does not log every attempt.
 
 ZooKeeper 3.6 or later. Nothing here knows what the nodes mean.

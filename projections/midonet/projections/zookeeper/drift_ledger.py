@@ -1,6 +1,6 @@
-"""The ledger of repairs in ZooKeeper: one small node per target with the newest records, whoever wrote them.
+"""The drift ledger in ZooKeeper: one node per target with the newest drift records of all daemons.
 
-It outlives every daemon. Losing a race only means to read and write again.
+It outlives every daemon. After a conflict the node is read and written again.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,6 @@
 """The pointer to the live generation of a view (contract §3): who follows it, and who puts it right.
 
-A pointer that names a generation that holds something is obeyed, whoever wrote it. One that was removed, that cannot
+A pointer that names a generation that holds something is obeyed. One that was removed, that cannot
 be understood, or that names nothing is put back to the generation that was live.
 """
 
@@ -18,7 +18,7 @@ from midonet.projections.zookeeper.layout import decode_checkpoint, decode_gener
 
 
 class LivePointer:
-    """The node `<root>/nsdb`; its methods raise what kazoo raises. `repaired` is told what was put right."""
+    """The node `<root>/nsdb`; its methods raise what kazoo raises. `repaired` is called with each repair."""
 
     def __init__(self, client: Client, root: str, repaired: Callable[[SideRepair], None]) -> None:
         self.path = f"{root}/nsdb"
@@ -60,7 +60,7 @@ class LivePointer:
         return self._client.result(self._client.get_async(path))
 
     def _put(self, generation: str, data: bytes | None, version: int) -> None:
-        """Write the pointer, unless somebody was faster."""
+        """Write the pointer, unless another client wrote it meanwhile."""
         value = _text(generation).encode()
         if data is None:
             self._client.result(self._client.ensure_path_async(self._root))

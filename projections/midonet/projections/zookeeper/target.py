@@ -38,7 +38,7 @@ _FORMAT = "format"
 _ANY = -1
 _CONNECT_SECONDS = 3.0
 _GUARDED = b"(its access control list was changed)"
-"""What a document counts as to which somebody else gave an access control list: nobody may be able to read it."""
+"""The value of a document whose access control list another client changed: agents may be unable to read it."""
 
 
 class ZooKeeperTarget:
@@ -75,7 +75,7 @@ class ZooKeeperTarget:
         self._expected: dict[str, int] = {}
         self._format: bytes | None = None
         self._known = False
-        """Whether the generation was seen in the present format before: what is not so now, somebody did."""
+        """Whether the generation was seen in the present format before: any other format is drift then."""
         self._renewed = False
         self._touched = False
         self._pointed = False
@@ -96,15 +96,15 @@ class ZooKeeperTarget:
         return self._version
 
     def on_change(self, wake: Callable[[], None]) -> None:
-        """Call `wake` whenever somebody else touches the view, or the connection changes."""
+        """Call `wake` when another client changes the view, or when the connection changes."""
         self._wake = wake
 
     def drifted(self) -> bool:
-        """Return whether somebody else touched the view since it was read, or may have: the watch was lost."""
+        """Return whether another client changed the view since it was read, or may have while the watch was lost."""
         return self._touched or self._pointed
 
     def side_repairs(self) -> list[SideRepair]:
-        """Return what was done to the pointer and to permissions since the last call, and was put right."""
+        """Return the repairs of the pointer and of permissions since the last call."""
         found, self._side_repairs[:] = list(self._side_repairs), []
         return found
 
@@ -176,7 +176,7 @@ class ZooKeeperTarget:
         return checkpoint, there
 
     def _read_checkpoint(self) -> Checkpoint:
-        """Return the checkpoint; one that somebody keeps for himself is made anew."""
+        """Return the checkpoint; recreate it if it cannot be read."""
         try:
             data, stat = self._client.result(self._client.get_async(self._path(_CHECKPOINT)))
         except NoAuthError:
@@ -194,7 +194,7 @@ class ZooKeeperTarget:
         anew = Delete(path, self._version), Create(path, canonical(checkpoint), list(default_acl()), 0)
         for result in self._client.result(self._client.transact(anew)):
             if isinstance(result, KazooException):
-                raise Fenced("somebody else changed the checkpoint")
+                raise Fenced("another client changed the checkpoint")
         self._version = 0
         self._side_repairs.append(SideRepair(_CHECKPOINT, _GUARDED, canonical(checkpoint)))
 
@@ -254,7 +254,7 @@ class ZooKeeperTarget:
             self._on_written(len(batch))
 
     def _bump_checkpoint(self) -> None:
-        """Write the checkpoint as it is, so that nobody else can who has not read it since."""
+        """Write the checkpoint unchanged: this fences every writer that has not read it since."""
         self._expected[_CHECKPOINT] += 1
         (result,) = self._client.result(
             self._client.transact([SetData(self._path(_CHECKPOINT), canonical(self._checkpoint), self._version)])
@@ -307,7 +307,7 @@ class ZooKeeperTarget:
             case BadVersionError():
                 return Fenced("another writer moved the checkpoint")
             case NoNodeError() | NodeExistsError():
-                return Fenced(f"somebody else removed or made {key}")
+                return Fenced(f"another client removed or created {key}")
             case NotEmptyError():
                 self._blocked.add(key)
                 return Unwritable(key, "nodes that are not ours are below it")
@@ -317,7 +317,7 @@ class ZooKeeperTarget:
                 return error
 
     def _restore_access(self, key: str) -> Exception:
-        """Take an access control list back that somebody changed, if that is still allowed."""
+        """Restore an access control list that another client changed, if that is permitted."""
         folder = self._path(key.rpartition("/")[0] or key)
         try:
             self._client.result(self._client.set_acls_async(folder, list(acl_for(folder))))
@@ -325,7 +325,7 @@ class ZooKeeperTarget:
             return Unavailable(
                 f"ZooKeeper does not let us write {self._path(key)}: its access control list was changed"
             )
-        return Fenced(f"somebody changed the access control list around {key}")
+        return Fenced(f"another client changed the access control list around {key}")
 
     # -- what others do
 
