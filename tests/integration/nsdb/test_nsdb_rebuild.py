@@ -28,7 +28,7 @@ from midonet.projections.maintenance.compare import Differences, compare
 from midonet.projections.maintenance.rebuild import GenerationView, build, roll_back
 from midonet.projections.nsdb import NsdbProjection, same_document, view_base
 from midonet.projections.runtime.process_identity import current_process
-from midonet.projections.zookeeper.generations import Generations, BuildState
+from midonet.projections.zookeeper.generations import BuildState, Generations
 from midonet.testbed import ZooKeeper, ZooKeeperEnsemble
 
 

@@ -2,7 +2,7 @@
 
 Agents and daemons follow one pointer (contract §3). Beside it a small node remembers which generation was live before
 and which one is being built, so that an interrupted rebuild can be continued. The generation before the live one stays
-as it was left: whoever goes back to it brings it up to date first. Nodes that are not ours stay, whatever is removed.
+as it was left; a rollback brings it up to date first. Foreign nodes are never removed.
 """
 
 import time
@@ -38,7 +38,7 @@ class BuildState(Struct):
     previous: str | None = None
     """The one that was live before, and can be again."""
     building: str | None = None
-    """The one that somebody began to build."""
+    """The one that is being built."""
 
 
 class Generations:
@@ -60,9 +60,9 @@ class Generations:
     def exclusive(self, who: str, on_wait: Callable[[str], object] | None = None) -> Iterator[None]:
         """Be the only one who works on the generations; `Conflict` says who else does.
 
-        The place of a process that certainly lives no more is taken at once. Of one on another machine nobody knows:
-        with `on_wait`, which is told for whom, it is waited for until its session would have ended; and for a moment for
-        one that lives, as a daemon that clears up needs no more.
+        The lock of a process that is certainly dead is taken over at once. It is unknown whether a process on another
+        machine is alive: with `on_wait`, which is called with its name, this waits until its session would have ended.
+        It waits briefly for a live local process, such as a daemon that prunes.
         """
         mine, patient, now = canonical(current_process(who)), on_wait is not None, time.monotonic()
         brief, deadline = now + _PRUNE_SECONDS * patient, now + _SESSION_SECONDS * patient
@@ -131,7 +131,7 @@ class Generations:
         return {path[len(base) + 1 :]: data for path, data in found.items()}
 
     def begin(self) -> tuple[str, bool]:
-        """Return the generation to build, and whether somebody began it before."""
+        """Return the generation to build, and whether its build was begun before."""
         with self._client.failures():
             build_state, _ = self._build_state()
             if build_state.building is not None:
@@ -146,7 +146,7 @@ class Generations:
         """Make a generation the live one, if it is not behind; return whether it is (else try again).
 
         Whoever follows the pointer never sees an older position than before: nothing happens if the live one moves.
-        Raises `Conflict` if somebody else works on the generations by now, or did away with this one: whoever was
+        Raises `Conflict` if another process works on the generations by now, or did away with this one: whoever was
         frozen for longer than a session lasts may find that so.
         """
         with self._client.failures():
@@ -168,15 +168,15 @@ class Generations:
         return not any(isinstance(result, KazooException) for result in results)
 
     def _check_ownership(self, generation: str, build_state: BuildState) -> None:
-        """See to it that the notes are ours to move: whoever takes the work over moves their version."""
+        """Raise `Conflict` unless this process still owns the build; a takeover moves the version of the state."""
         other, ours = self._lock_owner()
         if other is not None and not ours:
             raise Conflict(f"{other.who} has taken over the work on the generations", path=self._rebuild)
         if generation not in (build_state.building, build_state.previous):
-            raise Conflict(f"generation {generation} was given up meanwhile", path=self._state_path, generation=generation)
+            raise Conflict(f"generation {generation} was discarded", path=self._state_path, generation=generation)
 
     def _lock_owner(self) -> tuple[ProcessIdentity | None, bool]:
-        """Return who works on the generations, if anybody does, and whether that is this session."""
+        """Return who works on the generations, or None, and whether that is this session."""
         try:
             data, stat = self._result(self._client.get_async(self._rebuild))
         except NoNodeError:
@@ -185,7 +185,7 @@ class Generations:
         return decode_identity(data), session is not None and stat.ephemeralOwner == session[0]
 
     def discard(self, on_removed: Callable[[int], None] = lambda _: None) -> str | None:
-        """Remove the generation that somebody began to build; return which one that was."""
+        """Remove the unfinished generation; return its name, if there was one."""
         with self._client.failures():
             build_state, _ = self._build_state()
             building, build_state.building = build_state.building, None
@@ -217,7 +217,7 @@ class Generations:
 
     def _remove(self, generation: str, on_removed: Callable[[int], None]) -> None:
         base = view_base(self._root, generation)
-        self._delete([f"{base}/checkpoint", f"{base}/format"])  # first: nobody shall go back to what is half removed
+        self._delete([f"{base}/checkpoint", f"{base}/format"])  # first: no rollback to half a generation
         keys = self._documents(base)
         for start in range(0, len(keys), _REMOVALS):
             part = [f"{base}/{key}" for key in keys[start : start + _REMOVALS]]

@@ -36,7 +36,7 @@ class Connection(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no typ
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.sending = RLock()
-        """Held by whoever sends, or changes what is waited for."""
+        """Held while a request is sent or the list of pending requests changes."""
 
     def _connect(self, *address: Any) -> Any:
         self._ahead, self._at = b"", 0
