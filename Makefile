@@ -7,8 +7,8 @@ LOG ?= sqlite
 FAILURES ?= 800
 PYTHON_BIN := .venv/bin
 PYTEST := $(PYTHON_BIN)/pytest
-# Most tests wait for servers: two workers for each core, at most eight.
-WORKERS ?= $(shell n=$$(($$(nproc) * 2)); echo $$((n < 8 ? n : 8)))
+# A worker that waits for servers takes two thirds of a core: three workers for two cores, at most eight.
+WORKERS ?= $(shell n=$$((($$(nproc) * 3 + 1) / 2)); echo $$((n < 8 ? n : 8)))
 PARALLEL := -n $(WORKERS) --dist loadgroup
 
 .PHONY: help demo check test test-long soak bench lint fmt type docs lock setup clean

@@ -24,6 +24,7 @@ from midonet.events.commit import canonical
 from midonet.events.errors import Unavailable
 from midonet.events.model import Entity, plain
 from midonet.events.timestamps import utc_now
+from midonet.testbed.server import DIE_WITH_PARENT
 
 __all__ = ["AgentProcess", "ViewWriter", "running"]
 
@@ -149,7 +150,7 @@ class AgentProcess:
 
 def command(*words: str) -> list[str]:
     """Return the command line of `midonet-agent`."""
-    return [str(Path(sys.executable).with_name("midonet-agent")), *words]
+    return [*DIE_WITH_PARENT, str(Path(sys.executable).with_name("midonet-agent")), *words]
 
 
 @contextmanager

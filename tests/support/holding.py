@@ -13,6 +13,7 @@ from typing import Self
 
 from midonet.services.cluster.coordination import Coordination, Lease
 from midonet.services.cluster.leases import Ownership
+from midonet.testbed.server import DIE_WITH_PARENT
 
 __all__ = ["HeldElsewhere", "Node"]
 
@@ -54,7 +55,7 @@ class HeldElsewhere:
     """A node in a process of its own, which tells what it holds."""
 
     def __init__(self, hosts: str, root: str, name: str, items: Collection[str]) -> None:
-        command = [sys.executable, __file__, hosts, root, name, *sorted(items)]
+        command = [*DIE_WITH_PARENT, sys.executable, __file__, hosts, root, name, *sorted(items)]
         environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
         self.items: set[str] = set()
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ)

@@ -27,7 +27,8 @@ _POLL = 0.02  # seconds between two looks at a server
 
 # The kernel kills a child with its parent *thread*: one thread that lives to the end starts every server.
 _launcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="testbed-launcher")
-_DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
+DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
+"""Prefix of a command: the kernel kills the process when the thread that started it ends."""
 
 # Debian keeps the servers of Open vSwitch in sbin, which an ordinary user's PATH lacks.
 _ENVIRONMENT = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
@@ -207,7 +208,7 @@ class Server(Scoped):
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [*_DIE_WITH_PARENT, *self.command()],
+                [*DIE_WITH_PARENT, *self.command()],
                 cwd=self.directory,
                 env=_ENVIRONMENT,
                 stdin=subprocess.DEVNULL,

@@ -23,10 +23,11 @@ from midonet.events.config.settings import declared_settings
 from midonet.projections.vtep import read_rows
 from midonet.services.settings import Settings
 from midonet.testbed import ZooKeeper
+from midonet.testbed.server import DIE_WITH_PARENT
 
 Make = Callable[..., Scene]
 NOWHERE = "127.0.0.1:1"
-COMMAND = [sys.executable, "-m", "midonet.services.main", "run"]
+COMMAND = [*DIE_WITH_PARENT, sys.executable, "-m", "midonet.services.main", "run"]
 
 
 def run(*options: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -13,9 +13,10 @@ from midonet.events.config.settings import is_loopback, load
 from midonet.events.vault.encryption import new_key
 from midonet.services.api.service import ApiService
 from midonet.services.settings import Settings, auth_unset_reason, effective
+from midonet.testbed.server import DIE_WITH_PARENT
 
 PLANTED = "planted-s3cret"
-DAEMON = [sys.executable, "-m", "midonet.services.main", "run"]
+DAEMON = [*DIE_WITH_PARENT, sys.executable, "-m", "midonet.services.main", "run"]
 
 
 @pytest.fixture
