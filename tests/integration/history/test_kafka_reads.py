@@ -16,13 +16,13 @@ Make = Callable[[str], Midoctl]
 def scanned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The offsets of the records that were scanned."""
     offsets: list[int] = []
-    feed = ChainIndex.add
+    add = ChainIndex.add
 
     def spy(self: ChainIndex, offset: int, raw: bytes) -> object:
         offsets.append(offset)
-        return feed(self, offset, raw)
+        return add(self, offset, raw)
 
-    monkeypatch.setattr(ChainIndex, "feed", spy)
+    monkeypatch.setattr(ChainIndex, "add", spy)
     return offsets
 
 
