@@ -31,7 +31,7 @@ class Session:
 
     def __init__(self, hosts: str, *, timeout: float, wake: Callable[[], None]) -> None:
         self.client = Client(hosts, timeout)
-        self.client.patience = PATIENCE
+        self.client.call_timeout = PATIENCE
         self.connection = 0
         """Number of connections so far."""
         self._changes: deque[str] = deque()
@@ -46,7 +46,7 @@ class Session:
     @property
     def trouble(self) -> str | None:
         """Why the last TLS handshake failed, None if it did not."""
-        found: str | None = self.client.handler.trouble
+        found: str | None = self.client.handler.last_error
         return found
 
     def keep_connecting(self) -> None:
