@@ -53,9 +53,9 @@ def test_together_is_as_one_after_the_other(seed: int, fates: list[str]) -> None
             one, many = Store(first), Store(second)
             commands, expected = [], []
             for number in range(_COMMANDS):
-                wish = random_command(rng, one.topology), context(rng, number, one.topology.head.position)
-                commands.append(wish)
-                expected.append(told(alone(one, *wish)))
+                command = random_command(rng, one.topology), context(rng, number, one.topology.head.position)
+                commands.append(command)
+                expected.append(told(alone(one, *command)))
             many.log = UnluckyLog(second, fates)
             assert [told(outcome) for outcome in many.run(starmap(PendingCommand, commands))] == expected
             replay = Store.open(second)

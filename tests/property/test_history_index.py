@@ -61,10 +61,10 @@ def committed(topology: Topology, rng: Random, number: int) -> Record | None:
     return record
 
 
-def history(rng: Random, wishes: int) -> list[Record]:
+def history(rng: Random, commands: int) -> list[Record]:
     """Return the commits of some random commands."""
     topology = Topology()
-    return [record for n in range(wishes) if (record := committed(topology, rng, n)) is not None]
+    return [record for n in range(commands) if (record := committed(topology, rng, n)) is not None]
 
 
 class Scan:
@@ -159,7 +159,7 @@ def same_choice(past: IndexReader, records: Sequence[Record], rng: Random) -> No
     keys = sorted({event.key for record in records for event in record.commit.events})
     key = rng.choice([None, rng.choice(keys), "port/none"])
     kind = rng.choice([None, *sorted({key.partition("/")[0] for key in keys}), "tenant"])
-    actor = rng.choice([None, *_ACTORS, "nobody"])
+    actor = rng.choice([None, *_ACTORS, "unknown"])
 
     def wanted(records: Iterable[Record]) -> list[int]:
         return [record.commit.position for record in records if passes(record.commit, key, kind, actor)]

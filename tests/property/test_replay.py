@@ -1,4 +1,4 @@
-"""What must always hold of commands and events, whatever anybody types: replay is live, and every commit inverts."""
+"""What must always hold of commands and events, for any input: replay is live, and every commit inverts."""
 
 from ipaddress import ip_interface
 from random import Random

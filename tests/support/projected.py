@@ -1,4 +1,4 @@
-"""A log, its view in ZooKeeper, and whoever keeps the one equal to the other: what tests of the view drive."""
+"""A log, its view in ZooKeeper, and the runner that keeps the view up to date: a fixture for tests of the view."""
 
 from contextlib import ExitStack
 from typing import Any, Self
@@ -52,7 +52,7 @@ class Projected(Commanding):
     def keep(
         self, target: ZooKeeperTarget | None = None, *, projection: NsdbProjection | None = None, **options: Any
     ) -> Keeper:
-        """Start somebody who keeps the view."""
+        """Start a runner of the view."""
         place = target or self.target()
         keeper = Keeper(self.url, projection or NsdbProjection(lambda: place.base), place, **options)
         self._stack.callback(keeper.stop)
@@ -64,7 +64,7 @@ class Projected(Commanding):
         return ZooKeeperTarget(self.hosts, self.root, session_timeout=2.0)
 
     def kazoo(self) -> KazooClient:
-        """Return a bare client: the eyes and hands of somebody else."""
+        """Return a client of another program."""
         client = KazooClient(self.hosts)
         client.start()
         self._stack.callback(client.close)

@@ -28,8 +28,8 @@ def grow(url: str, commits: int, seed: int = 7) -> Store:
         store = Store(log)
         end = store.refresh().position + commits
         while store.topology.head.position < end:
-            wishes = [(random_command(rng, store.topology), Context(actor=rng.choice(_ACTORS))) for _ in range(10)]
-            list(store.run(starmap(PendingCommand, wishes[: end - store.topology.head.position])))
+            commands = [(random_command(rng, store.topology), Context(actor=rng.choice(_ACTORS))) for _ in range(10)]
+            list(store.run(starmap(PendingCommand, commands[: end - store.topology.head.position])))
         return store
 
 

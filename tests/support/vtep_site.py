@@ -1,4 +1,4 @@
-"""A log with a bridge on a host, and whoever keeps switches equal to it: what tests of kept switches drive."""
+"""A log with a bridge on a host, and the runners that keep switches up to date: a fixture for tests of switches."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -18,7 +18,7 @@ __all__ = ["Site"]
 
 
 class Site(Commanding):
-    """A log with a bridge `net`, a host `hv1` in the zone `tors`, and whoever keeps VTEPs equal to it."""
+    """A log with a bridge `net`, a host `hv1` in the zone `tors`, and the runners of its VTEPs."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -41,7 +41,7 @@ class VtepSwitch(OvsdbServer):
             yield client
 
     def transact(self, *operations: Mapping[str, Any]) -> list[Any]:
-        """Run a transaction as some stranger."""
+        """Run a transaction as another client."""
         with self.client() as client:
             return client.transact("hardware_vtep", operations)
 

@@ -118,7 +118,7 @@ class LogContract:
                 open_log(url, create=False)
 
     def test_what_is_read_is_what_was_appended(self, log: Log) -> None:
-        """Byte for byte, by the writer and by whoever opens the log later."""
+        """Byte for byte, by the writer and by a later reader."""
         batch = chain(GENESIS, 7)
         assert log.append(GENESIS, batch[:1]) == 1
         assert log.append(heads(batch)[1], batch[1:]) == 6
@@ -177,7 +177,7 @@ class LogContract:
         assert log.head() == GENESIS
 
     def test_records_are_taken_as_their_bytes_are(self, log: Log) -> None:
-        """Whoever has read the bytes already hands in what was read."""
+        """A caller that has parsed the bytes passes the record."""
         batch = chain(GENESIS, 3)
         records = extended(batch)
         assert log.append(GENESIS, [records[0], batch[1], records[2]]) == 3
@@ -348,7 +348,7 @@ class LogContract:
 
     @pytest.mark.parametrize("look", [read, follow])
     def test_a_log_that_ends_too_early_is_refused(self, log: Log, look: Look) -> None:
-        """By whoever has seen more, with both positions."""
+        """By a reader that has seen more, with both positions."""
         batch = chain(GENESIS, 10)
         self.rewrite(log.url, list(enumerate(batch[:6], start=1)))
         with closing(open_log(log.url)) as reader, pytest.raises(LostCommits) as caught:
@@ -360,7 +360,7 @@ class LogContract:
     @pytest.mark.parametrize("position", [7, 10])
     @pytest.mark.parametrize("look", [read, follow])
     def test_another_log_is_refused(self, log: Log, look: Look, position: int) -> None:
-        """By whoever has seen another commit at the same position, be it the last one."""
+        """By a reader that has seen another commit at that position, even the last one."""
         self.rewrite(log.url, list(enumerate(chain(GENESIS, 10), start=1)))
         seen = heads(chain(GENESIS, 10))[position]
         with closing(open_log(log.url)) as reader, pytest.raises(Diverged) as caught:

@@ -1,4 +1,4 @@
-"""A process that appends commits to a log, whoever else does, and prints those that were acknowledged.
+"""A process that appends commits to a log, concurrently with other writers, and prints those that were acknowledged.
 
     racer.py URL NAME COUNT
 

@@ -156,10 +156,10 @@ def test_bytes_with_line_breaks_are_backed_up_as_they_are(make: Make, tmp_path: 
 def test_any_damage_is_seen_before_anything_is_written(make: Make, tmp_path: Path) -> None:
     path = backed_up(filled(make("sqlite"), 3), tmp_path / "backup")
     good = path.read_bytes()
-    damaged = [good[:cut] for cut in range(0, len(good) - 1, 7)] + [good + b"x", good + good, b"", b"\xff" * 100]
-    damaged += [good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :] for at in range(0, len(good) - 1, 5)]
+    altered = [good[:cut] for cut in range(0, len(good) - 1, 7)] + [good + b"x", good + good, b"", b"\xff" * 100]
+    altered += [good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :] for at in range(0, len(good) - 1, 5)]
     time = range(good.index(b'"time"'), good.index(b"\n"))  # of the first line: it is only for people
-    for raw in damaged:
+    for raw in altered:
         path.write_bytes(raw)
         if len(raw) == len(good) and next(i for i in range(len(good)) if raw[i] != good[i]) in time:
             continue

@@ -1,4 +1,4 @@
-"""Many commanders on one log: each gets what it would have got alone, on every backend, whoever else writes."""
+"""Many callers on one log: each gets the result of a single command, on every backend, with other writers."""
 
 import os
 import subprocess
@@ -130,8 +130,8 @@ class CombiningContract:
 
     def test_a_dry_run_writes_nothing(self, writer: GroupCommitWriter, url: str) -> None:
         """Among others that do."""
-        wishes = [(f"b{n}", n % 2 == 0) for n in range(20)]
-        calls = [lambda name=name, dry=dry: writer.execute(bridge(name), ME, dry_run=dry) for name, dry in wishes]
+        requests = [(f"b{n}", n % 2 == 0) for n in range(20)]
+        calls = [lambda name=name, dry=dry: writer.execute(bridge(name), ME, dry_run=dry) for name, dry in requests]
         outcomes = together(*calls)
         assert [len(result.events) for result in outcomes if isinstance(result, Result)] == [1] * 20
         names = {each.name for each in replayed(url).topology.all("bridge").values()}

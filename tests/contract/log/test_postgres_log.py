@@ -21,7 +21,7 @@ from midonet.events.log.backends.postgres import PostgresDatabase
 from midonet.events.log.hash_chain import parse
 from midonet.testbed import Postgres
 
-PASSWORD = "correct horse"  # noqa: S105 (opens nothing: the server of the tests trusts everybody)
+PASSWORD = "correct horse"  # noqa: S105 (opens nothing: the server of the tests trusts every client)
 
 
 def execute(url: str, *statement: object) -> None:

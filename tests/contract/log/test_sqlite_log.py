@@ -21,7 +21,7 @@ from midonet.events.log import Log, open_log
 from midonet.events.log.hash_chain import parse
 
 KILLS = 6
-NOBODY = 65534
+NO_USER = 65534
 
 
 def file_of(log: Log) -> Path:
@@ -35,12 +35,12 @@ def execute(file: Path, *statement: object) -> list[tuple[object, ...]]:
 
 
 @contextmanager
-def as_nobody() -> Iterator[None]:
-    """Do without root's permission to write to everything."""
+def as_unprivileged() -> Iterator[None]:
+    """Run without root's permission to write to everything."""
     if os.geteuid() != 0:
         yield
         return
-    os.seteuid(NOBODY)
+    os.seteuid(NO_USER)
     try:
         yield
     finally:
@@ -116,15 +116,15 @@ class TestSqliteLog(LogContract):
         with pytest.raises(Tampered, match="4"):
             list(log.read())
 
-    def test_a_damaged_file_is_refused(self, log: Log) -> None:
+    def test_a_corrupt_file_is_refused(self, log: Log) -> None:
         """A page that SQLite cannot read is not a missing commit."""
         log.append(GENESIS, chain(GENESIS, 200))
         log.close()
         file = file_of(log)
-        damaged = bytearray(file.read_bytes())
-        for page in range(2, len(damaged) // 4096):
-            damaged[page * 4096 : page * 4096 + 100] = b"\xff" * 100
-        file.write_bytes(damaged)
+        corrupt = bytearray(file.read_bytes())
+        for page in range(2, len(corrupt) // 4096):
+            corrupt[page * 4096 : page * 4096 + 100] = b"\xff" * 100
+        file.write_bytes(corrupt)
         with pytest.raises(VerificationFailed, match="corrupt"):
             list(log.read())
 
@@ -201,7 +201,7 @@ class TestSqliteLog(LogContract):
                     file.chmod(0o444)
                 if not writer_is_there:
                     log.close()
-                with as_nobody(), pytest.raises(Unavailable, match=r"log.db cannot be (written|opened)"):
+                with as_unprivileged(), pytest.raises(Unavailable, match=r"log.db cannot be (written|opened)"):
                     self.read_and_append(log.url, raw)
 
     def read_and_append(self, url: str, raw: bytes) -> None:

@@ -106,8 +106,8 @@ def test_a_key_is_replaced_by_a_line_above_and_another_one_opens_nothing(vault: 
         assert both.get("a") == b"old"
         both.put("b", b"new")
     key.write_text(f"{new_key()}\n")
-    with closing(open_vault(url, str(key))) as stranger, pytest.raises(Misconfigured, match="cannot be opened"):
-        stranger.get("a")
+    with closing(open_vault(url, str(key))) as other_key, pytest.raises(Misconfigured, match="cannot be opened"):
+        other_key.get("a")
 
 
 def test_passwords_and_tokens(vault: Vault) -> None:

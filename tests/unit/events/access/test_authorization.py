@@ -1,4 +1,4 @@
-"""Who may see and do what, as a table; that it holds for whatever anybody does is tested by properties."""
+"""Who may read and change what, as a table; property tests cover random commands."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -201,7 +201,7 @@ def test_what_is_not_known_is_said_to_each_with_its_own_id(open_store: Callable[
 
 
 def away(command_id: str) -> None:
-    raise Unavailable(f"nobody there to ask for {command_id}")
+    raise Unavailable(f"no server to ask for {command_id}")
 
 
 def test_a_command_that_the_log_refuses_is_found_out(open_store: Callable[[], Store]) -> None:
@@ -230,7 +230,7 @@ def test_too_large_a_commit_stops_no_other(open_store: Callable[[], Store]) -> N
 
 def test_who_always_loses_is_told_in_the_end(open_store: Callable[[], Store]) -> None:
     store = open_store()
-    store.log = UnluckyLog(store.log, [HeadMoved("somebody was faster")] * 1_000)
+    store.log = UnluckyLog(store.log, [HeadMoved("another writer was faster")] * 1_000)
     outcomes: list[Result | MidonetError] = list(
         store.run(starmap(PendingCommand, [(bridge(f"b{n}"), ME) for n in range(3)]))
     )
