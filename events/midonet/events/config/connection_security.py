@@ -30,7 +30,7 @@ class ConnectionSecurity(Struct, frozen=True, kw_only=True):
         _File, Meta(description="File with USER:PASSWORD of the scheme `digest`: what is written is then not for all.")
     ] = None
     zookeeper_agents: Annotated[
-        str | None, Meta(description="Who agents are in ZooKeeper, USER:DIGEST; a cluster lets nobody else read.")
+        str | None, Meta(description="Who agents are in ZooKeeper, USER:DIGEST; in a cluster only they may read.")
     ] = None
     zookeeper_cluster: Annotated[
         str | None, Meta(description="Who the cluster is in ZooKeeper, USER:DIGEST; an agent lets it see to its nodes.")
