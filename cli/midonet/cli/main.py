@@ -1,6 +1,7 @@
-"""`midoctl`: the operator's command line. Everything about kinds is generated from the model; nothing is decided here.
+"""`midoctl`: the table of commands and the entry point.
 
-Only click is loaded before it is known which command is wanted: `midoctl --help` answers within 150 ms.
+Commands of kinds are generated from the model. Only click is loaded before a command is known: `midoctl --help` takes
+less than 150 ms.
 """
 
 import os
@@ -20,59 +21,59 @@ from midonet.cli.output import output
 from midonet.cli.session.invocation import Invocation
 
 _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "Declare": {
-        "apply": ("commands.apply", "Bring the network to what YAML files describe, in one commit."),
-        "plan": ("commands.plan", "Show what apply would do, and whom it would reach."),
+    "Declarative configuration": {
+        "apply": ("commands.apply", "Apply YAML files in one commit."),
+        "plan": ("commands.plan", "Show what apply would change, and the affected hosts and VTEPs."),
         "export": ("commands.apply", "Print the network as YAML; applying it changes nothing."),
     },
     "History": {
-        "log": ("commands.log", "Show who changed what, when and why."),
-        "history": ("commands.log", "Show what became of one object."),
-        "blame": ("commands.blame", "Show who wrote each field of an object last."),
-        "diff": ("commands.log", "Show what differs between two moments."),
-        "tag": ("commands.tag", "Give a position of the log a name."),
-        "revert": ("commands.revert", "Take back what one commit did, by a commit of its own."),
+        "log": ("commands.log", "Show the commits: actor, time, reason and changes."),
+        "history": ("commands.log", "Show the change history of one object."),
+        "blame": ("commands.blame", "Show who last wrote each field of an object."),
+        "diff": ("commands.log", "Show the differences between two moments."),
+        "tag": ("commands.tag", "Name a position of the log."),
+        "revert": ("commands.revert", "Undo all changes of one commit by a new commit."),
         "head": ("commands.log", "Show the end of the log: position, hash, time."),
     },
-    "Keep": {
-        "verify": ("commands.verify", "Check every byte of the log against its chain of hashes."),
-        "backup": ("commands.backup", "Write the whole log to one file."),
-        "restore": ("commands.backup", "Bring a backup into a log that is empty or a beginning of it."),
-        "copy": ("commands.backup", "Copy the log to another one, byte by byte."),
+    "Backup and integrity": {
+        "verify": ("commands.verify", "Check the hash chain and the events of the log."),
+        "backup": ("commands.backup", "Write the log to a file."),
+        "restore": ("commands.backup", "Restore a backup into an empty log, or complete a partial one."),
+        "copy": ("commands.backup", "Copy the log to another backend, byte by byte."),
     },
-    "Views": {
-        "projection": ("commands.projection", "List the views made from the log and how far they are."),
-        "wait": ("commands.projection", "Wait until a view shows a position of the log."),
-        "replay": ("commands.rebuild", "Make a view as of a moment, in a place of its own."),
+    "Projections": {
+        "projection": ("commands.projection", "Show and control the views of the log: status, drift, pause, rebuild."),
+        "wait": ("commands.projection", "Wait until views reach a position of the log."),
+        "replay": ("commands.rebuild", "Write a view as of a moment to a separate target."),
     },
     "Cluster": {
-        "cluster": ("commands.cluster", "Show the nodes of the cluster and what each of them does."),
-        "health": ("commands.health", "Show which hosts reach each other through the underlay."),
-        "service": ("commands.service", "List services, and let them run or not."),
+        "cluster": ("commands.cluster", "Show the nodes of the cluster and their services."),
+        "health": ("commands.health", "Show the underlay links between hosts."),
+        "service": ("commands.service", "List, enable and disable services."),
     },
-    "Access": {
-        "login": ("commands.login", "Sign in at a cluster; later commands are yours."),
-        "logout": ("commands.login", "Sign out: the token counts no more."),
-        "whoami": ("commands.login", "Show who you are to a cluster, and your roles."),
-        "user": ("commands.user", "Users, their roles, passwords and tokens."),
-        "secret": ("commands.secret", "Secrets by name, such as passwords of BGP peers."),
-        "audit": ("commands.audit", "Show who wanted what and was refused."),
+    "Access control": {
+        "login": ("commands.login", "Sign in to a cluster."),
+        "logout": ("commands.login", "Sign out of a cluster; the token is revoked."),
+        "whoami": ("commands.login", "Show your name and roles."),
+        "user": ("commands.user", "Manage users, their roles, passwords and tokens."),
+        "secret": ("commands.secret", "Manage secrets, such as passwords of BGP peers."),
+        "audit": ("commands.audit", "Show denied requests."),
     },
-    "More": {
-        "describe": ("commands.describe", "Show what a kind is: fields, values, references, what deleting one does."),
-        "shell": ("shell.shell", "Run commands one after the other, typed or from a file, on one open log."),
-        "help": ("commands.help", "Show the help of a command, or a topic: refs, moments, filters and more."),
-        "man": ("commands.man", "Write the man pages of all commands."),
+    "Other commands": {
+        "describe": ("commands.describe", "Describe a kind: fields, values, references, effects of deletion."),
+        "shell": ("shell.shell", "Run commands interactively or from a file, on one open log."),
+        "help": ("commands.help", "Show the help of a command or a topic: refs, moments, filters and more."),
+        "man": ("commands.man", "Write man pages of all commands."),
         "completion": ("framework.completion", "Print the completion script of a shell."),
-        "demo": ("commands.demo", "Show the main job on real servers of its own."),
+        "demo": ("commands.demo", "Run the demo on temporary servers."),
     },
 }
 _MODULES = {name: module for section in _COMMANDS.values() for name, (module, _) in section.items()}
 
-_HELP = """Change a virtual network by commands, and ask its history.
+_HELP = """Manage a virtual network and query its history.
 
-Every accepted command becomes one commit on a log. Without a command, midoctl says where the log is and
-what is in it. REF is an id, a name, PARENT/NAME, or the first 8 or more characters of an id. Every option can be
+Every accepted command is one commit on a log. Without a command, midoctl shows the address of the log and a
+summary of it. REF is an id, a name, PARENT/NAME, or the first 8 or more characters of an id. Every option can be
 set in the environment (MIDOCTL_DRY_RUN=1), those below and --wait also in ~/.config/midoctl/config.yaml.
 """
 
@@ -109,7 +110,7 @@ def _version(context: click.Context, _: click.Parameter, wanted: Any) -> None:
 root = Group(
     "midoctl",
     sections={
-        "Kinds of objects": KIND_HELP,
+        "Objects": KIND_HELP,
         **{title: {name: text for name, (_, text) in section.items()} for title, section in _COMMANDS.items()},
     },
     load=_load,
@@ -133,9 +134,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def program() -> NoReturn:
-    """Be the program `midoctl`: run its command line and end. To take the interpreter apart would take 10 ms more."""
+    """Run the command line and exit, without the shutdown of the interpreter, which takes 10 ms."""
     status = main()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # lost or closed: `main` has said so if it can be said
+        with suppress(OSError, ValueError, AttributeError):  # closed: `main` has reported it if possible
             stream.flush()
     os._exit(status)

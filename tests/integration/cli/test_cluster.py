@@ -74,4 +74,4 @@ def test_where_to_ask_must_be_said_and_who_is_away_is_named(midoctl: Midoctl) ->
     assert NOWHERE in midoctl.refused(5, "cluster", "status", "--zookeeper", NOWHERE)["message"]
     assert time.monotonic() - begun < 20
     listed = midoctl("service", "list", "--cluster", f"http://{NOWHERE}")
-    assert (listed.status, "vtep" in listed.out, "states are not known" in listed.err) == (0, True, True)
+    assert (listed.status, "vtep" in listed.out, "states are unknown" in listed.err) == (0, True, True)

@@ -34,7 +34,7 @@ def test_a_plan_shows_everything_and_writes_nothing(network: Midoctl) -> None:
     assert (named(plan["hosts"]), plan["vteps"]) == ({"hv3"}, [])
     text = network("plan", "-f", "-", stdin=WANTED).out
     assert "port p1 of bridge web bound: host none → hv1" in text
-    assert "hosts reached: " in text
+    assert "affected hosts: " in text
     assert network.ok("head")["position"] == 1
 
 

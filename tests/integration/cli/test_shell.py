@@ -60,10 +60,10 @@ def test_the_first_line_that_fails_ends_it(midoctl: Midoctl) -> None:
     ("line", "status", "message"),
     [
         ("bridge create 'open", 2, "no closing quotation"),
-        ("shell", 2, "this is a shell already"),
+        ("shell", 2, "already in a shell"),
         ("sett", 2, "write: sett TENANT"),
         ("bridg list", 2, "did you mean bridge?"),
-        ("apply -f -", 2, "a shell reads its commands there"),
+        ("apply -f -", 2, "a shell reads its lines from it"),
         ("bridge create \udcff", 2, "is not UTF-8 text"),
         ("--server nonsense bridge list", 2, "unknown form of a log's URL"),
     ],
@@ -131,7 +131,7 @@ def typist(network: Midoctl) -> Iterator[pexpect.spawn]:
     program, *words = *HEARS_CTRL_C, str(Path(sys.executable).with_name("midoctl")), "shell"
     environ = {**network.environ, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
     child = pexpect.spawn(program, words, env=environ, encoding="utf-8", timeout=10, dimensions=(40, 120))
-    child.expect("`exit` ends")
+    child.expect("`exit` leaves")
     yield child
     child.close(force=True)
 

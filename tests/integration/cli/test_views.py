@@ -51,7 +51,7 @@ def test_nothing_to_see_is_waited_for_in_vain(midoctl: Midoctl, views: object) -
     run = midoctl("-o", "json", "bridge", "create", "late", "--wait", "vtep=0.1")
     assert run.status == 6
     assert run.json["position"] == 5, "done, although nobody shows it"
-    assert "the command itself is done, at position 5" in run.error["message"]
+    assert "the change itself is committed, at position 5" in run.error["message"]
     assert [row["position"] for row in midoctl.ok("projection", "status")] == [0, 0]
     assert {row["name"]: row["position"] for row in midoctl.ok()["views"]} == {"nsdb": 0, "vtep": 0}
     assert "vtep tor1" in midoctl().out

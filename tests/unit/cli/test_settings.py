@@ -54,7 +54,7 @@ def test_a_file_may_be_named(home: dict[str, str], tmp_path: Path) -> None:
     [
         ("sever: x", "there is no option 'sever'; did you mean server?"),
         ("output: xml", "'xml' is none of table, json, yaml, name"),
-        ("output: {a: b}", "expected one word"),
+        ("output: {a: b}", "expected one value"),
         ("- server", "expected one mapping"),
         ("config: x", "there is no option 'config'"),
         ("server: [a", "midoctl/config.yaml:2:"),

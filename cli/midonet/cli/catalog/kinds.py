@@ -1,4 +1,4 @@
-"""The kinds by name, without loading the model: `midoctl --help` must be quick. A test compares this with `KINDS`."""
+"""The kinds with their help. `midoctl --help` reads them, not the model; a test compares them with `KINDS`."""
 
 from collections.abc import Mapping
 
@@ -71,4 +71,4 @@ OTHER_WORDS: Mapping[str, str] = {
     "tzone": "tunnel-zone",
     "update": "set",
 }
-"""What people type who know other tools, and what it is called here."""
+"""Words of other tools, for suggestions."""

@@ -1,11 +1,11 @@
-"""Networks as files: `apply` makes what YAML describes, `export` writes YAML."""
+"""`midoctl apply` and `export`: networks as YAML files."""
 
 from collections.abc import Sequence
 
 import click
 
 from midonet.cli.framework.command import command
-from midonet.cli.input.manifests import FILES, describing
+from midonet.cli.input.manifests import FILES, load_manifests
 from midonet.cli.options.options import READ, WRITE
 from midonet.cli.output.formats import yaml_text
 from midonet.cli.session.session import Session
@@ -16,7 +16,7 @@ from midonet.events.errors import UsageError
 @command(
     "apply",
     *FILES,
-    click.Option(["--plan"], metavar="PLAN", type=click.Path(), help="Carry out what `plan --out` wrote; no files."),
+    click.Option(["--plan"], metavar="PLAN", type=click.Path(), help="Apply a plan of `plan --out`."),
     shared=WRITE,
     examples="""  midoctl apply -f network.yaml --dry-run
   midoctl apply --plan rack2.plan -m "rack 2, as discussed"
@@ -24,23 +24,23 @@ from midonet.events.errors import UsageError
   midoctl --server postgresql+psycopg://db/midonet export | midoctl apply -f -""",
 )
 def apply(session: Session, files: Sequence[str], more: Sequence[str], plan: str | None, *, prune: bool) -> None:
-    """Bring the network to what YAML files describe, in one commit.
+    """Apply YAML files in one commit: create, change and, with --prune, delete objects.
 
-    A file holds a list or several documents of {kind, name, …fields}. References are names or ids, and the order
-    does not matter. Parts may be written inside: ports, macs, arps under a bridge, ports and routes under a router,
-    rules (in order) under a chain, bindings under a vtep, members under a pool and so on (docs/model.md says
-    which). Fields that are not mentioned stay as they are; rules without an id are replaced as a whole.
+    A file holds a list or several documents of {kind, name, …fields}. References are names or ids, in any order.
+    Parts may be nested: ports, macs, arps under a bridge, ports and routes under a router, rules (in order) under a
+    chain, bindings under a vtep, members under a pool and so on (see docs/model.md). Fields that are absent keep
+    their values; rules without an id replace all rules of their chain.
 
-    With --plan exactly what the plan shows is done, or nothing if anybody changed anything since.
+    With --plan exactly the changes of the plan are made; refused if the log has changed since.
     """
     if plan is not None:
         if files or more or prune:
-            raise UsageError("--plan holds all that is to be done: leave out files and --prune")
-        from midonet.cli.commands.plan import carry_out
+            raise UsageError("--plan takes neither files nor --prune")
+        from midonet.cli.commands.plan import apply_plan
 
-        carry_out(session, plan)
+        apply_plan(session, plan)
         return
-    with describing([*files, *more], prune=prune) as put:
+    with load_manifests([*files, *more], prune=prune) as put:
         write(session, "apply", [put])
 
 

@@ -1,4 +1,4 @@
-"""`midoctl audit`: what was wanted and refused, of which the log knows nothing."""
+"""`midoctl audit`: denied requests, which are not on the log."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,7 +16,7 @@ from midonet.cli.session.session import Session
     examples="  midoctl audit denied --server https://cluster:8181",
 )
 def _denied(session: Session, limit: int) -> None:
-    """Show who wanted what of this node and was refused, the last one first. The node's journal has it all."""
+    """Show the denied requests of this node, the last one first. The log of the daemon has all of them."""
     found = Accounts(session).denials(limit)
     rows = [
         (one["time"], one["actor"], one["address"], f"{one['method']} {one['path']}", str(one["times"]), one["reason"])
@@ -32,5 +32,5 @@ audit = Group(
     "audit",
     sections={"Commands": {name: found.get_short_help_str(90) for name, found in _COMMANDS.items()}},
     load=_load,
-    help="What was wanted and refused. What was done is in `midoctl log`.",
+    help="Show denied requests. Accepted ones are in `midoctl log`.",
 )

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from midonet.cli.framework.command import command
-from midonet.cli.output.atomic_file import writing_whole
+from midonet.cli.output.atomic_file import atomic_write
 from midonet.cli.output.progress import progress, tracked
 from midonet.cli.session.session import Session
 from midonet.events.commit import GENESIS, Head, Record
@@ -40,7 +40,7 @@ def backup(session: Session, path: str, until: str | None) -> None:
     The file gets its name when it is complete and on the disk; while it is written, the log may go on.
     """
     log = _upto(session.log.open(), until)
-    with writing_whole(path) as file, progress("backing up", log.head().position) as step:
+    with atomic_write(path) as file, progress("backing up", log.head().position) as step:
         end = write_backup(log, file, step)
     _print(session, end, end.position, "commits backed up", file=path)
 
@@ -109,7 +109,7 @@ def _upto(source: Source, until: str | None) -> Source:
 
 
 def _reading(source: Source) -> Iterator[Record]:
-    return tracked(source.read(), "looking for the moment", source.head().position)
+    return tracked(source.read(), "finding the moment", source.head().position)
 
 
 def _copy(source: Source, target: Log, what: str) -> int:

@@ -1,4 +1,4 @@
-"""`midoctl blame`: who wrote what an object is now, field by field."""
+"""`midoctl blame`: the commit that last wrote each field of an object."""
 
 import click
 
@@ -26,7 +26,7 @@ from midonet.projections.history_index.reader import IndexReader
 def blame(session: Session, ref: str) -> None:
     """Show for every field of an object its value, and who wrote it last, when and why.
 
-    A deleted object is shown as it was. REF may be KIND/REF where a bridge and a router, say, have the same name.
+    A deleted object is shown as it was. REF may be KIND/REF if objects of several kinds have the name.
     """
     key, names, records = session.state.query(
         lambda past: _looked_up(session, past, ref), lambda: _scanned(session, ref)
@@ -40,7 +40,7 @@ def blame(session: Session, ref: str) -> None:
 
 
 def _looked_up(session: Session, past: IndexReader, ref: str) -> tuple[str, Names, list[Record]]:
-    """Return the key of what `ref` means, what everything is called, and the commits on it, by the index."""
+    """Return the key of `ref`, the names, and the commits on the object, from the index."""
     upto = session.state.moment.position_in(past)
     names = NamesAt(past, upto)
     key = names.find(ref)
@@ -48,18 +48,18 @@ def _looked_up(session: Session, past: IndexReader, ref: str) -> tuple[str, Name
 
 
 def _scanned(session: Session, ref: str) -> tuple[str, Names, list[Record]]:
-    """Return as `_looked_up`, by reading the log."""
+    """Return as `_looked_up`, from a scan of the log."""
     names = names_of(session.state.commits())
     return names.find(ref), names, list(session.state.commits())
 
 
 def _table(rows: list[Written], kind: str, names: Names) -> str:
     fields = kind_of(kind).fields
-    told = [format_value(fields.get(row.field), row.value, names) for row in rows]
+    values = [format_value(fields.get(row.field), row.value, names) for row in rows]
     return output.table(
         ["field", "value", "position", "time", "actor", "reason"],
         [
             [row.field, text, str(row.position), row.time, row.actor, row.reason or ""]
-            for row, text in zip(rows, told, strict=True)
+            for row, text in zip(rows, values, strict=True)
         ],
     )

@@ -1,6 +1,7 @@
-"""`midoctl cluster`: the nodes of a cluster, their services and what each of them owns, in their own words.
+"""`midoctl cluster`: the nodes of a cluster, their services and the items that each owns.
 
-Every node keeps its words in ZooKeeper; any node shows those of all. A node that is gone has left its name.
+Every node publishes its summary in ZooKeeper, and shows those of all nodes by HTTP. Of a node that is down the name
+remains.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,13 +21,13 @@ _NODE = ("node", "address", "position", "lag", "views", "trouble")
 _SERVICE = ("service", "node", "state", "restarts", "owns", "trouble")
 
 
-def told(session: Session) -> list[dict[str, Any]]:
-    """Return what the nodes say of themselves, by name; `UsageError` if no option says where to ask."""
+def read_nodes(session: Session) -> list[dict[str, Any]]:
+    """Return the summaries of the nodes by name; `UsageError` if no option gives an address."""
     settings, url = session.settings, session.cluster_url
     if url:
         return _from_node(url)
     if not settings.get("zookeeper"):
-        raise UsageError("where is the cluster? give --zookeeper HOST:PORT or --cluster URL", option="cluster")
+        raise UsageError("no cluster: give --zookeeper HOST:PORT or --cluster URL", option="cluster")
     from midonet.projections.zookeeper.client import Client
     from midonet.services.cluster.node_presence import nodes
 
@@ -46,7 +47,7 @@ def _from_node(url: str) -> list[dict[str, Any]]:
     if not isinstance(found, list) or not all(
         isinstance(node, dict) and {"node", "alive"} <= node.keys() for node in found
     ):
-        raise NotFound("what answers there is no midonet-cluster: it tells no nodes")
+        raise NotFound("no midonet-cluster at that address: the response has no nodes")
     return found
 
 
@@ -56,11 +57,11 @@ def _from_node(url: str) -> list[dict[str, Any]]:
   midoctl cluster status --cluster http://127.0.0.1:8181 -o json""",
 )
 def _status(session: Session) -> None:
-    """Show the nodes, how far each has read the log, its services, and which items it owns.
+    """Show the nodes with their positions, services and the items that they own.
 
-    Lag is counted in commits behind the node that has read most.
+    Lag is in commits behind the node with the highest position.
     """
-    nodes = told(session)
+    nodes = read_nodes(session)
     head = max((_number(node, "position") for node in nodes), default=0)
     rows = [{**node, "lag_events": head - _number(node, "position") if node["alive"] else None} for node in nodes]
     session.output.print(
@@ -69,7 +70,7 @@ def _status(session: Session) -> None:
         text=lambda: f"{_nodes(rows)}\n\n{_services(rows)}" if rows else "",
     )
     if not rows:
-        session.output.note("no node of a cluster is there")
+        session.output.note("no nodes")
 
 
 def _nodes(rows: list[dict[str, Any]]) -> str:
@@ -133,5 +134,5 @@ cluster = Group(
     "cluster",
     sections={"Commands": {name: found.get_short_help_str(90) for name, found in _COMMANDS.items()}},
     load=lambda name: _COMMANDS[name],
-    help="The nodes of the cluster and what each of them does.",
+    help="Show the nodes of the cluster and their services.",
 )

@@ -1,4 +1,4 @@
-"""`midoctl demo`: starts the demo, which comes with a checkout of the project and not with its packages."""
+"""`midoctl demo`: run the demo, which is part of a checkout of the project and not of its packages."""
 
 import importlib.util
 import runpy
@@ -13,14 +13,14 @@ from midonet.events.errors import NotFound
 
 @command(
     "demo",
-    click.Option(["--log"], type=click.Choice(["sqlite", "kafka"]), default="sqlite", help="Where the log is kept."),
+    click.Option(["--log"], type=click.Choice(["sqlite", "kafka"]), default="sqlite", help="Backend of the log."),
     examples="  midoctl demo --log kafka",
 )
 def demo(session: Session, log: str) -> None:
-    """Show the main job on real servers of its own, which are gone afterwards."""
+    """Run the demo on temporary servers."""
     del session
     if importlib.util.find_spec("midonet.demo") is None:
-        raise NotFound("the demo is not installed: it is part of a checkout of the project, see README.md (make demo)")
+        raise NotFound("the demo is not installed: run `make demo` in a checkout of the project")
     sys.argv = ["midonet.demo", "--log", log]
     try:
         runpy.run_module("midonet.demo", run_name="__main__", alter_sys=True)

@@ -1,4 +1,4 @@
-"""`midoctl describe`: what a kind is, as its declaration says: fields, values, references, what its deletion does."""
+"""`midoctl describe`: the declaration of a kind: fields, values, references, effects of deletion."""
 
 from collections.abc import Iterator
 from shutil import get_terminal_size
@@ -16,10 +16,10 @@ from midonet.events.model.fields import OnDelete, Ref
 
 _WIDTH = 120
 _REFERRER = 40
-"""Characters of a kind with the path of its field."""
+"""Width of a kind with a field."""
 _WORDS = {
-    OnDelete.DELETE: "it is deleted as well",
-    OnDelete.CLEAR: "it forgets the reference",
+    OnDelete.DELETE: "it is deleted, too",
+    OnDelete.CLEAR: "the reference is cleared",
     OnDelete.REFUSE: "refused",
 }
 
@@ -31,7 +31,7 @@ _WORDS = {
   midoctl describe rule -o json | jq -r .fields[].field""",
 )
 def describe(session: Session, kind: str) -> None:
-    """Show what a kind is: its fields with their values, defaults and ranges, and what deleting an object does."""
+    """Describe a kind: its fields with values, defaults and ranges, and the effects of deleting an object."""
     _show(session, kind_of(kind))
 
 
@@ -42,12 +42,12 @@ def describe_kind(kind: Kind) -> Command:
     def one(session: Session) -> None:
         _show(session, kind)
 
-    one.help = f"Show what a {kind.name} is: fields, values, references, what deleting one does."
+    one.help = f"Describe a {kind.name}: fields, values, references, effects of deletion."
     return one
 
 
 def _show(session: Session, kind: Kind) -> None:
-    session.output.print(_facts(kind), names=lambda: kind.writable, text=lambda: _told(kind))
+    session.output.print(_facts(kind), names=lambda: kind.writable, text=lambda: _page(kind))
 
 
 def _facts(kind: Kind) -> dict[str, Any]:
@@ -113,14 +113,14 @@ def _type(spec: FieldSpec) -> str:
 
 
 def _referrers(kind: Kind) -> Iterator[tuple[str, str, Ref]]:
-    """Yield who refers to the kind, by which field."""
+    """Yield the kinds and fields that refer to a kind."""
     for other in KINDS.values():
         for field, ref in other.ref_of.items():
             if kind.name in ref.kind.split("|"):
                 yield other.name, field, ref
 
 
-def _told(kind: Kind) -> str:
+def _page(kind: Kind) -> str:
     width = min(get_terminal_size().columns, _WIDTH) if output.on_terminal() else _WIDTH
     page = click.HelpFormatter(width=width)
     page.write_text(f"{kind.name}: {kind.help}")
@@ -130,18 +130,18 @@ def _told(kind: Kind) -> str:
     _write_fields(page, "Read-only fields", [spec for spec in own if spec.derived])
     rows = [(f"{other} ({field})", _consequence(ref)) for other, field, ref in _referrers(kind)]
     if rows:
-        with page.section(f"What refers to a {kind.name}, when that is deleted"):
+        with page.section(f"References to a {kind.name}, when it is deleted"):
             page.write_dl(rows, col_max=_REFERRER)
     return page.getvalue().rstrip("\n")
 
 
 def _write_nature(page: click.HelpFormatter, kind: Kind) -> None:
     if kind.cls.OWNER:
-        page.write_text(f"It is a part of its {' or '.join(kind.cls.OWNER).replace('_', '-')} and goes with it.")
+        page.write_text(f"It is a part of its {' or '.join(kind.cls.OWNER).replace('_', '-')} and is deleted with it.")
     if kind.cls.NESTED:
-        page.write_text(f"In files it may stand inside of that, under `{kind.cls.NESTED}`.")
+        page.write_text(f"In files it may be nested under `{kind.cls.NESTED}`.")
     for fields in kind.cls.UNIQUE:
-        page.write_text(f"No two share {' and '.join(fields)}.")
+        page.write_text(f"Unique: {' and '.join(fields)}.")
 
 
 def _write_fields(page: click.HelpFormatter, title: str, specs: list[FieldSpec]) -> None:

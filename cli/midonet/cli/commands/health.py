@@ -1,4 +1,4 @@
-"""`midoctl health`: whether the hosts of a tunnel zone reach each other, as their agents see it now."""
+"""`midoctl health`: state of the underlay links between hosts, as their agents report it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,15 +13,15 @@ from midonet.cli.session.wait import servers
 
 @command(
     "health",
-    click.Option(["--down"], is_flag=True, help="Only the ways that are down."),
+    click.Option(["--down"], is_flag=True, help="Only links that are down."),
     examples="""  midoctl health --zookeeper 127.0.0.1:2181
   midoctl health --down -o json""",
 )
 def health(session: Session, *, down: bool) -> None:
     """Show which hosts reach each other through the underlay.
 
-    Agents in the same tunnel zone probe each other. A way that goes down again and again is flapping: it counts as
-    down until it has been quiet for a while.
+    Agents in the same tunnel zone probe each other. A link that goes down repeatedly is flapping, and counts as down
+    until it has been stable for a while.
     """
     from midonet.projections.facts import UnderlayHealth
     from midonet.projections.facts.reader import FactsReader
@@ -34,15 +34,15 @@ def health(session: Session, *, down: bool) -> None:
     lost = isolated(found)
     rows = [
         {
-            "source": names.get(way.source, way.source),
-            "target": names.get(way.target, way.target),
-            "address": way.address,
-            "state": "up" if way.up else "flapping" if way.flapping else "down",
-            "since": way.since,
-            "rtt_ms": way.rtt_ms,
+            "source": names.get(link.source, link.source),
+            "target": names.get(link.target, link.target),
+            "address": link.address,
+            "state": "up" if link.up else "flapping" if link.flapping else "down",
+            "since": link.since,
+            "rtt_ms": link.rtt_ms,
         }
-        for way in found
-        if not (down and way.up)
+        for link in found
+        if not (down and link.up)
     ]
     session.output.print(
         {"cut_off": [names.get(host, host) for host in lost], "ways": rows},
@@ -50,9 +50,9 @@ def health(session: Session, *, down: bool) -> None:
         text=lambda: _table(rows),
     )
     if not found:
-        session.output.note("no host reports on its tunnel zone")
+        session.output.note("no host reports underlay links")
     for host in lost:
-        session.output.note(f"nobody reaches host {names.get(host, host)}")
+        session.output.note(f"host {names.get(host, host)} is isolated: no host reaches it")
 
 
 _COLUMNS = ("source", "target", "address", "state", "since", "rtt ms")

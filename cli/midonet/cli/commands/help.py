@@ -1,4 +1,4 @@
-"""`midoctl help`: the help of a command, or a page on what many commands share."""
+"""`midoctl help`: the help of a command or a topic."""
 
 from collections.abc import Sequence
 from shutil import get_terminal_size
@@ -28,7 +28,7 @@ def _complete(context: click.Context, __: click.Parameter, incomplete: str) -> l
   midoctl help moments""",
 )
 def help_(session: Session, words: Sequence[str]) -> None:
-    """Show the help of a command, or a topic: shell, refs, moments, filters, tenants and so on."""
+    """Show the help of a command or of a topic: shell, refs, moments, filters, tenants and so on."""
     del session
     if len(words) == 1 and words[0] in TOPICS:
         output.write(_fitted(TOPICS[words[0]][1]))
@@ -40,7 +40,7 @@ def help_(session: Session, words: Sequence[str]) -> None:
 
 
 def _fitted(text: str) -> str:
-    """Return a text whose paragraphs are as wide as the terminal; indented ones are left alone."""
+    """Return a text with paragraphs as wide as the terminal; indented ones are unchanged."""
     if not output.on_terminal():
         return text
     width = min(get_terminal_size().columns, _WIDTH)

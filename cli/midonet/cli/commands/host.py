@@ -1,4 +1,4 @@
-"""What only hosts have: the interfaces that their agents report."""
+"""`midoctl host interfaces`: the network interfaces that an agent reports."""
 
 from typing import TYPE_CHECKING
 
@@ -22,14 +22,14 @@ _HEADERS = ("name", "type", "state", "mac", "mtu", "addresses")
 
 @command("interfaces", ref_argument("host"), examples="  midoctl host interfaces hv1 --zookeeper zk1:2181")
 def interfaces(session: Session, ref: str) -> None:
-    """List the network interfaces of a living host, as its agent reports them."""
+    """List the network interfaces of a host, as its agent reports them."""
     from midonet.projections.facts import HostState
 
     host = _host(session, ref)
     with reader(session) as facts:
         state = facts.get_many(HostState, [host]).get(host)
     if state is None:
-        raise NotFound(f"host {ref} reports no interfaces: no agent of it is alive", host=host)
+        raise NotFound(f"host {ref} reports no interfaces: its agent is not alive", host=host)
     session.output.print(
         msgspec.to_builtins(state.interfaces),
         names=lambda: (interface.name for interface in state.interfaces),
@@ -38,7 +38,7 @@ def interfaces(session: Session, ref: str) -> None:
 
 
 def _host(session: Session, ref: str) -> str:
-    """Return the id of a host; an id is one even if the host has no object yet."""
+    """Return the id of a host; an id need not belong to an object yet."""
     try:
         return canonical_id(ref)
     except ValueError:

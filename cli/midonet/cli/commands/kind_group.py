@@ -1,4 +1,4 @@
-"""The command group of one kind: its verbs and links."""
+"""The command group of one kind: the only module that imports all commands of kinds."""
 
 from collections.abc import Iterable
 

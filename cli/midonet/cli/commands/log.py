@@ -1,4 +1,4 @@
-"""Ask the log: who changed what, when and why; what became of an object; what differs between two moments."""
+"""`midoctl log`, `history`, `diff` and `head`: queries on the log."""
 
 import gc
 from collections import deque
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 
 
 _LISTED = 20
-"""Events of one commit that a table lists before it only counts them."""
+"""Events of one commit that a table lists; further ones are counted."""
 
 
 _NOTES = ("tag", "projection", "service", "user")
-"""Kinds of notes, as `midonet.events.system.objects.NOTES`, which is only loaded where it is needed."""
+"""Kinds of system objects, as `midonet.events.system.objects.NOTES`, which is only loaded where it is needed."""
 
 
-class _Asked(NamedTuple):
-    """What `log` shall show."""
+class _Query(NamedTuple):
+    """What `log` shows."""
 
     wanted: Filter = Filter()
     ref: str | None = None
-    """The object that the filter has yet to get the key of."""
+    """The object whose key the filter does not have yet."""
     limit: int | None = None
 
 
@@ -49,13 +49,13 @@ class _Asked(NamedTuple):
     "log",
     click.Option(["--since"], metavar="X", help="From this position, time or tag on."),
     click.Option(["--until"], metavar="X", help="Up to this position, time or tag."),
-    click.Option(["--kind"], type=OneOf([*KIND_HELP, *_NOTES]), metavar="KIND", help="Only what is about this kind."),
+    click.Option(["--kind"], type=OneOf([*KIND_HELP, *_NOTES]), metavar="KIND", help="Only commits on this kind."),
     click.Option(
-        ["--object", "ref"], type=REF, metavar="REF", help="Only what is about this object, deleted ones included."
+        ["--object", "ref"], type=REF, metavar="REF", help="Only commits on this object, which may be deleted."
     ),
-    click.Option(["--actor"], metavar="A", help="Only what this actor did (user@host, or user)."),
+    click.Option(["--actor"], metavar="A", help="Only commits of this actor (user@host, or user)."),
     click.Option(["-n", "--limit"], type=click.IntRange(min=1), metavar="N", help="Only the last N."),
-    click.Option(["--follow"], is_flag=True, help="Go on with what comes."),
+    click.Option(["--follow"], is_flag=True, help="Wait for further commits and show them."),
     shared=READ,
     examples="""  midoctl log -n 10
   midoctl log --object web/p1 --since 2026-01-31T12:00:00Z
@@ -63,29 +63,29 @@ class _Asked(NamedTuple):
   midoctl log -n 1 --follow""",
 )
 def log(session: Session, ref: str | None, limit: int | None, *, follow: bool, **where: str | None) -> None:
-    """Show who changed what, when and why: one commit after the other, the newest last."""
+    """Show the commits of the log, the newest last: actor, time, reason and changes."""
     if follow and (where["until"] is not None or session.state.moment != END):
-        raise UsageError("--follow has no end: leave out --until and --at")
+        raise UsageError("--follow takes neither --until nor --at")
     since, until = (
         session.state.parse_moment(text) if text is not None else END for text in (where["since"], where["until"])
     )
-    asked = _Asked(Filter(since=since, until=until, kind=where["kind"], actor=where["actor"]), ref, limit)
+    query = _Query(Filter(since=since, until=until, kind=where["kind"], actor=where["actor"]), ref, limit)
     printer = _CommitPrinter(session.output)
-    if asked == _Asked():
-        wanted = _read(session, printer, asked)
+    if query == _Query():
+        wanted = _read(session, printer, query)
     else:
         wanted = session.state.query(
-            lambda past: _look_up(session, past, printer, asked), lambda: _read(session, printer, asked)
+            lambda past: _look_up(session, past, printer, query), lambda: _read(session, printer, query)
         )
     if follow:
         _follow(session, printer, wanted)
 
 
-def _look_up(session: Session, past: "IndexReader", printer: "_CommitPrinter", asked: _Asked) -> Filter:
-    """Print what the index finds; return the filter, with the object that is wanted."""
+def _look_up(session: Session, past: "IndexReader", printer: "_CommitPrinter", query: _Query) -> Filter:
+    """Print what the index finds; return the filter, with the key of the object."""
     from midonet.projections.history_index.index import Query
 
-    wanted, ref, limit = asked
+    wanted, ref, limit = query
     upto = session.state.moment.position_in(past)
     if ref is not None:
         wanted = replace(wanted, key=_key(past, upto, ref))
@@ -95,12 +95,12 @@ def _look_up(session: Session, past: "IndexReader", printer: "_CommitPrinter", a
     for record in reversed(list(islice(shown, limit))) if limit is not None else shown:
         printer.print(record, lambda record: _names_at(past, record.commit.position))
     printer.resume(past.head, lambda: _names_at(past, past.head.position))
-    past.release()  # `--follow` may take days
+    past.release()  # `--follow` may run for days
     return wanted
 
 
 def _key(past: "IndexReader", upto: int, ref: str) -> str:
-    """Return the key of what `ref` means; errors as of `Names.find`."""
+    """Return the key of the object that `ref` names; errors as of `Names.find`."""
     found = past.matches(ref, upto, KIND_HELP)
     return found[0] if len(found) == 1 else _names_at(past, upto).find(ref, system=True)
 
@@ -111,13 +111,13 @@ def _names_at(past: "IndexReader", position: int) -> "Names":
     return NamesAt(past, position)
 
 
-def _read(session: Session, printer: "_CommitPrinter", asked: _Asked) -> Filter:
-    """Print what reading the whole log finds; return the filter, with the object that is wanted."""
-    wanted, ref, limit = asked
+def _read(session: Session, printer: "_CommitPrinter", query: _Query) -> Filter:
+    """Print what a scan of the log finds; return the filter, with the key of the object."""
+    wanted, ref, limit = query
     if ref is not None:
         wanted = replace(wanted, key=_find(session, ref))
     first = 0
-    if limit is not None:  # names are those of the time: so nothing is noted before it is printed
+    if limit is not None:  # names are as of each commit: so no name is read before it is printed
         found = (r.commit.position for r in session.state.commits() if wanted.shows(r.commit))
         first = next(iter(deque(found, limit)), 0)
     for record in printer.reading(session.state.commits()):
@@ -128,7 +128,7 @@ def _read(session: Session, printer: "_CommitPrinter", asked: _Asked) -> Filter:
 
 def _follow(session: Session, printer: "_CommitPrinter", wanted: Filter) -> None:
     output.flush()
-    gc.enable()  # this may go on for days
+    gc.enable()  # this may run for days
     log = session.log.backend() if session.log.restricted else session.log.open()
     log.seek(Bookmark(printer.head.position, printer.head.hash, session.log.offset_hint(printer.head.position)))
     for item in log.follow(printer.head, stopped=lambda: False):
@@ -195,7 +195,7 @@ def _heading(commit: Commit) -> str:
 
 
 def _find(session: Session, ref: str) -> str:
-    """Return the key of what `ref` means, by reading the log."""
+    """Return the key of the object that `ref` names, from a scan of the log."""
     from midonet.events.queries.names import names_of
 
     return names_of(session.state.commits()).find(ref, system=True)
@@ -213,37 +213,37 @@ _OBJECT = click.Argument(["ref"], type=REF, metavar="REF", shell_complete=comple
   midoctl history projection/nsdb""",
 )
 def history(session: Session, ref: str) -> None:
-    """Show what became of one object, deleted ones included: every event with who, when and why.
+    """Show the change history of one object, which may be deleted: every event with actor, time and reason.
 
-    REF may be KIND/REF where a bridge and a router, say, have the same name. What was said of a projection or a service
-    has a history, too, and so have tags and users: projection/nsdb, service/vtep@node1, tag/monday, or the name alone.
+    REF may be KIND/REF if objects of several kinds have the name. Controls of projections and services, tags and users
+    have a history, too: projection/nsdb, service/vtep@node1, tag/monday, or the name alone.
     """
-    told = session.state.query(lambda past: _looked_up(session, past, ref), lambda: _scanned(session, ref))
+    changes = session.state.query(lambda past: _looked_up(session, past, ref), lambda: _scanned(session, ref))
     session.output.print(
-        [entry(commit, event) for commit, event, _ in told],
-        names=lambda: (str(commit.position) for commit, _, _ in told),
-        text=lambda: "\n".join(f"{_heading(commit)}\n    {clean(words)}" for commit, _, words in told),
+        [entry(commit, event) for commit, event, _ in changes],
+        names=lambda: (str(commit.position) for commit, _, _ in changes),
+        text=lambda: "\n".join(f"{_heading(commit)}\n    {clean(text)}" for commit, _, text in changes),
     )
 
 
-_Told = list[tuple[Commit, Event, str]]
-"""Commits and events on one object, and what they did in words if anybody wants to read them."""
+_Changes = list[tuple[Commit, Event, str]]
+"""Commits and events on one object, and their text if the output format needs it."""
 
 
-def _looked_up(session: Session, past: "IndexReader", ref: str) -> _Told:
+def _looked_up(session: Session, past: "IndexReader", ref: str) -> _Changes:
     upto = session.state.moment.position_in(past)
     key = _key(past, upto, ref)
     records = map(past.record, past.touching(key, upto))
-    return list(_telling(session, key, records, lambda record: _names_at(past, record.commit.position)))
+    return list(_changes(session, key, records, lambda record: _names_at(past, record.commit.position)))
 
 
-def _scanned(session: Session, ref: str) -> _Told:
+def _scanned(session: Session, ref: str) -> _Changes:
     key = _find(session, ref)
     printer = _CommitPrinter(Printer("table"))
-    return list(_telling(session, key, printer.reading(session.state.commits()), printer.names))
+    return list(_changes(session, key, printer.reading(session.state.commits()), printer.names))
 
 
-def _telling(
+def _changes(
     session: Session, key: str, records: Iterable[Record], names: "Callable[[Record], Names]"
 ) -> Iterator[tuple[Commit, Event, str]]:
     for record in records:
@@ -266,23 +266,23 @@ def _describe(event: Event, names: "Names") -> str:
   midoctl diff 2026-01-31T12:00:00Z 2026-01-31T13:00:00Z""",
 )
 def diff(session: Session, start: str, end: str | None) -> None:
-    """Show what differs between two moments, one line per object; TO is the end of the log if absent."""
+    """Show the differences between two moments, one line per object. Default of TO: the end of the log."""
     from midonet.events.queries.describe import describe
 
     one = session.state.position_of(start)
     other = session.state.position_of(end) if end is not None else session.state.head().position
-    events, names = _seen_to_differ(session, one, other)
+    events, names = _difference(session, one, other)
     session.output.print(
         {"from": one, "to": other, "events": events},
         names=lambda: (event.key for event in events),
         text=lambda: "\n".join(clean(describe(event, names)) for event in events),
     )
     if not events:
-        session.output.note(f"nothing differs between positions {one} and {other}")
+        session.output.note(f"no differences between positions {one} and {other}")
 
 
-def _seen_to_differ(session: Session, one: int, other: int) -> "tuple[list[Event], Names]":
-    """Return the events that lead from one position to another, and what everything is called."""
+def _difference(session: Session, one: int, other: int) -> "tuple[list[Event], Names]":
+    """Return the events that lead from one position to another, and the names of objects."""
     if session.cluster is None or not session.log.restricted:
         return _folded(session, one, other)
     from midonet.cli.session.remote_topology import difference_of

@@ -1,6 +1,6 @@
-"""`midoctl man`: man pages made from the commands themselves, so that they say what `--help` says.
+"""`midoctl man`: man pages generated from the commands, with the texts of `--help`.
 
-One page for each command of the first level, with all that is below it.
+One page for each command of the first level, with its subcommands.
 """
 
 import re
@@ -14,7 +14,7 @@ import click
 from midonet.cli.catalog.topics import TOPICS
 from midonet.cli.framework.command import Group, command
 from midonet.cli.options.options import EVERYWHERE
-from midonet.cli.output.atomic_file import writing_whole
+from midonet.cli.output.atomic_file import atomic_write
 from midonet.cli.session.session import Session
 from midonet.events.errors import UsageError
 
@@ -41,12 +41,12 @@ def man(session: Session, folder: str) -> None:
         for name in root.known
     }
     for name, text in pages.items():
-        with writing_whole(f"{folder}/{name}.1") as file:
+        with atomic_write(f"{folder}/{name}.1") as file:
             file.write(text.encode())
     session.output.print(
         {"folder": folder, "pages": list(pages)},
         names=lambda: pages,
-        text=lambda: f"{len(pages)} pages written to {folder}; man -M or MANPATH may have to name its parent",
+        text=lambda: f"{len(pages)} pages written to {folder}; add its parent to MANPATH",
     )
 
 
@@ -57,7 +57,7 @@ def _loaded(group: click.Group, context: click.Context, name: str) -> click.Comm
 
 
 def _main_page(context: click.Context, root: Group) -> str:
-    lines = [*_head("midoctl", "change a virtual network by commands, and ask its history")]
+    lines = [*_head("midoctl", "manage a virtual network and query its history")]
     lines += [".SH SYNOPSIS", r".B midoctl \fR[OPTIONS] COMMAND \.\.\.", ".SH DESCRIPTION", *_paragraphs(root.help)]
     lines += [".SH OPTIONS", *_options(context, shared=True), ".SH COMMANDS"]
     for name, text in root.known.items():
@@ -112,7 +112,7 @@ def _paragraphs(text: Any) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    """Return text in which nothing means anything to troff."""
+    """Return text with all characters escaped that troff interprets."""
     escaped = text.replace("\\", r"\e").replace("-", r"\-").replace("'", r"\(aq").replace("`", r"\(ga")
     ascii_only = _FOREIGN.sub(lambda found: f"\\[u{ord(found[0]):04X}]", escaped)
     return rf"\&{ascii_only}" if ascii_only.startswith(".") else ascii_only

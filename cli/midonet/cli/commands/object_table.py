@@ -1,4 +1,4 @@
-"""Objects as people read them: one as a card of all its fields, many as a table of what sets them apart."""
+"""Objects as text: one with all its fields, many as a table of the fields in which they differ."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,13 +11,13 @@ from midonet.events.queries.names import Names, format_value
 from midonet.events.topology.topology import Topology
 
 _SHORT_ID = 8
-"""Characters of an id that a terminal shows; they are enough to name the object again."""
+"""Characters of an id on a terminal; they are a valid REF."""
 _OWN_COLUMN = 1 / 3
-"""Share of the objects that must have a value for the field to get a column."""
+"""Share of the objects that must have a value for a field to get its own column."""
 
 
 def object_card(topology: Topology, kind: Kind, entity: Entity, reported: Sequence[tuple[str, str]] = ()) -> str:
-    """Return every field of an object, references with name and id; then what is reported of it."""
+    """Return every field of an object, references with name and id; then its reported state."""
     return output.table([], [*_lines(kind, entity, Names(topology.find)), *reported])
 
 
@@ -30,17 +30,17 @@ def _lines(kind: Kind, entity: Entity, names: Names) -> Iterator[tuple[str, str]
 
 
 def field_values(topology: Topology, kind: Kind, entity: Entity, fields: Sequence[str]) -> str:
-    """Return the bare values of some fields, one per line; nothing where there is none."""
+    """Return the values of some fields, one per line; an empty line for none."""
     return "\n".join(map(clean, _Chosen(kind, fields, Names(topology.find)).row(entity)))
 
 
 def object_table(
     seen: ReportedState, found: Sequence[Entity], fields: Sequence[str] = (), *, numbered: bool = False
 ) -> str:
-    """Return one line for each object, with these fields or else those that tell them apart.
+    """Return a table of objects, with these fields or those in which the objects differ.
 
-    Fields that few of them have share a column, and what is reported comes last unless fields were chosen; `numbered`
-    adds what a shell calls them, `@1` and so on.
+    Fields that few of them have share a column. Reported state comes last, unless fields were chosen. `numbered` adds
+    the numbers of the shell, `@1` and so on.
     """
     if not found:
         return ""
@@ -55,7 +55,7 @@ def object_table(
 
 
 class _Chosen:
-    """Just the fields that somebody wants to see."""
+    """A table of chosen fields."""
 
     def __init__(self, kind: Kind, fields: Sequence[str], names: Names) -> None:
         self._kind = kind
@@ -64,7 +64,7 @@ class _Chosen:
 
     @property
     def headers(self) -> list[str]:
-        """What the columns are called."""
+        """The titles of the columns."""
         return [field.replace("_", " ") for field in self._fields]
 
     def row(self, entity: Entity) -> list[str]:
@@ -87,7 +87,7 @@ class _Table:
 
     @property
     def headers(self) -> list[str]:
-        """What the columns are called."""
+        """The titles of the columns."""
         first = ["name"] if self._named else []
         owner = ["of"] if self._kind.cls.OWNER else []
         place = ["index"] if "index" in self._kind.fields else []
@@ -100,8 +100,8 @@ class _Table:
         first = [entity.name or ""] if self._named else []
         owner = [self._owner(data)] if self._kind.cls.OWNER else []
         place = [str(data["index"])] if "index" in self._kind.fields else []
-        said = [f"{name} {self._cell(name, data)}" for name in self._rest if _says(self._kind, name, entity)]
-        rest = [", ".join(said)] if self._rest else []
+        values = [f"{name} {self._cell(name, data)}" for name in self._rest if _has_value(self._kind, name, entity)]
+        rest = [", ".join(values)] if self._rest else []
         return [
             *first,
             _shown_id(entity.id),
@@ -123,11 +123,11 @@ class _Table:
 
 
 def _share(kind: Kind, name: str, found: Sequence[Entity]) -> float:
-    """Return which part of the objects has something to say in a field."""
-    return sum(_says(kind, name, entity) for entity in found) / len(found)
+    """Return the share of the objects with a value in a field."""
+    return sum(_has_value(kind, name, entity) for entity in found) / len(found)
 
 
-def _says(kind: Kind, name: str, entity: Entity) -> bool:
+def _has_value(kind: Kind, name: str, entity: Entity) -> bool:
     return getattr(entity, name) not in (None, (), kind.fields[name].default)
 
 

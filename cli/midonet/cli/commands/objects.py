@@ -55,7 +55,7 @@ def _complete(spec: FieldSpec) -> Any:
 
 
 def field_options(kind: Kind, *, without: Iterable[str] = ()) -> list[click.Option]:
-    """Return an option for every field of a kind that commands may set."""
+    """Return an option for every writable field of a kind."""
     return [FieldOption(spec) for name, spec in kind.writable.items() if name not in without]
 
 
@@ -70,8 +70,8 @@ def ref_argument(kind: str, name: str = "ref", metavar: str = "REF") -> click.Ar
     return click.Argument([name], type=REF, metavar=metavar, shell_complete=complete_refs(kind))
 
 
-ID = DataOption(["--id"], metavar="UUID", help="Id of the new object; made if absent.")
-PLACE = DataOption(["--at-index", "index"], metavar="N", help="Place in the chain, from 1 on; absent: the end.")
+ID = DataOption(["--id"], metavar="UUID", help="Id of the new object. Default: random.")
+PLACE = DataOption(["--at-index", "index"], metavar="N", help="Index in the chain, from 1 on. Default: the end.")
 
 
 def create_command(kind: Kind) -> Command:
@@ -91,7 +91,7 @@ def create_command(kind: Kind) -> Command:
 
 
 def created_fields(kind: Kind, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a `Create`: those that were given, an id and a place among them."""
+    """Return the fields of a `Create` that were given, with id and index."""
     chosen = {"id": values["id"]} if values.get("id") is not None else {}
     return given(kind, {name: text for name, text in values.items() if name != "id"}) | chosen
 
@@ -103,10 +103,10 @@ def set_command(kind: Kind) -> Command:
     def set_(session: Session, ref: str, **values: Any) -> None:
         fields = given(kind, values)
         if not fields:
-            raise UsageError(f"nothing to set: give at least one field, e.g. --{next(iter(kind.writable))}")
+            raise UsageError(f"no fields: give at least one, e.g. --{next(iter(kind.writable))}")
         write(session, f"{kind.name}.set", [Update(kind.name, ref, fields)])
 
-    set_.help = f"Set fields of a {kind.name}; the others stay as they are."
+    set_.help = f"Set fields of a {kind.name}; others keep their values."
     return set_
 
 
@@ -121,19 +121,19 @@ def clear_command(kind: Kind) -> Command:
         named = {find_field(kind, field): None for field in fields}
         write(session, f"{kind.name}.clear", [Update(kind.name, ref, named)])
 
-    clear.help = f"Take fields of a {kind.name} back to their defaults."
+    clear.help = f"Reset fields of a {kind.name} to their defaults."
     return clear
 
 
 def delete_command(kind: Kind) -> Command:
     """Return `midoctl KIND delete`."""
-    cascade = click.Option(["--cascade"], is_flag=True, help="Release what refers to it, or delete it as well.")
+    cascade = click.Option(["--cascade"], is_flag=True, help="Clear references to it, or delete the referring objects.")
 
     @command("delete", ref_argument(kind.name), cascade, shared=WRITE, examples=_examples(kind, "delete"))
     def delete(session: Session, ref: str, *, cascade: bool) -> None:
         write(session, f"{kind.name}.delete", [Delete(kind.name, ref, cascade=cascade)])
 
-    delete.help = f"Delete a {kind.name} with its parts; refused if others refer to it, unless --cascade."
+    delete.help = f"Delete a {kind.name} with its parts; refused without --cascade if other objects refer to it."
     return delete
 
 
@@ -146,22 +146,22 @@ def show_command(kind: Kind) -> Command:
     @command("show", ref_argument(kind.name), fields, shared=READ, examples=_examples(kind, "show"))
     def show(session: Session, ref: str, fields: Sequence[str]) -> None:
         chosen = find_fields(kind, fields)
-        whole = kind.name == "route"  # those that are learned follow from ports
+        whole = kind.name == "route"  # learned routes are computed from all ports
         topology = session.state.topology() if whole else session.state.topology_around(kind.name, ref)
-        seen = ReportedState(session, topology, kind, ref)
+        reported = ReportedState(session, topology, kind, ref)
         entity = references.find(topology, kind.name, ref)
         session.output.print(
-            _chosen(ordered(plain(entity)) | seen.value(entity.id), chosen),
+            _chosen(ordered(plain(entity)) | reported.value(entity.id), chosen),
             names=lambda: [handle(topology, kind.name, entity.id, entity.name)],
             text=lambda: (
                 field_values(topology, kind, entity, chosen)
                 if chosen
-                else object_card(topology, kind, entity, seen.lines(entity.id))
+                else object_card(topology, kind, entity, reported.lines(entity.id))
             ),
         )
-        seen.hint()
+        reported.hint()
 
-    show.help = f"Show a {kind.name} with all its fields, or the bare values of some."
+    show.help = f"Show a {kind.name} with all its fields, or only the values of some."
     return show
 
 
@@ -170,14 +170,14 @@ _LIST = (
         ["--filter", "filters"],
         metavar="FIELD=VALUE",
         multiple=True,
-        help="Only where this holds; also !=, <, <=, >, >=, and ~ for a pattern; no VALUE: none is set (repeatable).",
+        help="Only objects that match; also !=, <, <=, >, >=, ~ (pattern); no VALUE: field is unset (repeatable).",
     ),
-    click.Option(["--sort"], metavar="FIELD", help="In the order of a field; -FIELD: the other way round."),
-    click.Option(["--fields"], metavar="FIELD,…", multiple=True, help="Show these fields only (repeatable)."),
-    click.Option(["--limit"], type=click.IntRange(min=1), metavar="N", help="No more than N."),
-    click.Option(["--after"], type=REF, metavar="REF", help="Only what comes after REF in the list."),
+    click.Option(["--sort"], metavar="FIELD", help="Sort by a field; -FIELD: descending."),
+    click.Option(["--fields"], metavar="FIELD,…", multiple=True, help="Show only these fields (repeatable)."),
+    click.Option(["--limit"], type=click.IntRange(min=1), metavar="N", help="At most N objects."),
+    click.Option(["--after"], type=REF, metavar="REF", help="Only objects after REF in the list."),
 )
-_ALL_TENANTS = click.Option(["--all-tenants"], is_flag=True, help="Whatever tenant is chosen.")
+_ALL_TENANTS = click.Option(["--all-tenants"], is_flag=True, help="Ignore the chosen tenant.")
 
 
 def list_command(kind: Kind) -> Command:
@@ -193,38 +193,38 @@ def list_command(kind: Kind) -> Command:
     )
     def list_(session: Session, filters: Sequence[str], limit: int | None, after: str | None, **how: Any) -> None:
         topology = session.state.topology()
-        seen = ReportedState(session, topology, kind)
+        reported = ReportedState(session, topology, kind)
         tenant = session.settings.get("tenant") if owned and not how["all_tenants"] else None
         found = select(topology, kind, filters, sort=how["sort"], after=after)
         if tenant is not None:
             found = [entity for entity in found if belongs(topology, entity, tenant)]
-        _print_list(session, seen, found[:limit], find_fields(kind, how["fields"]))
+        _print_list(session, reported, found[:limit], find_fields(kind, how["fields"]))
         if not found or tenant is not None:
-            whose = f" of tenant {tenant} (--all-tenants shows the others)" if tenant is not None else ""
+            whose = f" of tenant {tenant} (--all-tenants shows all)" if tenant is not None else ""
             session.output.note(f"{'no' if not found else 'only'} {kind.name}s{whose}")
-        seen.hint()
+        reported.hint()
 
     list_.help = f"List {kind.name}s, by name."
     return list_
 
 
 def _with_fields(option: click.Option, kind: Kind) -> click.Option:
-    """Return an option of `list` that completes the fields of a kind where it takes some."""
+    """Return an option of `list`; one that takes fields completes those of the kind."""
     option = copy(option)
     if option.name in ("filters", "sort", "fields"):
         option._custom_shell_complete = complete_fields(kind.name, derived=True, end="=" * (option.name == "filters"))  # noqa: SLF001 - as its constructor does
     return option
 
 
-def _print_list(session: Session, seen: ReportedState, found: Sequence[Entity], fields: Sequence[str]) -> None:
+def _print_list(session: Session, reported: ReportedState, found: Sequence[Entity], fields: Sequence[str]) -> None:
     cache = session.cache
     numbered = cache is not None and cache.numbered and session.output.form == "table"
     if cache is not None and numbered:
         cache.listed = [entity.id for entity in found]
     session.output.print(
-        [_chosen(ordered(plain(entity)) | seen.value(entity.id), fields) for entity in found],
-        names=lambda: (handle(seen.topology, entity.KIND, entity.id, entity.name) for entity in found),
-        text=lambda: object_table(seen, found, fields, numbered=numbered),
+        [_chosen(ordered(plain(entity)) | reported.value(entity.id), fields) for entity in found],
+        names=lambda: (handle(reported.topology, entity.KIND, entity.id, entity.name) for entity in found),
+        text=lambda: object_table(reported, found, fields, numbered=numbered),
     )
 
 
@@ -239,7 +239,7 @@ def _examples(kind: Kind, verb: str) -> str:
 
 
 def placeholder(spec: FieldSpec) -> str:
-    """Return what a help text shows for a value of the field."""
+    """Return the placeholder of a field's value in help texts."""
     if spec.choices:
         return "|".join(spec.choices)
     if spec.base is bool:

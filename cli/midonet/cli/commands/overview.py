@@ -1,4 +1,4 @@
-"""What `midoctl` alone shows: where the log is, what is in it, what happened last, and how far the views are."""
+"""Output of `midoctl` without a command: the log, its objects, the last commits, the positions of views."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,7 +21,7 @@ _COLUMNS = ("position", "time", "actor", "command", "reason")
 
 
 def overview(invocation: Invocation) -> None:
-    """Print the address of the log, its end, its objects and tags, the last commits, and the views if we know them."""
+    """Print address and end of the log, objects, tags and the last commits; with `--zookeeper` also the views."""
     with Session(invocation) as session:
         there = log_exists(session.url)
         topology = session.state.topology() if there else Topology()
@@ -45,7 +45,7 @@ def _value(session: Session, topology: Topology) -> dict[str, Any]:
         "time": head.time or None,
         "objects": _counts(session, topology),
         "tags": {name: tag.position for name, tag in topology.tags.items()},
-        "last": [_told(commit) for commit in _last(session, topology)] if head.position else [],
+        "last": [_summary(commit) for commit in _last(session, topology)] if head.position else [],
     }
 
 
@@ -68,7 +68,7 @@ def _last(session: Session, topology: Topology) -> Iterator[Commit]:
             return
 
 
-def _told(commit: Commit) -> dict[str, Any]:
+def _summary(commit: Commit) -> dict[str, Any]:
     return {
         "position": commit.position,
         "time": commit.time,
@@ -90,17 +90,17 @@ def _text(value: Mapping[str, Any]) -> str:
 
 
 def _views(session: Session, topology: Topology) -> list[dict[str, Any]]:
-    """Return how far the views are, if it was said where they are."""
+    """Return the positions of the views, if `--zookeeper` is given."""
     if session.settings.get("zookeeper") is None:
         return []
     from concurrent.futures import ThreadPoolExecutor
 
-    from midonet.cli.session.wait import kept
+    from midonet.cli.session.wait import configured_views
 
-    with progress("asking the views"), ThreadPoolExecutor() as pool:  # a server that is away costs its time-out once
+    with progress("asking the views"), ThreadPoolExecutor() as pool:  # an unreachable server costs its time-out once
         return [
             row
-            for rows in pool.map(lambda name: _view(session, topology, name), kept(session.settings))
+            for rows in pool.map(lambda name: _view(session, topology, name), configured_views(session.settings))
             for row in rows
         ]
 
@@ -109,10 +109,10 @@ def _view(session: Session, topology: Topology, name: str) -> list[dict[str, Any
     from midonet.cli.session.wait import view
 
     try:
-        with view(name).looking(session.settings, topology) as look:
+        with view(name).open_reader(session.settings, topology) as read:
             return [
                 {"name": name, "target": target, "position": found.position, "trouble": found.trouble}
-                for target, found in look().items()
+                for target, found in read().items()
             ]
     except MidonetError as error:
         return [{"name": name, "target": None, "position": None, "trouble": error.message}]

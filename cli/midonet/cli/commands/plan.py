@@ -1,7 +1,7 @@
-"""Plans: what `apply` would do, shown and kept in a file, and later done exactly so or not at all.
+"""`midoctl plan`: show what `apply` would change, and write it to a file for `apply --plan`.
 
-A plan holds the command itself with its id, so it is decided again to the very same events; the head that it saw, so
-that nobody's change goes unseen; and what it showed, so that another release cannot do something else.
+A plan holds the command with its id, the head that it was made on, and its events. It is applied only on that head and
+only if it is decided to the same events again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,12 @@ import msgspec
 from msgspec import Struct
 
 from midonet.cli.framework.command import command
-from midonet.cli.input.manifests import FILES, describing
+from midonet.cli.input.manifests import FILES, load_manifests
 from midonet.cli.input.yaml_files import read
-from midonet.cli.output.atomic_file import writing_whole
+from midonet.cli.output.atomic_file import atomic_write
 from midonet.cli.output.sanitize import clean
 from midonet.cli.session.session import Session
-from midonet.cli.session.write import attempt, told, write
+from midonet.cli.session.write import as_text, attempt, write
 from midonet.events.commands.command import Command
 from midonet.events.commit import Event, Head, Record, canonical
 from midonet.events.errors import Conflict, HeadMoved, InvalidValue
@@ -32,7 +32,7 @@ _LISTED = 100
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What the file holds."""
+    """The content of the file."""
 
     midonet_plan: Literal[1] = 1
     server: str
@@ -47,28 +47,28 @@ class Plan(Struct, frozen=True, kw_only=True):
 @command(
     "plan",
     *FILES,
-    click.Option(["--out"], metavar="PLAN", type=click.Path(), help="Keep the plan in a file, for apply --plan."),
+    click.Option(["--out"], metavar="PLAN", type=click.Path(), help="Write the plan to a file, for apply --plan."),
     shared=("if_head",),
     examples="""  midoctl plan -f network.yaml --prune
   midoctl plan -f rack2.yaml --out rack2.plan
   midoctl apply --plan rack2.plan""",
 )
 def plan(session: Session, files: Sequence[str], more: Sequence[str], out: str | None, *, prune: bool) -> None:
-    """Show every change that apply would make, and which hosts and VTEPs it would reach; write nothing.
+    """Show every change that apply would make, and the affected hosts and VTEPs; write nothing.
 
-    What is kept with --out can be applied as long as nobody changes anything else.
+    A plan of --out can be applied until the log changes.
     """
-    with describing([*files, *more], prune=prune) as put:
+    with load_manifests([*files, *more], prune=prune) as put:
         wanted = Command("apply", [put])
         result, topology = attempt(session, wanted, dry_run=True)
     made = _plan(session, wanted, result, topology)
     if out is not None:
-        with writing_whole(out) as file:
+        with atomic_write(out) as file:
             file.write(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")
     session.output.print(
         {**value_of(result), "hosts": made.hosts, "vteps": made.vteps},
         names=lambda: dict.fromkeys(event.key for event in result.events),
-        text=lambda: "\n".join([*told(result, topology, None), *_reached(made)]),
+        text=lambda: "\n".join([*as_text(result, topology, None), *_affected(made)]),
     )
     session.output.note(f"nothing was written; the log is at position {result.position}")
 
@@ -86,22 +86,22 @@ def _plan(session: Session, wanted: Command, result: Result, topology: Topology)
     )
 
 
-def _reached(made: Plan) -> Iterator[str]:
+def _affected(made: Plan) -> Iterator[str]:
     for title, found in (("hosts", made.hosts), ("VTEPs", made.vteps)):
         if found:
-            yield clean(f"{title} reached: {', '.join(str(one['name'] or one['id']) for one in found)}")
+            yield clean(f"affected {title}: {', '.join(str(one['name'] or one['id']) for one in found)}")
     if made.events and not made.hosts and not made.vteps:
-        yield "no host and no VTEP is reached"
+        yield "no hosts or VTEPs are affected"
 
 
-def carry_out(session: Session, path: str) -> None:
-    """Do what a plan shows, on the head that it saw."""
+def apply_plan(session: Session, path: str) -> None:
+    """Apply a plan on the head that it was made on."""
     made = _read(path)
     session.settings.give("if_head", str(made.head.position))
     session.settings.give("command_id", made.id)
 
     def check(store: Store) -> None:
-        if store.log.find(made.id) is None:  # else it is done already, and says so once more
+        if store.log.find(made.id) is None:  # else it is applied already, and the result is the same
             _check(made, store)
 
     write(session, made.command.name, made.command.ops, before=check)
@@ -111,33 +111,33 @@ def _read(path: str) -> Plan:
     try:
         return msgspec.json.decode(read(path), type=Plan)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidValue(f"{path}: not a plan that this release made ({error})", file=path) from None
+        raise InvalidValue(f"{path}: not a plan of this release ({error})", file=path) from None
 
 
 def _check(made: Plan, store: Store) -> None:
-    """Raise `HeadMoved` with what happened since, or `Conflict` if it is another log or would be another change."""
+    """Raise `HeadMoved` with the commits since, or `Conflict` for another log or other events."""
     head, seen = store.topology.head, made.head
     if head.position < seen.position or store.log.head_at(seen.position).hash != seen.hash:
         raise Conflict(f"the plan was made on another log, {made.server}", server=made.server)
     if head.position > seen.position:
-        raise _moved(seen, head, list(store.log.read(seen)))
+        raise _head_moved(seen, head, list(store.log.read(seen)))
     trial = store.execute(made.command, Context(actor="plan", command_id=made.id), dry_run=True)
     if canonical(trial.events) != canonical(made.events):
-        raise Conflict("this release would not do what the plan shows; make a new plan")
+        raise Conflict("this release decides other changes than the plan shows; make a new plan")
 
 
-def _moved(seen: Head, head: Head, since: Sequence[Record]) -> HeadMoved:
-    listed = [_told(record) for record in since[:_LISTED]]
-    told = "; ".join(f"{one['position']} {one['command']} by {one['actor']}" for one in listed)
+def _head_moved(seen: Head, head: Head, since: Sequence[Record]) -> HeadMoved:
+    listed = [_summary(record) for record in since[:_LISTED]]
+    commits = "; ".join(f"{one['position']} {one['command']} by {one['actor']}" for one in listed)
     return HeadMoved(
-        f"the log moved from position {seen.position}, which the plan saw, to {head.position}: {told}; make a new plan",
+        f"head is {head.position}, the plan expected {seen.position}: {commits}; make a new plan",
         expected=seen.position,
         actual=head.position,
         commits=listed,
     )
 
 
-def _told(record: Record) -> dict[str, Any]:
+def _summary(record: Record) -> dict[str, Any]:
     commit = record.commit
     return {
         "position": commit.position,

@@ -1,4 +1,4 @@
-"""The views made from the log: which there are, how far they are behind, and waiting for them."""
+"""`midoctl projection` and `wait`: the views of the log, their positions, drift and controls."""
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,8 +10,8 @@ from midonet.cli.framework.command import Command, Group, command
 from midonet.cli.options.options import WRITE
 from midonet.cli.output import output
 from midonet.cli.session.session import Session
-from midonet.cli.session.view_status import standing
-from midonet.cli.session.wait import VIEWS, TargetPosition, await_views, kept, seconds, servers, view
+from midonet.cli.session.view_status import view_status
+from midonet.cli.session.wait import VIEWS, TargetPosition, await_views, configured_views, seconds, servers, view
 from midonet.cli.session.write import write
 from midonet.events.commands.command import Op, Pause, Retry, Skip
 from midonet.events.errors import MidonetError, NotFound, UsageError
@@ -21,7 +21,7 @@ _NAMES = click.Choice(list(VIEWS))
 _KEPT = click.Choice([name for name in VIEWS if name != "agents"])
 _COLUMNS = ("name", "target", "state", "role", "position", "lag_events", "lag_seconds")
 _TROUBLE = ("repairs", "waiting", "last_error")
-_LOOK_SECONDS = 0.3
+_INTERVAL = 0.3
 
 
 @command(
@@ -38,14 +38,14 @@ _LOOK_SECONDS = 0.3
         ["--position"],
         metavar="N",
         type=click.IntRange(min=0),
-        help="Position to wait for; the end of the log if absent.",
+        help="Position to wait for. Default: the end of the log.",
     ),
     click.Option(["--timeout"], metavar="S", default="30", show_default=True, help="Seconds to wait."),
     examples="""  midoctl wait --for nsdb --for vtep --timeout 10
   midoctl wait --for agents --position 12""",
 )
 def wait(session: Session, names: Sequence[str], position: int | None, timeout: str) -> None:
-    """Wait until views show a position of the log; exit 6 if they do not in time."""
+    """Wait until views reach a position of the log; exit 6 after the time-out."""
     topology = session.state.topology()
     wanted = topology.head.position if position is None else position
     reached = await_views(session, topology, wanted, dict.fromkeys(names, seconds(timeout)))
@@ -58,11 +58,11 @@ def wait(session: Session, names: Sequence[str], position: int | None, timeout: 
 
 @command("list", examples="  midoctl projection list -o json")
 def _list(session: Session) -> None:
-    """List the views and what each of them is."""
+    """List the views with a description of each."""
     session.output.print(
         [{"name": name, "help": found.help} for name, found in VIEWS.items()],
         names=lambda: VIEWS,
-        text=lambda: output.table(["name", "what it is"], [(name, found.help) for name, found in VIEWS.items()]),
+        text=lambda: output.table(["name", "description"], [(name, found.help) for name, found in VIEWS.items()]),
     )
 
 
@@ -74,12 +74,12 @@ def _list(session: Session) -> None:
   midoctl projection status --cluster http://127.0.0.1:8181""",
 )
 def _status(session: Session, name: str | None) -> None:
-    """Show how far the views are, as their targets say, and how many events behind the log.
+    """Show the state and position of the views in their targets, and their lag behind the log.
 
-    With --cluster what a running midonet-cluster says: also its role, its repairs, and why something is not done.
+    With --cluster as a running midonet-cluster reports it: also its role, repairs of drift, and errors.
     """
     url = session.cluster_url
-    rows = _told_of(url, "projections") if url else _seen(session, name)
+    rows = _reported(url, "projections") if url else _read_targets(session, name)
     rows = [row for row in rows if name in (None, row["name"])]
     columns = [column for column in (*_COLUMNS, *_TROUBLE) if any(column in row for row in rows)]
     session.output.print(
@@ -93,41 +93,41 @@ def _status(session: Session, name: str | None) -> None:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, Mapping):  # keys that wait, each with the reason
+    if isinstance(value, Mapping):  # waiting keys, each with the reason
         return f"{len(value)} (-o json shows why)" if value else ""
     return "" if value is None else str(value)
 
 
-def _seen(session: Session, name: str | None) -> list[dict[str, Any]]:
-    """Return what the targets say."""
+def _read_targets(session: Session, name: str | None) -> list[dict[str, Any]]:
+    """Return the status of views from their targets."""
     topology = session.state.topology()
-    names = [name] if name else kept(session.settings)
-    return [{"name": one, **row} for one in names for row in _look(session, topology, one)]
+    names = [name] if name else configured_views(session.settings)
+    return [{"name": one, **row} for one in names for row in _read_view(session, topology, one)]
 
 
-def _look(session: Session, topology: Topology, name: str) -> list[dict[str, Any]]:
+def _read_view(session: Session, topology: Topology, name: str) -> list[dict[str, Any]]:
     try:
-        with view(name).looking(session.settings, topology) as look:
-            before = after = look()
+        with view(name).open_reader(session.settings, topology) as read:
+            before = after = read()
             if any(0 < (found.position or 0) < topology.head.position for found in before.values()):
-                time.sleep(_LOOK_SECONDS)
-                after = look()
+                time.sleep(_INTERVAL)
+                after = read()
             return [
-                standing(session, topology, name, target, found, moves=found != before.get(target))
+                view_status(session, topology, name, target, found, moves=found != before.get(target))
                 for target, found in after.items()
             ]
     except UsageError as error:
-        return [standing(session, topology, name, None, TargetPosition(None, error.message), moves=False)]
+        return [view_status(session, topology, name, None, TargetPosition(None, error.message), moves=False)]
 
 
-def _told_of(url: str, what: str) -> list[Mapping[str, Any]]:
-    """Return what a cluster says of something."""
+def _reported(url: str, what: str) -> list[Mapping[str, Any]]:
+    """Return a part of the status page of a cluster."""
     from midonet.cli.session.remote_topology import get_json
 
     status = get_json(f"{url.rstrip('/')}/status")
     rows = status.get(what) if isinstance(status, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise NotFound(f"what answers there is no midonet-cluster: it tells no {what}")
+        raise NotFound(f"no midonet-cluster at that address: the response has no {what}")
     return rows
 
 
@@ -139,20 +139,22 @@ def _told_of(url: str, what: str) -> list[Mapping[str, Any]]:
   midoctl projection drift nsdb -o json""",
 )
 def _drift(session: Session, name: str | None, limit: int | None) -> None:
-    """Show what others did to the views and was put right.
+    """Show drift: out-of-band changes to the views, which were reverted.
 
-    When, what was found, what was expected, and the commit that says so, with who wrote it. Read from ZooKeeper, where
-    it outlives every daemon; with --cluster, or without --zookeeper, what one daemon put right lately.
+    Each with time, value found, value expected, and the commit of that with its actor. Read from ZooKeeper; with
+    --cluster, or without --zookeeper, the latest of one daemon.
     """
     wanted = [name] if name is not None else [view for view in VIEWS if view != "agents"]
-    there = session.settings.get("zookeeper") and not session.settings.get("cluster")
-    url = None if there else session.cluster_url
+    recorded = session.settings.get("zookeeper") and not session.settings.get("cluster")
+    url = None if recorded else session.cluster_url
     found = [
-        each for each in (_told_of(url, "drift") if url else _recorded(session, wanted)) if each["projection"] in wanted
+        each
+        for each in (_reported(url, "drift") if url else _recorded(session, wanted))
+        if each["projection"] in wanted
     ]
     found = found[-limit:] if limit is not None else found
-    who = _commits(session, {each["position"] for each in found})
-    rows = [{**each, "command": None, "actor": None, **who.get(each["position"], {})} for each in found]
+    commits = _commits(session, {each["position"] for each in found})
+    rows = [{**each, "command": None, "actor": None, **commits.get(each["position"], {})} for each in found]
     session.output.print(
         rows,
         names=lambda: [str(row["key"]) for row in rows],
@@ -185,7 +187,7 @@ def _recorded(session: Session, names: Sequence[str]) -> list[Mapping[str, Any]]
 
 
 def _commits(session: Session, positions: Collection[int]) -> dict[int, dict[str, str]]:
-    """Return who wrote these commits, and by which command, where the log is at hand."""
+    """Return actor and command of these commits; empty if the log cannot be read."""
     try:
         log = session.log.open() if positions else None
         records = [next(log.read(log.head_at(at - 1)), None) for at in positions if at > 0] if log else []
@@ -196,7 +198,7 @@ def _commits(session: Session, positions: Collection[int]) -> dict[int, dict[str
 
 
 def _control(name: str, text: str, op: Callable[[str], Op], examples: str) -> Command:
-    """Return a command that says on the log what is wanted of a projection."""
+    """Return a command that writes a control of a projection to the log."""
 
     def work(session: Session, projection: str) -> None:
         write(session, f"projection.{name}", [op(projection)])
@@ -209,14 +211,14 @@ def _control(name: str, text: str, op: Callable[[str], Op], examples: str) -> Co
 
 _pause = _control(
     "pause",
-    "Let a view stay as it is until `resume`.\n\n"
-    "A command on the log, as all others: it is in effect on every node within a second, and after restarts.",
+    "Pause updates of a view until `resume`.\n\n"
+    "A commit on the log: effective on every node within a second, and after restarts.",
     Pause,
     """  midoctl projection pause vtep -m "firmware upgrade of tor1" """,
 )
 _resume = _control(
     "resume",
-    "Let a view go on that was paused.\n\nEverything that happened meanwhile is written.",
+    "Resume updates of a paused view.\n\nAll changes since the pause are written.",
     lambda name: Pause(name, paused=False),
     "  midoctl projection resume vtep",
 )
@@ -230,10 +232,9 @@ _resume = _control(
     examples="  midoctl projection skip nsdb models/bridge/6f3f3e0a-7b55-4c7e-9d7b-0a9b7f0d1a01",
 )
 def _skip(session: Session, projection: str, key: str) -> None:
-    """Leave one KEY of a view as it is until `retry`.
+    """Skip updates of one KEY of a view until `retry`.
 
-    Whatever the log says of it; the other keys go on. `projection status --cluster URL -o json` and `projection drift`
-    tell how keys are called.
+    The other keys are updated. `projection status --cluster URL -o json` and `projection drift` show keys.
     """
     write(session, "projection.skip", [Skip(projection, key)])
 
@@ -246,7 +247,7 @@ def _skip(session: Session, projection: str, key: str) -> None:
     examples="  midoctl projection retry nsdb",
 )
 def _retry(session: Session, projection: str, key: str | None) -> None:
-    """Try again what is parked or skipped: one KEY, or all."""
+    """Retry parked or skipped keys: one KEY, or all."""
     write(session, "projection.retry", [Retry(projection, key)])
 
 
@@ -269,11 +270,11 @@ _COMMANDS: Mapping[str, click.Command] = {
 }
 _HELP = {
     **{name: found.get_short_help_str(90) for name, found in _COMMANDS.items()},
-    "rebuild": "Make a view anew from the log, tell what was wrong, and switch to it.",
+    "rebuild": "Rebuild a view from the log, report differences, and switch to it.",
 }
 projection = Group(
     "projection",
     sections={"Commands": _HELP},
     load=_load,
-    help="The views made from the log: how far they are, what others did to them, and how to make them anew.",
+    help="Show and control the views of the log: status, drift, pause, rebuild.",
 )

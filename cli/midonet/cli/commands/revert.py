@@ -1,4 +1,4 @@
-"""`midoctl revert`: take back what one commit did, by a commit of its own."""
+"""`midoctl revert`: undo one commit by another one."""
 
 import click
 
@@ -19,10 +19,10 @@ from midonet.events.topology.evolve import invert
   midoctl revert 12 -m "ticket 8: the wrong port" --wait agents""",
 )
 def revert(session: Session, position: int) -> None:
-    """Take back what one commit did, exactly and as a whole; the history keeps both.
+    """Undo all changes of one commit by a new commit.
 
-    What was deleted comes back with its id and numbers. Refused, with everything that stands against it, if a field was
-    changed since, an object is in use by now, or a name or number went to somebody else.
+    Deleted objects are created again with their ids and allocated numbers. Refused, with all conflicts, if a field was
+    changed since, an object is in use, or a name or number was given to another object.
     """
     commit = commit_at(session.log.open(), position).commit
     write(

@@ -1,4 +1,4 @@
-"""`midoctl secret`: values that the log only names, such as passwords of BGP peers."""
+"""`midoctl secret`: secrets that the log refers to by name, such as passwords of BGP peers."""
 
 from collections.abc import Callable, Mapping
 
@@ -22,13 +22,13 @@ _NAME = click.Argument(["name"], metavar="NAME")
     examples="  midoctl secret set isp --file /run/secrets/isp\n  midoctl bgp-peer set isp --password-ref isp",
 )
 def _set(session: Session, name: str, file: str | None) -> None:
-    """Keep a secret, in the place of the one before. What refers to it by its name need not be changed."""
+    """Set a secret, or replace its value. References to it by name stay valid."""
     Accounts(session).set_secret(name, read_secret("Value", file, twice=True))
 
 
 @command("list", shared=VAULT, examples="  midoctl secret list")
 def _list(session: Session) -> None:
-    """List the names of secrets; their values are shown to nobody."""
+    """List the names of secrets; values are never shown."""
     found = Accounts(session).secrets()
     value = [{"name": name} for name in found]
     session.output.print(value, names=lambda: found, text=lambda: output.table(["name"], [(name,) for name in found]))
@@ -36,13 +36,13 @@ def _list(session: Session) -> None:
 
 @command("delete", _NAME, shared=VAULT, examples="  midoctl secret delete isp")
 def _delete(session: Session, name: str) -> None:
-    """Forget a secret."""
+    """Delete a secret."""
     Accounts(session).delete_secret(name)
 
 
 @command("key", examples="  (umask 077; midoctl secret key > /etc/midonet/vault.key)")
 def _key(session: Session) -> None:
-    """Print a new key for a vault: a line of a file that its owner alone may read. The first line seals."""
+    """Print a new key for a vault, one line of a private file. The key on the first line encrypts."""
     from midonet.events.vault.encryption import new_key
 
     made = new_key()
@@ -55,5 +55,5 @@ secret = Group(
     "secret",
     sections={"Commands": {name: found.get_short_help_str(90) for name, found in _COMMANDS.items()}},
     load=_load,
-    help="Secrets by name. They lie in the vault, sealed; the log holds their names alone.",
+    help="Manage secrets. They are stored encrypted in the vault; the log has only their names.",
 )

@@ -1,11 +1,11 @@
-"""`midoctl service`: which services there are, and whether they are to run; the daemons obey within a second."""
+"""`midoctl service`: list, enable and disable services; daemons follow within a second."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
-from midonet.cli.commands.cluster import told
+from midonet.cli.commands.cluster import read_nodes
 from midonet.cli.framework.command import Command, Group, command
 from midonet.cli.options.options import WRITE
 from midonet.cli.output import output
@@ -27,14 +27,14 @@ def _installed() -> list[str]:
 
 @command("list", shared=("at",), examples="  midoctl service list\n  midoctl service list --zookeeper 127.0.0.1:2181")
 def _list(session: Session) -> None:
-    """List the services that are installed here or spoken of on the log, and whether they are to run.
+    """List the services that are installed here or named on the log, and whether they are enabled.
 
-    With --zookeeper or --cluster also how they do on every node.
+    With --zookeeper or --cluster also their state on every node.
     """
     noted = session.state.system_objects(session.state.moment)
     states = _states(session)
-    spoken_of = {note.name for note in noted.values() if isinstance(note, ServiceControl)}
-    rows = [_row(name, noted, states.get(name, {})) for name in sorted({*_installed(), *spoken_of, *states})]
+    controlled = {note.name for note in noted.values() if isinstance(note, ServiceControl)}
+    rows = [_row(name, noted, states.get(name, {})) for name in sorted({*_installed(), *controlled, *states})]
     columns = ["name", "enabled", "nodes", *(["states"] if states else [])]
     session.output.print(
         rows,
@@ -44,13 +44,13 @@ def _list(session: Session) -> None:
 
 
 def _states(session: Session) -> Mapping[str, Mapping[str, str]]:
-    """Return the state of each service by node, if an option says where to ask and somebody answers."""
+    """Return the state of each service by node; empty if no node can be asked."""
     if not (session.cluster_url or session.settings.get("zookeeper")):
         return {}
     try:
-        nodes = told(session)
+        nodes = read_nodes(session)
     except Unavailable as error:
-        session.output.note(f"states are not known: {error.message}")
+        session.output.note(f"states are unknown: {error.message}")
         return {}
     found: dict[str, dict[str, str]] = {}
     for node in nodes:
@@ -80,7 +80,7 @@ def _switch(verb: str, text: str, *, enabled: bool) -> Command:
         if not unknown and service not in _installed():
             known = ", ".join(_installed())
             raise NotFound(
-                f"no service {service!r} is installed here; there are {known} (--unknown allows others)",
+                f"no service {service!r} is installed here; installed are {known} (--unknown accepts others)",
                 service=service,
             )
         write(session, f"service.{verb}", [Enable(service, node, enabled)])
@@ -89,17 +89,17 @@ def _switch(verb: str, text: str, *, enabled: bool) -> Command:
     return command(
         verb,
         click.Argument(["service"], metavar="NAME"),
-        click.Option(["--node"], metavar="N", help="Only on this node (the setting `node` of its daemon)."),
-        click.Option(["--unknown"], is_flag=True, help="Also a service that is installed on other nodes only."),
+        click.Option(["--node"], metavar="N", help="Only on this node (setting `node` of its daemon)."),
+        click.Option(["--unknown"], is_flag=True, help="Accept a service that is installed on other nodes only."),
         shared=WRITE,
         examples=f"  midoctl service {verb} vtep\n  midoctl service {verb} vtep --node rack1",
     )(work)
 
 
-_enable = _switch("enable", "Let a service run: on all nodes that have no word of their own, or on one.", enabled=True)
+_enable = _switch("enable", "Enable a service, on all nodes without a setting of their own or on one.", enabled=True)
 _disable = _switch(
     "disable",
-    "Let a service end: on all nodes that have no word of their own, or on one. No view loses a row.",
+    "Disable a service, on all nodes without a setting of their own or on one. Views keep their rows.",
     enabled=False,
 )
 
@@ -109,5 +109,5 @@ service = Group(
     "service",
     sections={"Commands": {name: found.get_short_help_str(90) for name, found in _COMMANDS.items()}},
     load=_load,
-    help="The services of the cluster: which there are, and whether they are to run.",
+    help="List, enable and disable the services of the cluster.",
 )

@@ -1,4 +1,4 @@
-"""`midoctl tag`: names for positions of the log, which every option and argument that takes a moment understands."""
+"""`midoctl tag`: names for positions of the log, which options that take a moment accept."""
 
 import click
 
@@ -21,7 +21,7 @@ _LIST = "list"
     click.Argument(["name"], required=False),
     click.Argument(["moment"], metavar="[X]", required=False),
     click.Option(["--move"], is_flag=True, help="Move a tag that names another position."),
-    click.Option(["--delete"], is_flag=True, help="Delete the tag; the commits stay what they are."),
+    click.Option(["--delete"], is_flag=True, help="Delete the tag; commits are not affected."),
     shared=("at", *WRITE),
     examples="""  midoctl tag before-upgrade -m "ticket 9"
   midoctl tag monday 2026-02-02T00:00:00Z
@@ -31,19 +31,19 @@ _LIST = "list"
   midoctl tag list""",
 )
 def tag(session: Session, name: str | None, moment: str | None, *, move: bool, delete: bool) -> None:
-    """Give a position (the end of the log if absent) a name; without a name, list the tags.
+    """Name a position (default: the end of the log); without a name, list the tags.
 
-    Tags are commits on the log themselves, with who, when and why; a tag holds the hash of the commit that it names.
+    Setting a tag is a commit with actor, time and reason. A tag holds the hash of the commit that it names.
     """
     if name in (None, _LIST):
         if moment is not None or move or delete:
-            raise UsageError("which tag? give a NAME")
+            raise UsageError("no tag: give a NAME")
         _list(session)
     elif not delete:
         at = _head(session, moment)
         write(session, "tag.set", [SetTag(check_name(str(name)), at.position, at.hash, at.time, move=move)])
     elif moment is not None or move:
-        raise UsageError("--delete takes a NAME and nothing else")
+        raise UsageError("--delete takes only a NAME")
     else:
         write(session, "tag.delete", [DropTag(str(name))])
 

@@ -1,6 +1,6 @@
-"""Whose an object is: the tenant that it names, or that what it is a part of names. Pure.
+"""The tenant of an object: its own, or that of the object that it is a part of. Pure.
 
-A tenant is a label on an object, so choosing one is a filter of lists and a default of `create`, and no protection.
+A tenant is a label: `--tenant` filters lists and is the default of `create`; it is no access control.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ _FIELD = "tenant"
 
 
 def has_tenant(kind: Kind) -> bool:
-    """Return whether objects of a kind can be some tenant's, by themselves or as parts of what is."""
+    """Return whether objects of a kind have a tenant, their own or that of their parent."""
     return _FIELD in kind.fields or any(
         has_tenant(kind_of(owner)) for field in kind.cls.OWNER for owner in kind.ref_of[field].kind.split("|")
     )
@@ -30,7 +30,7 @@ def belongs(topology: Topology, entity: Any, tenant: str) -> bool:
 
 
 def tenants(topology: Topology) -> list[str]:
-    """Return the names of all tenants, sorted: those that are objects, and those that objects name."""
+    """Return the sorted names of all tenants: of tenant objects, and of tenant fields."""
     named = {entity.name for entity in topology.all("tenant").values() if entity.name}
     for name, kind in KINDS.items():
         if _FIELD in kind.fields:

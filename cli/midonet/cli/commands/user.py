@@ -1,4 +1,4 @@
-"""`midoctl user`: who may use a cluster, with which roles; passwords and tokens of users."""
+"""`midoctl user`: users of a cluster with their roles, passwords and tokens."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -53,27 +53,27 @@ def _show(session: Session, name: str) -> None:
   midoctl user password ann --vault file:///etc/midonet/vault --vault-key /etc/midonet/vault.key""",
 )
 def _create(session: Session, name: str, roles: Sequence[str]) -> None:
-    """Make a user. Nobody can sign in before `user password` or `user token` says how."""
+    """Create a user, who can sign in once `user password` or `user token` was run."""
     write(session, "user.create", [SetUser(name, tuple(roles), new=True)])
 
 
 @command(
     "set",
     _NAME,
-    click.Option(["--role", "roles"], multiple=True, metavar="ROLE", help=f"{_ROLES} They replace those before."),
-    click.Option(["--no-roles"], is_flag=True, help="Take all roles away."),
-    click.Option(["--disable/--enable", "disabled"], default=None, help="Let the user in no more, or again."),
+    click.Option(["--role", "roles"], multiple=True, metavar="ROLE", help=f"{_ROLES} They replace the present ones."),
+    click.Option(["--no-roles"], is_flag=True, help="Remove all roles."),
+    click.Option(["--disable/--enable", "disabled"], default=None, help="Disable or enable the user."),
     shared=WRITE,
     examples="  midoctl user set ann --role reader@acme\n  midoctl user set ann --disable",
 )
 def _set(session: Session, name: str, roles: Sequence[str], *, no_roles: bool, disabled: bool | None) -> None:
-    """Change a user's roles, or let a user in no more. It counts from the next request on."""
+    """Change a user's roles, or disable or enable a user. Effective from the next request on."""
     write(session, "user.set", [SetUser(name, tuple(roles) if roles or no_roles else None, disabled)])
 
 
 @command("delete", _NAME, shared=(*WRITE, *VAULT), examples="  midoctl user delete ann")
 def _delete(session: Session, name: str) -> None:
-    """Delete a user; what the user did stays in the history. Password and tokens are forgotten."""
+    """Delete a user with password and tokens; the user's commits stay on the log."""
     write(session, "user.delete", [DropUser(name)])
     if not session.settings.get("dry_run"):
         Accounts(session).forget(name)
@@ -83,21 +83,21 @@ def _delete(session: Session, name: str) -> None:
     "password", _NAME, _FILE, shared=VAULT, examples="  midoctl user password ann --password-file /run/secrets/ann"
 )
 def _password(session: Session, name: str, password_file: str | None) -> None:
-    """Set a user's password, which ends the user's tokens."""
+    """Set a user's password, and revoke the user's tokens."""
     Accounts(session).set_password(name, read_secret("New password", password_file, twice=True))
-    session.output.note(f"{name} has a new password")
+    session.output.note(f"password of {name} set")
 
 
 @command(
     "token",
     _NAME,
-    click.Option(["--days"], type=click.FloatRange(0, 365, min_open=True), default=30.0, help="How long it holds: 30."),
-    click.Option(["--label"], default="", metavar="TEXT", help="What it is for."),
+    click.Option(["--days"], type=click.FloatRange(0, 365, min_open=True), default=30.0, help="Validity. Default: 30."),
+    click.Option(["--label"], default="", metavar="TEXT", help="Purpose of the token."),
     shared=VAULT,
     examples="  midoctl user token ci --days 90 --label pipeline",
 )
 def _token(session: Session, name: str, days: float, label: str) -> None:
-    """Make a token for a user and print it, this once."""
+    """Create a token for a user and print it; it is not shown again."""
     made = Accounts(session).issue(name, days * 86_400, label)
     session.output.print(made, names=lambda: [made["token"]], text=lambda: str(made["token"]))
 
@@ -120,7 +120,7 @@ def _tokens(session: Session, name: str) -> None:
     examples="  midoctl user revoke ci 6b2f0c1d9e8a7b65",
 )
 def _revoke(session: Session, name: str, token_id: str) -> None:
-    """Take a user's token back: it counts no more from the next request on."""
+    """Revoke a user's token, from the next request on."""
     Accounts(session).revoke(name, token_id)
 
 
@@ -144,5 +144,5 @@ user = Group(
     "user",
     sections={"Commands": {name: found.get_short_help_str(90) for name, found in _COMMANDS.items()}},
     load=_load,
-    help="Users of a cluster: their roles are part of the history, what proves who they are lies in the vault.",
+    help="Manage users. Their roles are on the log, passwords and tokens in the vault.",
 )

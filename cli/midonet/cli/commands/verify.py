@@ -1,4 +1,4 @@
-"""`midoctl verify`: whether the log is what it was, byte by byte, and whether its events fit each other."""
+"""`midoctl verify`: check the hash chain and the events of the log."""
 
 import re
 from collections.abc import Sequence
@@ -24,17 +24,17 @@ _DIGITS = 18
         ["--has", "anchors"],
         metavar="POSITION:HASH",
         multiple=True,
-        help="The log must hold this commit, as `head` told it at the time (repeatable).",
+        help="The log must hold this commit, as `head` printed it once (repeatable).",
     ),
     examples="""  midoctl verify -o json
   midoctl verify --has 42:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08""",
 )
 def verify(session: Session, start: str | None, anchors: Sequence[str]) -> None:
-    """Check every byte of the log against its chain of hashes, and that every event fits; exit 7 if not.
+    """Check the hash chain of the log, and that every event fits; exit 7 if not.
 
-    Old values in events must be those that there were, and tags must hold the hashes of their commits. The error
-    names the first position that cannot be trusted, and why. With --from the commits before are taken on trust.
-    A log that was cut at its end or written anew is whole in itself: --has holds it to what was noted elsewhere.
+    Old values in events must match the state before them, and tags must hold the hashes of their commits. The error
+    names the first invalid position, and why. With --from the commits before it are not checked. A log that was
+    truncated or rewritten as a whole has a valid chain: --has compares it with a hash that was recorded elsewhere.
     """
     wanted = [_anchor(text) for text in anchors]
     log = session.log.open()
@@ -63,12 +63,12 @@ def _anchor(text: str) -> Head:
 
 
 def _check_anchor(log: Log, anchor: Head) -> None:
-    """Check that the log holds a commit that was noted elsewhere, and so all before it."""
+    """Check that the log holds a commit that was recorded elsewhere, and so all before it."""
     end = log.head().position
     if anchor.position > end:
-        trouble = f"the log ends at position {end}, but it has had a position {anchor.position}"
+        trouble = f"the log ends at position {end}, but it has had position {anchor.position}"
         raise VerificationFailed(trouble, position=end + 1, expected=anchor.hash)
     found = log.head_at(anchor.position).hash
     if found != anchor.hash:
-        trouble = f"commit {anchor.position} is another one than was noted: its hash is {found}"
+        trouble = f"commit {anchor.position} has hash {found}, expected {anchor.hash}"
         raise VerificationFailed(trouble, position=anchor.position, expected=anchor.hash)

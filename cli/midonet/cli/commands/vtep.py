@@ -1,7 +1,4 @@
-"""`vtep status`: what a cluster knows of the switches themselves, beside what the topology says they should be.
-
-It is read where the cluster publishes it (ZooKeeper) or shows it (`--cluster`), never from a switch.
-"""
+"""`midoctl vtep status`: the state of the switches as a cluster reports it, in ZooKeeper or by HTTP (`--cluster`)."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -31,7 +28,7 @@ State = Mapping[str, Any]
   midoctl vtep status --cluster http://127.0.0.1:8181""",
 )
 def status(session: Session, ref: str | None) -> None:
-    """Show how the switches do: connection, hardware, faults, BFD, stations.
+    """Show the state of switches: connection, hardware, faults, BFD sessions, local MACs.
 
     Needs --zookeeper, where the cluster publishes it, or --cluster, the address of a midonet-cluster.
     """
@@ -58,21 +55,21 @@ def _without_id(state: State) -> State:
 
 
 def _states(session: Session) -> Mapping[str, State]:
-    """Return what is known of every switch by the id of its VTEP."""
+    """Return the state of every switch by the id of its VTEP."""
     if url := session.cluster_url:
-        return {state["id"]: state for state in _told(url)}
+        return {state["id"]: state for state in _reported(url)}
     if session.settings.get("zookeeper"):
         return _published(session)
-    raise UsageError("where is the cluster? give --zookeeper HOST:PORT or --cluster URL", option="zookeeper")
+    raise UsageError("no cluster: give --zookeeper HOST:PORT or --cluster URL", option="zookeeper")
 
 
-def _told(url: str) -> Iterable[State]:
+def _reported(url: str) -> Iterable[State]:
     from midonet.cli.session.remote_topology import get_json
 
     page = get_json(f"{url.rstrip('/')}/status")
     details = page.get("details") if isinstance(page, dict) else None
     if not isinstance(details, dict):
-        raise NotFound("what answers there is no midonet-cluster that keeps switches")
+        raise NotFound("no midonet-cluster with switches at that address")
     states: Iterable[State] = details.get("vtep", {}).get("vteps", ())
     return states
 

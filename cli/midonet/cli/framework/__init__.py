@@ -1,1 +1,1 @@
-"""What every command is made of."""
+"""Common parts of commands: classes, errors, completion."""

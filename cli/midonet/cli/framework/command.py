@@ -1,6 +1,6 @@
-"""Click, as midoctl needs it: shared options anywhere, errors as values, groups whose parts load when they are used.
+"""Classes of click commands: shared options anywhere, suggestions in errors, groups that load commands on first use.
 
-Nothing in here may import the model or a library beyond click.
+Imports neither the model nor a library beyond click.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -17,19 +17,19 @@ _TRUTH = ("true", "false", "yes", "no", "on", "off", "1", "0")
 
 
 class DataOption(click.Option):
-    """An option that says what an object is like. It can only be given on the command line."""
+    """An option for data of an object; it has no environment variable."""
 
     is_switch = False
     """Whether it is a yes/no option that may stand alone."""
 
 
 class RefType(click.ParamType):
-    """What names an object; in a shell, `@2` is the second of the last list."""
+    """A reference to an object; in a shell, `@2` is the second of the last list."""
 
     name = "ref"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the reference, or several of them with commas, with ids instead of places."""
+        """Return the reference, or several with commas; `@2` and the like are replaced by ids."""
         cache = ctx.obj.cache if ctx is not None else None
         if cache is None or not cache.numbered or not isinstance(value, str) or "@" not in value:
             return value
@@ -50,7 +50,7 @@ REF = RefType()
 
 
 class OneOf(click.Choice[str]):
-    """One of many words; a wrong one is told which was probably meant."""
+    """One of many words; the error for another one suggests the closest."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         """Return the message for a word that is none of them."""
@@ -72,20 +72,20 @@ class Command(click.Command):
         super().__init__(name, params=own + shared, **attributes)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Let a yes/no option stand alone, be turned round by `--no-…`, or be followed by true or false."""
+        """Parse a yes/no option without a value, with true or false after it, or as `--no-…`."""
         switches = {name for opt in self.params if isinstance(opt, DataOption) and opt.is_switch for name in opt.opts}
-        return super().parse_args(ctx, _with_truths(args, switches))
+        return super().parse_args(ctx, _join_switches(args, switches))
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Return the option that prints the help."""
-        return _with_careful_output(super().get_help_option(ctx))
+        return _printed_safely(super().get_help_option(ctx))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the command's own options, and only name the shared ones."""
+        """List the command's own options; of the shared ones only the names."""
         _format_options(self, ctx, formatter)
 
 
-def _with_careful_output(option: click.Option | None) -> click.Option | None:
+def _printed_safely(option: click.Option | None) -> click.Option | None:
     def show_help(ctx: click.Context, _: click.Parameter, wanted: Any) -> None:
         if wanted and not ctx.resilient_parsing:
             write(ctx.get_help())
@@ -110,8 +110,8 @@ def _format_options(command: click.Command, ctx: click.Context, formatter: click
     formatter.write_text(f"Common options, before or after the command: {names} (see midoctl --help).")
 
 
-def _with_truths(args: Sequence[str], switches: Collection[str]) -> list[str]:
-    """Join every yes/no option with its value, so that it never takes another argument for one."""
+def _join_switches(args: Sequence[str], switches: Collection[str]) -> list[str]:
+    """Join every yes/no option with its value, so that it never consumes another argument."""
     joined: list[str] = []
     rest = list(args)
     while rest:
@@ -127,7 +127,7 @@ def _with_truths(args: Sequence[str], switches: Collection[str]) -> list[str]:
 
 
 class Group(click.Group):
-    """A group that loads its commands when they are used and knows what was meant by a word that is none of them."""
+    """A group that loads its commands on first use and suggests one for an unknown word."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class Group(click.Group):
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Return the option that prints the help."""
-        return _with_careful_output(super().get_help_option(ctx))
+        return _printed_safely(super().get_help_option(ctx))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands, in the order of the help."""
@@ -164,18 +164,18 @@ class Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or say what may have been meant."""
+        """Find the command; the error for an unknown word suggests one."""
         if args and args[0] not in self.known and not ctx.resilient_parsing:
             raise click.UsageError(self._unknown(ctx, args[0]), ctx)
         return super().resolve_command(ctx, args)
 
     def _unknown(self, ctx: click.Context, word: str) -> str:
         other = OTHER_WORDS.get(word.lower())
-        hint = f"; here it is called {other}" if other in self.known else suggest(word, self.known)
+        hint = f"; use {other}" if other in self.known else suggest(word, self.known)
         return f"{ctx.command_path} has no command {word!r}{hint}"
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; without one, say which there are."""
+        """Run the command; the error for none lists them."""
         if not ctx._protected_args and not ctx.args and not self.invoke_without_command:  # noqa: SLF001 - as click.Group does
             raise click.UsageError(f"{ctx.command_path} needs a command: {', '.join(self.known)}", ctx)
         return super().invoke(ctx)
@@ -189,7 +189,7 @@ class Group(click.Group):
                 formatter.write_dl([(name.ljust(width), text) for name, text in commands.items()])
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the options: all of them at the top, only the group's own below."""
+        """List the options; below the top level only the group's own."""
         if ctx.parent is None:
             click.Command.format_options(self, ctx, formatter)
         else:
@@ -206,7 +206,7 @@ def in_paragraphs(text: str) -> str:
 def command(
     name: str, *params: click.Parameter, shared: Sequence[str] = (), examples: str = ""
 ) -> Callable[[Callable[..., None]], Command]:
-    """Make a command of a function that takes the session and the parameters; its docstring is the help."""
+    """Create a command from a function of the session and the parameters; its docstring is the help."""
 
     def make(work: Callable[..., None]) -> Command:
         def run(**values: Any) -> None:

@@ -1,6 +1,6 @@
-"""Completion of the shell: the script that connects a shell to midoctl, and what stands to choose.
+"""Completion: the scripts for shells, and completers of names and fields.
 
-Completing must be quick and never disturb: whatever goes wrong, there is just nothing to choose.
+Completion never fails: on an error it offers nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from midonet.cli.output import output
 
 _OFFERED = 200
 _HEX = 4
-"""Characters of an id from which on ids are offered."""
+"""Characters of an id from which on ids are completed."""
 _SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -27,7 +27,7 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]
   midoctl completion fish > ~/.config/fish/completions/midoctl.fish""",
 )
 def completion(session: object, shell: str) -> None:
-    """Print the completion script of a shell, to be read at its start."""
+    """Print the completion script of a shell, which sources it at its start."""
     del session
     root = click.get_current_context().find_root().command
     script = _SHELLS[shell](root, {}, "midoctl", "_MIDOCTL_COMPLETE")
@@ -35,12 +35,12 @@ def completion(session: object, shell: str) -> None:
 
 
 def complete_refs(kind: str) -> Completer:
-    """Return a completer of names (ids for what has none) of a kind, or of several (`a|b`)."""
+    """Return a completer of the names (ids of unnamed objects) of a kind, or of several (`a|b`)."""
 
     def complete(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
         try:
             return [CompletionItem(word) for word in islice(_refs(context, kind, incomplete), _OFFERED)]
-        except Exception:  # noqa: BLE001 - completing is a courtesy
+        except Exception:  # noqa: BLE001 - completion never fails
             return []
 
     return complete
@@ -54,7 +54,7 @@ def complete_any(context: click.Context, parameter: click.Parameter, incomplete:
 
 
 def _refs(context: click.Context, kinds: str, incomplete: str) -> Iterator[str]:
-    """Yield names; `parent/name` where a name alone is not enough or a slash is there; ids that begin so."""
+    """Yield names, `parent/name` if a name is ambiguous or a slash was typed, and ids with the typed prefix."""
     from midonet.cli.session.log_reader import log_exists
     from midonet.cli.session.session import Session, handle
     from midonet.events.queries.names import Names

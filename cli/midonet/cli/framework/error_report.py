@@ -1,4 +1,4 @@
-"""The last line before the operating system: every failure becomes one clear line and an exit code, never a traceback.
+"""Report an error: one line on standard error and an exit code, never a traceback.
 
 Exit codes are contract §2. With `-o json` the line is a JSON object on standard error.
 """
@@ -24,7 +24,7 @@ INTERRUPTED = 128 + 2
 BROKEN_PIPE = 128 + 13
 
 _LONGEST = 1000
-"""Characters of a message; what was typed may be longer than anybody wants to read back."""
+"""Characters of a message; longer ones are cut in the middle."""
 
 
 class _Failure(NamedTuple):
@@ -35,24 +35,24 @@ class _Failure(NamedTuple):
 
 
 def report(error: BaseException, settings: Settings, argv: Sequence[str], where: str | None = None) -> int:
-    """Say on standard error what went wrong, and where the command was read; return the exit code."""
+    """Print an error on standard error, with `where` the command was read; return the exit code."""
     if settings.environ.get("MIDOCTL_DEBUG", "") not in ("", "0"):
         _print_traceback(error)
-    failure = _explain(error)
+    failure = _classify(error)
     if where is not None:
         failure = failure._replace(message=f"{where}: {failure.message}", details={**failure.details, "line": where})
     failure = failure._replace(message=shortened(clean(redact(failure.message)), _LONGEST))
-    if failure.status != BROKEN_PIPE:  # `midoctl log | head` is no failure worth a word
-        _say(_line(failure, as_json=_form(settings, argv) == "json"))
+    if failure.status != BROKEN_PIPE:  # `midoctl log | head` is no error
+        _print(_line(failure, as_json=_format(settings, argv) == "json"))
     return failure.status
 
 
-def _explain(error: BaseException) -> _Failure:
+def _classify(error: BaseException) -> _Failure:
     match error:
         case errors.MidonetError():
             return _Failure(error.exit_status, error.code, error.message, error.details)
         case click.ClickException():
-            return _Failure(USAGE, "usage", _misuse(error), _place(error))
+            return _Failure(USAGE, "usage", _usage_message(error), _usage_details(error))
         case KeyboardInterrupt() | click.Abort():
             return _Failure(INTERRUPTED, "interrupted", "interrupted")
         case OutputLost():
@@ -67,14 +67,14 @@ def _explain(error: BaseException) -> _Failure:
             )
 
 
-def _misuse(error: click.ClickException) -> str:
+def _usage_message(error: click.ClickException) -> str:
     if not isinstance(error, click.NoSuchOption):
         return error.format_message().rstrip(".")
     hint = f"; did you mean {' or '.join(error.possibilities)}?" if error.possibilities else ""
     return f"there is no option {error.option_name}{hint}"
 
 
-def _place(error: click.ClickException) -> dict[str, str]:
+def _usage_details(error: click.ClickException) -> dict[str, str]:
     context = getattr(error, "ctx", None)
     return {"help": f"{context.command_path} --help"} if context is not None else {}
 
@@ -89,8 +89,8 @@ def _line(failure: _Failure, *, as_json: bool) -> str:
     return redact(json.dumps({"error": shown}, default=str))
 
 
-def _form(settings: Settings, argv: Sequence[str]) -> str:
-    """Return the form of output, also where the command line could not be read to its end."""
+def _format(settings: Settings, argv: Sequence[str]) -> str:
+    """Return the output format, also if the command line could not be parsed."""
     for place, word in enumerate(argv):
         if word in ("-o", "--output") and argv[place + 1 : place + 2]:
             found = argv[place + 1]
@@ -109,11 +109,11 @@ def _form(settings: Settings, argv: Sequence[str]) -> str:
 def _print_traceback(error: BaseException) -> None:
     import traceback
 
-    _say(redact("".join(traceback.format_exception(error)).rstrip()))
+    _print(redact("".join(traceback.format_exception(error)).rstrip()))
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     if sys.stderr is not None:
-        with suppress(OSError):  # nobody listens; the exit code still tells
+        with suppress(OSError):  # the reader is gone; the exit code remains
             sys.stderr.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
             sys.stderr.flush()

@@ -12,7 +12,7 @@ from midonet.cli.session.invocation import Invocation
 from midonet.events.errors import UsageError
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
-"""What Python makes of bytes that are no UTF-8, and what no argument can hold."""
+"""NUL, and what Python decodes invalid UTF-8 to."""
 
 
 def run(root: click.Command, words: list[str], invocation: Invocation, where: str | None = None) -> int:

@@ -1,1 +1,1 @@
-"""What files describe: YAML and manifests."""
+"""Read YAML files and manifests."""

@@ -1,4 +1,4 @@
-"""What YAML files describe, for `apply` and `plan`; and an error's place among them, as file and line."""
+"""Read manifests (YAML files of objects) for `apply` and `plan`; errors name file and line."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ from midonet.events.strict_yaml import objects, with_location
 
 
 @contextmanager
-def describing(paths: Sequence[str], *, prune: bool) -> Iterator[Put]:
-    """Yield the operation that files ask for; errors raised inside name file and line."""
+def load_manifests(paths: Sequence[str], *, prune: bool) -> Iterator[Put]:
+    """Yield the operation that applies the files; errors raised inside name file and line."""
     if not paths:
-        raise UsageError("which file? give at least one -f FILE")
+        raise UsageError("no file: give at least one -f FILE")
     with progress("reading"):
         documents = [document for path in paths for document in objects(path, load(path))]
     if not documents:
-        raise InvalidValue(f"{', '.join(paths)}: nothing is described there", files=list(paths))
+        raise InvalidValue(f"{', '.join(paths)}: no objects", files=list(paths))
     try:
         with progress(f"deciding on {len(documents):,} documents"):
             yield Put(list[dict[str, Any]](documents), prune=prune)
@@ -38,5 +38,5 @@ FILES = (
         help="YAML file; - is standard input (repeatable).",
     ),
     click.Argument(["more"], metavar="[FILE]…", type=click.Path(), nargs=-1, required=False),
-    click.Option(["--prune"], is_flag=True, help="Delete every object that the files do not describe."),
+    click.Option(["--prune"], is_flag=True, help="Delete all objects that are not in the files."),
 )

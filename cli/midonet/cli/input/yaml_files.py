@@ -1,4 +1,4 @@
-"""Read YAML files, or standard input; what they say is `midonet.events.strict_yaml`'s to find out."""
+"""Read YAML files or standard input; `midonet.events.strict_yaml` parses them."""
 
 import sys
 from typing import Any
@@ -8,15 +8,15 @@ from midonet.events.strict_yaml import MAX_BYTES, parse
 
 
 def load(path: str) -> list[Any]:
-    """Return the documents of a YAML file (`-` is standard input); empty ones are left out.
+    """Return the documents of a YAML file (`-` is standard input); without empty ones.
 
-    Raises `UsageError` if the file cannot be read and `InvalidValue`, with file and line, if it is not good YAML.
+    Raises `UsageError` if the file cannot be read and `InvalidValue`, with file and line, if it is not valid YAML.
     """
     return parse("stdin" if path == "-" else path, read(path))
 
 
 def read(path: str) -> bytes:
-    """Return what a file (`-` is standard input) holds; `UsageError` if it cannot be read or is too large."""
+    """Return the content of a file (`-` is standard input); `UsageError` if it cannot be read or is too large."""
     try:
         raw = _read_input() if path == "-" else _read_file(path)
     except (OSError, ValueError) as error:
@@ -29,10 +29,10 @@ def read(path: str) -> bytes:
 
 def _read_input() -> bytes:
     if sys.stdin is None:
-        raise ValueError("standard input is closed, or a shell reads its commands there")
+        raise ValueError("standard input is closed, or a shell reads its lines from it")
     return sys.stdin.buffer.read(MAX_BYTES + 1)
 
 
 def _read_file(path: str) -> bytes:
-    with open(path, "rb") as file:  # noqa: PTH123 - a path that pathlib would tidy up must be reported as written
+    with open(path, "rb") as file:  # noqa: PTH123 - pathlib would normalise the path, which errors quote as given
         return file.read(MAX_BYTES + 1)

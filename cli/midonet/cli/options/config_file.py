@@ -1,4 +1,4 @@
-"""The configuration file: YAML whose keys are names of shared options. A key that means nothing is an error."""
+"""The configuration file: YAML whose keys are names of shared options. An unknown key is an error."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,4 +36,4 @@ def _text(path: str, key: str, value: Any, *, many: bool) -> str:
         return str(value)
     if isinstance(value, list) and many and all(isinstance(item, str) for item in value):
         return ",".join(value)
-    raise UsageError(f"{path}: {key}: expected one word", file=path, key=key)
+    raise UsageError(f"{path}: {key}: expected one value", file=path, key=key)

@@ -1,7 +1,7 @@
 """The options that commands share, from four places: command line, environment, configuration file, default.
 
 One name serves all: `--command-id`, `MIDOCTL_COMMAND_ID`, `command_id:`. On the command line they may stand before or
-after the command; the last one counts. Nothing is read before a command asks for it, so that `--help` stays quick.
+after the command; the last one counts. Variables and file are read on first use, so that `--help` is fast.
 """
 
 import os
@@ -90,7 +90,7 @@ def _home(environ: Mapping[str, str], variable: str, below: str) -> str:
 
 
 class Setting(NamedTuple):
-    """One shared option: how it is written, what it means, how its text is read."""
+    """One shared option: its flags, help and parser."""
 
     flags: tuple[str, ...]
     metavar: str
@@ -118,27 +118,27 @@ SETTINGS: Mapping[str, Setting] = {
         default=lambda _: "table",
         choices=tuple(FORMATS),
     ),
-    "actor": Setting(("--actor",), "WHO", "Who acts, for the history. Default: user@host.", _line, _default_actor),
-    "reason": Setting(("-m", "--reason"), "TEXT", "Why, for the history.", _reason),
-    "tenant": Setting(("--tenant",), "TENANT", "Whose objects lists show and create makes.", _tenant),
+    "actor": Setting(("--actor",), "WHO", "Author of changes. Default: user@host.", _line, _default_actor),
+    "reason": Setting(("-m", "--reason"), "TEXT", "Reason of the change.", _reason),
+    "tenant": Setting(("--tenant",), "TENANT", "Tenant: lists show its objects, create assigns them to it.", _tenant),
     "config": Setting(("--config",), "FILE", "Configuration file (YAML).", default=_default_config),
     "zookeeper": Setting(("--zookeeper",), "HOSTS", "ZooKeeper servers with the views, HOST:PORT[,…]."),
     "root": Setting(("--root",), "PATH", "ZooKeeper path of the views.", _zookeeper_root, lambda _: "/midonet"),
-    "cluster": Setting(("--cluster",), "URL", "HTTP address of a midonet-cluster, for its status."),
-    "ca": Setting(("--ca",), "FILE", "CA of the cluster's certificate (PEM), if the system does not know it."),
-    "cert": Setting(("--cert",), "FILE", "Certificate to show to the cluster (PEM), with its key or beside it."),
-    "cert_key": Setting(("--cert-key",), "FILE", "Key of that certificate, if it is in a file of its own."),
-    "token_file": Setting(("--token-file",), "FILE", "File with a token for the cluster. Default: what login keeps."),
+    "cluster": Setting(("--cluster",), "URL", "HTTP address of a midonet-cluster, for status."),
+    "ca": Setting(("--ca",), "FILE", "CA of the cluster's certificate (PEM), if the system does not trust it."),
+    "cert": Setting(("--cert",), "FILE", "Client certificate (PEM); may include its key."),
+    "cert_key": Setting(("--cert-key",), "FILE", "Key of the client certificate, if in a separate file."),
+    "token_file": Setting(("--token-file",), "FILE", "File with a token for the cluster. Default: the token of login."),
     "vault": Setting(
-        ("--vault",), "URL", "Where secrets are kept: file:///FILE, sqlite:///FILE, postgresql+psycopg://…."
+        ("--vault",), "URL", "Vault with the secrets: file:///FILE, sqlite:///FILE, postgresql+psycopg://…."
     ),
     "vault_key": Setting(("--vault-key",), "FILE", "File with the key of the vault."),
     "at": Setting(("--at",), "X", "As of a position, an RFC 3339 time or a tag."),
-    "no_cache": Setting(("--no-cache",), "", "Use no snapshots of the log.", _flag, lambda _: False),
+    "no_cache": Setting(("--no-cache",), "", "Neither read nor write caches of the log.", _flag, lambda _: False),
     "history": Setting(("--history",), "URL", "History index of a cluster: sqlite:///FILE or postgresql+psycopg://…"),
-    "dry_run": Setting(("--dry-run",), "", "Show what would happen; write nothing.", _flag, lambda _: False),
+    "dry_run": Setting(("--dry-run",), "", "Show what would change; write nothing.", _flag, lambda _: False),
     "if_head": Setting(("--if-head",), "N", "Refuse unless the log is at position N.", _position),
-    "command_id": Setting(("--command-id",), "ID", "Id of the command: running it again never does it twice.", _line),
+    "command_id": Setting(("--command-id",), "ID", "Id of the command; repeating it has no further effect.", _line),
     "wait": Setting(
         ("--wait",),
         "PROJECTION[=SECONDS]",
@@ -149,7 +149,7 @@ SETTINGS: Mapping[str, Setting] = {
     ),
 }
 ACCESS = ("ca", "cert", "cert_key", "token_file")
-"""What a cluster's API is reached with."""
+"""Options of connections to a cluster's API."""
 VAULT = ("vault", "vault_key")
 EVERYWHERE = ("server", "output", "actor", "reason", "config", "zookeeper", "root", "cluster", "history", *ACCESS)
 """Shared options of every command."""
@@ -168,38 +168,38 @@ class Settings:
 
     @property
     def cache(self) -> str:
-        """The user's folder for what can be made anew at any time."""
+        """The user's folder for caches."""
         return _home(self.environ, "XDG_CACHE_HOME", ".cache")
 
     @property
     def home(self) -> str:
-        """The user's folder for what belongs to the user alone."""
+        """The user's folder for configuration and tokens."""
         return f"{_home(self.environ, 'XDG_CONFIG_HOME', '.config')}/midoctl"
 
     @property
     def state(self) -> str:
-        """The user's folder for what a program remembers."""
+        """The user's folder for state, such as the history of the shell."""
         return _home(self.environ, "XDG_STATE_HOME", ".local/state")
 
     def derived(self) -> Self:
-        """Return settings for one more command: those of the command line hold as long as it says nothing else."""
+        """Return settings for one more command, which inherits what the command line gave."""
         other = copy(self)
         other._given, other._values = dict(self._given), {}  # noqa: SLF001 - own class
         return other
 
     def give(self, name: str, text: str) -> None:
-        """Take a value from the command line; it hides all others, an empty one as well."""
+        """Set the value from the command line, which precedes all others, also if it is empty."""
         self._given[name] = text
         self._values.pop(name, None)
 
     def get(self, name: str) -> Any:
-        """Return the value of an option; `UsageError` says which place holds a wrong one."""
+        """Return the value of an option; `UsageError` names the place of an invalid one."""
         if name not in self._values:
             self._values[name] = self._find(name)
         return self._values[name]
 
     def is_default(self, name: str) -> bool:
-        """Return whether nobody chose a value."""
+        """Return whether the value is the default."""
         return self._text(name) is None
 
     def _find(self, name: str) -> Any:
@@ -214,7 +214,7 @@ class Settings:
             raise UsageError(f"{place}: {error}", option=name) from None
 
     def _text(self, name: str) -> tuple[str, str] | None:
-        """Return what was written for an option, and where."""
+        """Return the text of an option, and where it was given."""
         setting = SETTINGS[name]
         variable = f"MIDOCTL_{name.upper()}"
         if name in self._given:

@@ -1,4 +1,4 @@
-"""Files that midoctl writes: whole and on the disk, or not at all."""
+"""Write files atomically: complete and durable, or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from midonet.events.errors import UsageError
 
 
 @contextmanager
-def writing_whole(path: str) -> Iterator[IO[bytes]]:
-    """Yield a file that gets the name `path` once it is complete and durable; what had the name before stays till then.
+def atomic_write(path: str) -> Iterator[IO[bytes]]:
+    """Yield a temporary file that replaces `path` once it is complete and durable.
 
     Raises `UsageError` if it cannot be written.
     """
@@ -34,7 +34,7 @@ def writing_whole(path: str) -> Iterator[IO[bytes]]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name durable, too."""
+    """Make the rename durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

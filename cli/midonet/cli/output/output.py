@@ -1,7 +1,7 @@
-"""What midoctl prints: data on standard output in the form that was asked for, messages on standard error.
+"""Print data on standard output and messages on standard error, always as UTF-8.
 
-Always UTF-8. Tables fit the terminal and are coloured only there; in a pipe they are plain lines, whole and uncut.
-Loads what it needs late: `--help` prints through here too.
+Tables fit the terminal and are coloured only there; in a pipe they are plain, uncut lines. `--help` prints through
+here, so libraries load on first use.
 """
 
 import errno
@@ -15,7 +15,7 @@ from midonet.events.redaction import redact
 
 
 class OutputLost(OSError):
-    """Standard output is closed, its reader went away, or its disk is full."""
+    """Standard output is closed, its reader is gone, or its disk is full."""
 
 
 def write(text: str) -> None:
@@ -27,7 +27,7 @@ def write(text: str) -> None:
 
 
 def flush() -> None:
-    """Hand everything printed so far to its reader."""
+    """Flush standard output."""
     if sys.stdout is not None:
         with _guarded():
             sys.stdout.flush()
@@ -43,15 +43,15 @@ def _guarded() -> Iterator[None]:
 
 
 def _abandon() -> None:
-    """Let the interpreter flush into the void at its end, where it would complain once more."""
+    """Send the rest of the output to /dev/null: the interpreter would report the error again at its end."""
     with suppress(OSError, ValueError):
-        void = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(void, sys.stdout.fileno())
-        os.close(void)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
 def note(message: str) -> None:
-    """Tell the person at the terminal something that is not data."""
+    """Print a message that is not data."""
     if sys.stderr is not None:
         with suppress(OSError):
             sys.stderr.write(clean(redact(message)) + "\n")
@@ -66,8 +66,8 @@ def on_terminal() -> bool:
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, keep: int = 1) -> str:
     """Return a table; no headers: two columns, names and values.
 
-    On a terminal it is as wide as that: columns are cut, and left out from the right if that is not enough, but
-    for the first `keep`; the last line says which.
+    On a terminal it fits the width: cells are cut, then columns are hidden from the right, but for the first `keep`;
+    the last line lists the hidden ones.
     """
     cleaned = [[clean(cell) for cell in row] for row in rows]
     if not on_terminal():
@@ -86,5 +86,5 @@ def _plain(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def strong(text: str) -> str:
-    """Return text that stands out on a terminal, unless the user wants no colour (https://no-color.org)."""
+    """Return text in bold on a terminal, unless NO_COLOR is set (https://no-color.org)."""
     return f"\x1b[1m{text}\x1b[0m" if on_terminal() and not os.environ.get("NO_COLOR") else text

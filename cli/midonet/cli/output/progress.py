@@ -1,7 +1,6 @@
-"""Show on a terminal how far long work is, and how long it will still take; work that is quickly done shows nothing.
+"""Progress bars on standard error for work that takes longer than half a second, on a terminal only.
 
-The work itself only counts: a thread paints, once half a second has passed, on standard error. Not on a terminal
-there is no thread and nothing to see. Work inside of work is shown instead of what it is a part of.
+The work counts its steps; a thread draws. Of nested work the innermost is shown.
 """
 
 import sys
@@ -18,15 +17,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Total = int | Callable[[], int] | None
-"""Steps of a piece of work; a function is asked in the thread that paints. None: nobody knows."""
+"""Number of steps; a function is called in the drawing thread. None: unknown."""
 
-_PATIENCE = 0.5
-"""Seconds that somebody waits without wondering."""
+_DELAY = 0.5
+"""Seconds before a bar is shown."""
 _PAUSE = 0.1
 
 
 class _Work:
-    """One piece of work: what it is called, and how many of its steps are done."""
+    """One piece of work: its name, and how many of its steps are done."""
 
     def __init__(self, what: str, total: Total) -> None:
         self.what = clean(what)
@@ -38,36 +37,36 @@ class _Work:
         self.done += steps
 
     def known_total(self) -> int | None:
-        """Return the number of steps; whatever goes wrong when it is looked up, only the bar suffers."""
+        """Return the number of steps; None if it is unknown or cannot be read."""
         if callable(self.total):
             try:
                 self.total = self.total()
-            except Exception:  # noqa: BLE001 - the work itself will say what is wrong
+            except Exception:  # noqa: BLE001 - the work itself reports the error
                 self.total = None
         return self.total
 
 
 _works: list[_Work] = []
-"""What is going on, the innermost last."""
+"""Work in progress, the innermost last."""
 
 
 @contextmanager
 def progress(what: str, total: Total = None) -> Iterator[Callable[[int], None]]:
-    """Show how far work is; the caller tells the function that it gets how many more steps are done."""
+    """Show the progress of work; the caller calls the yielded function with the number of steps just done."""
     work = _Work(what, total)
     _works.append(work)
     try:
         if len(_works) > 1 or sys.stderr is None or not sys.stderr.isatty():
             yield work.step
         else:
-            with _painted():
+            with _drawing():
                 yield work.step
     finally:
         _works.remove(work)
 
 
 def tracked(items: Iterable[T], what: str, total: Total = None) -> Iterator[T]:
-    """Yield the items and show how many have passed; whoever takes them must not print meanwhile."""
+    """Yield the items and show how many were yielded; the caller must not print in between."""
     with progress(what, total) as step:
         for item in items:
             yield item
@@ -75,19 +74,19 @@ def tracked(items: Iterable[T], what: str, total: Total = None) -> Iterator[T]:
 
 
 @contextmanager
-def _painted() -> Iterator[None]:
+def _drawing() -> Iterator[None]:
     over = Event()
-    painter = Thread(target=_paint, args=(over,), name="progress", daemon=True)
-    painter.start()
+    drawer = Thread(target=_draw, args=(over,), name="progress", daemon=True)
+    drawer.start()
     try:
         yield
     finally:
         over.set()
-        painter.join()
+        drawer.join()
 
 
-def _paint(over: Event) -> None:
-    if over.wait(_PATIENCE):
+def _draw(over: Event) -> None:
+    if over.wait(_DELAY):
         return
     with _bar() as bar:
         shown: dict[_Work, TaskID] = {}
@@ -97,7 +96,7 @@ def _paint(over: Event) -> None:
 
 
 def _show(bar: "Progress", shown: "dict[_Work, TaskID]", work: _Work) -> None:
-    """Let the bar show one piece of work."""
+    """Update the bar for one piece of work."""
     total = work.known_total()
     for other in [other for other in shown if other is not work]:
         bar.remove_task(shown.pop(other))

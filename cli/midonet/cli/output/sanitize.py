@@ -1,6 +1,6 @@
-"""Make foreign text fit for a screen: one line, no control characters, no passwords; and guess what was meant.
+"""Make text safe for a terminal: one line, no control characters, no passwords.
 
-Everything that a person sees and that somebody else may have written goes through here.
+All text that comes from users or servers passes through here before it is printed.
 """
 
 import re
@@ -10,14 +10,14 @@ _BLANKS = {"\n": " ", "\t": " ", "\r": ""}
 
 
 def clean(text: str) -> str:
-    """Return text on one line: what could move the cursor or reorder the line is spelt out."""
-    return _UNSAFE.sub(lambda match: _spelt(match[0]), text)
+    """Return text on one line; control and bidirectional characters are escaped."""
+    return _UNSAFE.sub(lambda match: _escaped(match[0]), text)
 
 
-def _spelt(character: str) -> str:
+def _escaped(character: str) -> str:
     return _BLANKS.get(character, f"\\u{ord(character):04x}")
 
 
 def shortened(text: str, limit: int) -> str:
-    """Return text of at most so many characters; the middle of a longer one is left out."""
+    """Return text of at most `limit` characters; a longer one loses its middle."""
     return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-(limit // 2) + 1 :]}"

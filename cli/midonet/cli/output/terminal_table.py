@@ -1,6 +1,6 @@
-"""Tables on a terminal: as wide as it is, one line per row, coloured unless the user wants no colour (no-color.org).
+"""Tables as wide as the terminal, one line per row, coloured unless NO_COLOR is set (https://no-color.org).
 
-A column that does not fit is cut; a long text in the last one goes on below itself.
+Cells that do not fit are cut; a long text in the last column continues on the next lines.
 """
 
 import os
@@ -15,11 +15,11 @@ from rich.text import Text
 
 _GAP = "  "
 _NARROW = 10
-"""Characters of a cell that still say something."""
+"""Characters below which a column is hidden rather than cut."""
 _WRAPPED = 24
-"""Characters of the last column from which on a long text is not cut but goes on below."""
+"""Width of the last column from which on a long text is wrapped rather than cut."""
 _STATES = ("state", "status", "alive", "active", "admin state up", "connected", "connection", "mapping status")
-"""Columns that tell how something does, at a glance."""
+"""Columns with states, which are coloured."""
 _WORDS = {
     "green": ("live", "true", "yes", "up", "active", "alive", "running", "connected"),
     "yellow": ("catching-up", "rebuilding", "paused", "starting", "stopping", "standby", "no link", "connecting"),
@@ -29,7 +29,7 @@ _STYLES = {word: style for style, words in _WORDS.items() for word in words}
 
 
 def card(rows: Sequence[Sequence[str]]) -> str:
-    """Return names with their values; a long value goes on below itself."""
+    """Return names with their values; a long value is wrapped."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -39,18 +39,18 @@ def card(rows: Sequence[Sequence[str]]) -> str:
 
 
 def listed(headers: Sequence[str], rows: Sequence[Sequence[str]], keep: int) -> str:
-    """Return a table of one line per row; the first `keep` columns are never left out."""
+    """Return a table of one line per row; the first `keep` columns are never hidden."""
     natural = [max(map(cell_len, column)) for column in zip(headers, *rows, strict=True)]
     widths = _fitted(natural, _width(), keep)
     lines = [_line(headers, widths, ["bold"] * len(widths)), Text(_GAP.join("─" * width for width in widths), "dim")]
     lines += [line for row in rows for line in _lines(headers, row, widths)]
-    if left_out := headers[len(widths) :]:
-        lines.append(Text(f"left out for want of width: {', '.join(left_out)}", "dim", overflow="fold"))
+    if hidden := headers[len(widths) :]:
+        lines.append(Text(f"hidden columns: {', '.join(hidden)}", "dim", overflow="fold"))
     return _rendered(Text("\n").join(lines))
 
 
 def _fitted(natural: Sequence[int], room: int, keep: int) -> list[int]:
-    """Return widths that fit, of as many of the columns as have room: the widest are cut first."""
+    """Return the widths of as many columns as fit; the widest are cut first."""
     count = len(natural)
     while count > keep and _total([min(width, _NARROW) for width in natural[:count]]) > room:
         count -= 1
@@ -73,7 +73,7 @@ def _line(cells: Sequence[str], widths: Sequence[int], styles: Sequence[str]) ->
 
 
 def _lines(headers: Sequence[str], row: Sequence[str], widths: Sequence[int]) -> Iterator[Text]:
-    """Yield the line of a row; a long text at its end goes on below itself if there is room to read it."""
+    """Yield the lines of a row; a long text in the last column is wrapped if that is wide enough."""
     last, room = row[len(widths) - 1], widths[-1]
     rest = (wrap(last, room) if room >= _WRAPPED and cell_len(last) > room else []) or [last]
     styles = [_style(header, cell) for header, cell in zip(headers, row, strict=True)]
@@ -88,7 +88,7 @@ def _cut(cell: str, width: int, style: str) -> Text:
 
 
 def _style(header: str, cell: str) -> str:
-    """Return the style of a cell: states by what they say, nothing at all dim."""
+    """Return the style of a cell: states by their value, `none` dim."""
     if header in _STATES:
         return _STYLES.get(cell.lower(), "")
     return "dim" if cell == "none" else ""

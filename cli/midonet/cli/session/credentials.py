@@ -1,6 +1,6 @@
-"""What midoctl proves itself with: tokens of clusters, kept in one file of the user's own; and how secrets are read.
+"""Tokens of clusters, stored in one file that only the user can read; and reading secrets.
 
-A secret comes from a prompt, from standard input or from a file, never from an argument that others see.
+A secret comes from a prompt, from standard input or from a file, never from an argument, which other users can see.
 """
 
 import json
@@ -16,7 +16,7 @@ _TOKEN = "MIDOCTL_TOKEN"  # noqa: S105 - the name of a variable
 
 
 def use_credentials(settings: Settings) -> None:
-    """Let all clients of clusters prove who the user is as the options say."""
+    """Let all clients of clusters authenticate as the options say."""
     use(lambda url: _access(settings, url))
 
 
@@ -29,28 +29,28 @@ def _token(settings: Settings, url: str) -> str | None:
     if file:
         return _checked(_text(Path(file)).strip(), file)
     given = settings.environ.get(_TOKEN, "").strip()
-    return _checked(given, _TOKEN) if given else _kept(settings).get(_address(url))
+    return _checked(given, _TOKEN) if given else _tokens(settings).get(_address(url))
 
 
 def _checked(token: str, place: str) -> str:
-    """Return a token; `UsageError` if it cannot be one, without a word of it."""
+    """Return a token; `UsageError`, which does not quote it, if it cannot be one."""
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise UsageError(f"{place} holds no token: it is one word, as `midoctl user token` prints it")
     return token
 
 
-def keep(settings: Settings, url: str, token: str) -> Path:
-    """Keep a token for an address; return the file."""
+def store_token(settings: Settings, url: str, token: str) -> Path:
+    """Store the token of an address; return the file."""
     path = _file(settings)
-    _write(path, _kept(settings) | {_address(url): token})
+    _write(path, _tokens(settings) | {_address(url): token})
     return path
 
 
-def forget(settings: Settings, url: str) -> None:
-    """Forget the token for an address, if there is one."""
-    kept = _kept(settings)
-    if kept.pop(_address(url), None) is not None:
-        _write(_file(settings), kept)
+def delete_token(settings: Settings, url: str) -> None:
+    """Delete the token of an address, if there is one."""
+    tokens = _tokens(settings)
+    if tokens.pop(_address(url), None) is not None:
+        _write(_file(settings), tokens)
 
 
 def _address(url: str) -> str:
@@ -61,7 +61,7 @@ def _file(settings: Settings) -> Path:
     return Path(settings.home) / "tokens.json"
 
 
-def _kept(settings: Settings) -> dict[str, str]:
+def _tokens(settings: Settings) -> dict[str, str]:
     try:
         found = json.loads(_file(settings).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
@@ -87,7 +87,7 @@ def _write(path: Path, tokens: dict[str, str]) -> None:
 
 
 def read_secret(what: str, file: str | None = None, *, twice: bool = False) -> str:
-    """Return a secret from a file, from standard input, or typed unseen at a prompt."""
+    """Return a secret from a file, from standard input, or from a prompt without echo."""
     if file is not None:
         return _text(Path(file)).rstrip("\r\n")
     if sys.stdin.isatty():

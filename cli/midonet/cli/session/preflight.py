@@ -1,7 +1,7 @@
-"""What the log cannot know: commands that contradict what the network reports at this moment are refused.
+"""Check a command against the reported state: refuse what contradicts it, if ZooKeeper is given.
 
-Deciding is pure and looks at no fact, as a fact may be another one a second later. So this is a precaution of the
-moment at which a person acts, where ZooKeeper is given; what it cannot see it does not hinder.
+Decisions depend on the log alone, since reported state changes at any time. So this check is made once, before the
+command, and state that cannot be read refuses nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from midonet.projections.facts import HostState
 
 
-def take(session: Session, command: Command, topology: Topology) -> None:
-    """Raise `Conflict` if a command deletes a host that lives, or gives a VTEP an address that a host has.
+def check(session: Session, command: Command, topology: Topology) -> None:
+    """Raise `Conflict` if a command deletes a host that is alive, or gives a VTEP an address of a host.
 
-    ZooKeeper must be given.
+    `--zookeeper` must be given.
     """
-    if not any(map(_matters, command.ops)):
+    if not any(map(_concerns_facts, command.ops)):
         return
     events = [event for event in _events(command, topology) if event.key.startswith(("host/", "vtep/"))]
     if not events:
@@ -35,13 +35,13 @@ def take(session: Session, command: Command, topology: Topology) -> None:
         with reader(session) as facts:
             alive = facts.all(HostState)
     except Unavailable as error:
-        session.output.note(f"what hosts report was not looked at: {error.message}")
+        session.output.note(f"the state of hosts was not checked: {error.message}")
         return
-    _refuse_living(events, alive)
+    _refuse_live_hosts(events, alive)
     _refuse_addresses(events, alive, topology)
 
 
-def _matters(op: Op) -> bool:
+def _concerns_facts(op: Op) -> bool:
     if isinstance(op, (Create, Update, Delete)):
         return op.kind == ("host" if isinstance(op, Delete) else "vtep")
     return isinstance(op, (Put, Revert))
@@ -49,18 +49,18 @@ def _matters(op: Op) -> bool:
 
 def _events(command: Command, topology: Topology) -> Sequence[Event]:
     try:
-        return decide(topology, command, "tried").events
+        return decide(topology, command, "preflight").events
     except MidonetError:
-        return ()  # the command itself will tell
+        return ()  # the command itself reports it
 
 
-def _refuse_living(events: Sequence[Event], alive: Mapping[str, "HostState"]) -> None:
+def _refuse_live_hosts(events: Sequence[Event], alive: Mapping[str, "HostState"]) -> None:
     for event in events:
         host = event.key.partition("/")[2]
         if event.type == "host.deleted" and host in alive:
             name = event.data["name"] or host
             raise Conflict(
-                f"the agent of host {name} lives, on {alive[host].hostname}: stop it first, or the host comes back",
+                f"the agent of host {name} is alive, on {alive[host].hostname}: stop it first",
                 id=host,
                 reason="host-alive",
             )
@@ -75,7 +75,7 @@ def _refuse_addresses(events: Sequence[Event], alive: Mapping[str, "HostState"],
             host = topology.get("host", owned[address])
             name = (host.name if host is not None else None) or owned[address]
             raise Conflict(
-                f"{address} is an address of host {name}; a VTEP has addresses of its own",
+                f"{address} is an address of host {name}; a VTEP needs its own addresses",
                 field=field,
                 host=owned[address],
                 reason="vtep-has-host-ip",

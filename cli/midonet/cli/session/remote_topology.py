@@ -1,7 +1,7 @@
-"""A cluster behind its API, as commands see any log: objects are fetched when asked for, commands are decided there.
+"""A cluster behind its API in the place of a log: objects are fetched on demand, the cluster decides commands.
 
-Looking at one object costs a request or two, not the log. All that one invocation reads is as of one position: that of
-its first answer, or what `--at` says.
+Reading one object takes one or two requests. An invocation reads everything as of one position: that of `--at`, or of
+the first response.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ _PIECE = 20.0
 
 
 class RemoteTopology(Topology):
-    """The topology at a cluster as of a moment, of which only that is here which somebody has looked at."""
+    """The topology of a cluster as of a moment; objects are fetched on first use."""
 
     def __init__(self, client: ApiClient, moment: str | None = None) -> None:
         self._client = client
@@ -42,7 +42,7 @@ class RemoteTopology(Topology):
 
     @property
     def head(self) -> Head:
-        """The position that everything here is as of."""
+        """The head as of which everything is read."""
         if self._at is None:
             self._at = head_of(self._client, self._moment)
         return self._at
@@ -54,7 +54,7 @@ class RemoteTopology(Topology):
 
     @property
     def tags(self) -> dict[str, Tag]:
-        """Positions that have names."""
+        """The tags by name."""
         return dict(tags_of(self._client, str(self.head.position)))
 
     def __len__(self) -> int:
@@ -76,14 +76,14 @@ class RemoteTopology(Topology):
         """Return the object of any kind with that id, or None."""
         found = super().find(object_id)
         if found is None and object_id not in self._missing:
-            self._look_up(object_id)
+            self._fetch(object_id)
             found = super().find(object_id)
         return found
 
     def all(self, kind: str) -> Mapping[str, Any]:
         """Return all objects of a kind by id."""
         if kind not in self._whole:
-            self._keep(self._list(kind))
+            self._store(self._list(kind))
             self._whole.add(kind)
         return super().all(kind)
 
@@ -93,7 +93,7 @@ class RemoteTopology(Topology):
             return super().named(kind, name)
         if (kind, name) not in self._by_name:
             found = self._list(kind, filter=f"name={name}")
-            self._keep(found)
+            self._store(found)
             self._by_name[kind, name] = found
         return self._by_name[kind, name]
 
@@ -111,7 +111,7 @@ class RemoteTopology(Topology):
         for kind in KINDS:
             self.all(kind)
 
-    def _keep(self, entities: list[Entity]) -> None:
+    def _store(self, entities: list[Entity]) -> None:
         for entity in entities:
             self.swap(entity.id, entity)
 
@@ -127,8 +127,8 @@ class RemoteTopology(Topology):
             target, asked = (link[1:].partition(">")[0] or None) if link else None, {}
         return found
 
-    def _look_up(self, object_id: str) -> None:
-        """Fetch an object, and with it all that is referred to by what is here: it will be asked for next."""
+    def _fetch(self, object_id: str) -> None:
+        """Fetch an object, and all objects that fetched ones refer to: they are usually read next."""
         known = [entity for kind in KINDS for entity in super(RemoteTopology, self).all(kind).values()]
         wanted = {target for entity in known for _, target in KINDS[entity.KIND].targets(entity)}
         ids = [one for one in {object_id, *wanted} if super(RemoteTopology, self).find(one) is None]
@@ -137,12 +137,12 @@ class RemoteTopology(Topology):
         query = {"at": self.head.position}
         reply = self._client.request("POST", "/v1/objects", query=query, headers=headers, body=body)
         found = [msgspec.convert(one, kind_of(one["kind"]).cls) for one in msgspec.json.decode(reply.body)]
-        self._keep(found)
+        self._store(found)
         self._missing |= set(ids) - {entity.id for entity in found}
 
 
 class RemoteStore:
-    """What a write needs of a `Store`: commands are decided at the cluster, never twice."""
+    """The part of `Store` that a write needs; the cluster decides each command once."""
 
     def __init__(self, url: str, client: ApiClient) -> None:
         self.log = open_api_log(url, client)
@@ -150,7 +150,7 @@ class RemoteStore:
         self.topology: Topology = RemoteTopology(client)
 
     def refresh(self) -> Head:
-        """Look at the cluster anew; return the end of its log."""
+        """Read the cluster again; return the end of its log."""
         self.topology = RemoteTopology(self._client)
         return self.topology.head
 
@@ -168,7 +168,7 @@ class RemoteStore:
 
 
 def _headers(context: Context) -> Mapping[str, str]:
-    said = {
+    headers = {
         "Content-Type": "application/json",
         "Idempotency-Key": context.command_id or new_command_id(),
         "Midonet-Actor": context.actor,
@@ -177,13 +177,13 @@ def _headers(context: Context) -> Mapping[str, str]:
         "Midonet-Causation": context.causation,
         "If-Head": str(context.if_head) if context.if_head is not None else None,
     }
-    return {name: text for name, text in said.items() if text is not None}
+    return {name: text for name, text in headers.items() if text is not None}
 
 
 def head_of(client: ApiClient, moment: str | None = None) -> Head:
     """Return the end of the log as of a moment."""
-    told = msgspec.json.decode(client.get("/v1/head", at=moment).body)
-    return Head(told["position"], told["hash"], told["time"] or "")
+    found = msgspec.json.decode(client.get("/v1/head", at=moment).body)
+    return Head(found["position"], found["hash"], found["time"] or "")
 
 
 def tags_of(client: ApiClient, moment: str | None = None) -> Mapping[str, Tag]:
@@ -193,14 +193,14 @@ def tags_of(client: ApiClient, moment: str | None = None) -> Mapping[str, Tag]:
 
 def reads_all(client: ApiClient) -> bool:
     """Return whether the user may read everything."""
-    told = msgspec.json.decode(client.get("/v1/whoami").body)
-    return Principal(told["name"], told["roles"]).reads_all
+    found = msgspec.json.decode(client.get("/v1/whoami").body)
+    return Principal(found["name"], found["roles"]).reads_all
 
 
 def difference_of(client: ApiClient, one: int, other: int) -> tuple[list[Event], Names]:
-    """Return what differs between two positions as the user sees them, and what everything is called."""
-    told = client.get("/v1/diff", from_=one, to=other)
-    events = msgspec.json.decode(told.body, type=_Difference).events
+    """Return the events from one position to another that the user may read, and the names of objects."""
+    reply = client.get("/v1/diff", from_=one, to=other)
+    events = msgspec.json.decode(reply.body, type=_Difference).events
     then, now = (RemoteTopology(client, str(position)) for position in (one, other))
     names = Names(lambda object_id: now.find(object_id) or then.find(object_id))
     for event in events:
@@ -225,23 +225,23 @@ def wait_for(client: ApiClient, position: int, wanted: Mapping[str, float]) -> d
 
 
 def _await(client: ApiClient, name: str, position: int, deadline: float) -> int:
-    """Ask in pieces: a connection on which nothing happens for long is cut somewhere on the way."""
+    """Wait by several requests: proxies close connections that are idle for long."""
     while True:
         left = max(0.0, deadline - monotonic())
         try:
-            told = client.get("/v1/wait", for_=f"{name}={min(left, _PIECE):g}", position=position)
+            reply = client.get("/v1/wait", for_=f"{name}={min(left, _PIECE):g}", position=position)
         except TimedOut:
             if left <= _PIECE:
                 raise
         else:
-            reached: int = msgspec.json.decode(told.body)["views"][name]
+            reached: int = msgspec.json.decode(reply.body)["views"][name]
             return reached
 
 
 def get_json(url: str) -> Any:
-    """Return what a page says; `Unavailable` if nobody answers, or not as a cluster does."""
+    """Return the JSON of a status page; `Unavailable` without a valid response."""
     if not url.startswith(("http://", "https://")):
-        raise UsageError("--cluster: not an address such as http://127.0.0.1:8181", option="cluster")
+        raise UsageError("--cluster: expected an address such as http://127.0.0.1:8181", option="cluster")
     base, path = url.rpartition("/")[0], f"/{urlsplit(url).path.rpartition('/')[2]}"
     with closing(ApiClient(base)) as client:
         return msgspec.json.decode(client.get(path).body)

@@ -1,7 +1,7 @@
-"""What the network reports of objects, beside what is wanted of them: read from ZooKeeper where it is given.
+"""The reported state of objects beside their desired state, read from ZooKeeper if it is given.
 
-A fact is of this moment, so it is left out with `--at`; it is no part of an object, so it stands under a key of its
-own. Reading what is wanted never fails because nothing is reported.
+Reported state is of this moment, so `--at` omits it; it is no part of an object, so JSON has it under `facts`. Without
+it the desired state is shown alone.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,20 +28,20 @@ F = TypeVar("F", bound="Fact")
 _NAMESPACE = UUID("6d69646f-6e65-5274-8000-6c6561726e65")
 _REPORTED = ("host", "port", "pool", "pool-member", "service-container", "route")
 _EXPECTED = ("host",)
-"""Kinds that say little without what is reported of them, so that its absence is worth a word."""
+"""Kinds whose missing state is noted."""
 
 
 def reader(session: Session) -> "FactsReader":
-    """Return a reader of facts, for a `with` statement; `UsageError` if ZooKeeper is not given."""
+    """Return a reader of facts, a context manager; `UsageError` if ZooKeeper is not given."""
     from midonet.projections.facts.reader import FactsReader
 
     return FactsReader(servers(session.settings), session.settings.get("root"))
 
 
 class ReportedState:
-    """What is reported of the objects of a kind at this moment; nothing where it cannot be known.
+    """The state of the objects of a kind; empty if it is not available.
 
-    Learned routes are in the topology for as long as the command runs, so that they are listed like others.
+    Learned routes are added to the topology until the command ends, so that they are listed like others.
     """
 
     headers: tuple[str, ...] = ()
@@ -50,85 +50,85 @@ class ReportedState:
     def __init__(self, session: Session, topology: Topology, kind: Kind, ref: str | None = None) -> None:
         self._session = session
         self.topology, self.kind = topology, kind
-        self._lacking: str | None = None
-        """Why nothing is known, where that is worth a word."""
+        self._missing: str | None = None
+        """Why there is no state, for a note."""
         self._facts: dict[str, dict[str, Any]] = {}
         self._known = False
         if kind.name not in _REPORTED or session.output.form == "name" or session.settings.get("at") is not None:
             return
         if not session.settings.get("zookeeper"):
             if kind.name in _EXPECTED:
-                self._lacking = f"give --zookeeper to see what {kind.name}s report"
+                self._missing = f"give --zookeeper to see the state of {kind.name}s"
             return
         try:
             one = None if ref is None or kind.name == "route" else references.find_id(topology, kind.name, ref)
-            self._look(session, topology, one)
+            self._read(session, topology, one)
         except Unavailable as error:
-            self._lacking = f"what {kind.name}s report cannot be seen: {error.message}"
+            self._missing = f"the state of {kind.name}s cannot be read: {error.message}"
         except NotFound:
-            return  # told by the caller
+            return  # the caller reports it
 
     def hint(self) -> None:
-        """Say after all else why nothing is reported, if that may surprise."""
-        if self._lacking is not None:
-            self._session.output.note(self._lacking)
+        """Print a note, after the output, if the state of a host is missing."""
+        if self._missing is not None:
+            self._session.output.note(self._missing)
 
     def value(self, object_id: str) -> dict[str, Any]:
-        """Return what JSON output has besides the object: whether it lives or works, and under `facts` all the rest."""
+        """Return the keys that JSON output adds to the object: its state, and further facts under `facts`."""
         facts = self._of(object_id)
         if facts is None:
             return {}
-        said = {name: value for name, value in facts.items() if name in _SAID}
-        return {**said, "facts": {name: value for name, value in facts.items() if name not in _SAID}}
+        state = {name: value for name, value in facts.items() if name in _STATE}
+        return {**state, "facts": {name: value for name, value in facts.items() if name not in _STATE}}
 
     def cells(self, object_id: str) -> list[str]:
         """Return the cells of the columns of `headers`."""
         facts = self._of(object_id) or {}
-        return [_word(facts.get(name)) for name in self.headers]
+        return [_as_text(facts.get(name)) for name in self.headers]
 
     def lines(self, object_id: str) -> list[tuple[str, str]]:
-        """Return the lines that it adds to a card."""
-        shown = {name: value for name, value in (self._of(object_id) or {}).items() if name not in _LONG}
-        return [(_title(name), self._told(name, value)) for name, value in shown.items() if value not in (None, [], ())]
+        """Return the lines that `show` adds."""
+        shown = {name: value for name, value in (self._of(object_id) or {}).items() if name not in _JSON_ONLY}
+        return [(_title(name), self._cell(name, value)) for name, value in shown.items() if value not in (None, [], ())]
 
-    def _told(self, name: str, value: Any) -> str:
+    def _cell(self, name: str, value: Any) -> str:
         host = self.topology.get("host", value) if name == "host" else None
-        return f"{host.name} ({host.id})" if host is not None and host.name else _word(value)
+        return f"{host.name} ({host.id})" if host is not None and host.name else _as_text(value)
 
     def _of(self, object_id: str) -> dict[str, Any] | None:
         absent = _ABSENT.get(self.kind.name) if self._known else None
         return self._facts.get(object_id, absent)
 
-    def _look(self, session: Session, topology: Topology, object_id: str | None) -> None:
+    def _read(self, session: Session, topology: Topology, object_id: str | None) -> None:
         from midonet.projections.facts import FACTS, LearnedRoutes
 
         with reader(session) as facts:
             if self.kind.name == "route":
-                self._learn(session, topology, facts.all(LearnedRoutes))
+                self._add_learned_routes(session, topology, facts.all(LearnedRoutes))
             else:
-                found = _read(facts, FACTS[self.kind.name], object_id)
+                found = _facts_of(facts, FACTS[self.kind.name], object_id)
                 self._facts = {one: _plain(self.kind.name, fact) for one, fact in found.items()}
                 if self.kind.name == "host":
                     self._add_last_seen(facts, object_id)
         if self.kind.name == "host" and object_id is None:
-            self._count_strangers()
+            self._note_unregistered()
         self.headers = _COLUMNS[self.kind.name] if self._facts or self.kind.name in _ABSENT else ()
         self._known = True
 
     def _add_last_seen(self, facts: "FactsReader", object_id: str | None) -> None:
         from midonet.projections.facts import LastSeen
 
-        for host, seen in _read(facts, LastSeen, object_id).items():
+        for host, seen in _facts_of(facts, LastSeen, object_id).items():
             if host not in self._facts:
                 self._facts[host] = {"alive": False, "last_seen": seen.time, "hostname": seen.hostname}
 
-    def _count_strangers(self) -> None:
-        strangers = sorted(host for host in self._facts if self.topology.get("host", host) is None)
-        alive = [host for host in strangers if self._facts[host]["alive"]]
+    def _note_unregistered(self) -> None:
+        unregistered = sorted(host for host in self._facts if self.topology.get("host", host) is None)
+        alive = [host for host in unregistered if self._facts[host]["alive"]]
         if alive:
-            self._lacking = f"alive, but not registered (yet): {', '.join(alive)}"
+            self._missing = f"alive, but not registered: {', '.join(alive)}"
 
-    def _learn(self, session: Session, topology: Topology, learned: Mapping[str, "LearnedRoutes"]) -> None:
+    def _add_learned_routes(self, session: Session, topology: Topology, learned: Mapping[str, "LearnedRoutes"]) -> None:
         for port_id, fact in learned.items():
             port = topology.get("port", port_id)
             for route in _routes(port_id, port.router, fact) if port is not None and port.router else ():
@@ -137,10 +137,10 @@ class ReportedState:
                 self._facts[route.id] = {"learned": True, "host": fact.host}
 
 
-_SAID = ("alive", "active", "learned")
-"""What stands beside the object's own fields: no kind has one of these."""
-_LONG = ("interfaces",)
-"""What a card has no place for."""
+_STATE = ("alive", "active", "learned")
+"""Keys beside the object's own fields; no kind has a field of these names."""
+_JSON_ONLY = ("interfaces",)
+"""Facts that `show` prints only as JSON."""
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "host": ("alive", "last_seen", "addresses"),
     "port": ("active",),
@@ -150,10 +150,10 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "route": ("learned",),
 }
 _ABSENT: Mapping[str, dict[str, Any]] = {"host": {"alive": False}, "port": {"active": False}}
-"""What it means that nothing is reported."""
+"""State of an object of which nothing is reported."""
 
 
-def _read(facts: "FactsReader", kind: type[F], object_id: str | None) -> Mapping[str, F]:
+def _facts_of(facts: "FactsReader", kind: type[F], object_id: str | None) -> Mapping[str, F]:
     return facts.all(kind) if object_id is None else facts.get_many(kind, [object_id])
 
 
@@ -163,7 +163,7 @@ def _plain(kind: str, fact: "Fact") -> dict[str, Any]:
 
 
 def _routes(port: str, router: str, fact: "LearnedRoutes") -> Iterable[Route]:
-    """Yield learned routes in the form of others; each has an id that follows from what it says."""
+    """Yield learned routes as objects; the id of each is derived from its content."""
     for learned in fact.routes:
         yield Route(
             id=str(uuid5(_NAMESPACE, f"{port}/{learned.src}/{learned.dst}/{learned.gateway}")),
@@ -177,10 +177,10 @@ def _routes(port: str, router: str, fact: "LearnedRoutes") -> Iterable[Route]:
 
 
 def _title(name: str) -> str:
-    return name if name in (*_SAID, "last_seen") else f"reported {name}"
+    return name if name in (*_STATE, "last_seen") else f"reported {name}"
 
 
-def _word(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):

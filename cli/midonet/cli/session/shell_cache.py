@@ -1,6 +1,6 @@
-"""What a shell keeps from command to command: the open log with its topology, and the objects of the last list.
+"""State of a shell between commands: the open log with its topology, and the objects of the last list.
 
-It makes a command in a shell quick, and nothing else: each works as it would alone, on the head of the log as of now.
+It only saves time: each command gives the same result as outside of a shell, on the present head of the log.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ class ShellCache:
     """The state of one shell."""
 
     def __init__(self, *, numbered: bool) -> None:
-        """`numbered`: a person reads the lists, who may call their entries `@1`, `@2` and so on."""
+        """`numbered`: entries of lists get the numbers `@1`, `@2` and so on, to refer to them."""
         self.numbered = numbered
         self.listed: Sequence[str] = ()
         """Ids of the objects that the last list showed."""
@@ -27,11 +27,11 @@ class ShellCache:
 
     @property
     def position(self) -> int | None:
-        """The position of the log when it was last looked at; None if it is not open."""
+        """The position of the log when it was last read; None if it is not open."""
         return self._store.topology.head.position if self._store is not None else None
 
     def store(self, url: str, snapshots: Snapshots, *, create: bool) -> Store | None:
-        """Return the store of a log, at its head; None if the log is not there and not to be made."""
+        """Return the store of a log, at its head; None if there is no log and `create` is false."""
         if not log_exists(url) and not create:
             self.drop()
             return None
@@ -43,7 +43,7 @@ class ShellCache:
         return self._store
 
     def drop(self) -> None:
-        """Close the log, e.g. after an interruption, which may have left the topology half changed."""
+        """Close the log, e.g. after an interruption, which may have left the topology inconsistent."""
         store, self._store = self._store, None
         if store is not None:
             with suppress(MidonetError):

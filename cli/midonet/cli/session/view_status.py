@@ -1,4 +1,4 @@
-"""How a view stands, as told from outside: by its target and the log alone, in the words that daemons use."""
+"""The status of a view, from its target and the log alone, with the states that daemons report."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,14 +10,14 @@ from midonet.events.system.objects import control_of
 from midonet.events.topology.topology import Topology
 
 
-def standing(  # noqa: PLR0913 - of which view, in what place, and what was seen there
+def view_status(  # noqa: PLR0913 - a view, its target and what was read there
     session: Session, topology: Topology, name: str, target: str | None, found: TargetPosition, *, moves: bool
 ) -> dict[str, Any]:
-    """Return one line about a view; `moves` tells whether its position changed while somebody looked."""
+    """Return the status of a view in one target; `moves` says whether its position changed between two reads."""
     lag, seconds = _lag(session, topology, found)
     foreign = _foreign(session, topology, found)
     state = "parked" if foreign else _state(name, topology, found, seconds, moves=moves)
-    still = "behind, and nothing was written while it was looked at" if state == "stalled" else None
+    still = "behind, and its position does not change" if state == "stalled" else None
     return {
         "target": target,
         "state": state,
@@ -29,7 +29,7 @@ def standing(  # noqa: PLR0913 - of which view, in what place, and what was seen
 
 
 def _lag(session: Session, topology: Topology, found: TargetPosition) -> tuple[int | None, float | None]:
-    """Return how many commits a view lacks, and the age of the oldest of them in seconds."""
+    """Return how many commits a view is behind, and the age of the oldest of them in seconds."""
     if found.position is None:
         return None, None
     lag = max(0, topology.head.position - found.position)
@@ -41,13 +41,13 @@ def _lag(session: Session, topology: Topology, found: TargetPosition) -> tuple[i
 
 
 def _foreign(session: Session, topology: Topology, found: TargetPosition) -> str | None:
-    """Return in what way a view is not one of this log, if it is not."""
+    """Return why a view does not belong to this log; None if it does."""
     if not found.position or found.hash is None:
         return None
     if found.position > topology.head.position:
-        return f"it has seen commit {found.position}, but the log ends at {topology.head.position}"
+        return f"the view is at commit {found.position}, but the log ends at {topology.head.position}"
     if session.state.head_at(Moment(position=found.position)).hash != found.hash:
-        return f"it has seen another commit {found.position} than the log has"
+        return f"the view has a commit {found.position} with another hash than the log"
     return None
 
 

@@ -1,6 +1,6 @@
-"""How far the views are: the positions in the targets themselves, read as an outsider, and waiting for them.
+"""Read the positions of views from their targets, and wait for them.
 
-Trusts no daemon's word: a view shows a position when its target says so (contract §3 and §4). Reads only.
+A view has a position when the checkpoint in its target says so (contract §3 and §4), whatever daemons report.
 """
 
 import time
@@ -28,33 +28,33 @@ _MAX_SECONDS = 86_400.0
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.2
 _SWITCH_SECONDS = 2.0
-"""Seconds that a switch is given to answer at one look."""
+"""Seconds that a switch may take to answer one read."""
 
 _AT_ONCE = 32
 
 
 class TargetPosition(NamedTuple):
-    """What a target says: the position of its checkpoint (0: none), or why it says nothing."""
+    """The position of a target's checkpoint (0: none), or why it cannot be read."""
 
     position: int | None
     trouble: str | None = None
     hash: str | None = None
-    """Hash of that commit, where the target says so."""
+    """Hash of that commit, if the target has it."""
 
 
-Look = Callable[[], Mapping[str, TargetPosition]]
-"""Reads the targets of a view: what they are called, and what they say."""
+Reader = Callable[[], Mapping[str, TargetPosition]]
+"""Returns the positions of a view's targets by their names."""
 
 
 class View(Struct, frozen=True):
     """A view that one can wait for."""
 
     help: str
-    looking: Callable[[Settings, Topology], AbstractContextManager[Look]]
+    open_reader: Callable[[Settings, Topology], AbstractContextManager[Reader]]
 
 
 @contextmanager
-def _nsdb(settings: Settings, topology: Topology) -> Iterator[Look]:
+def _nsdb(settings: Settings, topology: Topology) -> Iterator[Reader]:
     del topology
     from midonet.projections.zookeeper.reader import ViewReader
 
@@ -64,20 +64,20 @@ def _nsdb(settings: Settings, topology: Topology) -> Iterator[Look]:
 
 
 @contextmanager
-def _agents(settings: Settings, topology: Topology) -> Iterator[Look]:
+def _agents(settings: Settings, topology: Topology) -> Iterator[Reader]:
     from midonet.projections.facts import HostState
     from midonet.projections.facts.reader import FactsReader
 
     with FactsReader(servers(settings), settings.get("root")) as facts:
 
-        def look() -> Mapping[str, TargetPosition]:
+        def read() -> Mapping[str, TargetPosition]:
             try:
                 alive = facts.all(HostState)
             except Unavailable as error:
                 return {"agents": TargetPosition(None, error.message)}
             return {_host(topology, host): TargetPosition(state.position) for host, state in alive.items()}
 
-        yield look
+        yield read
 
 
 def _host(topology: Topology, host_id: str) -> str:
@@ -86,7 +86,7 @@ def _host(topology: Topology, host_id: str) -> str:
 
 
 @contextmanager
-def _vteps(settings: Settings, topology: Topology) -> Iterator[Look]:
+def _vteps(settings: Settings, topology: Topology) -> Iterator[Reader]:
     del settings
     from midonet.projections.vtep.target import read_checkpoint
 
@@ -102,12 +102,12 @@ def _vteps(settings: Settings, topology: Topology) -> Iterator[Look]:
         )
         for vtep in vteps
     }
-    with ThreadPoolExecutor(_AT_ONCE) as pool:  # one that is silent delays no other
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # a switch that does not answer delays no other
         yield lambda: dict(zip(switches, pool.map(ask, switches.values()), strict=True))
 
 
 @contextmanager
-def _index(settings: Settings, topology: Topology) -> Iterator[Look]:
+def _index(settings: Settings, topology: Topology) -> Iterator[Reader]:
     del topology
     from midonet.projections.history_index.backend import Unusable
     from midonet.projections.history_index.factory import open_database
@@ -115,7 +115,7 @@ def _index(settings: Settings, topology: Topology) -> Iterator[Look]:
 
     url = settings.get("history")
     if not url:
-        raise UsageError("where is the history index? give --history URL or MIDOCTL_HISTORY", option="history")
+        raise UsageError("no history index: give --history URL or MIDOCTL_HISTORY", option="history")
 
     def ask() -> TargetPosition:
         try:
@@ -137,10 +137,10 @@ def _ask(checkpoint: Callable[[], "Checkpoint"]) -> TargetPosition:
 
 
 def servers(settings: Settings) -> str:
-    """Return the ZooKeeper servers; `UsageError` if they are not given, or written wrongly."""
+    """Return the ZooKeeper servers; `UsageError` if they are missing or malformed."""
     found = settings.get("zookeeper")
     if not found:
-        raise UsageError("where is ZooKeeper? give --zookeeper HOST:PORT or MIDOCTL_ZOOKEEPER", option="zookeeper")
+        raise UsageError("no ZooKeeper: give --zookeeper HOST:PORT or MIDOCTL_ZOOKEEPER", option="zookeeper")
     from midonet.events.config.settings import split_host_port
 
     try:
@@ -152,27 +152,27 @@ def servers(settings: Settings) -> str:
 
 
 VIEWS: Mapping[str, View] = {
-    "nsdb": View("documents in ZooKeeper that the agents read", _nsdb),
+    "nsdb": View("documents in ZooKeeper that agents read", _nsdb),
     "vtep": View("databases of the hardware VTEP switches", _vteps),
-    "history": View("index of the log for questions about the past", _index),
-    "agents": View("what the agents of the hosts hold", _agents),
+    "history": View("SQL index of the log for queries on its history", _index),
+    "agents": View("topology that the agents of the hosts have read", _agents),
 }
 
 
-def kept(settings: Settings) -> list[str]:
-    """Return the views that somebody may keep: an index of the history is only kept where it is given."""
+def configured_views(settings: Settings) -> list[str]:
+    """Return the views that have an address: the history index only with `--history`."""
     return [name for name in VIEWS if name != "history" or settings.get("history")]
 
 
 def view(name: str) -> View:
-    """Return a view by name; `UsageError` says which there are."""
+    """Return a view by name; `UsageError` lists the views."""
     if name not in VIEWS:
         raise UsageError(f"there is no view {name!r}{suggest(name, VIEWS) or '; views are ' + ', '.join(VIEWS)}")
     return VIEWS[name]
 
 
 def seconds(text: str) -> float:
-    """Return a time-out; `UsageError` if it is none."""
+    """Return a time-out in seconds; `UsageError` if it is invalid."""
     try:
         value = float(text)
     except ValueError:
@@ -183,59 +183,59 @@ def seconds(text: str) -> float:
 
 
 def waiter(session: Session) -> Callable[[int, Topology], None]:
-    """Return a function that waits as `--wait` says; `UsageError` now, before anything is done, if it says nonsense."""
+    """Return a function that waits as `--wait` says; `UsageError` at once if the option is invalid."""
     wanted = {}
     for word in session.settings.get("wait"):
         name, equals, text = word.partition("=")
         view(name)
         wanted[name] = seconds(text) if equals else _SECONDS
-    if set(wanted) - _told_by(session) - {"vtep", "history"}:
+    if set(wanted) - _reported_by_api(session) - {"vtep", "history"}:
         servers(session.settings)
 
     def wait(position: int, topology: Topology) -> None:
         try:
             await_views(session, topology, position, wanted)
         except TimedOut as error:
-            message = f"{error.message}; the command itself is done, at position {position}"
+            message = f"{error.message}; the change itself is committed, at position {position}"
             raise TimedOut(message, **error.details) from None
 
     return wait
 
 
-def _told_by(session: Session) -> set[str]:
-    """Return the views of which a cluster's API tells how far they are; what agents hold is only theirs to say."""
+def _reported_by_api(session: Session) -> set[str]:
+    """Return the views whose positions a cluster's API reports; those of agents are read from ZooKeeper."""
     if session.cluster is None:
         return set()
     return set(VIEWS) - {"agents", *(["history"] if session.settings.get("history") else [])}
 
 
 def await_views(session: Session, topology: Topology, position: int, wanted: Mapping[str, float]) -> dict[str, int]:
-    """Wait until each view shows a position; return where they are. `TimedOut` names what is behind.
+    """Wait until each view reaches a position; return their positions. `TimedOut` names a target that is behind.
 
-    `wanted` says for how many seconds from now on to wait for each.
+    `wanted` has the seconds to wait for each, from now on.
     """
-    begun, told = time.monotonic(), _told_by(session)
+    begun, by_api = time.monotonic(), _reported_by_api(session)
     with ExitStack() as stack:
-        looks = {
-            name: stack.enter_context(view(name).looking(session.settings, topology))
+        readers = {
+            name: stack.enter_context(view(name).open_reader(session.settings, topology))
             for name in wanted
-            if name not in told
+            if name not in by_api
         }
-        reached = {name: _await(name, look, position, begun + wanted[name]) for name, look in looks.items()}
+        reached = {name: _await(name, read, position, begun + wanted[name]) for name, read in readers.items()}
     if session.cluster is not None:
         from midonet.cli.session.remote_topology import wait_for
 
-        reached |= wait_for(session.cluster, position, {name: wanted[name] for name in wanted if name in told})
+        reached |= wait_for(session.cluster, position, {name: wanted[name] for name in wanted if name in by_api})
     return reached
 
 
-def _await(name: str, look: Look, position: int, deadline: float) -> int:
+def _await(name: str, read: Reader, position: int, deadline: float) -> int:
     pause = _FIRST_PAUSE
     while True:
-        found = look()
-        behind = {target: said for target, said in found.items() if said.position is None or said.position < position}
+        found = read()
+        behind = {target: at for target, at in found.items() if at.position is None or at.position < position}
         if not behind:
-            return min((said.position for said in found.values() if said.position is not None), default=position)
+            return min((at.position for at in found.values() if at.position is not None), default=position)
         if time.monotonic() >= deadline:
             raise _late(name, position, behind)
         time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
@@ -243,11 +243,11 @@ def _await(name: str, look: Look, position: int, deadline: float) -> int:
 
 
 def _late(name: str, position: int, behind: Mapping[str, TargetPosition]) -> TimedOut:
-    told = [f"{target}: {said.trouble or f'at {said.position}'}" for target, said in behind.items()]
-    more = f" and {len(told) - 1} more" if len(told) > 1 else ""
+    targets = [f"{target}: {at.trouble or f'at {at.position}'}" for target, at in behind.items()]
+    more = f" and {len(targets) - 1} more" if len(targets) > 1 else ""
     return TimedOut(
-        f"{name} did not show position {position} in time: {told[0]}{more}",
+        f"{name} did not reach position {position} in time: {targets[0]}{more}",
         projection=name,
         position=position,
-        behind={target: said.position for target, said in behind.items()},
+        behind={target: at.position for target, at in behind.items()},
     )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 LISTED = 40
-"""Changes that a write lists in words before it only counts them."""
+"""Changes that a write lists; further ones are counted."""
 
 
 def write(
@@ -39,9 +39,9 @@ def write(
     before: Callable[[Any], None] = lambda _: None,
     **defaults: str | None,
 ) -> None:
-    """Run a command made of `ops`; the options say who, why, on which head, and whether only to try it out.
+    """Run a command of `ops` with actor, reason, expected head and dry run as the options say.
 
-    `before` may look at the store and object; `defaults` are fields of `Context` where the options say nothing.
+    `before` may check the store and raise; `defaults` are fields of `Context` that options precede.
     """
     from midonet.events.log.store import value_of
 
@@ -51,7 +51,7 @@ def write(
     session.output.print(
         value_of(result),
         names=lambda: _affected(result, topology),
-        text=lambda: "\n".join(told(result, topology, listed)),
+        text=lambda: "\n".join(as_text(result, topology, listed)),
     )
     if dry_run:
         session.output.note(f"dry run: nothing was written; the log is at position {result.position}")
@@ -68,20 +68,20 @@ def attempt(
     dry_run: bool,
     **defaults: str | None,
 ) -> "tuple[Result, Topology]":
-    """Run a command as the options say; return what became of it, and the topology with it (without it if dry)."""
+    """Run a command as the options say; return its result, and the topology after it (before it in a dry run)."""
     with ExitStack() as stack:
         store = _store(session, stack, dry_run=dry_run)
         before(store)
-        _take_precautions(session, command, store)
+        _check_reported_state(session, command, store)
         return store.execute(command, _context(session.settings, defaults), dry_run=dry_run), store.topology
 
 
-def _take_precautions(session: Session, command: Command, store: "Store | RemoteStore") -> None:
+def _check_reported_state(session: Session, command: Command, store: "Store | RemoteStore") -> None:
     if session.settings.get("zookeeper"):
-        from midonet.cli.session.preflight import take
+        from midonet.cli.session.preflight import check
 
         store.refresh()
-        take(session, command, store.topology)
+        check(session, command, store.topology)
 
 
 def _store(session: Session, stack: ExitStack, *, dry_run: bool) -> "Store | RemoteStore":
@@ -91,16 +91,16 @@ def _store(session: Session, stack: ExitStack, *, dry_run: bool) -> "Store | Rem
         return RemoteStore(session.url, session.cluster)
     from midonet.events.log.store import Store
 
-    kept = session.state.shell_store(create=not dry_run)
-    if kept is not None:
-        return kept
+    store = session.state.shell_store(create=not dry_run)
+    if store is not None:
+        return store
     log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
     with progress("reading the log"):
         return Store.open(log, session.state.snapshots)
 
 
 def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:
-    """Open the log, made if need be; for a dry run where there is none yet, an empty one."""
+    """Open the log, which is created if absent; for a dry run without a log, an empty temporary one."""
     if dry_run and not log_exists(session.url):
         folder = stack.enter_context(TemporaryDirectory(prefix="midoctl-"))
         return open_log(f"sqlite:///{folder}/empty.db")
@@ -124,15 +124,15 @@ def _waiter(session: Session) -> Callable[[int, Topology], None] | None:
 
 
 def _affected(result: "Result", topology: Topology) -> Iterator[str]:
-    """Yield what the object of a command is called; every object that an `apply` changed."""
+    """Yield a REF of the object of a command; the keys of all objects that an `apply` changed."""
     if result.object is not None:
         yield handle(topology, result.object["kind"], result.object["id"], result.object["name"])
     else:
         yield from dict.fromkeys(event.key for event in result.events)
 
 
-def told(result: "Result", topology: Topology, listed: int | None) -> Iterator[str]:
-    """Yield the changes of a command in words."""
+def as_text(result: "Result", topology: Topology, listed: int | None) -> Iterator[str]:
+    """Yield the changes of a command as text, one line each."""
     from midonet.events.queries.describe import describe
 
     names = Names(topology.find)
@@ -143,6 +143,6 @@ def told(result: "Result", topology: Topology, listed: int | None) -> Iterator[s
         created = f" (id {event.key.partition('/')[2]})" if has_id else ""
         yield clean(describe(event, names)) + created
     if listed is not None and len(result.events) > listed:
-        yield f"and {len(result.events) - listed:,} changes more (-o json shows all)"
+        yield f"and {len(result.events) - listed:,} more changes (-o json shows all)"
     if not result.events:
         yield "nothing to change"

@@ -1,7 +1,6 @@
-"""Commands as lines of text: what their words are, and running one line after the other as midoctl would each.
+"""Run lines of text as command lines of midoctl, typed or from a file.
 
-A shell and a file of commands are the same to it. Only `ShellCache` carries state from one line to the next, and the
-tenant that was chosen by `sett`.
+Only `ShellCache` and the tenant of `sett` carry state from one line to the next.
 """
 
 import re
@@ -20,26 +19,26 @@ from midonet.cli.session.shell_cache import ShellCache
 from midonet.events.errors import UsageError
 
 OWN_WORDS = {
-    "sett": "Choose the tenant whose objects lists show and create makes.",
+    "sett": "Choose a tenant: lists show its objects, create assigns them to it.",
     "cleart": "Choose no tenant.",
     "exit": "Leave the shell (also quit, or Ctrl-D).",
 }
-"""What only a shell understands."""
+"""Commands of the shell itself."""
 
 _HARMLESS = (0, 2, 3, 4, 6)
-"""Exit codes after which the open log is as good as before."""
+"""Exit codes after which the open log is still valid."""
 _COMMENT = re.compile(
     r"""(?:[^\s"'\\#]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')*|\s+"""
 )
-"""What may stand before a comment: words, whose first character is no `#`, and blanks."""
+"""What may precede a comment: words that do not begin with `#`, and blanks."""
 
 
 class Finished(Exception):
-    """Somebody said `exit`."""
+    """The shell was left by `exit`."""
 
 
 def words_of(line: str) -> list[str]:
-    """Return the words of a line, quoted as in a shell, without its comment; a leading `midoctl` says nothing."""
+    """Return the words of a line, quoted as in a shell, without its comment and a leading `midoctl`."""
     end = 0
     while (found := _COMMENT.match(line, end)) is not None:
         end = found.end()
@@ -52,7 +51,7 @@ def words_of(line: str) -> list[str]:
 
 
 class Lines:
-    """Runs lines, with settings that hold for all of them."""
+    """Runs lines with common settings."""
 
     def __init__(self, root: click.Command, settings: Settings, *, numbered: bool) -> None:
         """`root` is the command `midoctl`; `numbered` as of `ShellCache`."""
@@ -65,7 +64,7 @@ class Lines:
         return Invocation(self.settings.derived(), self.cache)
 
     def run(self, line: str, where: str | None = None) -> int:
-        """Run a line; return its exit code, after an error was told. Raises `Finished`."""
+        """Run a line and report its error; return its exit code. Raises `Finished`."""
         words: list[str] = []
         try:
             words = words_of(line)
@@ -91,22 +90,22 @@ class Lines:
         match word:
             case "sett" if len(rest) == 1 and rest[0]:
                 self.settings.give("tenant", rest[0])
-                self._tell(f"lists show what is of tenant {rest[0]}, and create makes it so; cleart ends this")
+                self._note(f"tenant {rest[0]}: lists show its objects, create assigns them to it; cleart clears it")
             case "cleart" if not rest:
                 self.settings.give("tenant", "")
             case "exit" | "quit" if not rest:
                 raise Finished
             case "shell":
-                raise UsageError("this is a shell already")
+                raise UsageError("already in a shell")
             case _:
                 raise UsageError(f"write: {'sett TENANT' if word == 'sett' else word}")
 
-    def _tell(self, message: str) -> None:
+    def _note(self, message: str) -> None:
         if self.cache.numbered:
             output.note(message)
 
     def run_all(self, lines: Iterable[tuple[str, str]], *, keep_going: bool) -> int:
-        """Run lines, each with where it stands, up to the first that fails; return its exit code."""
+        """Run lines, each with its location, up to the first that fails; return its exit code."""
         failed: list[int] = []
         for where, line in lines:
             try:
@@ -124,16 +123,16 @@ class Lines:
 _LONGEST = 1_000_000
 """Bytes of a line."""
 _SIGNALLED = 128
-"""Above are the exit codes of what was interrupted, or whose reader went away: nobody waits for the rest."""
+"""Higher exit codes mean that a signal ended the command, or that its reader is gone: the rest is not run."""
 
 
 def numbered(name: str, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield lines with where each stands."""
+    """Yield lines, each with its location."""
     return ((f"{name}:{number}", line) for number, line in enumerate(lines, 1))
 
 
 def read_lines(file: IO[bytes], name: str) -> Iterator[str]:
-    """Yield the lines of a file as they come; `UsageError` if it cannot be read or holds no lines."""
+    """Yield the lines of a file as they arrive; `UsageError` if it cannot be read or a line is too long."""
     while True:
         try:
             raw = file.readline(_LONGEST + 1)

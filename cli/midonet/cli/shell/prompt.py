@@ -1,4 +1,4 @@
-"""The prompt of the shell: what is typed, completed and remembered. What lines mean is `Lines`' business."""
+"""The prompt of the shell: line editing, completion and history; `Lines` runs the lines."""
 
 import os
 import shlex
@@ -26,8 +26,8 @@ _HINT = 60
 """Characters of the help beside a completion."""
 
 
-def converse(lines: Lines) -> int:
-    """Run what is typed until somebody leaves; return the exit code of the last line."""
+def run_prompt(lines: Lines) -> int:
+    """Run the lines that are typed until the user leaves; return the exit code of the last one."""
     session: PromptSession[str] = PromptSession(
         history=_history(Path(lines.settings.state) / "midoctl"),
         completer=_Completer(lines),
@@ -36,8 +36,10 @@ def converse(lines: Lines) -> int:
         color_depth=ColorDepth.MONOCHROME if os.environ.get("NO_COLOR") else None,
     )
     lines.run("")
-    output.note(f"midoctl on {redact(str(lines.settings.get('server')))}; TAB completes, `help` helps, `exit` ends")
-    _look(lines)
+    output.note(
+        f"midoctl on {redact(str(lines.settings.get('server')))}; TAB completes, `help` shows help, `exit` leaves"
+    )
+    _refresh(lines)
     status = 0
     while True:
         try:
@@ -49,19 +51,19 @@ def converse(lines: Lines) -> int:
             return status
 
 
-def _look(lines: Lines) -> None:
-    """Open the log, so that the prompt can tell its position; an error is for the first command to tell."""
+def _refresh(lines: Lines) -> None:
+    """Open the log, whose position the prompt shows; the first command reports an error, if any."""
     try:
         with Session(lines.invocation()) as session:
             session.state.shell_store()
-    except Exception:  # noqa: BLE001 - nobody has asked for anything yet
+    except Exception:  # noqa: BLE001 - the first command reports it
         lines.cache.drop()
 
 
 def _prompt(lines: Lines) -> StyleAndTextTuples:
     """Return the prompt: the log, its position, the tenant."""
     if lines.cache.position is not None:
-        _look(lines)
+        _refresh(lines)
     position = lines.cache.position
     place = f" {position:,}" if position is not None else ""
     tenant = lines.settings.get("tenant")
@@ -70,7 +72,7 @@ def _prompt(lines: Lines) -> StyleAndTextTuples:
 
 
 def log_name(url: str) -> str:
-    """Return what a log is called in short: its file without folders, its database or topic with the server."""
+    """Return the short name of a log: its file without folders, or its database or topic with the server."""
     scheme, _, rest = url.partition("://")
     place, _, name = rest.partition("?")[0].rpartition("/")
     server = place.rpartition("@")[2].partition(",")[0]
@@ -78,7 +80,7 @@ def log_name(url: str) -> str:
 
 
 def _history(folder: Path) -> History:
-    """Return the history in a file that only its owner reads; one that ends with the shell if that cannot be."""
+    """Return the history, in a file that only its owner can read; in memory if there can be no file."""
     path = folder / "history"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -86,26 +88,26 @@ def _history(folder: Path) -> History:
         path.open("ab").close()
     except OSError:
         return InMemoryHistory()
-    return _DiscreetHistory(str(path))
+    return _FilteredHistory(str(path))
 
 
-class _DiscreetHistory(FileHistory):
-    """Keeps no line with a password, and none that begins with a blank."""
+class _FilteredHistory(FileHistory):
+    """A history without lines that hold a password or begin with a blank."""
 
     def store_string(self, string: str) -> None:
-        """Keep a line, if it may be kept."""
+        """Append a line."""
         if not string.startswith(" ") and redact(string) == string:
             super().store_string(string)
 
 
 class _Completer(Completer):
-    """Completes as the scripts for other shells do, by click; quickly, because the log is open."""
+    """Completes by click, as the completion scripts of other shells do, on the open log."""
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        """Yield what the word at the cursor may become."""
+        """Yield completions of the word at the cursor."""
         del complete_event
         text = document.text_before_cursor
         words = split_arg_string(text)
@@ -135,18 +137,18 @@ class _Completer(Completer):
 
 
 def _tenants(invocation: Invocation) -> list[str]:
-    """Return the tenants that there are, as objects or as labels."""
+    """Return the names of all tenants."""
     from midonet.cli.commands.tenant_filter import tenants
 
     try:
         with Session(invocation) as session:
             return tenants(session.state.topology())
-    except Exception:  # noqa: BLE001 - completing is a courtesy
+    except Exception:  # noqa: BLE001 - completion never fails
         return []
 
 
 def last_word(text: str) -> int:
-    """Return where the word begins at whose end the cursor is; quotes hold words together."""
+    """Return the start of the word that ends at the cursor; a quoted text is one word."""
     start, quote, escaped = 0, "", False
     for place, character in enumerate(text):
         if escaped:

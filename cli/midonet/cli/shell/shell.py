@@ -1,6 +1,6 @@
 """`midoctl shell`: commands one after the other on one open log, typed at a prompt or read from a file.
 
-At the prompt there are completion and a history; what holds a password never gets into the history.
+The prompt has completion and a history; lines that hold a password are not recorded.
 """
 
 import gc
@@ -22,9 +22,12 @@ from midonet.events.errors import UsageError
     "shell",
     DataOption(["-e", "--eval", "lines"], metavar="LINE", multiple=True, help="Run this line (repeatable)."),
     click.Option(
-        ["-f", "--file", "path"], metavar="FILE", type=click.Path(), help="Run the lines of a file; - is stdin."
+        ["-f", "--file", "path"],
+        metavar="FILE",
+        type=click.Path(),
+        help="Run the lines of a file; - is stdin.",
     ),
-    click.Option(["--keep-going"], is_flag=True, help="Go on after a line that fails."),
+    click.Option(["--keep-going"], is_flag=True, help="Continue after a line that fails."),
     examples="""  midoctl shell
   midoctl --server postgresql+psycopg://db/midonet -m "ticket 7" shell -f rack2.midoctl
   midoctl shell -e "bridge create web" -e "port create p1 --bridge web"
@@ -34,10 +37,10 @@ def shell(session: Session, lines: Sequence[str], path: str | None, *, keep_goin
     """Run commands one after the other: one per line, written as after `midoctl`, with # comments.
 
     On a terminal there is a prompt, with completion and history. Otherwise the lines of standard input are run, up to
-    the first that fails: its exit code is that of the shell, and the error names its line. Each line is a command
-    of its own: what was done before an error stays done. Options of the shell hold for every line.
+    the first that fails: its exit code is that of the shell, and the error names its line. Each line is a separate
+    command: changes before an error remain. Options of the shell apply to every line.
     """
-    gc.enable()  # this may go on for days
+    gc.enable()  # a shell may run for days
     if lines and path is not None:
         raise UsageError("give lines (-e) or a file (-f), not both")
     typed = not lines and path is None and _at_terminal()
@@ -46,9 +49,9 @@ def shell(session: Session, lines: Sequence[str], path: str | None, *, keep_goin
     with ExitStack() as stack:
         stack.callback(runner.cache.drop)
         if typed:
-            from midonet.cli.shell.prompt import converse
+            from midonet.cli.shell.prompt import run_prompt
 
-            status = converse(runner)
+            status = run_prompt(runner)
         else:
             status = runner.run_all(_read(lines, path, stack), keep_going=keep_going)
     context.exit(status)
@@ -59,7 +62,7 @@ def _at_terminal() -> bool:
 
 
 def _read(lines: Sequence[str], path: str | None, stack: ExitStack) -> Iterable[tuple[str, str]]:
-    """Return the lines to be run, with where each stands."""
+    """Return the lines to run, each with its location."""
     if lines:
         return numbered("-e", lines)
     if path not in (None, "-"):
@@ -72,7 +75,7 @@ def _read(lines: Sequence[str], path: str | None, stack: ExitStack) -> Iterable[
 
 
 def _input(stack: ExitStack) -> IO[bytes]:
-    """Return standard input, which is nobody else's meanwhile: `apply -f -` would swallow the rest."""
+    """Return standard input, and close it for commands: `apply -f -` would read the remaining lines."""
     source = sys.stdin
     if source is None:
         raise UsageError("standard input is closed")
