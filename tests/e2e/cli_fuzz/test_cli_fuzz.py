@@ -1,4 +1,4 @@
-"""Malformed invocations and files, thousands of them: each ends with an exit code of the contract and one clear line.
+"""Thousands of malformed invocations and files: each ends with an exit code of the contract and one line.
 
 Every case is made from its own seed, so that a failure is repeated by `MIDONET_FUZZ_FIRST=<case> MIDONET_FUZZ_CASES=1`.
 A refused command leaves the log as it was. Most cases run in this process through the same door as the console
@@ -34,7 +34,7 @@ PROCESSES = 60
 SECONDS = 30
 """No single case may take longer."""
 RENEWED = 100
-"""Cases after which the log is as at the start again: some mutations make good sense and change it."""
+"""Cases after which the log is reset: some mutations are valid and change it."""
 
 MIDOCTL = Path(sys.executable).with_name("midoctl")
 EXIT_CODES = {0, 1, 2, 3, 4, 5, 6, 7}
@@ -59,7 +59,7 @@ NETWORK = """
   management_port: 1
   bindings: [{name: vtep-binding, physical_port: e1, bridge: web}]
 """
-"""Objects whose kind has no short name here are called like their kind."""
+"""Names of objects by kind; others are named as their kind."""
 
 NASTY: Sequence[str] = (
     *(
@@ -169,7 +169,7 @@ class Case(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of it."""
+    """The result of an invocation."""
 
     status: int
     err: bytes
@@ -187,7 +187,7 @@ REFS = {
 
 
 def templates(kind: str) -> Iterator[list[str]]:
-    """Yield invocations on a kind that make sense: mutations start from them."""
+    """Yield valid invocations on a kind, from which mutations start."""
     ref = REFS.get(kind, kind)
     options = [f"--{name.replace('_', '-')}={_sensible(spec)}" for name, spec in KINDS[kind].writable.items()]
     required = [
@@ -229,7 +229,7 @@ FILES = [line for line in OTHERS if "FILE" in line or "-" in line]
 
 
 def case_of(seed: int, folder: Path) -> Case:
-    """Return a case; the same seed always makes the same."""
+    """Return the case of a seed."""
     random = Random(seed)  # noqa: S311 - repeatable, not secret
     start = random.choice((OTHERS, OTHERS, *([OF_A_KIND[random.choice(list(KINDS))]] * 3)))
     words = list(random.choice(FILES)) if random.random() < 0.2 else mutated(random, list(random.choice(start)))
@@ -244,7 +244,7 @@ def case_of(seed: int, folder: Path) -> Case:
 
 
 def mutated(random: Random, words: list[str]) -> list[str]:
-    """Return words of which some are wrong: mostly values, sometimes the command itself."""
+    """Return words of which some are invalid: mostly values, sometimes the command itself."""
     for _ in range(random.choice((0, 1, 1, 1, 1, 2, 3))):
         first = 0 if random.random() < 0.1 else min(2, len(words))
         place = random.randrange(first, len(words) + 1)
@@ -266,7 +266,7 @@ def mutated(random: Random, words: list[str]) -> list[str]:
 
 
 def in_time(words: list[str]) -> list[str]:
-    """Return words without what makes good sense and takes long: following, the demo, waiting for minutes."""
+    """Return words without valid ones that take long: --follow, demo, long waits."""
     waits = any("wait" in word for word in words)
     long = {word for word in words if len(word) > 3 and ("--follow".startswith(word) or word == "demo")}
     return [word for word in words if word not in long and not (waits and _number(word) > 1)] or ["x"]
@@ -289,7 +289,7 @@ def scrambled(random: Random, word: str) -> str:
 
 
 def yaml_of(random: Random) -> bytes:
-    """Return a file: one that is wrong on purpose, or a good one with bytes changed."""
+    """Return an invalid file, or a valid one with some bytes changed."""
     if random.random() < 0.5:
         return random.choice(YAMLS)
     raw = bytearray(NETWORK.encode())
@@ -321,7 +321,7 @@ def environ_of(random: Random, folder: Path) -> dict[str, str]:
 
 @contextmanager
 def alarm() -> Iterator[None]:
-    """Fail loudly where something hangs."""
+    """Fail if a case hangs."""
 
     def ring(*_: object) -> None:
         raise TimeoutError(f"took longer than {SECONDS} s")
@@ -391,7 +391,7 @@ class Field:
 
 
 def verdict(case: Case, outcome: Outcome) -> str | None:
-    """Return what is wrong with an outcome, or None."""
+    """Return the error of an outcome, or None."""
     err = outcome.err.decode()
     if outcome.status not in EXIT_CODES:
         return f"exit code {outcome.status}"
@@ -402,7 +402,7 @@ def verdict(case: Case, outcome: Outcome) -> str | None:
     if outcome.status == 0:
         return None
     if outcome.status == 1 and not case.full_disk:
-        return "exit code 1 is for what nobody expected"
+        return "exit code 1 is for internal errors"
     return _wrong_error(err, as_json=err.startswith("{"), wanted=asks_for_json(case))
 
 
@@ -424,7 +424,7 @@ def _wrong_error(err: str, *, as_json: bool, wanted: bool) -> str | None:
 
 
 def attack(field: Field, cases: range, run: Callable[[Case], Outcome]) -> Counter[int]:
-    """Run cases; stop at the first that goes wrong. Return how many ended with each exit code."""
+    """Run cases up to the first with an error; return the number of cases by exit code."""
     statuses: Counter[int] = Counter()
     for seed in cases:
         if seed % RENEWED == 0:

@@ -1,4 +1,4 @@
-"""Run midoctl on a log of the test's own: quickly in this process, or as a user does."""
+"""Run midoctl on a temporary log: in this process, or as a process of its own."""
 
 import io
 import json
@@ -17,7 +17,7 @@ MIDOCTL = Path(sys.executable).with_name("midoctl")
 
 
 class Run(NamedTuple):
-    """What came of one invocation."""
+    """The result of one invocation."""
 
     status: int
     out: str
@@ -39,7 +39,7 @@ class Run(NamedTuple):
 
 
 class Midoctl:
-    """`midoctl …` with the options that keep it to the test's own files."""
+    """`midoctl …` in an environment with temporary files only."""
 
     def __init__(self, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
         self.environ = environ
@@ -78,7 +78,7 @@ class Midoctl:
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """An environment with nothing of the user's."""
+    """An environment without files of the user."""
     return {
         "HOME": str(tmp_path),
         "PATH": "/usr/bin:/bin",
@@ -89,11 +89,11 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 _EVERYWHERE = ("test_commands", "test_history_tools", "test_plans", "test_kinds")
-"""Modules whose tests hold on a log and through a cluster's API alike."""
+"""Modules whose tests run on a log and through a cluster's API."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what holds everywhere everywhere, but for what is marked as being about logs."""
+    """Run tests of those modules on both, except those marked `log_only`."""
     everywhere = metafunc.module.__name__.rpartition(".")[2] in _EVERYWHERE
     if everywhere and "midoctl" in metafunc.fixturenames and not list(metafunc.definition.iter_markers("log_only")):
         metafunc.parametrize("midoctl", ["log", "api"], indirect=True)

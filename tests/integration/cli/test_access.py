@@ -1,4 +1,4 @@
-"""Users sign in by midoctl, over TLS, and no secret that passes through ever shows up anywhere."""
+"""Users sign in with midoctl over TLS, and no secret appears in any output."""
 
 import json
 import stat
@@ -22,7 +22,7 @@ SECRET = "planted-bgp-secret"  # noqa: S105 - of a peer of this test
 
 @pytest.fixture
 def midoctl(tmp_path: Path) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
-    """Run midoctl as a process of its own; all that it says is searched for secrets in the end."""
+    """Run midoctl as a process; its output is searched for secrets at the end."""
     said: list[str] = []
     environ = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "LOGNAME": "tester"}
 
@@ -40,14 +40,14 @@ def midoctl(tmp_path: Path) -> Iterator[Callable[..., subprocess.CompletedProces
 
 @pytest.fixture
 def vault(tmp_path: Path, midoctl: Any) -> dict[str, str]:
-    """Where secrets are kept."""
+    """Options of the vault."""
     key = tmp_path / "vault.key"
     key.touch(mode=0o600)
     key.write_text(midoctl("secret", "key").stdout)
     return {"MIDOCTL_VAULT": f"file://{tmp_path}/vault", "MIDOCTL_VAULT_KEY": str(key)}
 
 
-def test_the_first_admin_is_made_on_the_log_and_then_signs_in_over_tls(
+def test_first_admin_is_created_offline_and_signs_in(
     tmp_path: Path, midoctl: Any, vault: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     log = {"MIDOCTL_SERVER": f"sqlite:///{tmp_path}/log.db"}
@@ -82,8 +82,8 @@ def test_the_first_admin_is_made_on_the_log_and_then_signs_in_over_tls(
         shown = {**away, "MIDOCTL_CA": api["MIDOCTL_CA"], "HOME": "/nonexistent"}
         shown |= {"MIDOCTL_CERT": str(client.certificate), "MIDOCTL_CERT_KEY": str(client.key)}
         assert "ann" in midoctl("whoami", **shown).stdout
-        stranger = Authority(tmp_path / "other", "stranger").pair("ann")
-        shown |= {"MIDOCTL_CERT": str(stranger.certificate), "MIDOCTL_CERT_KEY": str(stranger.key)}
+        unknown = Authority(tmp_path / "other", "unknown").pair("ann")
+        shown |= {"MIDOCTL_CERT": str(unknown.certificate), "MIDOCTL_CERT_KEY": str(unknown.key)}
         midoctl("whoami", status=5, **shown)
         midoctl("user", "delete", "ann", "--dry-run", **api)
         assert "ann" in midoctl("whoami", **ann).stdout
@@ -102,18 +102,18 @@ def test_the_first_admin_is_made_on_the_log_and_then_signs_in_over_tls(
     assert not [one for one in planted if one in caplog.text]
 
 
-def test_passwords_do_not_go_over_a_network_in_clear(midoctl: Any) -> None:
+def test_passwords_are_not_sent_unencrypted(midoctl: Any) -> None:
     refused = midoctl("login", "ann", "--server", "http://192.0.2.1:8181", stdin=PASSWORD, status=2)
     assert "use https" in refused.stderr
 
 
-def test_a_key_that_others_may_read_is_refused(midoctl: Any, vault: dict[str, str]) -> None:
+def test_a_readable_key_file_is_refused(midoctl: Any, vault: dict[str, str]) -> None:
     Path(vault["MIDOCTL_VAULT_KEY"]).chmod(0o644)
     assert "chmod 600" in midoctl("secret", "set", "x", stdin="y", status=5, **vault).stderr
 
 
 @pytest.mark.parametrize("text", [f"{SECRET}\nX-Other: header", f"{SECRET} two words", f"{SECRET}é"])
-def test_what_cannot_be_a_token_is_refused_and_not_shown(midoctl: Any, tmp_path: Path, text: str) -> None:
+def test_an_invalid_token_is_refused_and_not_shown(midoctl: Any, tmp_path: Path, text: str) -> None:
     file = tmp_path / "token"
     file.write_text(text)
     server = "http://127.0.0.1:1"

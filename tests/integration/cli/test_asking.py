@@ -1,4 +1,4 @@
-"""Asking well: filters, orders and fields of lists, what a kind is, and what was meant by a word that means nothing."""
+"""Filters, order and fields of lists, `describe`, and suggestions for unknown words."""
 
 from typing import Any
 
@@ -62,11 +62,11 @@ def test_filters(rules: Midoctl, words: str, found: str) -> None:
         ("tunnel-zone", "members.host=hv9", 4, "no host 'hv9'"),
     ],
 )
-def test_filters_that_make_no_sense(rules: Midoctl, kind: str, text: str, status: int, message: str) -> None:
+def test_invalid_filters_are_refused(rules: Midoctl, kind: str, text: str, status: int, message: str) -> None:
     assert message in rules.refused(status, kind, "list", "--filter", text)["message"]
 
 
-def test_orders_and_fields(rules: Midoctl) -> None:
+def test_lists_are_sorted_and_have_chosen_fields(rules: Midoctl) -> None:
     def names(*words: str) -> list[str]:
         return [one["name"] for one in rules.ok(*words)]
 
@@ -86,7 +86,7 @@ def test_orders_and_fields(rules: Midoctl) -> None:
 
 
 @pytest.mark.parametrize("kind", KIND_HELP)
-def test_what_a_kind_is(midoctl: Midoctl, kind: str) -> None:
+def test_describe_shows_a_kind(midoctl: Midoctl, kind: str) -> None:
     told = midoctl.ok("describe", kind)
     assert told == midoctl.ok(kind, "describe")
     assert [field["field"] for field in told["fields"]] == list(KINDS[kind].fields)
@@ -96,7 +96,7 @@ def test_what_a_kind_is(midoctl: Midoctl, kind: str) -> None:
     assert max(map(len, text.splitlines())) <= 120
 
 
-def test_what_deleting_does_is_told(midoctl: Midoctl) -> None:
+def test_describe_shows_effects_of_deletion(midoctl: Midoctl) -> None:
     referrers = {(one["kind"], one["field"]): one for one in midoctl.ok("describe", "chain")["referrers"]}
     assert referrers["bridge", "inbound_filter"]["on_delete"] == "refuse"
     assert referrers["bridge", "inbound_filter"]["on_cascade"] == "clear"
@@ -126,7 +126,7 @@ def test_what_deleting_does_is_told(midoctl: Midoctl) -> None:
         ("bridge clear web tenat", "tenant"),
     ],
 )
-def test_what_was_meant(network: Midoctl, words: str, meant: str) -> None:
+def test_errors_suggest_the_closest_word(network: Midoctl, words: str, meant: str) -> None:
     network.ok("tag", "tag1")
     run = network(*words.split())
     assert run.status in (2, 3, 4)
@@ -134,7 +134,7 @@ def test_what_was_meant(network: Midoctl, words: str, meant: str) -> None:
     assert run.err.count("\n") == 1
 
 
-def test_an_ambiguous_name_lists_what_it_may_be(network: Midoctl) -> None:
+def test_an_ambiguous_name_lists_candidates_of_all_kinds(network: Midoctl) -> None:
     network.ok("bridge", "create", "db")
     network.ok("port", "create", "p1", "--bridge", "db")
     error = network.refused(3, "port", "show", "p1")

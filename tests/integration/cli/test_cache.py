@@ -1,4 +1,4 @@
-"""Snapshots as midoctl uses them: never seen but in the time that they save."""
+"""Snapshots change the speed of midoctl, and no result."""
 
 import sqlite3
 from contextlib import closing
@@ -42,7 +42,7 @@ READS: tuple[list[str], ...] = (
 )
 
 
-def test_reads_are_the_same_with_and_without(long: Midoctl) -> None:
+def test_reads_are_the_same_without_a_cache(long: Midoctl) -> None:
     assert [path.name for path in files(long)] == ["10.snapshot", "5.snapshot"]
     cached = [long.ok(*words) for words in READS]
     long.environ["MIDOCTL_NO_CACHE"] = "1"
@@ -50,7 +50,7 @@ def test_reads_are_the_same_with_and_without(long: Midoctl) -> None:
     long.refused(4, "port", "list", "--at", "14")
 
 
-def test_nothing_is_kept_without_a_cache(network: Midoctl, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_cache_writes_no_snapshot(network: Midoctl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots, "EVERY", 1)
     network.ok("port", "list", "--no-cache")
     assert files(network) == []
@@ -58,7 +58,7 @@ def test_nothing_is_kept_without_a_cache(network: Midoctl, monkeypatch: pytest.M
     assert len(files(network)) == 1
 
 
-def test_a_log_that_was_replaced_is_read_anew(long: Midoctl) -> None:
+def test_a_replaced_log_is_read_again(long: Midoctl) -> None:
     log = Path(long.environ["XDG_DATA_HOME"]) / "midoctl" / "topology.db"
     for path in log.parent.iterdir():
         path.unlink()
@@ -68,7 +68,7 @@ def test_a_log_that_was_replaced_is_read_anew(long: Midoctl) -> None:
     assert long.ok("bridge", "list") == []
 
 
-def test_damage_behind_the_snapshot_is_still_found_by_verify(long: Midoctl) -> None:
+def test_verify_finds_corruption_before_the_snapshot(long: Midoctl) -> None:
     log = Path(long.environ["XDG_DATA_HOME"]) / "midoctl" / "topology.db"
     with closing(sqlite3.connect(log)) as database, database:
         database.execute("UPDATE commits SET body = replace(CAST(body AS TEXT), 'alice', 'mally') WHERE position = 4")

@@ -1,4 +1,4 @@
-"""What operators see of a cluster, and how they stop and start its services."""
+"""`midoctl cluster` and `service`: nodes, services, enable and disable."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def start(midoctl: Midoctl, zookeeper: ZooKeeper, zk_root: str) -> Iterator[Call
         yield lambda name: stack.enter_context(ClusterDaemon(*options, "--node", name))
 
 
-def test_the_nodes_their_services_and_what_they_lack(midoctl: Midoctl, start: Callable[[str], ClusterDaemon]) -> None:
+def test_status_shows_nodes_services_and_errors(midoctl: Midoctl, start: Callable[[str], ClusterDaemon]) -> None:
     empty = midoctl("cluster", "status")
     assert (empty.status, "no node" in empty.err) == (0, True)
     first, second = start("n1"), start("n2")
@@ -59,7 +59,7 @@ def test_the_nodes_their_services_and_what_they_lack(midoctl: Midoctl, start: Ca
     eventually(lambda: midoctl.ok("cluster", "status")["nodes"][1]["services"]["vtep"]["state"] == "running")
 
 
-def test_a_service_that_is_not_installed_here_is_told(midoctl: Midoctl) -> None:
+def test_an_uninstalled_service_is_refused(midoctl: Midoctl) -> None:
     assert "--unknown" in midoctl.refused(4, "service", "disable", "vtpe")["message"]
     assert midoctl.ok("service", "disable", "elsewhere", "--unknown")["position"] == 1
     assert "elsewhere" in midoctl("service", "list").out
@@ -67,7 +67,7 @@ def test_a_service_that_is_not_installed_here_is_told(midoctl: Midoctl) -> None:
     assert midoctl.ok("service", "enable", "vtep")["events"] == []
 
 
-def test_where_to_ask_must_be_said_and_who_is_away_is_named(midoctl: Midoctl) -> None:
+def test_unreachable_or_missing_addresses_are_named(midoctl: Midoctl) -> None:
     assert "--zookeeper" in midoctl.refused(2, "cluster", "status")["message"]
     assert NOWHERE in midoctl.refused(5, "cluster", "status", "--cluster", f"http://{NOWHERE}")["message"]
     begun = time.monotonic()

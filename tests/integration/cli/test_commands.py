@@ -18,7 +18,7 @@ ID = "6f3f3e0a-7b55-4c7e-9d7b-0a9b7f0d1a01"
 
 
 @pytest.mark.log_only
-def test_a_new_user_is_told_where_the_log_will_be(midoctl: Midoctl, tmp_path: Path) -> None:
+def test_overview_without_a_log_shows_its_address(midoctl: Midoctl, tmp_path: Path) -> None:
     run = midoctl()
     assert run.status == 0
     assert str(tmp_path / "data/midoctl/topology.db") in run.out
@@ -81,7 +81,7 @@ def test_one_object_from_creation_to_deletion(midoctl: Midoctl) -> None:
         (["--admin-state-up", "True"], True),
     ],
 )
-def test_yes_and_no_are_said_in_every_usual_way(midoctl: Midoctl, words: list[str], expected: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_yes_and_no_have_all_usual_forms(midoctl: Midoctl, words: list[str], expected: bool) -> None:  # noqa: FBT001 - a column of the table
     assert midoctl.ok("bridge", "create", *words, "web")["object"]["admin_state_up"] is expected
 
 
@@ -118,7 +118,7 @@ def test_lists_are_filtered_sorted_and_paged(midoctl: Midoctl) -> None:
     assert midoctl.refused(4, "port", "list", "--after", "none")["code"] == "not-found"
 
 
-def test_forms_of_output(network: Midoctl) -> None:
+def test_output_formats(network: Midoctl) -> None:
     assert network("-o", "name", "bridge", "list").out == "web\n"
     assert network("bridge", "list", "-oname").out == "web\n"
     assert yaml.safe_load(network("bridge", "list", "-o", "yaml").out)[0]["name"] == "web"
@@ -250,7 +250,7 @@ def test_a_file_is_applied_in_one_commit(network: Midoctl, tmp_path: Path) -> No
         ("kind: bridge\nname: 7\n", 1, "expected text"),
     ],
 )
-def test_a_wrong_file_is_refused_with_file_and_line(
+def test_an_invalid_file_is_refused_with_its_line(
     network: Midoctl, tmp_path: Path, text: str, line: int, words: str
 ) -> None:
     path = tmp_path / "wrong.yaml"
@@ -278,7 +278,7 @@ def commits(midoctl: Midoctl, *words: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in run.out.splitlines()]
 
 
-def test_the_log_tells_who_changed_what_and_why(network: Midoctl) -> None:
+def test_log_shows_actor_changes_and_reason(network: Midoctl) -> None:
     network.ok("port", "bind", "p1", "--host", "hv1", "--interface", "tap1", "--actor", "bob@ops", "-m", "ticket 7")
     network.ok("--actor", "bob@ops", "port", "delete", "p2")
     network.ok("bridge", "set", "web", "--tenant", "acme")
@@ -324,7 +324,7 @@ def test_the_history_of_an_object(network: Midoctl) -> None:
     assert network.refused(4, "history", "none")["code"] == "not-found"
 
 
-def test_a_diff_tells_what_differs_between_two_moments(network: Midoctl) -> None:
+def test_diff_shows_differences_between_two_moments(network: Midoctl) -> None:
     for host in ("hv1", "hv2"):
         network.ok("port", "set", "p1", "--host", host, "--interface", "tap1")
     assert network("diff", "2", "3").out == "port p1 of bridge web bound: host hv1 → hv2\n"
@@ -362,7 +362,7 @@ def test_the_log_is_verified(network: Midoctl) -> None:
     assert network.refused(4, "verify", "--from", "9" * 30)["code"] == "not-found"
 
 
-def test_a_write_may_demand_a_head(network: Midoctl) -> None:
+def test_a_write_may_expect_a_head(network: Midoctl) -> None:
     error = network.refused(3, "bridge", "create", "b", "--if-head", "7")
     assert (error["code"], error["details"]["actual"]) == ("head-moved", 1)
     assert network.ok("bridge", "create", "b", "--if-head", "1")["position"] == 2
@@ -419,7 +419,7 @@ def test_every_kind_has_its_commands(network: Midoctl) -> None:
         (["wait", "--for", "nsbd"], "nsdb"),
     ],
 )
-def test_what_was_meant_is_guessed(network: Midoctl, words: list[str], hint: str) -> None:
+def test_unknown_words_get_suggestions(network: Midoctl, words: list[str], hint: str) -> None:
     run = network(*words)
     assert run.status in (2, 3, 4)
     assert hint in run.err
@@ -434,7 +434,7 @@ def test_an_ambiguous_name_lists_the_candidates(network: Midoctl) -> None:
     assert network.ok("port", "show", "edge/gw")["router"] is not None
 
 
-def test_the_overview_tells_what_is_there_and_what_happened_last(network: Midoctl) -> None:
+def test_overview_shows_objects_and_last_commits(network: Midoctl) -> None:
     network.ok("tag", "start")
     for number in range(5):
         network.ok("bridge", "create", f"b{number}", "-m", "ticket 7")

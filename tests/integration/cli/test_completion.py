@@ -1,4 +1,4 @@
-"""Completion as a person meets it: in a real bash, by names and ids from the log."""
+"""Completion in a real bash, with names and ids from the log."""
 
 import shutil
 import sys
@@ -56,7 +56,7 @@ def test_ids_are_completed_as_well(bash: pexpect.spawn, network: Midoctl) -> Non
     bash.expect_exact(web)
 
 
-def test_a_name_of_several_is_completed_with_its_parent(network: Midoctl, bash: pexpect.spawn) -> None:
+def test_an_ambiguous_name_is_completed_with_its_parent(network: Midoctl, bash: pexpect.spawn) -> None:
     network.ok("bridge", "create", "db")
     network.ok("port", "create", "p1", "--bridge", "db")
     bash.send("midoctl port show db/\t")

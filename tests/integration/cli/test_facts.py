@@ -1,4 +1,4 @@
-"""What the network reports is shown beside what is wanted, where ZooKeeper is given, and no command may belie it."""
+"""With ZooKeeper, reported state is shown beside desired state, and commands that contradict it are refused."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from midonet.testbed import ZooKeeper
 Midoctl = Any
 """The fixture of `conftest.py`, which cannot be imported."""
 
-HOST, OTHER, PORT, UPLINK, STRANGER = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abcde")
+HOST, OTHER, PORT, UPLINK, UNKNOWN = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abcde")
 
 SITE = f"""
 - {{kind: host, id: {HOST}, name: hv1}}
@@ -53,7 +53,7 @@ ONLY = b"[{kind: bridge, name: web}]"
 
 @pytest.fixture
 def site(midoctl: Midoctl) -> Midoctl:
-    """Midoctl on a log with two hosts; nobody reports anything."""
+    """Midoctl on a log with two hosts; no agent reports."""
     midoctl.ok("apply", "-f", "-", stdin=SITE.encode())
     return midoctl
 
@@ -78,7 +78,7 @@ def by_name(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {row["name"]: row for row in rows}
 
 
-def test_without_zookeeper_only_what_is_wanted_is_shown(site: Midoctl) -> None:
+def test_without_zookeeper_only_desired_state_is_shown(site: Midoctl) -> None:
     assert all("facts" not in row for row in site.ok("host", "list"))
     run = site("host", "list")
     assert "ALIVE" not in run.out
@@ -87,7 +87,7 @@ def test_without_zookeeper_only_what_is_wanted_is_shown(site: Midoctl) -> None:
     assert site.refused(2, "host", "interfaces", "hv1")["details"] == {"option": "zookeeper"}
 
 
-def test_hosts_show_whether_they_live_and_what_they_have(agent: Agent, site: Midoctl) -> None:
+def test_hosts_show_reported_state(agent: Agent, site: Midoctl) -> None:
     del agent
     rows = by_name(site.ok("host", "list"))
     assert rows["hv1"]["alive"] is True
@@ -106,10 +106,10 @@ def test_hosts_show_whether_they_live_and_what_they_have(agent: Agent, site: Mid
     assert site("host", "list", "-o", "name").out == "hv1\nhv2\n"
 
 
-def test_who_lives_without_an_object_is_named(agent: Agent, site: Midoctl, zookeeper: ZooKeeper, zk_root: str) -> None:
+def test_unregistered_live_hosts_are_named(agent: Agent, site: Midoctl, zookeeper: ZooKeeper, zk_root: str) -> None:
     del agent
-    with running(zookeeper.hosts, zk_root, STRANGER):
-        eventually(lambda: STRANGER in site("host", "list").err)
+    with running(zookeeper.hosts, zk_root, UNKNOWN):
+        eventually(lambda: UNKNOWN in site("host", "list").err)
     assert site("host", "list").err == ""
 
 
@@ -123,7 +123,9 @@ def test_interfaces_of_a_host(agent: Agent, site: Midoctl) -> None:
     assert site.refused(4, "host", "interfaces", "nobody")["code"] == "not-found"
 
 
-def test_when_a_dead_host_was_seen_last(agent: Agent, site: Midoctl, zookeeper: ZooKeeper, zk_root: str) -> None:
+def test_a_dead_host_shows_when_it_was_last_seen(
+    agent: Agent, site: Midoctl, zookeeper: ZooKeeper, zk_root: str
+) -> None:
     del agent
     writer = ViewWriter(zookeeper.hosts, zk_root, "2")
     time = "2026-01-01T00:00:00.000Z"
@@ -174,7 +176,7 @@ def test_status_of_pools_members_and_containers(agent: Agent, site: Midoctl) -> 
     assert "no image" in site("service-container", "show", "vpn").out
 
 
-def test_a_host_is_not_deleted_while_its_agent_lives(agent: Agent, site: Midoctl) -> None:
+def test_a_live_host_is_not_deleted(agent: Agent, site: Midoctl) -> None:
     site.ok("port", "unbind", "vm")
     before = site.ok("head")
     for words in (("host", "delete", "hv1"), ("host", "delete", "hv1", "--dry-run"), ("revert", "1")):
@@ -204,7 +206,7 @@ def test_a_vtep_has_no_address_of_a_host(agent: Agent, site: Midoctl, zookeeper:
     site.ok("vtep", "set", "tor", "--tunnel-ips", "203.0.113.2")
 
 
-def test_zookeeper_that_is_away_hinders_nothing_that_is_wanted(site: Midoctl, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_zookeeper_blocks_no_command(site: Midoctl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facts_reader, "_CONNECT_SECONDS", 0.5)
     site.environ["MIDOCTL_ZOOKEEPER"] = "127.0.0.1:1"
     run = site("host", "list")
@@ -215,6 +217,6 @@ def test_zookeeper_that_is_away_hinders_nothing_that_is_wanted(site: Midoctl, mo
     site.ok("host", "delete", "hv2")
 
 
-def test_no_object_has_a_field_that_is_called_like_what_is_reported() -> None:
+def test_no_field_has_the_name_of_a_reported_key() -> None:
     for kind in KINDS.values():
         assert {"alive", "active", "learned", "facts"}.isdisjoint(kind.fields)

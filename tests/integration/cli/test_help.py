@@ -1,4 +1,4 @@
-"""Help that is true: every example of a kind does what it says, on one log; and tables of all of them fit."""
+"""Every example in help texts runs, on one log; and tables of all kinds fit the terminal."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def lines(text: str) -> list[str]:
 
 
 def run(midoctl: Midoctl, line: str) -> Any:
-    """Run an example; a word in capitals stands for some object of the kind for which it works."""
+    """Run an example; a word in capitals stands for an object of the kind with which it succeeds."""
     words = shlex.split(line)
     if not any(re.fullmatch("[A-Z]{3,}", word) for word in words):
         return midoctl(*words)
@@ -46,7 +46,7 @@ def run(midoctl: Midoctl, line: str) -> Any:
 
 
 def settled(midoctl: Midoctl, wanted: list[str]) -> Iterator[str]:
-    """Run lines until each has worked, whatever they need of each other; yield those that never do, with the error."""
+    """Run lines in any order that succeeds; yield those that fail in each, with the error."""
     while wanted:
         failed = {line: done.err for line in wanted if (done := run(midoctl, line)).status}
         if len(failed) == len(wanted):
@@ -84,7 +84,7 @@ def test_every_example_of_a_link_works(everything: Midoctl) -> None:
     assert list(settled(everything, back)) == []
 
 
-def test_help_is_had_in_every_way(midoctl: Midoctl) -> None:
+def test_help_has_three_equal_forms(midoctl: Midoctl) -> None:
     whole = midoctl("help").out
     assert whole.startswith(midoctl("--help").out)
     assert midoctl("help", "port", "bind").out == midoctl("port", "bind", "--help").out
@@ -99,7 +99,7 @@ def test_help_is_had_in_every_way(midoctl: Midoctl) -> None:
     assert midoctl.refused(2, "help", "head", "x")["code"] == "usage"
 
 
-def test_what_topics_show_runs(network: Midoctl) -> None:
+def test_examples_of_topics_run(network: Midoctl) -> None:
     network.ok("tag", "before-upgrade")
     for number in range(120):
         network.ok("bridge", "create", f"b{number}")
@@ -115,7 +115,7 @@ def test_what_topics_show_runs(network: Midoctl) -> None:
     assert len(filters) == 7
 
 
-def test_man_pages_say_what_the_help_says(midoctl: Midoctl, tmp_path: Path) -> None:
+def test_man_pages_have_the_texts_of_help(midoctl: Midoctl, tmp_path: Path) -> None:
     pages = midoctl.ok("man", f"{tmp_path}/man1")["pages"]
     assert {"midoctl", "midoctl-bridge", "midoctl-log"} <= set(pages)
     texts = {page: (tmp_path / "man1" / f"{page}.1").read_text() for page in pages}
@@ -152,7 +152,7 @@ def test_every_table_fits_the_terminal(everything: Midoctl, monkeypatch: pytest.
         assert max(map(cell_len, lines)) <= width, f"{words}: {done.out}"
 
 
-def test_every_read_speaks_every_form(everything: Midoctl) -> None:
+def test_every_read_has_every_output_format(everything: Midoctl) -> None:
     first = {kind: everything(kind, "list", "-o", "name").out.splitlines()[0] for kind in KIND_HELP}
     reads = [
         words for kind, ref in first.items() for words in ([kind, "list"], [kind, "show", ref], ["describe", kind])

@@ -114,7 +114,7 @@ def test_tags_are_no_part_of_the_network(bound: Midoctl) -> None:
         (["log", "--since", "nosuch"], 4),
     ],
 )
-def test_a_tag_that_makes_no_sense_is_refused(bound: Midoctl, words: list[str], status: int) -> None:
+def test_an_invalid_tag_is_refused(bound: Midoctl, words: list[str], status: int) -> None:
     bound.refused(status, *words)
     assert bound.ok("head")["position"] == 2
 
@@ -135,7 +135,7 @@ def test_every_field_has_its_last_writer(bound: Midoctl) -> None:
     assert set(rows["host"]) == {"field", "value", "position", "time", "actor", "reason"}
 
 
-def test_blame_speaks_of_moments_and_of_what_was_deleted(bound: Midoctl) -> None:
+def test_blame_takes_moments_and_deleted_objects(bound: Midoctl) -> None:
     bound.ok("bridge", "delete", "web")
     assert {row["position"] for row in bound.ok("blame", "web/p1", "--at", "1")} == {1}
     assert "tap1" in bound("blame", "web/p1").out
@@ -143,7 +143,7 @@ def test_blame_speaks_of_moments_and_of_what_was_deleted(bound: Midoctl) -> None
 
 
 def rewritten(midoctl: Midoctl, old: str, new: str) -> None:
-    """Replace text in the last commit and in what follows from it: a chain that is whole and tells something else."""
+    """Replace text in the last commit, and its hash: the chain is valid and the content is not."""
     with closing(sqlite3.connect(f"{midoctl.environ['XDG_DATA_HOME']}/midoctl/topology.db")) as database, database:
         position, body = database.execute("SELECT position, body FROM commits ORDER BY position DESC").fetchone()
         assert old.encode() in body
@@ -152,7 +152,7 @@ def rewritten(midoctl: Midoctl, old: str, new: str) -> None:
 
 
 @pytest.mark.log_only
-def test_verify_finds_events_that_tell_another_past(bound: Midoctl) -> None:
+def test_verify_finds_wrong_old_values(bound: Midoctl) -> None:
     bound.ok("bridge", "set", "web", "--tenant", "acme")
     rewritten(bound, '"tenant":[null,"acme"]', '"tenant":["x","acme"]')
     error = bound.refused(7, "verify")
@@ -168,6 +168,6 @@ def test_verify_finds_a_tag_of_another_commit(bound: Midoctl) -> None:
     assert bound.refused(7, "port", "list", "--at", "stable")["code"] == "verification-failed"
 
 
-def test_verify_starts_where_it_is_told(bound: Midoctl) -> None:
+def test_verify_starts_at_a_moment(bound: Midoctl) -> None:
     assert [bound.ok("verify", "--from", start)["count"] for start in ("0", "1", "2")] == [2, 2, 1]
     bound.refused(4, "verify", "--from", "3")

@@ -1,4 +1,4 @@
-"""Kinds beyond bridges and routers, as an operator handles them."""
+"""Commands of kinds beyond bridges and routers."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def test_groups_gain_and_lose_members(network: Midoctl) -> None:
     assert types(network.ok("host-group", "remove-host", "rack", "hv1")) == ["host-group.host-removed"]
 
 
-def test_a_load_balancer_from_nothing_to_nothing(network: Midoctl) -> None:
+def test_a_load_balancer_is_created_and_deleted(network: Midoctl) -> None:
     network.ok("load-balancer", "create", "lb")
     network.ok("pool", "create", "servers", "--load-balancer", "lb")
     member = ("servers", "--address", "10.0.0.5", "--protocol-port", "80")

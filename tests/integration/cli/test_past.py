@@ -1,4 +1,4 @@
-"""What nobody else has, as a stranger would try it: any moment again, tampering named, cascades told beforehand."""
+"""Reads as of any moment, detection of tampering, and cascades in dry runs, from end to end."""
 
 import json
 import sqlite3
@@ -30,13 +30,13 @@ revert 12
 
 @pytest.fixture
 def log_file(network: Midoctl) -> Path:
-    """The file of a log with a past."""
+    """The file of a log with several commits."""
     for step in STEPS.strip().splitlines():
         network.ok(*step.split())
     return Path(network.environ["XDG_DATA_HOME"]) / "midoctl/topology.db"
 
 
-def test_every_moment_is_as_it_was_seen_then(network: Midoctl) -> None:
+def test_reads_at_every_moment_are_unchanged(network: Midoctl) -> None:
     seen = {}
     for step in STEPS.strip().splitlines():
         network.ok(*step.split())
@@ -89,7 +89,7 @@ def test_tampering_is_found_with_its_first_position(
     assert told in error["message"]
 
 
-def test_a_log_that_lost_its_end_is_found_by_what_was_noted(network: Midoctl, log_file: Path) -> None:
+def test_verify_has_finds_a_truncated_log(network: Midoctl, log_file: Path) -> None:
     head = network.ok("head")
     anchor = f"{head['position']}:{head['hash']}"
     assert network.ok("verify", "--has", anchor, "--has", f"0:{'0' * 64}")["position"] == head["position"]
@@ -105,7 +105,7 @@ def test_a_log_that_lost_its_end_is_found_by_what_was_noted(network: Midoctl, lo
         network.refused(2, "verify", "--has", text)
 
 
-def test_a_dry_run_names_what_loses_its_filter(network: Midoctl) -> None:
+def test_a_dry_run_shows_cleared_references(network: Midoctl) -> None:
     network.ok("bridge", "set", "web", "--inbound-filter", "web-in")
     network.ok("port", "set", "edge/gw", "--outbound-filter", "web-in")
     error = network.refused(3, "chain", "delete", "web-in", "--dry-run")
@@ -116,7 +116,7 @@ def test_a_dry_run_names_what_loses_its_filter(network: Midoctl) -> None:
     assert network.ok("head")["position"] == 3, "nothing was written"
 
 
-def test_a_commit_says_who_why_through_what_and_as_an_answer_to_what(network: Midoctl) -> None:
+def test_a_commit_has_actor_reason_channel_and_causation(network: Midoctl) -> None:
     network.ok("bridge", "create", "db", "--actor", "bob@ops", "-m", "ticket 7", "--command-id", "request-7")
     commit = json.loads(network("log", "-n", "1", "-o", "json").out)
     said = {field: commit[field] for field in ("actor", "reason", "id", "channel")}

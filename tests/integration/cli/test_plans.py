@@ -1,4 +1,4 @@
-"""Plans: shown, kept, and done exactly so or not at all."""
+"""`midoctl plan` and `apply --plan`."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def named(found: list[dict[str, str]]) -> set[str]:
     return {one["name"] for one in found}
 
 
-def test_a_plan_shows_everything_and_writes_nothing(network: Midoctl) -> None:
+def test_a_plan_shows_all_changes_and_writes_nothing(network: Midoctl) -> None:
     plan = network.ok("plan", "-f", "-", stdin=b"[{kind: bridge, name: web, tenant: acme}, {kind: host, name: hv3}]")
     assert set(plan) == {"position", "id", "events", "object", "hosts", "vteps"}
     assert (named(plan["hosts"]), plan["vteps"]) == ({"hv3"}, [])
@@ -38,7 +38,7 @@ def test_a_plan_shows_everything_and_writes_nothing(network: Midoctl) -> None:
     assert network.ok("head")["position"] == 1
 
 
-def test_a_plan_tells_cascades_and_vteps(network: Midoctl) -> None:
+def test_a_plan_shows_cascades_and_affected_vteps(network: Midoctl) -> None:
     network.ok("vtep", "bind", "tor1", "--physical-port", "eth1", "--bridge", "web")
     exported = [one for one in network.ok("export") if one["name"] not in ("web", "tor1")]
     tor1 = {"kind": "vtep", "name": "tor1", "management_ip": "192.0.2.10", "tunnel_zone": "fabric"}
@@ -47,7 +47,7 @@ def test_a_plan_tells_cascades_and_vteps(network: Midoctl) -> None:
     assert named(plan["vteps"]) == {"tor1"}
 
 
-def test_a_plan_is_carried_out_exactly(network: Midoctl, kept: str) -> None:
+def test_a_plan_is_applied_exactly(network: Midoctl, kept: str) -> None:
     plan = json.loads(Path(kept).read_bytes())
     assert network.ok("apply", "--plan", kept, "--dry-run")["position"] == 1
     done = network.ok("apply", "--plan", kept, "-m", "as discussed")

@@ -1,4 +1,4 @@
-"""Midoctl as a process: start-up time, streams that break, signals, completion, bad addresses, an edited log."""
+"""Midoctl as a process: start-up time, broken streams, signals, completion, invalid addresses, an edited log."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def log_of(midoctl: Midoctl) -> Path:
 
 
 def work(midoctl: Midoctl, *words: str) -> float:
-    """Return the median of ten runs, in seconds of a processor: on an idle machine that is all they take."""
+    """Return the median CPU time of ten runs, in seconds, which other load does not change."""
     times = []
     for _ in range(10):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -51,7 +51,7 @@ def test_help_is_quick(midoctl: Midoctl) -> None:
     assert work(midoctl, "--help") < HELP_SECONDS
 
 
-def test_help_loads_next_to_nothing() -> None:
+def test_help_loads_only_click() -> None:
     code = "import sys; from midonet.cli.main import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stderr.split()}
@@ -84,7 +84,7 @@ def test_data_goes_to_stdout_and_messages_to_stderr(midoctl: Midoctl) -> None:
     assert json.loads(done.stderr)["error"]["code"] == "not-found"
 
 
-def test_a_full_disk_is_said_in_one_line(network: Midoctl) -> None:
+def test_a_full_disk_is_a_one_line_error(network: Midoctl) -> None:
     for words in (["export"], ["--help"], ["bridge", "--help"], ["--version"], ["log", "-o", "json"]):
         with Path("/dev/full").open("w") as full:
             done = network.process(*words, capture_output=False, stdout=full, stderr=subprocess.PIPE)
@@ -92,14 +92,14 @@ def test_a_full_disk_is_said_in_one_line(network: Midoctl) -> None:
         assert "No space left on device" in done.stderr
 
 
-def test_a_closed_stdout_is_said_in_one_line(network: Midoctl) -> None:
+def test_a_closed_stdout_is_a_one_line_error(network: Midoctl) -> None:
     done = subprocess.run(
         ["sh", "-c", f'"{MIDOCTL}" head >&-'], env=network.environ, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (1, "midoctl: the output cannot be written: standard output is closed\n")
 
 
-def test_a_reader_that_goes_away_is_no_news(network: Midoctl) -> None:
+def test_a_closed_pipe_ends_silently(network: Midoctl) -> None:
     for number in range(3):
         network.ok("bridge", "create", f"b{number}", "-m", "x" * 4000)
     with subprocess.Popen(
@@ -114,7 +114,7 @@ def test_a_reader_that_goes_away_is_no_news(network: Midoctl) -> None:
         assert process.stderr.read() == b""
 
 
-def test_ctrl_c_ends_quietly(network: Midoctl) -> None:
+def test_ctrl_c_prints_one_line(network: Midoctl) -> None:
     with subprocess.Popen(
         [*HEARS_CTRL_C, MIDOCTL, "log", "--follow"],
         env=network.environ,
@@ -130,7 +130,7 @@ def test_ctrl_c_ends_quietly(network: Midoctl) -> None:
         assert process.stderr.read() == "midoctl: interrupted\n"
 
 
-def test_followers_see_what_comes(network: Midoctl) -> None:
+def test_follow_shows_later_commits(network: Midoctl) -> None:
     with subprocess.Popen(
         [MIDOCTL, "log", "-o", "json", "--follow", "-n", "1", "--kind", "bridge"],
         env=network.environ,
@@ -175,7 +175,7 @@ def test_tables_fit_the_terminal_and_are_coloured_only_there(network: Midoctl, c
         ("sqlite:////root", 5),
     ],
 )
-def test_a_bad_address_is_said_in_one_line_without_secrets(midoctl: Midoctl, server: str, status: int) -> None:
+def test_an_invalid_address_is_reported_without_secrets(midoctl: Midoctl, server: str, status: int) -> None:
     done = midoctl.process("--server", server, "-o", "json", "bridge", "create", "x")
     assert done.returncode == status, done.stderr
     assert done.stderr.count("\n") == 1
@@ -184,14 +184,14 @@ def test_a_bad_address_is_said_in_one_line_without_secrets(midoctl: Midoctl, ser
     assert midoctl("--server", server, "bridge", "list").status in (status, 0), "an absent file reads as empty"
 
 
-def test_a_file_that_is_no_log_is_refused(midoctl: Midoctl, tmp_path: Path) -> None:
+def test_another_file_is_refused_as_log(midoctl: Midoctl, tmp_path: Path) -> None:
     other = tmp_path / "other.db"
     other.write_text("not a database at all, but long enough to be taken for one" * 100)
     for words in (["bridge", "list"], ["bridge", "create", "x"], ["head"], ["verify"]):
         assert midoctl.refused(5, "--server", f"sqlite:///{other}", *words)["code"] == "misconfigured"
 
 
-def test_a_log_that_was_edited_fails_at_the_first_bad_position(network: Midoctl) -> None:
+def test_an_edited_log_fails_at_the_first_bad_position(network: Midoctl) -> None:
     for number in range(3):
         network.ok("bridge", "create", f"b{number}")
     with closing(sqlite3.connect(log_of(network), isolation_level=None)) as database:
@@ -203,7 +203,7 @@ def test_a_log_that_was_edited_fails_at_the_first_bad_position(network: Midoctl)
         assert json.loads(run.err)["error"]["details"]["position"] == 2
 
 
-def test_a_log_that_may_only_be_read_is_read(network: Midoctl) -> None:
+def test_a_read_only_log_is_read(network: Midoctl) -> None:
     network.process("head")
     path = log_of(network)
     path.chmod(0o444)
@@ -260,13 +260,13 @@ def test_shells_complete_commands_options_and_names(network: Midoctl) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_that_connects_a_shell(midoctl: Midoctl, shell: str) -> None:
+def test_completion_scripts_of_shells(midoctl: Midoctl, shell: str) -> None:
     run = midoctl("completion", shell)
     assert run.status == 0
     assert "_MIDOCTL_COMPLETE" in run.out
 
 
-def test_the_version_is_told(midoctl: Midoctl) -> None:
+def test_version_is_printed(midoctl: Midoctl) -> None:
     assert midoctl.process("--version").stdout.startswith("midoctl ")
 
 
@@ -284,12 +284,12 @@ def test_an_unexpected_error_is_one_line(midoctl: Midoctl, monkeypatch: pytest.M
     assert "Traceback" in midoctl("head").err
 
 
-def test_the_demo_says_if_it_is_not_installed(midoctl: Midoctl, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_demo_is_reported(midoctl: Midoctl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert "make demo" in midoctl.refused(4, "demo")["message"]
 
 
-def test_every_place_for_options(midoctl: Midoctl, tmp_path: Path) -> None:
+def test_options_come_from_all_sources(midoctl: Midoctl, tmp_path: Path) -> None:
     config = tmp_path / "config/midoctl/config.yaml"
     config.parent.mkdir(parents=True)
     config.write_text(f"server: sqlite:///{tmp_path}/there.db\noutput: json\nactor: carol\n")

@@ -1,4 +1,4 @@
-"""Rebuilding, replaying, controlling and auditing views by midoctl, with a real daemon, switch and ZooKeeper."""
+"""Rebuild, replay, controls and drift of views, with a real daemon, switch and ZooKeeper."""
 
 import json
 import sqlite3
@@ -22,7 +22,7 @@ Midoctl = Any
 
 
 class Stage:
-    """A log with a bound bridge, the daemon that keeps its views, and a pair of hands in ZooKeeper."""
+    """A log with a bound bridge, the daemon of its views, and a ZooKeeper client."""
 
     def __init__(self, daemon: ClusterDaemon, switch: OvsdbServer, hands: KazooClient, root: str) -> None:
         self.daemon, self.switch, self.hands, self.root = daemon, switch, hands, root
@@ -65,7 +65,7 @@ def stage(midoctl: Midoctl, zookeeper: ZooKeeper, zk_root: str, ovsdb: Callable[
         yield Stage(daemon, switch, hands, zk_root)
 
 
-def test_a_rebuild_switches_and_there_is_a_way_back(midoctl: Midoctl, stage: Stage) -> None:
+def test_a_rebuild_switches_and_rolls_back(midoctl: Midoctl, stage: Stage) -> None:
     (report,) = midoctl.ok("projection", "rebuild", "nsdb")
     assert (report["generation"], report["previous"], stage.generation()) == ("2", "1", "2")
     assert report["differences"]["compared"] > 0
@@ -92,7 +92,7 @@ def test_a_killed_rebuild_is_continued_by_the_next_one(midoctl: Midoctl, stage: 
     assert midoctl("projection", "rebuild", "nsdb", "--dry-run").status == 0
 
 
-def test_a_comparison_alone_ends_with_7_if_something_differs(midoctl: Midoctl, stage: Stage) -> None:
+def test_a_dry_run_with_differences_exits_7(midoctl: Midoctl, stage: Stage) -> None:
     midoctl.ok("projection", "pause", "nsdb", "-m", "to look at something")
     eventually(lambda: stage.state("nsdb") == "paused")
     path = stage.document("bridge")
@@ -105,7 +105,7 @@ def test_a_comparison_alone_ends_with_7_if_something_differs(midoctl: Midoctl, s
     assert stage.hands.get(stage.document("bridge"))[0] != b"edited"
 
 
-def test_a_switch_is_compared_and_put_right(midoctl: Midoctl, stage: Stage) -> None:
+def test_a_switch_is_compared_and_repaired(midoctl: Midoctl, stage: Stage) -> None:
     midoctl.ok("projection", "pause", "vtep")
     eventually(lambda: stage.state("vtep") == "paused")
     (name,) = stage.switch.vtep_ctl("list-ls").split()
@@ -118,7 +118,7 @@ def test_a_switch_is_compared_and_put_right(midoctl: Midoctl, stage: Stage) -> N
     assert midoctl.refused(2, "projection", "rebuild", "vtep", "--rollback")["code"] == "usage"
 
 
-def test_a_switch_that_is_away_keeps_no_other_from_being_put_right(midoctl: Midoctl, stage: Stage) -> None:
+def test_an_unreachable_switch_blocks_no_other(midoctl: Midoctl, stage: Stage) -> None:
     midoctl.ok("vtep", "create", "away", "--management-ip", "127.0.0.1", "--management-port", "1")
     midoctl.ok("projection", "pause", "vtep")
     eventually(lambda: stage.state("vtep") == "paused")
@@ -130,7 +130,7 @@ def test_a_switch_that_is_away_keeps_no_other_from_being_put_right(midoctl: Mido
     assert stage.switch.vtep_ctl("get", "Logical_Switch", name, "tunnel_key").strip() == "10001"
 
 
-def test_the_state_of_a_view_is_told_without_any_daemon(midoctl: Midoctl, stage: Stage) -> None:
+def test_status_of_a_view_needs_no_daemon(midoctl: Midoctl, stage: Stage) -> None:
     def states() -> dict[str, tuple[str, int]]:
         return {row["name"]: (row["state"], row["lag_events"]) for row in midoctl.ok("projection", "status")}
 
@@ -147,7 +147,7 @@ def test_the_state_of_a_view_is_told_without_any_daemon(midoctl: Midoctl, stage:
     assert (row["state"], row["last_error"]) == ("parked", "it has seen another commit 3 than the log has")
 
 
-def test_drift_is_on_record_whoever_is_alive(midoctl: Midoctl, stage: Stage) -> None:
+def test_drift_outlives_the_daemon(midoctl: Midoctl, stage: Stage) -> None:
     assert midoctl.ok("projection", "drift") == []
     path = stage.document("bridge")
     stage.hands.delete(path)
@@ -167,7 +167,7 @@ def test_drift_is_on_record_whoever_is_alive(midoctl: Midoctl, stage: Stage) -> 
     assert "missing" in midoctl("projection", "drift", "-n", "5").out
 
 
-def test_what_operators_want_holds_at_once_and_after_a_restart(midoctl: Midoctl, stage: Stage) -> None:
+def test_controls_are_effective_at_once_and_after_restart(midoctl: Midoctl, stage: Stage) -> None:
     midoctl.ok("projection", "pause", "nsdb", "-m", "ticket 7")
     eventually(lambda: stage.state("nsdb") == "paused")
     stage.daemon.restart()
@@ -192,7 +192,7 @@ def test_what_operators_want_holds_at_once_and_after_a_restart(midoctl: Midoctl,
     midoctl.ok("verify")
 
 
-def test_the_past_is_materialised_anywhere_but_over_what_is_live(
+def test_replay_never_overwrites_a_live_view(
     midoctl: Midoctl, stage: Stage, zookeeper: ZooKeeper, tmp_path: Path
 ) -> None:
     scratch = f"zk://{zookeeper.hosts}{stage.root}-scratch"
@@ -225,12 +225,12 @@ def test_the_past_is_materialised_anywhere_but_over_what_is_live(
         (["projection", "skip", "nsdb", ""], 3),
     ],
 )
-def test_nonsense_is_refused(midoctl: Midoctl, words: list[str], status: int) -> None:
+def test_invalid_arguments_are_refused(midoctl: Midoctl, words: list[str], status: int) -> None:
     midoctl.ok("bridge", "create", "web")
     midoctl.refused(status, *words)
 
 
-def test_a_database_that_holds_a_log_takes_no_view(midoctl: Midoctl) -> None:
+def test_replay_refuses_a_database_with_a_log(midoctl: Midoctl) -> None:
     midoctl.ok("bridge", "create", "web")
     log = f"sqlite:///{midoctl.environ['XDG_DATA_HOME']}/midoctl/topology.db"
     assert "holds a log" in midoctl.refused(2, "replay", "--projection", "nsdb", "--into", log)["message"]

@@ -1,4 +1,4 @@
-"""The shell: lines from a file or a pipe, and a person at a real terminal."""
+"""The shell: lines from a file or a pipe, and the prompt on a real terminal."""
 
 import json
 import sys
@@ -36,7 +36,7 @@ def test_lines_of_a_file(midoctl: Midoctl, tmp_path: Path) -> None:
     assert midoctl.ok("head")["position"] == 7
 
 
-def test_the_first_line_that_fails_ends_it(midoctl: Midoctl) -> None:
+def test_the_first_failing_line_ends_the_shell(midoctl: Midoctl) -> None:
     text = b"bridge create a\n\nbridge show b\nbridge create c\nbridge create d --vlan x\n"
     run = midoctl("shell", stdin=text)
     assert run.status == 4
@@ -68,7 +68,7 @@ def test_the_first_line_that_fails_ends_it(midoctl: Midoctl) -> None:
         ("--server nonsense bridge list", 2, "unknown form of a log's URL"),
     ],
 )
-def test_lines_that_make_no_sense(midoctl: Midoctl, line: str, status: int, message: str) -> None:
+def test_invalid_lines_are_refused(midoctl: Midoctl, line: str, status: int, message: str) -> None:
     run = midoctl("shell", stdin=b"#\n" + line.encode("utf-8", "surrogateescape"))
     assert run.status == status
     assert run.err.startswith("midoctl: stdin:2: ")
@@ -117,7 +117,7 @@ def test_the_chosen_tenant(midoctl: Midoctl) -> None:
     assert names("port", "list") == ["p1"], "parts are whose what they are parts of is"
     assert names("port", "list", "--all-tenants") == ["p1", "p2"]
     assert names("qos-policy", "list") == ["gold"], "shared with all"
-    assert names("host", "list") == ["hv1"], "nobody's"
+    assert names("host", "list") == ["hv1"], "hosts have no tenant"
     assert midoctl.ok("router", "create", "r")["object"]["tenant"] == "acme"
     assert midoctl.ok("router", "create", "s", "--tenant", "blue")["object"]["tenant"] == "blue"
     assert "only bridges of tenant acme" in midoctl("bridge", "list").err
@@ -127,7 +127,7 @@ def test_the_chosen_tenant(midoctl: Midoctl) -> None:
 
 @pytest.fixture
 def typist(network: Midoctl) -> Iterator[pexpect.spawn]:
-    """A person at a terminal with a shell on a small network."""
+    """A shell on a terminal, on a small network."""
     program, *words = *HEARS_CTRL_C, str(Path(sys.executable).with_name("midoctl")), "shell"
     environ = {**network.environ, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
     child = pexpect.spawn(program, words, env=environ, encoding="utf-8", timeout=10, dimensions=(40, 120))
@@ -137,13 +137,13 @@ def typist(network: Midoctl) -> Iterator[pexpect.spawn]:
 
 
 def say(child: pexpect.spawn, line: str, *answers: str) -> None:
-    """Type a line and wait for its answers, which the line itself must not hold."""
+    """Type a line and wait for its output, which the line itself must not hold."""
     child.sendline(line)
     for answer in answers:
         child.expect_exact(answer)
 
 
-def test_a_person_at_the_prompt(typist: pexpect.spawn, network: Midoctl) -> None:
+def test_the_prompt_on_a_terminal(typist: pexpect.spawn, network: Midoctl) -> None:
     typist.expect_exact(" 1>")
     say(typist, "bridge create db", "bridge db created", " 2>")
     say(typist, "bridge lst", "did you mean list")

@@ -28,9 +28,7 @@ def test_a_backup_is_restored(network: Midoctl, backup: str, tmp_path: Path) -> 
     assert "commits restored: 0" in network("--server", other, "restore", backup).out
 
 
-def test_a_restore_continues_what_is_a_beginning_and_nothing_else(
-    network: Midoctl, backup: str, tmp_path: Path
-) -> None:
+def test_restore_continues_only_a_prefix(network: Midoctl, backup: str, tmp_path: Path) -> None:
     other = f"sqlite:///{tmp_path}/other.db"
     network.ok("copy", "--to", other)
     network.ok("host", "create", "hv4")
@@ -41,14 +39,14 @@ def test_a_restore_continues_what_is_a_beginning_and_nothing_else(
     assert network.refused(3, "--server", f"{other}2", "restore", backup)["details"]["common"] == 0
 
 
-def test_a_damaged_backup_makes_no_log(midoctl: Midoctl, network: Midoctl, backup: str, tmp_path: Path) -> None:
+def test_a_corrupt_backup_creates_no_log(midoctl: Midoctl, network: Midoctl, backup: str, tmp_path: Path) -> None:
     Path(backup).write_bytes(Path(backup).read_bytes()[:-3])
     network.refused(7, "--server", f"sqlite:///{tmp_path}/other.db", "restore", backup)
     assert not (tmp_path / "other.db").exists()
     midoctl.refused(2, "restore", f"{tmp_path}/none")
 
 
-def test_a_backup_has_its_name_when_it_is_whole(network: Midoctl, tmp_path: Path) -> None:
+def test_a_backup_gets_its_name_when_complete(network: Midoctl, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     folder.mkdir()
     network.refused(5, "--server", f"sqlite:///{tmp_path}/none.db", "backup", f"{folder}/a")
@@ -58,7 +56,7 @@ def test_a_backup_has_its_name_when_it_is_whole(network: Midoctl, tmp_path: Path
 
 
 @pytest.mark.parametrize("until", ["2", "early", "TIME"])
-def test_a_log_is_put_back_to_a_moment(network: Midoctl, tmp_path: Path, until: str) -> None:
+def test_a_log_is_restored_to_a_moment(network: Midoctl, tmp_path: Path, until: str) -> None:
     network.ok("bridge", "create", "db")
     then = network.ok("head")
     network.ok("tag", "early")
@@ -79,9 +77,7 @@ def test_a_log_is_put_back_to_a_moment(network: Midoctl, tmp_path: Path, until: 
 
 
 @pytest.mark.parametrize("until", ["9", "nothing", "yesterday!"])
-def test_a_moment_that_a_backup_does_not_have_makes_no_log(
-    network: Midoctl, backup: str, tmp_path: Path, until: str
-) -> None:
+def test_restore_to_an_unknown_moment_creates_no_log(network: Midoctl, backup: str, tmp_path: Path, until: str) -> None:
     network.refused(4, "--server", f"sqlite:///{tmp_path}/other.db", "restore", backup, "--until", until)
     assert not (tmp_path / "other.db").exists()
     network.refused(4, "backup", f"{tmp_path}/b", "--until", until)

@@ -1,4 +1,4 @@
-"""Waiting for views and asking how far they are, with the real servers, cluster daemon and agent."""
+"""`midoctl wait`, `--wait` and `projection status`, with real servers, cluster daemon and agent."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ def views(
 
 
 @pytest.mark.alone
-def test_nothing_to_see_is_waited_for_in_vain(midoctl: Midoctl, views: object) -> None:
+def test_waiting_for_absent_views_times_out(midoctl: Midoctl, views: object) -> None:
     del views
     begun = time.monotonic()
     error = midoctl.refused(6, "wait", "--for", "nsdb", "--timeout", "0.3")
@@ -50,17 +50,17 @@ def test_nothing_to_see_is_waited_for_in_vain(midoctl: Midoctl, views: object) -
     assert (error["code"], error["details"]["position"]) == ("timed-out", 4)
     run = midoctl("-o", "json", "bridge", "create", "late", "--wait", "vtep=0.1")
     assert run.status == 6
-    assert run.json["position"] == 5, "done, although nobody shows it"
+    assert run.json["position"] == 5, "committed, although no view shows it"
     assert "the change itself is committed, at position 5" in run.error["message"]
     assert [row["position"] for row in midoctl.ok("projection", "status")] == [0, 0]
     assert {row["name"]: row["position"] for row in midoctl.ok()["views"]} == {"nsdb": 0, "vtep": 0}
     assert "vtep tor1" in midoctl().out
 
 
-def test_a_command_waits_until_everybody_has_it(midoctl: Midoctl, views: Callable[[], Any]) -> None:
+def test_a_command_waits_for_all_views(midoctl: Midoctl, views: Callable[[], Any]) -> None:
     cluster, _ = views()
-    everybody = ("--for", "nsdb", "--for", "vtep", "--for", "agents", "--timeout", "30")
-    while not midoctl.ok("wait", *everybody)["views"].keys() >= {"nsdb", "vtep", "agents"}:
+    all_views = ("--for", "nsdb", "--for", "vtep", "--for", "agents", "--timeout", "30")
+    while not midoctl.ok("wait", *all_views)["views"].keys() >= {"nsdb", "vtep", "agents"}:
         pytest.fail("all three were asked for")
     done = midoctl.ok("bridge", "create", "b", "--wait", "nsdb,vtep=20", "--wait", "agents")
     rows = {row["name"]: row for row in midoctl.ok("projection", "status")}
@@ -78,7 +78,7 @@ def test_a_command_waits_until_everybody_has_it(midoctl: Midoctl, views: Callabl
     assert "live" in midoctl("projection", "status", "--cluster", cluster.url).out
 
 
-def test_a_server_that_is_away_is_named(midoctl: Midoctl, views: object) -> None:
+def test_an_unreachable_server_is_named(midoctl: Midoctl, views: object) -> None:
     del views
     midoctl.environ["MIDOCTL_CLUSTER"] = "http://127.0.0.1:1"
     assert midoctl.refused(5, "projection", "status")["code"] == "unavailable"
@@ -89,7 +89,7 @@ def test_a_server_that_is_away_is_named(midoctl: Midoctl, views: object) -> None
 @pytest.mark.parametrize(
     "words", [["--wait", "nsbd"], ["--wait", "nsdb=soon"], ["--wait", "nsdb"], ["--wait", "agents=-1"]]
 )
-def test_a_wait_that_makes_no_sense_is_refused_before_anything_is_done(midoctl: Midoctl, words: list[str]) -> None:
+def test_an_invalid_wait_is_refused_before_the_command(midoctl: Midoctl, words: list[str]) -> None:
     assert midoctl.refused(2, "bridge", "create", "web", *words)["code"] == "usage"
     assert midoctl.ok("bridge", "list") == []
 

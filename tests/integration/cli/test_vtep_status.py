@@ -1,4 +1,4 @@
-"""How the switches do, told by a cluster or by ZooKeeper."""
+"""`midoctl vtep status`, from a cluster or from ZooKeeper."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ Midoctl = Any
 """The fixture of `conftest.py`, which cannot be imported."""
 
 
-def test_it_must_be_said_where_the_cluster_is(midoctl: Midoctl) -> None:
+def test_an_address_of_the_cluster_is_required(midoctl: Midoctl) -> None:
     midoctl.ok("vtep", "create", "tor1", "--management-ip", "192.0.2.1")
     error = midoctl.refused(2, "vtep", "status")
     assert "give --zookeeper HOST:PORT or --cluster URL" in error["message"]
@@ -23,7 +23,7 @@ def test_it_must_be_said_where_the_cluster_is(midoctl: Midoctl) -> None:
 
 
 @pytest.mark.parametrize("way", ["zookeeper", "cluster"])
-def test_switches_are_shown_as_the_cluster_knows_them(
+def test_status_shows_switches_as_reported(
     way: str, midoctl: Midoctl, zookeeper: ZooKeeper, zk_root: str, ovsdb: Callable[..., OvsdbServer]
 ) -> None:
     where = ("--zookeeper", zookeeper.hosts, "--root", zk_root)

@@ -1,4 +1,4 @@
-"""What is generated from the model fits it: kinds, options, examples; and every command can say what it is for."""
+"""Commands that are generated from the model match it: kinds, options, examples; every command has help."""
 
 import shlex
 from collections.abc import Iterator
@@ -37,14 +37,14 @@ def test_no_field_hides_a_shared_option() -> None:
     assert not set(EVERYWHERE + READ + WRITE) & {"tenant"}, "only `list` has it besides the fields of that name"
 
 
-def test_other_words_lead_somewhere() -> None:
+def test_suggested_words_exist() -> None:
     known = {path[-1] for path in ALL} | {" ".join(path) for path in ALL}
     assert set(OTHER_WORDS.values()) <= known
     assert not set(OTHER_WORDS) & {path[-1] for path in ALL if len(path) == 1}
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
-def test_every_command_says_what_it_is_for(path: tuple[str, ...]) -> None:
+def test_every_command_has_help(path: tuple[str, ...]) -> None:
     found = ALL[path]
     context = click.Context(found, info_name=path[-1], obj=Invocation(Settings({})))
     text = found.get_help(context)
@@ -75,7 +75,7 @@ def examples() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("line", list(examples()))
-def test_every_example_is_understood(line: str) -> None:
+def test_every_example_parses(line: str) -> None:
     words = shlex.split(line.partition(" | ")[0].partition(" > ")[0])[1:]
     invocation = Invocation(Settings({}))
     found: click.Command = root

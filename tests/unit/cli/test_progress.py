@@ -1,4 +1,4 @@
-"""Progress is shown on a terminal, after a while, and nowhere else."""
+"""Progress is shown on a terminal only, and only for long work."""
 
 import os
 import pty
@@ -58,7 +58,7 @@ def shown(patience: float, total: str, sign: str) -> str:
         return seen.decode()
 
 
-def test_long_work_shows_how_far_it_is_and_leaves_no_trace() -> None:
+def test_long_work_shows_a_bar_and_clears_it() -> None:
     text = shown(0.1, "20", sign="3 of 20")
     assert "inner work" in text
     assert "outer work" not in text, "the innermost is shown"
@@ -70,6 +70,6 @@ def test_quick_work_shows_nothing() -> None:
 
 
 @pytest.mark.parametrize("total", ["None", "1 // 0"])
-def test_a_total_that_nobody_knows_harms_nothing(total: str) -> None:
+def test_an_unknown_total_is_accepted(total: str) -> None:
     text = shown(0.1, total, sign="inner work")
     assert " of " not in text

@@ -1,4 +1,4 @@
-"""YAML is read strictly: what is accepted means what it looks like, the rest is refused with file and line."""
+"""YAML is read strictly: scalars are read as written, the rest is refused with file and line."""
 
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def values(text: str) -> list[Any]:
         ("a: 1e3", "1e3"),
     ],
 )
-def test_a_word_means_what_it_looks_like(text: str, value: object) -> None:
+def test_scalars_are_read_as_written(text: str, value: object) -> None:
     assert values(text) == [{"a": value}]
 
 
@@ -49,7 +49,7 @@ def test_documents_and_aliases() -> None:
     assert values("\ufeffa: b") == [{"a": "b"}]
 
 
-def test_a_mapping_knows_its_line() -> None:
+def test_a_mapping_has_its_line() -> None:
     (found,) = values("# first\n- kind: bridge\n  ports:\n  - name: p1\n")
     assert isinstance(found[0], Located)
     assert (found[0].line, found[0]["ports"][0].line) == (2, 4)
@@ -81,7 +81,7 @@ def test_a_mapping_knows_its_line() -> None:
         ("%YAML 9.9\n---\na", 1, ""),
     ],
 )
-def test_what_is_refused_is_refused_in_one_line(text: str, line: int, words: str) -> None:
+def test_invalid_yaml_is_refused_with_its_line(text: str, line: int, words: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         values(text)
     assert caught.value.message.startswith(f"file:{line}: ")
@@ -96,7 +96,7 @@ def test_other_bytes_than_utf_8_are_refused(raw: bytes) -> None:
         parse("file", raw)
 
 
-def test_a_file_that_cannot_be_read_is_a_wrong_invocation(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_a_usage_error(tmp_path: Path) -> None:
     for path in (tmp_path / "absent", tmp_path, tmp_path / "\0"):
         with pytest.raises(UsageError):
             load(str(path))
@@ -115,5 +115,5 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_what_is_printed_is_read_back(value: object) -> None:
+def test_yaml_output_is_read_back(value: object) -> None:
     assert values(yaml_text([value])) == [[value]]

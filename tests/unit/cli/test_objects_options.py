@@ -1,4 +1,4 @@
-"""Words of the command line become JSON values by the declared type; what they cannot be is said."""
+"""Texts of options become JSON values by the declared type of a field; invalid ones are refused."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def spec(path: str) -> FieldSpec:
         ("tunnel-zone.members", ["nonsense"], ["nonsense"]),
     ],
 )
-def test_words_become_values(field: str, words: list[str], expected: Any) -> None:
+def test_texts_become_values(field: str, words: list[str], expected: Any) -> None:
     assert parse_value(spec(field), words) == expected
 
 
@@ -56,7 +56,7 @@ def test_words_become_values(field: str, words: list[str], expected: Any) -> Non
         ("tunnel-zone.members", "[" * 100_000),
     ],
 )
-def test_what_cannot_be_a_value_is_refused_by_field(field: str, word: str) -> None:
+def test_an_invalid_value_is_refused_by_field(field: str, word: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         parse_value(spec(field), [word])
     assert caught.value.details["field"] == field.partition(".")[2]

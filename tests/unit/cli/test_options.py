@@ -34,7 +34,7 @@ def test_defaults_need_no_file(home: dict[str, str]) -> None:
     assert settings.is_default("server")
 
 
-def test_what_is_nearer_counts(home: dict[str, str]) -> None:
+def test_command_line_precedes_environment_and_file(home: dict[str, str]) -> None:
     configure(home, "actor: file\noutput: yaml\nreason: because\nwait: [nsdb, vtep=5]\n")
     settings = Settings({**home, "MIDOCTL_ACTOR": "environment", "MIDOCTL_OUTPUT": "name"})
     settings.give("actor", "option")
@@ -42,7 +42,7 @@ def test_what_is_nearer_counts(home: dict[str, str]) -> None:
     assert settings.get("wait") == ("nsdb", "vtep=5")
 
 
-def test_a_file_may_be_named(home: dict[str, str], tmp_path: Path) -> None:
+def test_config_names_the_file(home: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "other.yaml"
     path.write_text("if_head: 7\ndry_run: true\n")
     settings = Settings({**home, "MIDOCTL_CONFIG": str(path)})
@@ -60,14 +60,14 @@ def test_a_file_may_be_named(home: dict[str, str], tmp_path: Path) -> None:
         ("server: [a", "midoctl/config.yaml:2:"),
     ],
 )
-def test_a_wrong_file_is_refused_by_name(home: dict[str, str], text: str, words: str) -> None:
+def test_an_invalid_file_is_refused_by_name(home: dict[str, str], text: str, words: str) -> None:
     configure(home, text)
     with pytest.raises(UsageError, match=r"config\.yaml") as caught:
         Settings(home).get("output")
     assert words in str(caught.value)
 
 
-def test_an_absent_file_is_an_error_only_if_it_was_named(home: dict[str, str], tmp_path: Path) -> None:
+def test_only_a_named_file_must_exist(home: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"absent\.yaml: No such file"):
         Settings({**home, "MIDOCTL_CONFIG": str(tmp_path / "absent.yaml")}).get("output")
 
@@ -87,7 +87,7 @@ def test_an_absent_file_is_an_error_only_if_it_was_named(home: dict[str, str], t
         ("root", "/"),
     ],
 )
-def test_a_wrong_value_is_refused_with_its_place(home: dict[str, str], name: str, text: str) -> None:
+def test_an_invalid_value_is_refused_with_its_place(home: dict[str, str], name: str, text: str) -> None:
     with pytest.raises(UsageError, match=f"MIDOCTL_{name.upper()}"):
         Settings({**home, f"MIDOCTL_{name.upper()}": text}).get(name)
     assert "x" * 300 not in SETTINGS[name].help

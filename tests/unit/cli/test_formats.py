@@ -1,4 +1,4 @@
-"""An exported network applies without changing anything, where it comes from and in an empty log."""
+"""Applying an exported network changes nothing, on its own log and after an import into an empty log."""
 
 from random import Random
 
@@ -23,7 +23,7 @@ def random_world(seed: int) -> World:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_applying_what_was_exported_changes_nothing(seed: int) -> None:
+def test_applying_an_export_changes_nothing(seed: int) -> None:
     world = random_world(seed)
     exported = documents(world.topology)
     (read,) = parse("export", yaml_text(exported).encode())
@@ -35,7 +35,7 @@ def test_applying_what_was_exported_changes_nothing(seed: int) -> None:
     assert fresh.apply(*read, prune=True).events == []
 
 
-def test_an_export_is_for_people() -> None:
+def test_an_export_is_readable() -> None:
     world = World()
     ports = [{"name": "p1"}, {"name": "p2", "admin_state_up": False}]
     world.apply(

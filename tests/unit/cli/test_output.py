@@ -1,4 +1,4 @@
-"""Foreign text is made harmless before it is shown."""
+"""Untrusted text is escaped before it is printed."""
 
 import pytest
 
@@ -31,17 +31,17 @@ def test_passwords_are_hidden(url: str) -> None:
     assert "***" in shown
 
 
-def test_urls_without_passwords_are_left_alone() -> None:
+def test_urls_without_passwords_are_unchanged() -> None:
     for url in ("sqlite:////tmp/a.db", "kafka://h1:9092,h2:9092/topic", "http://[::1]:8181/status"):
         assert redact(url) == url
 
 
-def test_what_was_meant_is_guessed() -> None:
+def test_closest_word_is_suggested() -> None:
     assert suggest("brdge", ["bridge", "router"]) == "; did you mean bridge?"
     assert suggest("xyz", ["bridge", "router"]) == ""
 
 
-def test_a_table_in_a_pipe_is_plain_and_whole() -> None:
+def test_a_table_in_a_pipe_is_not_cut() -> None:
     assert table(["name", "id"], [["web", "1"], ["x" * 200, "2\n3"]]).splitlines()[1:] == [
         f"{'web':200}  1",
         f"{'x' * 200}  2 3",

@@ -1,4 +1,4 @@
-"""Lines of a shell: their words, what the prompt calls a log, and where the word at the cursor begins."""
+"""Lines of a shell: their words, the short name of a log, and the word at the cursor."""
 
 from contextlib import suppress
 
@@ -34,13 +34,13 @@ def test_words(line: str, words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("line", ["bridge create 'web", 'bridge create "web', "bridge create web\\"])
-def test_a_line_without_end_is_refused(line: str) -> None:
+def test_an_open_quote_is_refused(line: str) -> None:
     with pytest.raises(UsageError):
         words_of(line)
 
 
 @given(some.text(max_size=60))
-def test_any_line_has_words_or_is_refused(line: str) -> None:
+def test_any_line_is_parsed_or_refused(line: str) -> None:
     with suppress(UsageError):
         assert all(isinstance(word, str) for word in words_of(line))
 
@@ -56,7 +56,7 @@ def test_any_line_has_words_or_is_refused(line: str) -> None:
         ("nonsense", ""),
     ],
 )
-def test_what_the_prompt_calls_a_log(url: str, name: str) -> None:
+def test_short_name_of_a_log(url: str, name: str) -> None:
     assert log_name(url) == name
 
 
