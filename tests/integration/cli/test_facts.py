@@ -123,9 +123,7 @@ def test_interfaces_of_a_host(agent: Agent, site: Midoctl) -> None:
     assert site.refused(4, "host", "interfaces", "nobody")["code"] == "not-found"
 
 
-def test_a_dead_host_shows_when_it_was_last_seen(
-    agent: Agent, site: Midoctl, zookeeper: ZooKeeper, zk_root: str
-) -> None:
+def test_a_dead_host_shows_its_last_report(agent: Agent, site: Midoctl, zookeeper: ZooKeeper, zk_root: str) -> None:
     del agent
     writer = ViewWriter(zookeeper.hosts, zk_root, "2")
     time = "2026-01-01T00:00:00.000Z"

@@ -7,8 +7,8 @@ import click
 
 from midonet.cli.framework.command import command
 from midonet.cli.output import output
+from midonet.cli.session.reported_state import reader
 from midonet.cli.session.session import Session
-from midonet.cli.session.wait import servers
 
 
 @command(
@@ -24,10 +24,9 @@ def health(session: Session, *, down: bool) -> None:
     until it has been stable for a while.
     """
     from midonet.projections.facts import UnderlayHealth
-    from midonet.projections.facts.reader import FactsReader
     from midonet.projections.facts.underlay_links import isolated, links
 
-    with FactsReader(servers(session.settings), session.settings.get("root")) as facts:
+    with reader(session) as facts:
         found = links(facts.all(UnderlayHealth))
     hosts = session.state.topology().all("host")
     names = {host: entity.name or host for host, entity in hosts.items()}

@@ -3,9 +3,8 @@
 A tenant is a label: `--tenant` filters lists and is the default of `create`; it is no access control.
 """
 
-from typing import Any
-
-from midonet.events.model import KINDS, Kind, kind_of
+from midonet.events.access.authorization import SHARED, owners_of
+from midonet.events.model import KINDS, Entity, Kind, kind_of
 from midonet.events.topology.topology import Topology
 
 _FIELD = "tenant"
@@ -18,15 +17,9 @@ def has_tenant(kind: Kind) -> bool:
     )
 
 
-def belongs(topology: Topology, entity: Any, tenant: str) -> bool:
-    """Return whether an object, or what it is a part of, is a tenant's or shared with all."""
-    found: Any = entity
-    while found is not None:
-        if hasattr(found, _FIELD):
-            return bool(found.tenant == tenant or getattr(found, "shared", False))
-        owner = next((getattr(found, field) for field in found.OWNER if getattr(found, field)), None)
-        found = topology.find(owner) if owner else None
-    return False
+def belongs(topology: Topology, entity: Entity, tenant: str) -> bool:
+    """Return whether an object belongs to a tenant or is shared with all."""
+    return not owners_of(entity, topology.find).isdisjoint((tenant, SHARED))
 
 
 def tenants(topology: Topology) -> list[str]:
