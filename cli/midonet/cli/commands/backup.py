@@ -35,9 +35,9 @@ _UNTIL = click.Option(["--until"], metavar="X", help="Only up to this position, 
   midoctl backup --until before-upgrade /backups/before.log""",
 )
 def backup(session: Session, path: str, until: str | None) -> None:
-    """Write the whole log, as of now, to one file that proves itself: bytes, positions and hashes as they are.
+    """Write the log, as of now, to one file with its bytes, positions and hashes, which restore verifies.
 
-    The file gets its name when it is complete and on the disk; while it is written, the log may go on.
+    The file gets its name when it is complete and durable. Commits may be appended to the log meanwhile.
     """
     log = _upto(session.log.open(), until)
     with atomic_write(path) as file, progress("backing up", log.head().position) as step:
@@ -54,10 +54,10 @@ def backup(session: Session, path: str, until: str | None) -> None:
   midoctl --server sqlite:///before.db restore --until 2026-01-31T12:00:00Z /backups/midonet-monday.log""",
 )
 def restore(session: Session, path: str, until: str | None) -> None:
-    """Bring a backup into the log of --server, which is made, is empty, or holds a beginning of what was backed up.
+    """Restore a backup into the log of --server, which must be absent, empty or a prefix of the backup.
 
-    All of the file is verified before anything is written. Run it again after an interruption: it goes on.
-    With --until the log is as it was then: at a position, at a time, or at a tag that the backup holds.
+    All of the file is verified before anything is written. Run it again after an interruption to continue.
+    With --until up to a position, a time, or a tag of the backup.
     """
     with closing(Backup(Path(path))) as whole:
         source = _upto(whole, until)
@@ -77,9 +77,9 @@ def restore(session: Session, path: str, until: str | None) -> None:
   midoctl copy --to sqlite:///what-if.db --until before-upgrade""",
 )
 def copy(session: Session, url: str, until: str | None) -> None:
-    """Copy the log to another one: the same bytes, positions and hashes, whatever either is kept in.
+    """Copy the log to another one of any backend, with the same bytes, positions and hashes.
 
-    The target is empty or holds a beginning of the log; run it again to go on after an interruption, or to follow up.
+    The target must be empty or a prefix of the log. Run it again to continue, or to copy later commits.
     """
     source = _upto(session.log.open(), until)
     with closing(open_log(url, create=True)) as target:
@@ -88,7 +88,7 @@ def copy(session: Session, url: str, until: str | None) -> None:
 
 
 def _upto(source: Source, until: str | None) -> Source:
-    """Return a source that ends at a moment of its own; `NotFound` if it has none such."""
+    """Return a source that ends at a moment; `NotFound` if the source does not have it."""
     if until is None:
         return source
     if not is_name(until):

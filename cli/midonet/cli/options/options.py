@@ -84,7 +84,7 @@ def _default_config(environ: Mapping[str, str]) -> str:
 
 
 def _home(environ: Mapping[str, str], variable: str, below: str) -> str:
-    """Return a user directory as the XDG Base Directory Specification 0.8 says: a relative one is to be ignored."""
+    """Return a user directory by the XDG Base Directory Specification 0.8, which ignores relative ones."""
     chosen = environ.get(variable, "")
     return chosen if chosen.startswith("/") else os.path.join(os.path.expanduser("~"), below)  # noqa: PTH111, PTH118 - pathlib takes 10 ms to load
 

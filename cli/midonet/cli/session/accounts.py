@@ -105,7 +105,7 @@ class Accounts:
         return list(msgspec.json.decode(self._client.get("/v1/denials", limit=limit).body))
 
     def _request(self, method: str, path: str, body: Any = None) -> Any:
-        assert self._client is not None  # noqa: S101 - every caller has looked
+        assert self._client is not None  # noqa: S101 - callers check
         raw = msgspec.json.encode(body) if body is not None else None
         headers = {"Content-Type": "application/json"} if raw is not None else {}
         return msgspec.json.decode(self._client.request(method, path, headers=headers, body=raw).body)
