@@ -409,9 +409,9 @@ def test_every_kind_has_its_commands(network: Midoctl) -> None:
     ("words", "hint"),
     [
         (["brdge", "list"], "did you mean bridge?"),
-        (["network", "list"], "here it is called bridge"),
+        (["network", "list"], "use bridge"),
         (["bridge", "lst"], "did you mean list"),
-        (["bridge", "rm", "web"], "here it is called delete"),
+        (["bridge", "rm", "web"], "use delete"),
         (["bridge", "set", "web", "--tennant", "x"], "--tenant"),
         (["bridge", "clear", "web", "tennant"], "did you mean tenant?"),
         (["bridge", "show", "webb"], "did you mean web?"),

@@ -82,7 +82,7 @@ def test_without_zookeeper_only_desired_state_is_shown(site: Midoctl) -> None:
     assert all("facts" not in row for row in site.ok("host", "list"))
     run = site("host", "list")
     assert "ALIVE" not in run.out
-    assert run.err == "give --zookeeper to see what hosts report\n"
+    assert run.err == "give --zookeeper to see the state of hosts\n"
     assert site("port", "show", "vm").err == ""
     assert site.refused(2, "host", "interfaces", "hv1")["details"] == {"option": "zookeeper"}
 
@@ -210,7 +210,7 @@ def test_unreachable_zookeeper_blocks_no_command(site: Midoctl, monkeypatch: pyt
     run = site("host", "list")
     assert run.status == 0
     assert "hv1" in run.out
-    assert run.err.startswith("what hosts report cannot be seen: ZooKeeper at 127.0.0.1:1")
+    assert run.err.startswith("the state of hosts cannot be read: ZooKeeper at 127.0.0.1:1")
     assert site.refused(5, "host", "interfaces", "hv1")["code"] == "unavailable"
     site.ok("host", "delete", "hv2")
 

@@ -144,7 +144,7 @@ def test_status_of_a_view_needs_no_daemon(midoctl: Midoctl, stage: Stage) -> Non
     assert row["lag_seconds"] > 0
     stage.hands.set(f"{stage.root}/nsdb/1/checkpoint", b'{"position": 3, "hash": "00"}')
     (row,) = midoctl.ok("projection", "status", "nsdb")
-    assert (row["state"], row["last_error"]) == ("parked", "it has seen another commit 3 than the log has")
+    assert (row["state"], row["last_error"]) == ("parked", "the view has a commit 3 with another hash than the log")
 
 
 def test_drift_outlives_the_daemon(midoctl: Midoctl, stage: Stage) -> None:

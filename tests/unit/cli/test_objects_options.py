@@ -23,6 +23,7 @@ def spec(path: str) -> FieldSpec:
         ("bridge.admin_state_up", ["False"], False),
         ("bridge.admin_state_up", ["on"], True),
         ("route.weight", ["50"], 50),
+        ("vtep-binding.vlan", ["100"], 100),
         ("route.weight", ["1", "-2"], -2),
         ("rule.nw_proto", ["tcp"], "tcp"),
         ("port.vlan", ["7"], 7),
