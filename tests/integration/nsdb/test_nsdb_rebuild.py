@@ -248,7 +248,7 @@ def test_who_was_frozen_for_longer_than_a_session_undoes_nothing(projected: Proj
             with pytest.raises(Conflict, match="bob has taken over"):
                 frozen.switch(generation)
             other.discard()
-        with pytest.raises(Conflict, match="2 was given up"):
+        with pytest.raises(Conflict, match="2 was discarded"):
             frozen.switch(generation)
     assert frozen.live() == "1"
 
