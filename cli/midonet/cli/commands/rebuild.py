@@ -50,11 +50,11 @@ class _Report(Struct):
   midoctl projection rebuild vtep""",
 )
 def rebuild(session: Session, name: str, *, rollback: bool, discard: bool) -> None:
-    """Make a view anew from the log, tell what was wrong with the present one, and switch to it.
+    """Rebuild a view from the log, report how the present one differs, and switch to it.
 
     nsdb: the next generation is built beside the live one, which goes on meanwhile; then both are compared and the
     pointer that agents follow is switched. The one before is kept for --rollback. An interrupted rebuild is continued
-    by the next one, or removed with --discard. vtep: the rows of every switch are compared with the log and put right.
+    by the next one, or removed with --discard. vtep: the rows of every switch are compared with the log and repaired.
     With --dry-run it only compares; exit 7 if something differs.
     """
     if rollback and discard:
@@ -156,7 +156,7 @@ def _rebuilt(session: Session, generations: Any, place: tuple[str, str], *, roll
 
 
 def _documents(feed: Feed, root: str) -> Callable[[], int]:
-    """Return a function that counts what there will be to write, for whoever wants to know."""
+    """Return a function that counts what there will be to write, for the progress bar."""
 
     def count() -> int:
         from midonet.projections.nsdb import NsdbProjection
@@ -233,7 +233,7 @@ class _Switch:
 
 
 def _switches(session: Session, failures: list[MidonetError]) -> Iterator[_Report]:
-    """Compare every switch with the log, and put it right; what cannot be reached delays the others and no more."""
+    """Compare every switch with the log, and repair it; an unreachable one does not stop the others."""
     with _following(session) as feed:
         vteps = list(session.state.topology().all("vtep").values())
         with progress("switches", len(vteps)) as step:
