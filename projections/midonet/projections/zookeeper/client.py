@@ -64,7 +64,11 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
         An answer that is not ZooKeeper's ends that thread with an exception.
         """
         with self._starting, self.failures():
-            return self._live if self._connection.running else self.start_async()
+            return self._live if self._connection.running else super().start_async()
+
+    def start_async(self) -> Any:
+        """As kazoo's; several threads may call it at once."""
+        return self.start_connecting()
 
     @contextmanager
     def failures(self) -> Iterator[None]:
