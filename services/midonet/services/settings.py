@@ -1,4 +1,4 @@
-"""What an operator may set on the cluster daemon: options, variables and keys all follow from the declaration."""
+"""Settings of the cluster daemon: options, environment variables and keys are derived from this declaration."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def _origins(text: Any) -> str:
     found = [part.strip() for part in str(text).split(",") if part.strip()]
     for one in found:
         if one != "*" and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+", one):
-            raise ValueError(f"{one!r} is no origin such as https://ui.example.org")
+            raise ValueError(f"{one!r} is not an origin such as https://ui.example.org")
     return ",".join(found)
 
 
@@ -55,111 +55,112 @@ class Settings(ConnectionSecurity, frozen=True, kw_only=True):
 
     log: Annotated[str, Meta(description="URL of the log, as for `midoctl --server`.")]
     zookeeper: Annotated[
-        ZooKeeperServers, Meta(description="ZooKeeper servers, HOST:PORT[,HOST:PORT…], or `embedded`: run here.")
+        ZooKeeperServers, Meta(description="ZooKeeper servers, HOST:PORT[,HOST:PORT…], or `embedded`.")
     ]
     root: Annotated[Node, Meta(description="ZooKeeper path of the views.")] = "/midonet"
-    http: Annotated[
-        HostPort, Meta(description="Where the API, health and metrics are served; port 0 is any free one.")
-    ] = f"127.0.0.1:{_PORT}"
+    http: Annotated[HostPort, Meta(description="Address of the API, health and metrics; port 0 is any free port.")] = (
+        f"127.0.0.1:{_PORT}"
+    )
     http_cert: Annotated[
-        str | None, Meta(description="PEM file with the certificate (chain): with it, the port speaks https only.")
+        str | None, Meta(description="PEM file with the certificate chain; enables https (http is then off).")
     ] = None
-    http_key: Annotated[
-        str | None, Meta(description="PEM file with the certificate's private key, if it is in another file.")
-    ] = None
+    http_key: Annotated[str | None, Meta(description="PEM file with the private key, if not in http_cert.")] = None
     http_clients_ca: Annotated[
         str | None,
-        Meta(description="PEM file with the CA of clients' certificates: a client may show one, and is who it names."),
+        Meta(description="PEM file with the CA of client certificates; a client may authenticate with one."),
     ] = None
     cors_origins: Annotated[
         Origins | None,
         Meta(
-            description="Web pages that may ask the API from a browser, by origin: https://HOST[:PORT],…, or *. "
-            "Off if unset."
+            description="Origins whose web pages may use the API from a browser: https://HOST[:PORT],…, or *. "
+            "Default: none."
         ),
     ] = None
     auth: Annotated[
         Literal["none", "tokens"] | None,
         Meta(
-            description="Who may use the API: everybody who reaches the port (none), or users with a token, "
-            "password or certificate. Default: none on the machine itself; elsewhere there is no API until it is said."
+            description="Authentication of API clients: none, or a token, password or certificate (tokens). "
+            "Default: none on a loopback address; on any other address the API is off until this is set."
         ),
     ] = None
     vault: Annotated[
         str | None,
-        Meta(description="Where secrets are kept, sealed: file:///FILE, sqlite:///FILE or postgresql+psycopg://…."),
+        Meta(description="Encrypted store of secrets: file:///FILE, sqlite:///FILE or postgresql+psycopg://…."),
     ] = None
     vault_key: Annotated[
-        str | None, Meta(description="File with the key of the vault, for its owner alone (`midoctl secret key`).")
+        str | None, Meta(description="File with the key of the vault, mode 0600 (`midoctl secret key`).")
     ] = None
     history: Annotated[
         HistoryIndex | None,
-        Meta(description="Index for questions about the past, sqlite:///FILE or postgresql+psycopg://…; off if unset."),
+        Meta(description="History index: sqlite:///FILE or postgresql+psycopg://…; off if unset."),
     ] = None
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="What is worth a line on standard error.")
+        Literal["debug", "info", "warning", "error"], Meta(description="Lowest level of log lines on standard error.")
     ] = "info"
     reconcile_interval: Annotated[
-        float, Meta(ge=0.1, le=_DAY, description="Seconds after which a view is read again though nobody touched it.")
+        float, Meta(ge=0.1, le=_DAY, description="Seconds between two full comparisons of a view.")
     ] = 30.0
     takeover_grace: Annotated[
         float,
         Meta(
             ge=0.05,
             le=60,
-            description="Seconds that a view may stay behind before a daemon that stands by writes it.",
+            description="Seconds that a view may lag before a standby daemon takes over.",
         ),
     ] = 0.3
     container_grace: Annotated[
-        float, Meta(ge=0, le=_DAY, description="Seconds that a host may be away before its service containers move.")
+        float, Meta(ge=0, le=_DAY, description="Seconds that a host may be down before its service containers move.")
     ] = 15.0
     max_lag: Annotated[
-        float, Meta(ge=0.1, le=_DAY, description="Seconds that a view may be behind the log while the daemon is ready.")
+        float, Meta(ge=0.1, le=_DAY, description="Largest lag of a view, in seconds, of a ready daemon.")
     ] = 30.0
     node: Annotated[
         Annotated[str, Meta(pattern=_NODE)] | None,
         Meta(
-            description="Name of this node, unlike all others. Default: the host's name, and the port if not 8181.",
+            description="Unique name of this node. Default: the host name, with the port if it is not 8181.",
         ),
     ] = None
-    services: Annotated[
-        Services, Meta(description="Settings of services, {NAME: {KEY: VALUE}}; each service knows its own keys.")
-    ] = field(default_factory=dict)
+    services: Annotated[Services, Meta(description="Settings of services, {NAME: {KEY: VALUE}}.")] = field(
+        default_factory=dict
+    )
     zookeeper_members: Annotated[
         Members,
         Meta(
-            description="All members of the embedded ensemble, alike on every node: "
-            "HOST[:CLIENT_PORT[:PEER_PORT:ELECTION_PORT]],…; the first one founds it, others may be added at the end."
+            description="All members of the embedded ensemble, the same list on every node: "
+            "HOST[:CLIENT_PORT[:PEER_PORT:ELECTION_PORT]],…; append new members at the end."
         ),
     ] = "127.0.0.1:2181:2888:3888"
     zookeeper_member: Annotated[
-        Annotated[int, Meta(ge=1, le=255)] | None, Meta(description="Which of these members runs here, counted from 1.")
+        Annotated[int, Meta(ge=1, le=255)] | None,
+        Meta(description="Number of the member that runs on this node, from 1."),
     ] = None
     zookeeper_data: Annotated[
         str | None,
         Meta(
-            description="Folder of the embedded server's data. Default: /var/lib/midonet/zookeeper, or the user's own."
+            description="Data folder of the embedded server. Default: /var/lib/midonet/zookeeper, or one of the user."
         ),
     ] = None
     zookeeper_members_ca: Annotated[
         str | None,
-        Meta(description="CA of the embedded members among each other, if it is not the one that clients have, too."),
+        Meta(description="CA of the connections between embedded members. Default: zookeeper_ca."),
     ] = None
     zookeeper_members_cert: Annotated[
-        str | None, Meta(description="Certificate of that CA for the member here, with its key or beside.")
+        str | None, Meta(description="Certificate of this member under zookeeper_members_ca.")
     ] = None
-    zookeeper_members_key: Annotated[str | None, Meta(description="Key of that certificate.")] = None
+    zookeeper_members_key: Annotated[
+        str | None, Meta(description="Private key of zookeeper_members_cert, if not in the same file.")
+    ] = None
     zookeeper_jars: Annotated[
-        str | None, Meta(description="Folder with the jars of the ZooKeeper server; by default Maven fetches them.")
+        str | None, Meta(description="Folder with the jars of the ZooKeeper server. Default: fetched by Maven.")
     ] = None
 
 
 def effective(settings: Settings) -> Settings:
-    """Return settings as the daemon uses them: who this node is, and where ZooKeeper is; `UsageError` names a gap."""
+    """Return the settings with defaults of node, auth and ZooKeeper filled in. Raises `UsageError`."""
     settings = replace(settings, node=node_name(settings), auth=_auth(settings))
     if "*" in (settings.cors_origins or "").split(",") and settings.auth == "none":
         raise UsageError(
-            "cors_origins: with --auth none, any page that somebody here opens could change the network: name origins",
+            "cors_origins: with --auth none, * would let any web page change the network; list the origins",
             setting="cors_origins",
         )
     if settings.zookeeper != EMBEDDED:
@@ -174,20 +175,20 @@ def effective(settings: Settings) -> Settings:
             f"zookeeper_member: there are {len(members)} members, not {member}", setting="zookeeper_member"
         )
     if settings.zookeeper_member is None and len(members) > 1:
-        raise UsageError("say by --zookeeper-member which of the members runs here", setting="zookeeper_member")
+        raise UsageError(
+            "zookeeper_member is required: the number of the member that runs here", setting="zookeeper_member"
+        )
     return replace(settings, zookeeper=client_hosts(members), zookeeper_member=member)
 
 
 def _check_keys(settings: Settings) -> None:
-    """Refuse what would leave an embedded member without the TLS that its operator means it to speak."""
+    """Raise `UsageError` for incomplete TLS settings of an embedded member."""
     if settings.zookeeper_ca is not None and settings.zookeeper_cert is None:
-        raise UsageError(
-            "zookeeper_cert: an embedded member that speaks TLS needs a certificate", setting="zookeeper_cert"
-        )
+        raise UsageError("zookeeper_cert: an embedded member with TLS needs a certificate", setting="zookeeper_cert")
     members = settings.zookeeper_members_ca, settings.zookeeper_members_cert
     if any(members) and not all([*members, settings.zookeeper_ca]):
         raise UsageError(
-            "zookeeper_members_ca goes with zookeeper_members_cert, and with zookeeper_ca and zookeeper_cert",
+            "zookeeper_members_ca needs zookeeper_members_cert, zookeeper_ca and zookeeper_cert",
             setting="zookeeper_members_ca",
         )
 
@@ -197,7 +198,7 @@ def _auth(settings: Settings) -> Literal["none", "tokens"] | None:
     known = settings.vault or settings.http_clients_ca or settings.services.get("api", {}).get("oidc_issuer")
     if settings.auth == "tokens" and not known:
         raise UsageError(
-            "auth: to know users it takes a vault (--vault, --vault-key), a CA of their certificates "
+            "auth: tokens needs a vault (--vault, --vault-key), a CA of client certificates "
             "(--http-clients-ca) or an identity provider (services.api.oidc_issuer)",
             setting="auth",
         )
@@ -205,17 +206,17 @@ def _auth(settings: Settings) -> Literal["none", "tokens"] | None:
 
 
 def auth_unset_reason(settings: Settings) -> str | None:
-    """Return why there is no API where others reach it: somebody has to say who may use it."""
+    """Return why the API is off: its address is not loopback and `auth` is unset; None if it is on."""
     if settings.auth is not None or is_loopback(settings.http):
         return None
     return (
-        f"everybody who reaches {settings.http} could change the network: say --auth tokens, or --auth none if all who "
-        "can reach it may"
+        f"auth is not set and {settings.http} is not a loopback address: set --auth tokens, or --auth none to let any "
+        "client change the network"
     )
 
 
 def node_name(settings: Settings) -> str:
-    """Return this node's name: the one that was set, else one that stays the same and differs from its neighbours'."""
+    """Return the configured name of this node, else one derived from host name and port."""
     if settings.node is not None:
         return settings.node
     host, port = gethostname(), split_host_port(settings.http)[1]

@@ -1,4 +1,4 @@
-"""The members of an embedded ensemble: how operators write them, how ZooKeeper does, and how it is configured. Pure.
+"""The members of an embedded ensemble: the setting, ZooKeeper's dynamic configuration, and its static one. Pure.
 
 Source: ZooKeeper's administrator's guide and its guide to dynamic reconfiguration (3.5 and later).
 """
@@ -16,7 +16,7 @@ _CLIENTS = re.compile(r"^(server\.(\d+)=[^;\n]*);(.*)$", re.MULTILINE)
 
 
 class Member(NamedTuple):
-    """One server: its number, which it keeps for ever, its host, and its ports for clients, data and elections."""
+    """One server: its fixed number, its host, and its ports for clients, peers and elections."""
 
     number: int
     host: str
@@ -25,12 +25,12 @@ class Member(NamedTuple):
     election: int
 
     def line(self, clients: str, role: str = "participant") -> str:
-        """Return the member as a line of ZooKeeper's dynamic configuration; `clients` is where it serves them."""
+        """Return the member as a line of ZooKeeper's dynamic configuration; `clients` is its client address."""
         return f"server.{self.number}={self.host}:{self.peer}:{self.election}:{role};{clients}"
 
 
 def parse_members(text: str) -> str:
-    """Return a list of members in full, `HOST:CLIENT:PEER:ELECTION,…`; `ValueError` says what is wrong."""
+    """Return a list of members with all ports, `HOST:CLIENT:PEER:ELECTION,…`. Raises `ValueError`."""
     return ",".join(_in_full(part.strip()) for part in text.split(","))
 
 
@@ -46,13 +46,13 @@ def _in_full(text: str) -> str:
 
 
 def members_of(text: str) -> list[Member]:
-    """Return the members that a list in full names, numbered from 1 in its order."""
+    """Return the members of a list with all ports, numbered from 1."""
     parts = (part.split(":") for part in text.split(","))
     return [Member(number, host, *map(int, ports)) for number, (host, *ports) in enumerate(parts, 1)]
 
 
 def client_hosts(members: Iterable[Member]) -> str:
-    """Return where clients connect, `HOST:PORT,…`."""
+    """Return the client addresses of members, `HOST:PORT,…`."""
     return ",".join(f"{member.host}:{member.client}" for member in members)
 
 
@@ -62,14 +62,14 @@ def numbers_in(config: str) -> set[int]:
 
 
 def with_clients_at(config: str, clients: Mapping[int, str]) -> str:
-    """Return a dynamic configuration in which members serve clients elsewhere, by their numbers."""
+    """Return a dynamic configuration with new client addresses, given by server number."""
     return _CLIENTS.sub(lambda found: f"{found[1]};{clients.get(int(found[2]), found[3])}", config)
 
 
 def configuration(data: Path, dynamic: Path, protection: Iterable[str] = ()) -> str:
-    """Return the static part of a server's configuration; the members are in the file `dynamic`.
+    """Return the static configuration of a server; the members are in the file `dynamic`.
 
-    A single server runs as an ensemble of one, so that others can join it while it serves.
+    A single server runs as an ensemble of one, so that others can join it.
     """
     return "".join(f"{line}\n" for line in [*_static(data, dynamic), *protection])
 

@@ -76,7 +76,7 @@ def test_variables_of_others_are_left_alone() -> None:
         ("root", "/", "'/' is not an absolute path such as /midonet"),
         ("root", "/a//b", "'/a//b' is not an absolute path such as /midonet"),
         ("log_level", "loud", "one of debug, info, warning, error is needed"),
-        ("cors_origins", "ui.example", "'ui.example' is no origin such as https://ui.example.org"),
+        ("cors_origins", "ui.example", "'ui.example' is not an origin such as https://ui.example.org"),
         ("max_lag", "soon", "expected float, got str"),
         ("max_lag", "nan", "expected float >= 0.1"),
         ("reconcile_interval", "0", "expected float >= 0.1"),

@@ -24,12 +24,12 @@ class Idle:
         self.seconds = seconds
 
     def unheld_seconds(self) -> float:
-        """Return for how long nobody has had the lease."""
+        """Return for how many seconds no node has held the lease."""
         return self.seconds
 
 
-@pytest.mark.parametrize(("seconds", "reason"), [(0.0, None), (9.0, None), (11.0, "nobody works on it")])
-def test_a_stream_that_nobody_works_on_is_not_well(seconds: float, reason: str | None) -> None:
+@pytest.mark.parametrize(("seconds", "reason"), [(0.0, None), (9.0, None), (11.0, "no node processes it")])
+def test_stream_without_owner_is_unhealthy(seconds: float, reason: str | None) -> None:
     service = object.__new__(ActivityService)  # without the servers that a whole one needs
     service._runtime = Idle(seconds)  # type: ignore[assignment]  # as above
     assert (service.health().ok, service.health().reason) == (reason is None, reason)

@@ -1,4 +1,4 @@
-"""Stream processors: pure functions of the log's commits, run by one node of the cluster at a time."""
+"""Stream processors: pure functions of the commits, run by one node of the cluster at a time."""
 
 from midonet.services.streams.processor import Processor, Write
 from midonet.services.streams.service import StreamService

@@ -1,8 +1,8 @@
-"""The runtime on Kafka: a Faust agent under our own supervision, so that the consumer group chooses who works.
+"""The runtime on Kafka: a Faust agent in a supervised thread; the consumer group assigns the partition to one node.
 
-Never Faust's command line: it would own argv, logging and standard output. Never `exactly_once`, and no tables: the
-checkpoint in ZooKeeper is what counts, Kafka's committed offset a hint. Whoever is given the partition also takes a
-lease, whose epoch fences an owner that was frozen while the group gave its partition to another.
+It does not use Faust's command line, which would own argv, logging and standard output, nor `exactly_once` and tables:
+the checkpoint in ZooKeeper is authoritative, Kafka's committed offset a hint. The node with the partition also
+acquires a lease, whose epoch fences a former owner that was frozen during a rebalance.
 Source: reference of faust-streaming 0.15, and the behaviour of that release.
 """
 
@@ -35,10 +35,10 @@ _RECORD_BYTES = MAX_COMMIT_BYTES + 64 * 1024
 
 
 class FaustRuntime:
-    """One Faust app on a thread of its own, made anew whenever it ends."""
+    """One Faust app in a thread of its own, restarted whenever it ends."""
 
     def __init__(self, context: Context, worker: Worker[Any]) -> None:
-        self.error: str | None = "the stream has not been joined yet"
+        self.error: str | None = "the consumer group has not been joined yet"
         self._context = context
         self._worker = worker
         self._assigned = False
@@ -48,11 +48,11 @@ class FaustRuntime:
 
     @property
     def lease(self) -> Lease | None:
-        """The lease by which this node works."""
+        """The lease of the stream if this node holds it, else None."""
         return self._leases.leases().get(_ITEM)
 
     def unheld_seconds(self) -> float:
-        """Return for how many seconds no node has had the partition and its lease."""
+        """Return the seconds for which no node has held the lease."""
         return self._leases.unheld_seconds()
 
     def start(self) -> None:
@@ -61,7 +61,7 @@ class FaustRuntime:
         self._loop.start()
 
     def stop(self) -> None:
-        """Leave the group and the lease to others."""
+        """Leave the group and release the lease."""
         self._loop.stop(2 * _STOP_SECONDS)
         self._leases.stop()
 
@@ -76,10 +76,10 @@ class FaustRuntime:
             self._loop.sleep(backoff.next())
 
     async def _run_app(self, folder: str) -> str | None:
-        """Run one app to its end; return what ended it."""
+        """Run one app until it ends; return the error that ended it, if any."""
         try:
             app = self._app(folder)
-        except MidonetError as error:  # a file that is named for TLS or the login
+        except MidonetError as error:  # a file of the TLS or login settings
             return error.message
         try:
             app.finalize()
@@ -87,7 +87,7 @@ class FaustRuntime:
             self.error = None
             while not self._loop.stopping() and not app.should_stop and not app.crashed:  # noqa: ASYNC110 - it is set by a thread
                 await asyncio.sleep(_TICK)
-        except Exception as error:  # noqa: BLE001 - Faust lets errors of all its libraries through
+        except Exception as error:  # noqa: BLE001 - Faust raises errors of all its libraries
             return f"{type(error).__name__}: {error}"
         finally:
             with suppress(Exception):
@@ -134,13 +134,13 @@ class FaustRuntime:
         self._leases.set_items([_ITEM] if assigned else [])
 
     async def _consume(self, stream: Any) -> None:
-        """Faust's agent: hands over what comes together; the offset is committed after that."""
+        """Faust's agent: process records in batches; Faust commits the offset afterwards."""
         with ThreadPoolExecutor(1) as pool:
             async for raws in _batches(stream):
                 await self._hand_over(raws, pool)
 
     async def _hand_over(self, raws: list[bytes], pool: ThreadPoolExecutor) -> None:
-        """Let the worker have records, for as long as it takes or the partition is ours."""
+        """Process a batch, with retries while the partition is assigned to this node."""
         backoff = Backoff()
         while self._assigned and not self._loop.stopping():
             if (lease := self.lease) is not None and await self._process(lease, raws, pool):
@@ -151,7 +151,7 @@ class FaustRuntime:
         try:
             await asyncio.get_running_loop().run_in_executor(pool, self._worker.take, lease, raws)
         except Fenced as late:
-            self._context.log(logging.INFO, "stale owner was refused", epoch=lease.epoch, reason=str(late))
+            self._context.log(logging.INFO, "stale owner fenced", epoch=lease.epoch, reason=str(late))
             return False
         except MidonetError as error:
             self.error = error.message
@@ -161,7 +161,7 @@ class FaustRuntime:
 
 
 def _credentials() -> Any:
-    """Return how Faust protects its connections and who we are there: as the log's own client of Kafka."""
+    """Return Faust's TLS and SASL settings, equal to those of the log's Kafka client."""
     from faust import SASLCredentials, SSLCredentials
 
     context, login = kafka_tls(), kafka_login()
@@ -178,4 +178,4 @@ async def _batches(stream: Any) -> AsyncIterator[list[bytes]]:
 
 
 def _ignore(_: Lease) -> None:
-    """The lease itself says whether it is held."""
+    """Do nothing: `leases` is read when needed."""

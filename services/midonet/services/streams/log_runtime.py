@@ -1,4 +1,4 @@
-"""What runs a processor, and the one of them for logs without Kafka: a loop on the log, on the node that leads."""
+"""The interface of a runtime, and the runtime for logs without Kafka: a loop over the log on the leader."""
 
 import logging
 from collections.abc import Iterator
@@ -16,10 +16,9 @@ from midonet.services.runtime.context import Context
 from midonet.services.streams.worker import BATCH, Worker
 
 _POLL_SECONDS = 0.25
-"""Seconds between two looks at whether there are new commits.
+"""Seconds between two polls of the log.
 
-Nobody waits for what is counted of them, but whoever made one waits for the views: so no commit wakes this thread, and
-those that came since the last look are left to the next one.
+Commits do not wake this thread, as the views that clients wait for have priority over stream processors.
 """
 
 
@@ -27,24 +26,24 @@ class Runtime(Protocol):
     """Hands the log's records to a worker, on one node at a time."""
 
     error: str | None
-    """Why it cannot work at the moment, if so."""
+    """Why it cannot work at present, if so."""
 
     @property
     def lease(self) -> Lease | None:
-        """The lease by which this node works, if it does."""
+        """The lease of the stream if this node holds it, else None."""
 
     def unheld_seconds(self) -> float:
-        """Return for how many seconds no node has had the lease; 0 if one has it, or nobody can know."""
+        """Return the seconds for which no node has held the lease; 0 if it is held or ZooKeeper is unreachable."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start."""
 
     def stop(self) -> None:
-        """End, and let another node go on."""
+        """Stop and release the lease."""
 
 
 class Embedded:
-    """Follows the log on a thread of its own as long as this node leads."""
+    """Follows the log in a thread of its own while this node leads."""
 
     def __init__(self, context: Context, worker: Worker[Any]) -> None:
         self.error: str | None = None
@@ -55,20 +54,20 @@ class Embedded:
 
     @property
     def lease(self) -> Lease | None:
-        """The lease by which this node leads."""
+        """The leader's lease if this node leads, else None."""
         return self._leadership.lease
 
     def unheld_seconds(self) -> float:
-        """Return for how many seconds no node has led."""
+        """Return the seconds for which no node has led."""
         return self._leadership.unheld_seconds()
 
     def start(self) -> None:
-        """Become a candidate."""
+        """Become a candidate for leadership."""
         self._leadership.start()
         self._loop.start()
 
     def stop(self) -> None:
-        """End to be one."""
+        """Stop and release leadership."""
         self._loop.stop()
         self._leadership.stop()
 
@@ -81,14 +80,14 @@ class Embedded:
                 self._loop.sleep(backoff.next())
 
     def _lead(self, lease: Lease, backoff: Backoff) -> bool:
-        """Follow the log while the lease lasts; return whether it ended without trouble."""
+        """Follow the log while the lease lasts; return False after an error."""
         try:
             for raws in self._batches(lease):
                 self._worker.take(lease, raws)
                 self.error = None
                 backoff.reset()
         except Fenced as late:
-            self._context.log(logging.INFO, "stale owner was refused", epoch=lease.epoch, reason=str(late))
+            self._context.log(logging.INFO, "stale owner fenced", epoch=lease.epoch, reason=str(late))
             return False
         except MidonetError as error:
             self.error = error.message
@@ -96,7 +95,7 @@ class Embedded:
         return True
 
     def _batches(self, lease: Lease) -> Iterator[list[bytes]]:
-        """Yield what comes, as many records as fit in one batch, and an empty one whenever the log has been read."""
+        """Yield new records in batches, and an empty batch whenever the end of the log is reached."""
         with closing(open_log(self._context.settings.log)) as log:
             head, seen = self._worker.resume(lease), -1
             while not self._has_ended(lease):

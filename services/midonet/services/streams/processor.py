@@ -1,7 +1,6 @@
-"""What a stream processor is: a pure function from a state and a commit to a new state and to what is to be written.
+"""A stream processor: a function from a state and a commit to a new state and writes. Pure.
 
-It reads no clock and does no I/O, so whoever runs it (a Faust agent, a loop on the log) and however often it was
-interrupted, the same commits come to the same result. Pure.
+It reads no clock and does no I/O, so the same commits give the same result in every runtime and after every restart.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,14 +13,14 @@ S = TypeVar("S")
 
 
 class Write(NamedTuple):
-    """A JSON value to be kept under a key; None removes it."""
+    """A JSON value to be stored under a key; None removes the key."""
 
     key: str
     value: Any
 
 
 class Processor(NamedTuple, Generic[S]):
-    """A processor and the type of its state, which is kept as JSON beside the position: small, and all it remembers."""
+    """A processor and the type of its state, which is stored as JSON with the checkpoint and should be small."""
 
     state: type[S]
     start: Callable[[], S]
@@ -29,7 +28,7 @@ class Processor(NamedTuple, Generic[S]):
 
 
 class Batch(NamedTuple, Generic[S]):
-    """What some commits came to: all of it is written in one transaction, or nothing."""
+    """The result of several commits, written in one transaction."""
 
     state: S
     head: Head = GENESIS
@@ -37,11 +36,11 @@ class Batch(NamedTuple, Generic[S]):
 
 
 class Gap(Exception):
-    """Commits are missing between the head and a record; they must be read from the log."""
+    """Commits are missing between the head and a record; the caller must read them from the log."""
 
 
 def fold(processor: Processor[S], before: Batch[S], raws: Iterable[bytes]) -> Batch[S]:
-    """Return what records come to, by the chain rule: those applied already and those of losers are passed over."""
+    """Return the result of raw records; skip records that do not extend the chain (applied, or lost conflicts)."""
     state, head, writes = before.state, before.head, dict(before.writes)
     for raw in raws:
         record = extend(head, raw)

@@ -1,7 +1,7 @@
-"""A service that is a stream processor: it comes with a pure function, and this runs it where it is to run.
+"""Base class of services that are stream processors.
 
-On a log in Kafka a Faust agent on every node, of which the consumer group lets one work; on any other log a loop on the
-node that leads. Both write the same, through the same worker.
+On a log in Kafka every node runs a Faust agent, and the consumer group assigns the partition to one. On any other log
+the leader runs a loop over the log. Both write through the same worker.
 """
 
 from abc import abstractmethod
@@ -19,10 +19,10 @@ from midonet.services.streams.state_store import StateStore
 from midonet.services.streams.worker import Worker
 
 _VACANT_SECONDS = 10.0
-"""A consumer group takes that long to give a dead node's partition to another one; longer is worth a word."""
+"""Seconds without an owner after which the service is unhealthy; a rebalance of the consumer group takes that long."""
 
 _STUCK_SECONDS = 60.0
-"""An owner that is behind and does not move for so long is made anew."""
+"""Seconds without progress after which an owner that is behind is restarted."""
 
 
 def place_of(root: str, name: str) -> str:
@@ -31,7 +31,7 @@ def place_of(root: str, name: str) -> str:
 
 
 class StreamService(Service):
-    """Runs `processor` on the commits of the log, each once as far as anybody can see."""
+    """Runs `processor` on every commit of the log, with the effect of exactly one run per commit."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -45,21 +45,21 @@ class StreamService(Service):
 
     @abstractmethod
     def processor(self) -> Processor[Any]:
-        """Return what is to be run."""
+        """Return the processor to run."""
 
     def start(self) -> None:
-        """Take part; whether this node works or waits is decided among all."""
+        """Start the runtime; one node of the cluster works at a time."""
         self._runtime.start()
 
     def stop(self) -> None:
-        """Let another node go on."""
+        """Stop the runtime; another node takes over."""
         self._runtime.stop()
 
     def health(self) -> Health:
-        """It is well while somebody else works, or while its own work gets on; a runtime that is stuck has crashed."""
+        """Return healthy while another node works or this one makes progress; raise if this one is stuck."""
         if self._runtime.lease is None:
-            nobody = "nobody works on it" if self._runtime.unheld_seconds() > _VACANT_SECONDS else None
-            reason = self._runtime.error or nobody
+            unheld = "no node processes it" if self._runtime.unheld_seconds() > _VACANT_SECONDS else None
+            reason = self._runtime.error or unheld
             return Health(ok=reason is None, reason=reason)
         position = self.worker.head.position if self.worker.head is not None else 0
         behind = self.context.feed.head.position - position
@@ -70,7 +70,7 @@ class StreamService(Service):
         return Health(ok=self._runtime.error is None, reason=self._runtime.error)
 
     def details(self) -> Mapping[str, Any]:
-        """Return whether this node works, by which epoch, and how far it is."""
+        """Return runtime, epoch and position; epoch and position only on the node that works."""
         lease, head = self._runtime.lease, self.worker.head
         return {
             "runtime": type(self._runtime).__name__,

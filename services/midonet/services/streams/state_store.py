@@ -1,6 +1,6 @@
-"""Where a stream processor keeps its checkpoint, its state and what it writes: nodes below one path in ZooKeeper.
+"""Checkpoint, state and output of a stream processor: nodes below one path in ZooKeeper.
 
-All of a batch is one transaction, with the lease's guard: what a stale owner has still to say is refused as a whole.
+A batch is one transaction with the lease's guard, so the batch of a stale owner is rejected as a whole.
 """
 
 from typing import Any, Generic, TypeVar
@@ -26,7 +26,7 @@ class _Stored(Struct):
 
 
 class StateStore(Generic[S]):
-    """The nodes of one processor below `base`, written by `node`; all raises `Unavailable` without ZooKeeper."""
+    """The nodes of one processor below `base`, written by `node`. Methods raise `Unavailable` without ZooKeeper."""
 
     def __init__(self, client: Client, base: str, processor: Processor[S], node: str) -> None:
         self._client = client
@@ -36,7 +36,7 @@ class StateStore(Generic[S]):
         self._version = 0
 
     def load(self) -> Batch[S]:
-        """Return the checkpoint and the state; the beginning where there is none, or none that can be read."""
+        """Return checkpoint and state; the initial state if there is none or it cannot be decoded."""
         client, processor = self._client, self._processor
         with client.failures():
             client.result(client.ensure_path_async(self._base))
@@ -51,7 +51,7 @@ class StateStore(Generic[S]):
             return Batch(processor.start(), GENESIS)
 
     def save(self, lease: Lease, batch: Batch[S]) -> None:
-        """Write a batch; `Fenced` if another node has taken over, and then nothing of it."""
+        """Write a batch in one transaction. Raises `Fenced` if another node has taken over."""
         transaction = self._client.transaction()
         lease.guard(transaction)
         with self._client.failures():

@@ -1,7 +1,7 @@
-"""The half of running a processor that all runtimes share: resume at the checkpoint, fold what comes, write it.
+"""The part of a runtime that is common to all: resume at the checkpoint, fold records, write the result.
 
-A runtime hands over raw records in the order of the log, any number of times. What is missing between them is read
-from the log itself: the place of a runtime in its stream is only a hint, the checkpoint is what counts.
+A runtime passes raw records in the order of the log, any number of times. Missing records are read from the log: the
+checkpoint is authoritative, the offset of the runtime a hint.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ from midonet.services.streams.state_store import StateStore
 S = TypeVar("S")
 
 BATCH = 100
-"""Commits that are written together at most."""
+"""Largest number of commits per batch."""
 
 
 class _Current(NamedTuple, Generic[S]):
@@ -27,22 +27,22 @@ class _Current(NamedTuple, Generic[S]):
 
 
 class Worker(Generic[S]):
-    """One processor on one place, while this node holds its lease; used by one thread at a time."""
+    """One processor and its store; used by one thread at a time, under a lease."""
 
     def __init__(self, processor: Processor[S], store: StateStore[S], open_log: Callable[[], Log]) -> None:
         self.head: Head | None = None
-        """The checkpoint, as last written or read; None before."""
+        """The checkpoint as last written or read; None before the first."""
         self._processor = processor
         self._store = store
         self._open_log = open_log
         self._cached: _Current[S] | None = None
 
     def resume(self, lease: Lease) -> Head:
-        """Begin with a lease at the checkpoint, unless that is known; return it."""
+        """Return the checkpoint, read from the store if the lease is new."""
         return self._current(lease).batch.head
 
     def take(self, lease: Lease, raws: Sequence[bytes]) -> int:
-        """Process records; return how many commits were new. `Fenced` if another node has taken over."""
+        """Process records; return the number of new commits. Raises `Fenced` if another node has taken over."""
         try:
             return self._process(lease, raws)
         except Gap:
@@ -59,7 +59,7 @@ class Worker(Generic[S]):
         after = fold(self._processor, before._replace(writes={}), raws)
         if after.head == before.head:
             return 0
-        self._cached = None  # whatever happens now, it may have been written
+        self._cached = None  # unknown until `save` returns
         self._store.save(lease, after)
         self._cached, self.head = _Current(lease, after), after.head
         return after.head.position - before.head.position

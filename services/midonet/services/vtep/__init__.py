@@ -1,4 +1,4 @@
-"""The service `vtep`: keeps the OVSDB of every VTEP in the topology (contract §4), and tells how the switches do."""
+"""The service `vtep`: maintains the OVSDB of every VTEP (contract §4) and publishes the state of the switches."""
 
 from midonet.services.vtep.service import VtepService
 

@@ -1,7 +1,7 @@
-"""Finds out which hosts are dead, so that none of them is left to flood for the switches.
+"""Tracks dead hosts, so that none of them is elected as flooding proxy.
 
-A host is dead if its agent was alive once and is no more. Of a host that never lived nothing is known, nor of any while
-ZooKeeper is away: then everybody stays what he was.
+A host is dead if its agent was up once and has been down for the grace time. A host that was never up does not count
+as dead. Without ZooKeeper the last known state is kept.
 """
 
 import logging
@@ -19,27 +19,27 @@ from midonet.projections.runtime import logfmt
 from midonet.projections.runtime.worker_thread import WorkerThread
 
 _GRACE = 3.0
-"""Seconds for which an agent may be away, as when it is restarted."""
+"""Seconds for which an agent may be down, for example during a restart."""
 
 _RECHECK_SECONDS = 30.0
 _STOP_SECONDS = 2.0
 
 
 class DeadHostTracker:
-    """Who is dead, from who was seen and who lives; pure but for the time that it is told."""
+    """Computes the dead hosts from known and live hosts. Pure: callers pass the time in seconds."""
 
     def __init__(self) -> None:
         self._missed: dict[str, float] = {}
         self._known: set[str] = set()
 
     def add_known(self, hosts: Iterable[str], now: float) -> None:
-        """Take note of hosts that lived once; those that live no more at the first look have been missed for long."""
+        """Add hosts that were up once; they count as dead unless `update` finds them up."""
         for host in set(hosts) - self._known:
             self._known.add(host)
             self._missed[host] = now - _GRACE
 
     def update(self, live_hosts: Iterable[str], now: float) -> None:
-        """Take note of who lives at a moment."""
+        """Set the live hosts."""
         alive = set(live_hosts)
         self._known |= alive
         for host in self._known - alive:
@@ -48,18 +48,18 @@ class DeadHostTracker:
             self._missed.pop(host, None)
 
     def dead(self, now: float) -> frozenset[str]:
-        """Return who is dead."""
+        """Return the dead hosts."""
         return frozenset(host for host, since in self._missed.items() if now - since >= _GRACE)
 
     def seconds_to_next(self, now: float) -> float:
-        """Return in how many seconds somebody may have become dead without any news."""
+        """Return the seconds until the grace time of the next host ends."""
         return min(
             (since + _GRACE - now for since in self._missed.values() if now - since < _GRACE), default=_RECHECK_SECONDS
         )
 
 
 class DeadHosts:
-    """A thread that calls `on_change` whenever other hosts are dead than before."""
+    """A thread that calls `on_change` with the dead hosts whenever they change."""
 
     def __init__(self, servers: str, root: str, on_change: Callable[[frozenset[str]], None]) -> None:
         self._servers = servers
@@ -67,16 +67,16 @@ class DeadHosts:
         self._on_change = on_change
         self._reported: frozenset[str] = frozenset()
         self.known = Event()
-        """Set as soon as it is known who is dead."""
+        """Set as soon as the dead hosts are known."""
         self._tracker = DeadHostTracker()
         self._loop = WorkerThread("vteps-hosts", self._run)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         self._loop.start()
 
     def stop(self) -> None:
-        """End."""
+        """Stop the thread."""
         self._loop.stop(_STOP_SECONDS)
 
     def _run(self) -> None:

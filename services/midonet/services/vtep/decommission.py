@@ -1,6 +1,6 @@
-"""Clears switches that are VTEPs no more: as soon as they can be reached, and only if what they hold is of this log.
+"""Clears the OVSDB of deleted VTEPs, as soon as they are reachable and only if their rows come from this log.
 
-Which they are is in the log's history, so none is forgotten, whatever was away or down when a VTEP was deleted.
+Deleted VTEPs are found in the log, so none is missed if the daemon or the switch was down at the deletion.
 """
 
 import logging
@@ -21,13 +21,13 @@ Address = tuple[str, int]
 _FIRST_TRY, _LAST_TRY = 1.0, 60.0
 _STOP_SECONDS = 2.0
 _HISTORY_DELAY = 1.0
-"""Seconds before the history is read: what is to be served now goes first."""
+"""Seconds before the log is scanned; current VTEPs have priority."""
 _RAW_MARK = b'"vtep.deleted"'
-"""What the bytes of a commit must hold to be worth decoding."""
+"""Bytes that every commit with a deleted VTEP contains; other commits are not decoded."""
 
 
 class Decommissioner:
-    """A thread of its own; one switch that is away delays the others by no more than a time-out."""
+    """A thread that clears switches; an unreachable switch delays the others by at most one time-out."""
 
     def __init__(self, feed: Feed, log: str) -> None:
         self._feed = feed
@@ -38,26 +38,26 @@ class Decommissioner:
         self._loop = WorkerThread("vteps-retired", self._run)
 
     def start(self) -> None:
-        """Begin: look into the history, then try."""
+        """Start the thread: scan the log, then clear switches."""
         self._loop.start()
 
     def stop(self) -> None:
-        """End; what was not cleared yet is found again in the history."""
+        """Stop the thread; the next start finds pending switches again in the log."""
         self._loop.stop(_STOP_SECONDS)
 
     def schedule(self, host: str, port: int) -> None:
-        """Clear the switch at this address, now if possible."""
+        """Clear the switch at this address as soon as possible."""
         with self._lock:
             self._due[host, port] = monotonic(), Backoff(_FIRST_TRY, _LAST_TRY)
         self._loop.wake()
 
     def cancel(self, host: str, port: int) -> None:
-        """Leave the switch at this address alone: it is a VTEP again."""
+        """Do not clear the switch at this address: it is a VTEP again."""
         with self._lock:
             self._due.pop((host, port), None)
 
     def pending(self) -> dict[str, str]:
-        """Return the switches that have yet to be cleared, with the reason."""
+        """Return the switches that are not cleared yet, each with the reason."""
         with self._lock:
             return {f"{host}:{port}": self._errors.get((host, port), "not tried yet") for host, port in self._due}
 
@@ -75,7 +75,7 @@ class Decommissioner:
             return list(self._due.items())
 
     def _schedule_deleted(self) -> None:
-        """Read in the log which VTEPs were deleted; try for as long as it cannot be read."""
+        """Schedule all deleted VTEPs of the log; retry until the log can be read."""
         backoff = Backoff(_FIRST_TRY, _LAST_TRY)
         while not self._loop.stopping():
             try:
@@ -83,17 +83,17 @@ class Decommissioner:
                 self._loop.sleep(_HISTORY_DELAY)
                 retired, end = self._deleted_vteps()
                 self._feed.wait_for(end, self._loop.stopping)
-                with self._feed.reading() as topology:  # nobody can create one of them until they are noted
+                with self._feed.reading() as topology:  # no VTEP can be created before they are scheduled
                     for address in retired.addresses(topology):
                         self.schedule(*address)
             except MidonetError as error:
-                logfmt.log(logging.DEBUG, "history of VTEPs cannot be read", error=str(error))
+                logfmt.log(logging.DEBUG, "deleted VTEPs cannot be read from the log", error=str(error))
                 self._loop.sleep(backoff.next())
             else:
                 return
 
     def _deleted_vteps(self) -> tuple[Retired, int]:
-        """Return the VTEPs that were ever deleted, and the position up to which that is known."""
+        """Return all deleted VTEPs of the log, and the position up to which it was read."""
         retired, end = Retired(), 0
         with closing(open_log(self._log)) as log:
             for record in log.read():
@@ -111,7 +111,7 @@ class Decommissioner:
             self._errors[address] = str(error)
             logfmt.log(
                 logging.DEBUG,
-                "deleted VTEP keeps its rows for now",
+                "deleted VTEP is not cleared yet",
                 target=f"{address[0]}:{address[1]}",
                 reason=str(error),
             )
@@ -128,10 +128,10 @@ class Decommissioner:
             return
         with closing(VtepTarget(host, port)) as target:
             target.clear()
-        logfmt.log(logging.INFO, "cleared a VTEP that was deleted", target=f"{host}:{port}")
+        logfmt.log(logging.INFO, "deleted VTEP cleared", target=f"{host}:{port}")
 
     def _is_of_this_log(self, checkpoint: Checkpoint) -> bool:
-        """Whether this log was written there; then all is known that whoever wrote it knew."""
+        """Whether the checkpoint is a commit of this log that the feed has reached."""
         try:
             known = self._feed.head_at(checkpoint.position)
         except NotFound:

@@ -1,4 +1,4 @@
-"""What can be counted of the switches, for Prometheus."""
+"""Prometheus metrics of the switches."""
 
 from collections.abc import Callable, Collection, Mapping
 
@@ -16,24 +16,24 @@ def _faults(state: VtepState) -> float:
 
 _GAUGES: Mapping[str, tuple[str, _Count]] = {
     "connected": ("Whether the switch is connected.", lambda state: float(state.connection == "connected")),
-    "local_macs": ("Stations that the switch learned behind its ports.", lambda state: state.local_macs),
-    "faults": ("Faults that the switch and its ports tell.", _faults),
+    "local_macs": ("MACs that the switch learned on its ports.", lambda state: state.local_macs),
+    "faults": ("Faults reported by the switch and its ports.", _faults),
     "tunnels": ("Tunnels of the switch.", lambda state: len(state.bfd)),
-    "tunnels_up": ("Tunnels that BFD finds up.", lambda state: sum(each.state == "up" for each in state.bfd)),
+    "tunnels_up": ("Tunnels whose BFD session is up.", lambda state: sum(each.state == "up" for each in state.bfd)),
 }
-"""Name → what it is, and its value; None is unknown."""
+"""Name -> help text and value; None means unknown."""
 
 
 class VtepMetrics:
-    """The gauges `midonet_vtep_…`; of a switch that is not connected only that is known."""
+    """The gauges `midonet_vtep_…`; a switch that is not connected has only the gauge `connected`."""
 
     def __init__(self, metrics: ServiceMetrics) -> None:
         self._gauges = {name: metrics.gauge(name, text, _LABELS) for name, (text, _) in _GAUGES.items()}
-        self._retired = metrics.gauge("retired", "Deleted VTEPs that may keep their rows.")
+        self._retired = metrics.gauge("retired", "Deleted VTEPs that are not cleared yet.")
         self._published: set[tuple[str, str, str]] = set()
 
     def update(self, states: Collection[VtepState], retired: int) -> None:
-        """Show how it is now."""
+        """Set all gauges from the current states."""
         self._retired.set(retired)
         values = {(name, state.id, state.address): self._value(name, state) for state in states for name in _GAUGES}
         known = {key: value for key, value in values.items() if value is not None}

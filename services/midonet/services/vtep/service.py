@@ -1,6 +1,6 @@
-"""The service itself: carries out what becomes of the fleet, and passes on what the switches say to each other.
+"""The service class: starts and stops the projection of each VTEP and distributes learned MACs among the switches.
 
-Every VTEP has a runner of its own: one that cannot be reached delays no other.
+Every VTEP has a runner of its own, so an unreachable switch does not delay the others.
 """
 
 import logging
@@ -37,15 +37,14 @@ from midonet.services.vtep.state_publisher import StatePublisher
 from midonet.services.vtep.switch import ManagedSwitch, address
 
 _TICK = 0.5
-"""Seconds between two looks at what waits for others."""
+"""Longest time, in seconds, between two retries and metric updates."""
 
 _HOSTS_SECONDS = 1.0
-"""Seconds for which ZooKeeper may say which hosts are dead before the first switch is kept: else those would be elected
-once more."""
+"""Seconds to wait for the dead hosts before the first write, so that no dead host is elected flooding proxy."""
 
 
 class VtepService(Service):
-    """Carries out the steps of the fleet, one after the other, on a thread of its own; another one listens."""
+    """Runs the steps of the fleet in one thread and processes updates of the switches in another."""
 
     keeps_views = True
 
@@ -68,7 +67,7 @@ class VtepService(Service):
         ]
 
     def start(self) -> None:
-        """Begin to follow the topology."""
+        """Start to follow the topology."""
         for thread in self._threads:
             thread.start()
         self._decommissioner.start()
@@ -76,7 +75,7 @@ class VtepService(Service):
         self._hosts.start()
 
     def stop(self) -> None:
-        """Leave every VTEP as it is."""
+        """Stop; every VTEP stays as it is."""
         self._stopping.set()
         self._steps.put(None)  # wakes the threads
         self._updates.put(None)
@@ -90,35 +89,35 @@ class VtepService(Service):
             list(pool.map(lambda end: end(), ends))
 
     def health(self) -> Health:
-        """It works once it keeps every VTEP that was there when it began."""
+        """Return healthy once all VTEPs of the first topology have been started."""
         return Health() if self._initialized else Health(ok=False, reason="the log has not been read yet")
 
     def projections(self) -> Sequence[HostedProjection]:
-        """Return one for every VTEP."""
+        """Return the projection of every VTEP."""
         return list(self._switches.values())
 
     def details(self) -> Mapping[str, Any]:
-        """Return what is known of the switches, and of those that are to be cleared."""
+        """Return the state of the switches and the deleted VTEPs that are not cleared yet."""
         states = sorted(self._states().values(), key=lambda state: state.address)
         return {"vteps": msgspec.to_builtins(states), "retired": self._decommissioner.pending()}
 
     def _states(self) -> dict[str, VtepState]:
         return {switch.vtep: switch.state() for switch in list(self._switches.values())}
 
-    # -- for the feed
+    # -- Follower of the feed
 
     def attach(self, topology: Topology) -> None:
-        """Start over from a whole topology."""
+        """Queue the steps from the current fleet to that of a whole topology."""
         for step in self._fleet.attach(topology):
             self._steps.put(step)
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Take note of the changes of one commit."""
+        """Queue the steps that follow from one commit."""
         for step in self._fleet.apply(changes):
             self._steps.put(step)
 
     def wake(self) -> None:
-        """Do nothing: the queue wakes."""
+        """Do nothing: the queue wakes the thread."""
 
     # -- the thread of the fleet
 
@@ -131,7 +130,7 @@ class VtepService(Service):
                 self._initialized |= self._steps.empty()
                 if (step := self._steps.get()) is not None:
                     self._execute(step)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the service can be made anew
+        except Exception as error:  # noqa: BLE001 - any error restarts the service
             self.context.crashed(error)
 
     def _execute(self, step: FleetStep) -> None:
@@ -153,7 +152,7 @@ class VtepService(Service):
         self._switches[step.vtep] = switch
         switch.start()
 
-    # -- the thread that looks at the hosts
+    # -- the thread of the dead hosts
 
     def _set_dead_hosts(self, dead: frozenset[str]) -> None:
         with suppress(VerificationFailed), self.context.feed.reading():
@@ -161,7 +160,7 @@ class VtepService(Service):
             for switch in list(self._switches.values()):
                 switch.note(Change(DEAD_HOSTS, switch.vtep, None, dead))
 
-    # -- the thread that listens to the switches
+    # -- the thread of the updates
 
     def _process_updates(self) -> None:
         try:
@@ -182,7 +181,7 @@ class VtepService(Service):
             self._apply_update(*update)
 
     def _apply_update(self, vtep: str, update: SwitchUpdate | None) -> None:
-        with suppress(VerificationFailed), self.context.feed.reading():  # what follows no log writes nothing, either
+        with suppress(VerificationFailed), self.context.feed.reading():  # without a valid log nothing is written
             if update is None:
                 self._learned.mark_unreachable(vtep)
             elif vtep in self._switches:
@@ -191,7 +190,7 @@ class VtepService(Service):
         self._publisher.wake()
 
     def _notify(self, vtep: str, delta: LearnedChanges, *, whole: bool = False) -> None:
-        """Tell every projection; after the first words of a switch, also what others hold because of it."""
+        """Notify every projection; after a full update also of the MACs that its switch holds."""
         for switch in list(self._switches.values()):
             places = delta.macs | switch.mac_keys() if whole else delta.macs
             if places or delta.addresses_changed:

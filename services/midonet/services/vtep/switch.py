@@ -1,4 +1,4 @@
-"""One VTEP as the service keeps it: its projection on its switch, and what is known of the switch."""
+"""One VTEP: its projection on its switch, and the state of the switch."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -24,12 +24,12 @@ _FIRST_RETRY, _LAST_RETRY = 1.0, 60.0
 
 
 def address(step: FleetStep) -> str:
-    """Return the address of a switch as people write it."""
+    """Return the address of a switch as `HOST:PORT`, with brackets around an IPv6 address."""
     return f"[{step.host}]:{step.port}" if ":" in step.host else f"{step.host}:{step.port}"
 
 
 class ManagedSwitch(HostedProjection):
-    """The projection of one VTEP; `on_update` is called with its id and what its switch says, None when it is lost."""
+    """The projection of one VTEP; `on_update` gets its id and each update of its switch, None when it disconnects."""
 
     def __init__(
         self,
@@ -50,15 +50,15 @@ class ManagedSwitch(HostedProjection):
         self._retry_at = 0.0
 
     def note(self, *changes: Change) -> None:
-        """Let the projection take note of what no commit says, and its runner go and look."""
+        """Pass changes that are not commits to the projection and wake its runner."""
         self._runner.apply_facts(*changes)
 
     def mac_keys(self) -> set[tuple[str, str]]:
-        """Return the places of all stations that the switch holds."""
+        """Return (logical switch, MAC) of all MAC rows that the switch holds."""
         return {(str(switch), str(mac)) for _, switch, mac in self._switch.unicast_keys()}  # type: ignore[misc]
 
     def retry_refused(self) -> None:
-        """Try again, from time to time, what could not be written because of somebody else's rows."""
+        """Retry, with back-off, rows that could not be written because of foreign rows."""
         refused = self._switch.unwritable
         if not refused:
             self._backoff.reset()
@@ -71,7 +71,7 @@ class ManagedSwitch(HostedProjection):
             self.note(Change(RECHECK, self.vtep, None, keys))
 
     def state(self) -> VtepState:
-        """Return what is known of the switch."""
+        """Return the state of the switch."""
         connection, report = self._switch.connection, self._switch.report()
         state = VtepState(
             id=self.vtep,

@@ -1,1 +1,1 @@
-"""A ZooKeeper server as a child of the daemon, for clusters that have no ZooKeeper elsewhere."""
+"""The service `zookeeper`: runs an embedded ZooKeeper server as a child process of the daemon."""

@@ -1,6 +1,6 @@
-"""Where the ZooKeeper server's jars come from: a folder that was named, or Maven, by coordinates pinned in `pom.xml`.
+"""The jars of the ZooKeeper server: from a given folder, or fetched by Maven with the coordinates of `pom.xml`.
 
-What Maven fetched is kept in the user's cache, under a name that follows from the coordinates, and never used half.
+Fetched jars are cached in the user's cache folder under a hash of `pom.xml`; the folder appears only when complete.
 """
 
 import subprocess
@@ -16,9 +16,9 @@ _FETCH_SECONDS = 600.0
 
 
 def find_jars(named: str | None, environ: Mapping[str, str]) -> Path:
-    """Return the folder with the server's jars, fetched if it must be; `Misconfigured` or `Unavailable` if not.
+    """Return the folder with the server's jars, fetched if necessary. Raises `Misconfigured` or `Unavailable`.
 
-    `named` is a folder of jars; `MIDONET_JARS` a folder with one of the name `zookeeper`.
+    `named` is a folder of jars; the variable `MIDONET_JARS` names a folder with a subfolder `zookeeper`.
     """
     folder = (
         Path(named) if named else Path(environ["MIDONET_JARS"]) / "zookeeper" if environ.get("MIDONET_JARS") else None
@@ -45,14 +45,14 @@ def _cache(environ: Mapping[str, str]) -> Path:
 
 
 def _fetch(pom: Path, folder: Path) -> None:
-    """Let Maven copy the jars beside the folder, then give them its name."""
+    """Let Maven copy the jars to a temporary folder, then rename it."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as draft:
             _maven(pom, Path(draft) / "jars")
             (Path(draft) / "jars").rename(folder)
     except OSError as error:
-        if not folder.exists():  # else another process was faster
+        if not folder.exists():  # else another process has fetched them
             raise Unavailable(f"cannot keep jars in {folder}: {error.strerror}", folder=str(folder)) from None
 
 

@@ -1,7 +1,7 @@
-"""One ZooKeeper server as a child process, which the kernel kills when the thread that started it ends.
+"""One ZooKeeper server as a child process; the kernel kills it when the thread that started it ends.
 
-Its folder holds the data, its number and its configuration. Members that the ensemble took in while it ran are kept by
-the server itself, in the file that `zoo.cfg` names; a later start goes on with that file.
+Its folder holds data, server number and configuration. The server stores the members added by reconfiguration in the
+dynamic configuration file that `zoo.cfg` names; a restart uses that file.
 """
 
 import os
@@ -20,13 +20,13 @@ from midonet.services.zookeeper_members import Member, configuration, with_clien
 _DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 _MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 _FLAGS = (
-    "-Xmx1g",  # it keeps the last 500 changes, of up to half a MiB each, besides the data
+    "-Xmx1g",  # ZooKeeper caches the last 500 changes, of up to half a MiB each, besides the data
     "-XX:+UseSerialGC",
     "-XX:+ExitOnOutOfMemoryError",
     "-Djava.awt.headless=true",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
-    "-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server.NIOServerCnxn=warn",  # else a line for each of our looks
+    "-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server.NIOServerCnxn=warn",  # else one line per health check
     "-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server.NettyServerCnxn=warn",
     "-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server.auth.X509AuthenticationProvider=warn",
 )
@@ -53,11 +53,11 @@ class Server:
 
     @property
     def is_new(self) -> bool:
-        """Whether it has never run."""
+        """Whether it has no configuration from an earlier run."""
         return not self._config.exists()
 
     def start(self, members: Sequence[str] = ()) -> None:
-        """Start the process; `members` are the lines of the configuration that a new server begins with."""
+        """Start the process; `members` are the lines of the dynamic configuration of a new server."""
         try:
             self._write(members)
             self._process = self._spawn()
@@ -67,7 +67,7 @@ class Server:
             ) from None
 
     def stop(self) -> None:
-        """End the process, by force if it takes long."""
+        """Stop the process, with SIGKILL after a time-out."""
         if self._process is None:
             return
         self._process.terminate()
@@ -78,7 +78,7 @@ class Server:
             self._process.wait()
 
     def ended(self) -> str | None:
-        """Return how the process ended and its last word; None while it runs."""
+        """Return exit status and last error of the ended process; None while it runs."""
         if self._process is None or self._process.poll() is None:
             return None
         lines = [
@@ -86,10 +86,10 @@ class Server:
             for line in self._log().read_text(errors="replace").splitlines()
             if "ERROR" in line or "Exception" in line
         ]
-        return f"ZooKeeper ended with {self._process.returncode}: {lines[-1][:300] if lines else 'it says nothing'}"
+        return f"ZooKeeper ended with {self._process.returncode}: {lines[-1][:300] if lines else 'no error in its log'}"
 
     def renew(self) -> None:
-        """Let the server have certificates that were replaced; it looks for itself. `Misconfigured` or `OSError`."""
+        """Write certificates that were replaced; the server reloads them. Raises `Misconfigured` or `OSError`."""
         version = self._protection.version()
         if version != self._version:
             self._version = version
@@ -98,14 +98,16 @@ class Server:
     def _write(self, members: Sequence[str]) -> None:
         data = self._folder / "data"
         data.mkdir(parents=True, exist_ok=True)
-        self._folder.chmod(0o700)  # what is in ZooKeeper is not for all, and neither are the keys
+        self._folder.chmod(0o700)  # data and keys are confidential
         self.renew()
         (data / "myid").write_text(f"{self._member.number}\n")
         dynamic = self._folder / "members"
         if not self.is_new:
             found = _DYNAMIC.search(self._config.read_text())
             dynamic = Path(found[1]) if found else dynamic
-            dynamic.write_text(with_clients_at(dynamic.read_text(), self._clients))  # TLS came or went
+            dynamic.write_text(
+                with_clients_at(dynamic.read_text(), self._clients)
+            )  # TLS may have been enabled or disabled
         else:
             dynamic.write_text("".join(f"{line}\n" for line in members))
         protection = self._protection.settings(self._member, self._folder)
@@ -147,7 +149,7 @@ def mode(member: Member) -> str | None:
 
 
 def _connected(member: Member) -> socket.socket:
-    """Connect as all clients of this process do."""
+    """Connect with the TLS settings of this process."""
     connection = socket.create_connection((member.host, member.client), timeout=_ASK_SECONDS)
     wire = current()
     if wire.zookeeper_ca is None:

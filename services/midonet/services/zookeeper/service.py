@@ -1,8 +1,8 @@
-"""The service `zookeeper`: this node's member of an embedded ensemble, for clusters that have none elsewhere.
+"""The service `zookeeper`: runs this node's member of an embedded ensemble.
 
-The first member of the list founds the ensemble, alone; every other one asks those that serve who is in, starts with
-that, and is taken in by dynamic reconfiguration. A member that was in before comes back with its data. A first member
-that has no data looks for the others, too, before it founds anything: else there would be two ensembles.
+The first member of the list creates the ensemble. Every other member reads the configuration from a serving member,
+starts with it and joins by dynamic reconfiguration. A member with data restarts with it. The first member without data
+looks for a serving ensemble, too, so that there are never two.
 """
 
 import logging
@@ -32,13 +32,13 @@ _CONFIG = "/zookeeper/config"
 _WATCH_SECONDS = 1.0
 _CONNECT_SECONDS = 3.0
 _FOUND_SECONDS = 3.0
-"""A founder waits so long for others that may have founded the ensemble already."""
+"""Seconds for which the first member looks for a serving ensemble before it creates one."""
 
 
 class ZooKeeperService(Service):
-    """Runs the server on a thread of its own, whose end is the server's end."""
+    """Runs the server from a thread of its own."""
 
-    early = True  # the log may need no ZooKeeper, but all else does
+    early = True  # other services need ZooKeeper
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -47,7 +47,7 @@ class ZooKeeperService(Service):
         self._member = self._members[(settings.zookeeper_member or 1) - 1]
         self._folder = Path(settings.zookeeper_data) if settings.zookeeper_data else _default_folder(os.environ)
         self._protection = protection_of(settings)
-        self._serving = context.metrics.gauge("serving", "Whether this node's ZooKeeper server serves.")
+        self._serving = context.metrics.gauge("serving", "Whether the ZooKeeper server of this node serves clients.")
         self._state = "the server has not been started yet"
         self._found: str | None = None
         self._joined = False
@@ -55,25 +55,23 @@ class ZooKeeperService(Service):
 
     @classmethod
     def disabled_reason(cls, settings: Settings) -> str | None:
-        """It runs only on a node that was told to."""
-        return (
-            "ZooKeeper is elsewhere: `--zookeeper embedded` runs it here" if settings.zookeeper_member is None else None
-        )
+        """Return that ZooKeeper is not embedded, if so."""
+        return "ZooKeeper is external (embedded: --zookeeper embedded)" if settings.zookeeper_member is None else None
 
     def start(self) -> None:
-        """Begin to run the server."""
+        """Start the server."""
         self._loop.start()
 
     def stop(self) -> None:
-        """End the server; its data stays."""
+        """Stop the server; its data stays."""
         self._loop.stop()
 
     def health(self) -> Health:
-        """It is well while the server serves as a member of the ensemble."""
+        """Return healthy while the server serves as a member of the ensemble."""
         return Health() if not self._state else Health(ok=False, reason=self._state)
 
     def details(self) -> Mapping[str, Any]:
-        """Return which member it is, and its part in the ensemble."""
+        """Return member number, mode (leader, follower, observer) and client address."""
         return {"member": self._member.number, "mode": self._found, "clients": client_hosts([self._member])}
 
     def _run(self) -> None:
@@ -90,13 +88,13 @@ class ZooKeeperService(Service):
             server.stop()
 
     def _first_members(self) -> Sequence[str]:
-        """Return the members that a new server begins with: those that serve, and itself, or itself alone."""
+        """Return the members of a new server's configuration: the serving ensemble and itself, or itself alone."""
         others = [member for member in self._members if member != self._member]
         founder = self._member.number == 1
         backoff = Backoff(first=0.2)
         waited = 0.0
         while others and not self._loop.stopping():
-            self._state = f"looks for the ensemble at {client_hosts(others)}"
+            self._state = f"looking for the ensemble at {client_hosts(others)}"
             for member in others:
                 with suppress(MidonetError):
                     lines = self._ask(client_hosts([member]))
@@ -112,7 +110,7 @@ class ZooKeeperService(Service):
         return self._protection.line(self._member, role)
 
     def _ask(self, hosts: str) -> list[str]:
-        """Return the lines of the configuration that a serving member tells."""
+        """Return the lines of the dynamic configuration, read from a serving member."""
         client = Client(hosts)
         try:
             client.connect(_CONNECT_SECONDS)
@@ -122,11 +120,11 @@ class ZooKeeperService(Service):
             client.close()
         lines = [line for line in data.decode().splitlines() if line.startswith("server.")]
         if not lines:
-            raise Unavailable(f"ZooKeeper at {hosts} is no ensemble that can be joined", servers=hosts)
+            raise Unavailable(f"ZooKeeper at {hosts} is not an ensemble that supports reconfiguration", servers=hosts)
         return lines
 
     def _watch(self, server: Server) -> None:
-        """Look after the server until the service ends; a server that ends is a crash."""
+        """Monitor the server until the service stops; raise if the server ends."""
         for _ in self._loop.iterations():
             if (end := server.ended()) is not None:
                 raise Unavailable(end)
@@ -141,30 +139,30 @@ class ZooKeeperService(Service):
     def _renew(self, server: Server) -> None:
         try:
             server.renew()
-        except (MidonetError, OSError) as error:  # the server goes on with what it has
+        except (MidonetError, OSError) as error:  # the server continues with the old ones
             self.context.log(logging.WARNING, "the certificates cannot be renewed", error=str(error))
 
     def _judge(self, found: str | None) -> str:
         if found is None:
             return f"member {self._member.number} does not serve: more than half of the members must be up"
-        return "" if self._joined else f"member {self._member.number} waits to be taken in by the ensemble"
+        return "" if self._joined else f"member {self._member.number} is waiting to join the ensemble"
 
     def _join(self) -> None:
-        """Let the ensemble take this member in, unless it has."""
+        """Join the ensemble as a participant, unless this member is one."""
         hosts = client_hosts([self._member])
         try:
             if not any(
                 line.startswith(f"server.{self._member.number}=") and ":participant" in line
                 for line in self._ask(hosts)
             ):
-                self._take_in(hosts)
+                self._reconfigure(hosts)
         except MidonetError as error:
-            self.context.log(logging.DEBUG, "not taken in yet", error=error.message)
+            self.context.log(logging.DEBUG, "not joined yet", error=error.message)
             return
         self._joined = True
-        self.context.log(logging.INFO, "member of the ensemble", member=self._member.number)
+        self.context.log(logging.INFO, "joined the ensemble", member=self._member.number)
 
-    def _take_in(self, hosts: str) -> None:
+    def _reconfigure(self, hosts: str) -> None:
         client = Client(hosts)
         try:
             client.connect(_CONNECT_SECONDS)
@@ -176,7 +174,7 @@ class ZooKeeperService(Service):
 
 
 def _default_folder(environ: Mapping[str, str]) -> Path:
-    """Return where the data is: the system's folder for those who may write there, else the user's."""
+    """Return the data folder: that of the system if it is writable, else one of the user."""
     if os.access(_SYSTEM, os.W_OK) or os.geteuid() == 0:
         return _SYSTEM / "zookeeper"
     state = environ.get("XDG_STATE_HOME", "")

@@ -1,8 +1,8 @@
-"""How an embedded member protects what it serves: TLS with clients and among members, and who is above all lists.
+"""TLS of an embedded member towards clients and other members, and its superuser.
 
-A member shows clients the certificate that this node shows to ZooKeeper, and knows them by the same CA; among members
-there may be a CA of their own. Java wants certificate and key in one file: it is made from those that were named, for
-its owner alone, and made again when they change. Nothing secret goes into an argument or a log.
+A member uses the ZooKeeper certificate and CA of this node for clients; members may have a CA of their own. Java needs
+certificate and key in one file: it is written with mode 0600 and rewritten when they change. Secrets never appear in
+arguments or logs.
 Source: ZooKeeper's administrator's guide, "Encryption, Authentication, Authorization Options" (3.9).
 """
 
@@ -29,35 +29,35 @@ _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-
 
 
 class Keys(NamedTuple):
-    """A certificate with its key, and the CA of those whom it is shown to."""
+    """A certificate, its key, and the CA that verifies the peers."""
 
     ca: str
     certificate: str
     key: str | None
 
     def both(self) -> bytes:
-        """Return certificate and key as one PEM; `Misconfigured` names a file that is no good."""
+        """Return certificate and key as one PEM. Raises `Misconfigured` with the invalid file."""
         tls_context("the members of ZooKeeper", self.ca, self.certificate, self.key)
         chain = b"\n".join(_CERTIFICATE.findall(Path(self.certificate).read_bytes()))
         found = _KEY.search(Path(self.key or self.certificate).read_bytes())
-        if found is None:  # OpenSSL has read it, as something that Java does not read
-            raise Misconfigured(f"there is no key as PEM in {self.key or self.certificate}", file=self.certificate)
+        if found is None:  # OpenSSL accepts formats that Java does not
+            raise Misconfigured(f"there is no PEM key in {self.key or self.certificate}", file=self.certificate)
         key = load_pem_private_key(found[0], None)
         return chain + b"\n" + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 class Protection(NamedTuple):
-    """Keys for clients and for other members, and the digest of the cluster's login; None where there is none."""
+    """Keys for clients and for other members, and the digest of the cluster's login; None if unset."""
 
     clients: Keys | None = None
     members: Keys | None = None
     login: str | None = None
 
     def clients_at(self, member: Member) -> str:
-        """Return where a member serves clients, as the dynamic configuration has to say it.
+        """Return the client address of a member for the dynamic configuration.
 
-        ZooKeeper 3.9 takes in no member that has no port without TLS (ZOOKEEPER-4276). So there is one that only the
-        machine itself reaches, at any free number, and on which nobody can do anything: see `settings`.
+        ZooKeeper 3.9 accepts only members with a port without TLS (ZOOKEEPER-4276). With TLS it is a free loopback
+        port on which every client is rejected: see `settings`.
         """
         return f"{member.host}:{member.client}" if self.clients is None else f"127.0.0.{member.number}:0"
 
@@ -68,7 +68,7 @@ class Protection(NamedTuple):
     def settings(self, member: Member, folder: Path) -> Iterator[str]:
         """Yield the lines of the static configuration, for a server whose files are in `folder`."""
         if self.login is not None:
-            yield f"DigestAuthenticationProvider.superDigest={self.login}"  # else nobody could take in members
+            yield f"DigestAuthenticationProvider.superDigest={self.login}"  # needed for reconfiguration
         else:
             yield "skipACL=yes"
         if self.clients is None or self.members is None:
@@ -76,7 +76,7 @@ class Protection(NamedTuple):
         yield "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory"
         yield f"secureClientPort={member.client}"
         yield f"secureClientPortAddress={member.host}"
-        yield "enforce.auth.enabled=true"  # a client without a certificate has nothing to ask for, on any port
+        yield "enforce.auth.enabled=true"  # rejects clients without a certificate, on every port
         yield "enforce.auth.schemes=x509"
         yield "client.certReload=true"
         yield "ssl.clientAuth=need"
@@ -101,7 +101,7 @@ class Protection(NamedTuple):
 
 
 def protection_of(settings: Settings) -> Protection:
-    """Return how the member on this node protects what it serves; `Misconfigured` if the login cannot be read."""
+    """Return the protection of the member on this node. Raises `Misconfigured` if the login cannot be read."""
     digest = None
     if settings.zookeeper_login is not None:
         login = read_login(settings.zookeeper_login)
@@ -116,7 +116,7 @@ def protection_of(settings: Settings) -> Protection:
 
 
 def write_private(file: Path, content: bytes) -> None:
-    """Put a file in the place of the one before, for its owner alone from the first moment on."""
+    """Replace a file atomically; only its owner can read it at any time."""
     draft = file.with_name(f"{file.name}.new")
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600, exist_ok=False)
