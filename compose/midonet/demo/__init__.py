@@ -1,5 +1,5 @@
-"""The main job on real servers, narrated: a published data-centre design, applied, changed, killed and proven whole.
+"""The demo: applies a published data-centre design to real servers, changes it, kills the daemon and checks the views.
 
-It uses the programs as an operator does, and looks at the results with other people's tools where there are some. It
-must leave nothing running.
+It runs the programs as an operator does and reads the results with independent tools (kazoo, vtep-ctl, ovsdb-client).
+It leaves nothing running.
 """

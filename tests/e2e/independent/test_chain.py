@@ -1,4 +1,4 @@
-"""Independent eyes: a log is checked with nothing but sqlite3 or kcat, hashlib and the contract."""
+"""A log is verified independently, with sqlite3 or kcat, hashlib and the contract."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ ME = Context(actor="alice@here", reason="because")
 
 
 def chain(records: Iterable[bytes]) -> list[dict[str, object]]:
-    """Return the commits of a log, by the rule of the contract alone."""
+    """Return the commits of a log, by the chain rule of the contract."""
     head = "0" * 64
     commits: list[dict[str, object]] = []
     for raw in records:
@@ -32,7 +32,7 @@ def chain(records: Iterable[bytes]) -> list[dict[str, object]]:
 
 
 def write_some(url: str) -> str:
-    """Write a few commits; return the hash of the head as the store knows it."""
+    """Write a few commits; return the hash of the store's head."""
     log = open_log(url)
     store = Store(log)
     store.execute(Command("bridge.create", [Create("bridge", {"name": "wéb"})]), ME)

@@ -1,10 +1,10 @@
-"""One writer process of the kill run: runs its commands in order, and notes each one as soon as it is acknowledged.
+"""A writer process of the kill run: runs its commands in order and records each acknowledgement.
 
     writer.py URL SEED NUMBER COUNT FOLDER
 
-URL is of a log, or of the API of several nodes. It never goes further than the file `allowed` in FOLDER says, begins
-after the last command that `acks-NUMBER` holds, and repeats a command under its id until it is acknowledged. Now and
-then it sends one once more after that. A refusal is a fault of the log: it ends.
+URL names a log, or the API of several nodes. The writer continues after the last command in `acks-NUMBER`, up to the
+number in the file `allowed`, and retries each command with the same id until it is acknowledged. It sends some commands
+again after that. A rejected command ends the writer: it is a violation.
 """
 
 import sys
@@ -16,7 +16,7 @@ from random import Random
 from time import sleep
 
 import msgspec
-from killing.acks import allowed, begin, note, note_again, read
+from killing.acks import allowed, begin, note, read, record_repeat
 from killing.history import Repeat
 from killing.load import Step, steps
 
@@ -29,15 +29,15 @@ from midonet.events.log.store import Store
 
 _PAUSE = 0.05
 _REPEATED = 0.1
-"""Share of the commands that are sent once more after they were acknowledged."""
+"""Fraction of the commands that are sent again after their acknowledgement."""
 
 AnyStore = Store | RemoteStore
 
 
 def main(url: str, seed: int, number: int, count: int, folder: Path) -> None:
-    """Run what is left of the list."""
+    """Run the remaining commands."""
     done = len(read(folder, number))
-    store, other = _open(url), _open(_turned(url))
+    store, other = _open(url), _open(_rotated(url))
     for index, step in enumerate(islice(steps(seed, number), done, count), done):
         while index >= allowed(folder):
             sleep(_PAUSE / 10)
@@ -46,16 +46,16 @@ def main(url: str, seed: int, number: int, count: int, folder: Path) -> None:
         note(folder, number, step.id, result.position)
         if Random(step.id).random() < _REPEATED:  # noqa: S311 - a repeatable run
             again = _execute(other, step, number)
-            note_again(folder, number, Repeat(step.id, again.position, _plain(again) == _plain(result)))
+            record_repeat(folder, number, Repeat(step.id, again.position, _plain(again) == _plain(result)))
 
 
 def _plain(result: Result) -> bytes:
-    """Return the answer as any client would see it."""
+    """Return the canonical encoding of an answer."""
     return msgspec.json.encode(result, order="sorted")
 
 
-def _turned(url: str) -> str:
-    """Return the address with the nodes in another order: what is sent again goes to another node first."""
+def _rotated(url: str) -> str:
+    """Return the URL with the nodes rotated, so that repeated commands go to another node."""
     scheme, _, places = url.partition("://")
     first, _, rest = places.partition(",")
     return f"{scheme}://{rest},{first}" if scheme == "http" and rest else url
@@ -65,21 +65,21 @@ def _open(url: str) -> AnyStore:
     if url.startswith("http"):
         return RemoteStore(url, ApiClient(url))
     while True:
-        with _trouble():
+        with _retry():
             return Store(open_log(url))
 
 
 def _execute(store: AnyStore, step: Step, number: int) -> Result:
-    """Return what the log acknowledged."""
+    """Return the acknowledged result."""
     context = Context(actor=f"writer-{number}", command_id=step.id)
     while True:
-        with _trouble():
+        with _retry():
             return store.execute(step.command, context)
 
 
 @contextmanager
-def _trouble() -> Iterator[None]:
-    """Say that something has to be tried again, and wait a little."""
+def _retry() -> Iterator[None]:
+    """Print the error code of a failed attempt and wait before the retry."""
     try:
         yield
     except Unavailable as error:

@@ -1,1 +1,1 @@
-"""The kill run: commands, processes that die at random moments, and eyes that see whether anything got lost."""
+"""The kill run: writers under load, processes killed at random moments, and checks that nothing was lost."""

@@ -1,6 +1,6 @@
-"""Clients of the nodes' API that only look: those who watch the log, and those who ask how long it is.
+"""Read-only clients of the API: followers of the log and readers of its head.
 
-They share nothing with the product but the address, and go to the next node where one falls silent.
+They use none of the product's code and switch to the next node when one does not answer.
 """
 
 import json
@@ -13,18 +13,16 @@ from threading import Event, Thread
 from time import monotonic_ns
 from urllib.parse import urlsplit
 
-from killing.history import Look
-
-__all__ = ["Asker", "Follower"]
+from killing.history import HeadRead
 
 _PAUSE = 0.05
 _SILENCE_SECONDS = 3.0
-"""A node tells a mark every second; one that tells nothing for so long is dead or frozen."""
+"""A node sends a mark every second; one that sends nothing for so long is dead or frozen."""
 _ANSWER_SECONDS = 3.0
 
 
 class _Client(Thread):
-    """Visits one node after the other from construction to `stop`, beginning with the node `first`."""
+    """Connects to one node after another from construction to `stop`, starting with the node `first`."""
 
     def __init__(self, urls: Sequence[str], first: int) -> None:
         super().__init__(daemon=True)
@@ -34,7 +32,7 @@ class _Client(Thread):
         self.start()
 
     def run(self) -> None:
-        """Go round; a node that is gone or breaks off is left for the next one."""
+        """Connect to the nodes in turn; after an error continue with the next one."""
         for number in count(self._first):
             if self._stopping.wait(_PAUSE):
                 return
@@ -45,18 +43,18 @@ class _Client(Thread):
         raise NotImplementedError
 
     def stop(self) -> None:
-        """End."""
+        """Stop and join the thread."""
         self._stopping.set()
         self.join()
 
 
 class Follower(_Client):
-    """Watches the log from its first commit, and notes every commit that it is told, doubles included."""
+    """Watches the log from its first commit and records every commit received, duplicates included."""
 
     def __init__(self, urls: Sequence[str], first: int) -> None:
         self.seen: list[bytes] = []
         self.resets = 0
-        """How often it was told that the log is another one."""
+        """Number of `snapshot` events, which announce another log."""
         self.connections = 0
         self._position = 0
         super().__init__(urls, first)
@@ -68,9 +66,9 @@ class Follower(_Client):
             if response.status == HTTPStatus.OK:
                 self.connections += 1
                 for fields in _events(response, self._stopping.is_set):
-                    self._hear(fields)
+                    self._record(fields)
 
-    def _hear(self, fields: dict[str, str]) -> None:
+    def _record(self, fields: dict[str, str]) -> None:
         if fields.get("event") == "commit":
             self.seen.append(fields["data"].encode())
             self._position = int(fields["id"])
@@ -78,7 +76,7 @@ class Follower(_Client):
 
 
 def _events(response: HTTPResponse, stopped: Callable[[], bool]) -> Iterator[dict[str, str]]:
-    """Yield server-sent events as they come, until the node ends them or nobody wants more; half of one is none."""
+    """Yield complete server-sent events until the node ends the stream or `stopped` returns True."""
     fields: dict[str, str] = {}
     while (line := response.readline()) and not stopped():
         name, _, text = line.decode().removesuffix("\n").partition(": ")
@@ -89,11 +87,11 @@ def _events(response: HTTPResponse, stopped: Callable[[], bool]) -> Iterator[dic
             fields = {}
 
 
-class Asker(_Client):
-    """Asks one node after the other for the end of the log."""
+class HeadReader(_Client):
+    """Reads the head of the log from one node after another."""
 
     def __init__(self, urls: Sequence[str], first: int = 0) -> None:
-        self.looks: list[Look] = []
+        self.reads: list[HeadRead] = []
         super().__init__(urls, first)
 
     def _visit(self, place: str) -> None:
@@ -103,4 +101,4 @@ class Asker(_Client):
             response = connection.getresponse()
             body = response.read()
             if response.status == HTTPStatus.OK:
-                self.looks.append(Look(invoked, monotonic_ns(), json.loads(body)["position"]))
+                self.reads.append(HeadRead(invoked, monotonic_ns(), json.loads(body)["position"]))

@@ -1,9 +1,8 @@
-"""Whether what clients were told could have come from one log that does one thing after the other. Pure.
+"""Checks that the answers to clients are a linearizable history of one log. Pure.
 
-A history is linearizable (Herlihy and Wing, 1990) if every call can be thought of as happening at one moment between
-its beginning and its end. Positions say in which order the calls happened, so there is nothing to search: the order of
-positions must not contradict the order in time. Times are of one clock, whatever its unit. Every function returns what
-it found wrong; nothing is good.
+A history is linearizable (Herlihy and Wing, 1990) if every call takes effect at one moment between its start and its
+end. Positions give the order of the calls, so no search is needed: the order of positions must not contradict the
+order in time. All times are of one clock. Every function yields violations.
 """
 
 from collections import defaultdict
@@ -11,11 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-__all__ = ["Call", "Look", "Repeat", "in_real_time", "repeated", "unique", "watched"]
-
 
 class Call(NamedTuple):
-    """A command: when its first sending began, when its first answer was there, and at which position it is."""
+    """A command: time of its first send, time of its first answer, and its position."""
 
     id: str
     invoked: int
@@ -23,8 +20,8 @@ class Call(NamedTuple):
     position: int
 
 
-class Look(NamedTuple):
-    """A question for the end of the log, and the position that was told."""
+class HeadRead(NamedTuple):
+    """A read of the head of the log, and the position that was returned."""
 
     invoked: int
     responded: int
@@ -32,7 +29,7 @@ class Look(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """The same command once more, after it was answered; whether the answer was `same` as the first one."""
+    """A command sent again after its answer; `same` says whether the answers are equal."""
 
     id: str
     position: int
@@ -40,7 +37,7 @@ class Repeat(NamedTuple):
 
 
 def unique(calls: Iterable[Call]) -> Iterator[str]:
-    """No two commands have one position."""
+    """Check that no two commands have the same position."""
     holders: dict[int, set[str]] = defaultdict(set)
     for call in calls:
         holders[call.position].add(call.id)
@@ -49,23 +46,23 @@ def unique(calls: Iterable[Call]) -> Iterator[str]:
             yield f"position {position} was told of the commands {', '.join(sorted(ids))}"
 
 
-def in_real_time(calls: Iterable[Call], looks: Iterable[Look] = ()) -> Iterator[str]:
-    """What begins after something else has ended comes after it: a command further on, a look no further back."""
+def in_real_time(calls: Iterable[Call], reads: Iterable[HeadRead] = ()) -> Iterator[str]:
+    """Check real-time order: a call that starts after another ended has a higher position, a read no lower one."""
     ended: list[tuple[int, int]] = []
     floor = 0
-    history: list[Call | Look] = [*calls, *looks]
+    history: list[Call | HeadRead] = [*calls, *reads]
     for each in sorted(history, key=lambda each: each.invoked):
         while ended and ended[0][0] < each.invoked:
             floor = max(floor, heappop(ended)[1])
         if isinstance(each, Call) and each.position <= floor:
             yield f"command {each.id} is at {each.position}, and began when {floor} had been told"
-        if isinstance(each, Look) and each.position < floor:
+        if isinstance(each, HeadRead) and each.position < floor:
             yield f"a look told {each.position}, and began when {floor} had been told"
         heappush(ended, (each.responded, each.position))
 
 
 def repeated(calls: Iterable[Call], repeats: Iterable[Repeat]) -> Iterator[str]:
-    """A command that is sent again gives the original answer."""
+    """Check that a command that is sent again gets the original answer."""
     where = {call.id: call.position for call in calls}
     for repeat in repeats:
         if repeat.position != where.get(repeat.id):
@@ -75,9 +72,9 @@ def repeated(calls: Iterable[Call], repeats: Iterable[Repeat]) -> Iterator[str]:
 
 
 def watched(name: str, seen: Sequence[bytes], commits: Sequence[bytes]) -> Iterator[str]:
-    """A watcher that began at the first position saw the log: every commit, once, in order, byte by byte."""
-    for position, (told, real) in enumerate(zip(seen, commits, strict=False), 1):
-        if told != real:
+    """Check that a watcher from the first position received every commit once, in order, byte by byte."""
+    for position, (reported, real) in enumerate(zip(seen, commits, strict=False), 1):
+        if reported != real:
             yield f"{name} saw another commit as its number {position} than the log has"
             return
     if len(seen) != len(commits):

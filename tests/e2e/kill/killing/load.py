@@ -1,4 +1,4 @@
-"""The load: for each writer a list of commands that is always the same, so that a killed writer can go on where it was.
+"""The load: a deterministic list of commands per writer, so that a killed writer can continue where it was.
 
 Writers share hosts, a tunnel zone and a switch, but nothing that would let one refuse the other: every command
 is acceptable whatever the others do, changes something, and most of them change both views. Pure.
@@ -11,15 +11,13 @@ from uuid import UUID
 
 from midonet.events.commands.command import Command, Create, Delete, Op, Put, Update
 
-__all__ = ["HOSTS", "PORTS", "SWITCH_IP", "Step", "setup", "steps"]
-
 HOSTS = 4
 PORTS = tuple(f"swp{number}" for number in range(1, 5))
 SWITCH_IP = "10.255.0.1"
 
 _BRIDGES = 3
 _TABLE = 40
-"""A writer holds about so many MACs: rows come and go, rather than pile up."""
+"""Approximate number of MACs per writer; rows are added and removed."""
 
 
 Maker = Callable[[], tuple[str, Op]]
@@ -58,7 +56,7 @@ def steps(seed: int, writer: int) -> Iterator[Step]:
 
 
 class _Scribe:
-    """Writes commands and remembers what they will have made."""
+    """Generates commands and tracks the objects that they create."""
 
     def __init__(self, rng: Random, writer: int) -> None:
         self._rng = rng

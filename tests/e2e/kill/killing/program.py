@@ -1,6 +1,6 @@
-"""The kill run as a program: from a command line to a table, and a status that says whether all held.
+"""Command line of the kill run: prints a table of the outcome.
 
-It ends with 0 if all that must hold did, else with 7 (contract §2: verification failed).
+Exit status 0 if every check passed, else 7 (contract §2: verification failed).
 """
 
 import argparse
@@ -10,29 +10,27 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from killing.conductor import Outcome, Plan, conduct
-
-__all__ = ["main"]
+from killing.fault_injection import Outcome, Plan, run_plan
 
 _VERIFICATION_FAILED = 7
 _SHOWN = 20
 
 
 def main() -> int:
-    """Run the plan that the command line gives and print what came of it."""
-    logging.getLogger("kazoo").setLevel(logging.CRITICAL)  # servers go away all the time
+    """Run the plan of the command line and print its outcome."""
+    logging.getLogger("kazoo").setLevel(logging.CRITICAL)  # connections break all the time
     plan = _plan()
     console = Console(stderr=True)
     with console.status("starting servers") as status:
-        outcome = conduct(plan, status.update)
+        outcome = run_plan(plan, status.update)
     Console().print(_table(plan, outcome))
-    for line in outcome.wrong[:_SHOWN]:
+    for line in outcome.violations[:_SHOWN]:
         Console().print(f"WRONG: {line}", style="red")
-    return _VERIFICATION_FAILED if outcome.wrong else 0
+    return _VERIFICATION_FAILED if outcome.violations else 0
 
 
 def _plan() -> Plan:
-    parser = argparse.ArgumentParser(description="Kill at random, and look whether anything got lost.")
+    parser = argparse.ArgumentParser(description="Inject random faults and verify that nothing is lost.")
     for field in msgspec.structs.fields(Plan):
         default = None if field.required else field.default
         choices = ("sqlite", "kafka") if field.name == "log" else None
@@ -46,19 +44,19 @@ def _table(plan: Plan, outcome: Outcome) -> Table:
     table = Table(
         "what",
         "count",
-        title=f"{plan.kills} misfortunes under {plan.commands} commands, {plan.nodes} nodes on {plan.log}",
+        title=f"{plan.kills} faults under {plan.commands} commands, {plan.nodes} nodes on {plan.log}",
     )
     rows = {
         **dict(sorted(outcome.kills.items())),
         "commands acknowledged": outcome.acknowledged,
         "commits in the log": outcome.commits,
-        "records that are no commits": outcome.records - outcome.commits,
-        **{f"writers tried again: {reason}": number for reason, number in sorted(outcome.troubles.items())},
-        **{f"looks at {view}": number for view, number in outcome.samples.items()},
-        **outcome.looks,
+        "records that are not commits": outcome.records - outcome.commits,
+        **{f"writer retries: {reason}": number for reason, number in sorted(outcome.retries.items())},
+        **{f"samples of {view}": number for view, number in outcome.samples.items()},
+        **outcome.reads,
         "repairs": outcome.repairs,
         "seconds": round(outcome.seconds),
-        "faults": len(outcome.wrong),
+        "violations": len(outcome.violations),
     }
     for what, number in rows.items():
         table.add_row(what, str(number))

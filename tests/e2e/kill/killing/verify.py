@@ -1,4 +1,4 @@
-"""What must hold after the run, whatever died when: the log, both views, and every sample that was taken meanwhile.
+"""Checks after the run: the log, both views, and every sample that was taken during the run.
 
 The chain is checked with nothing but sqlite3 or kafka-python, hashlib and the contract. Every function returns what
 it found wrong; nothing is good.
@@ -28,8 +28,6 @@ from midonet.projections.nsdb import NsdbProjection, differences, expected_view
 from midonet.projections.vtep import VtepProjection, read_checkpoint, read_rows
 from midonet.projections.zookeeper import ViewReader
 
-__all__ = ["acknowledged", "as_sample", "chain", "documents_seen", "raw_records", "rows_seen", "views"]
-
 _ACTIVITY = "/midonet/state/streams/activity"
 _SECONDS = 10.0
 
@@ -58,7 +56,7 @@ def _kafka(servers: str, topic: str) -> list[bytes]:
 
 
 def chain(records: Iterable[bytes]) -> list[dict[str, Any]]:
-    """Return the commits of a log, by the rule of the contract alone."""
+    """Return the commits of a log, by the chain rule of the contract."""
     head = "0" * 64
     commits: list[dict[str, Any]] = []
     for raw in records:
@@ -80,14 +78,14 @@ def acknowledged(commits: Sequence[dict[str, Any]], acks: Sequence[Ack]) -> Iter
 
 
 def views(topology: Topology, zookeeper: str, switch: tuple[str, int]) -> Iterator[str]:
-    """Both views are at the head and equal what the log alone gives."""
+    """Check that both views are at the head and equal a rebuild from the log."""
     with ViewReader(zookeeper) as reader:
         with suppress(TimedOut):  # the server that is asked may be a moment behind the one that was asked before
             reader.wait(topology.head.position, _SECONDS)
         if reader.checkpoint().position != topology.head.position:
             yield f"ZooKeeper is at {reader.checkpoint().position}, the log at {topology.head.position}"
-        wrong = differences(reader.documents(), expected_view(topology, reader.base()))
-        yield from (f"ZooKeeper differs at {path}" for path in wrong)
+        violations = differences(reader.documents(), expected_view(topology, reader.base()))
+        yield from (f"ZooKeeper differs at {path}" for path in violations)
     if read_checkpoint(*switch).position != topology.head.position:
         yield f"OVSDB is at {read_checkpoint(*switch).position}, the log at {topology.head.position}"
     actual, desired = read_rows(*switch), _rows(_followed(topology))
@@ -108,7 +106,7 @@ def _rows(projection: VtepProjection) -> dict[Any, Any]:
 
 
 def activity(zookeeper: str) -> tuple[int, Counter[str]]:
-    """Return how far the stream processor `activity` says it is, and the commands that it has counted on all days."""
+    """Return the position of the stream processor `activity` and the commands that it counted on all days."""
     client = KazooClient(zookeeper)
     client.start()
     try:
@@ -124,7 +122,7 @@ def activity(zookeeper: str) -> tuple[int, Counter[str]]:
 
 
 def counted(zookeeper: str, commits: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """The stream processor has counted every commit, once, whoever ran it."""
+    """Check that the stream processor has counted every commit once."""
     _, found = activity(zookeeper)
     expected = Counter(commit["command"]["name"] for commit in commits)
     if found != expected:
@@ -132,7 +130,7 @@ def counted(zookeeper: str, commits: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def documents_seen(records: Iterable[Record], samples: Sequence[Documents], base: str) -> Iterator[str]:
-    """The view in ZooKeeper never went back, and held at every position what the log says for that position."""
+    """Check that the view in ZooKeeper never went back and equalled the log at every sampled position."""
     yield from _backwards("ZooKeeper", [position for sample in samples for position in (sample.before, sample.after)])
     seen = {sample.before: sample.names for sample in samples if sample.before == sample.after}
     projection, topology = NsdbProjection(base), Topology()
@@ -145,7 +143,7 @@ def documents_seen(records: Iterable[Record], samples: Sequence[Documents], base
 
 
 def rows_seen(records: Iterable[Record], samples: Sequence[Rows]) -> Iterator[str]:
-    """The view in OVSDB never went back, and held at every position what the log says for that position."""
+    """Check that the view in OVSDB never went back and equalled the log at every sampled position."""
     yield from _backwards("OVSDB", [sample.position for sample in samples])
     seen = {sample.position: sample for sample in samples}
     topology = Topology()
@@ -157,7 +155,7 @@ def rows_seen(records: Iterable[Record], samples: Sequence[Rows]) -> Iterator[st
 
 
 def as_sample(topology: Topology) -> Rows:
-    """Return what a look at OVSDB must show when it is at the head of this topology."""
+    """Return the sample of OVSDB that corresponds to this topology."""
     rows = _rows(_followed(topology)) if topology.all("vtep") else {}
     return Rows(
         position=topology.head.position,

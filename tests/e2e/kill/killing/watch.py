@@ -1,7 +1,7 @@
-"""Eyes on the views while processes die: samples of what outsiders see, by means that share nothing with the product.
+"""Samples of both views during the run, read with code that is independent of the product.
 
-A sample is complete and names its position, so that it can be compared later with what the log says for just that
-position: a view that was wiped, thinned out or set back for a moment is found, whoever repaired it since.
+A sample is complete and has its position, so that it can be compared with the log at that position afterwards: a view
+that was wrong for a moment is found even if it was repaired.
 """
 
 import json
@@ -13,8 +13,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
-
-__all__ = ["Documents", "Rows", "Sample", "Watcher", "documents", "rows"]
 
 S = TypeVar("S")
 
@@ -43,8 +41,8 @@ class Rows(NamedTuple):
 Sample = Documents | Rows
 
 
-class Watcher(Generic[S]):
-    """Takes samples from construction to `stop`; one that fails by `missed` is left out: its server is gone."""
+class Sampler(Generic[S]):
+    """Takes samples from construction to `stop`; skips a sample that fails with one of `missed`."""
 
     def __init__(self, look: Callable[[], S], *, missed: Sequence[type[Exception]] = ()) -> None:
         self._missed = missed
@@ -68,7 +66,7 @@ class Watcher(Generic[S]):
 
 
 def documents(client: KazooClient, base: str) -> Documents:
-    """Look at the view in ZooKeeper; what an earlier look has seen is seen by whichever server is asked now."""
+    """Sample the view in ZooKeeper, after a `sync`: a later sample is never older than an earlier one."""
     client.sync(base)
     before = _position(client, base)
     futures = {kind: client.get_children_async(f"{base}/models/{kind}") for kind in _children(client, f"{base}/models")}
@@ -99,7 +97,7 @@ _SELECT = {
 
 
 def rows(path: str) -> Rows:
-    """Look at the rows behind the OVSDB server's socket (RFC 7047 §4.1.3)."""
+    """Read the rows from the OVSDB server's socket (RFC 7047 §4.1.3)."""
     operations = [{"op": "select", "table": table, "where": [], "columns": cols} for table, cols in _SELECT.items()]
     roots, switches, macs, ports = (result["rows"] for result in _call(path, ["hardware_vtep", *operations]))
     names = {row["_uuid"][1]: row["name"] for row in switches if row["name"].startswith("mn-")}

@@ -1,6 +1,6 @@
-"""Independent witnesses of when a change shows in ZooKeeper, at an agent, and in a switch's database.
+"""Measures when a change arrives in ZooKeeper and in a switch's database, with independent clients.
 
-They look with other people's tools (a bare kazoo client, ovsdb-client), so that the project does not vouch for itself.
+They are a plain kazoo client and ovsdb-client, so that the measurement does not depend on the project's own code.
 """
 
 import json
@@ -16,13 +16,13 @@ _POLL = 0.005
 
 
 class Checkpoint:
-    """Notes, by a watch, when the view in ZooKeeper reached a position."""
+    """Records, by a watch, when the view in ZooKeeper reaches each position."""
 
     def __init__(self, client: KazooClient, path: str) -> None:
         self.times: dict[int, float] = {}
-        client.DataWatch(path, self._note)
+        client.DataWatch(path, self._record)
 
-    def _note(self, data: bytes | None, stat: Any) -> None:
+    def _record(self, data: bytes | None, stat: Any) -> None:
         del stat
         if data:
             self.times[json.loads(data)["position"]] = time.time()
@@ -38,12 +38,12 @@ def row_times(socket: str, rows: int) -> Callable[[], list[float]]:
     process = subprocess.Popen(
         ["ovsdb-client", "monitor", f"unix:{socket}", "hardware_vtep", "Ucast_Macs_Remote", "--format=json"],
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # it complains of being ended
+        stderr=subprocess.DEVNULL,  # an error message at SIGTERM
         text=True,
     )
     assert process.stdout is not None  # noqa: S101 - asked for above
     process.stdout.readline()
-    reader = threading.Thread(target=_note_lines, args=(process, times), daemon=True)
+    reader = threading.Thread(target=_record_lines, args=(process, times), daemon=True)
     reader.start()
 
     def finish() -> list[float]:
@@ -55,12 +55,12 @@ def row_times(socket: str, rows: int) -> Callable[[], list[float]]:
     return finish
 
 
-def _note_lines(process: "subprocess.Popen[str]", times: list[float]) -> None:
+def _record_lines(process: "subprocess.Popen[str]", times: list[float]) -> None:
     times.extend(time.time() for _ in process.stdout or ())
 
 
 def wait_for(what: str, holds: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """Return what `holds` returns as soon as it is true; `TimeoutError` says what never came."""
+    """Return the result of `holds` as soon as it is true. Raises `TimeoutError` with `what`."""
     deadline = time.monotonic() + seconds
     while not (found := holds()):
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""The stage: real servers and the project's own daemons, all gone when the curtain falls."""
+"""The servers and daemons that the demo runs, and their clean-up."""
 
 import json
 import os
@@ -24,8 +24,8 @@ _PORTS = ("bond1", "bond2", "bond3")
 
 
 @dataclass
-class Stage:
-    """Everything that the demo runs on."""
+class Environment:
+    """The running servers and daemons."""
 
     folder: Path
     log: str
@@ -41,7 +41,7 @@ class Stage:
         self.agents[host] = self._stack.enter_context(AgentDaemon(host_id, "--zookeeper", self.zookeeper.hosts))
 
     def design(self) -> Path:
-        """Return the design with the ports on which the emulated switches really listen."""
+        """Write the design with the actual ports of the emulated switches; return the file."""
         documents = yaml.safe_load(_DESIGN.read_text())
         for document in documents:
             if document["kind"] == "vtep":
@@ -49,13 +49,13 @@ class Stage:
         return self.write("topology.yaml", documents)
 
     def write(self, name: str, documents: list[dict[str, Any]]) -> Path:
-        """Write documents into the demo's folder."""
+        """Write documents to a YAML file in the demo's folder."""
         path = self.folder / name
         path.write_text(yaml.safe_dump(documents, sort_keys=False))
         return path
 
     def run(self, program: str, *arguments: str) -> str:
-        """Run one of the project's programs as an operator would; return what it prints, `Unavailable` if it fails."""
+        """Run one of the project's programs; return its output. Raises `Unavailable` if it fails."""
         environment = {**os.environ, "MIDOCTL_SERVER": self.log, "MIDOCTL_ZOOKEEPER": self.zookeeper.hosts}
         environment |= {"MIDOCTL_ACTOR": "alice@demo", "NO_COLOR": "1", "COLUMNS": "118"}
         command = [str(Path(sys.executable).with_name(program)), *arguments]
@@ -65,13 +65,13 @@ class Stage:
         return done.stdout
 
     def json(self, *arguments: str) -> Any:
-        """Run midoctl and return what it prints for machines."""
+        """Run midoctl and return its JSON output."""
         return json.loads(self.run("midoctl", "-o", "json", *arguments))
 
 
 @contextmanager
-def staged(log: str) -> Iterator[Stage]:
-    """Start the servers and the cluster daemon; stop everything at the end, whatever happens."""
+def open_environment(log: str) -> Iterator[Environment]:
+    """Start the servers and the cluster daemon; stop everything at the end."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mn-demo-")))
         url = f"sqlite:///{folder}/log.db"
@@ -82,4 +82,4 @@ def staged(log: str) -> Iterator[Stage]:
         for name, (_, tunnel_ip) in _SWITCHES.items():
             switches[name].add_switch(name, _PORTS, tunnel_ip=tunnel_ip)
         cluster = stack.enter_context(ClusterDaemon("--log", url, "--zookeeper", zookeeper.hosts))
-        yield Stage(folder, url, zookeeper, switches, cluster, stack)
+        yield Environment(folder, url, zookeeper, switches, cluster, stack)

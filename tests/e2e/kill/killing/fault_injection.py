@@ -1,7 +1,7 @@
-"""The run itself: real servers, a daemon, writers; one random death after the other; then everything is looked at.
+"""The run: real servers, daemons and writers; a series of random faults; then the verification.
 
-A death comes while writers are at work: each burst of commands is allowed just before, and the victim dies when a
-random part of it was acknowledged. Whoever died is started again at once, on the same data.
+Each fault happens under load: a burst of commands is released, and the target is killed or frozen when a random part
+of the burst has been acknowledged. A killed process is restarted at once on the same data.
 """
 
 import sys
@@ -21,9 +21,9 @@ from msgspec import Struct
 
 from killing import history, verify
 from killing.acks import Ack, allow, calls, count, read, repeats
-from killing.clients import Asker, Follower
+from killing.clients import Follower, HeadReader
 from killing.load import PORTS, SWITCH_IP, setup
-from killing.watch import Documents, Rows, Watcher, documents, rows
+from killing.watch import Documents, Rows, Sampler, documents, rows
 from midonet.events.errors import TimedOut
 from midonet.events.log import open_log
 from midonet.events.log.pending_command import Context
@@ -35,21 +35,19 @@ from midonet.testbed import Kafka, KafkaCluster, OvsdbServer, Server, ZooKeeper,
 from midonet.testbed.cluster import ClusterDaemon
 from midonet.testbed.group import Group
 
-__all__ = ["Outcome", "Plan", "conduct"]
-
 _WRITER = Path(__file__).parents[1] / "writer.py"
 _BASE = view_base("/midonet")
 _POLL = 0.003
 _TAIL = 4000
 _BURST_SECONDS = 2.0
-_LIFE_SECONDS = 2.5
-_WHOLE = 0.8
-"""Share of deaths for which the broker is up: the others come while it is gone."""
+_UPTIME_SECONDS = 2.5
+_BROKERS_UP_SHARE = 0.8
+"""Fraction of faults that are injected only when all brokers serve."""
 _END_SECONDS = 60.0
 _FROZEN_SECONDS = (0.5, 9.0)
 _WEIGHTS = {"cluster": 5, "writer": 4, "kafka": 2, "zookeeper": 2}
 _RESTARTED = 0.3
-"""Share of the deaths of a server of a group that are an orderly restart."""
+"""Fraction of kills of a replicated server that are a clean restart instead."""
 _FOLLOWERS = 2
 
 
@@ -58,7 +56,7 @@ AnyZooKeeper = ZooKeeper | ZooKeeperEnsemble
 
 
 class Plan(Struct, frozen=True):
-    """How much of what; the same plan kills in the same order."""
+    """Parameters of a run; the same plan injects the same faults in the same order."""
 
     kills: int
     commands: int
@@ -68,32 +66,32 @@ class Plan(Struct, frozen=True):
     nodes: int = 1
     """Cluster daemons on the one log."""
     api: int = 0
-    """Writers that send their commands to the nodes' API; the others write to the log themselves."""
+    """Number of writers that use the API; the others write to the log directly."""
     brokers: int = 1
-    """Kafka nodes: one, or three and more that go on without one."""
+    """Kafka nodes: one, or at least three, which tolerate the loss of one."""
     zookeepers: int = 1
-    """ZooKeeper servers: one, which stays alive, or three and more."""
+    """ZooKeeper servers: one, which is not killed, or at least three."""
     frozen: float = 0.0
-    """Share of misfortunes, of those that others can stand in for, that are SIGSTOP for some seconds."""
+    """Fraction of the faults of replicated servers that are SIGSTOP for some seconds instead of SIGKILL."""
     seed: int = 1
 
 
 class Outcome(Struct):
-    """What was seen; `wrong` is empty if all that must hold did."""
+    """Result of a run; `violations` is empty if every check passed."""
 
     seconds: float
     kills: dict[str, int]
     acknowledged: int
     commits: int
     records: int
-    """Records of the log, those included that are no commits: losers of races, and doubles."""
-    troubles: dict[str, int]
-    """How often a writer had to try again, by reason."""
+    """Records of the log, including those that are not commits (lost conflicts and duplicates)."""
+    retries: dict[str, int]
+    """Number of retries of writers, by error code."""
     samples: dict[str, int]
-    looks: dict[str, int]
-    """What was compared with the order in time: reads, repeats, commits that watchers saw and their connections."""
+    reads: dict[str, int]
+    """Number of reads, repeated commands, watched commits and connections that were checked."""
     repairs: int
-    wrong: list[str]
+    violations: list[str]
 
 
 class _Writer(Server):
@@ -110,12 +108,12 @@ class _Writer(Server):
         return [sys.executable, _WRITER, *self._arguments]
 
     def serves(self) -> bool:
-        """It serves nobody: it works."""
+        """Return True: a writer has no clients."""
         return True
 
 
-class _Stage:
-    """Everything that runs, with the random numbers that decide who dies."""
+class _System:
+    """All servers, daemons and clients of a run, and the random numbers that choose the faults."""
 
     def __init__(self, plan: Plan, stack: ExitStack) -> None:
         self.plan = plan
@@ -132,7 +130,7 @@ class _Stage:
         self._prepare()
         self.nodes = [stack.enter_context(self._node(number)) for number in range(1, plan.nodes + 1)]
         self.writers = [stack.enter_context(self._writer(number)) for number in range(plan.writers)]
-        self.born: dict[Server, float] = {node: monotonic() for node in self.nodes}
+        self.started_at: dict[Server, float] = {node: monotonic() for node in self.nodes}
         self.groups: dict[str, list[Server]] = {
             "cluster": [*self.nodes],
             "writer": [*self.writers],
@@ -140,7 +138,7 @@ class _Stage:
             "zookeeper": _members(self.zookeeper) if plan.zookeepers > 1 else [],
         }
         urls = [node.url for node in self.nodes]
-        self.asker = Asker(urls)
+        self.head_reader = HeadReader(urls)
         self.followers = [Follower(urls, number) for number in range(_FOLLOWERS)]
 
     def _servers(self) -> AnyZooKeeper:
@@ -170,7 +168,7 @@ class _Stage:
         return self.plan.commands // self.plan.writers
 
     def acks(self) -> list[Ack]:
-        """Return all that was acknowledged so far."""
+        """Return all acknowledged commands so far."""
         return [ack for number in range(self.plan.writers) for ack in read(self.folder, number)]
 
     def calls(self) -> list[history.Call]:
@@ -178,11 +176,11 @@ class _Stage:
         return [call for number in range(self.plan.writers) for call in calls(self.folder, number)]
 
     def repeats(self) -> list[history.Repeat]:
-        """Return what was sent once more."""
+        """Return the commands that were sent again."""
         return [repeat for number in range(self.plan.writers) for repeat in repeats(self.folder, number)]
 
-    def victims(self) -> Iterator[Server]:
-        """Yield who dies next, without end; at first everyone's turn comes."""
+    def targets(self) -> Iterator[Server]:
+        """Yield the targets of faults without end; first one of each group."""
         names = [name for name in _WEIGHTS if self.groups[name]]
         yield from map(self._named, self.rng.sample(names, len(names)))
         while True:
@@ -191,13 +189,13 @@ class _Stage:
     def _named(self, name: str) -> Server:
         return self.rng.choice(self.groups[name])
 
-    def fate(self, victim: Server) -> "Callable[[_Stage, Server], str]":
-        """Return what is to happen to a victim."""
-        group = next(name for name, members in self.groups.items() if victim in members)
+    def fault(self, target: Server) -> "Callable[[_System, Server], str]":
+        """Return the fault to inject into a target."""
+        group = next(name for name, members in self.groups.items() if target in members)
         grouped = group not in ("cluster", "writer") and len(self.groups[group]) > 1
         if (group == "cluster" or grouped) and self.rng.random() < self.plan.frozen:
             return _freeze
-        return _restart if grouped and self.rng.random() < _RESTARTED else _die
+        return _restart if grouped and self.rng.random() < _RESTARTED else _kill_one
 
 
 def _members(servers: Server | Group[Any] | None) -> list[Server]:
@@ -207,145 +205,145 @@ def _members(servers: Server | Group[Any] | None) -> list[Server]:
     return [servers] if isinstance(servers, Server) else [*servers.members]
 
 
-def conduct(plan: Plan, tell: Callable[[str], None] = lambda _: None) -> Outcome:
-    """Run a plan and return what came of it; `tell` hears how far it is."""
+def run_plan(plan: Plan, report: Callable[[str], None] = lambda _: None) -> Outcome:
+    """Run a plan and return the outcome; `report` is called with the progress."""
     with ExitStack() as stack:
         begun = monotonic()
-        stage = _Stage(plan, stack)
-        client = KazooClient(stage.zookeeper.hosts)
+        system = _System(plan, stack)
+        client = KazooClient(system.zookeeper.hosts)
         client.start()
         stack.callback(client.stop)
-        eyes = (
-            Watcher(lambda: documents(client, _BASE), missed=[KazooException]),
-            Watcher(lambda: rows(str(stage.switch.sock))),
+        samplers = (
+            Sampler(lambda: documents(client, _BASE), missed=[KazooException]),
+            Sampler(lambda: rows(str(system.switch.sock))),
         )
-        kills = _kill(stage, tell)
-        tell("the last death is over; the rest of the load follows")
-        _finish(stage)
-        seen, held = eyes[0].stop(), eyes[1].stop()
-        tell("everything is acknowledged and projected; now it is looked at")
-        return _judge(stage, kills, seen, held, monotonic() - begun)
+        kills = _inject_faults(system, report)
+        report("all faults injected; running the rest of the load")
+        _finish(system)
+        seen, held = samplers[0].stop(), samplers[1].stop()
+        report("all commands acknowledged and projected; verifying")
+        return _verify(system, kills, seen, held, monotonic() - begun)
 
 
-def _kill(stage: _Stage, tell: Callable[[str], None]) -> Counter[str]:
+def _inject_faults(system: _System, report: Callable[[str], None]) -> Counter[str]:
     kills: Counter[str] = Counter()
-    for number, victim in enumerate(islice(stage.victims(), stage.plan.kills), 1):
-        _ripen(stage, victim)
-        _burst(stage, stage.share * number // stage.plan.kills)
-        fate = stage.fate(victim)
-        tell(f"{number}/{stage.plan.kills} {victim.name} after {count(stage.folder)} commands")
-        kills[f"{fate(stage, victim)} of {victim.name}"] += 1
-        stage.born[victim] = monotonic()
+    for number, target in enumerate(islice(system.targets(), system.plan.kills), 1):
+        _wait_before_fault(system, target)
+        _burst(system, system.share * number // system.plan.kills)
+        fault = system.fault(target)
+        report(f"{number}/{system.plan.kills} {target.name} after {count(system.folder)} commands")
+        kills[f"{fault(system, target)} of {target.name}"] += 1
+        system.started_at[target] = monotonic()
     return kills
 
 
-def _die(stage: _Stage, victim: Server) -> str:
-    victim.kill()
-    sleep(stage.rng.uniform(0, 0.2))
-    victim.launch()
+def _kill_one(system: _System, target: Server) -> str:
+    target.kill()
+    sleep(system.rng.uniform(0, 0.2))
+    target.launch()
     return "SIGKILL"
 
 
-def _restart(stage: _Stage, victim: Server) -> str:
+def _restart(system: _System, target: Server) -> str:
     """End a server cleanly and start it again."""
-    del stage
-    victim.stop()
-    victim.launch()
+    del system
+    target.stop()
+    target.launch()
     return "restart"
 
 
-def _freeze(stage: _Stage, victim: Server) -> str:
-    """Stop it for less or for longer than its session lasts; what it does when it goes on comes too late."""
-    victim.freeze()
-    sleep(stage.rng.uniform(*_FROZEN_SECONDS))
-    victim.thaw()
+def _freeze(system: _System, target: Server) -> str:
+    """Freeze a process for a shorter or longer time than its session; after it, its writes must be fenced."""
+    target.freeze()
+    sleep(system.rng.uniform(*_FROZEN_SECONDS))
+    target.thaw()
     return "SIGSTOP"
 
 
-def _ripen(stage: _Stage, victim: Server) -> None:
-    """Let the victim live for a moment: now and then it dies while it starts, mostly when it works."""
-    sleep(max(0.0, stage.born.get(victim, 0.0) + stage.rng.uniform(0, _LIFE_SECONDS) - monotonic()))
-    if stage.kafka is not None and stage.rng.random() < _WHOLE:
-        for broker in stage.groups["kafka"]:
+def _wait_before_fault(system: _System, target: Server) -> None:
+    """Let the target run for a random time, so that some faults hit it while it starts."""
+    sleep(max(0.0, system.started_at.get(target, 0.0) + system.rng.uniform(0, _UPTIME_SECONDS) - monotonic()))
+    if system.kafka is not None and system.rng.random() < _BROKERS_UP_SHARE:
+        for broker in system.groups["kafka"]:
             broker.await_serving()
 
 
-def _burst(stage: _Stage, share: int) -> None:
-    """Let the writers go on up to `share` commands each; return somewhere in the middle of that."""
-    done = count(stage.folder)
-    allow(stage.folder, share)
-    goal = done + stage.rng.uniform(0, share * stage.plan.writers - done)
-    _await(lambda: count(stage.folder) >= goal, _BURST_SECONDS)
-    sleep(stage.rng.uniform(0, 0.01))
+def _burst(system: _System, share: int) -> None:
+    """Let the writers continue up to `share` commands each; return after a random part of them."""
+    done = count(system.folder)
+    allow(system.folder, share)
+    goal = done + system.rng.uniform(0, share * system.plan.writers - done)
+    _await(lambda: count(system.folder) >= goal, _BURST_SECONDS)
+    sleep(system.rng.uniform(0, 0.01))
 
 
-def _finish(stage: _Stage) -> None:
+def _finish(system: _System) -> None:
     """Wait until every command is acknowledged and both views have it."""
-    allow(stage.folder, stage.share)
-    total = stage.share * stage.plan.writers
-    if not _await(lambda: count(stage.folder) == total, _END_SECONDS):
-        said = "".join(writer.log.read_text()[-_TAIL:] for writer in stage.writers)
-        raise TimedOut(f"{count(stage.folder)} of {total} commands were acknowledged; the writers say:\n{said}")
-    with closing(open_log(stage.url)) as log, ViewReader(stage.zookeeper.hosts) as reader:
+    allow(system.folder, system.share)
+    total = system.share * system.plan.writers
+    if not _await(lambda: count(system.folder) == total, _END_SECONDS):
+        said = "".join(writer.log.read_text()[-_TAIL:] for writer in system.writers)
+        raise TimedOut(f"{count(system.folder)} of {total} commands were acknowledged; logs of the writers:\n{said}")
+    with closing(open_log(system.url)) as log, ViewReader(system.zookeeper.hosts) as reader:
         head = log.head().position
-        if not _await(lambda: {_position(stage), reader.checkpoint().position} == {head}, _END_SECONDS):
-            said = "".join(node.get("/status")[1] + node.log.read_text()[-_TAIL:] for node in stage.nodes)
-            raise TimedOut(f"the views do not come to {head}; the nodes say:\n{said}")
-        _await(lambda: all(len(each.seen) >= head for each in stage.followers), _END_SECONDS)
-        if not _await(lambda: verify.activity(stage.zookeeper.hosts)[0] == head, _END_SECONDS):
-            said = "".join(node.get("/status")[1] + node.log.read_text()[-_TAIL:] for node in stage.nodes)
-            raise TimedOut(f"the stream processor does not come to {head}; the nodes say:\n{said}")
+        if not _await(lambda: {_position(system), reader.checkpoint().position} == {head}, _END_SECONDS):
+            said = "".join(node.get("/status")[1] + node.log.read_text()[-_TAIL:] for node in system.nodes)
+            raise TimedOut(f"the views do not reach {head}; logs of the nodes:\n{said}")
+        _await(lambda: all(len(each.seen) >= head for each in system.followers), _END_SECONDS)
+        if not _await(lambda: verify.activity(system.zookeeper.hosts)[0] == head, _END_SECONDS):
+            said = "".join(node.get("/status")[1] + node.log.read_text()[-_TAIL:] for node in system.nodes)
+            raise TimedOut(f"the stream processor does not reach {head}; logs of the nodes:\n{said}")
 
 
-def _position(stage: _Stage) -> int:
-    return read_checkpoint(*stage.switch.tcp).position
+def _position(system: _System) -> int:
+    return read_checkpoint(*system.switch.tcp).position
 
 
-def _judge(stage: _Stage, kills: Counter[str], seen: list[Documents], held: list[Rows], seconds: float) -> Outcome:
-    for client in (stage.asker, *stage.followers):
+def _verify(system: _System, kills: Counter[str], seen: list[Documents], held: list[Rows], seconds: float) -> Outcome:
+    for client in (system.head_reader, *system.followers):
         client.stop()
-    raw, acks = verify.raw_records(stage.url), stage.acks()
+    raw, acks = verify.raw_records(system.url), system.acks()
     commits = verify.chain(raw)
-    with closing(open_log(stage.url)) as log:
+    with closing(open_log(system.url)) as log:
         store = Store(log)
         records = list(log.read())
         store.refresh()
-    wrong = [
+    violations = [
         *verify.acknowledged(commits, acks),
-        *_historical(stage, [record.raw for record in records]),
+        *_historical(system, [record.raw for record in records]),
         *([] if len(commits) == len(records) else [f"the log has {len(commits)} commits, its reader {len(records)}"]),
-        *verify.views(store.topology, stage.zookeeper.hosts, stage.switch.tcp),
+        *verify.views(store.topology, system.zookeeper.hosts, system.switch.tcp),
         *verify.documents_seen(records, seen, _BASE),
         *verify.rows_seen(records, held),
-        *verify.counted(stage.zookeeper.hosts, commits),
+        *verify.counted(system.zookeeper.hosts, commits),
     ]
-    said = "".join(writer.log.read_text() for writer in stage.writers)
+    said = "".join(writer.log.read_text() for writer in system.writers)
     return Outcome(
         seconds=seconds,
         kills=dict(kills),
         acknowledged=len(acks),
         commits=len(commits),
         records=len(raw),
-        troubles=dict(Counter(line.removeprefix("trouble ") for line in said.splitlines() if line)),
+        retries=dict(Counter(line.removeprefix("trouble ") for line in said.splitlines() if line)),
         samples={"ZooKeeper": len(seen), "OVSDB": len(held)},
-        looks={
-            "reads of the head": len(stage.asker.looks),
-            "commands sent once more": len(stage.repeats()),
-            "commits told to watchers": sum(len(each.seen) for each in stage.followers),
-            "connections of watchers": sum(each.connections for each in stage.followers),
+        reads={
+            "reads of the head": len(system.head_reader.reads),
+            "commands sent again": len(system.repeats()),
+            "commits received by watchers": sum(len(each.seen) for each in system.followers),
+            "connections of watchers": sum(each.connections for each in system.followers),
         },
-        repairs=sum(each["repairs"] for node in stage.nodes for each in node.status()["projections"]),
-        wrong=wrong,
+        repairs=sum(each["repairs"] for node in system.nodes for each in node.status()["projections"]),
+        violations=violations,
     )
 
 
-def _historical(stage: _Stage, commits: Sequence[bytes]) -> Iterator[str]:
-    """What clients were told is the history of one log."""
-    made = stage.calls()
+def _historical(system: _System, commits: Sequence[bytes]) -> Iterator[str]:
+    """Check that the answers to all clients are consistent with one log."""
+    made = system.calls()
     yield from history.unique(made)
-    yield from history.in_real_time(made, stage.asker.looks)
-    yield from history.repeated(made, stage.repeats())
-    for number, follower in enumerate(stage.followers):
+    yield from history.in_real_time(made, system.head_reader.reads)
+    yield from history.repeated(made, system.repeats())
+    for number, follower in enumerate(system.followers):
         yield from history.watched(f"watcher {number}", follower.seen, commits)
         if follower.resets:
             yield f"watcher {number} was told {follower.resets} times that the log is another one"

@@ -1,4 +1,4 @@
-"""The eyes of the kill run see what they look for: each fault, put there on purpose, is found."""
+"""The checks of the kill run find every violation that is injected into their input."""
 
 from itertools import islice
 
@@ -54,12 +54,12 @@ def faults(records: list[Record], *samples: Documents | Rows) -> list[str]:
     return [*verify.documents_seen(records, seen, BASE), *verify.rows_seen(records, held)]
 
 
-def test_a_writer_has_the_same_load_in_every_life() -> None:
+def test_load_of_a_writer_is_deterministic() -> None:
     assert list(islice(steps(1, 2), 200)) == list(islice(steps(1, 2), 200))
     assert list(islice(steps(1, 2), 9)) != list(islice(steps(2, 2), 9))
 
 
-def test_lost_doubled_and_misplaced_commands_are_seen(records: list[Record]) -> None:
+def test_lost_duplicate_and_misplaced_commands_are_found(records: list[Record]) -> None:
     commits = verify.chain(record.raw for record in records)
     acks = [Ack(commit["id"], commit["position"]) for commit in commits]
     assert list(verify.acknowledged(commits, acks)) == []
@@ -68,16 +68,16 @@ def test_lost_doubled_and_misplaced_commands_are_seen(records: list[Record]) -> 
     assert len(list(verify.acknowledged([*commits, {**commits[3], "position": len(commits) + 1}], []))) == 1
 
 
-def test_the_chain_ends_where_it_was_altered(records: list[Record]) -> None:
+def test_chain_ends_at_an_altered_record(records: list[Record]) -> None:
     raw = [record.raw for record in records]
     assert len(verify.chain(raw)) == len(raw)
-    assert len(verify.chain([*raw[:5], raw[4], *raw[5:]])) == len(raw), "a double is passed over"
+    assert len(verify.chain([*raw[:5], raw[4], *raw[5:]])) == len(raw), "a duplicate is skipped"
     assert len(verify.chain([*raw[:5], raw[5].replace(b"writer", b"wright"), *raw[6:]])) <= len(raw)
     assert len(verify.chain([*raw[:5], raw[5][:-1] + b" }", *raw[6:]])) == 6
 
 
 @pytest.mark.parametrize("end", [20, 40, COMMANDS + 1])
-def test_a_document_too_few_or_too_many_is_seen(records: list[Record], end: int) -> None:
+def test_missing_and_extra_documents_are_found(records: list[Record], end: int) -> None:
     good = documents(records[:end])
     assert faults(records, good) == []
     assert len(faults(records, good._replace(names=good.names - {min(good.names)}))) == 1
@@ -86,7 +86,7 @@ def test_a_document_too_few_or_too_many_is_seen(records: list[Record], end: int)
 
 
 @pytest.mark.parametrize("end", [20, 40, COMMANDS + 1])
-def test_a_row_too_few_or_too_many_is_seen(records: list[Record], end: int) -> None:
+def test_missing_and_extra_rows_are_found(records: list[Record], end: int) -> None:
     good = verify.as_sample(topology(records[:end]))
     assert good.macs
     assert faults(records, good) == []
@@ -95,7 +95,7 @@ def test_a_row_too_few_or_too_many_is_seen(records: list[Record], end: int) -> N
     assert len(faults(records, good._replace(bindings=frozenset()))) == 1
 
 
-def test_a_view_that_goes_back_is_seen(records: list[Record]) -> None:
+def test_view_that_goes_back_is_found(records: list[Record]) -> None:
     early, late = documents(records[:20]), documents(records[:30])
     assert faults(records, early, late, late) == []
     assert faults(records, late, early) == ["the checkpoint in ZooKeeper went back from 30 to 20"]
@@ -103,5 +103,5 @@ def test_a_view_that_goes_back_is_seen(records: list[Record]) -> None:
     assert faults(records, *rows) == ["the checkpoint in OVSDB went back from 30 to 20"]
 
 
-def test_commits_are_what_their_bytes_say(records: list[Record]) -> None:
+def test_commits_equal_their_decoded_bytes(records: list[Record]) -> None:
     assert [msgspec.json.decode(record.raw) for record in records] == verify.chain(record.raw for record in records)
