@@ -57,12 +57,12 @@ def said(before: Overview, after: Overview) -> list[tuple[str, str]]:
     return [(line.message, line.fields["target"]) for line in log_events(before, after)]
 
 
-def test_all_well_is_ready() -> None:
+def test_healthy_daemon_is_ready() -> None:
     assert reasons(GOOD) == []
     assert status_document(GOOD)["ready"] is True
 
 
-def test_every_trouble_is_a_reason() -> None:
+def test_every_problem_is_a_reason() -> None:
     failed = ServiceStatus("vtep", "failed", healthy=False, reason="a bug", restarts=1, last_error="a bug")
     behind = report(state="catching-up", ready=False, lag_events=7, lag_seconds=61.2)
     away = report(state="stalled", ready=False, last_error="it does not answer", target="127.0.0.1:6632", name="vtep")
@@ -76,7 +76,7 @@ def test_every_trouble_is_a_reason() -> None:
     assert reasons(overview(caught_up=False)) == ["log: it is being read, position 12 so far"]
 
 
-def test_the_page_has_what_the_contract_names() -> None:
+def test_status_document_has_the_fields_of_the_contract() -> None:
     shown = status_document(GOOD)
     assert shown["log"] == "sqlite:////tmp/log.db"
     assert shown["head"] == {"position": 12, "hash": "a" * 64, "time": "2026-11-22T12:00:00Z"}
@@ -85,7 +85,7 @@ def test_the_page_has_what_the_contract_names() -> None:
     assert named <= projection.keys()
 
 
-def test_a_change_of_state_is_one_line() -> None:
+def test_state_change_is_one_log_event() -> None:
     nothing, live, stalled = overview(), overview(LIVE), overview(report(state="stalled", ready=False))
     target = LIVE.target
     assert said(nothing, live) == [("projection live", target)]
@@ -95,7 +95,7 @@ def test_a_change_of_state_is_one_line() -> None:
     assert said(stalled, live) == [("projection live", target)]
 
 
-def test_following_the_log_is_no_news() -> None:
+def test_following_the_log_is_not_logged() -> None:
     live, behind = overview(LIVE), overview(report(state="catching-up"))
     assert said(live, behind) == []
     assert said(behind, live) == []
@@ -104,7 +104,7 @@ def test_following_the_log_is_no_news() -> None:
     assert said(starting, live) == [("projection live", LIVE.target)]
 
 
-def test_targets_are_told_apart() -> None:
+def test_targets_are_distinguished() -> None:
     one, other = report(target="a"), report(target="b")
     assert said(overview(one), overview(one, other)) == [("projection live", "b")]
     assert said(overview(one, other), overview(other)) == []

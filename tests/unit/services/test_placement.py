@@ -62,7 +62,7 @@ def settle(world: World, *alive: str, away: tuple[str, ...] = ()) -> Counter[str
     return Counter(where(world))
 
 
-def test_a_container_is_bound_to_a_living_host_by_an_interface_of_its_own() -> None:
+def test_container_is_bound_to_a_live_host() -> None:
     world = site()
     assert settle(world) == {None: 1}
     assert settle(world, "hv2") == {"hv2": 1}
@@ -71,20 +71,20 @@ def test_a_container_is_bound_to_a_living_host_by_an_interface_of_its_own() -> N
     assert len(port.interface) == 15
 
 
-def test_least_spreads_evenly() -> None:
+def test_least_policy_balances_evenly() -> None:
     world = site(30, policy="least")
     assert settle(world, *HOSTS) == {"hv1": 10, "hv2": 10, "hv3": 10}
     assert settle(world, "hv1", "hv2") == {"hv1": 15, "hv2": 15}
 
 
-def test_weighted_follows_the_weights() -> None:
+def test_weighted_policy_follows_the_weights() -> None:
     world = site(300, {"hv1": {"container_weight": 3}, "hv2": {"container_weight": 0}})
     found = settle(world, *HOSTS)
     assert found["hv2"] == 0
     assert found["hv1"] == pytest.approx(225, abs=30)
 
 
-def test_only_what_was_on_the_dead_host_moves() -> None:
+def test_only_containers_of_a_dead_host_move() -> None:
     world = site(60)
     settle(world, *HOSTS)
     before = where(world)
@@ -96,7 +96,7 @@ def test_only_what_was_on_the_dead_host_moves() -> None:
     assert where(world) == after, "nobody moves back"
 
 
-def test_a_host_that_is_away_for_a_moment_keeps_what_it_has_and_gets_nothing() -> None:
+def test_host_within_grace_time_keeps_containers_and_gets_none() -> None:
     world = site(2)
     carry_out(world, place(world.topology, ids(world, "hv1"))[:1])
     assert settle(world, "hv2", away=("hv1",)) == {"hv1": 1, "hv2": 1}
@@ -111,21 +111,19 @@ def test_a_host_that_is_away_for_a_moment_keeps_what_it_has_and_gets_nothing() -
         ({"port_group": "near"}, HOSTS, {"hv3": 4}),
     ],
 )
-def test_a_group_says_which_hosts_are_allowed(
-    group: dict[str, Any], alive: tuple[str, ...], found: dict[str | None, int]
-) -> None:
+def test_group_restricts_the_hosts(group: dict[str, Any], alive: tuple[str, ...], found: dict[str | None, int]) -> None:
     assert settle(site(4, **group), *alive) == found
 
 
 @pytest.mark.parametrize(("enforced", "found"), [(True, {"hv1": 2, None: 2}), (False, {"hv1": 4})])
-def test_a_limit_holds_if_it_is_enforced_or_others_have_room(*, enforced: bool, found: dict[str | None, int]) -> None:
+def test_limit_holds_if_enforced_or_others_have_room(*, enforced: bool, found: dict[str | None, int]) -> None:
     limits = {name: {"container_limit": 2, "enforce_container_limit": enforced} for name in HOSTS}
     world = site(4, limits)
     assert settle(world, "hv1") == found
     assert settle(site(4, limits), "hv1", "hv2") == {"hv1": 2, "hv2": 2}
 
 
-def test_a_group_or_a_weight_that_changes_moves_the_container() -> None:
+def test_changed_group_or_weight_moves_the_container() -> None:
     world = site(1)
     settle(world, "hv1")
     world.set("service-container-group", "vpns", host_group="rack")
@@ -137,7 +135,7 @@ def test_a_group_or_a_weight_that_changes_moves_the_container() -> None:
     assert settle(world, "hv1") == {"hv1": 1}, "where nothing better is known it stays"
 
 
-def test_a_host_in_no_zone_and_a_port_that_is_linked_are_no_places() -> None:
+def test_host_without_zone_and_linked_port_are_skipped() -> None:
     world = site(2)
     world.create("port", "up", bridge="web")
     world.set("port", "edge/p0", peer="web/up")
@@ -145,7 +143,7 @@ def test_a_host_in_no_zone_and_a_port_that_is_linked_are_no_places() -> None:
     assert settle(world, *HOSTS) == {None: 2}
 
 
-def test_the_binding_goes_with_the_container() -> None:
+def test_binding_is_removed_with_the_container() -> None:
     world = site(2)
     settle(world, "hv1")
     world.delete("service-container", "c0")
@@ -154,7 +152,7 @@ def test_the_binding_goes_with_the_container() -> None:
     assert world.get("port", "p0").previous_host == world.get("host", "hv1").id
 
 
-def test_what_an_operator_bound_elsewhere_is_not_released_with_the_container() -> None:
+def test_binding_of_an_operator_is_kept() -> None:
     world = site()
     world.set("port", "edge/p0", host="hv1", interface="eth7")
     assert settle(world, "hv1") == {"hv1": 1}
@@ -162,7 +160,7 @@ def test_what_an_operator_bound_elsewhere_is_not_released_with_the_container() -
     assert world.get("port", "p0").interface == "eth7"
 
 
-def test_of_two_decisions_on_the_same_state_one_counts() -> None:
+def test_concurrent_decisions_are_committed_once() -> None:
     world = site()
     (first,) = place(world.topology, ids(world, "hv1"))
     (second,) = place(world.topology, ids(world, "hv2"))

@@ -34,7 +34,7 @@ def test_registrations(present: dict[str, str], living: dict[str, str | None], f
     assert registrations(world.topology, states) == []
 
 
-def test_a_vtep_with_an_address_of_a_host_is_found() -> None:
+def test_vtep_with_address_of_a_host_is_found() -> None:
     world = World()
     world.apply(
         {"kind": "vtep", "name": "good", "management_ip": "192.0.2.1"},

@@ -72,7 +72,7 @@ def in_portions(raws: Sequence[bytes], sizes: Sequence[int]) -> list[Batch[State
 
 
 @given(count=st.integers(1, 40), sizes=st.lists(st.integers(0, 9), max_size=8))
-def test_portions_and_repetitions_change_nothing(count: int, sizes: list[int]) -> None:
+def test_batching_and_repetition_do_not_change_the_result(count: int, sizes: list[int]) -> None:
     raws = chain(count, days=3)
     whole, parts = fold(PROCESSOR, START, raws), in_portions(raws, sizes)
     assert parts[-1].state == whole.state
@@ -80,14 +80,14 @@ def test_portions_and_repetitions_change_nothing(count: int, sizes: list[int]) -
     assert documents(parts) == documents([whole])
 
 
-def test_losers_and_garbage_are_passed_over() -> None:
+def test_records_outside_the_chain_are_skipped() -> None:
     raws = chain(4)
     loser = canonical(msgspec.structs.replace(msgspec.json.decode(raws[2], type=Commit), id="loser"))
     mixed = [raws[0], b"{", raws[1], raws[1], raws[2], loser, raws[3]]
     assert fold(PROCESSOR, START, mixed) == fold(PROCESSOR, START, raws)
 
 
-def test_a_gap_is_no_loser() -> None:
+def test_missing_commits_raise_gap() -> None:
     with pytest.raises(Gap):
         fold(PROCESSOR, START, chain(3)[1:])
 
@@ -103,7 +103,7 @@ def test_activity_is_counted_by_day() -> None:
     }
 
 
-def test_only_so_many_days_are_kept_and_so_many_names_told_apart() -> None:
+def test_days_and_names_are_limited() -> None:
     state = State()
     left: dict[str, object] = {}
     for number in range(40):

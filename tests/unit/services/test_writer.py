@@ -49,7 +49,7 @@ def bridge(name: str) -> Command:
     return Command("bridge.create", [Create("bridge", {"name": name})])
 
 
-def test_it_opens_the_log_once_and_late(source: Source, writer: Writer) -> None:
+def test_log_is_opened_once_at_first_use(source: Source, writer: Writer) -> None:
     assert source.opened == 0
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(lambda number: writer.execute(bridge(f"b{number}"), WHO), range(40)))
@@ -57,14 +57,14 @@ def test_it_opens_the_log_once_and_late(source: Source, writer: Writer) -> None:
     assert source.opened == 1
 
 
-def test_a_refusal_is_an_answer(source: Source, writer: Writer) -> None:
+def test_rejection_keeps_the_writer(source: Source, writer: Writer) -> None:
     writer.execute(Command("zone", [Create("tunnel-zone", {"name": "z"})]), WHO)
     with pytest.raises(Conflict):
         writer.execute(Command("zone", [Create("tunnel-zone", {"name": "z"})]), WHO)
     assert source.opened == 1
 
 
-def test_a_log_that_is_away_is_opened_when_it_is_back(source: Source, writer: Writer) -> None:
+def test_unavailable_log_is_reopened(source: Source, writer: Writer) -> None:
     source.away = True
     with pytest.raises(Unavailable):
         writer.execute(bridge("a"), WHO)
@@ -72,7 +72,7 @@ def test_a_log_that_is_away_is_opened_when_it_is_back(source: Source, writer: Wr
     assert writer.execute(bridge("a"), WHO).position == 1
 
 
-def test_what_is_decided_twice_happens_once(writer: Writer) -> None:
+def test_repeated_command_id_is_committed_once(writer: Writer) -> None:
     once = Context(actor="test", channel="service:test", command_id="decision-1")
     assert writer.execute(bridge("a"), once) == writer.execute(bridge("a"), once)
     with pytest.raises(CommandIdReused) as caught:
@@ -80,7 +80,7 @@ def test_what_is_decided_twice_happens_once(writer: Writer) -> None:
     assert caught.value.details["position"] == 1
 
 
-def test_it_opens_the_log_ahead_of_the_first_command(source: Source, writer: Writer) -> None:
+def test_prepare_opens_the_log(source: Source, writer: Writer) -> None:
     source.away = True
     writer.prepare()  # tells nobody: the first command will be told
     source.away = False
@@ -90,7 +90,7 @@ def test_it_opens_the_log_ahead_of_the_first_command(source: Source, writer: Wri
     assert source.opened == 1
 
 
-def test_it_ends_at_once_while_the_log_is_being_opened(source: Source) -> None:
+def test_close_returns_while_the_log_is_being_opened(source: Source) -> None:
     begun, go_on = Event(), Event()
 
     def slowly() -> Log:

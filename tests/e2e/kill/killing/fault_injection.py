@@ -152,7 +152,7 @@ class _System:
         with closing(open_log(self.url)) as log:
             store = Store(log)
             for command in setup(*self.switch.tcp):
-                store.execute(command, Context(actor="conductor"))
+                store.execute(command, Context(actor="kill-run"))
 
     def _node(self, number: int) -> ClusterDaemon:
         return ClusterDaemon("--log", self.url, "--zookeeper", self.zookeeper.hosts, "--node", f"n{number}")

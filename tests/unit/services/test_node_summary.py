@@ -44,7 +44,7 @@ def overview(*reports: ProjectionReport) -> Overview:
     )
 
 
-def test_many_targets_are_one_line_that_tells_the_worst() -> None:
+def test_targets_are_summarized_by_the_worst() -> None:
     told = node_summary(overview(*[WELL] * 40, ILL), PROCESS, {})["projections"]
     assert {**told["vtep"], "last_error": None} == {
         "targets": 41,
@@ -58,12 +58,12 @@ def test_many_targets_are_one_line_that_tells_the_worst() -> None:
     assert len(told["vtep"]["last_error"]) == 500
 
 
-def test_nothing_changes_while_nothing_happens() -> None:
+def test_summary_is_stable_without_changes() -> None:
     later = msgspec.structs.replace(WELL, lag_seconds=0.6)
     assert node_summary(overview(WELL), PROCESS, {}) == node_summary(overview(later), PROCESS, {})
 
 
-def test_it_fits_into_a_node_of_zookeeper_whatever_is_owned() -> None:
+def test_summary_fits_into_a_zookeeper_node() -> None:
     leases = [Lease(f"{number:036}", 2**40 + number, "/x", 1, 1) for number in range(50_000)]
     told = node_summary(overview(*[ILL] * 5000), PROCESS, {"vtep": leases, "idle": []})
     assert told["owned"] == {"vtep": 50_000}

@@ -3,13 +3,13 @@
 from midonet.services.vtep.dead_hosts import DeadHostTracker
 
 
-def test_who_never_lived_is_not_dead() -> None:
+def test_host_that_was_never_up_is_not_dead() -> None:
     obituary = DeadHostTracker()
     obituary.update([], 0.0)
     assert obituary.dead(100.0) == frozenset()
 
 
-def test_who_goes_is_dead_after_a_while_and_alive_again_at_once() -> None:
+def test_host_is_dead_after_the_grace_time_and_alive_at_once() -> None:
     obituary = DeadHostTracker()
     obituary.update(["a", "b"], 0.0)
     obituary.update(["b"], 10.0)
@@ -22,7 +22,7 @@ def test_who_goes_is_dead_after_a_while_and_alive_again_at_once() -> None:
     assert obituary.dead(100.0) == frozenset()
 
 
-def test_who_was_seen_before_we_looked_and_is_not_there_is_dead() -> None:
+def test_known_host_that_is_down_at_start_is_dead() -> None:
     obituary = DeadHostTracker()
     obituary.add_known(["a", "b"], 0.0)
     obituary.update(["b"], 0.1)

@@ -28,12 +28,12 @@ def refusal(*args: Any, **kwargs: Any) -> str:
     return caught.value.message
 
 
-def test_two_settings_are_enough() -> None:
+def test_two_settings_are_required() -> None:
     assert settings() == Settings(log="sqlite:////tmp/log.db", zookeeper="127.0.0.1:2181")
 
 
 @pytest.mark.parametrize("place", ["flag", "variable", "file"])
-def test_what_is_missing_is_named_as_it_can_be_given(place: str) -> None:
+def test_missing_setting_is_named_with_option_and_variable(place: str) -> None:
     with pytest.raises(UsageError) as caught:
         load(Settings, flags={}, environ={})
     assert {"flag": "--log", "variable": "MIDONET_LOG", "file": "log in"}[place] in caught.value.message
@@ -60,7 +60,7 @@ def test_an_unknown_key_is_named_with_the_known_ones() -> None:
     assert all(setting.name in message for setting in declared_settings(Settings))
 
 
-def test_variables_of_others_are_left_alone() -> None:
+def test_unrelated_variables_are_ignored() -> None:
     assert settings(environ={"MIDONET_SERVICE_HOST": "10.0.0.1", "MIDONET_HOST_ID": "x"}) == settings()
 
 
@@ -83,7 +83,7 @@ def test_variables_of_others_are_left_alone() -> None:
         ("reconcile_interval", "inf", "expected float <= 86400.0"),
     ],
 )
-def test_a_bad_value_is_refused_where_it_stands(name: str, value: str, reason: str) -> None:
+def test_invalid_value_is_rejected_with_its_source(name: str, value: str, reason: str) -> None:
     flag, variable = "--" + name.replace("_", "-"), f"MIDONET_{name.upper()}"
     if name not in NEEDED:
         assert refusal(environ={variable: value}) == f"{variable}: {reason}"
@@ -91,7 +91,7 @@ def test_a_bad_value_is_refused_where_it_stands(name: str, value: str, reason: s
     assert refusal({name: value}) == f"{flag}: {reason}"
 
 
-def test_values_come_in_one_form() -> None:
+def test_values_are_normalized() -> None:
     assert settings({"zookeeper": " a:1 , b:2", "root": "/midonet/", "http": "[::1]:0"}) == settings(
         {"zookeeper": "a:1,b:2", "root": "/midonet", "http": "[::1]:0"}
     )
@@ -101,7 +101,7 @@ def test_values_come_in_one_form() -> None:
     ("text", "expected"),
     [("localhost:80", ("localhost", 80)), ("[fe80::1]:0", ("fe80::1", 0)), ("10.0.0.1:1", ("10.0.0.1", 1))],
 )
-def test_addresses_are_split(text: str, expected: tuple[str, int]) -> None:
+def test_addresses_are_parsed(text: str, expected: tuple[str, int]) -> None:
     assert split_host_port(text) == expected
 
 
@@ -120,7 +120,7 @@ def test_passwords_are_hidden(url: str, shown: str) -> None:
     assert yaml.safe_load(render(settings({"log": url})))["log"] == shown
 
 
-def test_what_is_printed_is_a_configuration_file() -> None:
+def test_printed_settings_are_a_configuration_file() -> None:
     printed = yaml.safe_load(render(settings({"max_lag": "5"})))
     assert load(Settings, flags={}, environ={}, file=printed) == settings({"max_lag": "5"})
 
@@ -135,7 +135,7 @@ def test_what_is_printed_is_a_configuration_file() -> None:
         (b"!!python/object:os.system {}", "is not YAML"),
     ],
 )
-def test_what_is_no_configuration_is_refused_in_one_line(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_invalid_configuration_is_rejected_in_one_line(tmp_path: Path, content: bytes, reason: str) -> None:
     file = tmp_path / "cluster.yaml"
     file.write_bytes(content)
     with pytest.raises(UsageError, match=reason) as caught:
@@ -143,7 +143,7 @@ def test_what_is_no_configuration_is_refused_in_one_line(tmp_path: Path, content
     assert "\n" not in caught.value.message
 
 
-def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+def test_unreadable_file_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         read_file(tmp_path / "absent.yaml")
     with pytest.raises(UsageError, match="Is a directory"):

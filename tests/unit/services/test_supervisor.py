@@ -65,7 +65,7 @@ def kept(load: Callable[[], type[Service]], supervisors: dict[str, Supervisor] |
     assert supervisor.status().state == "stopped"
 
 
-def test_a_service_lives_until_it_is_stopped() -> None:
+def test_service_runs_until_it_is_stopped() -> None:
     with kept(lambda: Recorder) as supervisor:
         assert supervisor.running.wait(5)
         eventually(lambda: supervisor.status().healthy)
@@ -76,7 +76,7 @@ def test_a_service_lives_until_it_is_stopped() -> None:
 
 @pytest.mark.parametrize("when", ["start", "health"])
 @pytest.mark.parametrize("error", [Unavailable("it is away"), ValueError("a bug"), SystemExit(3), KeyboardInterrupt()])
-def test_a_crash_is_reported_and_the_service_made_anew(when: str, error: BaseException) -> None:
+def test_crash_is_reported_and_the_service_restarted(when: str, error: BaseException) -> None:
     Recorder.trouble[when] = error
     with kept(lambda: Recorder) as supervisor:
         eventually(lambda: supervisor.status().restarts == 1 and supervisor.status().healthy)
@@ -84,7 +84,7 @@ def test_a_crash_is_reported_and_the_service_made_anew(when: str, error: BaseExc
     assert Recorder.calls == ["start", "stop", "start", "stop"]
 
 
-def test_a_thread_of_the_service_may_report_the_crash() -> None:
+def test_thread_of_the_service_may_report_a_crash() -> None:
     with kept(lambda: Recorder) as supervisor:
         assert supervisor.running.wait(5)
         crashed = cast("Callable[[BaseException], None]", supervisor._service.context)  # type: ignore[union-attr]  # noqa: SLF001
@@ -93,14 +93,14 @@ def test_a_thread_of_the_service_may_report_the_crash() -> None:
         assert "a thread died" in str(supervisor.status().last_error)
 
 
-def test_a_stop_that_fails_does_not_hide_what_came_before() -> None:
+def test_failing_stop_does_not_hide_the_first_error() -> None:
     Recorder.trouble["start"], Recorder.trouble["stop"] = ValueError("first"), ValueError("second")
     with kept(lambda: Recorder) as supervisor:
         eventually(lambda: supervisor.status().restarts == 1)
         assert "first" in str(supervisor.status().last_error)
 
 
-def test_an_addon_that_cannot_be_imported_is_tried_again() -> None:
+def test_import_of_an_add_on_is_retried() -> None:
     attempts = []
 
     def load() -> type[Service]:
@@ -115,7 +115,7 @@ def test_an_addon_that_cannot_be_imported_is_tried_again() -> None:
 
 
 @pytest.mark.alone
-def test_what_keeps_crashing_is_tried_less_and_less_often() -> None:
+def test_restarts_back_off() -> None:
     begun: list[float] = []
 
     def load() -> type[Service]:
@@ -129,7 +129,7 @@ def test_what_keeps_crashing_is_tried_less_and_less_often() -> None:
     assert pauses[3] > 2 * pauses[0]
 
 
-def test_ill_health_is_no_crash() -> None:
+def test_unhealthy_service_is_not_restarted() -> None:
     with kept(lambda: Recorder) as supervisor:
         eventually(lambda: supervisor.status().healthy)
         Recorder.reason = "the log is away"
@@ -140,7 +140,7 @@ def test_ill_health_is_no_crash() -> None:
     assert Recorder.calls == ["start", "stop"]
 
 
-def test_a_start_that_takes_too_long_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_start_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     release = Event()
 
     class Slow(Recorder):
@@ -154,7 +154,7 @@ def test_a_start_that_takes_too_long_is_reported(monkeypatch: pytest.MonkeyPatch
         eventually(lambda: supervisor.status().healthy)
 
 
-def test_a_stop_that_hangs_holds_nobody_up() -> None:
+def test_hanging_stop_does_not_block_the_others() -> None:
     release = Event()
 
     class Stuck(Recorder):
@@ -170,7 +170,7 @@ def test_a_stop_that_hangs_holds_nobody_up() -> None:
     assert supervisor.join(5)
 
 
-def test_a_service_waits_for_those_that_it_needs() -> None:
+def test_service_waits_for_the_services_it_needs() -> None:
     class Needy(Recorder):
         needs = ("first",)
 
@@ -185,7 +185,7 @@ def test_a_service_waits_for_those_that_it_needs() -> None:
         assert first.join(5)
 
 
-def test_a_need_that_is_not_installed_is_named() -> None:
+def test_missing_needed_service_is_named() -> None:
     class Needy(Recorder):
         needs = ("nothing",)
 
@@ -194,7 +194,7 @@ def test_a_need_that_is_not_installed_is_named() -> None:
         assert supervisor.status().last_error == "needs the service nothing, which is not installed"
 
 
-def test_a_service_that_is_stopped_while_it_waits_never_starts() -> None:
+def test_service_stopped_while_waiting_never_starts() -> None:
     class Needy(Recorder):
         needs = ("first",)
 
@@ -204,7 +204,7 @@ def test_a_service_that_is_stopped_while_it_waits_never_starts() -> None:
     assert Recorder.calls == []
 
 
-def test_a_service_that_was_held_starts_as_soon_as_its_keeper_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocked_service_starts_after_wake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "_HEALTH_SECONDS", 60.0)
     holds = [StartBlocked("waiting", "waiting for the log to be read")]
     supervisor = Supervisor("test", lambda: Recorder, context, {}, lambda _: holds[0] if holds else None)
@@ -217,7 +217,7 @@ def test_a_service_that_was_held_starts_as_soon_as_its_keeper_is_woken(monkeypat
     assert supervisor.join(5)
 
 
-def test_projections_of_a_broken_addon_break_nobody() -> None:
+def test_broken_add_on_does_not_affect_others() -> None:
     class Broken(Recorder):
         def projections(self) -> tuple[()]:
             raise ValueError("a bug")
@@ -236,7 +236,7 @@ def test_an_error_is_described_in_one_line() -> None:
     assert describe(ValueError("what")) == "ValueError: what"
 
 
-def test_starting_and_stopping_again_and_again() -> None:
+def test_service_can_be_restarted_repeatedly() -> None:
     supervisor = Supervisor("test", lambda: Recorder, context, {})
     for _ in range(5):
         supervisor.start()

@@ -11,7 +11,7 @@ NAMES = st.text(min_size=1, max_size=8)
 
 
 @given(items=st.sets(NAMES, max_size=60), nodes=st.sets(NAMES, min_size=1, max_size=8))
-def test_every_item_has_a_node_and_no_node_has_much_more_than_another(items: set[str], nodes: set[str]) -> None:
+def test_items_are_assigned_evenly(items: set[str], nodes: set[str]) -> None:
     found = assign(items, nodes)
     assert found.keys() == items
     loads = Counter(found.values())
@@ -19,15 +19,15 @@ def test_every_item_has_a_node_and_no_node_has_much_more_than_another(items: set
 
 
 @given(items=st.lists(NAMES, unique=True, max_size=30), nodes=st.lists(NAMES, unique=True, min_size=1, max_size=6))
-def test_the_order_in_which_they_are_known_does_not_matter(items: list[str], nodes: list[str]) -> None:
+def test_assignment_does_not_depend_on_order(items: list[str], nodes: list[str]) -> None:
     assert assign(items, nodes) == assign(items[::-1], nodes[::-1])
 
 
-def test_without_nodes_nothing_is_anywhere() -> None:
+def test_without_nodes_nothing_is_assigned() -> None:
     assert assign({"a"}, set()) == {}
 
 
-def test_most_items_stay_where_they_are_when_a_node_goes() -> None:
+def test_most_items_stay_when_a_node_leaves() -> None:
     items = [f"item-{number}" for number in range(300)]
     before, after = assign(items, ["a", "b", "c"]), assign(items, ["a", "b"])
     stayed = sum(before[item] == after[item] for item in items if before[item] != "c")

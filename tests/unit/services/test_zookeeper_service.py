@@ -27,17 +27,17 @@ from midonet.services.zookeeper_members import (
         ("n1:1:2:3", "n1:1:2:3"),
     ],
 )
-def test_ports_that_are_not_given_are_zookeepers_own(text: str, full: str) -> None:
+def test_missing_ports_are_zookeeper_defaults(text: str, full: str) -> None:
     assert parse_members(text) == full
 
 
 @pytest.mark.parametrize("text", ["", ":1", "n1:1:2:3:4", "n1:x", "n1:70000", "n1,,n2"])
-def test_nonsense_is_no_list_of_members(text: str) -> None:
+def test_invalid_member_lists_are_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="is not"):
         parse_members(text)
 
 
-def test_members_are_numbered_in_their_order() -> None:
+def test_members_are_numbered_in_order() -> None:
     members = members_of(parse_members("n1,n2:1:2:3"))
     lines = [Protection().line(member) for member in members]
     assert lines == ["server.1=n1:2888:3888:participant;n1:2181", "server.2=n2:2:3:participant;n2:1"]
@@ -53,7 +53,7 @@ def settings(**given: object) -> Settings:
     return effective(Settings(log="sqlite:////x", **{"zookeeper": "embedded", **given}))  # type: ignore[arg-type]
 
 
-def test_the_daemon_connects_to_the_members() -> None:
+def test_daemon_connects_to_the_members() -> None:
     alone = settings()
     assert (alone.zookeeper, alone.zookeeper_member) == ("127.0.0.1:2181", 1)
     second = settings(zookeeper_members="n1:1:2:3,n2:4:5:6", zookeeper_member=2)
@@ -69,7 +69,7 @@ def program(folder: Path, text: str) -> dict[str, str]:
     return {"XDG_CACHE_HOME": str(folder / "cache")}
 
 
-def test_a_folder_that_was_named_must_hold_the_jars(tmp_path: Path) -> None:
+def test_named_folder_must_contain_the_jars(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="no jars of ZooKeeper"):
         find_jars(str(tmp_path), {})
     (tmp_path / "zookeeper").mkdir()
@@ -78,7 +78,7 @@ def test_a_folder_that_was_named_must_hold_the_jars(tmp_path: Path) -> None:
     assert find_jars(str(tmp_path / "zookeeper"), {"MIDONET_JARS": "/nowhere"}) == tmp_path / "zookeeper"
 
 
-def test_what_maven_fetched_is_kept_and_never_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jars_of_maven_are_cached_when_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     into = 'for word; do case $word in -DoutputDirectory=*) into=${word#*=};; esac; done; mkdir -p "$into"'
     broken = program(tmp_path, f'{into}; touch "$into/zookeeper-1.jar"; echo "no such artifact"; exit 1')
@@ -92,7 +92,7 @@ def test_what_maven_fetched_is_kept_and_never_half(tmp_path: Path, monkeypatch: 
     assert find_jars(None, whole) == folder, "it is fetched once"
 
 
-def test_without_maven_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_maven_is_an_error_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Unavailable, match="--zookeeper-jars"):
         find_jars(None, {"XDG_CACHE_HOME": str(tmp_path)})
