@@ -39,7 +39,7 @@ def bulk(*, quick: bool) -> Iterator[Row]:
 
 
 def _apply(fleet: Fleet, file: Path) -> tuple[float, float]:
-    """Return the seconds until midoctl ended, and until everybody had it."""
+    """Return the seconds until midoctl ended, and until every host had the change."""
     position = fleet.store.topology.head.position + 1
     sightings = [*fleet.expect_views(position), fleet.expect_agent(position)]
     start = perf_counter()

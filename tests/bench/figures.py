@@ -2,7 +2,7 @@
 
 A machine is noisy and its clock rate changes from one second to the next, so an absolute figure says little. A ratio
 of neighbours says a lot; of several, the median counts. Processor time stands beside wall-clock time: where the two
-ratios differ, somebody else was busy.
+ratios differ, the machine was busy.
 """
 
 import gc

@@ -111,7 +111,7 @@ class Fleet:
             stack.enter_context(AgentDaemon(self.id_of("host", "host-0"), *self._options))
 
     def forget(self) -> None:
-        """Lose both views, as servers that come back empty; nobody keeps them at the moment."""
+        """Delete both views while no daemon runs, as if the servers came back empty."""
         self.nodes.client.delete(f"{self.root}/nsdb", recursive=True)
         with closing(VtepTarget(*self.ovsdb.tcp)) as target:
             target.clear()

@@ -1,6 +1,6 @@
 """A log of a million commits, made in seconds: 10,000 ports that are set down and up again, port after port.
 
-The commits are valid, but nobody decided them: they are written as bytes, in large transactions without fsync.
+The commits are valid; they are written as bytes, in large transactions without fsync, instead of being decided.
 """
 
 import hashlib

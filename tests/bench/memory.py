@@ -2,7 +2,7 @@
 
     memory.py URL
 
-Prints the bytes that the process grew by while it read the log, those of the indexes, which are built when somebody
+Prints the bytes that the process grew by while it read the log, those of the indexes, which are built when a caller
 first asks for them, and how many objects there are.
 """
 

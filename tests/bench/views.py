@@ -181,7 +181,7 @@ def _holds(text: bytes, data: bytes) -> bool:
 
 
 def _idle(fleet: Fleet, ports: int) -> Iterator[Row]:
-    """Let nobody do anything for a while; yield what the daemon uses of a core."""
+    """Measure the processor time of an idle daemon, as a fraction of a core."""
     sleep(2)
     before = _cpu_seconds(fleet.daemon.pid)
     sleep(_IDLE)

@@ -75,7 +75,7 @@ def _rows(names: Iterable[str], *times: list[float], goal: Goal | None) -> Itera
 
 
 def vtep_drift(*, quick: bool) -> Iterator[Row]:
-    """A row is deleted in the switch's database by a stranger, until it is back."""
+    """Deletes a row of the switch's database out of band; measures the time until it is repaired."""
     stations, goal = (500, None) if quick else (_LARGE, Goal("≤", 1))
     with _both(stations) as (ours, peer):
         lost, peers = _in_turn(10 if quick else 40, ours.lose, peer.lose)
@@ -316,7 +316,7 @@ def _timed(work: Callable[[], None]) -> float:
 
 
 def _write_rows(ovsdb: OvsdbServer, count: int) -> None:
-    """Fill a switch as somebody did long ago."""
+    """Fill a switch with rows before the daemon starts."""
     ovsdb.add_switch("tor", ["eth1"], tunnel_ip="172.16.1.1")
     ovsdb.vtep_ctl("add-ls", "mn-bench", "--", "add-ucast-remote", "mn-bench", "02:ff:00:00:00:00", "172.16.0.1")
     with closing(Client(str(ovsdb.sock), timeout=60)) as client:

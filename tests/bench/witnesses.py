@@ -49,7 +49,7 @@ class Sighting:
 
 
 class Nodes:
-    """Watches nodes of ZooKeeper as anybody would, one watch per node."""
+    """Watches nodes of ZooKeeper with a plain client, one watch per node."""
 
     def __init__(self, hosts: str) -> None:
         self.client = KazooClient(hosts)

@@ -1,4 +1,4 @@
-"""The agent itself as a server of the testbed: it is killed, frozen and restarted like the others."""
+"""`midonet-agent` as a server of the testbed."""
 
 import sys
 from collections.abc import Sequence

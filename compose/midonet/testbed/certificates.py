@@ -1,4 +1,4 @@
-"""Certificates of a CA of the test's own, made in a moment: for servers, for clients, and of a stranger."""
+"""Certificates of a test CA, for servers and clients."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -20,14 +20,14 @@ class Pair(NamedTuple):
 
 
 class Tls(NamedTuple):
-    """What a server is given to speak TLS, and to know its clients by."""
+    """The files that a server needs for TLS and client authentication."""
 
     server: Pair
     ca: Path
 
 
 class Authority:
-    """A CA whose files lie in `folder`."""
+    """A CA with its files in `folder`."""
 
     def __init__(self, folder: Path, name: str = "ca") -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -41,11 +41,11 @@ class Authority:
         self.ca.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
     def tls(self) -> Tls:
-        """Return what a server needs whose clients this CA signs as well."""
+        """Return the files of a server whose clients have certificates of this CA."""
         return Tls(self.pair("server"), self.ca)
 
     def pair(self, name: str, *, here: bool = True) -> Pair:
-        """Make a certificate for a name, which is good for this machine as well unless it shall not be."""
+        """Create a certificate for a name, by default also valid for the loopback address."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         local = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]

@@ -1,4 +1,4 @@
-"""The cluster daemon itself as a server of the testbed: it is killed, frozen and restarted like the others."""
+"""`midonet-cluster` as a server of the testbed."""
 
 import json
 import sys

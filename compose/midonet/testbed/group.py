@@ -1,4 +1,4 @@
-"""Several servers that only serve together: started at once, killed one by one."""
+"""Several servers that serve together, started in parallel."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -23,7 +23,7 @@ class Group(Scoped, Generic[Member]):
             member.await_serving()
 
     def close(self) -> None:
-        """Kill all members, remove their data and give their ports back."""
+        """Kill all members, remove their data and release their ports."""
         with ExitStack() as stack:
             for member in self.members:
                 stack.callback(member.close)

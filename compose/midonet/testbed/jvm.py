@@ -1,4 +1,4 @@
-"""How the servers of the JVM are run: where their jars are, and the flags that make them small and quick."""
+"""Jars and JVM flags of the Java servers."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from midonet.events.errors import Unavailable
 
 _PROJECT = Path(__file__).resolve().parents[3]
 
-# One compiler tier and the serial collector: a test server lives seconds, not months.
+# One compiler tier and the serial collector: test servers run for seconds.
 _FLAGS = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 
 

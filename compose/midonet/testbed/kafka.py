@@ -27,7 +27,7 @@ _SETTINGS: Mapping[str, str] = {
     "log.cleaner.dedupe.buffer.size": str(8 * 1024 * 1024),
 }
 
-# A killed node is let in again only when the session of its former life is over.
+# A killed node can join again only after its old session has expired.
 _ALONE: Mapping[str, str] = {
     "broker.session.timeout.ms": "1500",
     "broker.heartbeat.interval.ms": "300",

@@ -61,7 +61,7 @@ class Northd(Scoped):
         self._inner.enter_context(_Daemon("ovn-northd", *databases))
 
     def lose_south(self) -> None:
-        """Lose all that was made, and end the process that made it; `start_south` begins anew."""
+        """Stop `ovn-northd` and delete the southbound database; `start_south` starts both again."""
         self._inner.close()
 
     def nbctl(self, *words: str, wait: bool = True) -> str:

@@ -62,7 +62,7 @@ class OvsdbServer(Server):
         return self.host, self.port
 
     def prepare(self) -> None:
-        """Create the database with its root row, as a switch that was just unpacked has it."""
+        """Create the database with its root row, as on a new switch."""
         run("ovsdb-tool", "create", self.database, schema_file(self.schema))
         insert = f'["{self.schema}", {{"op": "insert", "table": "{_ROOTS[self.schema]}", "row": {{}}}}]'
         run("ovsdb-tool", "transact", self.database, insert)

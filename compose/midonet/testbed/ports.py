@@ -1,4 +1,4 @@
-"""Loopback ports that stay one server's own, so that it can be killed and restarted where it was.
+"""Leased loopback ports, so that a server keeps its port when it is killed and restarted.
 
 Ports come from below the kernel's ephemeral range: a client that reconnects to a dead server could otherwise
 be given the server's very port as its own end and connect to itself. Each port is leased by an abstract Unix

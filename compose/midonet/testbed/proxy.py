@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts connections: where a client talks to a server through it, the wire can break anywhere."""
+"""A TCP proxy that can cut connections after any number of bytes."""
 
 import socket
 from contextlib import suppress
@@ -27,7 +27,7 @@ class Proxy:
         return f"{self.host}:{self.port}"
 
     def cut_after(self, size: int) -> None:
-        """Cut all connections once clients have sent so many bytes more; those that come later live."""
+        """Cut all connections after clients have sent so many more bytes; later connections are not cut."""
         with self._lock:
             self._budget = size
 
@@ -40,7 +40,7 @@ class Proxy:
             _end(each)
 
     def close(self) -> None:
-        """Cut everything and accept nothing any more."""
+        """Cut all connections and stop listening."""
         _end(self._listener)
         self.cut()
 

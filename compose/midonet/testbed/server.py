@@ -1,7 +1,7 @@
-"""What every server of the testbed shares: a process, a directory, a log file, and how it lives and dies.
+"""Base class of all servers of the testbed: process, directory, log file, start and stop.
 
-Servers are real and so are their deaths: `kill` is SIGKILL, `freeze` is SIGSTOP. Nothing here knows what a
-server does; a subclass says how to run it and when it serves. No server ever outlives its Python process.
+Servers are real: `kill` is SIGKILL, `freeze` is SIGSTOP. A subclass defines the command and the check whether the
+server answers. No server outlives its Python process.
 """
 
 import contextlib
@@ -23,9 +23,9 @@ from midonet.events.errors import Unavailable
 from midonet.testbed.ports import PortLease
 
 LOOPBACK = "127.0.0.1"
-_POLL = 0.02  # seconds between two looks at a server
+_POLL = 0.02  # seconds between two checks of a server
 
-# The kernel kills a child with its parent *thread*: one thread that lives to the end starts every server.
+# The kernel kills a child with its parent *thread*: one thread that never ends starts every server.
 _launcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="testbed-launcher")
 DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 """Prefix of a command: the kernel kills the process when the thread that started it ends."""
@@ -35,7 +35,7 @@ _ENVIRONMENT = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
 
 
 def run(*command: str | Path) -> str:
-    """Run a command to its end and return its output; `Unavailable` with what it said if it fails."""
+    """Run a command and return its output. Raises `Unavailable` with its error output."""
     program = Path(command[0]).name
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=_ENVIRONMENT)
@@ -56,15 +56,15 @@ def accepts(host: str, port: int) -> bool:
 
 
 class Scoped(ABC):
-    """What runs for the length of a `with` statement, and not a moment longer."""
+    """Base class of context managers that start on entry and clean up on exit."""
 
     @abstractmethod
     def start(self) -> None:
-        """Start, and return when it serves."""
+        """Start; return when it serves."""
 
     @abstractmethod
     def close(self) -> None:
-        """End it and leave nothing behind."""
+        """Stop and remove everything."""
 
     def __enter__(self) -> Self:
         try:
@@ -81,23 +81,23 @@ class Scoped(ABC):
 
 
 class Server(Scoped):
-    """One server process on loopback, with its data in a short directory of its own.
+    """One server process on loopback, with its data in a directory of its own.
 
     Use it in a `with` statement, or call `start` and in the end `close`. Data and ports are kept until
     `close`, over any number of `stop`, `kill` and `restart`.
     """
 
     name: ClassVar[str]
-    """What people call it; names the directory and appears in errors."""
+    """Name of the server, in the name of the directory and in errors."""
 
     patience: ClassVar[float] = 30.0
     """Seconds that the server may take until it serves."""
 
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
-    """Asks the server to end cleanly."""
+    """Signal for a clean stop."""
 
     stop_patience: ClassVar[float] = 10.0
-    """Seconds that a clean end may take before it is forced."""
+    """Seconds for a clean stop before SIGKILL."""
 
     def __init__(self) -> None:
         # /tmp whatever TMPDIR says: a Unix socket's path must stay under 107 bytes
@@ -117,10 +117,10 @@ class Server(Scoped):
         """Whether the server answers its clients now."""
 
     def prepare(self) -> None:
-        """Make configuration and data; called once, before the first start."""
+        """Create configuration and data; called once, before the first start."""
 
     def lease_port(self, host: str = LOOPBACK) -> int:
-        """Return a port on `host` that is this server's own until `close`."""
+        """Return a port on `host` that is leased until `close`."""
         self._leases.append(PortLease(host))
         return self._leases[-1].port
 
@@ -166,7 +166,7 @@ class Server(Scoped):
         raise Unavailable(f"{self.name} did not serve; its log ends:\n{_tail(self.log)}", server=self.name)
 
     def stop(self) -> None:
-        """End the server cleanly, by force where that takes too long."""
+        """Stop the server, with SIGKILL after a time-out."""
         if self._process is None or not self.running:
             return
         self.thaw()
@@ -177,7 +177,7 @@ class Server(Scoped):
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL the server and its children, as a crash of the machine would; return when they are gone."""
+        """Kill the server and its children with SIGKILL; return when they have ended."""
         if self._process is None or not self.running:
             return
         family = self._signal(signal.SIGKILL)
@@ -195,11 +195,11 @@ class Server(Scoped):
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """SIGCONT: the server goes on after `freeze`."""
+        """SIGCONT: the server continues after `freeze`."""
         self._signal(signal.SIGCONT)
 
     def close(self) -> None:
-        """Kill, remove the data and give the ports back."""
+        """Kill the server, remove its data and release its ports."""
         self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
         for lease in self._leases:
@@ -214,7 +214,7 @@ class Server(Scoped):
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us: we stop the servers in good order
+                start_new_session=True,  # Ctrl-C must not reach the servers: they are stopped in order
             )
 
     def _signal(self, number: signal.Signals) -> list[int]:
@@ -226,18 +226,18 @@ class Server(Scoped):
 
 
 def _children(pid: int) -> list[int]:
-    """Return what the process's main thread has forked, as PostgreSQL does for every session."""
+    """Return the child processes of the main thread (PostgreSQL forks one per session)."""
     return [int(child) for child in _read(f"/proc/{pid}/task/{pid}/children").split()]
 
 
 def _lives(pid: int) -> bool:
-    """Whether the process exists and is no zombie, which whoever adopted it may reap late."""
+    """Whether the process exists and is not a zombie."""
     state = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return bool(state) and state[0] != "Z"
 
 
 def _read(path: str) -> str:
-    """Return what /proc says, nothing if the process is gone in this moment."""
+    """Return the content of a file of /proc; empty if the process has ended."""
     try:
         return Path(path).read_text()
     except OSError:

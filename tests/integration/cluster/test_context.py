@@ -76,7 +76,7 @@ PATROL = """
         def led(self, lease):
             if lease is not None:
                 command = Command("tenant.create", [Create("tenant", {"name": self.tenant})])
-                result = self.context.execute(command, "somebody must", command_id=f"patrol-{self.tenant}")
+                result = self.context.execute(command, "the leader creates it", command_id=f"patrol-{self.tenant}")
                 self.context.log(logging.INFO, "tenant made", position=result.position)
 """
 

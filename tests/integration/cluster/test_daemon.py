@@ -161,7 +161,7 @@ def test_vteps_come_move_and_go_live(scene: Make) -> None:
     assert rows == read_rows(*new.tcp)
     grow(stage, vtep, 11, 12)
     stage.vtep_settles(vtep, new)
-    assert read_rows(*old.tcp) == rows, "the old place is nobody's business any more"
+    assert read_rows(*old.tcp) == rows, "the old switch is not written any more"
     stage.delete("vtep", vtep, cascade=True)
     eventually(lambda: read_rows(*new.tcp) == {})
     eventually(lambda: [each["name"] for each in daemon.status()["projections"]] == ["nsdb"])

@@ -220,10 +220,10 @@ def test_an_embedded_member_speaks_tls_and_heeds_lists(
     for port in {*ports_of(process), int(hosts.rpartition(":")[2])}:  # ZooKeeper has one for the machine itself
         with pytest.raises(Unavailable):
             reads(f"{LOOPBACK}:{port}", view)
-    stranger = {name: value for name, value in protected.items() if name != "zookeeper_login"}
-    settings = ConnectionSecurity(**(stranger | {"zookeeper_agents": "agent:x"}))  # type: ignore[arg-type]
+    unauthorized = {name: value for name, value in protected.items() if name != "zookeeper_login"}
+    settings = ConnectionSecurity(**(unauthorized | {"zookeeper_agents": "agent:x"}))  # type: ignore[arg-type]
     monkeypatch.setattr(connection_security, "_in_use", settings)
-    assert reads(hosts, one.scene.root)  # everybody may, as no agents were named
+    assert reads(hosts, one.scene.root)  # every client may, as no agents are configured
     with closing(Client(hosts)) as client:
         client.connect(10)
         with pytest.raises(NoAuthError):
@@ -254,8 +254,8 @@ def test_members_speak_tls_to_each_other_by_a_ca_of_their_own(
         two.scene.create("bridge", name="on both")
         two.scene.nsdb_settles(60)
         pair = authority.pair("agent")
-        stranger = tls_context("members", str(members.ca), str(pair.certificate), str(pair.key))
-        for context in (stranger, tls_context("members", str(members.ca), None, None)):
+        unauthorized = tls_context("members", str(members.ca), str(pair.certificate), str(pair.key))
+        for context in (unauthorized, tls_context("members", str(members.ca), None, None)):
             with pytest.raises(ssl.SSLError, match="alert"):
                 knock(context, members_of(two.members)[0].election)
 

@@ -145,7 +145,7 @@ def test_it_ends_in_time_though_nothing_answers(scene: Make) -> None:
         stage.nsdb_settles()
         zookeeper.freeze()
         switch.freeze()
-        stage.create("bridge", name="nobody takes it")
+        stage.create("bridge", name="not projected")
         time.sleep(0.5)
         begun = time.monotonic()
         daemon.stop()
@@ -160,7 +160,7 @@ def test_a_second_signal_ends_it_at_once(scene: Make) -> None:
         with running("--log", stage.url, "--zookeeper", stage.hosts, "--root", stage.root) as (process, _):
             stage.nsdb_settles()
             zookeeper.freeze()
-            stage.create("bridge", name="nobody takes it")
+            stage.create("bridge", name="not projected")
             time.sleep(0.5)
             process.send_signal(signal.SIGTERM)
             time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""Several daemons keep one view: one writes, the others are ready, whoever is killed or frozen."""
+"""Several daemons maintain one view: one writes, the others take over when it is killed or frozen."""
 
 import json
 import os
@@ -66,7 +66,7 @@ def test_of_three_one_writes_and_whoever_dies_or_freezes_another_goes_on(scene: 
     eventually(lambda: roles(left).count("writing") == 1)
     for daemon in left:
         eventually(lambda daemon=daemon: daemon.get("/readyz")[0] == 200)  # type: ignore[misc]
-        assert daemon.status()["drift"] == [], "what another daemon wrote is nobody's doing"
+        assert daemon.status()["drift"] == [], "writes of another daemon are not drift"
 
 
 def test_a_node_without_the_view_waits_for_it_all_the_same(scene: Make) -> None:

@@ -201,7 +201,7 @@ def test_the_state_of_a_switch_is_published_and_shown(rack: Rack) -> None:
     assert shown[vtep]["local_macs"] == 1
     expected = {("connected", vtep): 1, ("connected", other): 0, ("faults", vtep): 1, ("tunnels_up", vtep): 2}
     eventually(lambda: figures(daemon).items() >= expected.items())
-    assert ("faults", other) not in figures(daemon), "nobody knows"
+    assert ("faults", other) not in figures(daemon), "unknown while disconnected"
     with kazoo(rack) as client:
         stat = client.exists(f"{rack.root}/state/vteps/{vtep}")
         assert stat is not None
@@ -266,7 +266,7 @@ def test_a_vtep_that_was_deleted_while_it_was_away_is_cleared_when_it_comes_back
     theirs = next(row for row in switch.table("Logical_Switch").values() if row["name"] == "theirs")
     switch.kill()
     daemon.kill()
-    rack.delete("vtep", vtep, cascade=True)  # nobody sees it go
+    rack.delete("vtep", vtep, cascade=True)  # while no daemon runs
     foreign.vtep_ctl("set", "Global", ".", f"other_config:midonet-hash={'0' * 64}")  # as if it were of another log
     held = read_rows(*foreign.tcp)
     foreign.kill()

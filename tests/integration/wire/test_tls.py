@@ -58,11 +58,11 @@ def ours(authority: Authority) -> Callable[[str], dict[str, Any]]:
 
 @pytest.fixture
 def wrong(tmp_path: Path, authority: Authority) -> Callable[[str], list[dict[str, Any]]]:
-    """Return settings of clients that do not: of another CA, with a stranger's certificate, and with none."""
-    stranger = Authority(tmp_path / "theirs", "stranger")
-    pair = stranger.pair("client")
+    """Return settings of clients that are rejected: another CA, a certificate of another CA, and no certificate."""
+    unauthorized = Authority(tmp_path / "theirs", "unauthorized")
+    pair = unauthorized.pair("client")
     theirs = {"cert": str(pair.certificate), "key": str(pair.key)}
-    kinds = [{"ca": str(stranger.ca), **theirs}, {"ca": str(authority.ca), **theirs}, {"ca": str(authority.ca)}]
+    kinds = [{"ca": str(unauthorized.ca), **theirs}, {"ca": str(authority.ca), **theirs}, {"ca": str(authority.ca)}]
     return lambda of: [{f"{of}_{name}": file for name, file in kind.items()} for kind in kinds]
 
 
@@ -134,7 +134,7 @@ def test_zookeeper_is_spoken_to_over_tls(zookeeper: ZooKeeper, speak: Any, ours:
         Client(zookeeper.secure)
 
 
-def test_agents_write_only_what_is_theirs_and_strangers_read_nothing(
+def test_agents_write_only_what_is_theirs_and_unauthorizeds_read_nothing(
     zookeeper: ZooKeeper, speak: Any, tmp_path: Path
 ) -> None:
     logins = {}
@@ -169,9 +169,9 @@ def test_agents_write_only_what_is_theirs_and_strangers_read_nothing(
             assert cluster.get("/midonet/state/hosts/h1")[0] == b"alive"
             cluster.delete("/midonet/state/hosts/h1")
         speak()
-        with closing(Client(zookeeper.hosts)) as stranger:
-            stranger.connect(20)
-            assert stranger.read_many(["/midonet/nsdb/1/checkpoint"]) == {}
+        with closing(Client(zookeeper.hosts)) as unauthorized:
+            unauthorized.connect(20)
+            assert unauthorized.read_many(["/midonet/nsdb/1/checkpoint"]) == {}
 
 
 def of_the_cluster(hosts: str) -> str:
@@ -281,7 +281,7 @@ def test_a_log_on_kafka_over_tls_with_a_login(
 
 @pytest.fixture
 def refused(signed_in: dict[str, str], wrong: Any, tmp_path: Path) -> list[dict[str, str]]:
-    """Settings that get nobody in: another password, another CA's certificate, and none of it."""
+    """Settings that are rejected: another password, a certificate of another CA, and no credentials."""
     another = tmp_path / "another"
     another.write_text("writer:planted-but-wrong")
     return [signed_in | {"kafka_login": str(another)}, signed_in | wrong("kafka")[1], {}]

@@ -1,4 +1,4 @@
-"""Who is dead: whoever lived once and has been away for longer than a restart takes."""
+"""A host is dead if it was up once and has been down for the grace time."""
 
 from midonet.services.vtep.dead_hosts import DeadHostTracker
 

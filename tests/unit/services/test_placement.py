@@ -93,7 +93,7 @@ def test_only_containers_of_a_dead_host_move() -> None:
     after = where(world)
     assert "hv3" not in after
     settle(world, *HOSTS)
-    assert where(world) == after, "nobody moves back"
+    assert where(world) == after, "no container moves back"
 
 
 def test_host_within_grace_time_keeps_containers_and_gets_none() -> None:

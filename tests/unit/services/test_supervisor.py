@@ -1,4 +1,4 @@
-"""A service may fail in any way: it is made anew, reported, and takes nobody with it."""
+"""A service that fails in any way is reported and restarted, and affects no other."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

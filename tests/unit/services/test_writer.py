@@ -82,7 +82,7 @@ def test_repeated_command_id_is_committed_once(writer: Writer) -> None:
 
 def test_prepare_opens_the_log(source: Source, writer: Writer) -> None:
     source.away = True
-    writer.prepare()  # tells nobody: the first command will be told
+    writer.prepare()  # reports nothing: the first command raises the error
     source.away = False
     writer.prepare()
     eventually(lambda: source.opened)
