@@ -1,4 +1,4 @@
-"""One API node, in a process of its own: commands of many clients, and a commit's way to a thousand watchers.
+"""One API node in its own process: commands of many clients, and the latency from a commit to a thousand watchers.
 
 The peer of commands is the same writer without HTTP: as many commanders in one process; the peer of three nodes on one
 log is one node. The peer of the thousand is one watcher, and a bare server that sends as many bytes to as many clients.

@@ -1,4 +1,4 @@
-"""A whole data centre at once: one YAML file, `midoctl apply`, one commit, and all views at its position."""
+"""A data centre in one YAML file: `midoctl apply`, one commit, until all views have reached its position."""
 
 import subprocess
 import sys

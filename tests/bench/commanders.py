@@ -1,4 +1,4 @@
-"""A hundred commanders on one log, each waiting for its answer before its next command.
+"""A hundred clients on one log, each waiting for an answer before its next command.
 
 The peer is an OVSDB cluster of three servers, the northbound database of those who want one that survives a machine:
 as many clients, one insert after the other. What it does not do is decide anything.

@@ -1,4 +1,4 @@
-"""A node dies by SIGKILL: how long until the others do its work, with every setting as it is shipped.
+"""Failover after SIGKILL of a node: seconds until the others have taken over, with default settings.
 
 Three nodes share a log on Kafka. The node that writes the view dies, and a change made right after is seen in
 ZooKeeper; the node that a client talks to dies, and the client's next command is acknowledged by another. The peer is

@@ -1,4 +1,4 @@
-"""What a figure is: seconds per operation, ours and a peer's, measured alternately in the same run.
+"""A result: seconds per operation of the product and of a peer, measured alternately in the same run.
 
 A machine is noisy and its clock rate changes from one second to the next, so an absolute figure says little. A ratio
 of neighbours says a lot; of several, the median counts. Processor time stands beside wall-clock time: where the two

@@ -1,4 +1,4 @@
-"""A whole deployment: log, ZooKeeper view, agent and VTEP, each a process of its own, with as many ports as wanted.
+"""A whole deployment: log, ZooKeeper view, agent and VTEP, each in its own process, with any number of ports.
 
 Tenants have a bridge with a hundred ports each, a station with a MAC and an IP address behind every port, and a VLAN on
 the VTEP. The agent is on the host of the first tenant; a larger deployment has more tenants on other hosts.

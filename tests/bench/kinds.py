@@ -1,4 +1,4 @@
-"""Every kind of change in a large network: the slowest of ours until the views have it, against OVN's slowest.
+"""Every kind of change in a large network: the latency of the slowest one, against that of OVN.
 
 What an operator does has a counterpart in OVN: a switch comes, is attached to a router, a hypervisor registers. Each
 is one command of ours, and one call of an `ovn-nbctl` that is resident and waits for the southbound database.

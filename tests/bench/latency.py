@@ -1,4 +1,4 @@
-"""From a command to what it changes outside: a ZooKeeper node, an agent, an OVSDB row; every program is a real process.
+"""Latency from a command to a ZooKeeper node, an agent and an OVSDB row; every program is a real process.
 
 Two deployments, a small one and a large one, run side by side and are asked in turn. The clock starts when the command
 is given (it is decided and made durable in this process, as by `midoctl`) and stops when a witness sees the change.

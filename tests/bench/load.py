@@ -1,4 +1,4 @@
-"""What the benches ask of us: a store on a durable file, and commands that create and change ports."""
+"""The load of the benchmarks: a store on a durable file, and commands that create and change ports."""
 
 import sqlite3
 import tempfile

@@ -1,4 +1,4 @@
-"""What a long past costs: one object's history, the topology as of any moment, one object among many. Whole processes.
+"""Queries on a long log, as whole processes: history of an object, topology at a moment, one object of many.
 
 The log has a million events of 10,000 ports. The peers are the tools that people have for it today: `ovsdb-tool
 show-log` with `grep` for the history of a database, and `ovn-nbctl`, started anew, for one port among as many.

@@ -1,4 +1,4 @@
-"""What a topology takes in memory, folded from its log in a process of its own.
+"""Memory of a topology that is folded from its log, in its own process.
 
     memory.py URL
 

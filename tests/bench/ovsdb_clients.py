@@ -1,4 +1,4 @@
-"""Clients of an OVSDB server, in a process of their own so that they share no interpreter with us.
+"""Clients of an OVSDB server in their own process, so that they do not share the interpreter.
 
     ovsdb_clients.py HOST PORT CLIENTS COUNT
 

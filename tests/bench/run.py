@@ -1,4 +1,4 @@
-"""Run the benches and print what they found: `run.py [NAME…] [--quick] [--json FILE]`."""
+"""Run the benchmarks and print the results: `run.py [NAME…] [--quick] [--json FILE]`."""
 
 import argparse
 import sys

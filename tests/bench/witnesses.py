@@ -1,4 +1,4 @@
-"""Independent eyes on the views: a plain kazoo client, and Open vSwitch's own `ovsdb-client`.
+"""Independent observers of the views: a plain kazoo client, and `ovsdb-client` of Open vSwitch.
 
 A witness is asked before a command what it should see, and says when it did, by this process' clock.
 """

@@ -1,4 +1,4 @@
-"""One daemon with all that it needs, for each test its own; ZooKeeper is shared."""
+"""Fixtures: a daemon with a log of its own per test; ZooKeeper is shared."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

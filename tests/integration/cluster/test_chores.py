@@ -1,4 +1,4 @@
-"""What keeps the cluster tidy: who is missing is known, and what is left of things that are gone is removed."""
+"""Services `heartbeat` and `recycler`: nodes that are down are recorded, and garbage in ZooKeeper is removed."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ def nodes(daemon: ClusterDaemon) -> dict[str, Any]:
     return {node["node"]: node for node in json.loads(body)["nodes"]} if status == 200 else {}
 
 
-def test_a_node_that_is_gone_is_missed_until_it_is_back(scene: Make) -> None:
+def test_node_is_down_until_it_is_back(scene: Make) -> None:
     stage = scene()
     first, second = (stage.daemon("--node", name, "--services", "{heartbeat: {period: 0.2}}") for name in ("n1", "n2"))
     eventually(lambda: [node["alive"] and node["known"] for node in nodes(first).values()] == [True, True])
@@ -45,7 +45,7 @@ def test_a_node_that_is_gone_is_missed_until_it_is_back(scene: Make) -> None:
     eventually(lambda: 'msg="node is back" service=heartbeat node=n2' in first.log.read_text())
 
 
-def test_only_what_belongs_to_nothing_is_removed(client: tuple[Scene, Client]) -> None:
+def test_only_garbage_is_removed(client: tuple[Scene, Client]) -> None:
     stage, zookeeper = client
     host, gone = stage.create("host", name="hv1"), str(uuid4())
     state = f"{stage.root}/state"
@@ -65,7 +65,7 @@ def test_only_what_belongs_to_nothing_is_removed(client: tuple[Scene, Client]) -
     assert [path for path in kept if not zookeeper.exists(path)] == []
 
 
-def test_it_removes_no_faster_than_allowed_and_leaves_the_young(client: tuple[Scene, Client]) -> None:
+def test_removal_obeys_rate_and_grace(client: tuple[Scene, Client]) -> None:
     stage, zookeeper = client
     paths = [f"{stage.root}/state/seen/{uuid4()}" for _ in range(12)]
     for path in paths:

@@ -1,4 +1,4 @@
-"""An add-on that uses all that the daemon hands to it, on two nodes."""
+"""An add-on that uses the whole context, on two nodes."""
 
 import json
 from collections.abc import Callable
@@ -102,7 +102,7 @@ def shown(daemon: ClusterDaemon, name: str) -> set[str]:
     return set(nodes[name]["owns"].get("patrol", ()))
 
 
-def test_an_add_on_owns_leads_writes_counts_and_is_fenced_like_a_built_in_one(scene: Make, tmp_path: Path) -> None:
+def test_add_on_has_the_full_context(scene: Make, tmp_path: Path) -> None:
     install(tmp_path)
     stage = scene()
     bridges = sorted(stage.create("bridge") for _ in range(5))

@@ -1,4 +1,4 @@
-"""Operators decide which services run where, add-ons come with pip, and every node says how it does."""
+"""Services are enabled and disabled per node, and every node publishes its summary."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ def service(daemon: ClusterDaemon, name: str, of: str) -> str | None:
     return state
 
 
-def test_a_service_stops_and_runs_as_operators_say_without_a_restart(scene: Make) -> None:
+def test_service_is_disabled_and_enabled_at_run_time(scene: Make) -> None:
     stage = scene()
     daemon = stage.daemon("--node", "n1")
     eventually(lambda: states(daemon)["vtep"] == "running")
@@ -55,7 +55,7 @@ def test_a_service_stops_and_runs_as_operators_say_without_a_restart(scene: Make
     eventually(lambda: states(daemon)["vtep"] == "disabled")
 
 
-def test_a_disabled_service_never_starts(scene: Make) -> None:
+def test_disabled_service_never_starts(scene: Make) -> None:
     stage = scene()
     stage.run(Enable("nsdb", "n1", enabled=False))
     stage.create("bridge", name="b")
@@ -67,7 +67,7 @@ def test_a_disabled_service_never_starts(scene: Make) -> None:
     stage.nsdb_settles()
 
 
-def test_every_node_says_how_it_does_and_is_gone_with_its_process(scene: Make) -> None:
+def test_node_summary_is_published_until_the_process_ends(scene: Make) -> None:
     stage = scene()
     first, second = stage.daemon("--node", "n1"), stage.daemon("--node", "n2")
     position = stage.run(Enable("vtep", "n2", enabled=False))
@@ -82,7 +82,7 @@ def test_every_node_says_how_it_does_and_is_gone_with_its_process(scene: Make) -
     eventually(lambda: node(first, "n2").get("alive"))
 
 
-def test_a_killed_node_is_back_at_once_and_a_name_belongs_to_one(scene: Make) -> None:
+def test_killed_node_is_back_at_once_and_names_are_unique(scene: Make) -> None:
     stage = scene()
     first = stage.daemon("--node", "n1")
     eventually(lambda: nodes(first))
@@ -96,7 +96,7 @@ def test_a_killed_node_is_back_at_once_and_a_name_belongs_to_one(scene: Make) ->
     eventually(lambda: second.get("/readyz")[0] == 200)
 
 
-def test_without_zookeeper_the_page_says_so(scene: Make) -> None:
+def test_cluster_page_without_zookeeper_is_an_error(scene: Make) -> None:
     absent = ZooKeeper()
     try:
         daemon = scene(hosts=absent.hosts).daemon()
@@ -116,7 +116,7 @@ def test_without_zookeeper_the_page_says_so(scene: Make) -> None:
         ("{", "--services: "),
     ],
 )
-def test_settings_of_services_are_checked_at_once(tmp_path: Path, services: str, problem: str) -> None:
+def test_settings_of_services_are_checked_at_start(tmp_path: Path, services: str, problem: str) -> None:
     options = ["--log", f"sqlite:///{tmp_path}/log.db", "--zookeeper", "127.0.0.1:1", "--services", services]
     command = [sys.executable, "-m", "midonet.services.main", "run", "--http", "127.0.0.1:0", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)

@@ -1,4 +1,4 @@
-"""The daemon at work: both views follow the log, whatever dies or was absent, and it says how it does."""
+"""The daemon: both views follow the log through failures of servers, and the state is reported."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def grow(scene: Scene, vtep: str, first: int = 1, last: int = 5) -> None:
         scene.bind(vtep, vlan, bridge)
 
 
-def test_both_views_follow_the_log_and_the_daemon_says_so(scene: Make) -> None:
+def test_both_views_follow_the_log(scene: Make) -> None:
     stage = scene()
     switch = stage.switch()
     daemon = stage.daemon()
@@ -74,7 +74,7 @@ def test_both_views_follow_the_log_and_the_daemon_says_so(scene: Make) -> None:
     assert live == [1, 1]
 
 
-def test_what_cannot_be_written_yet_is_shown(scene: Make) -> None:
+def test_unwritable_values_are_reported(scene: Make) -> None:
     stage = scene()
     switch = stage.switch()
     vtep = stage.vtep(switch, "tor")
@@ -86,7 +86,7 @@ def test_what_cannot_be_written_yet_is_shown(scene: Make) -> None:
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "kafka"])
-def test_killed_and_started_again_the_views_equal_a_rebuild(
+def test_views_equal_a_rebuild_after_sigkill(
     backend: str, scene: Make, request: pytest.FixtureRequest, kafka_topic: str
 ) -> None:
     kafka: Kafka | None = request.getfixturevalue("kafka") if backend == "kafka" else None
@@ -105,7 +105,7 @@ def test_killed_and_started_again_the_views_equal_a_rebuild(
     assert all(each["repairs"] == 0 for each in daemon.status()["projections"])
 
 
-def test_zookeeper_absent_at_start_delays_no_switch(scene: Make) -> None:
+def test_missing_zookeeper_does_not_delay_switches(scene: Make) -> None:
     absent = ZooKeeper()
     try:
         stage = scene(hosts=absent.hosts)
@@ -130,7 +130,7 @@ def test_zookeeper_absent_at_start_delays_no_switch(scene: Make) -> None:
         absent.close()
 
 
-def test_a_switch_that_cannot_be_reached_delays_no_other(scene: Make) -> None:
+def test_unreachable_switch_does_not_delay_others(scene: Make) -> None:
     stage = scene()
     hung, gone, well = stage.switch(), stage.switch(), stage.switch()
     vteps = {switch: stage.vtep(switch, name) for switch, name in ((hung, "hung"), (gone, "gone"), (well, "well"))}
@@ -148,7 +148,7 @@ def test_a_switch_that_cannot_be_reached_delays_no_other(scene: Make) -> None:
     eventually(lambda: ready(daemon))
 
 
-def test_vteps_come_move_and_go_live(scene: Make) -> None:
+def test_vteps_are_created_moved_and_deleted_live(scene: Make) -> None:
     stage = scene()
     old, new = stage.switch(), stage.switch()
     daemon = stage.daemon()
@@ -168,7 +168,7 @@ def test_vteps_come_move_and_go_live(scene: Make) -> None:
     eventually(lambda: ready(daemon))
 
 
-def test_two_daemons_on_one_log_do_not_disturb_each_other(scene: Make) -> None:
+def test_two_daemons_share_one_log(scene: Make) -> None:
     stage = scene()
     switch = stage.switch()
     vtep = stage.vtep(switch, "tor")
@@ -182,7 +182,7 @@ def test_two_daemons_on_one_log_do_not_disturb_each_other(scene: Make) -> None:
     eventually(lambda: ready(second))
 
 
-def test_it_speaks_seldom_and_one_line_at_a_time(scene: Make) -> None:
+def test_log_is_brief_with_one_line_per_event(scene: Make) -> None:
     absent = ZooKeeper()
     try:
         stage = scene(hosts=absent.hosts)

@@ -1,4 +1,4 @@
-"""What is deployed names only what exists: settings, options, images' targets, services, metrics."""
+"""Compose file, images, units and dashboard use only existing settings, options, services and metrics."""
 
 import configparser
 import json
@@ -51,7 +51,7 @@ def services(compose: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
-def test_the_cluster_is_complete(compose: dict[str, Any]) -> None:
+def test_compose_file_is_complete(compose: dict[str, Any]) -> None:
     names = services(compose).keys()
     wanted = [f"{name}{number}" for name in ("kafka", "zookeeper", "node") for number in (1, 2, 3)]
     assert set(wanted) | {"postgres", "agent1", "agent2", "tor1", "prometheus", "grafana"} == set(names)
@@ -68,7 +68,7 @@ def dockerfile() -> str:
     return (CLUSTER / "Dockerfile").read_text()
 
 
-def test_what_the_images_copy_is_there_and_not_ignored() -> None:
+def test_copied_files_exist_and_are_not_ignored() -> None:
     ignored = (CLUSTER / "Dockerfile.dockerignore").read_text().splitlines()
     for words in re.findall(r"^COPY (.*)$", dockerfile(), re.MULTILINE):
         *sources, _ = words.split()
@@ -78,9 +78,7 @@ def test_what_the_images_copy_is_there_and_not_ignored() -> None:
 
 
 @pytest.mark.parametrize(("prefix", "settings"), [("node", ClusterSettings), ("agent", AgentSettings)])
-def test_every_variable_is_a_setting_and_all_of_them_are_accepted(
-    compose: dict[str, Any], prefix: str, settings: type[Any]
-) -> None:
+def test_every_variable_is_a_valid_setting(compose: dict[str, Any], prefix: str, settings: type[Any]) -> None:
     known = {setting.variable for setting in declared_settings(settings)}
     found = {name: service for name, service in services(compose).items() if re.fullmatch(rf"{prefix}\d", name)}
     assert found
@@ -91,7 +89,7 @@ def test_every_variable_is_a_setting_and_all_of_them_are_accepted(
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
-def test_a_unit_runs_a_program_with_options_that_it_has(unit: Path, tmp_path: Path) -> None:
+def test_unit_uses_existing_options(unit: Path, tmp_path: Path) -> None:
     parser = configparser.ConfigParser(strict=True, interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # keys of systemd are written in capitals
     parser.read(unit)
@@ -105,13 +103,13 @@ def test_a_unit_runs_a_program_with_options_that_it_has(unit: Path, tmp_path: Pa
     assert done.returncode == 0, done.stderr
 
 
-def test_systemd_understands_the_units() -> None:
+def test_systemd_accepts_the_units() -> None:
     done = subprocess.run(["systemd-analyze", "verify", *UNITS], capture_output=True, text=True, check=False)
     faults = [line for line in done.stderr.splitlines() if line and "is not executable" not in line]
     assert faults == []
 
 
-def test_the_dashboard_shows_metrics_that_there_are(scene: Make) -> None:
+def test_dashboard_uses_existing_metrics(scene: Make) -> None:
     stage = scene()
     daemon = stage.daemon()
     dashboard = json.loads((CLUSTER / "grafana" / "dashboards" / "midonet.json").read_text())
@@ -134,7 +132,7 @@ def served(text: str) -> set[str]:
     return names
 
 
-def test_prometheus_asks_those_who_answer(compose: dict[str, Any]) -> None:
+def test_prometheus_scrapes_existing_targets(compose: dict[str, Any]) -> None:
     jobs = yaml.safe_load((CLUSTER / "prometheus.yaml").read_text())["scrape_configs"]
     for job in jobs:
         for target in job["static_configs"][0]["targets"]:

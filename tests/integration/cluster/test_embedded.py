@@ -1,4 +1,4 @@
-"""ZooKeeper inside of the cluster: one machine needs none elsewhere, three nodes keep it through the loss of one."""
+"""Embedded ZooKeeper: a single node, three nodes that tolerate the loss of one, TLS and ACLs."""
 
 import socket
 import ssl
@@ -94,7 +94,7 @@ def server_of(node: ClusterDaemon) -> list[str]:
     return done.stdout.decode().split()
 
 
-def test_one_machine_needs_no_other_zookeeper(ensemble: Callable[..., Ensemble]) -> None:
+def test_single_node_with_embedded_zookeeper(ensemble: Callable[..., Ensemble]) -> None:
     one = ensemble(1)
     (node,) = one.nodes
     node.start()
@@ -114,7 +114,7 @@ def test_one_machine_needs_no_other_zookeeper(ensemble: Callable[..., Ensemble])
     assert not server_of(node)
 
 
-def test_three_nodes_grow_together_and_survive_the_loss_of_one_and_of_its_disk(
+def test_ensemble_grows_and_survives_a_lost_disk(
     ensemble: Callable[..., Ensemble],
 ) -> None:
     three = ensemble(3)
@@ -201,7 +201,7 @@ def ports_of(process: str) -> list[int]:
     return [int(line.split()[3].rpartition(":")[2]) for line in done.stdout.splitlines() if f"pid={process}," in line]
 
 
-def test_an_embedded_member_speaks_tls_and_heeds_lists(
+def test_embedded_member_enforces_tls_and_acls(
     ensemble: Callable[..., Ensemble],
     protected: dict[str, str],
     authority: Authority,
@@ -237,7 +237,7 @@ def test_an_embedded_member_speaks_tls_and_heeds_lists(
     assert one.folder(0).stat().st_mode & 0o077 == 0
 
 
-def test_members_speak_tls_to_each_other_by_a_ca_of_their_own(
+def test_members_use_tls_with_their_own_ca(
     ensemble: Callable[..., Ensemble], protected: dict[str, str], authority: Authority, tmp_path: Path
 ) -> None:
     members = Authority(tmp_path / "members", "members")
@@ -268,7 +268,7 @@ def knock(context: ssl.SSLContext, port: int) -> bytes:
         return secure.recv(1)
 
 
-def test_tls_is_switched_on_where_there_was_none(
+def test_tls_can_be_enabled_later(
     ensemble: Callable[..., Ensemble], protected: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = ensemble(1)
@@ -300,7 +300,7 @@ def test_tls_is_switched_on_where_there_was_none(
         (["--zookeeper", "embedded", "--zookeeper-members-ca", "ca.pem"], "goes with zookeeper_members_cert"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(options: list[str], problem: str) -> None:
+def test_invalid_settings_are_rejected(options: list[str], problem: str) -> None:
     command = [sys.executable, "-m", "midonet.services.main", "run", "--log", "sqlite:////tmp/no.db", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, problem in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr

@@ -1,4 +1,4 @@
-"""Living agents get their hosts, containers theirs, and the journal says who dies; with several daemons as with one."""
+"""Live agents get host objects, containers get hosts, and dead hosts are logged, with one or several daemons."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -56,7 +56,7 @@ def registered(stage: Scene, *ids: str) -> bool:
     return set(ids) <= hosts(stage).keys()
 
 
-def test_a_living_agent_gets_its_host_and_keeps_it(stage: Scene, start: Start) -> None:
+def test_live_agent_gets_its_host(stage: Scene, start: Start) -> None:
     first, second = sorted(str(uuid4()) for _ in range(2))
     start(first)
     daemon = stage.daemon()
@@ -80,7 +80,7 @@ def test_a_living_agent_gets_its_host_and_keeps_it(stage: Scene, start: Start) -
     assert "midonet_hosts_alive 2.0\n" in daemon.get("/metrics")[1]
 
 
-def test_a_killed_agent_is_told_dead_within_its_session(stage: Scene, start: Start, zk_root: str) -> None:
+def test_killed_agent_is_dead_within_its_session(stage: Scene, start: Start, zk_root: str) -> None:
     host = str(uuid4())
     agent = start(host)
     daemon = stage.daemon()
@@ -110,7 +110,7 @@ def test_two_daemons_register_a_host_once(stage: Scene, start: Start) -> None:
     assert events == ["host.created"] * 4
 
 
-def test_nobody_is_dead_while_zookeeper_is_away(scene: Make, start: Start) -> None:
+def test_no_host_is_dead_without_zookeeper(scene: Make, start: Start) -> None:
     del start
     with ZooKeeper() as server:
         stage = scene(hosts=server.hosts)
@@ -131,7 +131,7 @@ def test_nobody_is_dead_while_zookeeper_is_away(scene: Make, start: Start) -> No
 
 
 @pytest.mark.slow
-def test_it_is_the_same_on_a_kafka_log(scene: Make, start: Start, kafka: Kafka, kafka_topic: str) -> None:
+def test_hosts_are_registered_on_a_kafka_log(scene: Make, start: Start, kafka: Kafka, kafka_topic: str) -> None:
     stage = scene(f"kafka://{kafka.bootstrap}/{kafka_topic}")
     stage.create("bridge", name="web")
     for daemon in (stage.absent("--container-grace", "1"), stage.absent("--container-grace", "1")):
@@ -162,7 +162,7 @@ def network(stage: Scene, hosts: Sequence[str]) -> tuple[str, str]:
 
 
 @pytest.mark.slow
-def test_a_container_runs_somewhere_and_moves_when_its_host_dies(stage: Scene, start: Start) -> None:
+def test_container_moves_when_its_host_dies(stage: Scene, start: Start) -> None:
     agents = {host: start(host) for host in (str(uuid4()), str(uuid4()))}
     daemons = [stage.daemon("--container-grace", "1"), stage.absent("--container-grace", "1")]
     daemons[1].launch()

@@ -1,4 +1,4 @@
-"""How the daemon begins, refuses, ends, and lives with a log that is away, tampered with or lost."""
+"""Start, rejected settings and stop of the daemon, and logs that are unavailable, altered or truncated."""
 
 import json
 import os
@@ -71,7 +71,7 @@ def running(*options: str, **environ: str) -> Iterator[tuple[subprocess.Popen[st
 # -- settings
 
 
-def test_the_effective_settings_are_printed_and_are_a_configuration_file(tmp_path: Path) -> None:
+def test_print_config_is_a_configuration_file(tmp_path: Path) -> None:
     file = tmp_path / "cluster.yaml"
     file.write_text("log: postgresql+psycopg://mn:secret@db/mn\nmax_lag: 7\nroot: /file\n")
     options = ["--config", str(file), "--zookeeper", "a:1, b:2", "--print-config", "--services", "{nsdb: }"]
@@ -88,7 +88,7 @@ def test_the_effective_settings_are_printed_and_are_a_configuration_file(tmp_pat
     assert done.stderr == ""
 
 
-def test_settings_that_make_no_sense_are_refused_in_one_line(tmp_path: Path) -> None:
+def test_invalid_settings_are_rejected_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "cluster.yaml"
     file.write_text("zookeepers: a:1\n")
     assert "known are log, zookeeper" in refused(run("--config", str(file)), 2)
@@ -104,11 +104,11 @@ def test_settings_that_make_no_sense_are_refused_in_one_line(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "url", ["nonsense", "mysql://db/mn", "sqlite:///", "kafka://nowhere", "postgresql+psycopg://db:port/mn"]
 )
-def test_an_address_that_is_no_log_is_refused(url: str) -> None:
+def test_invalid_log_url_is_rejected(url: str) -> None:
     refused(run("--log", url, "--zookeeper", NOWHERE, "--http", "127.0.0.1:0"), 2)
 
 
-def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
+def test_port_in_use_is_rejected(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         line = refused(run("--log", log_in(tmp_path), "--zookeeper", NOWHERE, "--http", address), 5)
@@ -119,7 +119,7 @@ def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_cleanly_and_nothing_is_removed(scene: Make, number: signal.Signals) -> None:
+def test_signal_stops_cleanly_and_removes_nothing(scene: Make, number: signal.Signals) -> None:
     stage = scene()
     switch = stage.switch()
     vtep = stage.vtep(switch, "tor")
@@ -135,7 +135,7 @@ def test_a_signal_ends_it_cleanly_and_nothing_is_removed(scene: Make, number: si
     stage.vtep_settles(vtep, switch)
 
 
-def test_it_ends_in_time_though_nothing_answers(scene: Make) -> None:
+def test_daemon_stops_in_time_without_servers(scene: Make) -> None:
     with ZooKeeper() as zookeeper:
         stage = scene(hosts=zookeeper.hosts)
         switch = stage.switch()
@@ -154,7 +154,7 @@ def test_it_ends_in_time_though_nothing_answers(scene: Make) -> None:
 
 
 @pytest.mark.alone
-def test_a_second_signal_ends_it_at_once(scene: Make) -> None:
+def test_second_signal_stops_at_once(scene: Make) -> None:
     with ZooKeeper() as zookeeper:
         stage = scene(hosts=zookeeper.hosts)
         with running("--log", stage.url, "--zookeeper", stage.hosts, "--root", stage.root) as (process, _):
@@ -174,7 +174,7 @@ def test_a_second_signal_ends_it_at_once(scene: Make) -> None:
 # -- the log
 
 
-def test_a_log_that_is_absent_at_start_is_waited_for(scene: Make, tmp_path: Path) -> None:
+def test_daemon_waits_for_a_missing_log(scene: Make, tmp_path: Path) -> None:
     obstacle = tmp_path / "folder"
     obstacle.write_text("a file where a folder should be")
     stage = scene(log_in(obstacle))
@@ -188,14 +188,14 @@ def test_a_log_that_is_absent_at_start_is_waited_for(scene: Make, tmp_path: Path
 
 
 @pytest.mark.parametrize("url", ["kafka://127.0.0.1:1/topic", "postgresql+psycopg://mn:secret@127.0.0.1:1/mn"])
-def test_a_server_that_is_down_at_start_is_waited_for(scene: Make, url: str) -> None:
+def test_daemon_waits_for_a_server_that_is_down(scene: Make, url: str) -> None:
     daemon = scene(url).daemon()
     eventually(lambda: "log: " in daemon.get("/readyz")[1] and daemon.status()["log_error"] is not None)
     assert daemon.get("/healthz")[0] == 200
     assert "secret" not in daemon.get("/status")[1] + daemon.log.read_text()
 
 
-def test_a_log_that_was_tampered_with_is_refused_at_start(scene: Make, tmp_path: Path) -> None:
+def test_altered_log_is_rejected_at_start(scene: Make, tmp_path: Path) -> None:
     stage = scene()
     for name in ("one", "two", "three", "four", "five"):
         stage.create("bridge", name=f"bridge {name}")
@@ -207,7 +207,7 @@ def test_a_log_that_was_tampered_with_is_refused_at_start(scene: Make, tmp_path:
     assert stage.nsdb_position() == 0
 
 
-def test_a_log_that_is_tampered_with_later_is_a_state(scene: Make, tmp_path: Path) -> None:
+def test_log_altered_at_run_time_is_reported(scene: Make, tmp_path: Path) -> None:
     stage = scene()
     stage.create("bridge", name="b")
     daemon = stage.daemon()
@@ -225,7 +225,7 @@ def test_a_log_that_is_tampered_with_later_is_a_state(scene: Make, tmp_path: Pat
     eventually(lambda: daemon.get("/readyz")[0] == 200)
 
 
-def test_a_log_that_lost_commits_is_a_state_with_both_positions(scene: Make, tmp_path: Path) -> None:
+def test_log_that_lost_commits_is_reported_with_both_positions(scene: Make, tmp_path: Path) -> None:
     stage = scene()
     for number in range(5):
         stage.create("bridge", name=f"b{number}")
@@ -272,7 +272,7 @@ class Clumsy(Service):
 DOORS = "[midonet.services]\ngreeter = addons:Greeter\nclumsy = addons:Clumsy\nghost = nowhere:Ghost\n"
 
 
-def test_addons_come_through_the_same_door_and_take_nobody_down(scene: Make, tmp_path: Path) -> None:
+def test_add_ons_are_found_and_cannot_stop_the_daemon(scene: Make, tmp_path: Path) -> None:
     packages = tmp_path / "packages"
     info = packages / "addons-1.0.dist-info"
     info.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Items have one owner each, whatever dies or freezes, and who is stale can do no harm."""
+"""Each item has one owner while nodes are killed and frozen, and stale owners are fenced."""
 
 from contextlib import ExitStack
 
@@ -20,7 +20,7 @@ def held_once(*nodes: Node | HeldElsewhere) -> bool:
     return sorted(together) == sorted(ITEMS)
 
 
-def test_items_are_spread_and_follow_as_nodes_come_and_go(zookeeper: ZooKeeper, zk_root: str) -> None:
+def test_items_are_reassigned_as_nodes_join_and_leave(zookeeper: ZooKeeper, zk_root: str) -> None:
     with Node(zookeeper.hosts, zk_root, "a") as first:
         first.ownership.set_items(ITEMS)
         eventually(lambda: first.items == ITEMS)
@@ -37,7 +37,7 @@ def test_items_are_spread_and_follow_as_nodes_come_and_go(zookeeper: ZooKeeper, 
         assert not first.crashes + second.crashes
 
 
-def test_a_killed_node_is_replaced(zookeeper: ZooKeeper, zk_root: str) -> None:
+def test_killed_node_is_replaced(zookeeper: ZooKeeper, zk_root: str) -> None:
     with (
         Node(zookeeper.hosts, zk_root, "here") as here,
         HeldElsewhere(zookeeper.hosts, zk_root, "there", ITEMS) as there,
@@ -48,7 +48,7 @@ def test_a_killed_node_is_replaced(zookeeper: ZooKeeper, zk_root: str) -> None:
         eventually(lambda: here.items == ITEMS)
 
 
-def test_a_frozen_node_loses_its_items_and_knows_when_it_wakes(zookeeper: ZooKeeper, zk_root: str) -> None:
+def test_frozen_node_loses_its_leases(zookeeper: ZooKeeper, zk_root: str) -> None:
     with (
         Node(zookeeper.hosts, zk_root, "here") as here,
         HeldElsewhere(zookeeper.hosts, zk_root, "there", ITEMS) as there,
@@ -61,7 +61,7 @@ def test_a_frozen_node_loses_its_items_and_knows_when_it_wakes(zookeeper: ZooKee
         eventually(lambda: held_once(here, there) and there.items)
 
 
-def test_an_item_that_nobody_takes_is_known_to_be_nobodys(zookeeper: ZooKeeper, zk_root: str) -> None:
+def test_unheld_item_is_reported(zookeeper: ZooKeeper, zk_root: str) -> None:
     with Node(zookeeper.hosts, zk_root, "a") as node:
         claims = AssignedLeases(node.coordination, "stream", lambda _: None, lambda _: None, node.crashes.append)
         claims.set_expected(["stream"])
@@ -74,7 +74,7 @@ def test_an_item_that_nobody_takes_is_known_to_be_nobodys(zookeeper: ZooKeeper, 
         claims.stop()
 
 
-def test_a_stale_owner_cannot_write(zookeeper: ZooKeeper, zk_root: str) -> None:
+def test_stale_owner_cannot_write(zookeeper: ZooKeeper, zk_root: str) -> None:
     with Node(zookeeper.hosts, zk_root, "a") as node:
         node.ownership.set_items({"x"})
         eventually(lambda: node.items)
@@ -97,7 +97,7 @@ def write(node: Node, lease: Lease, path: str) -> list[type[Exception]]:
     return [type(result) for result in results if isinstance(result, BadVersionError)]
 
 
-def test_a_lease_that_somebody_removed_is_lost_and_taken_again(zookeeper: ZooKeeper, zk_root: str) -> None:
+def test_deleted_lease_is_lost_and_acquired_again(zookeeper: ZooKeeper, zk_root: str) -> None:
     with Node(zookeeper.hosts, zk_root, "a") as node:
         node.ownership.set_items({"x"})
         eventually(lambda: node.items)
@@ -106,7 +106,7 @@ def test_a_lease_that_somebody_removed_is_lost_and_taken_again(zookeeper: ZooKee
         eventually(lambda: node.items and node.ownership.leases()["x"].epoch > lease.epoch)
 
 
-def test_what_somebody_put_in_place_of_a_holder_is_respected(zookeeper: ZooKeeper, zk_root: str) -> None:
+def test_foreign_holder_node_is_respected(zookeeper: ZooKeeper, zk_root: str) -> None:
     with Node(zookeeper.hosts, zk_root, "a") as node:
         node.coordination.client.connect(10)
         node.coordination.client.create(f"{zk_root}/state/services/test/leases/x/holder", b"{", makepath=True)
@@ -118,7 +118,7 @@ def test_what_somebody_put_in_place_of_a_holder_is_respected(zookeeper: ZooKeepe
 
 
 @pytest.mark.slow
-def test_a_node_without_connection_gives_up_before_others_take_over(zk_root: str) -> None:
+def test_disconnected_node_drops_its_leases_first(zk_root: str) -> None:
     with ZooKeeper() as server, Node(server.hosts, zk_root, "a") as node:
         node.ownership.set_items(ITEMS)
         eventually(lambda: node.items == ITEMS)
@@ -129,7 +129,7 @@ def test_a_node_without_connection_gives_up_before_others_take_over(zk_root: str
         eventually(lambda: node.items == ITEMS)
 
 
-def test_one_leads_for_as_long_as_it_lives(zookeeper: ZooKeeper, zk_root: str) -> None:
+def test_leader_leads_until_it_ends(zookeeper: ZooKeeper, zk_root: str) -> None:
     with ExitStack() as stack:
         terms: list[tuple[str, int | None]] = []
         crashes: list[BaseException] = []

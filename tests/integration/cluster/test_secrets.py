@@ -1,4 +1,4 @@
-"""Whatever a daemon says of itself, no secret that it was given is in it."""
+"""No output of the daemon contains a secret, and status pages require authentication."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_the_effective_settings_are_shown_without_them(environ: dict[str, str]) -> None:
+def test_print_config_hides_secrets(environ: dict[str, str]) -> None:
     environ["MIDONET_SERVICES"] = f"{{greeter: {{password: {PLANTED}}}}}"
     done = subprocess.run([*DAEMON, "--print-config"], env=environ, capture_output=True, text=True, check=True)
     assert PLANTED not in done.stdout + done.stderr
@@ -48,7 +48,7 @@ def test_the_effective_settings_are_shown_without_them(environ: dict[str, str]) 
     assert environ["MIDONET_VAULT_KEY"] in done.stdout
 
 
-def test_neither_the_journal_nor_any_page_tells_them(environ: dict[str, str]) -> None:
+def test_logs_and_pages_hide_secrets(environ: dict[str, str]) -> None:
     with subprocess.Popen(
         [*DAEMON, "--log-level", "debug"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as daemon:
@@ -66,7 +66,7 @@ def test_neither_the_journal_nor_any_page_tells_them(environ: dict[str, str]) ->
     assert not [text for text in told if PLANTED in text]
 
 
-def test_the_pages_about_everything_are_not_for_everybody(environ: dict[str, str]) -> None:
+def test_status_pages_require_authentication(environ: dict[str, str]) -> None:
     with subprocess.Popen(DAEMON, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as daemon:
         assert daemon.stdout is not None
         with Asker(daemon.stdout.readline().strip()) as api:
@@ -82,14 +82,14 @@ def test_the_pages_about_everything_are_not_for_everybody(environ: dict[str, str
     ("http", "auth", "opens"),
     [("0.0.0.0:0", None, False), ("[::]:0", None, False), ("127.0.0.1:0", None, True), ("0.0.0.0:0", "none", True)],
 )
-def test_an_api_that_others_reach_is_not_opened_by_accident(http: str, auth: str | None, *, opens: bool) -> None:
+def test_api_on_a_public_address_needs_auth(http: str, auth: str | None, *, opens: bool) -> None:
     flags = {"log": "sqlite:///x", "zookeeper": "z:1", "http": http} | ({"auth": auth} if auth else {})
     settings = effective(load(Settings, flags=flags, environ={}))
     assert (auth_unset_reason(settings) is None) == opens
     assert (ApiService.disabled_reason(settings) is None) == opens
 
 
-def test_all_but_the_api_is_there_while_nobody_has_said_who_may_use_it(environ: dict[str, str], tmp_path: Path) -> None:
+def test_daemon_without_auth_serves_all_but_the_api(environ: dict[str, str], tmp_path: Path) -> None:
     del environ["MIDONET_AUTH"]
     environ |= {"MIDONET_LOG": f"sqlite:///{tmp_path}/log.db", "MIDONET_HTTP": "0.0.0.0:0"}
     with subprocess.Popen(DAEMON, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as daemon:
@@ -103,7 +103,7 @@ def test_all_but_the_api_is_there_while_nobody_has_said_who_may_use_it(environ: 
         daemon.terminate()
 
 
-def test_what_only_the_machine_itself_reaches() -> None:
+def test_loopback_addresses() -> None:
     found = [
         is_loopback(address) for address in ("localhost:1", "127.9.9.9:1", "[::1]:1", "h:1", "10.0.0.1:1", "[::]:1")
     ]

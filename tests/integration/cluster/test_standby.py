@@ -34,7 +34,7 @@ def settles_quickly(stage: Scene, seconds: float) -> None:
 
 
 @pytest.mark.alone
-def test_of_three_one_writes_and_whoever_dies_or_freezes_another_goes_on(scene: Make) -> None:
+def test_standby_takes_over_after_kill_or_freeze(scene: Make) -> None:
     stage = scene()
     stage.create("bridge", name="first")
     daemons = [stage.daemon("--node", f"n{number}") for number in range(3)]
@@ -69,7 +69,7 @@ def test_of_three_one_writes_and_whoever_dies_or_freezes_another_goes_on(scene: 
         assert daemon.status()["drift"] == [], "writes of another daemon are not drift"
 
 
-def test_a_node_without_the_view_waits_for_it_all_the_same(scene: Make) -> None:
+def test_node_without_the_view_waits_for_it(scene: Make) -> None:
     stage = scene()
     writer, other = (stage.daemon("--node", name) for name in ("n1", "n2"))
     stage.run(Enable("nsdb", "n2", enabled=False))
@@ -93,7 +93,7 @@ def test_a_node_without_the_view_waits_for_it_all_the_same(scene: Make) -> None:
     assert ask(f"/v1/wait?for=nsdb=20&position={end + 1}")["views"] == {"nsdb": end + 1}
 
 
-def test_two_that_write_at_once_do_no_harm(scene: Make, zookeeper: ZooKeeper) -> None:
+def test_concurrent_writers_keep_the_view_correct(scene: Make, zookeeper: ZooKeeper) -> None:
     stage = scene(hosts=zookeeper.hosts)
     stage.create("bridge", name="first")
     daemons = [stage.daemon("--takeover-grace", "0.05", "--node", f"n{number}") for number in range(3)]

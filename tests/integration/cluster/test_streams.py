@@ -1,4 +1,4 @@
-"""A stream processor of the cluster: another node goes on from the checkpoint, and who is stale lands nothing."""
+"""A stream processor continues on another node from the checkpoint, and stale owners are fenced."""
 
 import json
 from collections import Counter
@@ -73,7 +73,7 @@ def grow(stage: Scene, count: int = 20) -> None:
         stage.create("bridge")
 
 
-def test_another_node_goes_on_where_a_killed_one_was(stage: Scene) -> None:
+def test_stream_continues_after_a_killed_node(stage: Scene) -> None:
     grow(stage)
     daemons = [stage.daemon("--node", name) for name in ("n1", "n2")]
     with client_of(stage) as client:
@@ -91,7 +91,7 @@ def test_another_node_goes_on_where_a_killed_one_was(stage: Scene) -> None:
         eventually(lambda: counted(stage, client) == in_the_log(stage), 60)
 
 
-def test_nothing_of_a_frozen_owner_lands_when_it_wakes(stage: Scene) -> None:
+def test_frozen_owner_is_fenced(stage: Scene) -> None:
     grow(stage)
     daemons = [stage.daemon("--node", name) for name in ("n1", "n2")]
     epochs: list[int] = []
@@ -117,7 +117,7 @@ def test_nothing_of_a_frozen_owner_lands_when_it_wakes(stage: Scene) -> None:
     assert len(set(epochs)) >= 2
 
 
-def test_it_begins_anew_where_its_checkpoint_is_lost(stage: Scene) -> None:
+def test_lost_checkpoint_restarts_the_stream(stage: Scene) -> None:
     grow(stage)
     stage.daemon("--node", "n1")
     with client_of(stage) as client:
@@ -129,7 +129,7 @@ def test_it_begins_anew_where_its_checkpoint_is_lost(stage: Scene) -> None:
         eventually(lambda: counted(stage, client) == in_the_log(stage), 60)
 
 
-def test_it_waits_for_a_broker_that_is_away(scene: Make) -> None:
+def test_stream_waits_for_the_broker(scene: Make) -> None:
     with Kafka() as kafka:
         stage = scene(f"kafka://{kafka.bootstrap}/mn")
         grow(stage, 3)

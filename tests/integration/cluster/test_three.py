@@ -1,4 +1,4 @@
-"""Three brokers, three ZooKeeper servers, three nodes: one of each may be lost at the same time."""
+"""Three brokers, three ZooKeeper servers and three nodes tolerate the loss of one of each at the same time."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def ready(*daemons: ClusterDaemon) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_one_of_each_may_be_lost(scene: Make) -> None:
+def test_cluster_survives_one_lost_server_of_each_kind(scene: Make) -> None:
     with ExitStack() as stack:
         brokers = stack.enter_context(KafkaCluster())
         servers = stack.enter_context(ZooKeeperEnsemble())

@@ -1,4 +1,4 @@
-"""Hardware VTEPs in a running cluster: what switches tell each other and us, and what no end of a daemon removes."""
+"""Hardware VTEPs in a running cluster: learned MACs, states, dead hosts, and rows after a stop."""
 
 import json
 import time
@@ -113,7 +113,7 @@ def connected(daemon: ClusterDaemon) -> bool:
     return {one["connection"] for one in details(daemon)["vteps"]} == {"connected"}
 
 
-def test_stations_behind_one_switch_are_reached_directly_from_the_other(rack: Rack) -> None:
+def test_macs_of_one_switch_are_remote_macs_of_the_other(rack: Rack) -> None:
     first, second = rack.switch(), rack.switch()
     one, two = rack.place(first, "172.31.9.1"), rack.place(second, "172.31.9.2")
     daemon = rack.daemon()
@@ -136,7 +136,7 @@ def test_stations_behind_one_switch_are_reached_directly_from_the_other(rack: Ra
     assert {each["repairs"] for each in daemon.status()["projections"]} == {0}, "news is no drift"
 
 
-def test_what_was_learned_outlives_every_daemon_and_a_switch_that_is_away(rack: Rack) -> None:
+def test_learned_macs_outlive_daemons_and_unreachable_switches(rack: Rack) -> None:
     first, second = rack.switch(), rack.switch()
     rack.place(first, "172.31.9.1")
     rack.place(second, "172.31.9.2")
@@ -157,7 +157,7 @@ def test_what_was_learned_outlives_every_daemon_and_a_switch_that_is_away(rack: 
 
 
 @pytest.mark.slow
-def test_two_daemons_do_not_fight_over_stations(rack: Rack) -> None:
+def test_two_daemons_agree_on_macs(rack: Rack) -> None:
     """A station that two switches claim: it is written once for every piece of news, and then there is rest."""
     first, second, third = rack.switch(), rack.switch(), rack.switch()
     rack.place(first, "172.31.9.1")
@@ -179,7 +179,7 @@ def test_two_daemons_do_not_fight_over_stations(rack: Rack) -> None:
 
 
 @pytest.mark.slow
-def test_the_state_of_a_switch_is_published_and_shown(rack: Rack) -> None:
+def test_state_of_a_switch_is_published(rack: Rack) -> None:
     switch, absent = rack.switch(), rack.switch()
     absent.kill()
     vtep, other = rack.place(switch, "172.31.9.1", bfd=True), rack.place(absent, "172.31.9.2")
@@ -215,7 +215,7 @@ def test_the_state_of_a_switch_is_published_and_shown(rack: Rack) -> None:
 
 
 @pytest.mark.slow
-def test_a_host_that_dies_floods_no_more_until_it_is_back(rack: Rack) -> None:
+def test_dead_host_is_no_flooding_proxy(rack: Rack) -> None:
     switch, second = rack.switch(), rack.create("host", name="hv2", flooding_proxy_weight=9)
     members = [{"host": rack.host, "address": "172.31.0.1"}, {"host": second, "address": "172.31.0.2"}]
     rack.set("tunnel-zone", rack.zone, members=members)
@@ -244,7 +244,7 @@ def test_a_host_that_dies_floods_no_more_until_it_is_back(rack: Rack) -> None:
     assert [each["repairs"] for each in daemon.status()["projections"]] == [0, 0]
 
 
-def test_what_is_no_vtep_is_named_so_and_met_again_when_it_is_one(rack: Rack) -> None:
+def test_server_without_vtep_schema_is_reported_and_retried(rack: Rack) -> None:
     with OvsdbServer("Open_vSwitch") as other:
         vtep = rack.create("vtep", management_ip=other.host, management_port=other.port)
         daemon = rack.daemon()
@@ -256,7 +256,7 @@ def test_what_is_no_vtep_is_named_so_and_met_again_when_it_is_one(rack: Rack) ->
 
 
 @pytest.mark.slow
-def test_a_vtep_that_was_deleted_while_it_was_away_is_cleared_when_it_comes_back(rack: Rack) -> None:
+def test_vtep_deleted_while_unreachable_is_cleared_later(rack: Rack) -> None:
     switch, foreign = rack.switch(), rack.switch()
     vtep, other = rack.place(switch, "172.31.9.1"), rack.place(foreign, "172.31.9.2")
     daemon = rack.daemon()
@@ -282,7 +282,7 @@ def test_a_vtep_that_was_deleted_while_it_was_away_is_cleared_when_it_comes_back
     assert read_rows(*foreign.tcp) == held != {}
 
 
-def test_a_switch_that_others_hold_on_to_goes_when_they_let_go(rack: Rack) -> None:
+def test_referenced_switch_is_removed_when_released(rack: Rack) -> None:
     switch = rack.switch()
     vtep = rack.place(switch, "172.31.9.1")
     second = rack.create("bridge", name="second")
@@ -301,7 +301,7 @@ def test_a_switch_that_others_hold_on_to_goes_when_they_let_go(rack: Rack) -> No
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_no_end_of_a_daemon_and_no_upgrade_touches_a_row(rack: Rack, end: str) -> None:
+def test_stop_and_upgrade_change_no_row(rack: Rack, end: str) -> None:
     switch, second = rack.switch(), rack.switch()
     vtep = rack.place(switch, "172.31.9.1", bfd=True, replication="source-node")
     rack.place(second, "172.31.9.2")

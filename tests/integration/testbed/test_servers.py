@@ -1,4 +1,4 @@
-"""Every server of the testbed serves, crashes, hangs, comes back on its data, and leaves nothing behind."""
+"""Every server of the testbed keeps its data over crash, freeze and restart, and leaves nothing behind."""
 
 import shutil
 import socket
@@ -124,7 +124,7 @@ def lives(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-def test_a_server_keeps_its_data_over_crash_hang_and_restart_and_leaves_nothing(store: Store) -> None:
+def test_server_keeps_its_data_and_leaves_nothing(store: Store) -> None:
     with store.make() as server:
         store.put(server, "a")
         server.kill()
@@ -149,7 +149,7 @@ def test_a_server_keeps_its_data_over_crash_hang_and_restart_and_leaves_nothing(
     assert not server.directory.exists()
 
 
-def test_an_ensemble_outlives_its_leader() -> None:
+def test_ensemble_survives_its_leader() -> None:
     with ZooKeeperEnsemble(3) as ensemble:
         leader = ensemble.leader
         assert leader is not None
@@ -163,7 +163,7 @@ def test_an_ensemble_outlives_its_leader() -> None:
 
 
 @pytest.mark.slow
-def test_a_cluster_outlives_a_broker() -> None:
+def test_cluster_survives_a_broker() -> None:
     with KafkaCluster(3) as cluster:
         put_first_record(cluster.bootstrap, "a")
         cluster.members[0].kill()
@@ -173,7 +173,7 @@ def test_a_cluster_outlives_a_broker() -> None:
         assert get_records(cluster.bootstrap) == ["a", "b"]
 
 
-def test_a_record_of_16_mib_fits(kafka: Kafka, kafka_topic: str) -> None:
+def test_record_of_16_mib_fits(kafka: Kafka, kafka_topic: str) -> None:
     create_topic(kafka.bootstrap, kafka_topic)
     size = 16 * 1024 * 1024
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, enable_idempotence=False, max_request_size=size + 1024)
@@ -181,7 +181,7 @@ def test_a_record_of_16_mib_fits(kafka: Kafka, kafka_topic: str) -> None:
     producer.close()
 
 
-def test_switches_differ_by_their_address(ovsdb: Callable[..., OvsdbServer]) -> None:
+def test_switches_have_distinct_addresses(ovsdb: Callable[..., OvsdbServer]) -> None:
     first, second = ovsdb(), ovsdb(host="127.0.0.2")
     second.add_switch("tor2", ["swp1", "swp2"], tunnel_ip="192.0.2.2")
     assert second.tcp[0] == "127.0.0.2"
@@ -190,13 +190,13 @@ def test_switches_differ_by_their_address(ovsdb: Callable[..., OvsdbServer]) -> 
     assert first.vtep_ctl("list-ps") == ""
 
 
-def test_an_open_vswitch_database_has_its_root_row(ovsdb: Callable[..., OvsdbServer]) -> None:
+def test_open_vswitch_database_has_its_root_row(ovsdb: Callable[..., OvsdbServer]) -> None:
     server = ovsdb("Open_vSwitch")
     rows = run("ovs-vsctl", f"--db=unix:{server.sock}", "--columns=bridges", "list", "Open_vSwitch")
     assert rows.strip() == "bridges             : []"
 
 
-def test_an_ovsdb_cluster_goes_on_without_its_leader() -> None:
+def test_ovsdb_cluster_survives_its_leader() -> None:
     with OvsdbCluster() as cluster:
         old = cluster.leader()
         old.add_switch("tor1", [], tunnel_ip="192.0.2.1")
@@ -209,7 +209,7 @@ def test_an_ovsdb_cluster_goes_on_without_its_leader() -> None:
         assert run("vtep-ctl", f"--db={cluster.urls}", "--timeout=20", "list-ps").split() == ["tor1", "tor2"]
 
 
-def test_every_test_has_a_database_of_its_own(postgres: Postgres, postgres_url: str) -> None:
+def test_every_test_has_its_own_database(postgres: Postgres, postgres_url: str) -> None:
     put_row(postgres_url, "a")
     assert get_rows(postgres_url) == ["a"]
     other = postgres.create_database()
@@ -237,7 +237,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_a_server_dies_with_its_process_and_not_with_the_thread_that_started_it() -> None:
+def test_server_ends_with_its_process_not_its_thread() -> None:
     parent = subprocess.run([sys.executable, "-c", PARENT], capture_output=True, text=True, check=False)
     pid, directory, serves = parent.stdout.split()
     shutil.rmtree(directory)
@@ -265,7 +265,7 @@ class Failing(Server):
 
 
 @pytest.mark.parametrize("script", ["echo no luck today; exit 1", "echo no luck today; exec sleep 60"])
-def test_a_server_that_does_not_serve_is_reported_with_its_log(script: str) -> None:
+def test_failed_start_is_reported_with_the_log(script: str) -> None:
     server = Failing(script)
     with pytest.raises(Unavailable, match="failing did not serve; its log ends:\nno luck today"), server:
         pass
@@ -273,18 +273,18 @@ def test_a_server_that_does_not_serve_is_reported_with_its_log(script: str) -> N
     assert not server.directory.exists()
 
 
-def test_missing_jars_are_reported_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_jars_are_reported_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIDONET_JARS", str(tmp_path))
     with pytest.raises(Unavailable, match="make setup"), ZooKeeper():
         pass
 
 
-def test_a_missing_program_is_reported_with_the_remedy() -> None:
+def test_missing_program_is_reported_with_advice() -> None:
     with pytest.raises(Unavailable, match=r"cannot run no-such-program .*: run `make setup`"):
         run("no-such-program")
 
 
-def test_a_leased_port_is_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leased_ports_are_exclusive(monkeypatch: pytest.MonkeyPatch) -> None:
     lease = PortLease()
     monkeypatch.setattr(ports, "_RANGE", [lease.port])
     monkeypatch.setattr(ports, "_ATTEMPTS", 1)

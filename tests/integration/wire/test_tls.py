@@ -1,4 +1,4 @@
-"""Connections to real servers over TLS: with the right certificates, with wrong ones, with none; and who may write."""
+"""TLS to real servers with valid, invalid and missing certificates, and access control."""
 
 import base64
 import hashlib
@@ -76,7 +76,7 @@ def switch(authority: Authority) -> Iterator[OvsdbServer]:
         yield server
 
 
-def test_a_switch_is_spoken_to_over_tls_by_many_threads(switch: OvsdbServer, speak: Any, ours: Any) -> None:
+def test_many_threads_use_a_switch_over_tls(switch: OvsdbServer, speak: Any, ours: Any) -> None:
     speak(**ours("ovsdb"))
     seen: list[Any] = []
     with closing(Switch(switch.tcp)) as client:
@@ -96,9 +96,7 @@ def test_a_switch_is_spoken_to_over_tls_by_many_threads(switch: OvsdbServer, spe
     assert sum(len(update["Logical_Switch"]) for update in seen if update) == 200
 
 
-def test_a_switch_and_a_client_that_do_not_belong_together_are_refused(
-    switch: OvsdbServer, speak: Any, wrong: Any
-) -> None:
+def test_switch_and_client_of_different_cas_are_rejected(switch: OvsdbServer, speak: Any, wrong: Any) -> None:
     for settings in [*wrong("ovsdb"), {}]:
         speak(**settings)
         with pytest.raises(Unavailable), closing(Switch(switch.tcp, timeout=5)) as client:
@@ -118,7 +116,7 @@ def zookeeper(authority: Authority) -> Iterator[ZooKeeper]:
         yield server
 
 
-def test_zookeeper_is_spoken_to_over_tls(zookeeper: ZooKeeper, speak: Any, ours: Any, wrong: Any) -> None:
+def test_zookeeper_over_tls(zookeeper: ZooKeeper, speak: Any, ours: Any, wrong: Any) -> None:
     speak(**ours("zookeeper"))
     with closing(Client(zookeeper.secure)) as client:
         client.connect(20)
@@ -134,9 +132,7 @@ def test_zookeeper_is_spoken_to_over_tls(zookeeper: ZooKeeper, speak: Any, ours:
         Client(zookeeper.secure)
 
 
-def test_agents_write_only_what_is_theirs_and_unauthorizeds_read_nothing(
-    zookeeper: ZooKeeper, speak: Any, tmp_path: Path
-) -> None:
+def test_acls_limit_agents_and_unauthorized_clients(zookeeper: ZooKeeper, speak: Any, tmp_path: Path) -> None:
     logins = {}
     for name in ("cluster", "agent"):
         logins[name] = str(tmp_path / name)
@@ -204,7 +200,7 @@ def public(zookeeper: ZooKeeper, authority: Authority, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("connected", [of_the_cluster, of_an_agent])
-def test_a_server_that_some_other_ca_of_the_machine_trusts_is_no_server_of_ours(
+def test_server_of_a_system_ca_is_rejected(
     public: ZooKeeper, ours: Any, wrong: Any, connected: Any, speak: Any
 ) -> None:
     speak(**ours("zookeeper"))
@@ -214,16 +210,14 @@ def test_a_server_that_some_other_ca_of_the_machine_trusts_is_no_server_of_ours(
 
 
 @pytest.mark.parametrize("connected", [of_the_cluster, of_an_agent])
-def test_a_server_by_another_name_is_no_server_of_ours(
-    authority: Authority, ours: Any, connected: Any, speak: Any
-) -> None:
+def test_server_with_another_name_is_rejected(authority: Authority, ours: Any, connected: Any, speak: Any) -> None:
     with ZooKeeper(tls=Tls(authority.pair("elsewhere", here=False), authority.ca)) as zookeeper:
         speak(**ours("zookeeper"))
         assert "certificate is not valid for '127.0.0.1'" in connected(zookeeper.secure)
 
 
 @pytest.mark.parametrize("peer", ["zookeeper", "kafka", "ovsdb"])
-def test_a_key_under_a_password_and_a_file_that_is_no_certificate_are_named(
+def test_unusable_key_and_certificate_files_are_named(
     peer: str, authority: Authority, speak: Any, tmp_path: Path
 ) -> None:
     connect: dict[str, Callable[[], object]] = {
@@ -270,7 +264,7 @@ def signed_in(brokers: tuple[Kafka, Authority], tmp_path: Path) -> dict[str, str
 @pytest.mark.xdist_group("brokers")
 @pytest.mark.slow
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
-def test_a_log_on_kafka_over_tls_with_a_login(
+def test_kafka_log_over_tls_with_login(
     brokers: tuple[Kafka, Authority], signed_in: dict[str, str], speak: Any, mechanism: str
 ) -> None:
     speak(**signed_in | {"kafka_mechanism": mechanism})
@@ -289,7 +283,7 @@ def refused(signed_in: dict[str, str], wrong: Any, tmp_path: Path) -> list[dict[
 
 @pytest.mark.xdist_group("brokers")
 @pytest.mark.slow
-def test_who_does_not_belong_to_the_brokers_reads_no_log(
+def test_unauthorized_client_cannot_read_the_kafka_log(
     brokers: tuple[Kafka, Authority], refused: list[dict[str, str]], speak: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "_PATIENCE", 0.5)
@@ -311,7 +305,7 @@ def everything(signed_in: dict[str, str], ours: Any, speak: Any) -> list[str]:
 @pytest.mark.xdist_group("brokers")
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_a_stream_processor_signs_in_as_the_log_does(
+def test_stream_processor_uses_the_login_of_the_log(
     brokers: tuple[Kafka, Authority], zookeeper: ZooKeeper, zk_root: str, everything: list[str]
 ) -> None:
     with Scene(f"kafka://{brokers[0].bootstrap}/streams", zookeeper.secure, zk_root) as scene:

@@ -1,4 +1,4 @@
-"""What a node says of itself is short, whatever it keeps and owns."""
+"""The summary of a node is small for any number of targets and leases."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What the daemon says of itself follows from what it knows, and nothing else."""
+"""Readiness, status document, log events and metrics are functions of the overview."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where service containers go: policies, limits, groups, and what happens when a host dies."""
+"""Placement of service containers: policies, limits, groups and dead hosts."""
 
 from collections import Counter
 from typing import Any

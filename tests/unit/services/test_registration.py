@@ -1,4 +1,4 @@
-"""Which hosts the living agents lack, what they will be called, and which VTEP has an address of a host."""
+"""Hosts that live agents lack, their names, and VTEPs that have an address of a host."""
 
 import pytest
 from world import World

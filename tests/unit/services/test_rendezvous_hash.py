@@ -1,4 +1,4 @@
-"""Items are spread evenly, alike on every node, and move only when they must."""
+"""Items are assigned evenly and deterministically, and move only when necessary."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""One name for flag, variable and key; the closer to the operator's hand, the stronger; no typing error goes unseen."""
+"""Settings as options, variables and keys: precedence, validation and errors."""
 
 from pathlib import Path
 from typing import Any

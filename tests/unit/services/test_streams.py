@@ -1,4 +1,4 @@
-"""Stream processors are pure: the same records in any portions, repetitions and losers between, come to the same."""
+"""Stream processors are pure: batching, repetition and records outside the chain do not change the result."""
 
 from collections.abc import Sequence
 

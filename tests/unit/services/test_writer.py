@@ -1,4 +1,4 @@
-"""A daemon's one writer: opened late, shared by all threads, and opened anew when the log broke."""
+"""The daemon's writer is opened at first use, shared by all threads, and reopened after a failure."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""How members of an embedded ensemble are written, and where the server's jars are found."""
+"""The member list of an embedded ensemble, and the jars of the server."""
 
 import os
 from pathlib import Path
