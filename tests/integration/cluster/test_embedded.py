@@ -297,7 +297,7 @@ def test_tls_can_be_enabled_later(
         (["--zookeeper", "embedded", "--zookeeper-members", "a:1:2:3:4"], "PEER_PORT"),
         (["--zookeeper", "embedded", "--zookeeper-members", "a:x"], "not HOST:PORT"),
         (["--zookeeper", "embedded", "--zookeeper-ca", "ca.pem"], "needs a certificate"),
-        (["--zookeeper", "embedded", "--zookeeper-members-ca", "ca.pem"], "goes with zookeeper_members_cert"),
+        (["--zookeeper", "embedded", "--zookeeper-members-ca", "ca.pem"], "needs zookeeper_members_cert"),
     ],
 )
 def test_invalid_settings_are_rejected(options: list[str], problem: str) -> None:
