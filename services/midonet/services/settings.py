@@ -176,7 +176,7 @@ def effective(settings: Settings) -> Settings:
         )
     if settings.zookeeper_member is None and len(members) > 1:
         raise UsageError(
-            "zookeeper_member is required: the number of the member that runs here", setting="zookeeper_member"
+            "--zookeeper-member is required: the number of the member that runs here", setting="zookeeper_member"
         )
     return replace(settings, zookeeper=client_hosts(members), zookeeper_member=member)
 

@@ -58,7 +58,7 @@ def test_daemon_connects_to_the_members() -> None:
     assert (alone.zookeeper, alone.zookeeper_member) == ("127.0.0.1:2181", 1)
     second = settings(zookeeper_members="n1:1:2:3,n2:4:5:6", zookeeper_member=2)
     assert (second.zookeeper, second.zookeeper_member) == ("n1:1,n2:4", 2)
-    with pytest.raises(UsageError, match="zookeeper_member is required"):
+    with pytest.raises(UsageError, match="--zookeeper-member is required"):
         settings(zookeeper_members="n1:1:2:3,n2:4:5:6")
 
 
