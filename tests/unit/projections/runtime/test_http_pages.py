@@ -48,17 +48,17 @@ def test_head_has_no_body(server: HttpServer) -> None:
     assert (answer.status, body, answer.getheader("Content-Length")) == (200, b"", "6")
 
 
-def test_unknown_page_lists_the_known_ones(server: HttpServer) -> None:
+def test_what_is_not_there_is_named_with_what_is(server: HttpServer) -> None:
     answer, body = ask(server, "/nothing")
     assert answer.status == 404
     assert json.loads(body)["error"]["message"] == "there is no /nothing; there are /text, /json, /busy, /broken"
 
 
-def test_other_methods_are_rejected(server: HttpServer) -> None:
+def test_other_methods_are_refused(server: HttpServer) -> None:
     assert ask(server, "/text", "POST")[0].status == 405
 
 
-def test_page_that_raises_returns_an_error(server: HttpServer) -> None:
+def test_a_page_that_fails_is_an_answer(server: HttpServer) -> None:
     answer, body = ask(server, "/broken")
     assert answer.status == 500
     assert json.loads(body)["error"]["code"] == "internal-server-error"
@@ -66,23 +66,23 @@ def test_page_that_raises_returns_an_error(server: HttpServer) -> None:
     assert ask(server, "/text")[0].status == 200
 
 
-<def test_invalid_and_idle_clients_do_not_block_others(server: HttpServer) -> None:
->    host, _, port = server.url.removeprefix("http://").rpartition(":")
+def test_malformed_and_silent_clients_do_not_delay_others(server: HttpServer) -> None:
+    host, _, port = server.url.removeprefix("http://").rpartition(":")
     with socket.create_connection((host, int(port))) as silent, socket.create_connection((host, int(port))) as rude:
         rude.sendall(b"\x00\xff\r\n\r\n")
         assert ask(server, "/text")[0].status == 200
         silent.close()
 
 
-def test_port_in_use_is_a_one_line_error(server: HttpServer) -> None:
+def test_a_port_in_use_is_one_clear_line(server: HttpServer) -> None:
     address = server.url.removeprefix("http://")
     with pytest.raises(Unavailable) as caught:
         HttpServer(address, {})
     assert caught.value.message == f"cannot serve HTTP on {address}: Address already in use"
 
 
-<def test_foreign_address_is_a_one_line_error() -> None:
->    with pytest.raises(Unavailable, match=r"cannot serve HTTP on 192\.0\.2\.1:0: "):
+def test_an_address_in_use_is_an_error_of_one_line() -> None:
+    with pytest.raises(Unavailable, match=r"cannot serve HTTP on 192\.0\.2\.1:0: "):
         HttpServer("192.0.2.1:0", {})
 
 
@@ -92,7 +92,7 @@ def test_ipv6() -> None:
         assert ask(server, "/")[1] == b"1\n"
 
 
-def test_closed_server_accepts_no_connection(server: HttpServer) -> None:
+def test_closed_is_closed(server: HttpServer) -> None:
     server.close()
     with pytest.raises(ConnectionRefusedError):
         ask(server, "/text")

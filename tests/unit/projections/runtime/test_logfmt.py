@@ -30,7 +30,7 @@ def words(capfd: pytest.CaptureFixture[str]) -> Any:
     return lambda: [re.sub(r"^time=\S+Z ", "", line) for line in capfd.readouterr().err.splitlines()]
 
 
-def test_line_has_time_level_message_and_fields(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_line_has_time_level_message_and_values(capfd: pytest.CaptureFixture[str]) -> None:
     logfmt.configure("info")
     logfmt.log(logging.INFO, "projection live", projection="nsdb", position=12, error=None)
     (line,) = capfd.readouterr().err.splitlines()
@@ -53,13 +53,13 @@ def test_line_has_time_level_message_and_fields(capfd: pytest.CaptureFixture[str
         ("grün", "grün"),
     ],
 )
-def test_values_are_quoted_on_one_line(words: Any, value: str, shown: str) -> None:
+def test_whatever_is_written_stays_on_its_line(words: Any, value: str, shown: str) -> None:
     logfmt.configure("info")
     logfmt.log(logging.INFO, "event", value=value)
     assert words() == [f"level=info msg=event value={shown}"]
 
 
-def test_repeated_lines_are_suppressed_for_a_minute(words: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_words_come_once_a_minute(words: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     logfmt.configure("info")
     for _ in range(3):
         logfmt.log(logging.WARNING, "the log is away", attempt="any")
@@ -70,7 +70,7 @@ def test_repeated_lines_are_suppressed_for_a_minute(words: Any, monkeypatch: pyt
     assert len(words()) == 1
 
 
-def test_project_loggers_are_shown_and_libraries_are_not(words: Any) -> None:
+def test_other_packages_of_the_project_are_heard_and_libraries_are_not(words: Any) -> None:
     logfmt.configure("info")
     logging.getLogger("midonet.projections.engine.feed").warning("the log cannot be followed")
     logging.getLogger("kazoo.client").error("Connection dropped")
@@ -78,7 +78,7 @@ def test_project_loggers_are_shown_and_libraries_are_not(words: Any) -> None:
     assert words() == ['level=warning msg="the log cannot be followed" logger=midonet.projections.engine.feed']
 
 
-def test_lower_levels_are_suppressed(words: Any) -> None:
+def test_levels_below_the_chosen_one_are_silent(words: Any) -> None:
     logfmt.configure("info")
     logfmt.log(logging.DEBUG, "detail")
     assert words() == []
@@ -92,7 +92,7 @@ def test_secrets_are_hidden(words: Any) -> None:
     assert "mn:***@db" in line
 
 
-def test_traceback_is_shown_at_debug_level_only(words: Any) -> None:
+def test_a_bug_is_one_line_and_its_traceback_only_for_those_who_ask(words: Any) -> None:
     logfmt.configure("info")
     try:
         int("x")
@@ -111,7 +111,7 @@ def test_traceback_is_shown_at_debug_level_only(words: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_dead_thread_is_recorded(words: Any) -> None:
+def test_a_thread_that_dies_is_remembered(words: Any) -> None:
     logfmt.configure("info")
     thread = threading.Thread(target=int, args=("x",), name="unlucky")
     thread.start()
