@@ -91,7 +91,7 @@ def test_tunnels_of_others_are_left_alone(switch: VtepSwitch, target: VtepTarget
     reconcile(target, DESIRED, 1)
     assert {uuid: row for uuid, row in switch.table("Tunnel").items() if uuid in before} == before
     assert list(target.waiting()) == [WATCHED]
-    assert "somebody else" in target.waiting()[WATCHED]
+    assert "another client" in target.waiting()[WATCHED]
     assert not target.drifted()
     theirs = next(uuid for uuid, row in before.items() if dict(row["bfd_params"][1]).get("min_rx"))
     switch.vtep_ctl("clear", "Tunnel", theirs, "bfd_params")

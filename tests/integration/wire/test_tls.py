@@ -286,7 +286,7 @@ def refused(signed_in: dict[str, str], wrong: Any, tmp_path: Path) -> list[dict[
 def test_unauthorized_client_cannot_read_the_kafka_log(
     brokers: tuple[Kafka, Authority], refused: list[dict[str, str]], speak: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "_PATIENCE", 0.5)
+    monkeypatch.setattr(client, "_CONNECT_SECONDS", 0.5)
     for settings in refused:
         speak(**settings)
         with pytest.raises(Unavailable) as raised:
