@@ -16,6 +16,7 @@ from midonet.agent.settings import Settings
 from midonet.events import errors
 from midonet.events.config.click_options import with_settings
 from midonet.events.config.connection_security import use
+from midonet.events.config.extras import require_extra
 from midonet.events.config.settings import render
 
 _JSON = frozenset({"json", "-ojson", "--output=json"})
@@ -72,6 +73,7 @@ def run(settings: Settings, *, print_config: bool) -> None:
         raise errors.UsageError(
             "zookeeper is not set: give --zookeeper, MIDONET_ZOOKEEPER or zookeeper in the configuration file"
         )
+    require_extra("agent")
     from midonet.agent.daemon import serve
 
     serve(settings, settings.zookeeper)

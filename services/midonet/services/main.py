@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from midonet.events import errors
 from midonet.events.config.click_options import with_settings
 from midonet.events.config.connection_security import use
+from midonet.events.config.extras import require_extra
 from midonet.events.config.settings import render
 from midonet.events.redaction import redact
 from midonet.services.settings import Settings, effective
@@ -85,6 +86,7 @@ def run(settings: Settings, *, print_config: bool) -> int:
 
 
 def _serve(settings: Settings) -> int:
+    require_extra("cluster")
     gc.set_threshold(_GC_THRESHOLD)
     from midonet.projections.runtime import logfmt
     from midonet.services.daemon import Daemon

@@ -38,7 +38,7 @@ def report(error: BaseException, settings: Settings, argv: Sequence[str], where:
     """Print an error on standard error, with `where` the command was read; return the exit code."""
     if settings.environ.get("MIDOCTL_DEBUG", "") not in ("", "0"):
         _print_traceback(error)
-    failure = _classify(error)
+    failure = _classify(_missing_package(error) or error)
     if where is not None:
         failure = failure._replace(message=f"{where}: {failure.message}", details={**failure.details, "line": where})
     failure = failure._replace(message=shortened(clean(redact(failure.message)), _LONGEST))
@@ -65,6 +65,14 @@ def _classify(error: BaseException) -> _Failure:
             return _Failure(
                 INTERNAL, "internal", f"internal error, please report it ({what}); MIDOCTL_DEBUG=1 shows more"
             )
+
+
+def _missing_package(error: BaseException) -> errors.Misconfigured | None:
+    if not isinstance(error, ModuleNotFoundError):
+        return None
+    from midonet.events.config.extras import missing_package
+
+    return missing_package(error)
 
 
 def _usage_message(error: click.ClickException) -> str:
