@@ -99,7 +99,7 @@ def test_daemon_without_auth_serves_all_but_the_api(environ: dict[str, str], tmp
             assert api("GET", "/status").status == 503
             refused = api("GET", "/v1/bridges")
             assert refused.status == 503
-            assert "say --auth tokens" in json.loads(refused.body)["detail"]
+            assert "set --auth tokens" in json.loads(refused.body)["detail"]
         daemon.terminate()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
 from midonet.projections.base import Checkpoint, Fenced, Projection, SideRepair, Target, key_text
 from midonet.projections.engine.drift import RecentDrift
@@ -111,11 +111,25 @@ class MeteredTarget(Generic[K, V]):
             raise
 
 
+class RunnerOptions(TypedDict, total=False):
+    """Options of `Runner`."""
+
+    reconcile_interval: float
+    grace: float
+    same: Callable[[Any, Any], bool]
+    first: bool
+
+
 class HostedProjection:
     """One projection on one target; `address` names the target in reports. One thread calls start and stop."""
 
     def __init__(
-        self, feed: Feed, projection: Projection[Any, Any], target: Target[Any, Any], address: str, **options: Any
+        self,
+        feed: Feed,
+        projection: Projection[Any, Any],
+        target: Target[Any, Any],
+        address: str,
+        **options: Unpack[RunnerOptions],
     ) -> None:
         self.name = projection.name.partition("/")[0]
         self.target = address

@@ -42,8 +42,15 @@ class ManagedSwitch(HostedProjection):
         switch = VtepTarget(step.host, step.port)
         switch.on_report(lambda update: on_update(step.vtep, update), learned.tick)
         projection = VtepProjection(step.vtep, learned, switch.current)
-        timing = {"reconcile_interval": settings.reconcile_interval, "grace": settings.takeover_grace}
-        super().__init__(feed, projection, switch, address(step), ahead=True, **timing)
+        super().__init__(
+            feed,
+            projection,
+            switch,
+            address(step),
+            reconcile_interval=settings.reconcile_interval,
+            grace=settings.takeover_grace,
+            first=True,
+        )
         self.vtep = step.vtep
         self._switch = switch
         self._backoff = Backoff(_FIRST_RETRY, _LAST_RETRY)
