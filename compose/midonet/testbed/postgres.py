@@ -72,12 +72,16 @@ class Postgres(Server):
         return f"postgresql+psycopg://postgres@{LOOPBACK}:{self.port}/{database}"
 
 
+_UNPRIVILEGED = 65_534
+"""User id that Debian and the kernel (overflowuid) give to processes without privileges."""
+
+
 def _account() -> pwd.struct_passwd | None:
-    """Return who runs the server where we are root, which PostgreSQL refuses to run as."""
+    """Return the account that runs the server if we are root: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return None
     accounts = {entry.pw_name: entry for entry in pwd.getpwall()}
-    return accounts.get("postgres") or accounts["nobody"]
+    return accounts.get("postgres") or pwd.getpwuid(_UNPRIVILEGED)
 
 
 def _as_account() -> list[str]:
