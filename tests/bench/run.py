@@ -18,6 +18,7 @@ from figures import Row, spread
 from kafka_log import single_on_kafka
 from kinds import kinds
 from latency import latency
+from long_lists import long_lists
 from long_past import as_of, history, show
 from memory import memory
 from replay import replay
@@ -40,6 +41,7 @@ BENCHES: Mapping[str, Bench] = {
     "history": history,
     "as-of": as_of,
     "show": show,
+    "long-lists": long_lists,
     "api": api,
     "failover": failover,
     "views": views,

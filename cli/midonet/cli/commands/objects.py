@@ -12,7 +12,7 @@ from midonet.cli.framework.command import REF, Command, DataOption, command
 from midonet.cli.framework.completion import complete_fields, complete_refs
 from midonet.cli.options.options import READ, WRITE
 from midonet.cli.session.reported_state import ReportedState
-from midonet.cli.session.session import Session, handle
+from midonet.cli.session.session import Session, handle, handles
 from midonet.cli.session.write import write
 from midonet.events.commands.command import Create, Delete, Update
 from midonet.events.errors import UsageError
@@ -223,7 +223,7 @@ def _print_list(session: Session, reported: ReportedState, found: Sequence[Entit
         cache.listed = [entity.id for entity in found]
     session.output.print(
         [_chosen(ordered(plain(entity)) | reported.value(entity.id), fields) for entity in found],
-        names=lambda: (handle(reported.topology, entity.KIND, entity.id, entity.name) for entity in found),
+        names=lambda: handles(found, reported.topology.all(reported.kind.name)),
         text=lambda: object_table(reported, found, fields, numbered=numbered),
     )
 

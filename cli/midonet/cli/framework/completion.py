@@ -56,7 +56,7 @@ def complete_any(context: click.Context, parameter: click.Parameter, incomplete:
 def _refs(context: click.Context, kinds: str, incomplete: str) -> Iterator[str]:
     """Yield names, `parent/name` if a name is ambiguous or a slash was typed, and ids with the typed prefix."""
     from midonet.cli.session.log_reader import log_exists
-    from midonet.cli.session.session import Session, handle
+    from midonet.cli.session.session import Session, handles
     from midonet.events.queries.names import Names
 
     with Session(context.obj) as session:
@@ -65,12 +65,12 @@ def _refs(context: click.Context, kinds: str, incomplete: str) -> Iterator[str]:
         topology = session.state.topology()
     names = Names(topology.find)
     for kind in kinds.split("|"):
-        for entity in topology.all(kind).values():
-            word = handle(topology, kind, entity.id, entity.name)
-            if "/" in incomplete or (word == entity.id and entity.name is not None):
-                word = names.short(entity.id)
-            if word.startswith(incomplete):
-                yield word
+        objects = topology.all(kind)
+        for entity, word in zip(objects.values(), handles(objects.values(), objects), strict=True):
+            by_path = "/" in incomplete or (word == entity.id and entity.name is not None)
+            offered = names.short(entity.id) if by_path else word
+            if offered.startswith(incomplete):
+                yield offered
             elif len(incomplete) >= _HEX and entity.id.startswith(incomplete.lower()):
                 yield entity.id
 

@@ -4,7 +4,8 @@ Each part is opened on first use and closed with the session. `midonet.cli.sessi
 """
 
 import gc
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -17,6 +18,7 @@ from midonet.cli.session.state_reader import StateReader
 
 if TYPE_CHECKING:
     from midonet.events.api_client import ApiClient
+    from midonet.events.model import Entity
     from midonet.events.topology.topology import Topology
 
 _HTTP = ("http://", "https://")
@@ -88,3 +90,10 @@ def handle(topology: "Topology", kind: str, object_id: str, name: str | None) ->
     """Return a REF for scripts: the name of an object if no other of its kind has it, else the id."""
     unique = name is not None and all(other.id == object_id for other in topology.named(kind, name))
     return clean(name) if name is not None and unique else object_id
+
+
+def handles(entities: "Iterable[Entity]", everything: "Mapping[str, Entity]") -> Iterator[str]:
+    """Yield the REF of each object of a kind, in linear time; `everything` has all objects of the kind."""
+    names = Counter(entity.name for entity in everything.values())
+    for entity in entities:
+        yield clean(entity.name) if entity.name is not None and names[entity.name] == 1 else entity.id

@@ -4,10 +4,11 @@ Pure and independent of any index: the description uses only the events themselv
 deleted. Nothing here is needed to fold or to verify a log.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
-from midonet.events.commit import Event
+from midonet.events.commit import Event, canonical
 from midonet.events.model import KINDS, FieldSpec, Kind
 from midonet.events.queries.names import EMPTY_VALUES, Names, format_value
 from midonet.events.system import objects
@@ -53,7 +54,22 @@ def _changed(kind: Kind, changed: Mapping[str, Sequence[Any]], names: Names) -> 
 
 def _change(spec: FieldSpec | None, field: str, old: Any, new: Any, names: Names) -> str:
     if spec is not None and spec.many:
-        added = [f"+ {format_value(spec, [item], names)}" for item in new or () if item not in (old or ())]
-        removed = [f"- {format_value(spec, [item], names)}" for item in old or () if item not in (new or ())]
+        added = [f"+ {format_value(spec, [item], names)}" for item in _only_in(new or (), old or ())]
+        removed = [f"- {format_value(spec, [item], names)}" for item in _only_in(old or (), new or ())]
         return f"{field} {' '.join(added + removed) or 'in another order'}"
     return f"{field} {format_value(spec, old, names)} → {format_value(spec, new, names)}"
+
+
+def _only_in(items: Sequence[Any], others: Sequence[Any]) -> Iterator[Any]:
+    """Yield the items that are not, or not as often, among the others; in linear time."""
+    left = Counter(map(_hashable, others))
+    for item in items:
+        key = _hashable(item)
+        if left[key]:
+            left[key] -= 1
+        else:
+            yield item
+
+
+def _hashable(item: Any) -> Hashable:
+    return item if isinstance(item, str) else canonical(item)

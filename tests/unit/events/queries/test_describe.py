@@ -1,5 +1,7 @@
 """History in words: labels, changes, differences, and what people mean by a name that was once in use."""
 
+from time import process_time
+
 import pytest
 from world import World
 
@@ -166,3 +168,21 @@ def test_numbers_that_have_names_are_told_by_them(world: Told) -> None:
         "rule 1 of chain c created: action accept, dl_type arp",
         "rule 2 of chain c created: action drop, dl_type 0x88cc, nw_proto 254",
     ]
+
+
+def test_an_item_fewer_of_equal_ones_is_told(world: Told) -> None:
+    assert _told_of_addresses(world, ["10.0.0.1/24", "10.0.0.1/24"], ["10.0.0.1/24"]).endswith("- 10.0.0.1/24")
+    assert _told_of_addresses(world, ["a", "b"], ["b", "a"]).endswith("in another order")
+
+
+def test_long_lists_are_described_in_linear_time(world: Told) -> None:
+    many = [{"address": f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}", "ports": []} for i in range(100_000)]
+    changed = {"addresses": [many, [*many[1:], {"address": "192.0.2.1", "ports": []}]]}
+    begun = process_time()
+    text = describe(Event("ip-addr-group.updated", 1, "ip-addr-group/x", {"changed": changed}), world.names)
+    assert text.endswith("addresses + 192.0.2.1 - 10.0.0.0")
+    assert process_time() - begun < 20  # quadratic: an hour
+
+
+def _told_of_addresses(world: Told, old: list[str], new: list[str]) -> str:
+    return describe(Event("port.updated", 1, "port/x", {"changed": {"addresses": [old, new]}}), world.names)
