@@ -1,8 +1,8 @@
-"""The two halves of a projection: what should be there (pure), and where it has to be (a target).
+"""Interfaces of a projection (desired state, pure) and of a target (the external system that stores it).
 
-A projection never decides anything and a target never knows the topology. Between them stands the delta
-tracker (`midonet.projections.engine.delta_tracker`), as in Calico's Felix: desired, actual and pending in one
-structure.
+A projection decides nothing; a target does not use the topology. The delta tracker
+(`midonet.projections.engine.delta_tracker`) connects them: it holds desired, actual and pending values, as in Calico's
+Felix.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,24 +19,24 @@ V_co = TypeVar("V_co", covariant=True)
 
 
 class Checkpoint(Struct, frozen=True):
-    """The commit up to which a target contains exactly everything; it lives in the target itself."""
+    """The commit up to which a target contains all changes; stored in the target itself."""
 
     position: int = 0
     hash: str = "0" * 64
 
 
 class Fenced(Exception):
-    """The target is not as this writer left it, and nothing was written: load it again.
+    """The target changed since this writer last read it, and nothing was written: load it again.
 
-    Another writer moved its checkpoint, or another client removed our values.
+    Another writer advanced the checkpoint, or another client removed values.
     """
 
     bulk = False
-    """Whether another writer is in the middle of a change of many transactions, which goes first."""
+    """Whether another writer is in the middle of a change of several transactions, which has precedence."""
 
 
 class Unwritable(Exception):
-    """The target can never hold the value of this key; nothing was written. The key is parked, the others go on."""
+    """The target cannot store the value of this key; nothing was written. The key is parked, the others are written."""
 
     def __init__(self, key: Any, reason: str) -> None:
         super().__init__(f"{key}: {reason}")
@@ -52,24 +52,24 @@ class SideRepair(Struct, frozen=True):
 
 
 def key_text(key: Any) -> str:
-    """Return a key in words, as operators see it and name it."""
+    """Return a key as text, as operators read and enter it."""
     return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
 class Projection(Protocol[K, V_co]):
-    """Desired state as a pure function of the topology, kept up to date change by change.
+    """Desired state as a pure function of the topology, updated incrementally.
 
-    The topology passed to `attach` is folded by the caller; `render` must answer for its present state, at a cost
-    that does not grow with the size of the topology.
+    The caller folds the topology passed to `attach`; `render` returns values for its present state, at a cost that does
+    not grow with the size of the topology.
     """
 
     name: str
 
     def attach(self, topology: Topology) -> None:
-        """Start over from a whole topology."""
+        """Start again from a whole topology."""
 
     def apply(self, changes: Sequence[Change]) -> Iterable[K]:
-        """Take note of the changes of one commit, already in the topology; return the keys they may have touched."""
+        """Record the changes of one commit, which the topology has already; return the keys that they may affect."""
 
     def keys(self) -> Iterable[K]:
         """Return every key that should exist."""
@@ -79,41 +79,43 @@ class Projection(Protocol[K, V_co]):
 
 
 class Target(Protocol[K, V]):
-    """A place outside that holds a view and its checkpoint, and changes both in one transaction.
+    """An external system that stores a view and its checkpoint, and changes both in one transaction.
 
-    `load`, `peek` and `write` raise `Unavailable` when it cannot be reached or the outcome is unknown (the caller loads
-    again, for ever); `write` also raises `Fenced` and `Unwritable`. All but `wake` are called by one thread at a time.
+    `load`, `peek` and `write` raise `Unavailable` if it cannot be reached or the outcome is unknown (the caller loads
+    again, without limit); `write` also raises `Fenced` and `Unwritable`. All but `wake` are called by one thread at a
+    time.
 
-    A target may also have `begin(delta, checkpoint)`, which is `write` in two steps: it sends what needs no waiting,
-    and returns what does the rest and raises as `write`, or None if this delta cannot be written so; no other call
-    comes between the steps. It may have `waiting()`, what it cannot take yet; `mended()`, what else than values `load`
-    and `write` put right since the last call; and `renewed()`, whether what the last `load` found was not left there by
-    the one before, but is another generation, or was made by a release that makes other values of the same topology.
-    Of a place that cannot take all values, `takes(key, value)` says whether it can now, and `freed()` which keys could
-    not be written and can be as of the last `load`: neither is anybody's doing. `instead(key)` says what of others is
-    where a value is missing, if anything.
+    Optional: `begin(delta, checkpoint)` is `write` in two steps. It sends without waiting and returns a function that
+    completes the write and raises as `write`, or None if it cannot send this delta; no other call comes between the
+    steps. `waiting()` returns the keys that the target cannot accept yet. `side_repairs()` returns what `load` and
+    `write` repaired since the last call, apart from values. `renewed()` returns whether the last `load` found another
+    generation, or values of a release that renders them differently.
+
+    Optional, for a target that cannot store all values: `accepts(key, value)` returns whether it can store a value now,
+    and `unblocked()` returns the keys that it can store since the last `load`; neither is drift. `foreign_value(key)`
+    returns the value of another client that is in the place of a missing value.
     """
 
     def on_change(self, wake: Callable[[], None]) -> None:
-        """Call `wake` from now on whenever `drifted` may have become true, or the connection was lost or is back.
+        """Call `wake` whenever `drifted` may have become true, or the connection was lost or restored.
 
         `wake` may be called by any thread and never blocks.
         """
 
     def load(self) -> tuple[Checkpoint, Mapping[K, V]]:
-        """Connect if needed; return the checkpoint (position 0 if there is none) and all that is ours there."""
+        """Connect if needed; return the checkpoint (position 0 if there is none) and all own values."""
 
     def peek(self) -> Checkpoint:
-        """Return the checkpoint as it is now, and nothing else, at a small cost; raises as `load`."""
+        """Return only the present checkpoint, at a small cost; raises as `load`."""
 
     def write(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> None:
         """Write values (None: remove) and the checkpoint, in one transaction wherever the target's limits allow.
 
-        Where they do not, the checkpoint moves last.
+        Otherwise the checkpoint is written last.
         """
 
     def drifted(self) -> bool:
-        """Return whether another client changed our values since the last `load`; must not do I/O."""
+        """Return whether another client changed own values since the last `load`; must not do I/O."""
 
     def close(self) -> None:
         """Release connections; never remove anything from the target."""

@@ -1,1 +1,1 @@
-"""What drives every projection: from the log to its target."""
+"""Applies projections to their targets: feed, delta tracker, reconciler, runner."""

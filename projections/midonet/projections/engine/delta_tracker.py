@@ -1,7 +1,7 @@
-"""The delta tracker: desired, actual and pending as one structure, after Calico Felix's `deltatracker`.
+"""The delta tracker: desired, actual and pending values, after Calico Felix's `deltatracker`.
 
-A change costs what it touches, however large the view is, and changes that come while the target is slow or away
-melt into one delta. Pure: no clock, no I/O, no lock (the caller serialises threads).
+The cost of a change depends on the changed keys, not on the size of the view. Changes that arrive while the target is
+slow or unreachable are coalesced into one delta. Pure: no clock, no I/O, no lock (the caller serialises threads).
 """
 
 import operator
@@ -13,13 +13,13 @@ from midonet.projections.base import Projection, key_text
 K = TypeVar("K")
 V = TypeVar("V")
 
-_SKIPPED = "skipped by an operator: it stays as it is until an operator retries it"
+_SKIPPED = "skipped by an operator; not updated until an operator retries it"
 
 
 class DeltaTracker(Generic[K, V]):
-    """What one target still lacks of one projection.
+    """The difference between one projection and one target.
 
-    `same` compares an actual value with the desired one, for values that differ in what does not matter.
+    `same` compares an actual value with the desired one, for values that differ only in insignificant parts.
     """
 
     def __init__(self, projection: Projection[K, V], same: Callable[[V, V], bool] = operator.eq) -> None:
@@ -29,39 +29,39 @@ class DeltaTracker(Generic[K, V]):
         self._pending: set[K] = set()
         self._writing: dict[K, V | None] = {}
         self._lost: dict[K, V] = {}
-        """What was left in the target and is there no longer, until it is written again."""
+        """Values that were written and are missing from the target, until they are written again."""
         self._skipped: frozenset[str] = frozenset()
         self.parked: dict[K, str] = {}
-        """Keys that are left out, with the reason: the target can never hold their present value, or they are skipped.
+        """Omitted keys, with the reason: the target cannot store their present value, or they are skipped.
 
-        They wait for another value.
+        They are written after their value changes.
         """
 
     @property
     def pending(self) -> int:
-        """How many keys there are whose values may have to be written."""
+        """How many keys have values that may have to be written."""
         return len(self._pending) + len(self._writing)
 
     @property
     def pending_keys(self) -> frozenset[K]:
-        """The keys whose values may have to be written, and are not under way."""
+        """The keys with values that may have to be written and are not in flight."""
         return frozenset(self._pending)
 
     def touch(self, keys: Iterable[K]) -> None:
-        """Note that the desired values of these keys may have changed."""
+        """Record that the desired values of these keys may have changed."""
         for key in keys:
             self._pending.add(key)
             self.parked.pop(key, None)
 
     def touch_all(self) -> None:
-        """Note that any desired value may have changed: the projection was attached anew."""
+        """Record that any desired value may have changed, because the projection was attached again."""
         self.touch([*self._projection.keys(), *self._actual])
 
     def reconcile(self, actual: Mapping[K, V]) -> set[K]:
-        """Take what was found in the target as the truth: what is not as it was left becomes pending again.
+        """Replace the actual values by those that were read; keys that differ from the last write become pending.
 
-        So does a delta that was not confirmed by `written`: it may have been written in part. Returns the keys
-        that are not as they were left, for all that is known.
+        The same holds for a delta that `written` did not confirm: it may have been written in part. Returns the keys
+        that differ from the last write.
         """
         before, self._actual = self._actual, dict(actual)
         found = {key for key, value in self._actual.items() if before.get(key) != value}
@@ -75,15 +75,15 @@ class DeltaTracker(Generic[K, V]):
     def delta(self) -> dict[K, V | None]:
         """Return desired values (None: remove) of pending keys that differ from the actual ones.
 
-        It is under way until `written` confirms it; `reconcile` and `park` take it back. A key whose value cannot be
-        made is parked. What was lost is written as it was, where only that differs which does not matter.
+        The delta is in flight until `written` confirms it; `reconcile` and `park` cancel it. A key without a valid
+        value is parked. A missing value is written again unchanged if only insignificant parts differ.
         """
         self._requeue()
         for key in self._pending:
             try:
                 desired = self._projection.render(key)
-            except Exception as error:  # noqa: BLE001 - one value that cannot be made must not hold up the others
-                self.parked[key] = f"its value cannot be made: {error!r}"
+            except Exception as error:  # noqa: BLE001 - one invalid value must not delay the others
+                self.parked[key] = f"its value cannot be computed: {error!r}"
                 continue
             if not self._equal(self._actual.get(key), desired) and not self._is_left_out(key):
                 lost = self._lost.get(key)
@@ -92,11 +92,11 @@ class DeltaTracker(Generic[K, V]):
         return self._writing
 
     def actual(self, key: K) -> V | None:
-        """Return what is known to be in the target."""
+        """Return the actual values, as far as they were read or written."""
         return self._actual.get(key)
 
     def written(self) -> None:
-        """Note that the target took the delta."""
+        """Record that the target stored the delta."""
         for key, value in self._writing.items():
             if value is None:
                 self._actual.pop(key, None)
@@ -106,12 +106,12 @@ class DeltaTracker(Generic[K, V]):
         self._lost = {}
 
     def park(self, key: K, reason: str) -> None:
-        """Leave a key out, whatever is in the target, until its desired value changes."""
+        """Omit a key, whatever the target has, until its desired value changes."""
         self.parked[key] = reason
         self._requeue()
 
     def retry(self, skipped: Collection[str]) -> set[K]:
-        """Try again what is parked, but for the keys (in words) that are to be skipped; return what was parked."""
+        """Retry parked keys, except the keys (as text) that are to be skipped; return those that were parked."""
         self._skipped, parked = frozenset(skipped), set(self.parked)
         self.touch(parked)
         return parked

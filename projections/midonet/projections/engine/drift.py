@@ -1,6 +1,6 @@
-"""Drift records: what another client changed in a view, with the value found and the value expected.
+"""Drift records: changes of a view by other clients, with the value found and the value expected.
 
-The records of a target are a ring: the newest are kept, whatever happens. Pure.
+Each target has a ring buffer of records: only the newest remain. Pure.
 """
 
 import json
@@ -14,7 +14,7 @@ from msgspec import Struct
 from midonet.events.commit import canonical
 
 MAX_RECORDS = 200
-"""Records of one target that are kept."""
+"""Maximum number of records per target."""
 
 _MAX_TEXT = 1_000
 _MAX_BYTES = 256 * 1024
@@ -32,15 +32,15 @@ class DriftRecord(Struct, frozen=True, kw_only=True):
     key: str
     kind: Kind
     found: str | None
-    """What was there instead, as far as it differs; None: nothing."""
+    """The value found, as far as it differs; None: no value."""
     expected: str | None
-    """What is there now, as far as it differs; None: nothing."""
+    """The value expected, as far as it differs; None: no value."""
     position: int
-    """The commit that says so: the last one that changed what belongs there."""
+    """The commit that last changed the expected value."""
 
 
 class RecentDrift:
-    """The newest repairs of one target, and how many there were by kind. Written by one thread, read by any."""
+    """The newest repairs of one target, and the number of all repairs by kind. Written by one thread, read by any."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -48,7 +48,7 @@ class RecentDrift:
         self._total = 0
 
     def __len__(self) -> int:
-        """Return how many there were, those that are no longer kept included."""
+        """Return the number of all repairs, including those without a record."""
         return self._total
 
     def add(self, repairs: Sequence[DriftRecord]) -> None:
@@ -62,7 +62,7 @@ class RecentDrift:
         return list(self._records)[-count:]
 
     def since(self, seen: int) -> list[DriftRecord]:
-        """Return the records that are kept of those after the first `seen`, the oldest first."""
+        """Return the available records after the first `seen`, the oldest first."""
         ring, total = list(self._records), self._total
         return ring[max(0, len(ring) - max(0, total - seen)) :] if total > seen else []
 
@@ -75,7 +75,7 @@ def drift_kind(found: Any, expected: Any) -> Kind:
 
 
 def describe_difference(found: Any, expected: Any) -> tuple[str | None, str | None]:
-    """Return both sides of a difference as text, without what is equal in both, cut to a bearable length."""
+    """Return both values of a difference as text, without equal parts, truncated."""
     one, other = _difference(_value(found), _value(expected))
     return _text(one), _text(other)
 

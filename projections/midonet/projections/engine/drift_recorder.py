@@ -11,11 +11,11 @@ from midonet.projections.engine.drift import DriftRecord, RecentDrift, describe_
 logger = logging.getLogger(__name__)
 
 _NAMED = 5
-"""Repairs that one line of the journal names."""
+"""Maximum number of repairs that one log line lists."""
 
 
 class DriftRecorder:
-    """Records the repairs of one target of a projection; `where` is what people call the target."""
+    """Records the repairs of one target of a projection; `where` is the name of the target in messages."""
 
     def __init__(self, projection: str, where: str) -> None:
         self.recent = RecentDrift()
@@ -41,11 +41,11 @@ class DriftRecorder:
         self.record([self.new_record("checkpoint", _plain(found), _plain(expected), expected.position)])
 
     def record_side_repairs(self, repairs: Sequence[SideRepair], position: int) -> None:
-        """Record the repairs of a target itself."""
+        """Record the repairs that a target made itself."""
         self.record([self.new_record(each.key, each.found, each.expected, position) for each in repairs])
 
     def record(self, records: Sequence[DriftRecord]) -> None:
-        """Keep records, and say on the journal what they are about."""
+        """Store records, and log them in one line."""
         if records:
             self.recent.add(records)
             named = ", ".join(f"{record.key} ({record.kind})" for record in records[:_NAMED])
@@ -54,5 +54,5 @@ class DriftRecorder:
 
 
 def _plain(checkpoint: Checkpoint) -> dict[str, Any] | None:
-    """Return a checkpoint as it is shown; None where there is none."""
+    """Return a checkpoint as text; None if there is none."""
     return {"position": checkpoint.position, "hash": checkpoint.hash} if checkpoint.position else None

@@ -1,11 +1,11 @@
-"""One reader of the log for all projections of a process: it folds commits into one topology and tells who follows.
+"""The reader of the log for all projections of a process: folds commits into one topology and notifies followers.
 
-Followers take note at once, under the lock, and do their slow work elsewhere: no target, however slow or absent,
-delays the feed or another target. The feed never writes anything.
+Followers record each commit under the lock and do slow work elsewhere, so a slow or unreachable target delays neither
+the feed nor another target. The feed never writes.
 
-Where the first follower has sent something, the others hear of the commit a moment later: until then the server that
-has to answer needs the processor. But nobody ever sees the topology of a commit that not all have heard of: whoever
-takes the lock tells them first.
+If the first follower has sent a write, the other followers are notified a moment later, so that the server can use the
+processor to answer. A thread that acquires the lock notifies them first, so no thread reads a topology of which a
+follower was not notified.
 """
 
 import logging
@@ -29,39 +29,39 @@ from midonet.projections.engine.log_end import LogEnd
 logger = logging.getLogger(__name__)
 
 _REMEMBERED = 4096
-"""Recent heads that are kept at hand, so that neither lag nor lineage needs the log."""
+"""Number of recent heads in memory, so that lag and log identity do not require a read of the log."""
 
 _PAUSE = 0.001
-"""Seconds for which the other followers wait at the end of the log when something was sent."""
+"""Seconds for which the other followers wait at the end of the log after a write was sent."""
 
 _SMALL_COMMIT = 32
-"""Changes of a commit that is sent as a whole at once: no thread has to continue it."""
+"""Number of changes up to which a commit is sent at once and no further thread is needed."""
 
 _EXPECTED_DELAY = 0.1
-"""Seconds within which a commit that another reader has seen normally comes."""
+"""Seconds within which a commit that another reader reported normally arrives."""
 
 
 class Follower(Protocol):
-    """Who follows a feed.
+    """A subscriber of the feed.
 
-    `attach` and `apply` are called under the feed's lock, by any thread: they are quick, do no I/O and never raise. It
-    may also have `send()`, which sends what the commit changed if that takes no waiting, and returns whether anything
-    was sent. It is called under the lock right after `apply`, before anybody behind takes note, as long as nobody has
-    sent anything: two servers that begin at the same moment are in each other's way.
+    Any thread calls `attach` and `apply` under the feed's lock: they are quick, do no I/O and never raise. A follower
+    may have `send()`, which sends the change of the commit if that is possible without waiting, and returns whether it
+    did. It is called under the lock right after `apply` and before later followers are notified, unless an earlier
+    follower has sent: two servers that work at the same moment delay each other.
     """
 
     def attach(self, topology: Topology) -> None:
-        """Start over from a whole topology."""
+        """Start again from a whole topology."""
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Take note of the changes of one commit, already in the topology."""
+        """Record the changes of one commit, which the topology has already."""
 
     def wake(self) -> None:
-        """Go and look; called after every commit, without the lock."""
+        """Start work on the recorded changes; called after every commit, without the lock."""
 
 
 Listener = Callable[[Record, Sequence[Change], Topology], None]
-"""Takes note of a commit itself, with what it changed and the topology after it; called as `Follower.apply` is."""
+"""Receives a commit, its changes and the topology after it; called as `Follower.apply` is."""
 
 
 class Feed:
@@ -79,18 +79,18 @@ class Feed:
         self._listeners: list[Listener] = []
         self._recent: deque[Head] = deque([GENESIS], maxlen=_REMEMBERED)
         self._known = Bookmark(GENESIS.position, GENESIS.hash)
-        """Where in the log the last commit was found."""
+        """Location of the last commit in the log."""
         self._undelivered: Iterator[None] | None = None
-        """Tells those of the last commit who have not heard of it."""
+        """Notifies the followers that were not notified of the last commit."""
         self._wake_pending = False
-        """Whether the last commit has yet to wake who follows."""
+        """Whether followers must still be woken after the last commit."""
         self._progress = 0
         self._moved = threading.Condition()
         self._stopped = threading.Event()
         self._broken: VerificationFailed | None = None
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self.error: MidonetError | None = None
-        """Why the log cannot be followed at the moment, if so."""
+        """Why the log cannot be read at present, or None."""
 
     # -- for followers
 
@@ -101,16 +101,16 @@ class Feed:
 
     @property
     def system_objects(self) -> Mapping[str, SystemObject]:
-        """The notes on the log by their keys, as of the head or a moment before."""
+        """Controls on the log by their keys, as of the head or shortly before."""
         return self._topology.system
 
     def control(self, projection: str) -> ProjectionControl:
-        """Return what operators want of a projection."""
+        """Return the control that operators set for a projection."""
         return control_of(self._topology.system, projection)
 
     @contextmanager
     def reading(self) -> Iterator[Topology]:
-        """Hold the topology still at one position; `VerificationFailed` if a commit could not be folded."""
+        """Hold the topology at one position; `VerificationFailed` if a commit could not be folded."""
         with self._moved:
             self._check_intact()
             self._deliver_rest()
@@ -121,25 +121,25 @@ class Feed:
             raise VerificationFailed(self._broken.message, **self._broken.details)
 
     def subscribe(self, follower: Follower, *, first: bool = False) -> None:
-        """Attach a follower to the topology as it is now and keep it informed, `first` of others or after them."""
+        """Attach a follower to the present topology and notify it of changes, `first` before others or after them."""
         with self.reading() as topology:
             follower.attach(topology)
             self._followers = [follower, *self._followers] if first else [*self._followers, follower]
 
     def unsubscribe(self, follower: Follower) -> None:
-        """Forget a follower."""
+        """Remove a follower."""
         with self._moved:
             self._deliver_rest()
             self._followers = [other for other in self._followers if other is not follower]
 
     def add_listener(self, listener: Listener) -> Head:
-        """Tell a listener of every commit from now on; return the head before the first of them."""
+        """Call a listener for every later commit; return the head before the first of them."""
         with self.reading():
             self._listeners = [*self._listeners, listener]
             return self.head
 
     def remove_listener(self, listener: Listener) -> None:
-        """Forget a listener."""
+        """Remove a listener."""
         with self._moved:
             self._deliver_rest()
             self._listeners = [other for other in self._listeners if other != listener]
@@ -147,8 +147,8 @@ class Feed:
     def wait_for(self, position: int, stopped: Callable[[], bool]) -> bool:
         """Wait until the topology is at `position`, or `stopped`; return False if the log ends before it.
 
-        That is looked up by itself when it does not come at once. Otherwise the end counts once it was seen twice from
-        now on: the first time may have been before the call.
+        If the commit does not arrive soon, the end of the log is read. The log is known to end there after two reads,
+        since the first may have begun before the call.
         """
         with self._moved:
             enough = self._progress + 2
@@ -166,7 +166,7 @@ class Feed:
             return True
 
     def wait_for_end(self, stopped: Callable[[], bool]) -> None:
-        """Wait until the topology is at what is the end of the log now, or `stopped`; at once if the end is unknown."""
+        """Wait until the topology is at the present end of the log, or `stopped`; do not wait for an unknown end."""
         if self.error is not None:
             return
         end = self._log_end.end(self._known)
@@ -179,7 +179,7 @@ class Feed:
         return end is not None and end < position
 
     def wait_until_read(self, stopped: Callable[[], bool]) -> None:
-        """Wait until the end of the log was seen once."""
+        """Wait until the end of the log was reached once."""
         with self._moved:
             while not self._progress and not stopped():
                 self._moved.wait(self._idle)
@@ -195,7 +195,7 @@ class Feed:
             return log.head_at(position)
 
     def next_after(self, position: int) -> Head:
-        """Return the first commit after `position`, or the first one still remembered."""
+        """Return the first commit after `position`, or the first one still in memory."""
         with self._moved:
             index = position + 1 - self._recent[0].position
             return self._recent[max(0, min(index, len(self._recent) - 1))]
@@ -203,11 +203,11 @@ class Feed:
     # -- the thread
 
     def start(self) -> None:
-        """Begin to follow."""
+        """Start to follow the log."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; what was folded stays readable."""
+        """Stop the thread; the folded topology stays readable."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -218,12 +218,12 @@ class Feed:
         while not (self._stopped.is_set() or self._broken):
             try:
                 self._follow(backoff)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it must not end all projections silently
+            except Exception as error:  # noqa: BLE001 - no error may end all projections silently
                 self._failed(error)
                 self._stopped.wait(backoff.next())
 
     def _follow(self, backoff: Backoff) -> None:
-        self._wake_followers()  # if it broke off in between
+        self._wake_followers()  # if the read was interrupted
         with closing(self._open_log()) as log:
             for item in log.follow(self.head, stopped=self._stopped.is_set, idle=self._idle):
                 if isinstance(item, Record):
@@ -235,7 +235,7 @@ class Feed:
     def _failed(self, error: Exception) -> None:
         known = self._broken or (error if isinstance(error, MidonetError) else MidonetError(f"unexpected: {error!r}"))
         if self.error is None or self.error.message != known.message:
-            logger.warning("the log cannot be followed beyond %d: %s", self.head.position, known)
+            logger.warning("the log cannot be read beyond %d: %s", self.head.position, known)
         self.error = known
 
     def _process(self, item: Record | Progress) -> None:
@@ -253,7 +253,7 @@ class Feed:
             self._moved.notify_all()
 
     def _fold(self, record: Record) -> bool:
-        """Fold a commit and tell of it; return whether that is paused, as something was sent."""
+        """Fold a commit and notify; return whether notification is paused because a write was sent."""
         with self._moved, self._all_or_broken():
             changes = fold(self._topology, record)
             self._wake_pending = True
@@ -278,14 +278,14 @@ class Feed:
         self._moved.notify_all()
 
     def _deliver_rest(self) -> None:
-        """Notify the rest of the last commit; done under the lock before the topology is read."""
+        """Notify the remaining followers of the last commit; done under the lock before the topology is read."""
         rest, self._undelivered = self._undelivered, None
         if rest is not None:
             with self._all_or_broken():
                 deque(rest, maxlen=0)
 
     def _wake_followers(self) -> None:
-        """Let all have heard of the last commit, and go and look."""
+        """Notify all followers of the last commit, and wake them."""
         if self._wake_pending:
             self._wake_pending = False
             with self._moved:
@@ -295,7 +295,7 @@ class Feed:
 
     @contextmanager
     def _all_or_broken(self) -> Iterator[None]:
-        """Do all of something; where that fails, the topology is not readable any more."""
+        """Call all functions; after an error the topology is not readable any more."""
         try:
             yield
         except Exception as error:

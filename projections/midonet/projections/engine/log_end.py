@@ -1,7 +1,7 @@
-"""Ask a log where it ends now: a follower knows which commits came, but not that no more have come.
+"""Reads the present end of a log: without it, a follower cannot distinguish a quiet log from a delayed one.
 
-A log that is an SQL server is asked through a connection that stays open: to open one takes ten times as long as the
-question. On Kafka each question begins at a commit that is known, whatever came since the last one.
+The connection to an SQL server stays open, because opening one takes ten times as long as the query. On Kafka each read
+begins at a known commit.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from midonet.events.log.base import Bookmark, Log
 
 
 class LogEnd:
-    """Asks the log that `open_log` opens; for any thread, one after the other."""
+    """Reads the end of the log that `open_log` opens; any thread may call it, one at a time."""
 
     def __init__(self, open_log: Callable[[], Log]) -> None:
         self._open_log = open_log
@@ -20,9 +20,9 @@ class LogEnd:
         self._log: Log | None = None
 
     def end(self, known: Bookmark) -> int | None:
-        """Return where the log ends now, None if it cannot be asked; `known` is a commit that it had, a late one.
+        """Return the present end of the log, None if it cannot be read; `known` is a recent commit of the log.
 
-        That takes no longer the more there is of it.
+        The cost does not depend on the length of the log.
         """
         with self._lock:
             try:
@@ -52,7 +52,7 @@ class LogEnd:
 
 
 def _end_of(log: Log, known: int) -> int:
-    """Return where a log ends; that nothing comes after what is known is told without reading the last commit."""
+    """Return the end of a log; the last commit is read only if it is after the known one."""
     try:
         log.head_at(known + 1)
     except NotFound as beyond:

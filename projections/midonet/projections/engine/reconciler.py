@@ -1,9 +1,9 @@
-"""The reconciler: what a target lacks, whose doing that is, and how writing it went.
+"""The reconciler: the difference between a projection and a target, the origin of each change, and the writes.
 
-It tells three that may have changed a target apart: this process, another writer of the same projection, and anybody
-else, whose changes are put right and recorded. It must never take the one for the other: a commit of another writer's
-is nobody's edit, and an edit is no reason to stop. It waits for nobody but the log, and has no thread: whoever has the
-turn at the target calls it, and the feed tells it of commits under its own lock.
+It distinguishes three origins of a change in a target: this process, another writer of the same projection, and any
+other client. Changes by other clients are repaired and recorded; commits that another writer applied are not drift, and
+drift does not stop the projection. The reconciler waits only for the log and has no thread: the thread that holds the
+target's lock calls it, and the feed notifies it of commits under its own lock.
 """
 
 import logging
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class WriteStep(NamedTuple):
-    """What is to be written in one go."""
+    """Values and checkpoint of one write."""
 
     delta: Mapping[Any, Any]
     checkpoint: Checkpoint
@@ -55,22 +55,22 @@ class Reconciler(Generic[K, V]):
         self._tracker = DeltaTracker(projection, same)
         self._skipped: Collection[str] = ()
         self._checkpoint: Checkpoint | None = None
-        """What the target was read or written at, if it was; what it holds is known then."""
+        """The checkpoint at which the target was last read or written; None if its values are unknown."""
         self._last_seen = Checkpoint()
         self._attempted: Checkpoint | None = None
         self._foreign: set[K] = set()
-        """Keys that other clients have changed, until they are repaired."""
+        """Keys that other clients changed, until they are repaired."""
         self._renewed = False
         self.attached = False
-        """Whether the projection is what the feed has folded, and follows it."""
+        """Whether the projection is attached to the feed's topology."""
         self.not_drift: set[K] = set()
-        """What has to be written for what no commit says: that puts nothing right that others did."""
+        """Keys to write because of changed facts; writing them repairs no drift."""
 
     # -- how it stands
 
     @property
     def position(self) -> int:
-        """The position of the target as it was seen last, whether the log holds it or not."""
+        """The position of the target when it was last read, whether the log has it or not."""
         return self._last_seen.position
 
     @property
@@ -80,36 +80,36 @@ class Reconciler(Generic[K, V]):
 
     @property
     def parked(self) -> Mapping[K, str]:
-        """The keys that are left out, with the reason."""
+        """Omitted keys, with the reason."""
         return self._tracker.parked.copy()
 
     # -- what should be there
 
     def attach(self, topology: Topology) -> None:
-        """Start over from a whole topology."""
+        """Start again from a whole topology."""
         self._projection.attach(topology)
         self._tracker.touch_all()
         self.attached = True
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Take note of the changes of one commit; a projection that cannot is attached anew, and harms no other."""
+        """Record the changes of one commit; if the projection fails, it is attached again, without effect on others."""
         try:
             touched = set(self._projection.apply(changes))
             self._tracker.touch(touched)
-            self._foreign -= touched  # what is found there may be another writer's, who was faster
+            self._foreign -= touched  # the target may hold values of another writer that was faster
         except Exception:
-            logger.exception("%s: starts over, having failed to take note of a commit", self._name)
+            logger.exception("%s: a commit could not be applied; the projection is attached again", self._name)
             self.attached = False
 
     def apply_facts(self, changes: Sequence[Change]) -> None:
-        """Take note of what no commit says."""
+        """Record changes of facts, which no commit explains."""
         with self._feed.reading():
             keys = set(self._projection.apply(changes))
             self._tracker.touch(keys)
             self.not_drift |= keys
 
     def retry(self, skipped: Collection[str]) -> None:
-        """Try again what is parked, but for the keys that are `skipped` from now on."""
+        """Retry parked keys, except those that are `skipped` from now on."""
         self._skipped = skipped
         with self._feed.reading():
             self.not_drift |= self._tracker.retry(skipped)
@@ -117,21 +117,21 @@ class Reconciler(Generic[K, V]):
     # -- what is there
 
     def peek(self) -> None:
-        """Read the checkpoint of a target that another process may keep."""
+        """Read the checkpoint of a target that another process may be writing."""
         self._checkpoint = self._last_seen = self._target.peek()
 
     def peek_unread(self) -> bool:
-        """As `peek`, of a target that was not read yet; it does not count as read then. Return whether it is one."""
+        """As `peek`, for a target that was not read yet; it still counts as not read. Return whether it has values."""
         if self._checkpoint is not None:
             return False
         self._last_seen = self._target.peek()
         return True
 
     def load(self, stopped: Callable[[], bool], *, stood_by: bool) -> bool:
-        """Read all of the target; return whether another writer is at work on it. `stood_by`: whether one was.
+        """Read the whole target; return whether another writer is writing it. `stood_by`: whether one was before.
 
-        What commits touch that are not in the target yet is nobody's doing: another writer may be at work on them. So
-        whatever differs is judged by one who has read all that the log has. Raises as `check_log_identity`.
+        Keys of commits that the target does not have yet are not drift: another writer may be writing them. So drift is
+        decided only after the whole log was read. Raises as `check_log_identity`.
         """
         found, actual = self._target.load()
         self._last_seen = found
@@ -145,7 +145,7 @@ class Reconciler(Generic[K, V]):
         before = None if self._renewed else self._checkpoint
         edited = not self._log_has(found, stopped, trusted=before is None or bool(strange))
         rival = before is not None and not edited and found.position > before.position and found != self._attempted
-        if before is None or rival or stood_by:  # who stood by knows old values only
+        if before is None or rival or stood_by:  # a standby has only old values
             self._foreign = set()
         if before is not None and strange and not rival:
             self._feed.wait_for_end(stopped)
@@ -156,9 +156,10 @@ class Reconciler(Generic[K, V]):
         return rival
 
     def _log_has(self, checkpoint: Checkpoint, stopped: Callable[[], bool], *, trusted: bool) -> bool:
-        """Whether the log holds a checkpoint; if not, and it is to be `trusted`, that is for people to resolve.
+        """Whether the log has a checkpoint; if not, and it is `trusted`, an operator has to resolve the contradiction.
 
-        It is not, where nothing else in the target differs from what this process left there: another client edited it.
+        It is not trusted if all other values are as this process wrote them: then another client changed the
+        checkpoint.
         """
         try:
             check_log_identity(self._feed, checkpoint, stopped)
@@ -169,7 +170,7 @@ class Reconciler(Generic[K, V]):
         return True
 
     def _ask_target(self, what: str, *about: Any, otherwise: T) -> T:
-        """Return what the target says of something that not all targets know."""
+        """Return the result of an optional method of the target."""
         ask = getattr(self._target, what, None)
         return ask(*about) if ask is not None else otherwise
 
@@ -177,7 +178,7 @@ class Reconciler(Generic[K, V]):
         return value is None or self._ask_target("accepts", key, value, otherwise=True)
 
     def lacks_values(self) -> bool:
-        """Whether a target that another process keeps lacks values at its own position."""
+        """Whether a target that another process writes lacks values at its own position."""
         with self._feed.reading() as topology:
             lacking = any(self._accepts(key, value) for key, value in self._tracker.delta().items())
             if not lacking:
@@ -187,7 +188,7 @@ class Reconciler(Generic[K, V]):
     # -- making the one the other
 
     def plan(self) -> WriteStep:
-        """Return what has to be written, and the position that it brings the target to."""
+        """Return the next write, with the position of the target after it."""
         with self._feed.reading() as topology:
             if not self.attached:
                 self.attach(topology)
@@ -199,15 +200,15 @@ class Reconciler(Generic[K, V]):
         return WriteStep(delta, checkpoint, repairs, not_drift)
 
     def needs(self, step: WriteStep) -> bool:
-        """Whether a step changes anything."""
+        """Return whether a step changes anything."""
         return bool(step.delta) or step.checkpoint != self._checkpoint
 
     def defer(self, step: WriteStep) -> None:
-        """Leave a step for later."""
+        """Postpone a step."""
         self.not_drift |= step.not_drift
 
     def write(self, step: WriteStep, write: Callable[[], None]) -> bool:
-        """Do what writes a step, or waits for the answer; return False if a value was parked and nothing written."""
+        """Write a step, or wait for its answer; return False if a value was parked and nothing written."""
         self._attempted = step.checkpoint
         try:
             write()
@@ -226,11 +227,11 @@ class Reconciler(Generic[K, V]):
         return True
 
     def write_refused(self) -> None:
-        """Take note that the target changed under a write: what was tried is certainly not there."""
+        """Record that the target changed during a write: the write was certainly not applied."""
         self._attempted = None
 
     def _drift_records(self, delta: Mapping[K, V | None], checkpoint: Checkpoint) -> Iterator[DriftRecord]:
-        """Yield drift records for a delta: values that differ though no commit changed them, or were found changed."""
+        """Yield drift records for a delta: values that differ without a commit, or that were read as changed."""
         for key, expected in delta.items() if not self._renewed else ():
             strange = key in self._foreign or (checkpoint == self._checkpoint and key not in self.not_drift)
             if strange and self._accepts(key, expected):
@@ -256,16 +257,16 @@ def check_log_identity(feed: Feed, checkpoint: Checkpoint, stopped: Callable[[],
     if not feed.wait_for(checkpoint.position, stopped):
         end = feed.head.position
         raise LostCommits(
-            f"the target has seen commit {checkpoint.position}, but the log ends at {end}; it is "
-            "left as it is until the log has its commits back",
+            f"the target has seen commit {checkpoint.position}, but the log ends at {end}; the target is "
+            "not changed until the log has these commits again",
             checkpoint=checkpoint.position,
             head=end,
         )
     known = feed.head_at(checkpoint.position)
     if known.hash != checkpoint.hash:
         raise Diverged(
-            f"the target has seen another commit {checkpoint.position} than the log has; it is "
-            "left as it is: they belong to different histories",
+            f"commit {checkpoint.position} of the target differs from that of the log; the target is "
+            "not changed, since it belongs to another log",
             position=checkpoint.position,
             target=checkpoint.hash,
             log=known.hash,

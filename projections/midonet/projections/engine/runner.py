@@ -1,12 +1,12 @@
-"""The runner: keeps one target equal to one projection, whatever happens to the target, the log or this process.
+"""The runner: keeps one target equal to one projection despite failures of the target, the log or this process.
 
-One thread per runner; its state is in a `Reconciler`, and the feed's thread may send ahead (`FastPath`) while this one
-waits. It takes over where the target's checkpoint says, never writes from a position behind it, never from a log that
-does not contain it, and never gives up. What was lost or edited by others is repaired when it is found, and recorded.
-Errors are a state to show, not a reason to end.
+Each runner has one thread; its state is in a `Reconciler`, and the feed's thread may send a write (`FastPath`) while
+this thread waits. The runner resumes at the checkpoint of the target. It never writes from an earlier position or from
+a log that does not contain the checkpoint, and it retries without limit. Drift is repaired and recorded when it is
+found. An error changes the reported state and never ends the thread.
 
-Any number of processes may keep the same target. One writes; the others stand by (`Takeover`): they fold and write
-nothing, and one of them takes over when the target stays behind the log without progress.
+Any number of processes may run for one target. One writes; the others are standbys (`Takeover`): they fold and do not
+write. A standby takes over if the target stays behind the log without progress.
 """
 
 import logging
@@ -37,15 +37,15 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 _POSITION_DELAY = 0.002
-"""Seconds for which a position waits that comes without values: who has values to write needs the processor more."""
+"""Seconds for which a position without values is delayed, so that projections with values use the processor first."""
 
 
 class Runner(Generic[K, V]):
-    """Keeps `target`, called `where`, equal to `projection` as the feed moves.
+    """Keeps `target`, called `where`, equal to `projection` as the feed advances.
 
-    `reconcile_interval`: seconds after which the target is read again even without a notification.
-    `grace`: seconds, see `GRACE`. `same`: as for `Tracker`. `first`: whether it goes before the others that follow the
-    feed, as befits one whose values are made quickly.
+    `reconcile_interval`: seconds after which the target is read again even without a notification. `grace`: seconds,
+    see `GRACE`. `same`: as for `DeltaTracker`. `first`: whether it precedes the other followers of the feed, because
+    its values are quick to compute.
     """
 
     def __init__(  # noqa: PLR0913 - the options have defaults
@@ -90,18 +90,18 @@ class Runner(Generic[K, V]):
     # -- for the owner
 
     def start(self) -> None:
-        """Begin; the feed may be started before or after."""
+        """Start; the feed may be started before or after."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread and release the target's connections; the target keeps what it has."""
+        """Stop the thread and release the target's connections; the target keeps its content."""
         self._stopped.set()
         self.wake()
         if self._thread.is_alive():
             self._thread.join()
 
     def status(self) -> Status:
-        """Return how the target stands, without asking it."""
+        """Return the status of the target, without reading it."""
         head, position = self._feed.head.position, self._reconciler.position
         lag = max(0, head - position)
         lag_seconds = self._arrivals.age(lag, self._feed.next_after(position).time) if lag else 0.0
@@ -122,17 +122,17 @@ class Runner(Generic[K, V]):
 
     @property
     def error(self) -> Exception | None:
-        """What went wrong last, until it is over."""
+        """The latest error, until the next success."""
         return self._health.error
 
     @property
     def drift(self) -> RecentDrift:
-        """Drift of the target that was repaired."""
+        """Repaired drift of the target."""
         return self._recorder.recent
 
     @property
     def _family(self) -> str:
-        """What operators call all projections of this kind."""
+        """The name that operators use for all projections of this kind."""
         return self.name.partition("/")[0]
 
     def _state(self, error: Exception | None, lag_seconds: float) -> State:
@@ -151,32 +151,32 @@ class Runner(Generic[K, V]):
     # -- for the feed and the target
 
     def attach(self, topology: Topology) -> None:
-        """Start over from a whole topology."""
+        """Start again from a whole topology."""
         self._reconciler.attach(topology)
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Take note of the changes of one commit."""
+        """Record the changes of one commit."""
         self._arrivals.add()
         self._reconciler.apply(changes)
 
     def apply_facts(self, *changes: Change) -> None:
-        """Take note of what no commit says, such as what the network reports; called by any thread.
+        """Record changes of facts, which no commit explains; called by any thread.
 
-        What has to be written for that puts nothing right that others did.
+        The resulting writes do not count as repairs.
         """
         self._reconciler.apply_facts(changes)
         self.wake()
 
     def wake(self) -> None:
-        """Go and look; called by any thread."""
+        """Wake the thread; called by any thread."""
         self._wake.set()
 
     def send(self) -> bool:
-        """Send what a commit has changed, unless it is too much or the thread works; return whether it did."""
+        """Send the values of a commit, unless there are too many or the thread is busy; return whether it did."""
         return self._fast_path.send()
 
     def _ready(self) -> bool:
-        """Whether what commits change may be written, for all that is known."""
+        """Whether this process may write the changes of commits at present."""
         return (
             self._reconciler.attached
             and not self._takeover.active
@@ -185,7 +185,7 @@ class Runner(Generic[K, V]):
         )
 
     def _target_changed(self) -> None:
-        """Note that something moved in the target; called by any thread."""
+        """Record that the target changed; called by any thread."""
         self._takeover.touch()
         self.wake()
 
@@ -201,13 +201,13 @@ class Runner(Generic[K, V]):
                         self._feed.subscribe(self, first=self._first)
                         subscribed = True
                     self._keep_in_sync()
-                except Exception as error:  # noqa: BLE001 - whatever it is, a thread that ends leaves the view to rot
+                except Exception as error:  # noqa: BLE001 - no error may end the thread: the view would become stale
                     self._retry(error)
             self._feed.unsubscribe(self)
             self._target.close()
 
     def _keep_in_sync(self) -> None:
-        """Read the target and keep it equal until it has to be read again, or another process does."""
+        """Read the target and keep it equal, until it must be read again or another process writes it."""
         self._wait_while_paused()
         looks_only = self._takeover.active and not self._should_take_over()
         if not self._suspended():
@@ -224,7 +224,7 @@ class Runner(Generic[K, V]):
             self._fast_path.idle(partial(self._wait, left))
 
     def _wait_while_paused(self) -> None:
-        """Wait as long as nothing is to be written; of a target that was not read yet, only the position is known."""
+        """Wait as long as nothing has to be written; of a target that was not read yet, only the position is read."""
         while self._paused() and not self._stopped.is_set():
             if self._reconciler.peek_unread():
                 self._health.succeeded(self._reconciler.position)
@@ -232,10 +232,10 @@ class Runner(Generic[K, V]):
             self._wake.clear()
 
     def _should_take_over(self) -> bool:
-        """Stand by; return whether it is for this one to write now."""
+        """Stand by; return whether this process has to write now."""
         behind = self._takeover.should_take_over()
         if behind:
-            logger.info("%s: takes over at %d", self.name, self._reconciler.position)
+            logger.info("%s: takeover at %d", self.name, self._reconciler.position)
         return behind
 
     def _load(self) -> None:
@@ -249,7 +249,7 @@ class Runner(Generic[K, V]):
             self._health.succeeded(self._reconciler.position)
 
     def _wait(self, seconds: float) -> None:
-        """Wait until there is something to do; let others go first for a moment if that is only a new position."""
+        """Wait until there is work; delay work that is only a new position, so that other projections go first."""
         self._wake.wait(seconds)
         due = time.monotonic() + _POSITION_DELAY
         self._wake.clear()  # before anything is looked at: what comes from now on wakes
@@ -265,7 +265,7 @@ class Runner(Generic[K, V]):
         return self._stopped.is_set() or self._paused()
 
     def _paused(self) -> bool:
-        """Take note of what operators want; return whether they want nothing to be written."""
+        """Apply the controls of operators; return whether writes are disabled."""
         wanted, before = self._feed.control(self._family), self._control
         self._control = wanted
         if (wanted.skipped, wanted.retried) != (before.skipped, before.retried):
@@ -273,7 +273,7 @@ class Runner(Generic[K, V]):
         return wanted.paused
 
     def _flush(self) -> None:
-        """Write what is pending, and the position that it brings the target to."""
+        """Write pending values, and the position of the target after them."""
         step = self._reconciler.plan()
         if self._reconciler.needs(step):
             self._write(step, lambda: self._target.write(step.delta, step.checkpoint))
@@ -281,7 +281,7 @@ class Runner(Generic[K, V]):
             self._succeeded()
 
     def _write(self, step: WriteStep, write: Callable[[], None]) -> None:
-        """Do what writes a step, or waits for the answer; at once again without what was parked."""
+        """Write a step, or wait for its answer; retry at once without keys that were parked."""
         if self._reconciler.write(step, write):
             self._succeeded()
         else:
@@ -292,11 +292,11 @@ class Runner(Generic[K, V]):
         self._backoff.reset()
 
     def _retry(self, error: Exception) -> None:
-        """Note what went wrong and wait; for the log's commits longer than for a server."""
+        """Record an error and wait; for commits of the log longer than for a server."""
         self._health.failed(error)
         if isinstance(error, Fenced):
             self._reconciler.write_refused()
-            if error.bulk:  # two that take it from each other would get nowhere
+            if error.bulk:  # two writers that preempt each other would make no progress
                 self._takeover.active = True
-                self._target_changed()  # to see whether that one does get on
+                self._target_changed()  # to check whether the other writer makes progress
         self._stopped.wait(self._interval if isinstance(error, VerificationFailed) else self._backoff.next())

@@ -1,4 +1,4 @@
-"""How a projection stands on its target: the same words and numbers for every projection, everywhere."""
+"""The status of a projection on its target, in the same terms for every projection."""
 
 import logging
 import time
@@ -25,24 +25,24 @@ _STALL_SECONDS = 5.0
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """How one projection stands on its target."""
+    """The status of one projection on its target."""
 
     name: str
     state: State
     role: Role
-    """Whether this process writes, or holds the view ready and leaves it to another one that does."""
+    """Whether this process writes, or is a standby."""
     position: int
-    """The commit up to which the target is known to contain everything."""
+    """The commit up to which the target contains all changes."""
     head: int
-    """The commit up to which this process knows the log."""
+    """The commit up to which this process has read the log."""
     lag_events: int
     """Commits that the target lacks."""
     lag_seconds: float
     """Age of the oldest of them."""
     error: str | None
-    """What went wrong last, until it is over; why it does not move, if it does not."""
+    """The latest error until the next success, or why there is no progress."""
     parked: dict[str, str]
-    """Keys that are left out, with the reason."""
+    """Omitted keys, with the reason."""
 
 
 def moving_state(
@@ -50,8 +50,8 @@ def moving_state(
 ) -> State:
     """Return the state of a view that is neither paused nor parked.
 
-    `in_sync`: the target was read and written last without error. `empty`: it holds nothing yet.
-    `quiet_seconds`: since the last progress. `failing_seconds`: since it ceased to be in step.
+    `in_sync`: the target was read and written last without error. `empty`: it has no values yet. `quiet_seconds`: since
+    the last progress. `failing_seconds`: since the last success.
     """
     if min(quiet_seconds, lag_seconds) > _STALL_SECONDS or failing_seconds > _STALL_SECONDS:
         return "stalled"
@@ -61,7 +61,7 @@ def moving_state(
 
 
 class Arrivals:
-    """When the latest commits came, by a monotonic clock: the clock of a commit's author may be wrong."""
+    """Arrival times of the latest commits, by a monotonic clock: the clock of a commit's author may be wrong."""
 
     _REMEMBERED = 4096
 
@@ -70,13 +70,13 @@ class Arrivals:
         self._times: deque[float] = deque(maxlen=self._REMEMBERED)
 
     def add(self) -> None:
-        """Take note that a commit has come."""
+        """Record the arrival of a commit."""
         self._times.append(time.monotonic())
 
     def age(self, count: int, made: str) -> float:
-        """Return the age in seconds of the first of the last `count` commits, which was `made` then (RFC 3339).
+        """Return the age in seconds of the first of the last `count` commits; its own time is `made` (RFC 3339).
 
-        The age of earlier commits follows from their own time.
+        The age of commits before the recorded ones is computed from their own time.
         """
         times, now = list(self._times), time.monotonic()
         if not count:
@@ -88,7 +88,7 @@ class Arrivals:
 
 
 class Health:
-    """What became of the latest attempts, and since when; says on the log what is new, once."""
+    """The result of the latest attempts, and since when; logs each change of it once."""
 
     def __init__(self, name: str) -> None:
         self.error: Exception | None = None
@@ -103,13 +103,13 @@ class Health:
 
     @property
     def failing_seconds(self) -> float:
-        """Seconds since there was no success any more."""
+        """Seconds since the first failure after the last success."""
         return 0.0 if self.in_sync else time.monotonic() - self._failed
 
     def succeeded(self, position: int) -> None:
-        """Note that the target is as it should be at a position."""
+        """Record that the target is up to date at a position."""
         if self.error is not None:
-            logger.info("%s: in step again at %d", self._name, position)
+            logger.info("%s: caught up at %d", self._name, position)
         self.error = None
         self.in_sync = True
         self._succeeded = time.monotonic()

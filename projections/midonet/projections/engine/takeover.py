@@ -1,8 +1,8 @@
-"""Standing by: when to leave a target to another writer, and when to take over from one that moves it no more.
+"""Standby: when to leave a target to another writer, and when to take over from a writer without progress.
 
-There is no election and no session that times out: whoever sees that a target stays behind the log, and that nothing
-stirs in it, takes over. Two that do so at once harm nobody, as the checkpoint refuses one of them; so this only has to
-be right nearly always. It looks at the target's checkpoint, and never writes.
+There is no election and no session time-out: a standby takes over if the target stays behind the log and does not
+change. Two standbys that take over at once are harmless, because the checkpoint comparison refuses one of them, so this
+decision need not be exact. This module reads the target's checkpoint and never writes.
 """
 
 import random
@@ -23,11 +23,11 @@ _PATIENCE = 20
 
 
 class Takeover:
-    """One that may stand by, at one target.
+    """A possible standby of one target.
 
-    `interval`: seconds after which it has a look though nothing stirred. `grace`: seconds, see `GRACE`. `wake` is set
-    when there may be something to see, `stopped` when it is all over; `suspended` says whether nothing may be
-    written.
+    `interval`: seconds after which it reads the checkpoint without a notification. `grace`: seconds, see `GRACE`.
+    `wake` is set when the target may have changed, `stopped` at shutdown; `suspended` returns whether writes are
+    disabled.
     """
 
     def __init__(  # noqa: PLR0913 - two times, two signals, and whom they are about
@@ -53,39 +53,39 @@ class Takeover:
         self._touched_at = 0.0
         self._loaded_at = 0.0
         self.active = False
-        """Whether another process writes."""
+        """Whether another process writes the target."""
 
     def touch(self) -> None:
-        """Note that something moved in the target; called by any thread."""
+        """Record that the target changed; called by any thread."""
         self._touched_at = time.monotonic()
 
     def about_to_load(self) -> None:
-        """Note that the target is about to be read as a whole."""
+        """Record that the whole target is about to be read."""
         self._loaded_at = time.monotonic()
 
     def should_take_over(self) -> bool:
-        """Write nothing as long as somebody else does; return whether nobody does. If not, it is time for a look.
+        """Stand by for at most `interval`; return whether to take over. If not, the caller reads the target again.
 
-        That is also when something stirs that is no commit: the writer puts it right, if there is one.
+        The wait also ends if the target changed without a commit and its writer did not repair it.
         """
-        looked = self._loaded_at
-        due = time.monotonic() + self._interval * random.uniform(1.0, 1.5)  # noqa: S311 - keeps nodes out of step
+        seen = self._loaded_at
+        due = time.monotonic() + self._interval * random.uniform(1.0, 1.5)  # noqa: S311 - spreads the nodes
         while not self._suspended() and (left := due - time.monotonic()) > 0:
             self._wake.wait(left)
             self._wake.clear()
             behind = self._feed.head.position > self._reconciler.position
-            stirred, looked = self._touched_at > looked, max(looked, self._touched_at)
-            if (behind or (stirred and not self._reconciler.not_drift)) and self._is_abandoned(moving=behind):
+            touched, seen = self._touched_at > seen, max(seen, self._touched_at)
+            if (behind or (touched and not self._reconciler.not_drift)) and self._is_abandoned(moving=behind):
                 return behind
-            if self._reconciler.not_drift:  # the writer hears them as well, if there is one
+            if self._reconciler.not_drift:  # the writer, if there is one, is notified as well
                 self._pause()
                 return False
         return False
 
     def _is_abandoned(self, *, moving: bool) -> bool:
-        """Give the writer its time; return whether it did not use it to get to the head, or to get on if it is there.
+        """Wait for the writer's grace period; return whether it made no progress.
 
-        Who does neither may have put right what is not as it was, or nobody has: `moving` tells which it is about.
+        Progress is a higher position or, at the head, a repair: `moving` states which of the two is expected.
         """
         head = self._feed.head.position if moving else self._reconciler.position + 1
         for _ in range(_PATIENCE):
@@ -100,4 +100,4 @@ class Takeover:
         return moving
 
     def _pause(self) -> None:
-        self._stopped.wait(self._grace * random.uniform(1.0, 1.3))  # noqa: S311 - keeps nodes out of step
+        self._stopped.wait(self._grace * random.uniform(1.0, 1.3))  # noqa: S311 - spreads the nodes
