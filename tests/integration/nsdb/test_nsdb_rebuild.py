@@ -309,7 +309,7 @@ def test_a_daemon_that_clears_up_is_waited_for_a_moment(projected: Projected, re
 
 
 def test_there_may_be_nothing_to_go_back_to(rebuilding: Rebuilding) -> None:
-    with pytest.raises(NotFound, match="no generation to go back to"):
+    with pytest.raises(NotFound, match="no previous generation"):
         rebuilding.back()
 
 

@@ -16,7 +16,7 @@ from midonet.cli.session.log_reader import LogReader
 from midonet.events.commit import Record
 from midonet.events.errors import Diverged, LostCommits, VerificationFailed
 from midonet.events.redaction import redact
-from midonet.projections.history_index.backend import Damaged, Database, Unusable
+from midonet.projections.history_index.backend import CorruptIndex, Database, Unusable
 from midonet.projections.history_index.factory import open_database
 from midonet.projections.history_index.index import Checkpoint, Index, Overtaken
 from midonet.projections.history_index.reader import IndexReader
@@ -64,7 +64,7 @@ class HistoryIndex:
                 self._past = _open(self._source)
             if self._past is not None:
                 return answer(self._past)
-        except Damaged:
+        except CorruptIndex:
             self.close()
             discard(self._source)
         except Unusable:
@@ -88,7 +88,7 @@ def _open(source: Source) -> IndexReader | None:
     for _ in range(_ATTEMPTS):
         try:
             return _own(source)
-        except Damaged:
+        except CorruptIndex:
             discard(source)
         except Overtaken:
             continue
@@ -104,7 +104,7 @@ def discard(source: Source) -> None:
         try:
             with closing(SqliteFile(path, write=True)) as database:
                 Index(database).clear()
-        except Damaged:
+        except CorruptIndex:
             for suffix in ("-wal", "-shm", ""):
                 with suppress(FileNotFoundError):
                     os.unlink(path + suffix)  # noqa: PTH108 - pathlib takes 3 ms to load
@@ -145,7 +145,7 @@ def _locked(folder: str) -> Iterator[None]:
 
 
 def _if_recent(source: Source, database: Database, longest: int) -> IndexReader | None:
-    """Return the history if the index lacks at most `longest` commits; `Damaged` if it is not of this log."""
+    """Return the history if the index lacks at most `longest` commits; `CorruptIndex` if it is not of this log."""
     index = Index(database)
     try:
         checkpoint = index.checkpoint()
@@ -163,14 +163,14 @@ def _if_recent(source: Source, database: Database, longest: int) -> IndexReader 
 
 def _check(source: Source, checkpoint: Checkpoint) -> None:
     if checkpoint.head.position and not source.log.seek(checkpoint.bookmark):
-        raise Damaged(f"the log does not have the commit {checkpoint.head.position} that the index has seen")
+        raise CorruptIndex(f"the log does not have the commit {checkpoint.head.position} that the index has seen")
 
 
 def _after(source: Source, checkpoint: Checkpoint) -> Iterator[Record]:
     try:
         yield from source.log.records(checkpoint.head, checkpoint.place)
     except (Diverged, LostCommits) as error:
-        raise Damaged(error.message) from error
+        raise CorruptIndex(error.message) from error
 
 
 def _bring_up_to_date(source: Source, index: Index) -> None:

@@ -1,4 +1,4 @@
-"""Facts: what the network reports of itself, below `<root>/state` in ZooKeeper; lost with whoever reports it."""
+"""Facts: the reported state of the network, below `<root>/state` in ZooKeeper; removed with the reporting process."""
 
 from midonet.projections.facts.kinds import (
     FACTS,

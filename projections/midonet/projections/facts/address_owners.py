@@ -1,4 +1,4 @@
-"""Whose an address is, as the living hosts report it. Pure."""
+"""The host that has an address, from the reports of live hosts. Pure."""
 
 from collections.abc import Mapping
 from ipaddress import ip_address

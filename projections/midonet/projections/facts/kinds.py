@@ -1,8 +1,8 @@
-"""The kinds of facts: for each, where its nodes are and what is in them (docs/facts.md).
+"""The kinds of facts, with the paths and the content of their nodes (docs/facts.md).
 
-A fact is about one object of the topology and named by its id. Reading never fails: fields that a newer release added
-are passed over, and what cannot be understood is the fact without its details, for the node alone says something.
-Pure, and shared by those who report and those who read.
+A fact is about one object of the topology and named by its id. Decoding never fails: unknown fields of newer releases
+are ignored, and undecodable data gives the fact without details, since the node alone has a meaning. Pure; used by
+reporting and reading processes.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ class Fact(Struct, frozen=True, kw_only=True):
     """A report about one object."""
 
     FOLDER: ClassVar[str] = ""
-    """Where its nodes are, below `<root>/state`."""
+    """Path of its nodes, below `<root>/state`."""
 
 
 F = TypeVar("F", bound=Fact)
@@ -31,14 +31,14 @@ class Interface(Struct, frozen=True, kw_only=True):
     mtu: int | None = None
     """Bytes."""
     up: bool = False
-    """Whether the administrator wants it up."""
+    """The administrative state."""
     link: bool = False
-    """Whether it has a carrier, as far as its driver can tell."""
+    """Whether there is a carrier, as the driver reports it."""
     addresses: tuple[str, ...] = ()
 
 
 class HostState(Fact, frozen=True, kw_only=True):
-    """The agent of a host lives (ephemeral): the machine, its process, how far it is and what interfaces there are."""
+    """The agent of a host is alive (ephemeral): process, position and interfaces."""
 
     FOLDER = "hosts"
 
@@ -48,14 +48,14 @@ class HostState(Fact, frozen=True, kw_only=True):
     started: str | None = None
     """RFC 3339."""
     position: int = 0
-    """Up to here the agent holds its part of the topology."""
+    """Position of the agent's snapshot."""
     interfaces: tuple[Interface, ...] = ()
     addresses: tuple[str, ...] = ()
-    """All addresses by which the host is reached from outside."""
+    """All addresses at which the host is reachable from outside."""
 
 
 class LastSeen(Fact, frozen=True, kw_only=True):
-    """When a host's agent was last alive; kept by the cluster's service `hosts` while it is away."""
+    """When a host's agent was last alive; written by the cluster's service `hosts`, not ephemeral."""
 
     FOLDER = "seen"
 
@@ -65,7 +65,7 @@ class LastSeen(Fact, frozen=True, kw_only=True):
 
 
 class ActivePort(Fact, frozen=True, kw_only=True):
-    """A port carries traffic, on this interface of this host (ephemeral)."""
+    """A port is active on this interface of this host (ephemeral)."""
 
     FOLDER = "ports"
 
@@ -83,7 +83,7 @@ class LearnedRoute(Struct, frozen=True, kw_only=True):
 
 
 class LearnedRoutes(Fact, frozen=True, kw_only=True):
-    """The routes that were learned through a router's port, all of them (ephemeral)."""
+    """All routes that were learned through a router's port (ephemeral)."""
 
     FOLDER = "routes"
 
@@ -92,7 +92,7 @@ class LearnedRoutes(Fact, frozen=True, kw_only=True):
 
 
 class MemberStatus(Fact, frozen=True, kw_only=True):
-    """Whether a pool member answers its health monitor, as the host sees it that probes (ephemeral)."""
+    """Whether a pool member answers its health monitor, reported by the probing host (ephemeral)."""
 
     FOLDER = "members"
 
@@ -106,7 +106,7 @@ MappingStatus = Literal[
 
 
 class PoolStatus(Fact, frozen=True, kw_only=True):
-    """How far the health monitoring of a pool is set up, at the host that does it (ephemeral)."""
+    """State of the health monitoring of a pool, reported by the probing host (ephemeral)."""
 
     FOLDER = "pools"
 
@@ -116,7 +116,7 @@ class PoolStatus(Fact, frozen=True, kw_only=True):
 
 
 class ContainerStatus(Fact, frozen=True, kw_only=True):
-    """How a service container does, at the host where it runs (ephemeral)."""
+    """State of a service container, reported by its host (ephemeral)."""
 
     FOLDER = "containers"
 
@@ -128,13 +128,13 @@ class ContainerStatus(Fact, frozen=True, kw_only=True):
 
 
 class Peer(Struct, frozen=True, kw_only=True):
-    """Whether a host of the same tunnel zone answers, as another one sees it."""
+    """Whether a host of the same tunnel zone answers the probes of another one."""
 
     host: str
     address: str = ""
     state: Literal["up", "down"] = "down"
     flapping: bool = False
-    """Whether it is called down for having gone down too often lately."""
+    """Whether it counts as down because it went down repeatedly."""
     since: str | None = None
     """RFC 3339."""
     rtt_ms: float | None = None
@@ -142,7 +142,7 @@ class Peer(Struct, frozen=True, kw_only=True):
 
 
 class UnderlayHealth(Fact, frozen=True, kw_only=True):
-    """Which hosts of its tunnel zones a host reaches (ephemeral)."""
+    """The hosts of its tunnel zones that a host reaches (ephemeral)."""
 
     FOLDER = "health"
 
@@ -156,16 +156,16 @@ FACTS: Mapping[str, type[Fact]] = {
     "pool-member": MemberStatus,
     "service-container": ContainerStatus,
 }
-"""Kind of object → what is reported of one."""
+"""Kind of object → the facts about an object of this kind."""
 
 
 def node_of(root: str, fact: type[Fact], object_id: str = "") -> str:
-    """Return the path of a fact of an object; without an object that of the folder."""
+    """Return the path of the fact about an object; without an object, that of the folder."""
     return f"{root}/state/{fact.FOLDER}/{object_id}".rstrip("/")
 
 
 def decode(fact: type[F], data: bytes) -> F:
-    """Return what a node says; the fact without details if it cannot be understood."""
+    """Decode the data of a node; return the fact without details if the data is invalid."""
     try:
         return msgspec.json.decode(data, type=fact)
     except msgspec.DecodeError:

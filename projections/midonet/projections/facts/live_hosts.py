@@ -1,6 +1,6 @@
-"""Which hosts live, kept up to date by one recursive watch, for services that act on it.
+"""The live hosts, updated by one recursive watch, for services that act on them.
 
-While ZooKeeper cannot be reached, no host is considered dead.
+While ZooKeeper is unreachable, no host is considered dead.
 """
 
 from collections import deque
@@ -17,9 +17,9 @@ _CONNECT_SECONDS = 3.0
 
 
 class LiveHosts:
-    """The living hosts below `root`. `wake` is called, by any thread, when they may have changed.
+    """The live hosts below `root`. `wake` is called, by any thread, when they may have changed.
 
-    All methods are for one thread; those that ask ZooKeeper raise `Unavailable`.
+    All methods are for one thread; those that read ZooKeeper raise `Unavailable`.
     """
 
     def __init__(self, hosts: str, root: str, wake: Callable[[], None]) -> None:
@@ -33,22 +33,22 @@ class LiveHosts:
         self._hosts: dict[str, HostState] = {}
 
     def refresh(self) -> dict[str, HostState]:
-        """Return the living hosts by id, as they were when they came to life."""
+        """Return the live hosts by id, as reported when their agents started."""
         self._client.connect(_CONNECT_SECONDS)
         try:
             with self._client.failures():
                 self._catch_up()
         except BaseException:
-            self._watched = False  # what has changed since is not known: begin anew
+            self._watched = False  # changes since then are unknown: start again
             raise
         return dict(self._hosts)
 
     def read_now(self) -> dict[str, HostState]:
-        """Return the living hosts as they report themselves at this moment."""
+        """Return the present reports of the live hosts."""
         return self._decoded([node_of(self._root, HostState, host) for host in self.refresh()])
 
     def set_last_seen(self, host: str, seen: LastSeen | None) -> None:
-        """Keep in mind (None: forget) when a host was last alive."""
+        """Record (None: remove) when a host was last alive."""
         path, client = node_of(self._root, LastSeen, host), self._client
         with client.failures():
             try:
@@ -61,7 +61,7 @@ class LiveHosts:
                     client.result(client.create_async(path, canonical(seen), makepath=True))
 
     def close(self) -> None:
-        """End the session."""
+        """Close the session."""
         self._client.close()
 
     def _catch_up(self) -> None:
@@ -73,7 +73,7 @@ class LiveHosts:
 
     def _read_all(self) -> None:
         client = self._client
-        self._watched = True  # before the watch: whatever breaks from now on is noticed
+        self._watched = True  # before the watch, so that every later connection loss is noticed
         self._changed.clear()
         client.watch_tree(self._folder, self._node_changed)
         try:

@@ -1,4 +1,4 @@
-"""Reading facts once, as an outsider. Never writes."""
+"""Reads facts once. Never writes."""
 
 from collections.abc import Iterable
 from types import TracebackType
@@ -16,7 +16,7 @@ _CONNECT_SECONDS = 5.0
 class FactsReader:
     """The facts below `root`, on the servers `hosts`; for use in a `with` statement.
 
-    Every method raises `Unavailable` when the servers cannot be reached.
+    Every method raises `Unavailable` if the servers cannot be reached.
     """
 
     def __init__(self, hosts: str, root: str = "/midonet") -> None:
@@ -32,7 +32,7 @@ class FactsReader:
         self.close()
 
     def close(self) -> None:
-        """End the session."""
+        """Close the session."""
         self._client.close()
 
     def all(self, fact: type[F]) -> dict[str, F]:
@@ -42,7 +42,7 @@ class FactsReader:
         return {object_id: decode(fact, data) for object_id, data in found.items()}
 
     def get_many(self, fact: type[F], ids: Iterable[str]) -> dict[str, F]:
-        """Return the facts of a kind about these objects; objects without a report are left out."""
+        """Return the facts of a kind about these objects; objects without a report are omitted."""
         paths = {node_of(self._root, fact, object_id): object_id for object_id in ids}
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():

@@ -8,7 +8,7 @@ from midonet.projections.facts.kinds import UnderlayHealth
 
 
 class Link(Struct, frozen=True):
-    """From one host to another, as the first one sees it."""
+    """A link from one host to another, as reported by the first one."""
 
     source: str
     target: str
@@ -20,7 +20,7 @@ class Link(Struct, frozen=True):
 
 
 def links(reports: Mapping[str, UnderlayHealth]) -> list[Link]:
-    """Return all that is reported, in a stable order."""
+    """Return all reported links, in a stable order."""
     return sorted(_links(reports), key=lambda link: (link.source, link.target))
 
 

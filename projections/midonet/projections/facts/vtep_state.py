@@ -1,4 +1,4 @@
-"""What the cluster reports of the switches themselves: the fact of a VTEP, as the service `vtep` publishes it."""
+"""The fact about a VTEP, as the service `vtep` publishes it."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ from midonet.projections.vtep import BfdSession, ConnectionStatus, PortReport
 
 
 class VtepState(Fact, frozen=True, kw_only=True):
-    """What is known of a switch (ephemeral); what it said is unknown (None, nothing) unless it is connected."""
+    """State of a switch (ephemeral); values from the switch are unknown (None or empty) unless it is connected."""
 
     FOLDER = "vteps"
 
@@ -15,7 +15,7 @@ class VtepState(Fact, frozen=True, kw_only=True):
     address: str = ""
     connection: ConnectionStatus | Literal["unknown"] = "unknown"
     since: str | None = None
-    """Since when the connection is so; RFC 3339."""
+    """Time of the last change of the connection state; RFC 3339."""
     last_error: str | None = None
     physical_switch: str | None = None
     tunnel_ips: tuple[str, ...] = ()

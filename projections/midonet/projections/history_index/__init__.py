@@ -1,6 +1,6 @@
-"""The history index: where in the log everything about an object is, so that no question about it reads the whole log.
+"""The history index: the positions in the log of all commits on an object, so that queries do not read the whole log.
 
-An index is a disposable cache and holds no truth: it says at which positions to look, and the commits themselves come
-from the log, checked by their hashes. One implementation, two homes: a file in the user's cache, kept by `midoctl`
-itself, and a database kept by the service `history` of a cluster.
+An index is a disposable cache: it has positions, and the commits come from the log and are verified by their hashes. It
+is stored in a file in the user's cache, maintained by `midoctl`, or in a database, maintained by the service `history`
+of a cluster.
 """

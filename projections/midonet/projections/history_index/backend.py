@@ -1,6 +1,6 @@
-"""Where an index is kept, as far as it matters: statements in, rows out; and a SQLite file read without any library.
+"""The interface of an index database: statements in, rows out.
 
-`midonet.projections.history_index.postgres` is the other implementation, on SQLAlchemy.
+`sqlite` needs only the standard library; `postgres` uses SQLAlchemy.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,15 +13,15 @@ Row = tuple[Any, ...]
 
 
 class Unusable(Exception):
-    """The index cannot be used at the moment: another process holds it, its disk is full, its server is away."""
+    """The index cannot be used at present: it is locked, its disk is full, or its server is unreachable."""
 
 
-class Damaged(Unusable):
-    """The index is not what was written, or not of this log: it has to be made anew."""
+class CorruptIndex(Unusable):
+    """The index is corrupt, or belongs to another log: it must be rebuilt."""
 
 
 class Database(Protocol):
-    """Holds the tables of one index. Every method may raise `Unusable` and, where the data are spoilt, `Damaged`."""
+    """The tables of one index in a database. Any method may raise `Unusable` and, for corrupt data, `CorruptIndex`."""
 
     dialect: Dialect
 
@@ -29,19 +29,19 @@ class Database(Protocol):
         """Return the rows of a query."""
 
     def each(self, sql: str, **values: Any) -> Iterator[Row]:
-        """Yield the rows of a query as they are asked for."""
+        """Yield the rows of a query as they are consumed."""
 
     def run(self, sql: str, **values: Any) -> int:
-        """Carry out a statement; return how many rows it changed."""
+        """Execute a statement; return how many rows it changed."""
 
     def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Carry out a statement for each row."""
+        """Execute a statement for each row."""
 
     def writing(self) -> AbstractContextManager[None]:
-        """Change all or nothing."""
+        """A transaction."""
 
     def release(self) -> None:
-        """Stay no longer at the moment of the first query: others can tidy up behind it."""
+        """End the read transaction that the first query began, so that the database can remove old versions."""
 
     def close(self) -> None:
-        """Release the connection."""
+        """Close the connection."""

@@ -7,7 +7,7 @@ from midonet.projections.history_index.sqlite import URL_PREFIX, SqliteFile
 
 
 def open_database(url: str, *, write: bool) -> Database:
-    """Open the database of an index; `UsageError` for what is no address of one."""
+    """Open the database of an index; `UsageError` for an invalid address."""
     path = url.removeprefix(URL_PREFIX)
     if path in (url, ""):
         from midonet.projections.history_index.postgres import Server

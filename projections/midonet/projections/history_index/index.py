@@ -1,7 +1,7 @@
-"""The index of one log: its checkpoint, what is asked of its tables, and the one way to bring it further.
+"""The index of one log: its checkpoint, the queries on its tables, and its update.
 
-Rows and checkpoint change in one transaction, and only if the checkpoint is still where this writer saw it: so any
-number of processes may bring the same index up to date, and a killed one leaves what it had finished.
+Rows and checkpoint change in one transaction, and only if the checkpoint has not changed since it was read. So any
+number of processes may update one index, and a killed process loses only its last transaction.
 """
 
 from collections.abc import Iterator, Sequence
@@ -52,11 +52,11 @@ _LAST = chr(0x10FFFF)
 
 
 class Overtaken(Unusable):
-    """Another process brought the index further in the meantime: look again."""
+    """Another process has updated the index meanwhile: read it again."""
 
 
 class Checkpoint(NamedTuple):
-    """Up to where the index goes."""
+    """The checkpoint of the index."""
 
     head: Head
     latest: str
@@ -64,12 +64,12 @@ class Checkpoint(NamedTuple):
 
     @property
     def bookmark(self) -> Bookmark:
-        """Where in the log that is."""
+        """Location of that commit in the log."""
         return Bookmark(self.head.position, self.head.hash, self.place)
 
 
 class Query(NamedTuple):
-    """Which commits are wanted; what is None does not matter."""
+    """Conditions on commits; None is no condition."""
 
     low: int
     high: int
@@ -81,26 +81,26 @@ class Query(NamedTuple):
 
 
 class State(NamedTuple):
-    """What an object was after a commit."""
+    """The state of an object after a commit."""
 
     kind: str
     name: str | None
     owner: str | None
-    """Id of what it is a part of."""
+    """Id of the object that it is a part of."""
     gone: bool
     data: dict[str, Any]
 
 
 class Index:
-    """The tables in one database."""
+    """The tables of an index in one database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    # How far it is
+    # Checkpoint
 
     def checkpoint(self) -> Checkpoint | None:
-        """Return up to where the index goes; None if it is none of this release."""
+        """Return the checkpoint; None if the index belongs to another release."""
         there = self.database.rows(self.database.dialect.exists)
         if not there or self.database.rows(_SCHEMA) != [(SCHEMA,)]:
             return None
@@ -108,7 +108,7 @@ class Index:
         return Checkpoint(Head(position, digest, time), latest, place)
 
     def prepare(self) -> Checkpoint:
-        """Make the tables if need be, anew if they are another release's; return the checkpoint."""
+        """Create missing tables, and replace those of another release; return the checkpoint."""
         return self.checkpoint() or self.clear()
 
     def clear(self) -> Checkpoint:
@@ -120,7 +120,7 @@ class Index:
         return Checkpoint(Head(), "", None)
 
     def write(self, old: Checkpoint, new: Checkpoint, rows: dict[str, list[dict[str, object]]]) -> None:
-        """Add rows and move the checkpoint; `Overtaken` if it is not `old` any more."""
+        """Add rows and advance the checkpoint; `Overtaken` if it is not `old` any more."""
         with self.database.writing():
             moved = self.database.run(
                 _MOVE,
@@ -139,10 +139,10 @@ class Index:
                 if rows.get(table):
                     self.database.many(sql, rows[table])
 
-    # What it knows
+    # Queries
 
     def commit(self, position: int) -> tuple[Bookmark, str, str]:
-        """Return where a commit is, its time, and the greatest time up to there; `Unusable` if it is not known."""
+        """Return location, time and greatest time so far of a commit; `Unusable` if it is not in the index."""
         rows = self.database.rows(_COMMIT, position=position)
         if not rows:
             raise Unusable(f"the index lacks commit {position}")
@@ -150,7 +150,7 @@ class Index:
         return Bookmark(position, bytes(digest).hex(), place), time, latest
 
     def last_not_later(self, time: str) -> int:
-        """Return the last of the commits that are not later than a time, though one before them is."""
+        """Return the last commit that is not later than a time, although a commit before it is."""
         return int(self.database.rows(_LATE, time=time)[0][0])
 
     def largest(self, table: str) -> int:
@@ -158,7 +158,7 @@ class Index:
         return int(self.database.rows(_LARGEST.format(table=table))[0][0])
 
     def word(self, text: str) -> int | None:
-        """Return the number of an actor, a command's name or a kind."""
+        """Return the number of an actor, a command name or a kind."""
         return _first(self.database.rows(_WORD, text=text))
 
     def number(self, kind: str, object_id: str) -> int | None:
@@ -166,29 +166,29 @@ class Index:
         return _first(self.database.rows(_NUMBER, id=object_id, kind=kind))
 
     def touches_since_version(self, number: int) -> int:
-        """Return how many commits have touched an object since its last version."""
+        """Return how many commits have changed an object since its last version."""
         return int(self.database.rows(_SINCE_VERSION, number=number)[0][0])
 
     def with_id(self, object_id: str) -> list[Row]:
-        """Return number, kind and id of whatever had that id."""
+        """Return number, kind and id of the objects that had that id."""
         return self.database.rows(_OF_ID, id=object_id)
 
     def with_id_prefix(self, prefix: str) -> list[Row]:
-        """Return number, kind and id of whatever has an id that begins so."""
+        """Return number, kind and id of the objects with an id prefix."""
         return self.database.rows(_OF_PREFIX, low=prefix, high=prefix + _LAST)
 
     def ids(self) -> Iterator[str]:
-        """Yield the ids of all objects that there ever were, in the order in which they came."""
+        """Yield the ids of all objects, including deleted ones, in the order of creation."""
         return (row[0] for row in self.database.each(_IDS))
 
     def named(self, name: str, owner: str | None = None) -> list[Row]:
-        """Return number, kind and id of whatever once had that name (and was a part of `owner`, if given)."""
+        """Return number, kind and id of the objects that ever had that name (and were parts of `owner`, if given)."""
         if owner is None:
             return self.database.rows(f"{_NAMED} ORDER BY o.number", name=name)
         return self.database.rows(f"{_NAMED} AND v.owner = :owner ORDER BY o.number", name=name, owner=owner)
 
     def version(self, number: int, kind: str, upto: int) -> tuple[int, State] | None:
-        """Return the last version of an object that was made at or before a position, and where."""
+        """Return the last version of an object at or before a position, with its position."""
         rows = self.database.rows(_VERSION, number=number, upto=upto)
         if not rows:
             return None
@@ -196,11 +196,11 @@ class Index:
         return position, State(kind, name, owner, bool(gone), msgspec.json.decode(bytes(body)))
 
     def touches(self, number: int, after: int, upto: int) -> list[int]:
-        """Return the positions of the commits that touched an object."""
+        """Return the positions of the commits that changed an object."""
         return [position for (position,) in self.database.rows(_TOUCHES, number=number, after=after, upto=upto)]
 
     def select(self, query: Query, *, newest_first: bool = False) -> Iterator[int]:
-        """Yield the positions of the commits that are wanted."""
+        """Yield the positions of the commits that meet the conditions."""
         sql, values = _select(query)
         order = "DESC" if newest_first else "ASC"
         return (row[0] for row in self.database.each(f"{sql} ORDER BY c.position {order}", **values))

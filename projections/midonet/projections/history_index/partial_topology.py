@@ -1,6 +1,6 @@
-"""One object and what it takes to speak of it, out of the topology as of a position, without the rest of it.
+"""A partial topology as of a position: one object and the objects that are needed to describe it.
 
-Every object in an excerpt is what it is in the whole topology: the fold of the events on it.
+Every object in it equals the one in the whole topology: it is the fold of its events.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,20 +16,20 @@ from midonet.events.topology.topology import Topology
 from midonet.projections.history_index.reader import IndexReader
 
 _MANY = 100
-"""Objects that a reference may mean, from which on the whole topology is quicker."""
+"""Number of candidates of a reference from which the whole topology is faster."""
 
 
 def partial_topology(past: IndexReader, upto: int, kind: str, ref: str) -> Topology | None:
-    """Return a topology in which `resolve.find` finds the object that it finds in the whole one; None if there is none.
+    """Return a topology in which `resolve.find` finds the same object as in the whole one; None if there is none.
 
-    It also holds what the object refers to, and the others of its kind that have its name.
+    It also has the objects that the object refers to, and those of its kind with the same name.
     """
     builder = _Builder(past, upto)
     if not builder.add_all(_candidates(past, upto, ref)):
         return None
     try:
         entity = find(builder.topology, kind, ref)
-    except MidonetError:  # said best by who knows everything
+    except MidonetError:  # the whole topology gives the better error message
         return None
     if entity.name is not None and not builder.add_all(past.named(entity.name, upto)):
         return None
@@ -39,7 +39,7 @@ def partial_topology(past: IndexReader, upto: int, kind: str, ref: str) -> Topol
 
 
 def _candidates(past: IndexReader, upto: int, ref: str) -> Iterator[str]:
-    """Yield the ids of everything that `resolve.find` may have to look at, and of more."""
+    """Yield the ids of all objects that `resolve.find` may read, and of some more."""
     with suppress(ValueError):
         yield canonical_id(ref)
     yield from past.named(ref, upto)
@@ -64,7 +64,7 @@ class _Builder:
         return len(wanted) <= _MANY
 
     def add_targets(self, entity: Entity) -> None:
-        """Add what an object refers to, with what that is a part of: so are references called."""
+        """Add the objects that an object refers to, with their owners, for references of the form `parent/name`."""
         for _, target in KINDS[entity.KIND].targets(entity):
             found = self._add(target)
             while found is not None:

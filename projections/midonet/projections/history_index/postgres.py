@@ -1,4 +1,4 @@
-"""An index in PostgreSQL, by SQLAlchemy: what a cluster keeps for all of its users."""
+"""An index in PostgreSQL, through SQLAlchemy: the shared index of a cluster."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,14 +18,14 @@ _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class Server:
-    """One connection; if it is only to be read, it stays at one moment. `UsageError` for what is no address."""
+    """One connection; read-only, it has one snapshot. `UsageError` for an invalid address."""
 
     dialect = POSTGRESQL
 
     def __init__(self, url: str, *, write: bool) -> None:
         try:
             parsed = make_url(url)
-        except (ArgumentError, ValueError):  # their text may hold the password
+        except (ArgumentError, ValueError):  # the text may contain the password
             parsed = None
         if parsed is None or parsed.drivername != _SCHEME:
             raise UsageError(f"the address of a history index is sqlite:///FILE or {_SCHEME}://…", option="history")
@@ -46,24 +46,24 @@ class Server:
             return [tuple(row) for row in self._connection.execute(text(sql), values)]
 
     def each(self, sql: str, **values: Any) -> Iterator[Row]:
-        """Yield the rows of a query as they are asked for."""
+        """Yield the rows of a query as they are consumed."""
         options = {"stream_results": True, "yield_per": _FETCHED}
         with _failures(), self._connection.execute(text(sql), values, execution_options=options) as found:
             yield from map(tuple, found)
 
     def run(self, sql: str, **values: Any) -> int:
-        """Carry out a statement; return how many rows it changed."""
+        """Execute a statement; return how many rows it changed."""
         with _failures():
             return self._connection.execute(text(sql), values).rowcount
 
     def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Carry out a statement for each row."""
+        """Execute a statement for each row."""
         with _failures():
             self._connection.execute(text(sql), list(rows))
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Change all or nothing."""
+        """A transaction."""
         self.run("BEGIN")
         done = False
         try:
@@ -76,11 +76,11 @@ class Server:
                     self.run("ROLLBACK")
 
     def release(self) -> None:
-        """Stay no longer at the moment of the first query."""
+        """End the read transaction of the first query."""
         self.run("COMMIT")
 
     def close(self) -> None:
-        """Disconnect."""
+        """Close the connection."""
         with suppress(SQLAlchemyError):
             self._connection.close()
 

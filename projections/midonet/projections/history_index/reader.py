@@ -1,7 +1,7 @@
-"""The past of a log as an index and the commits behind it tell it: the answers that a scan of the whole log would give.
+"""Answers questions about the past with an index and the log; the answers equal those of a scan of the whole log.
 
-What the index says is where to look; every commit comes from the log and has the hash that the index holds. Commits
-that the index does not have yet are in the tail, which is looked through in memory.
+The index has the positions; every commit is read from the log and must have the hash in the index. Commits that the
+index lacks are in the tail, which is in memory.
 """
 
 from bisect import bisect_right
@@ -11,20 +11,20 @@ from itertools import chain
 
 from midonet.events.commit import Head, Record
 from midonet.events.log.base import Bookmark
-from midonet.projections.history_index.backend import Damaged
+from midonet.projections.history_index.backend import CorruptIndex
 from midonet.projections.history_index.index import Checkpoint, Index, Query, State
 from midonet.projections.history_index.tail import Tail
 
 _MIN_PREFIX = 8
 
 ReadCommit = Callable[[Bookmark], Record | None]
-"""Returns a commit from the log, or None if it is not what the bookmark says."""
+"""Returns a commit from the log, or None if it differs from the bookmark."""
 
 
 class IndexReader:
-    """Everything up to the end of the log as this process saw it.
+    """The history up to the end of the log as this process read it.
 
-    Raises `Damaged` if the index and the log contradict each other: whose fault it is, reading the log tells.
+    Raises `CorruptIndex` if the index and the log contradict each other; reading the log shows which of them is wrong.
     """
 
     def __init__(self, index: Index, checkpoint: Checkpoint, tail: Sequence[Record], read_commit: ReadCommit) -> None:
@@ -36,11 +36,11 @@ class IndexReader:
         self._seen: dict[tuple[str, int], State | None] = {}
 
     def release(self) -> None:
-        """Go on with names alone, for a long time: an index that is made anew meanwhile knows fewer of them."""
+        """End the read transaction before a long read of names; a rebuild meanwhile may remove some."""
         self._index.database.release()
 
     def close(self) -> None:
-        """Release the index."""
+        """Close the index."""
         self._index.database.close()
 
     # Commits
@@ -57,11 +57,11 @@ class IndexReader:
         bookmark, *_ = self._index.commit(position)
         record = self._read_commit(bookmark)
         if record is None:
-            raise Damaged(f"the log does not have the commit {position} that the index knows")
+            raise CorruptIndex(f"the log does not have the commit {position} of the index")
         return record
 
     def head_at(self, position: int) -> Head:
-        """Return the head as it was at a position that the log has had."""
+        """Return the head as it was at a position of the log."""
         if position > self._base:
             return self._tail[position - self._base - 1].head
         if position == 0:
@@ -95,7 +95,7 @@ class IndexReader:
         return times
 
     def select(self, query: Query, *, newest_first: bool = False) -> Iterator[Record]:
-        """Yield the commits that may be wanted: those of the tail are not tested."""
+        """Yield the commits that may meet the conditions: those of the tail are not tested."""
         older = query._replace(high=min(query.high, self._base))
         indexed = self._index.select(older, newest_first=newest_first)
         later = range(max(query.low, self._base + 1), query.high + 1)
@@ -103,14 +103,14 @@ class IndexReader:
         return map(self.record, positions)
 
     def about_kinds(self, kinds: Collection[str], upto: int) -> Iterator[Record]:
-        """Yield the commits on some kinds, in order, and those of the tail."""
+        """Yield the commits on some kinds, in order, including those of the tail."""
         found = {
             position for kind in kinds for position in self._index.select(Query(1, min(upto, self._base), kind=kind))
         }
         return map(self.record, chain(sorted(found), range(self._base + 1, upto + 1)))
 
     def touching(self, key: str, upto: int, after: int = 0) -> list[int]:
-        """Return the positions of the commits that touched an object."""
+        """Return the positions of the commits that changed an object."""
         number = self._number(key)
         found = self._index.touches(number, after, min(upto, self._base)) if number is not None else []
         later = self._tail_states.touches.get(key, ())
@@ -120,10 +120,10 @@ class IndexReader:
         kind, _, object_id = key.partition("/")
         return self._index.number(kind, object_id)
 
-    # What objects were called
+    # Names
 
     def label(self, object_id: str, upto: int) -> State | None:
-        """Return what an object was as of a position, as far as its name goes: other fields may be those of earlier."""
+        """Return an object as of a position, for its name: other fields may be older."""
         where = object_id, upto
         if where not in self._seen:
             self._seen[where] = self._label(object_id, upto)
@@ -143,7 +143,7 @@ class IndexReader:
     def _tail_states(self) -> Tail:
         return Tail(self._tail, lambda object_id: self._label(object_id, self._base))
 
-    # What people mean
+    # References
 
     def matches(self, ref: str, upto: int, kinds: Collection[str]) -> list[str]:
         """Return the keys that a reference may mean as of a position, those of existing objects if there are any.
@@ -165,7 +165,7 @@ class IndexReader:
         return [ref.lower()]
 
     def named(self, ref: str, upto: int, owner: str | None = None) -> list[str]:
-        """Return the ids of what had a name as of a position, and was a part of `owner`, if one is given."""
+        """Return the ids of the objects that had a name as of a position, as parts of `owner`, if one is given."""
         ids = dict.fromkeys([*(row[2] for row in self._index.named(ref, owner)), *self._tail_states.states])
         return [
             i
@@ -177,7 +177,7 @@ class IndexReader:
         return self._by_full_name(ref, upto) if "/" in ref else []
 
     def _by_full_name(self, path: str, upto: int) -> list[str]:
-        """Return the ids of the objects that are written so: by name, behind the names of what they are a part of."""
+        """Return the ids of the objects with this path: name, preceded by the names of the owners."""
         found = [i for i in self.named(path, upto) if (state := self.label(i, upto)) and not state.owner]
         for place, character in enumerate(path):
             if character == "/" and path[place + 1 :]:
@@ -195,7 +195,7 @@ class IndexReader:
         return self.with_id_prefix(ref)
 
     def with_id_prefix(self, ref: str) -> list[str]:
-        """Return the ids that begin so, of whatever there ever was; none for too short a beginning."""
+        """Return the ids, also of deleted objects, with this prefix; none if it is too short."""
         prefix = ref.lower()
         if len(ref) < _MIN_PREFIX:
             return []
@@ -203,7 +203,7 @@ class IndexReader:
         return list(dict.fromkeys([*(row[2] for row in self._index.with_id_prefix(prefix)), *later]))
 
     def names(self, upto: int, kinds: Collection[str]) -> Iterator[str]:
-        """Yield what objects of some kinds were called as of a position, each name once."""
+        """Yield the names of objects of some kinds as of a position, each name once."""
         told = set()
         for object_id in chain(self._index.ids(), self._tail_states.states):
             state = self.label(object_id, upto)
@@ -211,12 +211,12 @@ class IndexReader:
                 told.add(state.name)
                 yield state.name
 
-    # What objects were
+    # States
 
     def state(self, key: str, upto: int) -> tuple[State, int] | None:
-        """Return what an object was as of a position, all fields, and the position that it changed at last.
+        """Return all fields of an object as of a position, and the position of its last change.
 
-        It is the fold of the events on that one object: of those since its last version.
+        It is the fold of the events of this object since its last version.
         """
         from midonet.projections.history_index.rows import next_state
 

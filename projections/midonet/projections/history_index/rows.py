@@ -1,7 +1,7 @@
-"""What commits add to the index. Pure: values in, rows out; what is known of objects already is asked of the caller.
+"""The rows that commits add to the index. Pure: the caller provides what the index has on an object.
 
-An object's versions are what it was after some commits: when it came and went, when what it is called changed, and at
-every 64th commit that touched it. So what an object was at any moment is one version and a few events after it.
+A version is the state of an object after a commit: at its creation and deletion, at a change of its name, and at every
+64th commit that changed it. So the state at any moment is one version and a few events.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,31 +15,31 @@ from midonet.events.topology.evolve import current
 from midonet.projections.history_index.index import State
 
 _SPACING = 64
-"""Commits on one object between two versions of it."""
+"""Number of commits on one object between two versions."""
 
 Rows = dict[str, list[dict[str, Any]]]
 """Table → rows."""
 
 
 def _labels(kind: Kind) -> frozenset[str]:
-    """Return the fields by which people recognise an object."""
+    """Return the fields that identify an object to users."""
     return frozenset(("name", "index", *kind.cls.OWNER, *kind.cls.IDENTITY))
 
 
 def labels_digest() -> str:
-    """Return what tells this release's naming from any other's."""
+    """Return a digest of the naming rules of this release."""
     said = {name: [list(kind.cls.OWNER), sorted(_labels(kind))] for name, kind in KINDS.items()}
     return sha256(canonical([said, _SPACING]))[:8]
 
 
 def _state(kind: str, data: dict[str, Any], *, gone: bool) -> State:
-    """Return the state of an object of a known kind with such fields."""
+    """Return the state of an object of a known kind with these fields."""
     owner = next((data[field] for field in KINDS[kind].cls.OWNER if data.get(field)), None)
     return State(kind, data.get("name"), owner, gone, data)
 
 
 def next_state(kind: str, old: State | None, events: Iterable[Event]) -> State | None:
-    """Return what the events of one commit on an object make of it; None if it was never created."""
+    """Return the state of an object after the events of one commit; None if it was never created."""
     for event in events:
         verb, data = event.type.rpartition(".")[2], current(event)
         if verb in ("created", "deleted"):
@@ -54,35 +54,35 @@ def _changed(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class IndexedSoFar(NamedTuple):
-    """What the index knows already; every question is asked once."""
+    """Queries on the index; the result of each is cached."""
 
     word: Callable[[str], int | None]
     object: Callable[[str, str], int | None]
     """Kind and id → number."""
     state: Callable[[str, str, int], State | None]
-    """Kind, id and position → what it was then; the index goes at least that far."""
+    """Kind, id and position → state at that position, which the index must have reached."""
     since_version: Callable[[int], int]
-    """Number → commits that touched the object since its last version."""
+    """Number → commits that changed the object since its last version."""
 
 
 class _Object(Struct):
-    """An object that was touched; what it is by now is only worked out for a version."""
+    """An object that was changed; its state is computed only for a version."""
 
     number: int
     since_version: int
     indexed: int
-    """Position up to which the index knows it; beyond, there is what follows."""
+    """Position up to which the index has the object; later events are in the next field."""
     state: State | None = None
     asked: bool = False
     pending: list[Sequence[Event]] = []
-    """Events of the commits since, until the state is asked for."""
+    """Events of later commits, until the state is computed."""
 
 
 class RowBuilder:
-    """Collects rows; `drain` gives them out."""
+    """Collects rows; `drain` returns them."""
 
     def __init__(self, indexed: IndexedSoFar, words: int, objects: int, latest: str) -> None:
-        """`words` and `objects` are how many there are."""
+        """`words` and `objects` are the numbers of existing rows."""
         self.latest = latest
         self._indexed = indexed
         self._rows: Rows = {}
@@ -91,7 +91,7 @@ class RowBuilder:
         self._count = {"history_words": words, "history_objects": objects}
 
     def add(self, record: Record, place: int | None) -> None:
-        """Enter a commit."""
+        """Add a commit."""
         commit = record.commit
         self._commit(record, place)
         found = touched(commit)
@@ -128,7 +128,7 @@ class RowBuilder:
             self._version(found.number, position, found.state)
 
     def _update(self, found: _Object, kind: str, object_id: str, events: Sequence[Event]) -> bool:
-        """Take note of what became of an object; return whether that is worth a version."""
+        """Record the change of an object; return whether it needs a version."""
         found.since_version += 1
         telling = found.since_version >= _SPACING or any(_changes_labels(kind, event) for event in events)
         if not (telling or found.asked):
@@ -176,13 +176,13 @@ class RowBuilder:
 
 
 def _changes_labels(kind: str, event: Event) -> bool:
-    """Return whether an event makes an object come, go, or be called otherwise."""
+    """Return whether an event creates, deletes or renames an object."""
     verb = event.type.rpartition(".")[2]
     return verb in ("created", "deleted") or not _labels(KINDS[kind]).isdisjoint(_changed(current(event)))
 
 
 def touched(commit: Commit) -> dict[str, list[Event]]:
-    """Return the events of a commit by the object that they are about."""
+    """Return the events of a commit by object."""
     found: dict[str, list[Event]] = {}
     for event in commit.events:
         found.setdefault(event.key, []).append(event)

@@ -1,28 +1,28 @@
-"""The tables of a history index and the statements on them, in the SQL that SQLite and PostgreSQL have in common.
+"""The tables of a history index and the statements on them, in the SQL that SQLite and PostgreSQL share.
 
-Plain text with named parameters, so that a reader of a SQLite file needs no database library. Nothing here may depend
-on anything but the standard library.
+Plain text with named parameters, so that reading a SQLite file needs no database library. This module may depend on the
+standard library only.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 SCHEMA = "1-8fb0d8b2"
-"""Of tables and of what is in them: an index with another one is made anew. The second part is the digest of what the
-model says about names (`entries.labels_digest`); a test compares them, so that reading need not load the model."""
+"""Version of the tables and of their content: an index with another version is rebuilt. The second part is a digest
+of the naming rules of the model (`rows.labels_digest`); a test compares it, so reading need not load the model."""
 
 
 class Dialect(NamedTuple):
-    """How a database calls what the tables are made of."""
+    """The type names of a database."""
 
     integer: str
     text: str
-    """Text that is compared byte by byte."""
+    """Text compared byte by byte."""
     blob: str
     keyed: str
-    """Ends a table that is looked up by nothing but its primary key."""
+    """Suffix of a table that is queried by its primary key only."""
     exists: str
-    """A query with a row iff there is an index."""
+    """A query that has a row if and only if there is an index."""
 
 
 SQLITE = Dialect(
@@ -33,14 +33,14 @@ POSTGRESQL = Dialect(
 )
 
 TABLES: Mapping[str, str] = {
-    # One row: up to where the index goes. Whatever else may change, `schema` says what it is.
+    # One row: the checkpoint. `schema` is the version of the tables and never changes its place.
     "history_checkpoint": (
         "(only_one {integer} PRIMARY KEY CHECK (only_one = 1), schema {text} NOT NULL, position {integer} NOT NULL,"
         " hash {text} NOT NULL, time {text} NOT NULL, latest {text} NOT NULL, place {integer})"
     ),
-    # Actors, names of commands and kinds: they are few and repeated often.
+    # Actors, names of commands, kinds: few values, repeated often.
     "history_words": "(number {integer} PRIMARY KEY, text {text} NOT NULL UNIQUE)",
-    # `latest` is the greatest time up to here: it never falls, so that a moment is found by bisection.
+    # `latest` is the greatest time so far: it never decreases, so a moment is found by bisection.
     "history_commits": (
         "(position {integer} PRIMARY KEY, hash {blob} NOT NULL, time {text} NOT NULL, latest {text} NOT NULL,"
         " actor {integer} NOT NULL, command {integer} NOT NULL, place {integer})"
@@ -49,7 +49,7 @@ TABLES: Mapping[str, str] = {
     "history_objects": "(number {integer} PRIMARY KEY, kind {text} NOT NULL, id {text} NOT NULL, UNIQUE (id, kind))",
     "history_touches": "(object {integer}, position {integer}, PRIMARY KEY (object, position)){keyed}",
     "history_kinds": "(kind {integer}, position {integer}, PRIMARY KEY (kind, position)){keyed}",
-    # What an object was after a commit: when it came and went, when its name changed, and every now and then.
+    # The state of an object after a commit: at creation, deletion and renaming, and at every 64th commit on it.
     "history_versions": (
         "(object {integer}, position {integer}, name {text}, owner {text}, gone {integer} NOT NULL,"
         " body {blob} NOT NULL, PRIMARY KEY (object, position)){keyed}"
@@ -57,7 +57,7 @@ TABLES: Mapping[str, str] = {
 }
 _INDEXES: Mapping[str, str] = {
     "history_commits_actor": "history_commits (actor, position)",
-    # Whoever writes a log keeps times in order; for those of others these are the exceptions.
+    # Times are in order in a log of this project; these are exceptions in logs of other writers.
     "history_commits_late": "history_commits (position) WHERE time < latest",
     "history_versions_name": "history_versions (name, owner)",
 }
@@ -78,7 +78,7 @@ INSERTS: Mapping[str, str] = {
 
 
 def create(dialect: Dialect) -> Sequence[str]:
-    """Return the statements that make what is not there yet."""
+    """Return the statements that create missing tables."""
     tables = [f"CREATE TABLE IF NOT EXISTS {name} {text}" for name, text in TABLES.items()]
     indexes = [f"CREATE INDEX IF NOT EXISTS {name} ON {text}" for name, text in _INDEXES.items()]
     return [statement.format_map(dialect._asdict()) for statement in (*tables, *indexes)]

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from midonet.events.log import file_uri
-from midonet.projections.history_index.backend import Damaged, Row, Unusable
+from midonet.projections.history_index.backend import CorruptIndex, Row, Unusable
 from midonet.projections.history_index.schema import SQLITE
 
 URL_PREFIX = "sqlite:///"
@@ -20,11 +20,11 @@ _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 _PAGES = -64 * 1024
-"""Kibibytes of cache while writing, as SQLite wants it: negative."""
+"""Kibibytes of cache while writing; SQLite's format is a negative number."""
 
 
 class SqliteFile:
-    """An index in a file; if it is only to be read, the file must be there, and stays at one moment."""
+    """An index in a file; read-only, the file must exist, and there is one snapshot."""
 
     dialect = SQLITE
 
@@ -40,7 +40,7 @@ class SqliteFile:
             self.run("BEGIN")
 
     def _prepare(self) -> None:
-        """A crash may lose the last rows, never spoil the others: that is what a cache needs."""
+        """A crash may lose the last rows, never corrupt others: enough for a cache."""
         self.rows("PRAGMA journal_mode = WAL")
         self.rows("PRAGMA synchronous = NORMAL")
         self.rows(f"PRAGMA cache_size = {_PAGES}")
@@ -51,23 +51,23 @@ class SqliteFile:
             return self._connection.execute(sql, values).fetchall()
 
     def each(self, sql: str, **values: Any) -> Iterator[Row]:
-        """Yield the rows of a query as they are asked for."""
+        """Yield the rows of a query as they are consumed."""
         with _failures():
             yield from self._connection.execute(sql, values)
 
     def run(self, sql: str, **values: Any) -> int:
-        """Carry out a statement; return how many rows it changed."""
+        """Execute a statement; return how many rows it changed."""
         with _failures():
             return self._connection.execute(sql, values).rowcount
 
     def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Carry out a statement for each row."""
+        """Execute a statement for each row."""
         with _failures():
             self._connection.executemany(sql, rows)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Change all or nothing."""
+        """A transaction."""
         self.run("BEGIN IMMEDIATE")
         try:
             yield
@@ -78,19 +78,19 @@ class SqliteFile:
                     self.run("ROLLBACK")
 
     def release(self) -> None:
-        """Stay no longer at the moment of the first query."""
+        """End the read transaction of the first query."""
         if self._connection.in_transaction:
             self.run("COMMIT")
 
     def close(self) -> None:
-        """Release the file."""
+        """Close the file."""
         with suppress(sqlite3.Error):
             self._connection.close()
 
 
 def _make_private(path: str) -> None:
-    """Make the file, if it is not there, for its owner alone: an index tells what the log does."""
-    with suppress(OSError, ValueError):  # SQLite says what is wrong with it
+    """Create a missing file, readable by its owner only: an index reveals the content of the log."""
+    with suppress(OSError, ValueError):  # SQLite reports the error when it opens the file
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
@@ -100,4 +100,4 @@ def _failures() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         broken = getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN
-        raise (Damaged if broken else Unusable)(str(error)) from error
+        raise (CorruptIndex if broken else Unusable)(str(error)) from error

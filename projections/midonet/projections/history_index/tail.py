@@ -1,4 +1,4 @@
-"""What the commits say that an index does not have yet: looked through in memory, as they are few."""
+"""The commits that an index lacks: few, scanned in memory."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,13 +7,13 @@ from midonet.projections.history_index.index import State
 
 
 class Tail:
-    """The commits of a tail by what they touch."""
+    """The commits of a tail by object."""
 
     def __init__(self, tail: Sequence[Record], label: Callable[[str], State | None]) -> None:
-        """`label` says what an object was before the tail, by its id."""
+        """`label` returns the name of an object before the tail, by its id."""
         self.touches: dict[str, list[int]] = {}
         self.states: dict[str, list[tuple[int, State]]] = {}
-        """Id → position and what the object was called from there on."""
+        """Id → position and the name from there on."""
         self._label = label
         for record in tail:
             self._add(record)

@@ -1,7 +1,7 @@
-"""The index as a projection like the others: a target that the runner keeps at the head of the log.
+"""The history index as the target of a projection, which a runner keeps at the head of the log.
 
-What it holds is a function of the commits themselves and not of the topology, so the target reads them from the log;
-the checkpoint, the fence against other writers and all that is told of it are those of every target.
+Its content depends on the commits, not on the topology, so the target reads them from the log. Checkpoint, fencing and
+status are those of every target.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from midonet.events.log import Log
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Topology
 from midonet.projections.base import Checkpoint, Fenced
-from midonet.projections.history_index.backend import Damaged, Database, Unusable
+from midonet.projections.history_index.backend import CorruptIndex, Database, Unusable
 from midonet.projections.history_index.index import Index, Overtaken
 from midonet.projections.history_index.writer import IndexWriter
 
@@ -22,7 +22,7 @@ _BATCH = 1_000
 
 
 class HistoryProjection:
-    """Nothing that follows from the topology."""
+    """A projection without keys."""
 
     name = "history"
 
@@ -45,7 +45,7 @@ class HistoryProjection:
 
 
 class HistoryTarget:
-    """One index, brought further from the log that `open_log` opens."""
+    """One index, updated from the log that `open_log` opens."""
 
     def __init__(self, open_log: Callable[[], Log], open_database: Callable[[], Database]) -> None:
         self._open_log = open_log
@@ -55,23 +55,23 @@ class HistoryTarget:
         self._writer: IndexWriter | None = None
         self._stopped = False
         self.position = 0
-        """Up to where the index is known to go; it also moves while a long write goes on."""
+        """The last known checkpoint of the index; it also advances during a long write."""
         self.writing = False
-        """Whether a write goes on."""
+        """Whether a write is in progress."""
 
     def stop(self) -> None:
-        """Let a write that goes on end soon; called by any thread."""
+        """Let a write that is in progress end soon; called by any thread."""
         self._stopped = True
 
     def on_change(self, wake: Callable[[], None]) -> None:
-        """Do nothing: an index is its writers' own."""
+        """Do nothing: only writers of the index change it."""
 
     def drifted(self) -> bool:
-        """Return False: who else writes to it moves its checkpoint."""
+        """Return False: every other writer moves the checkpoint."""
         return False
 
     def load(self) -> tuple[Checkpoint, Mapping[str, str]]:
-        """Connect; begin anew if the index is not of this log: it is a cache, and nothing is lost with it."""
+        """Connect; empty the index if it belongs to another log: it is a cache."""
         with self._failures():
             log, index = self._connect()
             writer = IndexWriter(index, log.read_at)
@@ -82,7 +82,7 @@ class HistoryTarget:
         return self._reached(writer), {}
 
     def peek(self) -> Checkpoint:
-        """Return up to where the index goes now."""
+        """Return the present checkpoint of the index."""
         with self._failures():
             _, index = self._connect()
             found = index.checkpoint()
@@ -90,11 +90,11 @@ class HistoryTarget:
         return Checkpoint(found.head.position, found.head.hash) if found is not None else Checkpoint()
 
     def write(self, delta: Mapping[str, str | None], checkpoint: Checkpoint) -> None:
-        """Index the commits up to a checkpoint, in transactions of some; what was done stays, whatever happens."""
+        """Index the commits up to a checkpoint, in several transactions; completed ones remain after an error."""
         del delta
         writer = self._writer
         if writer is None or self._log is None:
-            raise Fenced("the index has to be read first")
+            raise Fenced("the index must be read first")
         missing = checkpoint.position - writer.checkpoint.head.position
         with self._failures(), self._busy():
             records = islice(self._log.read(writer.checkpoint.head), max(0, missing))
@@ -102,10 +102,10 @@ class HistoryTarget:
                 writer.write(batch, self._log.offset_hint)
                 self._reached(writer)
                 if self._stopped:
-                    raise Unavailable("it is being stopped")
+                    raise Unavailable("the service is stopping")
 
     def close(self) -> None:
-        """Disconnect."""
+        """Close the connections."""
         self._disconnect()
 
     def _connect(self) -> tuple[Log, Index]:
@@ -130,13 +130,13 @@ class HistoryTarget:
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
-        """Say in the port's words what went wrong; come back with new connections and nothing remembered."""
+        """Convert errors of databases to those of targets; after an error, connect again."""
         try:
             yield
         except Overtaken as error:
             self._writer = None
             raise Fenced(str(error)) from error
-        except Damaged as error:
+        except CorruptIndex as error:
             self._reset_index()
             raise Unavailable(f"the index is corrupt and is rebuilt: {error}") from error
         except (Unusable, OSError) as error:

@@ -1,4 +1,4 @@
-"""Adds commits to an index, whatever database holds it."""
+"""Adds commits to an index in any database."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ from midonet.projections.history_index.rows import IndexedSoFar, RowBuilder
 
 
 class IndexWriter:
-    """Adds to an index from its checkpoint on. After an error, make a new one."""
+    """Adds commits to an index after its checkpoint. After an error, create a new writer."""
 
     def __init__(self, index: Index, read_commit: ReadCommit) -> None:
         self._index = index
@@ -20,7 +20,7 @@ class IndexWriter:
         self._rows = RowBuilder(indexed, words, objects, self.checkpoint.latest)
 
     def write(self, records: Sequence[Record], place: Callable[[int], int | None]) -> None:
-        """Add the next commits, in one transaction; `place` is the log's."""
+        """Add the next commits, in one transaction; `place` is the location in the log."""
         for record in records:
             self._rows.add(record, place(record.commit.position))
         last = records[-1].head

@@ -1,7 +1,7 @@
-"""Comparing a view with a fresh fold of its log, while it goes on changing.
+"""Compares a view, which may change meanwhile, with a fresh fold of its log.
 
-What is compared is always the view at a position: a value that changed while it was read is read again, and only
-what certainly differs counts. Reads, and never writes.
+The view is compared at one position: a value that changed while it was read is read again, and only confirmed
+differences count. Never writes.
 """
 
 import operator
@@ -23,7 +23,7 @@ V_co = TypeVar("V_co", covariant=True)
 
 
 class Differences(Struct):
-    """Keys at which a view is not what its log says, in words, sorted; and at which position it was compared."""
+    """The keys (as text, sorted) at which a view differs from its log, and the position of the comparison."""
 
     position: int
     compared: int = 0
@@ -32,18 +32,18 @@ class Differences(Struct):
     different: list[str] = []
 
     def __bool__(self) -> bool:
-        """Whether anything differs."""
+        """Whether there are differences."""
         return bool(self.missing or self.extra or self.different)
 
 
 class ComparedView(Protocol[K, V_co]):
-    """A view as it can be read from outside."""
+    """A view that can be read."""
 
     def checkpoint(self) -> Checkpoint:
         """Return its checkpoint."""
 
     def read(self, keys: Collection[K] | None) -> Mapping[K, V_co]:
-        """Return what is there of these keys; of all keys where there is no choice."""
+        """Return the values of these keys; or all values, if keys cannot be read separately."""
 
 
 def compare(
@@ -53,10 +53,10 @@ def compare(
     records: Callable[[Head], Iterator[Record]],
     same: Callable[[V, V], bool] = operator.eq,
 ) -> Differences:
-    """Return where a view differs from what a log comes to at its own position.
+    """Return the differences between a view and the log at the view's own position.
 
-    `topology_at` folds the log up to a position, `records` reads on from there. Raises `LostCommits` and `Diverged` if
-    the view is not one of this log.
+    `topology_at` folds the log up to a position, `records` reads the commits after it. Raises `LostCommits` and
+    `Diverged` if the view does not belong to this log.
     """
     start = view.checkpoint()
     topology = topology_at(start.position)
@@ -74,7 +74,7 @@ def _check(head: Head, checkpoint: Checkpoint) -> None:
         )
     if head.hash != checkpoint.hash:
         raise Diverged(
-            f"the view has seen another commit {checkpoint.position} than the log has: it is one of another log",
+            f"commit {checkpoint.position} of the view differs from that of the log: the view belongs to another log",
             position=checkpoint.position,
             target=checkpoint.hash,
             log=head.hash,
@@ -99,7 +99,7 @@ class _Comparison(Generic[K, V]):
         self._compared = 0
 
     def run(self) -> Differences:
-        """Compare round by round what has not been certain yet."""
+        """Compare in rounds, each for the keys without a confirmed result."""
         uncertain: set[K] | None = None
         while uncertain is None or uncertain:
             self._fold_to(self._view.checkpoint().position)
@@ -113,7 +113,7 @@ class _Comparison(Generic[K, V]):
         return Differences(self._topology.head.position, self._compared, **told)
 
     def _fold_to(self, position: int) -> set[K]:
-        """Follow the log to where the view is; return what may have changed on the way."""
+        """Fold the log up to the view's position; return the keys that may have changed since."""
         touched: set[K] = set()
         if self._topology.head.position < position:
             for record in self._records(self._topology.head):

@@ -1,7 +1,7 @@
-"""Whom a change would reach: the hosts whose agents and the VTEPs whose databases would have to do something.
+"""Affected hosts and VTEPs: those with values in a view that a change would change.
 
-Worked out with the same pure projections that keep the views, on a topology that is left exactly as it was. It costs
-one pass over the topology and what the change touches; nothing is written anywhere. Pure.
+Computed with the same pure projections that maintain the views, on a topology that is restored afterwards. It costs one
+pass over the topology, and the changed values; nothing is written. Pure.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,14 +22,14 @@ from midonet.projections.vtep.projection import VtepProjection
 
 
 class Impact(Struct, frozen=True):
-    """Ids of the hosts and VTEPs that a change reaches, sorted."""
+    """Ids of the affected hosts and VTEPs, sorted."""
 
     hosts: list[str]
     vteps: list[str]
 
 
 def impact(topology: Topology, events: Sequence[Event]) -> Impact:
-    """Return whom these events would reach, were they to happen now."""
+    """Return the hosts and VTEPs that these events would affect now."""
     graph = _graph(topology)
     switches = {vtep: _attached(vtep, topology) for vtep in _vteps(topology, events)}
     with _applied(topology, events) as changes:
@@ -47,7 +47,7 @@ def impact(topology: Topology, events: Sequence[Event]) -> Impact:
 def with_names(
     kind: str, ids: Iterable[str], topology: Topology, events: Iterable[Event]
 ) -> list[dict[str, str | None]]:
-    """Return ids with names, also of what the events would create."""
+    """Return ids with names, also of objects that the events would create."""
     new = {event.key: event.data.get("name") for event in events if event.type == f"{kind}.created"}
     present = {object_id: topology.get(kind, object_id) for object_id in ids}
     return [{"id": i, "name": one.name if one is not None else new.get(f"{kind}/{i}")} for i, one in present.items()]
@@ -55,7 +55,7 @@ def with_names(
 
 @contextmanager
 def _applied(topology: Topology, events: Iterable[Event]) -> Iterator[list[Change]]:
-    """Let events happen for a while; yield what they change in the network."""
+    """Apply events for the duration of the context; yield the changes of the network."""
     notes, changes = topology.checkpoint(), list[Change]()
     try:
         changes += (evolve(topology, event, notes.head.position + 1) for event in events)
@@ -75,7 +75,7 @@ def _graph(topology: Topology) -> Graph:
 
 
 def _hosts(graph: Graph, changes: Sequence[Change]) -> set[str]:
-    """Return the hosts from which a path leads, before or after, to what holds something that changes."""
+    """Return the hosts that need a changed document, before or after the change."""
     holders = {_holder(entity) for change in changes for entity in (change.old, change.new) if entity is not None}
     before = graph.reaching(holders)
     nodes: set[str] = set()

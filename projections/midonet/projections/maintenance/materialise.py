@@ -1,7 +1,7 @@
-"""Materialising the past: a view as of some position, in a place of its own that no daemon keeps.
+"""Writes a view as of a position into a separate destination that no daemon writes.
 
-A place is taken only if it is empty or was made by a replay: what is kept live, or is foreign, is never
-touched. Interrupted, it goes on where it was.
+The destination must be empty or the result of an earlier replay; a live view and foreign data are never changed. After
+an interruption, the next run continues.
 """
 
 import operator
@@ -35,7 +35,7 @@ OnWritten = Callable[[int], None]
 
 
 class Materialised(Struct, frozen=True):
-    """What a replay made."""
+    """The result of a replay."""
 
     position: int
     views: dict[str, int]
@@ -43,33 +43,33 @@ class Materialised(Struct, frozen=True):
 
 
 class _ReplayMark(Struct, frozen=True):
-    """What a replay sets out to make of a place; it is written there first."""
+    """What a replay writes into a destination; recorded there first."""
 
     projection: str
     position: int
     hash: str
     before: int
-    """The position of what was there before, which is also there if it breaks off."""
+    """The position of the earlier content, which also remains if the replay is interrupted."""
 
 
 class _Destination(Protocol):
-    """Where something can be replayed into."""
+    """A destination of a replay."""
 
     def position(self) -> int:
-        """Return the checkpoint of the view there, 0 if there is none."""
+        """Return the checkpoint of the view, 0 if there is none."""
 
     def read_mark(self) -> bytes | None:
-        """Return what a replay noted there, None if none did."""
+        """Return the record of a replay, None if there is none."""
 
     def write_mark(self, data: bytes) -> None:
-        """Note it."""
+        """Write the record."""
 
 
 def materialise(topology: Topology, projection: str, into: str, on_written: OnWritten = lambda _: None) -> Materialised:
-    """Write a projection of a topology into a place: `zk://HOSTS/PATH`, or a SQL database.
+    """Write a projection of a topology to a destination: `zk://HOSTS/PATH`, or an SQL database.
 
-    `on_written` is told how many values have been written. Raises `UsageError` for a place that cannot hold it,
-    `Conflict` for one that holds something else.
+    `on_written` is called with the number of values written. Raises `UsageError` for a destination that cannot store
+    it, `Conflict` for one with other content.
     """
     scheme, _, rest = into.partition("://")
     if scheme == "zk" and projection == "nsdb":
@@ -81,8 +81,8 @@ def materialise(topology: Topology, projection: str, into: str, on_written: OnWr
         views = {f"vtep/{vtep}": _AsText(VtepProjection(vtep)) for vtep in topology.all("vtep")}
         return _into_sql(topology, views, projection, into, on_written)
     raise UsageError(
-        f"{projection} cannot be replayed into {scheme or into!r}: nsdb goes into zk://HOST:PORT[,…]/PATH, and both "
-        "nsdb and vtep into sqlite:///FILE or postgresql+psycopg://…",
+        f"{projection} cannot be replayed into {scheme or into!r}: nsdb can be written to zk://HOST:PORT[,…]/PATH, "
+        "nsdb and vtep to sqlite:///FILE or postgresql+psycopg://…",
         into=scheme,
     )
 
@@ -91,7 +91,7 @@ def _into_zookeeper(topology: Topology, address: str, on_written: OnWritten) -> 
     hosts, slash, path = address.partition("/")
     root = f"/{path.strip('/')}"
     if not slash or not hosts or root == "/":
-        raise UsageError("not a place in ZooKeeper such as zk://127.0.0.1:2181/scratch")
+        raise UsageError("not a path in ZooKeeper such as zk://127.0.0.1:2181/scratch")
     with (
         closing(_ZooKeeperDestination(hosts, root)) as destination,
         closing(ZooKeeperTarget(hosts, root, on_written=on_written)) as target,
@@ -115,7 +115,7 @@ def _into_sql(
 
 
 def _write(topology: Topology, projection: Projection[K, V], target: Target[K, V], same: Callable[[V, V], bool]) -> int:
-    """Bring a target to the position of a topology; return how many values it holds."""
+    """Write all values of a topology to a target; return how many values it has."""
     projection.attach(topology)
     tracker = DeltaTracker(projection, same)
     checkpoint, actual = target.load()
@@ -128,13 +128,13 @@ def _write(topology: Topology, projection: Projection[K, V], target: Target[K, V
 
 
 def _claim(destination: _Destination, projection: str, topology: Topology, where: str) -> None:
-    """Note what is going to be made of a place; refuse one that is not for that."""
+    """Record the replay in the destination; refuse one with other content."""
     found = destination.read_mark()
     position = destination.position()
     if found is not None and not _is_ours(found, position):
         raise Conflict(
-            f"{redact(where)} holds something that no replay made, or that a daemon keeps since then: it may be a live "
-            "view; choose another place",
+            f"{redact(where)} has content that no replay wrote, or that a daemon has changed since: it may be a live "
+            "view; choose another destination",
             reason="live-view",
         )
     head = topology.head
@@ -158,14 +158,14 @@ class _SqlDestination:
         return int(self._target.peek().position)
 
     def read_mark(self) -> bytes | None:
-        """Return what a replay noted; nothing legible where there is a view that none made."""
+        """Return the record of a replay; an unreadable one for a view that no replay wrote."""
         mark = self._target.read_mark()
         if mark is None:
             return b"" if self._target.peek().position else None
         return str(mark).encode()
 
     def write_mark(self, data: bytes) -> None:
-        """Note it."""
+        """Write the record."""
         self._target.write_mark(data.decode())
 
 
@@ -176,13 +176,13 @@ class _ZooKeeperDestination:
         self._path = f"{root}/replay"
 
     def position(self) -> int:
-        """Return the checkpoint of the generation that a replay makes."""
+        """Return the checkpoint of the generation that a replay writes."""
         path = f"{view_base(self._root)}/checkpoint"
         with self._client.failures():
             return decode_checkpoint(self._client.read_many([path]).get(path, b"")).position
 
     def read_mark(self) -> bytes | None:
-        """Return what a replay noted; nothing legible where there is something that none made."""
+        """Return the record of a replay; an unreadable one for content that no replay wrote."""
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
             noted = self._client.read_many([self._path]).get(self._path)
@@ -195,18 +195,18 @@ class _ZooKeeperDestination:
             return b"" if children else None
 
     def write_mark(self, data: bytes) -> None:
-        """Note it."""
+        """Write the record."""
         with self._client.failures():
             self._client.result(self._client.ensure_path_async(self._path))
             self._client.result(self._client.set_async(self._path, data))
 
     def close(self) -> None:
-        """End the session."""
+        """Close the session."""
         self._client.close()
 
 
 class _AsText:
-    """A projection whose keys and values are tuples and numbers, as text and JSON."""
+    """A projection with keys and values converted from tuples and numbers to text and JSON."""
 
     def __init__(self, projection: VtepProjection) -> None:
         self.name = projection.name
@@ -219,7 +219,7 @@ class _AsText:
         self._keys = {key_text(key): key for key in self._projection.keys()}  # noqa: SIM118 - not a mapping
 
     def apply(self, changes: Any) -> Iterable[str]:
-        """Refuse: what is past does not change."""
+        """Not supported: a past topology does not change."""
         raise NotImplementedError
 
     def keys(self) -> Iterable[str]:

@@ -1,7 +1,6 @@
-"""Rebuilding views from the log: the next generation of the view for agents, and the rows of switches.
+"""Rebuilds views from the log: the next generation of the view for agents, and the rows of switches.
 
-The one that is live goes on meanwhile, kept by its daemon. A process that ends in the middle leaves something
-that the next one continues.
+The daemon continues to update the live view. An interrupted rebuild is continued by the next one.
 """
 
 import time
@@ -21,18 +20,18 @@ from midonet.projections.zookeeper.target import ZooKeeperTarget
 
 _PAUSE = 0.005
 _PATIENCE = 30.0
-"""Seconds without progress after which it gives up."""
+"""Seconds without progress after which a rebuild fails."""
 
 _REPORTED = ("mcast", "bfd")
 
 _NAME = "rebuild"
-"""What such a projection is called: controls of the live projection do not apply to it."""
+"""The name of the projection of a rebuild: controls of the live projection do not apply to it."""
 
 OnWritten = Callable[[int], None]
 
 
 class GenerationView:
-    """A generation of the view, for comparing."""
+    """A generation of the view, for comparison."""
 
     def __init__(self, generations: Generations, generation: str) -> None:
         self._generations = generations
@@ -42,7 +41,7 @@ class GenerationView:
         """Return its checkpoint; `NotFound` if it has none."""
         found = self._generations.checkpoint(self._generation)
         if not found.position:
-            raise NotFound(f"generation {self._generation} holds nothing yet", generation=self._generation)
+            raise NotFound(f"generation {self._generation} is empty", generation=self._generation)
         return found
 
     def read(self, keys: Collection[str] | None) -> Mapping[str, bytes]:
@@ -51,10 +50,10 @@ class GenerationView:
 
 
 class LogOnlyProjection(VtepProjection):
-    """What a VTEP should hold, for one who knows the log and not what the network reports.
+    """The desired rows of a VTEP, computed from the log without facts.
 
-    What only reports decide stays as the switch holds it, and is left to those who hear them: the stations that other
-    switches have learned, which hosts get broadcast and which tunnels are watched, as some of them may be dead.
+    Rows that depend on facts are not changed: MACs that other switches learned, the destinations of broadcast, and the
+    tunnels with BFD. The daemon maintains these.
     """
 
     def __init__(self, vtep: str, current: Callable[[Key], CurrentRow | None]) -> None:
@@ -62,16 +61,17 @@ class LogOnlyProjection(VtepProjection):
         self._current = current
 
     def render(self, key: Key) -> Value | None:
-        """As the projection of the daemon, but for values that depend on reports."""
+        """As the projection of the daemon, except for values that depend on facts."""
         value = super().render(key)
         current = self._current(key) if value is not None and key[0] in _REPORTED else None
         return current.value if current is not None else value
 
 
 def build(feed: Feed, generations: Generations, place: tuple[str, str], generation: str, on_written: OnWritten) -> None:
-    """Bring a generation of the view to the head of the log, and make it the live one.
+    """Write a generation of the view up to the head of the log, and make it the live one.
 
-    `place` is where ZooKeeper is and the root of the view; `on_written` is told how many documents have been written.
+    `place` has the ZooKeeper servers and the root of the view; `on_written` is called with the number of documents
+    written.
     """
     target = ZooKeeperTarget(*place, generation, on_written=on_written)
     projection = NsdbProjection(view_base(place[1], generation))
@@ -84,10 +84,10 @@ def build(feed: Feed, generations: Generations, place: tuple[str, str], generati
 
 
 def roll_back(feed: Feed, generations: Generations, place: tuple[str, str], on_written: OnWritten) -> str:
-    """Make the generation that was live before the live one again, brought up to date first; return which it is."""
+    """Update the previous generation, make it the live one again, and return its number."""
     previous = generations.build_state().previous
     if previous is None or not generations.checkpoint(previous).position:
-        raise NotFound("there is no generation to go back to", generation=previous)
+        raise NotFound("there is no previous generation", generation=previous)
     build(feed, generations, place, previous, on_written)
     return previous
 
@@ -99,10 +99,10 @@ def bring_up_to_date(
     done: Callable[[int], bool],
     **options: Any,
 ) -> None:
-    """Keep a target equal to a projection until `done` says so of a position that it is at.
+    """Keep a target equal to a projection until `done` returns true for the target's position.
 
-    Raises what keeps it from getting on: `VerificationFailed` if the log does not hold what the target has seen,
-    `Unavailable` if nothing moves for long.
+    Raises `VerificationFailed` if the log does not have the commit of the target's checkpoint, `Unavailable` if there
+    is no progress for `_PATIENCE` seconds.
     """
     projection.name = _NAME
     with closing(_RunningProjection(Runner(feed, projection, target, **options), feed)) as running:
@@ -111,7 +111,7 @@ def bring_up_to_date(
 
 
 class _SwitchOver:
-    """The switch to a generation, tried again while its outcome is unknown."""
+    """The switch to a generation, retried while its outcome is unknown."""
 
     def __init__(self, generations: Generations, generation: str) -> None:
         self._generations = generations
@@ -119,7 +119,7 @@ class _SwitchOver:
         self._unknown_since: float | None = None
 
     def done(self) -> bool:
-        """Switch unless that was done; return whether it is. `Unavailable` if that cannot be told for long."""
+        """Switch unless it was done; return whether it is done. `Unavailable` if the outcome stays unknown."""
         try:
             return self._generations.switch(self._generation)
         except Unavailable:
@@ -131,7 +131,7 @@ class _SwitchOver:
 
 
 class _RunningProjection:
-    """A runner with a caller that waits for its position."""
+    """A runner, and waiting for its position."""
 
     def __init__(self, runner: Runner[Any, Any], feed: Feed) -> None:
         self._runner = runner
@@ -141,7 +141,7 @@ class _RunningProjection:
         runner.start()
 
     def position(self) -> int:
-        """Return where it is, -1 while it does not know; raise if it cannot get on."""
+        """Return the runner's position, -1 if it is unknown; raise if there is no progress."""
         status = self._runner.status()
         if status.state == "parked":
             raise self._runner.error or self._feed.error or Unavailable("the log cannot be read")
@@ -152,5 +152,5 @@ class _RunningProjection:
         return status.position if status.state == "live" else -1
 
     def close(self) -> None:
-        """Stop; what was written stays."""
+        """Stop; written values remain."""
         self._runner.stop()

@@ -1,9 +1,9 @@
-"""What the agent of a host needs to know: where each object is packed, and which objects lead to which others.
+"""The dependencies of a host's agent: the pack of each object, and the objects that each object needs.
 
-This is the whole rule of the host index, object by object; everything else in this package is bookkeeping. A node
-is an object's id, or one of four that are no objects: `hosts/<id>` is the agent of a host, `agents` is every agent,
-`members/<id>` are all hosts of a tunnel zone, `bound/<id>` is what runs behind a router port where that is bound. What
-agents read is named by its kind in `_FOLLOWED`, or led to by a line in `edges`. Pure.
+These are all rules of the host index, object by object; the rest of this package is bookkeeping. A node of the graph is
+the id of an object, or one of four others: `hosts/<id>` is the agent of a host, `agents` is every agent, `members/<id>`
+are all hosts of a tunnel zone, `bound/<id>` are the objects that a host needs if a router port is bound there. Objects
+that agents read are declared by kind in `_FOLLOWED`, or by an edge in `edges`. Pure.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,8 +19,8 @@ from midonet.projections.nsdb.reachability import Edge
 
 _PACKED_BY: Mapping[str, tuple[str, ...]] = {
     **{kind: KINDS[kind].cls.OWNER for kind in KINDS},
-    "vtep-binding": ("bridge",),  # agents come to it from the bridge
-    "trace-request": ("bridge", "router"),  # nothing leads to a port that is neither linked nor a target
+    "vtep-binding": ("bridge",),  # agents reach it from the bridge
+    "trace-request": ("bridge", "router"),  # no edge leads to a port that is neither linked nor a target
 }
 
 HELD_BY: Mapping[str, tuple[str, ...]] = {
@@ -31,7 +31,7 @@ HELD_BY: Mapping[str, tuple[str, ...]] = {
     )
     for holder in KINDS
 }
-"""Kind of an object → kinds of the packs that are named after it: its own and those of its parts."""
+"""Kind of an object → kinds of the packs that are named after it: its own kind and the kinds of its parts."""
 
 _FOLLOWED = frozenset(
     {
@@ -53,7 +53,7 @@ _AGENTS = "agents"
 
 
 def pack_of(entity: Entity) -> str:
-    """Return the pack that an object is in: its owner's, so that what is read together lies together."""
+    """Return the pack of an object: that of its owner, so that objects that are read together are in one document."""
     return f"models/{entity.KIND}/{_holder(entity)}"
 
 
@@ -65,12 +65,12 @@ def _holder(entity: Entity) -> str:
 
 
 def agent_node(host: str) -> str:
-    """Return the node that stands for the agent of a host; it is also the name of that host's index."""
+    """Return the node of a host's agent; it is also the name of that host's index."""
     return f"hosts/{host}"
 
 
 def edges(entity: Entity | None) -> Iterator[Edge]:
-    """Yield the edges (from, to) that an object causes: what needs the one needs the other."""
+    """Yield the edges (from, to) of an object: `from` needs `to`."""
     if entity is None or entity.KIND not in EDGE_KINDS:
         return
     if followed := _FOLLOWED_BY[entity.KIND]:
@@ -132,11 +132,11 @@ _FURTHER: Mapping[str, Callable[[Any], Iterator[Edge]]] = {
     "l2-insertion": _for_all,
     "port-group": lambda group: _for_all(group, needed=group.stateful),
 }
-"""Kind → what an object of it leads to beyond what `_FOLLOWED` says."""
+"""Kind → the edges of an object of this kind, in addition to `_FOLLOWED`."""
 
 _FOLLOWED_BY: Mapping[str, frozenset[str]] = {
     name: frozenset(field for field, ref in kind.ref_of.items() if ref.kind in _FOLLOWED)
     for name, kind in KINDS.items()
 }
 EDGE_KINDS = frozenset({kind for kind, fields in _FOLLOWED_BY.items() if fields} | _FURTHER.keys())
-"""Kinds whose objects may lead to anything."""
+"""Kinds of objects that may have edges."""

@@ -1,42 +1,42 @@
-"""How the index of a host is cut into parts where it would be more than a node of ZooKeeper holds.
+"""Splits the index of a host into parts if it exceeds the size of a ZooKeeper node.
 
-An index that is too long names its parts, which are nodes beside it, and these name the documents. Which part names a
-document follows from its path alone, so that a document that comes or goes rewrites one part, as long as their number
-does not change. Pure.
+An index that is too long lists its parts, which are nodes beside it, and the parts list the documents. The part of a
+document is computed from its path alone, so adding or removing a document rewrites one part, as long as the number of
+parts does not change. Pure.
 """
 
 from collections.abc import Iterator, Sequence
 from zlib import crc32
 
 MAX_BYTES = 900_000
-"""An index of one node is no longer than this; ZooKeeper takes 1 MiB with everything around."""
+"""Maximum bytes of an index in one node; the limit of ZooKeeper is 1 MiB for a whole request."""
 
 _HOST = len("hosts/00000000-0000-0000-0000-000000000000")
 _QUOTED = len('"",')
 
 
 def split(key: str) -> tuple[str, int | None]:
-    """Return the index that a key belongs to, and which part of it the key is; None: the index itself."""
+    """Return the index of a key, and the number of the part; None: the index itself."""
     return key[:_HOST], int(key[_HOST + 1 :], 16) if len(key) > _HOST else None
 
 
 def parts(index: str, number: int) -> Iterator[str]:
-    """Yield the keys of so many parts of an index."""
+    """Yield the keys of the parts of an index."""
     return (f"{index}-{part:x}" for part in range(number))
 
 
 def count(size: int, limit: int) -> int:
-    """Return how many parts an index of so many bytes has; 0 if it needs none.
+    """Return the number of parts of an index of so many bytes; 0 if one node is enough.
 
-    They are a power of two, and half full at most, since hashes do not spread evenly.
+    It is a power of two, and parts are at most half full on average, since hashes are not evenly distributed.
     """
     return 0 if size <= limit else 1 << (2 * size // limit).bit_length()
 
 
 def share(key: str, base: str, documents: Sequence[str], limit: int) -> list[str] | None:
-    """Return which paths the node of a key names, of an index of all these `documents`; None if there is no such part.
+    """Return the paths that the node of a key lists, for an index of `documents`; None if there is no such part.
 
-    `base` is the path of the generation, below which the documents are, too.
+    `base` is the path of the generation, which is also the parent of the documents.
     """
     index, part = split(key)
     number = count(sum(map(len, documents)) + len(documents) * _QUOTED, limit)

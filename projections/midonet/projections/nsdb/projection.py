@@ -1,8 +1,8 @@
-"""The view that agents read: every object in a document, and per host an index of the documents it needs.
+"""The view that agents read: every object in a document, and for each host an index of the documents that it needs.
 
-Keys are paths below the generation (contract §3): `models/<kind>/<document>` and `hosts/<host-id>`. A change costs
-what it touches: an ordinary one rewrites one document; only one that adds or removes a document or a lead (see
-`needs`) makes indexes be worked out anew, and then only those of the hosts that it concerns. Pure.
+Keys are paths below the generation (contract §3): `models/<kind>/<document>` and `hosts/<host-id>`. Most changes
+rewrite one document. Only a change that adds or removes a document or an edge (see `edges`) recomputes indexes, and
+only those of the affected hosts. Pure.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,13 +23,13 @@ _OBJECTS = b'{"objects":{%b}}'
 _encoder = msgspec.json.Encoder()
 
 _LONGEST = 128
-"""Bytes that a document's path has below the generation, amply, with what stands around it in an index."""
+"""Upper bound for the bytes of a document's path below the generation, with its punctuation in an index."""
 
 
 class NsdbProjection:
-    """Desired documents of one generation of the view, whose path is `base`; a function is asked whenever it counts.
+    """Desired documents of one generation of the view at the path `base`; a function is called whenever it is needed.
 
-    No document holds more than `limit` objects, no node of an index names paths of more than `index_bytes`.
+    No document has more than `limit` objects, no index node lists paths of more than `index_bytes`.
     """
 
     name = "nsdb"
@@ -42,7 +42,7 @@ class NsdbProjection:
         self.attach(Topology())
 
     def attach(self, topology: Topology) -> None:
-        """Start over from a whole topology."""
+        """Start again from a whole topology."""
         self._topology = topology
         self._packing = Packing(self._limit)
         self._graph = Graph()
@@ -50,7 +50,7 @@ class NsdbProjection:
         self.apply([Change(entity.KIND, entity.id, None, entity) for entity in topology])
 
     def apply(self, changes: Sequence[Change]) -> set[str]:
-        """Take note of the changes of one commit, already in the topology; return the keys they may have touched."""
+        """Record the changes of one commit, which the topology has already; return the keys that they may affect."""
         touched: set[str] = set()
         nodes: set[str] = set()
         for change in changes:
@@ -69,7 +69,7 @@ class NsdbProjection:
         return touched
 
     def _parts_at_most(self) -> int:
-        """Return how many parts an index would have that names all documents."""
+        """Return the number of parts of an index that lists all documents."""
         return count(len(self._packing) * (len(self._base()) + _LONGEST), self._index_bytes)
 
     def _nodes(self, index: str) -> Iterator[str]:
@@ -78,7 +78,7 @@ class NsdbProjection:
         yield from parts(index, self._parts)
 
     def _repack(self, old: Entity | None, new: Entity | None) -> Iterator[tuple[str, Touched]]:
-        """Put an object where it belongs now; yield each pack that it was or is in, with what that did to it."""
+        """Move an object to its present pack; yield each pack that changed, with the change."""
         before, after = old and pack_of(old), new and pack_of(new)
         if new and after and before == after:
             yield after, Touched((self._packing.document(after, new.id),), reshaped=False)
@@ -95,11 +95,11 @@ class NsdbProjection:
             yield from self._nodes(agent_node(host))
 
     def render(self, key: str) -> bytes | None:
-        """Return the bytes that a node should have, or None if it should not exist."""
+        """Return the bytes of a node, or None if it should not exist."""
         return self._index(key) if key.startswith("hosts/") else self._document(key)
 
     def origin(self, key: str) -> int | None:
-        """Return the commit that last changed what a document holds; None if it holds nothing."""
+        """Return the commit that last changed an object of a document; None if it has no objects."""
         found = (self._topology.find(object_id) for object_id in self._packing.objects(key))
         return max((entity.position for entity in found if entity), default=None)
 
@@ -121,7 +121,7 @@ class NsdbProjection:
         return canonical({"documents": named, "position": self._topology.head.position}) if named is not None else None
 
     def _needed_documents(self, node: str) -> list[str]:
-        """Return the names of all documents that a node leads to; nodes that lead to each other share the answer."""
+        """Return the names of all documents that a node needs; nodes that need each other share the result."""
         if node not in self._needed:
             reached = self._graph.reached_from(node)
             needed = sorted(document for other in reached for document in self._held_by(other))
@@ -136,10 +136,10 @@ class NsdbProjection:
 
 
 def _member(entity: Entity) -> bytes:
-    """Return what `plain` says of an object, as a member of a document; to sort its fields would take twice as long."""
+    """Return the object in the format of documents, as `plain` does; sorting its fields would take twice as long."""
     return b'"%b":{"kind":"%b",%b' % (entity.id.encode(), entity.KIND.encode(), _encoder.encode(entity)[1:])
 
 
 def _holder(path: str) -> str:
-    """Return the object that a pack or an index is named after."""
+    """Return the object after which a pack or an index is named."""
     return path.rpartition("/")[2]

@@ -1,7 +1,6 @@
-"""A directed graph that is kept edge by edge, and says what is reached from a node and what reaches it.
+"""A directed graph, updated edge by edge, with the nodes that are reachable from a node or reach it.
 
-An edge is there as long as at least one object causes it. Nodes are names; what they mean is the caller's
-business. Pure.
+An edge exists as long as at least one object causes it. Nodes are names without meaning here. Pure.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,13 +17,13 @@ class Graph:
         self._predecessors: dict[str, set[str]] = {}
 
     def successors(self, node: str) -> Iterable[str]:
-        """Return the nodes one edge away."""
+        """Return the successors of a node."""
         return self._successors.get(node, ())
 
     def replace(self, old: Iterable[Edge], new: Iterable[Edge]) -> set[str]:
-        """Let an object cause the edges `new` instead of `old`; return the nodes whose successors changed.
+        """Replace the edges `old` of an object by `new`; return the nodes with changed successors.
 
-        What it causes before and after is counted up and down again, and never goes in between.
+        An edge in both is incremented before it is decremented, so it is not removed meanwhile.
         """
         came = {edge[0] for edge in new if self._add(edge)}
         went = {edge[0] for edge in old if self._remove(edge)}
@@ -51,11 +50,11 @@ class Graph:
         return True
 
     def reached_from(self, node: str) -> set[str]:
-        """Return every node that a path leads to, the first one included."""
+        """Return every node that is reachable from a node, including the node itself."""
         return _spread((node,), self._successors)
 
     def reaching(self, nodes: Iterable[str]) -> set[str]:
-        """Return every node from which a path leads to one of `nodes`, these included."""
+        """Return every node from which one of `nodes` is reachable, including these."""
         return _spread(nodes, self._predecessors)
 
 

@@ -1,9 +1,9 @@
-"""How objects are packed into documents: small enough that a change rewrites little, few enough to be read quickly.
+"""Sharding of objects into documents: small, so that a change rewrites little; few, so that they are read quickly.
 
-A pack is one document until that would hold more than `LIMIT` objects; then it is a trie of documents, each named
-by the shortest prefix, in bits, of the hash of an object's id that at most `LIMIT` objects of the pack share. So
-packing is a function of the set of objects, whatever the order in which they came and went; and documents are more than
-half full on average, so that the index of a host in a network of many ports stays far below ZooKeeper's 1 MiB. Pure.
+A pack is one document until it would have more than `LIMIT` objects. Then it is a trie of documents; each is named by
+the shortest prefix, in bits, of the hash of an object's id that at most `LIMIT` objects of the pack share. So the
+documents depend on the set of objects only, not on the order of changes. Documents are more than half full on average,
+so the index of a host in a network of many ports is far below ZooKeeper's limit of 1 MiB. Pure.
 """
 
 import hashlib
@@ -11,30 +11,30 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 LIMIT = 64
-"""A document holds at most so many objects: a few kilobytes, far from ZooKeeper's 1 MiB."""
+"""Maximum number of objects in a document: a few kilobytes, far below ZooKeeper's limit of 1 MiB."""
 
 _BITS = "01"
 _DIGEST_BYTES = 8
 
 
 class Touched(NamedTuple):
-    """What adding or removing one object did to documents."""
+    """The documents that adding or removing one object changed."""
 
     documents: Iterable[str]
-    """Those whose content may differ now, or that came or went."""
+    """Those that may have different content, or were added or removed."""
     reshaped: bool
-    """Whether any came or went."""
+    """Whether a document was added or removed."""
 
 
 class Packing:
-    """The documents of all packs, by name. A pack is named as the document that holds all of it while it is small."""
+    """The documents of all packs, by name. A pack of one document gives the document its name."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
         self._documents: dict[str, set[str]] = {}
         self._inner: set[str] = set()
         self._depths: dict[str, int] = {}
-        """Pack → bits in the longest name that any of its documents has had since it was one alone."""
+        """Pack → bits in the longest name of its documents since it was last a single document."""
 
     def __iter__(self) -> Iterator[str]:
         """Yield the name of every document."""
@@ -45,7 +45,7 @@ class Packing:
         return len(self._documents)
 
     def objects(self, document: str) -> Iterable[str]:
-        """Return the ids of the objects in a document; nothing if there is no such document."""
+        """Return the ids of the objects in a document; none if there is no such document."""
         return self._documents.get(document, ())
 
     def documents(self, pack: str) -> Iterator[str]:
@@ -64,18 +64,18 @@ class Packing:
                 yield from self._below(pack, prefix + bit)
 
     def document(self, pack: str, object_id: str) -> str:
-        """Return the document where an object of a pack is, or would be."""
+        """Return the document of an object of a pack, whether the object exists or not."""
         if pack not in self._inner:
             return pack
         digest = _digest(object_id)
-        for depth in range(self._depths[pack], 1, -1):  # most documents are as deep as any
+        for depth in range(self._depths[pack], 1, -1):  # most documents have the greatest depth
             document = f"{pack}-{digest[:depth]}"
             if document in self._documents or f"{pack}-{digest[: depth - 1]}" in self._inner:
                 return document
         return f"{pack}-{digest[:1]}"
 
     def add(self, pack: str, object_id: str) -> Touched:
-        """Put an object into a pack; a document that becomes too large is split."""
+        """Add an object to a pack; a document that becomes too large is split."""
         document = self.document(pack, object_id)
         members = self._documents.setdefault(document, set())
         members.add(object_id)
@@ -97,7 +97,7 @@ class Packing:
                 yield child
 
     def remove(self, pack: str, object_id: str) -> Touched:
-        """Take an object out of a pack; documents that fit into one again are joined."""
+        """Remove an object from a pack; documents that fit into one are merged."""
         document = self.document(pack, object_id)
         members = self._documents[document]
         members.remove(object_id)
@@ -124,7 +124,7 @@ class Packing:
 
 
 def _digest(object_id: str) -> str:
-    """Ids may be chosen, and then share long prefixes; their hashes do not."""
+    """Return the hash of an id in bits; ids themselves can be chosen by users and may share long prefixes."""
     number = int.from_bytes(hashlib.sha256(object_id.encode()).digest()[:_DIGEST_BYTES])
     return f"{number:0{8 * _DIGEST_BYTES}b}"
 

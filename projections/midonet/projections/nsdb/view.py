@@ -1,4 +1,4 @@
-"""A whole view at once: what it should be, and how two of them compare. Pure."""
+"""A complete desired view, and the comparison of two views. Pure."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,10 @@ from midonet.events.topology.topology import Topology
 from midonet.projections.nsdb.projection import NsdbProjection
 
 FORMAT = b"3"
-"""Raise it when the same topology comes to other documents than before: then they are no drift, but an upgrade."""
+"""Version of the documents. Increment it if the same topology gives other documents; they are then no drift."""
 
 LIVE = "1"
-"""The generation that a new installation starts with."""
+"""The first generation of a new installation."""
 
 _INDEX = b'{"documents":['
 _POSITION = b'],"position":'
@@ -29,15 +29,15 @@ def expected_view(topology: Topology, base: str) -> dict[str, bytes]:
 
 
 def differences(actual: Mapping[str, bytes], desired: Mapping[str, bytes]) -> list[str]:
-    """Return the paths at which two views differ, a path that only one of them has included."""
+    """Return the paths at which two views differ, including paths that only one of them has."""
     paths = sorted(actual.keys() | desired.keys())
     return [path for path in paths if not same_document(actual.get(path, b""), desired.get(path, b""))]
 
 
 def same_document(actual: bytes, desired: bytes) -> bool:
-    """Compare two documents; two indexes are the same if they name the same documents.
+    """Compare two documents; two indexes are the same if they list the same documents.
 
-    An index keeps the position of the view at which its documents changed: being worked out anew must not touch it.
+    An index contains the position at which its documents changed; recomputing an index must not change it.
     """
     if not (actual.startswith(_INDEX) and desired.startswith(_INDEX)):
         return actual == desired

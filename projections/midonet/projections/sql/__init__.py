@@ -1,4 +1,4 @@
-"""SQL databases as a place for views: to look at the past with the tools of a database."""
+"""SQL databases as targets of views: a past state can be queried with SQL."""
 
 from midonet.projections.sql.target import SqlTarget
 

@@ -1,7 +1,7 @@
-"""A SQL database (SQLite, PostgreSQL) as the target of a view: one row per value, and the checkpoint beside them.
+"""An SQL database (SQLite, PostgreSQL) as the target of a view: one row per value, and the checkpoint.
 
-Values and checkpoint change in one transaction, guarded by the checkpoint that was loaded. A generation is a column, so
-that several lie beside each other. Rows of other views are never touched, and closing removes nothing.
+Values and checkpoint change in one transaction, guarded by the loaded checkpoint. The generation is a column, so one
+table can have several. Rows of other views are never changed, and closing removes nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -51,22 +51,22 @@ CHECKPOINTS = Table(
     Column("generation", Text, primary_key=True),
     Column("position", Integer, nullable=False),
     Column("hash", Text, nullable=False),
-    Column("replay", Text),  # what a replay made it of; kept by no daemon
+    Column("replay", Text),  # recorded by a replay; no daemon writes it
 )
 
 _LOG = "commits"
 """The table of a log (contract §1)."""
 
 _MAX_BYTES = 512 * 1024 * 1024
-"""Of one value; PostgreSQL takes a gigabyte."""
+"""Maximum bytes of one value; PostgreSQL's own limit is 1 GB."""
 _ROWS = 500
 _FORMS = ("sqlite:///FILE", "postgresql+psycopg://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE")
 
 
 class SqlTarget:
-    """The view `view` in the database at `url`, in one of its generations.
+    """The view `view` in the database at `url`, in one generation.
 
-    `on_written` is told how many values of a large change are on their way.
+    `on_written` is called with the number of values of a large change that were sent.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class SqlTarget:
             event.listen(self._engine, "begin", _begin_immediate)
 
     def on_change(self, wake: Callable[[], None]) -> None:
-        """Promise nothing: a database does not tell; what others did is found by the next `load`."""
+        """Do nothing: a database does not notify; the next `load` finds changes of other clients."""
 
     def drifted(self) -> bool:
         """Return False: a database does not notify."""
@@ -97,7 +97,7 @@ class SqlTarget:
         self._engine.dispose()
 
     def load(self) -> tuple[Checkpoint, Mapping[str, bytes]]:
-        """Return the checkpoint and all values; makes tables and checkpoint where they are missing."""
+        """Return the checkpoint and all values; create missing tables and the checkpoint."""
         with self._transaction() as connection:
             _METADATA.create_all(connection)
             self._ensure_checkpoint(connection)
@@ -114,7 +114,7 @@ class SqlTarget:
         """Write values (None: remove) and the checkpoint in one transaction."""
         for key, value in delta.items():
             if value is not None and len(value) > _MAX_BYTES:
-                raise Unwritable(key, f"{len(value)} bytes are more than a row can hold ({_MAX_BYTES})")
+                raise Unwritable(key, f"{len(value)} bytes exceed the limit of a row ({_MAX_BYTES})")
         with self._transaction() as connection:
             self._advance(connection, checkpoint)
             for part in _parts([key for key, value in delta.items() if value is None]):
@@ -128,19 +128,19 @@ class SqlTarget:
         self._checkpoint = checkpoint
 
     def read_mark(self) -> str | None:
-        """Return what a replay noted of this view, None if there is no view, or if it is a live one.
+        """Return the record of a replay for this view, None if there is no view, or if it is a live one.
 
-        Raises `UsageError` for a database that holds a log: what is made of a log does not belong into it.
+        Raises `UsageError` if the database has a log: a view must be in a separate database.
         """
         with self._transaction() as connection:
             if inspect(connection).has_table(_LOG):
-                raise UsageError(f"{self._url} holds a log; choose a database of its own for a view")
+                raise UsageError(f"{self._url} contains a log; choose a separate database for a view")
             _METADATA.create_all(connection)
             note: str | None = connection.execute(select(CHECKPOINTS.c.replay).where(self._here)).scalar()
             return note
 
     def write_mark(self, note: str) -> None:
-        """Note that this view is made by a replay."""
+        """Record that a replay writes this view."""
         with self._transaction() as connection:
             self._ensure_checkpoint(connection)
             connection.execute(update(CHECKPOINTS).where(self._here).values(replay=note))
@@ -154,7 +154,7 @@ class SqlTarget:
         return Checkpoint(*row) if row is not None else Checkpoint()
 
     def _advance(self, connection: Connection, checkpoint: Checkpoint) -> None:
-        """Compare and set the checkpoint; it also locks out every other writer until the end of the transaction."""
+        """Compare and set the checkpoint; this also blocks every other writer until the end of the transaction."""
         loaded = (CHECKPOINTS.c.position == self._checkpoint.position, CHECKPOINTS.c.hash == self._checkpoint.hash)
         values = {"position": checkpoint.position, "hash": checkpoint.hash}
         if connection.execute(update(CHECKPOINTS).where(self._here, *loaded).values(**values)).rowcount != 1:
@@ -191,7 +191,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Unavailable(f"{folder} cannot be made: {error.strerror}", folder=str(folder)) from None
+        raise Unavailable(f"{folder} cannot be created: {error.strerror}", folder=str(folder)) from None
 
 
 def _insert(connection: Connection) -> type[sqlite.Insert] | type[postgresql.Insert]:
@@ -199,7 +199,7 @@ def _insert(connection: Connection) -> type[sqlite.Insert] | type[postgresql.Ins
 
 
 def _set_pragmas(connection: object, _: object) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined]  # transactions begin where we say, not at the first change
+    connection.isolation_level = None  # type: ignore[attr-defined]  # transactions begin at an explicit BEGIN, not at the first change
     cursor = connection.cursor()  # type: ignore[attr-defined]  # a connection of sqlite3
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA busy_timeout = 10000")
