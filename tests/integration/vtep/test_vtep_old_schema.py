@@ -62,7 +62,7 @@ def test_it_gets_what_it_can_take(switch: OldSwitch, target: VtepTarget) -> None
     reconcile(target, {**PLAIN, **MODERN}, 1)
     assert read_rows(*switch.tcp) == PLAIN
     assert target.waiting().keys() == MODERN.keys()
-    assert "no replication modes" in target.waiting()["replication", RED]
+    assert "does not support replication modes" in target.waiting()["replication", RED]
     assert not target.drifted()
     assert reconcile(target, {**PLAIN, **MODERN}, 2) == {}
     report = target.report()

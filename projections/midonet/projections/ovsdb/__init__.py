@@ -1,4 +1,4 @@
-"""A small OVSDB client (RFC 7047): the IDL of the `ovs` package is pure Python and some twenty times slower."""
+"""A small OVSDB client (RFC 7047), several times faster than the pure-Python IDL of the `ovs` package."""
 
 from midonet.projections.ovsdb.client import CALL_SECONDS, PROBE_SECONDS, Answer, Client
 from midonet.projections.ovsdb.connect import Address

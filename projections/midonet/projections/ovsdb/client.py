@@ -1,7 +1,7 @@
-"""A connection to an OVSDB server: JSON-RPC calls, monitors and a probe that finds a dead peer (RFC 7047 §4).
+"""A connection to an OVSDB server: JSON-RPC calls, monitors and an inactivity probe (RFC 7047 §4).
 
-One thread reads; calls may come from any thread and wait for their answers. A connection that broke stays
-broken: make a new client. It never retries, because only the caller knows what is safe to do twice.
+One thread reads; any thread may call and waits for its answer. A broken connection is not restored: create a new
+client. The client never retries, because only the caller knows which calls are safe to repeat.
 """
 
 import contextlib
@@ -23,17 +23,17 @@ from midonet.projections.ovsdb.json_framing import Framer
 from midonet.projections.ovsdb.tls import SecureSocket
 
 CALL_SECONDS = 10.0
-"""A call that names no other time is answered within so many seconds, or given up."""
+"""Default time-out of a call in seconds."""
 
 PROBE_SECONDS = 4.0
-"""A server that was silent for so long is asked for a sign of life; after twice the time it is given up."""
+"""Seconds without data after which the client sends an echo request; after twice this time the connection is closed."""
 
 DUMP_SECONDS = 60.0
-"""How long a server may be silent while it prepares the initial dump of a monitor."""
+"""Seconds that a server may need to prepare the initial dump of a monitor."""
 
 _CHUNK = 64 * 1024
 _UNTRACKED_ID = "unheard"
-"""Id of requests whose answers are ignored."""
+"""Id of requests with ignored answers."""
 
 Answer = Callable[[], list[Any]]
 """Waits for the results of a transaction that was sent."""
@@ -44,10 +44,10 @@ _decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 class Client:
-    """One connection; `Unavailable` from any method as soon as it is in trouble, and from then on.
+    """One connection; every method raises `Unavailable` once it is broken.
 
-    `timeout` (seconds) bounds every call that names no other; `on_lost` is called once, from any thread, with
-    what is wrong, when the connection breaks, but not by `close`.
+    `timeout` (seconds) is the default time-out of calls. `on_lost` is called once with the reason, from any thread,
+    when the connection breaks, but not by `close`.
     """
 
     def __init__(
@@ -77,27 +77,23 @@ class Client:
 
     @property
     def alive(self) -> bool:
-        """Whether no trouble was seen yet."""
+        """Whether no error has occurred yet."""
         return self._error is None
 
     def call(self, method: str, params: Sequence[Any], *, timeout: float | None = None) -> Any:
-        """Call a method and return its result; `Rejected` with the server's words if it refuses."""
+        """Call a method and return its result; `Rejected` with the server's message if it refuses."""
         return self._call(method, params, timeout or self._timeout)
 
     def transact(self, database: str, operations: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Run operations as one transaction and return their results.
 
-        Raises `Rejected` if any of them, or the commit itself, fails: nothing has changed then. Its details are the
-        server's `error` and the index of the `operation` (their number, if it was the commit).
+        Raises `Rejected` if an operation or the commit fails; then nothing has changed. Its details are the server's
+        `error` and the index of the `operation` (the number of operations if the commit failed).
         """
         return self.begin(database, operations)()
 
     def begin(self, database: str, operations: Sequence[Mapping[str, Any]]) -> Answer:
-        """Send a transaction, and never wait; return what waits for its results, and returns or raises as `transact`.
-
-        The server runs transactions in the order in which they were sent. What the network does not take at once is
-        sent with the next message, or when the results are awaited.
-        """
+        """Send a transaction without waiting; return a function that awaits its results and raises as `transact`."""
         answer = self._request("transact", [database, *operations])
         self._send_now()
         return lambda: self._results(self._wait(answer, "transact", self._timeout))
@@ -105,10 +101,10 @@ class Client:
     def monitor(
         self, database: str, columns: Mapping[str, Sequence[str]], on_update: Callable[[Updates], object]
     ) -> None:
-        """Watch columns by table; return when `on_update` has been called with the initial dump.
+        """Monitor columns by table; return after `on_update` was called with the initial dump.
 
-        `on_update` runs in the reading thread, for every update in the order of the commits; those that a
-        transaction of this client makes come before `transact` returns.
+        `on_update` runs in the reading thread, for every update in the order of the commits; the update of a
+        transaction of this client precedes the return of `transact`.
         """
         name = f"monitor-{next(self._ids)}"
         requests = {table: {"columns": list(names)} for table, names in columns.items()}
@@ -118,7 +114,7 @@ class Client:
         self._silence_limit = patience
 
     def steal(self, lock: str) -> None:
-        """Take a lock from its owner; `Rejected` by a server that knows no locks (RFC 7047 §4.1.8)."""
+        """Steal a lock (RFC 7047 §4.1.8); `Rejected` by a server without locks."""
         self._owned.add(lock)  # before the server can report that another client stole it
         try:
             self._call("steal", [lock], self._timeout)
@@ -127,15 +123,15 @@ class Client:
             raise
 
     def owns(self, lock: str) -> bool:
-        """Return whether a lock was stolen, and no other client is known to have stolen it since."""
+        """Return whether the lock was acquired and no notification of its loss has arrived."""
         return lock in self._owned
 
     def echo(self) -> None:
-        """Return when the server has answered; every update of an earlier commit has been delivered then."""
+        """Wait for an answer of the server; all updates of earlier commits have been delivered then."""
         self.call("echo", [])
 
     def close(self) -> None:
-        """Close the connection; calls that wait get `Unavailable`."""
+        """Close the connection; waiting calls get `Unavailable`."""
         self._on_lost = lambda _: None
         self._disconnect("the connection was closed")
         if threading.current_thread() is not self._reader:
@@ -159,7 +155,7 @@ class Client:
         return self._wait(self._request(method, params, then), method, timeout)
 
     def _request(self, method: str, params: Sequence[Any], then: Callable[[Any], object] | None = None) -> Future[Any]:
-        """Make a request ready to be sent; return what will hold its answer."""
+        """Queue a request for sending; return the future of its answer."""
         answer: Future[Any] = Future()
         with self._lock:
             if self._error is not None:
@@ -182,7 +178,7 @@ class Client:
         self._flush()
 
     def _flush(self) -> None:
-        """Send what is ready, in order."""
+        """Send queued messages, in order."""
         try:
             with self._sending:
                 while self._unsent:
@@ -191,11 +187,11 @@ class Client:
             self._disconnect(describe_error(error))
 
     def _send_now(self) -> None:
-        """Send what is ready as far as that needs no waiting; TLS, whose records are whole or nothing, is left out."""
+        """Send queued messages as far as possible without waiting; not over TLS, which can only send whole records."""
         if isinstance(self._socket, SecureSocket) or not self._sending.acquire(blocking=False):
             return
         try:
-            with contextlib.suppress(OSError):  # no room at the moment, or `_flush` will find out what it is
+            with contextlib.suppress(OSError):  # the send buffer is full, or `_flush` will report the error
                 while self._unsent:
                     sent = os.write(self._socket.fileno(), self._unsent[0])  # a socket with a time-out would wait
                     if rest := self._unsent.popleft()[sent:]:
@@ -204,7 +200,7 @@ class Client:
             self._sending.release()
 
     def _read(self) -> None:
-        """Read until the connection ends, whatever ends it."""
+        """Read until the connection ends."""
         reason = "the connection was closed"
         framer = Framer()
         try:
@@ -213,15 +209,15 @@ class Client:
                     self._dispatch(_decoder.decode(frame))
         except OSError as error:
             reason = describe_error(error)
-        except Exception as error:  # noqa: BLE001 - whatever it sent, those who wait must get to know
-            reason = f"what it sent makes no sense ({type(error).__name__}: {error})"
+        except Exception as error:  # noqa: BLE001 - waiting calls must get an error, whatever the server sent
+            reason = f"the data received is invalid ({type(error).__name__}: {error})"
         finally:
             self._disconnect(reason)
             with self._sending:  # no write to the number of a closed socket
                 self._socket.close()
 
     def _receive(self) -> bytes:
-        """Wait for what comes next; ask a server that is silent for a sign of life."""
+        """Wait for data; probe a server that is silent."""
         heard = time.monotonic()
         while True:
             try:
@@ -251,7 +247,7 @@ class Client:
             self._release_stolen(message["params"][0])
 
     def _release_stolen(self, lock: str) -> None:
-        """Forget a lock that was stolen, and unlock it: else the server queues this client for it."""
+        """Remove a lock that was stolen, and unlock it: otherwise the server queues this client for it."""
         self._owned.discard(lock)
         self._send({"method": "unlock", "params": [lock], "id": _UNTRACKED_ID})
 
@@ -269,14 +265,14 @@ class Client:
         answer.set_result(result)
 
     def _disconnect(self, reason: str) -> None:
-        """End the connection, once: everything that waits gets to know."""
+        """Close the connection, once; all waiting calls get an error."""
         with self._lock:
             if self._error is not None:
                 return
             self._error = reason
             calls = list(self._calls.values())
             self._calls.clear()
-        with contextlib.suppress(OSError):  # the peer may have been faster
+        with contextlib.suppress(OSError):  # the peer may have closed it first
             self._socket.shutdown(socket.SHUT_RDWR)  # wakes the reader
         for answer, _ in calls:
             answer.set_exception(self._unavailable(reason))

@@ -1,4 +1,4 @@
-"""Ways to an OVSDB server: TCP, over TLS where the process has been told so, or a Unix socket."""
+"""Connects to an OVSDB server: by TCP, with TLS if the process is configured so, or by a Unix socket."""
 
 import contextlib
 import socket
@@ -12,7 +12,7 @@ Address = tuple[str, int] | str
 
 
 def open_socket(address: Address) -> socket.socket | SecureSocket:
-    """Return a connection; `OSError` if there is none within a few seconds."""
+    """Return a connected socket; `OSError` if there is no connection within a few seconds."""
     return _open_tcp(address) if isinstance(address, tuple) else _open_unix(address)
 
 
@@ -32,5 +32,5 @@ def _open_unix(path: str) -> socket.socket:
 
 
 def describe_error(error: OSError) -> str:
-    """Return what went wrong, in the system's words."""
+    """Return the error message of the system."""
     return error.strerror or str(error) or type(error).__name__

@@ -1,20 +1,20 @@
-"""Cut a byte stream into JSON objects: OVSDB sends them one after the other with nothing in between (RFC 7047 §4).
+"""Splits a byte stream into JSON objects: OVSDB sends them without separators (RFC 7047 §4).
 
-It must stay cheap on a dump of megabytes, so it never looks at single bytes and never decodes: all but quotation marks
-and braces is thrown away, chunk by chunk, then strings, and the braces that are left are counted.
+It must be fast for dumps of megabytes, so it neither iterates over bytes nor decodes. For each chunk it discards all
+bytes except quotation marks and braces, then strings, and counts the remaining braces.
 """
 
 import re
 from collections.abc import Iterator
 
 _BOUNDARY = re.compile(rb"\}\s*(?=\{)")
-"""Outside of strings a closing brace is followed by an opening one only where a new object begins."""
+"""Outside of strings, a closing brace is followed by an opening one only where a new object begins."""
 
 _NO_SIGNS = bytes(set(range(256)) - set(b'"{}'))
 
 
 class Framer:
-    """Collects chunks of a stream and gives back whole JSON objects as bytes."""
+    """Collects chunks of a stream and returns whole JSON objects as bytes."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -23,7 +23,7 @@ class Framer:
         self._carry = b""
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield every object that is complete with this chunk; `ValueError` if it cannot be a stream of objects."""
+        """Yield every object that is complete after this chunk; `ValueError` if it is not a stream of objects."""
         chunk = self._without_half_escape(chunk)
         plain = _blank_escapes(chunk)
         start = 0
@@ -42,7 +42,7 @@ class Framer:
             yield self._take(b"")
 
     def _without_half_escape(self, chunk: bytes) -> bytes:
-        """Keep a backslash at the end of the chunk for the next one: what it escapes is not here yet."""
+        """Move a backslash at the end of the chunk to the next one: the escaped character has not arrived yet."""
         chunk = self._carry + chunk
         backslashes = len(chunk) - len(chunk.rstrip(b"\\"))
         whole = len(chunk) - backslashes % 2
@@ -50,7 +50,7 @@ class Framer:
         return chunk[:whole]
 
     def _boundaries(self, plain: bytes) -> Iterator[int]:
-        """Yield where objects end, but for one that ends with the chunk."""
+        """Yield the ends of objects, except of one that ends with the chunk."""
         at, quoted = 0, self._quoted
         for found in _BOUNDARY.finditer(plain):
             quoted ^= plain.count(b'"', at, found.end()) % 2 == 1
@@ -59,9 +59,9 @@ class Framer:
                 yield at
 
     def _count(self, plain: bytes) -> None:
-        """Follow how deep the stream is in braces, and whether in a string."""
+        """Update the depth of braces, and whether the end of the chunk is inside a string."""
         signs = b'"' * self._quoted + plain.translate(None, _NO_SIGNS)
-        pieces = signs.replace(b'""', b"").split(b'"')  # of two strings side by side one may be left: they are alike
+        pieces = signs.replace(b'""', b"").split(b'"')  # one of two adjacent strings may remain: the result is the same
         outside = b"".join(pieces[::2])
         self._quoted = len(pieces) % 2 == 0
         self._depth += outside.count(b"{") - outside.count(b"}")

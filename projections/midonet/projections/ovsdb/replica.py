@@ -1,6 +1,6 @@
-"""Monitored tables as they are in the database, kept up to date by its updates (RFC 7047 §4.1.6).
+"""Monitored tables in memory, updated by the updates of the database (RFC 7047 §4.1.6).
 
-Pure: it is fed with updates and says what each of them changed. Rows stay in JSON form.
+Pure: it applies updates and returns the changes. Rows stay in JSON form.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ Row = Mapping[str, Any]
 
 
 class RowChange(NamedTuple):
-    """What an update did to one row; None is absent."""
+    """The change of one row by an update; None is absent."""
 
     uuid: str
     old: Row | None
@@ -25,7 +25,7 @@ class Replica:
         self.tables: dict[str, dict[str, Row]] = {table: {} for table in tables}
 
     def apply(self, updates: Mapping[str, Mapping[str, Any]]) -> dict[str, list[RowChange]]:
-        """Take in one update (the initial dump is one as well); return what changed, by table."""
+        """Apply one update (also the initial dump); return the changes by table."""
         return {table: list(_apply(self.tables[table], rows)) for table, rows in updates.items()}
 
 

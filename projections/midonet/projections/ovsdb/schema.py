@@ -1,4 +1,4 @@
-"""Check, before anything is written, that a server has the database that we mean, and see what more it has."""
+"""Checks before any write that a server has the expected database, and lists its optional columns."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,9 +23,9 @@ def check_schema(
     columns: Mapping[str, Sequence[str]],
     optional: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, list[str]]:
-    """Return the columns by table that the server has: all of `columns`, and of the optional ones those that exist.
+    """Return the columns by table that the server has: all of `columns`, and the existing ones of the optional ones.
 
-    Raises `Misconfigured`, which says what lacks.
+    Raises `Misconfigured` with the missing tables and columns.
     """
     databases = client.call("list_dbs", [])
     if database not in databases:

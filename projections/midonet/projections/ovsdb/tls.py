@@ -1,8 +1,8 @@
-"""TLS for a connection to an OVSDB server, as Open vSwitch does it (ovsdb-server(1), `pssl:`).
+"""TLS for a connection to an OVSDB server, as in Open vSwitch (ovsdb-server(1), `pssl:`).
 
-A switch is known by the CA that signed its certificate; what it is called does not count, as in Open vSwitch itself.
-OpenSSL lets only one thread at a time use a connection, while ours read and write at the same time: they take turns
-here, and neither holds the lock while it waits for the network.
+A switch is authenticated by the CA of its certificate; the name is not verified, as in Open vSwitch. OpenSSL allows one
+thread at a time on a connection, but this client reads and writes at the same time. A lock serialises the threads;
+neither holds it while it waits for the network.
 """
 
 import select
@@ -15,7 +15,7 @@ from midonet.events.config.connection_security import ConnectionSecurity, curren
 
 
 class SecureSocket:
-    """The part of a socket that the client uses."""
+    """The methods of a socket that the client uses."""
 
     def __init__(self, plain: socket.socket, context: ssl.SSLContext) -> None:
         self._tls = context.wrap_socket(plain)
@@ -28,7 +28,7 @@ class SecureSocket:
         self._timeout = seconds
 
     def recv(self, size: int) -> bytes:
-        """As a socket's; `TimeoutError` if nothing comes in time."""
+        """As a socket's; `TimeoutError` if no data arrives in time."""
         deadline = None if self._timeout is None else monotonic() + self._timeout
         while True:
             with self._lock:
@@ -58,7 +58,7 @@ class SecureSocket:
             self._await(writing=writing, deadline=deadline)
 
     def shutdown(self, how: int) -> None:
-        """As a socket's, at once: a waiting thread wakes."""
+        """As a socket's, without delay: a waiting thread wakes."""
         socket.socket.shutdown(self._tls, how)
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class SecureSocket:
 
 
 def wrap_tls(plain: socket.socket) -> "socket.socket | SecureSocket":
-    """Return a TCP connection to a switch, protected if that was asked for; `OSError` if the switch is not ours."""
+    """Return a TCP connection to a switch, with TLS if configured; `OSError` if its certificate is not valid."""
     wire = current()
     if wire.ovsdb_ca is None:
         return plain

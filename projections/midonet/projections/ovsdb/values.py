@@ -1,6 +1,6 @@
 """OVSDB values in JSON form and back (RFC 7047 §5.1): sets, maps and references to rows.
 
-Atoms but UUIDs are plain JSON values. A set of one element may come as the element alone.
+Atoms except UUIDs are plain JSON values. A set of one element may be sent as the element alone.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ def encode_map(pairs: Mapping[Any, Any]) -> list[Any]:
 
 
 def decode_ref(value: Any) -> str:
-    """Return the UUID that a reference names."""
+    """Return the UUID in a reference."""
     uuid: str = value[1]
     return uuid
 

@@ -1,4 +1,4 @@
-"""The databases of hardware VTEPs: what they should hold, what they do hold, and how the one becomes the other."""
+"""The databases of hardware VTEPs: desired rows, actual rows, and the transactions between them."""
 
 from midonet.projections.vtep.connection_state import Connection, ConnectionStatus
 from midonet.projections.vtep.fleet import Fleet, FleetStep, Retired

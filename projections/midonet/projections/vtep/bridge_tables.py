@@ -1,4 +1,4 @@
-"""A bridge that is bound to a VTEP, with the tables by which its rows are found. Pure."""
+"""A bridge that is bound to a VTEP, with indexes for its rows. Pure."""
 
 import ipaddress
 from typing import Any
@@ -10,7 +10,7 @@ from midonet.events.topology.topology import Topology
 from midonet.projections.vtep.keys import switch_name
 
 Index = dict[Any, dict[str, str]]
-"""Key → entries by id: within one commit a new one may come before the old one of the same key goes."""
+"""Key → entries by id: within one commit, a new entry may be added before the old one of the same key is removed."""
 
 _NONE: dict[str, str] = {}
 
@@ -25,9 +25,9 @@ class BridgeTables:
         self.others: Index = {}
         """Other VTEP → its bindings of this bridge."""
         self.macs: Index = {}
-        """MAC address → untagged entries of it."""
+        """MAC address → its untagged entries."""
         self.ips: Index = {}
-        """MAC address → ARP entries with it, and their IP addresses."""
+        """MAC address → its ARP entries, and their IP addresses."""
         self.hosts: Index = {}
         """Host → ports of the bridge that are bound there."""
         for entry, _ in topology.referring(bridge):
@@ -42,16 +42,16 @@ class BridgeTables:
                     add_entry(self.others, entry.vtep, entry.id)
 
     def ip(self, mac: str) -> str:
-        """Return the lowest IP address that the bridge knows for a MAC, of IPv4 if there is one, or "".
+        """Return the lowest IP address of a MAC on the bridge, IPv4 if there is one, or "".
 
-        A row of Ucast_Macs_Remote has one address, and of several rows for one MAC a switch takes any: the others are
-        resolved by the stations themselves.
+        A row of Ucast_Macs_Remote has one address, and a switch uses any one of several rows with the same MAC. ARP
+        requests for the other addresses are answered by the stations.
         """
         entries = self.ips.get(mac, _NONE)
         return min(entries.values(), key=_numerically) if len(entries) > 1 else next(iter(entries.values()), "")
 
     def move_port(self, old: Port | None, new: Port | None) -> bool:
-        """Follow a port of the bridge to another host; return whether a host got its first or lost its last one."""
+        """Move a port of the bridge to another host; return whether a host got its first or lost its last port."""
         left = old.host if old is not None else None
         entered = new.host if new is not None else None
         if left == entered:
@@ -70,7 +70,7 @@ def add_entry(index: Index, key: Any, entry: str, value: str = "") -> None:
 
 
 def remove_entry(index: Index, key: Any, entry: str) -> None:
-    """Remove an entry under a key, and the key with its last one."""
+    """Remove an entry under a key, and the key with its last entry."""
     entries = index.get(key, {})
     entries.pop(entry, None)
     if not entries:

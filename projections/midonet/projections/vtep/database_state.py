@@ -1,7 +1,7 @@
-"""What the database of a VTEP does hold of ours, as keys and values, kept up to date by its updates.
+"""The own rows in the database of a VTEP, as keys and values, updated by the updates of the database.
 
-Pure: fed with updates, it answers what is there under a key and which rows that is. Foreign rows are seen only
-where they matter (locators are shared, ports may be bound to foreign switches) and never get a key.
+Pure: it applies updates and returns the value and the rows of a key. Foreign rows are read only where they matter
+(locators are shared, ports may be bound to foreign switches) and never have a key.
 """
 
 import re
@@ -34,7 +34,7 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "Logical_Router": ("LR_fault_status",),
     "ACL": ("acl_fault_status",),
 }
-"""The columns to monitor where there are any: they came with later versions of the schema."""
+"""The optional columns to monitor: later versions of the schema added them."""
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
@@ -44,11 +44,11 @@ class Touched(NamedTuple):
 
     keys: set[Key]
     hardware: bool
-    """Ports or tunnels of the switch came or went, or changed."""
+    """Whether ports or tunnels of the switch were added, removed or changed."""
 
 
 class DatabaseState:
-    """The database of the VTEP with this management address; `columns` are those that it has, by table."""
+    """The database of the VTEP with this management address; `columns` are the available ones, by table."""
 
     def __init__(self, management_ip: str, columns: Mapping[str, Collection[str]] = OPTIONAL) -> None:
         self._management_ip = management_ip
@@ -64,7 +64,7 @@ class DatabaseState:
             "replication": lambda *_: SOURCE_NODE,
             "bfd": self._bfd,
         }
-        # indexes; rows are named by their UUIDs
+        # indexes; rows are identified by their UUIDs
         self._names: dict[str, str] = {}  # switch → name
         self._switches: dict[str, str] = {}  # name → switch
         self._addresses: dict[str, str] = {}  # locator → address
@@ -78,10 +78,10 @@ class DatabaseState:
         self.hardware: str | None = None
         """UUID of the Physical_Switch."""
         self.checkpoint: Checkpoint | None = None
-        """The checkpoint, or None where there is none that can be understood."""
+        """The checkpoint, or None if there is no readable one."""
         self.reports = Reports(self._tables, self._names)
 
-    # -- what is there
+    # -- rows and values
 
     def items(self) -> Iterator[tuple[Key, Value]]:
         """Yield every key that has a row, with its value."""
@@ -91,7 +91,7 @@ class DatabaseState:
                 yield key, value
 
     def value(self, key: Key) -> Value | None:
-        """Return what is there under a key; several rows under one key give a value that is never desired."""
+        """Return the value of a key; several rows under one key give a value that is never desired."""
         rows = self._rows.get(key)
         if rows is None:
             return None
@@ -110,27 +110,27 @@ class DatabaseState:
 
     @property
     def root(self) -> str | None:
-        """UUID of the one row of Global; a fresh database has none."""
+        """UUID of the one row of Global; a new database has none."""
         return next(iter(self._tables["Global"]), None)
 
     def switch(self, name: str) -> str | None:
-        """Return the UUID of a Logical_Switch of ours."""
+        """Return the UUID of an own Logical_Switch."""
         return self._switches.get(name)
 
     def locator(self, address: str) -> str | None:
-        """Return the UUID of the Physical_Locator of a tunnel address; one with a tunnel key of its own is none."""
+        """Return the UUID of the Physical_Locator of a tunnel address; locators with a tunnel key are ignored."""
         return self._locators.get(address)
 
     def ports(self, name: str) -> list[str]:
-        """Return the UUIDs of the switch's ports of that name; the schema allows several."""
+        """Return the UUIDs of the switch's ports with a name; the schema allows several."""
         return self._ports.get(name, [])
 
     def bound(self, port: str, vlan: int) -> str:
-        """Return the UUID of the Logical_Switch of ours that a VLAN of one of the switch's ports is bound to."""
+        """Return the UUID of the own Logical_Switch to which a VLAN of one of the switch's ports is bound."""
         return self._bound[port][vlan]
 
     def bindings_to(self, switch: str) -> Iterator[tuple[str, int]]:
-        """Yield (UUID of port, VLAN) of every binding, on any switch's port, that keeps a Logical_Switch in place."""
+        """Yield (UUID of port, VLAN) of every binding, on any switch's port, that refers to a Logical_Switch."""
         for uuid, row in self._tables["Physical_Port"].items():
             for vlan, bound in decode_map(row["vlan_bindings"]).items():
                 if bound == switch:
@@ -139,7 +139,7 @@ class DatabaseState:
     def tunnel(self, local: str, remote: str) -> tuple[str, bool] | None:
         """Return a foreign tunnel between two addresses, and whether another client configured BFD on it.
 
-        One that is used so is preferred.
+        A tunnel with such a configuration is preferred.
         """
         rows = [(uuid, self._tables["Tunnel"][uuid]) for uuid in sorted(self._tunnels) if uuid not in self._keys_of]
         found = [
@@ -148,11 +148,11 @@ class DatabaseState:
         return max(found, key=lambda one: one[1], default=None)
 
     def is_our_row(self, tunnel: str) -> bool:
-        """Whether a tunnel with our mark is ours as a row, not by its BFD parameters only."""
+        """Whether this project created a marked tunnel, and not only its BFD parameters."""
         return bool(decode_map(self._tables["Tunnel"][tunnel]["bfd_params"]).get(MARK) == "row")
 
     def accepts(self, key: Key, value: Value) -> bool:
-        """Whether the switch has what a value needs: a port, a mode, a tunnel without foreign BFD."""
+        """Whether the switch has what a value requires: a port, a mode, a tunnel without foreign BFD."""
         match key:
             case ("binding", port, _):
                 return bool(self.ports(port))
@@ -164,7 +164,7 @@ class DatabaseState:
         return True
 
     def foreign_value(self, key: Key) -> Value | None:
-        """Return the name of the foreign switch to which the VLAN of a binding is bound, if it is."""
+        """Return the name of the foreign switch to which the VLAN of a binding is bound, if any."""
         if key[0] != "binding":
             return None
         bound = (decode_map(self._tables["Physical_Port"][port]["vlan_bindings"]) for port in self.ports(key[1]))
@@ -172,7 +172,7 @@ class DatabaseState:
         return next((str(self._tables["Logical_Switch"][uuid]["name"]) for uuid in foreign), None)
 
     def report(self) -> SwitchReport:
-        """Return what the switch says of itself."""
+        """Return the hardware, faults, tunnels and learned MACs that the switch reports."""
         return self.reports.summary(self.hardware, self._addresses)
 
     def _ends(self, tunnel: Row) -> tuple[str, str]:
@@ -202,7 +202,7 @@ class DatabaseState:
     # -- updates
 
     def apply(self, updates: Mapping[str, Mapping[str, Any]]) -> Touched:
-        """Take in an update of the monitored columns; return the keys whose values it may have changed."""
+        """Apply an update of the monitored columns; return the keys with values that may have changed."""
         changes = self._replica.apply(updates)
         if "Global" in changes:
             self.checkpoint = parse_checkpoint(self.config)
@@ -220,7 +220,7 @@ class DatabaseState:
         return Touched(touched, hardware)
 
     def _start_over(self) -> dict[str, list[RowChange]]:
-        """Forget every index, because a switch was renamed; return all rows as new."""
+        """Clear every index, because a switch was renamed; return all rows as new."""
         self._touched.update(self._rows)
         indexes: tuple[dict[Any, Any], ...] = (self._names, self._switches, self._bound, self._rows, self._keys_of)
         for index in indexes:
@@ -250,12 +250,12 @@ class DatabaseState:
                 self._addresses[uuid] = _address(new)
                 self._locators[self._addresses[uuid]] = uuid
             if old is not None and new is not None:
-                self._touched.update(self._rows)  # only its tunnel key can change, and hardly ever does
+                self._touched.update(self._rows)  # only its tunnel key can change, which is rare
 
     def _physical_ports(self, changes: Iterable[RowChange], *, rebuild: bool) -> bool:
-        """Follow the bindings; return whether ports may have come, gone or changed their names.
+        """Update the bindings; return whether ports may have been added, removed or renamed.
 
-        A port that comes or goes changes its Physical_Switch in the same commit (`rebuild`).
+        Adding or removing a port changes its Physical_Switch in the same commit (`rebuild`).
         """
         rebuild = rebuild or _renamed(changes)
         for uuid in list(self._bound) if rebuild else [change.uuid for change in changes if change.uuid in self._bound]:
@@ -272,7 +272,7 @@ class DatabaseState:
         return rebuild
 
     def _physical_switch(self) -> str | None:
-        """Return the switch with the management address, else the first by name: some name none."""
+        """Return the switch with the management address, else the first by name: some have no address."""
         switches = sorted(self._tables["Physical_Switch"].items(), key=lambda item: str(item[1]["name"]))
         mine = (uuid for uuid, row in switches if self._management_ip in decode_set(row["management_ips"]))
         return next(mine, switches[0][0] if switches else None)
@@ -282,7 +282,7 @@ class DatabaseState:
         return sorted(decode_set(row[column])) if row is not None and column in row else []
 
     def _follow_tunnels(self, changes: Iterable[RowChange], *, rebuild: bool) -> bool:
-        """List the tunnels with our mark; return whether any may have changed."""
+        """Index the tunnels with the mark of this project; return whether any may have changed."""
         changed = {change.uuid for change in changes}
         if rebuild:
             changed |= self._tunnels
@@ -326,14 +326,14 @@ class DatabaseState:
 
 
 def parse_checkpoint(config: Mapping[str, str]) -> Checkpoint | None:
-    """Return the checkpoint in `Global.other_config`, or None where there is none that can be understood."""
+    """Return the checkpoint in `Global.other_config`, or None if there is no readable one."""
     if not _NUMBER.fullmatch(config.get(POSITION, "")) or HASH not in config:
         return None
     return Checkpoint(int(config[POSITION]), config[HASH])
 
 
 def _address(locator: Row) -> str:
-    """Return a locator's address; one with a tunnel key of its own is another than the plain one."""
+    """Return a locator's address; with a tunnel key it differs from the plain one."""
     tunnel_key = decode_set(locator["tunnel_key"])
     return f"{locator['dst_ip']} key {tunnel_key[0]}" if tunnel_key else str(locator["dst_ip"])
 

@@ -1,7 +1,7 @@
-"""Tell drift from our own doing: the actual state against what we loaded or wrote last.
+"""Detects drift: compares the actual state with the state that was last loaded or written.
 
-State is compared, not events: an edit that was taken back is no drift, and the echo of our own transaction equals
-what we expect. Two threads meet here, the one that reads updates and the one that writes; neither waits long.
+States are compared, not events: an edit that was undone is no drift, and the update of an own transaction equals the
+expected state. Two threads use this: one reads updates, one writes; neither waits long.
 """
 
 import threading
@@ -17,9 +17,9 @@ from midonet.projections.vtep.transaction import Delta, Operation, Transaction, 
 
 
 class DriftWatch:
-    """The actual state of one connection and what we expect of it.
+    """The actual and the expected state of one connection.
 
-    `wake` is called while they differ, `on_update` when the switch said something of itself; both without any lock.
+    `wake` is called while they differ, `on_update` after a report of the switch; both without any lock.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class DriftWatch:
         self._confirmed = False
 
     def update(self, updates: Mapping[str, Mapping[str, Any]]) -> None:
-        """Take in an update of the monitor."""
+        """Apply an update of the monitor."""
         with self._lock:
             touched = self._state.apply(updates)
             self._report = None
@@ -62,19 +62,19 @@ class DriftWatch:
             self._on_update(update)
 
     def checkpoint(self) -> Checkpoint | None:
-        """Return the checkpoint that is there."""
+        """Return the actual checkpoint."""
         with self._lock:
             return self._state.checkpoint
 
     def create_checkpoint(self) -> list[Operation]:
-        """Return the operations that give the database a checkpoint, if it has none."""
+        """Return the operations that create a checkpoint, if the database has none."""
         with self._lock:
             return create_checkpoint(self._state) if self._state.checkpoint is None else []
 
     def load(self) -> tuple[Checkpoint, dict[Key, Value]]:
-        """Expect what is there, and return it; what waits for its port or tunnel counts as there.
+        """Make the actual state the expected one, and return it; waiting values count as present.
 
-        It does no longer where another writer moved the checkpoint: it knows what waits now.
+        They do not if another writer moved the checkpoint: that writer is responsible for them then.
         """
         with self._lock:
             overtaken, self._checkpoint = self._state.checkpoint != self._checkpoint, self._state.checkpoint
@@ -95,13 +95,13 @@ class DriftWatch:
             return self._checkpoint or Checkpoint(), self._expected | self._waiting
 
     def plan(self, delta: Delta) -> Transaction:
-        """Return a transaction that makes these changes; until `confirm`, updates are not taken for drift."""
+        """Return a transaction that makes these changes; until `confirm`, updates are not treated as drift."""
         with self._lock:
             self._confirmed = False
             return Transaction(self._state, self._checkpoint or Checkpoint(), delta)
 
     def confirm(self, transactions: Iterable[Transaction]) -> None:
-        """Expect what these transactions, all that were planned and are committed by now, left there."""
+        """Expect the result of these transactions: all that were planned, which are committed now."""
         with self._lock:
             for transaction in transactions:
                 for key, value in transaction.delta.items():
@@ -114,17 +114,17 @@ class DriftWatch:
             self._wake()
 
     def waiting(self) -> list[Key]:
-        """Return what waits for its port or tunnel."""
+        """Return the values that wait for a port or a tunnel."""
         with self._lock:
             return list(self._waiting)
 
     def unblocked(self) -> set[Key]:
-        """Return what waited until the last `load`, or could not be written until then."""
+        """Return the values that waited, or could not be written, until the last `load`."""
         with self._lock:
             return set(self._unblocked)
 
     def accepts(self, key: Key, value: Value) -> bool:
-        """Return whether there is what a value needs; if not, `wake` is called when there is, whoever writes it."""
+        """Return whether the switch has what a value requires; if not, `wake` is called when it has."""
         with self._lock:
             accepted = self._state.accepts(key, value)
             if not accepted:
@@ -132,39 +132,39 @@ class DriftWatch:
             return accepted
 
     def foreign_value(self, key: Key) -> Value | None:
-        """Return what of others is in the place of a key, if anything is."""
+        """Return the foreign value in the place of a key, if any."""
         with self._lock:
             return self._state.foreign_value(key)
 
     def current(self, key: Key) -> CurrentRow | None:
-        """Return what is known to be there under a key; takes no lock, so it may be of a moment ago."""
+        """Return the actual value of a key; takes no lock, so it may be slightly old."""
         value = self._expected.get(key)
         return CurrentRow(value, self._foreign_order.get(key, 0)) if value is not None else None
 
     def unicast_keys(self) -> list[Key]:
-        """Return the keys of all stations that are there."""
+        """Return the keys of all stations in the database."""
         with self._lock:
             return [key for key in self._expected if key[0] == "ucast"]
 
     def report(self) -> SwitchReport:
-        """Return what the switch says of itself."""
+        """Return the report of the switch."""
         with self._lock:
             if self._report is None:
                 self._report = self._state.report()
             return self._report
 
     def drift(self) -> dict[Key, tuple[Value | None, Value | None]]:
-        """Return what is not as expected: key → (expected, found)."""
+        """Return the differences from the expected state: key → (expected, found)."""
         with self._lock:
             return {key: (self._expected_value(key), self._state.value(key)) for key in self._drift}
 
     def checkpoint_moved(self) -> bool:
-        """Return whether the checkpoint is not as it was loaded or written last."""
+        """Return whether the checkpoint differs from the one that was last loaded or written."""
         with self._lock:
             return self._state.checkpoint != self._checkpoint
 
     def drifted(self) -> bool:
-        """Return whether the actual state is not, or is not known to be, as expected."""
+        """Return whether the actual state differs, or may differ, from the expected one."""
         with self._lock:
             return not self._confirmed or self._check()
 

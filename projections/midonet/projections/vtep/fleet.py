@@ -1,4 +1,4 @@
-"""Which VTEPs there are: what to start, move or stop as they come, change their address and go. Pure."""
+"""The VTEPs of the topology: which to start, move or stop when they are created, changed and deleted. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
@@ -14,11 +14,11 @@ Action = Literal["stop", "restart", "start"]
 
 
 class FleetStep(Struct, frozen=True):
-    """One thing to do about the projection of one VTEP.
+    """A step for the projection of one VTEP.
 
-    `start`: begin to keep the database at `host`:`port`. `restart`: it is now there; leave the old place alone, it may
-    be the same switch. `stop`: the VTEP was deleted: close, and `VtepTarget.clear` what is at the old place as soon
-    as it can be reached. Stopping a service is not a step: it removes nothing.
+    `start`: maintain the database at `host`:`port`. `restart`: it is there now; do not change the old address, which
+    may be the same switch. `stop`: the VTEP was deleted: close, and call `VtepTarget.clear` at the old address as soon
+    as it is reachable. Stopping a service is not a step: it removes nothing.
     """
 
     action: Action
@@ -28,22 +28,22 @@ class FleetStep(Struct, frozen=True):
 
 
 class Fleet:
-    """The VTEPs that should be running. Carry out the steps that it returns in order, each before the next."""
+    """The VTEPs that should be running. Carry out the returned steps in order, one after the other."""
 
     def __init__(self) -> None:
         self._running: dict[str, tuple[str, int]] = {}
 
     def attach(self, topology: Topology) -> list[FleetStep]:
-        """Start over from a whole topology; return the steps from what is running to what should be."""
+        """Start again from a whole topology; return the steps from the running VTEPs to the desired ones."""
         wanted = topology.all("vtep")
         return self._steps({vtep: wanted.get(vtep) for vtep in self._running.keys() | wanted.keys()})
 
     def apply(self, changes: Sequence[Change]) -> list[FleetStep]:
-        """Return the steps that the changes of one commit ask for."""
+        """Return the steps for the changes of one commit."""
         return self._steps({change.id: change.new for change in changes if change.kind == "vtep"})
 
     def _steps(self, wanted: Mapping[str, Vtep | None]) -> list[FleetStep]:
-        """Stops come first: another VTEP may take over the address."""
+        """Return the steps with stops first: another VTEP may get the address."""
         steps = sorted(self._differences(wanted), key=lambda step: (step.action != "stop", step.vtep))
         for step in steps:
             if step.action == "stop":
@@ -63,22 +63,22 @@ class Fleet:
 
 
 class Retired:
-    """Addresses of VTEPs that were deleted, as their events tell: their rows may still be there.
+    """Addresses of deleted VTEPs, from their events: their rows may still be in the switch.
 
-    Nobody else remembers a switch that was deleted while it, or the cluster, was away.
+    Only these events record a switch that was deleted while it, or the cluster, was unreachable.
     """
 
     def __init__(self) -> None:
         self._deleted: set[tuple[str, int]] = set()
 
     def apply_events(self, events: Iterable[Event]) -> None:
-        """Take note of the events of one commit."""
+        """Record the events of one commit."""
         for event in events:
             if event.type == "vtep.deleted":
                 self._deleted.add(_address_in(event.data))
 
     def addresses(self, topology: Topology) -> set[tuple[str, int]]:
-        """Return where no VTEP of the topology is now."""
+        """Return the addresses that no VTEP of the topology has now."""
         present = {(vtep.management_ip, vtep.management_port) for vtep in topology.all("vtep").values()}
         return self._deleted - present
 

@@ -1,4 +1,4 @@
-"""Election of the flooding proxy: the host that copies broadcast for a VTEP that cannot do so itself. Pure."""
+"""Election of the flooding proxy: the host that replicates broadcast for a VTEP without own replication. Pure."""
 
 from collections.abc import Collection, Mapping
 

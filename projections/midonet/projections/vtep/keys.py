@@ -1,16 +1,16 @@
-"""What the rows of a VTEP's database are called here: keys and values that desired and actual state share.
+"""Keys and values of the rows in a VTEP's database, shared by desired and actual state.
 
 | key | value |
 |---|---|
 | `("switch", name)` | tunnel key (VNI) of the Logical_Switch, 0 if it has none |
-| `("replication", name)` | `source_node`, where the Logical_Switch says so; service nodes copy wherever it does not |
+| `("replication", name)` | `source_node` if the Logical_Switch has this mode; otherwise service nodes replicate |
 | `("binding", physical port, vlan)` | name of the Logical_Switch |
 | `("ucast", switch name, mac)` | (tunnel address, IP address of the MAC or "") |
 | `("mcast", switch name, mac)` | tunnel addresses, sorted |
-| `("bfd", tunnel address)` | own tunnel address of the switch from which BFD watches that one |
+| `("bfd", tunnel address)` | own tunnel address of the switch, where BFD monitors the tunnel to that address |
 
-Only switches named `mn-…` and what hangs on them have keys, and tunnels whose BFD parameters bear our mark: all else in
-the database belongs to others (contract §4).
+Keys exist for switches named `mn-…`, the rows that refer to them, and tunnels with the mark of this project in their
+BFD parameters. All other rows are foreign (contract §4).
 """
 
 import ipaddress
@@ -23,13 +23,13 @@ HASH = "midonet-hash"
 """Keys of the checkpoint in `Global.other_config`."""
 
 MARK = "midonet"
-"""Key in `Tunnel.bfd_params` of what we enabled: `row` if the whole row is ours, `params` if only they are."""
+"""Key in `Tunnel.bfd_params` that marks BFD of this project: `row` if it created the row, else `params`."""
 
 SOURCE_NODE = "source_node"
-"""The value of `Logical_Switch.replication_mode` with which the switch copies to every locator of a set itself."""
+"""Value of `Logical_Switch.replication_mode` with which the switch itself replicates to every locator of a set."""
 
 UNKNOWN_DST = "unknown-dst"
-"""The MAC of the Mcast_Macs_Remote row for all that no other row names (hardware_vtep schema)."""
+"""MAC of the Mcast_Macs_Remote row for all MACs without a row (hardware_vtep schema)."""
 
 Key = (
     tuple[Literal["switch", "replication", "bfd"], str]
@@ -40,7 +40,7 @@ Value = int | str | tuple[str, ...]
 
 _PREFIX = "mn-"
 _STATION = re.compile(r"[0-9a-f][02468ace](?::[0-9a-f]{2}){5}")
-"""A MAC address of one station: the group bit is not set."""
+"""The MAC address of a station: the group bit is not set."""
 
 
 def switch_name(bridge: str) -> str:
@@ -49,22 +49,22 @@ def switch_name(bridge: str) -> str:
 
 
 def bridge_id(switch: str) -> str:
-    """Return the bridge whose Logical_Switch has this name."""
+    """Return the bridge of a Logical_Switch with this name."""
     return switch.removeprefix(_PREFIX)
 
 
 def is_ours(switch: str) -> bool:
-    """Whether a Logical_Switch of this name belongs to us."""
+    """Whether this project manages a Logical_Switch of this name."""
     return switch.startswith(_PREFIX)
 
 
 def is_locator(address: str) -> bool:
-    """Whether a Physical_Locator can have this address: it knows one encapsulation, VXLAN over IPv4."""
+    """Whether a Physical_Locator can have this address: the only encapsulation is VXLAN over IPv4."""
     return ":" not in address and _ip(address) != ""
 
 
 def station_ip(text: str) -> str:
-    """Return an IP address in its usual form; "" for anything else that a switch may write."""
+    """Return an IP address in canonical form; "" for any other text."""
     return _ip(text) if text else ""
 
 
@@ -76,6 +76,6 @@ def _ip(text: str) -> str:
 
 
 def station_mac(text: str) -> str | None:
-    """Return the MAC address of a station in lower case; None for anything else that a switch may write."""
+    """Return the MAC address of a station in lower case; None for any other text."""
     mac = text.lower()
     return mac if _STATION.fullmatch(mac) and mac != "00:00:00:00:00:00" else None

@@ -1,7 +1,7 @@
-"""What the network reports: the stations that switches learned, their tunnel addresses, and which hosts are dead.
+"""Facts for the rows of VTEPs: the stations that switches learned, their tunnel addresses, and dead hosts.
 
-These are facts, no topology: they are lost with the process and read again. One instance is shared by the projections
-of all VTEPs of a process, and changed only while the topology is held still. Pure.
+Facts are not topology: they are lost with the process and read again. The projections of all VTEPs of a process share
+one instance, which changes only under the lock of the feed. Pure.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -22,7 +22,7 @@ class LocalMac(NamedTuple):
 
 
 class SwitchUpdate(NamedTuple):
-    """What one switch said: all of it (`whole`), or what changed since; None where a station is gone."""
+    """A report of one switch: a complete one (`whole`), or the changes; None where a station was removed."""
 
     macs: Mapping[MacKey, LocalMac | None]
     tunnel_ips: tuple[str, ...]
@@ -30,14 +30,14 @@ class SwitchUpdate(NamedTuple):
 
 
 class LearnedChanges(NamedTuple):
-    """What changed by that: places of stations, and whether the switch has other tunnel addresses than before."""
+    """The effect of a report: places of stations, and whether the tunnel addresses of the switch changed."""
 
     macs: set[MacKey]
     addresses_changed: bool
 
 
 class MacLocation(NamedTuple):
-    """A station behind a VTEP; `order` grows with the time it appeared; 0: before the first read."""
+    """A station behind a VTEP; `order` increases with the time of its first report; 0: before the first read."""
 
     vtep: str
     address: str
@@ -46,7 +46,7 @@ class MacLocation(NamedTuple):
 
 
 class CurrentRow(NamedTuple):
-    """What a switch holds under a key; `order` as for a station if another client wrote it while watched, else 0."""
+    """A value in a switch; `order` as for a station if another client wrote it while monitored, else 0."""
 
     value: Value
     order: int
@@ -62,14 +62,14 @@ class LearnedMacs:
         self._unreachable: set[str] = set()
         self.tick = count(1).__next__
         self.dead: frozenset[str] = frozenset()
-        """Hosts that lived and do no more; of others nothing is known."""
+        """Hosts that were alive and are dead; the state of all others is unknown."""
 
     def is_read(self, vtep: str) -> bool:
-        """Whether a VTEP is being read: what is not reported by it is not there."""
+        """Whether a VTEP is being read: then a station that it does not report does not exist."""
         return vtep in self._macs and vtep not in self._unreachable
 
     def tunnel_ips(self, vtep: str) -> tuple[str, ...]:
-        """Return the tunnel addresses that a switch says it has, as far as known."""
+        """Return the tunnel addresses that a switch reported last."""
         return self._tunnel_ips.get(vtep, ())
 
     def macs(self, switch: str) -> Iterable[str]:
@@ -77,7 +77,7 @@ class LearnedMacs:
         return self._switches.get(switch, {}).keys()
 
     def locations(self, switch: str, mac: str) -> Collection[MacLocation]:
-        """Return the stations at a place: one for every VTEP that has learned it, those that are away included."""
+        """Return the stations at a place: one for every VTEP that has learned it, including unreachable ones."""
         return self._switches.get(switch, {}).get(mac, {}).values()
 
     def macs_of(self, vtep: str) -> Collection[MacKey]:
@@ -85,7 +85,7 @@ class LearnedMacs:
         return self._macs.get(vtep, ())
 
     def apply(self, vtep: str, update: SwitchUpdate) -> LearnedChanges:
-        """Take in what a switch said."""
+        """Apply a report of a switch."""
         first = vtep not in self._macs
         known = self._macs.setdefault(vtep, set())
         self._unreachable.discard(vtep)
@@ -118,12 +118,12 @@ class LearnedMacs:
             del self._switches[switch]
 
     def mark_unreachable(self, vtep: str) -> None:
-        """Note that a VTEP cannot be read at the moment: what it said is no longer known to hold."""
+        """Record that a VTEP cannot be read at present: its reports may be outdated."""
         if vtep in self._macs:
             self._unreachable.add(vtep)
 
     def forget(self, vtep: str) -> LearnedChanges:
-        """Forget a VTEP that is no more."""
+        """Remove a deleted VTEP."""
         macs = self._macs.get(vtep, set()).copy()
         for mac_key in macs:
             self._put(vtep, mac_key, None, 0)
@@ -136,10 +136,10 @@ class LearnedMacs:
 def choose(
     locations: Collection[MacLocation], current: CurrentRow | None, *, me: str, is_read: Callable[[str], bool]
 ) -> MacLocation | None:
-    """Return the station to believe; None if there is none.
+    """Return the station that takes precedence; None if there is none.
 
-    `current` is the row that VTEP `me` has. A station behind a VTEP that is not being read (`is_read`) counts only if
-    that row points to it.
+    `current` is the row of VTEP `me`. A station behind a VTEP that is not being read (`is_read`) counts only if that
+    row points to it.
     """
     read = [location for location in locations if is_read(location.vtep)]
     latest = min(read, key=lambda one: (-one.order, one.vtep != me, one.vtep), default=None)

@@ -1,9 +1,8 @@
-"""Commit the parts of a delta in order, several under way at once where none depends on what another one leaves.
+"""Commits the parts of a delta in order; parts that do not depend on each other are in flight together.
 
-Only rows of single MACs are so: those that are inserted beside what is there, with locators that no other part brings
-as well, and those that are deleted. The database runs transactions in the order in which they were sent. The one that
-moves the checkpoint is sent when all others have succeeded: whatever ends this process or the connection, a checkpoint
-never says more than the rows.
+Such parts have only rows of single MACs: inserted ones, with locators that no other part inserts, and deleted ones. The
+database runs transactions in the order of sending. The transaction that moves the checkpoint is sent after all others
+have succeeded, so the checkpoint is never ahead of the rows, even if the process or the connection fails.
 """
 
 from collections import deque
@@ -21,11 +20,11 @@ from midonet.projections.vtep.transaction import Delta, Operation, Transaction
 from midonet.projections.vtep.write_lock import WriteLock
 
 _WINDOW = 4
-"""Transactions under way: enough that the server never waits for the next one, few enough that others get a turn."""
+"""Maximum number of transactions in flight: enough to keep the server busy, few enough to serve other clients."""
 
 
 class Session(NamedTuple):
-    """One connection: what is known of the database, and whether it is for us to write."""
+    """One connection: the state of the database, and the write lock."""
 
     client: Client
     watch: DriftWatch
@@ -33,25 +32,25 @@ class Session(NamedTuple):
 
 
 def commit(session: Session, parts: Iterable[Delta], checkpoint: Checkpoint | None) -> None:
-    """Commit the parts of a delta; the checkpoint moves (None: is removed) with the last of them.
+    """Commit the parts of a delta; the last one moves the checkpoint (None: removes it).
 
-    Raises `Fenced`, `Unwritable` and `Unavailable` as `Target.write`; some of the parts may have been committed then.
+    Raises `Fenced`, `Unwritable` and `Unavailable` as `Target.write`; some parts may have been committed then.
     """
     session.lock.acquire()
     _Pipeline(session, parts, checkpoint).finish()
 
 
 def begin(session: Session, parts: Iterable[Delta], checkpoint: Checkpoint) -> Callable[[], None] | None:
-    """Send what of the parts needs no waiting; what it returns does the rest and waits, and raises as `commit`.
+    """Send the parts that need no waiting; return a function that completes the delta, and raises as `commit`.
 
-    None if nothing can be sent without waiting, as others have to be kept from writing before.
+    None if nothing can be sent without waiting, because other writers must be preempted first.
     """
     if not session.lock.held:
         return None
     pipeline = _Pipeline(session, parts, checkpoint)
     try:
         pipeline.start()
-    except Exception as error:  # noqa: BLE001 - it is raised by the second step, which waits for the others
+    except Exception as error:  # noqa: BLE001 - raised by the second step, which waits for the others
         return partial(pipeline.cancel, error)
     return pipeline.finish
 
@@ -62,7 +61,7 @@ def transact(session: Session, operations: Sequence[Operation]) -> None:
 
 
 class _Pipeline:
-    """Transactions for the parts of a delta: those to come, those that were sent, and what the watch is to expect."""
+    """The transactions of a delta: those to send, those in flight, and the expected result."""
 
     def __init__(self, session: Session, parts: Iterable[Delta], checkpoint: Checkpoint | None) -> None:
         self._session = session
@@ -70,13 +69,13 @@ class _Pipeline:
         self._assertion = session.lock.assertion
         self._parts = deque(parts)
         if len(self._parts) > 1:
-            self._parts.append({})  # for the checkpoint: no row has to wait until all others are there
+            self._parts.append({})  # for the checkpoint: rows need not wait for the others
         self._checkpoint = checkpoint
         self._sent: deque[tuple[Transaction, Answer]] = deque()
         self._done: list[Transaction] = []
 
     def start(self) -> None:
-        """Send the first parts: those that need no answer to another one, and not too many."""
+        """Send the first parts, up to the maximum, that do not depend on an answer."""
         while self._parts and len(self._sent) < _WINDOW and self._send():
             pass
 
@@ -100,7 +99,7 @@ class _Pipeline:
         raise error
 
     def _send(self) -> bool:
-        """Send the next part, unless it is to be planned for what others leave that are under way."""
+        """Send the next part, unless its plan depends on the results of parts in flight."""
         if self._sent and self._sent[-1][0].effect is None:
             return False
         transaction = self._watch.plan(self._parts[0])
@@ -115,7 +114,7 @@ class _Pipeline:
         return True
 
     def _await_all(self) -> None:
-        """Wait for all that are under way, and expect what they left."""
+        """Wait for all parts in flight, and expect their result."""
         while self._sent:
             self._await_next()
         self._watch.confirm(self._done)

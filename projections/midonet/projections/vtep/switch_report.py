@@ -1,7 +1,7 @@
-"""What the switch says of itself in its database: its hardware, its faults, and the stations that it learned.
+"""The report of a switch in its database: hardware, faults, tunnels and learned stations.
 
-Pure: it looks at the monitored rows. Columns that OVSDB calls ephemeral are empty after every restart of the server
-until the switch fills them again: as long as they were never seen filled, empty means that nothing is known.
+Pure: it reads the monitored rows. Ephemeral columns of OVSDB are empty after every restart of the server until the
+switch fills them again: until they were filled once, an empty column means unknown.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,14 +21,14 @@ _FAULTS = {
 
 
 class PortReport(Struct, frozen=True):
-    """A physical port; `faults` are the words of the schema, None is unknown."""
+    """A physical port; `faults` have the names of the schema, None is unknown."""
 
     name: str
     faults: list[str] | None
 
 
 class BfdSession(Struct, frozen=True):
-    """A tunnel and how BFD finds it (`up`, `down`, `init`, `admin_down`); `state` None is unknown."""
+    """A tunnel and its BFD state (`up`, `down`, `init`, `admin_down`); `state` None is unknown."""
 
     local: str
     remote: str
@@ -38,7 +38,7 @@ class BfdSession(Struct, frozen=True):
 
 
 class SwitchReport(Struct, frozen=True, kw_only=True):
-    """A switch in its own words."""
+    """A switch as it reports itself."""
 
     name: str | None
     tunnel_ips: list[str]
@@ -50,7 +50,7 @@ class SwitchReport(Struct, frozen=True, kw_only=True):
 
 
 class Reports:
-    """Looks at the tables of a replica; `names` are those of our Logical_Switches by UUID."""
+    """Reads the tables of a replica; `names` are those of own Logical_Switches by UUID."""
 
     def __init__(self, tables: Mapping[str, Mapping[str, Row]], names: Mapping[str, str]) -> None:
         self._tables = tables
@@ -63,7 +63,7 @@ class Reports:
         self._had_faults: set[str] = set()
 
     def apply(self, changes: Mapping[str, list[RowChange]], addresses: Mapping[str, str]) -> None:
-        """Follow an update that was applied to the tables; `addresses` are those of the locators."""
+        """Process an update that was applied to the tables; `addresses` are those of the locators."""
         for table in ("Physical_Port", *_FAULTS):
             self._had_faults.update(row.uuid for row in changes.get(table, ()) if row.new and _faults(row.new))
         for uuid, _, new in changes.get("Ucast_Macs_Local", ()):
@@ -72,7 +72,7 @@ class Reports:
                 self._learn(uuid, new, addresses)
 
     def clear(self) -> None:
-        """Forget what was learned: the rows come again, as new."""
+        """Clear the learned stations: the rows will be processed again as new."""
         self._locals.clear()
         self._mac_keys.clear()
         self._whole = True
@@ -95,7 +95,7 @@ class Reports:
             self._changed[mac_key] = None
 
     def drain(self, switch: str | None) -> SwitchUpdate | None:
-        """Return what changed since the last call, the first time everything; None if nothing did."""
+        """Return the changes since the last call, the first time everything; None without changes."""
         tunnel_ips = tuple(sorted(self._own(switch, "tunnel_ips")))
         if not (self._whole or self._changed or tunnel_ips != self._tunnel_ips):
             return None
@@ -111,10 +111,10 @@ class Reports:
         row = self._tables["Physical_Switch"].get(switch or "")
         return decode_set(row[column]) if row is not None and column in row else []
 
-    # -- for people
+    # -- status
 
     def summary(self, switch: str | None, addresses: Mapping[str, str]) -> SwitchReport:
-        """Return all of it; `switch` is the UUID of the Physical_Switch."""
+        """Return the whole report; `switch` is the UUID of the Physical_Switch."""
         row = self._tables["Physical_Switch"].get(switch or "")
         ports = self._tables["Physical_Port"]
         return SwitchReport(

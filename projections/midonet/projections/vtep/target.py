@@ -1,7 +1,7 @@
-"""The database of one VTEP as a target: our rows and the checkpoint change in one OVSDB transaction (contract §4).
+"""The database of one VTEP as a target: own rows and the checkpoint change in one OVSDB transaction (contract §4).
 
-The checkpoint in `Global.other_config` is compared and set, so a writer that was overtaken changes nothing. Rows
-that are not ours are never touched, and closing never removes a row.
+The checkpoint in `Global.other_config` is compared and set, so a preempted writer changes nothing. Foreign rows are
+never changed, and closing never removes a row.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,17 +29,17 @@ _REQUIRED: Mapping[str, Sequence[str]] = {
 
 
 _WAITING = {
-    "replication": "the switch knows no replication modes",
+    "replication": "the switch does not support replication modes",
     "binding": "the switch has no physical port {} (yet)",
-    "bfd": "the switch has no tunnel to {} to watch: it has none, or another client configured BFD on it",
+    "bfd": "the switch has no tunnel to {} for BFD: there is none, or another client configured BFD on it",
 }
 
 
 class VtepTarget:
-    """The VTEP whose OVSDB server is at this management address.
+    """The VTEP with an OVSDB server at this management address.
 
-    A checkpoint at position 0 means that nothing is known of what is there: all of it has to be compared, as when a
-    switch was reset. A dead connection is found after at most twice `probe` seconds of silence.
+    A checkpoint at position 0 means that the content is unknown: all of it must be compared, as after a reset of the
+    switch. A dead connection is detected after at most twice `probe` seconds of silence.
     """
 
     def __init__(self, host: str, port: int, *, probe: float = PROBE_SECONDS, batch: int = BATCH_ROWS) -> None:
@@ -60,7 +60,7 @@ class VtepTarget:
         self._wake = wake
 
     def on_report(self, on_update: Callable[[SwitchUpdate | None], None], tick: Callable[[], int]) -> None:
-        """Call `on_update` from now on with what the switch says of itself, and with None when it cannot be read.
+        """Call `on_update` with every report of the switch, and with None when it cannot be read.
 
         It may be called by any thread and must not block. `tick` is the clock of `CurrentRow.order`.
         """
@@ -68,10 +68,10 @@ class VtepTarget:
         self._tick = tick
 
     def load(self) -> tuple[Checkpoint, Mapping[Key, Value]]:
-        """Connect if needed; return the checkpoint and all that is ours there.
+        """Connect if needed; return the checkpoint and all own values.
 
         A database without a checkpoint gets one at position 0. Raises `Misconfigured` if the server has no
-        `hardware_vtep` database as we know it.
+        `hardware_vtep` database with the required columns.
         """
         if self._session is not None and self._session.client.alive:
             self._session.client.echo()
@@ -86,7 +86,7 @@ class VtepTarget:
         return watch.load()
 
     def peek(self) -> Checkpoint:
-        """Return the checkpoint as the connection knows it, position 0 if there is none; it may be a short one."""
+        """Return the last reported checkpoint, position 0 if there is none; it may lack details."""
         if self._session is None:
             return read_checkpoint(self._host, self._port)
         return self._session.watch.checkpoint() or Checkpoint()
@@ -94,75 +94,75 @@ class VtepTarget:
     def write(self, delta: Mapping[Key, Value | None], checkpoint: Checkpoint) -> None:
         """Write values (None: remove) and the checkpoint; a large delta in several transactions, checkpoint last.
 
-        Bindings whose physical port does not exist are left out and `waiting`. Raises `Unwritable` for a logical switch
-        that cannot be deleted because a foreign row refers to it.
+        Bindings to a missing physical port are omitted and `waiting`. Raises `Unwritable` for a logical switch that
+        cannot be deleted because a foreign row refers to it.
         """
         self._commit(delta, checkpoint)
 
     def begin(self, delta: Mapping[Key, Value | None], checkpoint: Checkpoint) -> Callable[[], None] | None:
-        """As `write` in two steps: the first one sends, of several transactions as many as need no answer.
+        """As `write` in two steps: the first one sends all transactions that do not depend on an answer.
 
-        None for the first one of a connection, before which others have to be kept from writing.
+        None for the first write of a connection, before which other writers must be preempted.
         """
         answer = begin(self._connected(), batches(delta, self._batch), checkpoint)
         return partial(self._finish, answer) if answer is not None else None
 
     def clear(self) -> None:
-        """Remove all that is ours, the checkpoint as well: the VTEP is no longer ours to manage."""
+        """Remove all own rows and the checkpoint, because the VTEP was deleted."""
         _, rows = self.load()
         self._commit(dict.fromkeys(rows), None)
 
     def drifted(self) -> bool:
-        """Return whether `load` would find something else than was loaded or written, or the connection is lost."""
+        """Return whether `load` would find a difference from the last load or write, or the connection is lost."""
         return self._session is None or not self._session.client.alive or self._session.watch.drifted()
 
     def drift(self) -> dict[Key, tuple[Value | None, Value | None]]:
-        """Return what is not as it was loaded or written: key → (expected, found)."""
+        """Return the differences from the last load or write: key → (expected, found)."""
         return self._session.watch.drift() if self._session is not None else {}
 
     def waiting(self) -> dict[Key, str]:
-        """Return the bindings and tunnels that could not be written yet, and why in words."""
-        session = self._session  # others may ask while the session is replaced
+        """Return the bindings and tunnels that could not be written yet, with the reasons."""
+        session = self._session  # other threads may call this while the session is replaced
         keys = session.watch.waiting() if session is not None else ()
         return {key: _WAITING[key[0]].format(key[1]) for key in keys}
 
     def unblocked(self) -> set[Key]:
-        """Return what waits no longer, as of the last `load`: it can be written, or is another writer's to know."""
+        """Return the values that wait no longer, as of the last `load`: they are writable, or another writer's."""
         session = self._session
         return session.watch.unblocked() if session is not None else set()
 
     def accepts(self, key: Key, value: Value) -> bool:
-        """Return whether the switch has what a value needs, as far as known; if not, it wakes when it has."""
+        """Return whether the switch has what a value requires; if not, the target wakes its caller when it has."""
         session = self._session
         return session is None or session.watch.accepts(key, value)
 
     def foreign_value(self, key: Key) -> Value | None:
-        """Return what of others is where a value of ours belongs: the switch to which they bound a VLAN."""
+        """Return the foreign value in the place of a key: the switch to which another client bound a VLAN."""
         session = self._session
         return session.watch.foreign_value(key) if session is not None else None
 
     def current(self, key: Key) -> CurrentRow | None:
-        """Return what the switch is known to hold under a key, if anything is."""
+        """Return the last known value of a key, if any."""
         session = self._session
         return session.watch.current(key) if session is not None else None
 
     def unicast_keys(self) -> list[Key]:
-        """Return the keys of all stations that the switch is known to hold."""
+        """Return the keys of all stations in the switch, as last known."""
         session = self._session
         return session.watch.unicast_keys() if session is not None else []
 
     @property
     def connection(self) -> Connection:
-        """How the connection stands."""
+        """The state of the connection."""
         return self._state.connection
 
     def report(self) -> SwitchReport | None:
-        """Return what the switch says of itself, if it is connected."""
+        """Return the report of the switch, if it is connected."""
         session = self._session
         return session.watch.report() if session is not None and session.client.alive else None
 
     def close(self) -> None:
-        """Close the connection; every row stays."""
+        """Close the connection; every row remains."""
         if self._session is not None:
             self._session.client.close()
             self._session = None
@@ -207,7 +207,7 @@ class VtepTarget:
         self._finish(lambda: commit(self._connected(), batches(delta, self._batch), checkpoint))
 
     def _finish(self, work: Callable[[], None]) -> None:
-        """Do what commits a delta, or waits until it is committed."""
+        """Run a function that commits a delta, or waits for the commit."""
         try:
             work()
         except Unwritable as error:
@@ -216,9 +216,9 @@ class VtepTarget:
 
 
 def read_checkpoint(host: str, port: int, *, timeout: float = CALL_SECONDS) -> Checkpoint:
-    """Return the checkpoint in a VTEP's database (position 0: none), and change nothing; raises as `read_rows`.
+    """Return the checkpoint in a VTEP's database (position 0: none) without any change; raises as `read_rows`.
 
-    A server that takes the connection is given `timeout` seconds to answer.
+    A server that accepts the connection has `timeout` seconds to answer.
     """
     select = {"op": "select", "table": "Global", "where": [], "columns": ["other_config"]}
     with _reading(host, port, timeout) as client:
@@ -228,9 +228,9 @@ def read_checkpoint(host: str, port: int, *, timeout: float = CALL_SECONDS) -> C
 
 
 def read_rows(host: str, port: int) -> dict[Key, Value]:
-    """Return all that is ours in a VTEP's database, as keys and values, and change nothing.
+    """Return all own rows in a VTEP's database, as keys and values, without any change.
 
-    Raises `Unavailable`, and `Misconfigured` where the server has no such database.
+    Raises `Unavailable`, and `Misconfigured` if the server has no such database.
     """
     actual = DatabaseState(host)
     with _reading(host, port) as client:
@@ -240,7 +240,7 @@ def read_rows(host: str, port: int) -> dict[Key, Value]:
 
 
 def _monitored(columns: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Return of the columns that a switch has those that are followed."""
+    """Return the optional columns that a switch has."""
     wanted = {table: {*COLUMNS.get(table, ()), *OPTIONAL.get(table, ())} for table in columns}
     return {
         table: [name for name in names if name in wanted[table]] for table, names in columns.items() if wanted[table]

@@ -1,7 +1,7 @@
-"""Turn values into the operations of one OVSDB transaction (RFC 7047 §5.2).
+"""Converts values to the operations of one OVSDB transaction (RFC 7047 §5.2).
 
-Pure: it looks rows up in the actual state and writes down what has to be done. Locators are found or inserted in
-the same transaction, because the database deletes locators without references. No row without a key is touched.
+Pure: it finds rows in the actual state and collects operations. Locators are found or inserted in the same transaction,
+because the database deletes locators without references. No row without a key is changed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,15 +25,15 @@ _LIGHT = {
 LOCAL_MAC_TABLES = ("Ucast_Macs_Local", "Mcast_Macs_Local")
 
 BATCH_ROWS = 500
-"""Rows of one transaction: the OVSDB server serves no other client while it runs one."""
+"""Maximum rows of one transaction: the OVSDB server serves no other client while it runs one."""
 
 
 def batches(delta: Delta, size: int) -> Iterator[Delta]:
-    """Yield a delta in parts to be committed one after the other; one empty part if there is nothing in it.
+    """Yield a delta in parts to be committed in order; one empty part if there is no change.
 
-    Removals come first, so that two switches never share a VNI. Ports work as soon as they are bound, by way
-    of the flooding proxy; the single MACs follow, those behind one tunnel address in one part wherever they fit into
-    one: parts that bring locators are under way at once if each brings others.
+    Removals come first, so that two switches never share a VNI. Then come bindings, after which ports are reachable
+    through the flooding proxy. Single MACs follow, those behind one tunnel address in one part where possible: parts
+    that insert different locators can be in flight together.
     """
 
     def rank(key: Key) -> tuple[bool, int, str]:
@@ -54,7 +54,7 @@ def batches(delta: Delta, size: int) -> Iterator[Delta]:
 
 
 def create_checkpoint(state: DatabaseState) -> list[Operation]:
-    """Return what gives a database a checkpoint at position 0; one that appears meanwhile stays."""
+    """Return the operation that gives a database a checkpoint at position 0, unless it has one by then."""
     zero = _config(Checkpoint())
     if state.root is None:
         return [{"op": "insert", "table": "Global", "row": {"other_config": encode_map(zero)}}]
@@ -63,28 +63,28 @@ def create_checkpoint(state: DatabaseState) -> list[Operation]:
 
 
 class Transaction:
-    """Operations that change a database that is in the actual state, and nothing if its checkpoint is another.
+    """Operations on a database in the actual state; they change nothing if its checkpoint differs.
 
-    Raises `Fenced` where the actual state lacks what the delta takes for granted: it has to be loaded again.
+    Raises `Fenced` if the actual state lacks rows that the delta requires: it must be loaded again.
     """
 
     def __init__(self, state: DatabaseState, checkpoint: Checkpoint, delta: Delta) -> None:
         if state.root is None:
-            raise Fenced("the checkpoint has vanished")
+            raise Fenced("the checkpoint was removed")
         self.delta = delta
         self.checkpoint: Checkpoint | None = checkpoint
-        """The checkpoint that will be there afterwards."""
+        """The checkpoint after the transaction."""
         self.operations: list[Operation] = [_expect(state.root, checkpoint)]
         self.waiting: set[Key] = set()
-        """What the switch does not take at the moment, for want of a port, say."""
+        """Values that the switch cannot accept at present, for example without a port."""
         self.removed: dict[str, Key] = {}
-        """Switches that go, by UUID: a foreign row that refers to one of them makes the whole transaction fail."""
+        """Removed switches by UUID: a foreign row that refers to one of them makes the whole transaction fail."""
         self._state = state
         self._root = state.root
         self._switches: dict[str, list[str]] = {}
         self._locators: dict[str, list[str]] = {}
         self.new_locators: set[str] = set()
-        """Addresses of the locators that it inserts, which no other one may do at the same time."""
+        """Addresses of the inserted locators, which no concurrent transaction may insert."""
         self._effects: set[tuple[str, str]] = set()
         for key, value in delta.items():
             if value is None:
@@ -96,10 +96,9 @@ class Transaction:
 
     @property
     def effect(self) -> str | None:
-        """`insert` or `delete` if that is all it does, to rows of single MACs: then another such one can be under way.
+        """`insert` or `delete` if it only does so with rows of single MACs: another such one can be in flight.
 
-        What it refers to is there, or comes with it, and stays. None for anything else: whatever is planned next has to
-        wait for it.
+        The rows to which it refers exist or are inserted with it. None for all others: the next plan must wait for it.
         """
         return next((effect for effect, alone in _LIGHT.items() if self._effects and self._effects <= alone), None)
 
@@ -129,7 +128,7 @@ class Transaction:
                     self._do(_delete(_MAC_TABLES[kind], "_uuid", uuid))
 
     def _remove_switch(self, key: Key, uuid: str) -> None:
-        """Remove a switch with the MACs on it, those that the hardware learned included, and its bindings."""
+        """Remove a switch with its MACs, including learned ones, and its bindings."""
         self.removed[uuid] = key
         for port, vlan in self._state.bindings_to(uuid):
             self._unbind(port, vlan, uuid)
@@ -141,7 +140,7 @@ class Transaction:
         self._do(_mutate("Physical_Port", port, "vlan_bindings", ("delete", encode_map({vlan: ref(switch)}))))
 
     def _disable_bfd(self, tunnel: str) -> None:
-        """Remove a tunnel that is ours, or our BFD parameters from one that the switch made."""
+        """Remove an own tunnel, or own BFD parameters from a tunnel that the switch created."""
         if self._state.is_our_row(tunnel) and self._state.hardware is not None:
             gone = ("delete", encode_set((ref(tunnel),)))
             self._do(_mutate("Physical_Switch", self._state.hardware, "tunnels", gone))
@@ -189,11 +188,11 @@ class Transaction:
         row = {"MAC": mac, "logical_switch": self._switch(switch), "locator": self._locator(address), "ipaddr": ip}
         if self._state.rows(key):
             self._write("Ucast_Macs_Remote", key, row)
-        else:  # thousands of them: no name, for which the server would have to keep a table
+        else:  # thousands of rows: without a name the server needs no table of names
             self._do({"op": "insert", "table": "Ucast_Macs_Remote", "row": row})
 
     def _write(self, table: str, key: Key, row: Mapping[str, Any]) -> list[str]:
-        """Make this the one row of the key; return a reference to it."""
+        """Make this the only row of the key; return a reference to it."""
         there = self._state.rows(key)
         if not there:
             return self._insert(table, row)
@@ -203,7 +202,7 @@ class Transaction:
         return ref(there[0])
 
     def _bind(self, key: Key, free: str, vlan: int, switch: list[str]) -> None:
-        """Bind the port that is bound already, of several of its name, else the first."""
+        """Bind the port that is bound already if there are several of the name, else the first."""
         port, *others = self._state.rows(key) or (free,)
         replace = ("delete", encode_set([vlan])), ("insert", encode_map({vlan: switch}))
         self._do(_mutate("Physical_Port", port, "vlan_bindings", *replace))
@@ -214,7 +213,7 @@ class Transaction:
         if name not in self._switches:
             uuid = self._state.switch(name)
             if uuid is None:
-                raise Fenced(f"logical switch {name} has vanished")
+                raise Fenced(f"logical switch {name} was removed")
             self._switches[name] = ref(uuid)
         return self._switches[name]
 
@@ -229,7 +228,7 @@ class Transaction:
         return self._insert("Physical_Locator", {"encapsulation_type": "vxlan_over_ipv4", "dst_ip": address})
 
     def _locator_set(self, addresses: tuple[str, ...]) -> list[str]:
-        """Locator sets are immutable: a row that shall have another one gets a new one."""
+        """Locator sets are immutable: a row gets a new set."""
         locators = [self._locator(address) for address in addresses]
         return self._insert("Physical_Locator_Set", {"locators": encode_set(locators)})
 
@@ -251,7 +250,7 @@ def _bfd_params(mark: str) -> list[Any]:
 
 
 def _expect(root: str, checkpoint: Checkpoint) -> Operation:
-    """Return the compare-and-set: it fails with "timed out" at once if the checkpoint is another."""
+    """Return the compare-and-set: it fails with "timed out" at once if the checkpoint differs."""
     where = [*_is("_uuid", root), ["other_config", "includes", encode_map(_config(checkpoint))]]
     rows = [{"_uuid": ref(root)}]
     return {

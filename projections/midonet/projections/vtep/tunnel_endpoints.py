@@ -11,18 +11,18 @@ from midonet.projections.vtep.learned_macs import LearnedMacs
 
 
 class Underlay(NamedTuple):
-    """The addresses around one VTEP."""
+    """The tunnel addresses that one VTEP uses."""
 
     hosts: Mapping[str, str]
     """Host → its address in the VTEP's tunnel zone; never an address of the VTEP itself."""
     proxy: str | None
     """Address of the elected flooding proxy."""
     flooders: frozenset[str]
-    """Addresses of all hosts that may flood."""
+    """Addresses of all hosts that may be flooding proxy."""
     local: str | None
     """The VTEP's own tunnel address."""
     source_node: bool
-    """Whether the switch copies broadcast itself."""
+    """Whether the switch itself replicates broadcast."""
     bfd: bool
 
 
@@ -30,7 +30,7 @@ NOWHERE = Underlay({}, None, frozenset(), None, source_node=False, bfd=False)
 
 
 def underlay(topology: Topology, learned: LearnedMacs, vtep_id: str) -> Underlay:
-    """Return the underlay around a VTEP; nothing if there is no such VTEP."""
+    """Return the underlay of a VTEP; an empty one if there is no such VTEP."""
     vtep: Vtep | None = topology.get("vtep", vtep_id)
     if vtep is None:
         return NOWHERE
@@ -48,7 +48,7 @@ def underlay(topology: Topology, learned: LearnedMacs, vtep_id: str) -> Underlay
 
 
 def own_addresses(topology: Topology, learned: LearnedMacs, vtep_id: str) -> tuple[str, ...]:
-    """Return a VTEP's tunnel addresses, the preferred one first: the operator's, else those that the switch tells."""
+    """Return a VTEP's tunnel addresses, the preferred one first: the configured ones, else the reported ones."""
     vtep: Vtep | None = topology.get("vtep", vtep_id)
     if vtep is None:
         return ()

@@ -1,10 +1,10 @@
-"""The write lock: which of several writers writes to a switch, by a lock of its OVSDB server (RFC 7047 §4.1.8).
+"""The write lock: decides which writer writes to a switch, by a lock of its OVSDB server (RFC 7047 §4.1.8).
 
-The checkpoint refuses a writer that was overtaken. It cannot refuse one that was frozen in the midst of a change of
-many transactions while another one has begun the same change and not come to its end: for both, the checkpoint is still
-where it was. So a writer takes the lock from its owner before it writes, and every transaction asserts that it is
-still there; what the other one sends from then on changes nothing. Nobody waits for the lock, and it leaves no trace in
-the database. A server that knows no locks is written to without: the checkpoint is all that there is then.
+The checkpoint refuses a preempted writer. It cannot refuse a writer that was suspended during a change of several
+transactions while another one has begun the same change: for both, the checkpoint has not moved yet. So a writer steals
+the lock before it writes, and every transaction asserts the lock; later transactions of the former owner fail. A writer
+never waits for the lock, and the lock leaves no row in the database. A server without locks is written to without one:
+then only the checkpoint protects it.
 """
 
 from midonet.events.errors import Rejected
@@ -18,7 +18,7 @@ _ASSERT: Operation = {"op": "assert", "lock": _LOCK}
 
 
 class WriteLock:
-    """What one connection knows of the lock."""
+    """The state of the lock on one connection."""
 
     def __init__(self, client: Client, watch: DriftWatch) -> None:
         self._client = client
@@ -28,7 +28,7 @@ class WriteLock:
 
     @property
     def held(self) -> bool:
-        """Whether it may be written, for all that is known."""
+        """Whether this writer may write, as far as known."""
         return self._acquired and (not self._supported or self._client.owns(_LOCK))
 
     @property
@@ -37,29 +37,29 @@ class WriteLock:
         return [_ASSERT] if self._supported else []
 
     def acquire(self) -> None:
-        """Take the lock, so that no other writer writes from now on.
+        """Acquire the lock, so that no other writer writes from now on.
 
-        Raises `Fenced` if another writer has written since the last read: all of that is known then, and the
-        next try goes on. It is one of the many transactions of another one's change for all that is known (`bulk`), and
-        so is a preemption of the lock: that writer goes first.
+        Raises `Fenced` if another writer has written since the last read; the state is current then, and the next
+        attempt succeeds. If that write may be one of several transactions of a change (`bulk`), or the lock was
+        preempted, the other writer has precedence.
         """
         if self.held:
             return
         if self._acquired:
             raise self.preempted()
         self._client.echo()
-        if self._watch.checkpoint_moved():  # too late: no reason to take it from one that was faster
+        if self._watch.checkpoint_moved():  # the other writer was faster; do not preempt it
             raise self.overtaken()
         self._steal()
         if self._watch.drifted():
             raise self._preempted_error()
 
     def overtaken(self) -> Fenced:
-        """Return what it means for a writer that another one was faster."""
+        """Return the error for a write of another writer."""
         return Fenced(f"another writer moved the checkpoint of VTEP {self._client.address}")
 
     def preempted(self) -> Fenced:
-        """Record that another writer has taken the lock; return the error for the writer."""
+        """Record that another writer has stolen the lock; return the error for the writer."""
         self._acquired = False
         return self._preempted_error()
 
@@ -74,10 +74,10 @@ class WriteLock:
         except Rejected:
             self._supported = False
         self._acquired = True
-        self._client.echo()  # whatever was committed before has been heard of then
+        self._client.echo()  # all earlier commits have been received then
 
     def _preempted_error(self) -> Fenced:
-        """Return what it means for a writer that another one has begun to write."""
-        fenced = Fenced(f"another writer is at work on VTEP {self._client.address}")
+        """Return the error for another writer in the middle of a change."""
+        fenced = Fenced(f"another writer is changing VTEP {self._client.address}")
         fenced.bulk = True
         return fenced

@@ -1,4 +1,4 @@
-"""ZooKeeper: where the view for agents lives, and how to write and read it there."""
+"""ZooKeeper as the target of the view for agents, and reading of the view."""
 
 from midonet.projections.zookeeper.client import Client
 from midonet.projections.zookeeper.reader import ViewReader

@@ -1,28 +1,28 @@
-"""How a large change is cut into transactions that ZooKeeper takes. Pure."""
+"""Splits a large change into transactions of the size that ZooKeeper accepts. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from midonet.projections.base import Unwritable
 
 _MAX_VALUE = 1_000_000
-"""Bytes; the server drops the connection at 1 MiB (`jute.maxbuffer`), path and headers included."""
+"""Maximum bytes; the server drops the connection at 1 MiB (`jute.maxbuffer`), including path and headers."""
 
 _MAX_BYTES = 512 * 1024
 _MAX_OPERATIONS = 250
 _OVERHEAD = 128
-"""Bytes of one operation besides path and value, amply."""
+"""Upper bound for the bytes of an operation besides path and value."""
 
 Write = tuple[str, bytes | None]
 
 
 def in_order(delta: Mapping[str, bytes | None]) -> list[Write]:
-    """Return writes so that a half-done change serves readers best.
+    """Return the writes in the order that is safe for readers of a partial change.
 
-    What an index names is there before the index says so, and goes after the index forgot it. Raises `Unwritable`.
+    A document is created before an index lists it, and deleted after the index no longer lists it. Raises `Unwritable`.
     """
     for key, value in delta.items():
         if value is not None and len(value) > _MAX_VALUE:
-            raise Unwritable(key, f"{len(value)} bytes are more than a ZooKeeper node can hold ({_MAX_VALUE})")
+            raise Unwritable(key, f"{len(value)} bytes exceed the limit of a ZooKeeper node ({_MAX_VALUE})")
     return sorted(delta.items(), key=_rank)
 
 
@@ -33,7 +33,7 @@ def _rank(write: Write) -> tuple[bool, bool, str]:
 
 
 def batches(writes: Iterable[Write]) -> Iterator[list[Write]]:
-    """Cut writes into transactions of bounded size; at least one, which may be empty."""
+    """Split writes into transactions of bounded size; at least one, which may be empty."""
     batch: list[Write] = []
     size = 0
     for key, value in writes:

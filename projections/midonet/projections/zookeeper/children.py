@@ -1,4 +1,4 @@
-"""Reading all that stands in a folder of ZooKeeper, or in several. Never writes."""
+"""Reads all children of one or several ZooKeeper nodes. Never writes."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +8,7 @@ from midonet.projections.zookeeper.client import Client
 
 
 def read_below(client: Client, path: str) -> dict[str, bytes]:
-    """Return the data of the children of a node by name, nothing if it is not there; `Unavailable` without ZooKeeper.
+    """Return the data of a node's children by name; empty if it does not exist; `Unavailable` without ZooKeeper.
 
     The client is connected.
     """
@@ -17,7 +17,7 @@ def read_below(client: Client, path: str) -> dict[str, bytes]:
 
 
 def read_each_below(client: Client, paths: Sequence[str]) -> list[dict[str, bytes]]:
-    """As `read_below`, for several nodes at the time of one."""
+    """As `read_below`, for several nodes, in the time of one."""
     with client.failures():
         nodes = [[f"{path}/{name}" for name in names] for path, names in _children(client, paths)]
         found = client.read_many([node for each in nodes for node in each])

@@ -18,14 +18,14 @@ _ATTEMPTS = 20
 
 
 class DriftLedger:
-    """The repairs that are remembered below `root`; methods raise `Unavailable` when ZooKeeper cannot be reached."""
+    """The records below `root`; methods raise `Unavailable` if ZooKeeper cannot be reached."""
 
     def __init__(self, hosts: str, root: str) -> None:
         self._client = Client(hosts)
         self._folder = f"{root}/state/projections"
 
     def close(self) -> None:
-        """End the session."""
+        """Close the session."""
         self._client.close()
 
     def add(self, projection: str, target: str, records: Sequence[DriftRecord]) -> None:

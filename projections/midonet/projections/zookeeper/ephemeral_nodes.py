@@ -1,7 +1,8 @@
-"""The ephemeral nodes of one session: created, updated, removed, and never taken from a process that may still run.
+"""The ephemeral nodes of one session: created, updated, removed; never taken from a process that may still run.
 
-A path that another session holds is left alone until it is free. There is one exception: if the node names its process
-(`ProcessIdentity`), and that process has ended or is this one with an earlier session, the node is replaced at once.
+A path that another session owns is left unchanged until it is free. There is one exception: if the node identifies its
+process (`ProcessIdentity`), and that process has ended or is this one with an earlier session, the node is replaced at
+once.
 """
 
 from collections.abc import Mapping
@@ -17,11 +18,11 @@ from midonet.projections.zookeeper.client import Client
 class _Held(NamedTuple):
     version: int
     data: bytes | None
-    """None: changed by others."""
+    """None: another client changed it."""
 
 
 class EphemeralNodes:
-    """Keeps a set of ephemeral nodes; every method raises `Unavailable` if ZooKeeper does not answer."""
+    """Maintains a set of ephemeral nodes; every method raises `Unavailable` if ZooKeeper does not answer."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -29,11 +30,11 @@ class EphemeralNodes:
         self._held: dict[str, _Held] = {}
 
     def holds(self, path: str) -> bool:
-        """Return whether this session held the node when it was last written or verified."""
+        """Return whether this session owned the node when it was last written or read."""
         return path in self._held
 
     def verify(self) -> None:
-        """Read which nodes this session still holds: others may have removed or replaced some."""
+        """Read which nodes this session still owns: other clients may have removed or replaced some."""
         self._follow_session()
         client = self._client
         requests = ((path, client.exists_async(path)) for path in list(self._held))
@@ -45,7 +46,7 @@ class EphemeralNodes:
                     self._held[path] = _Held(stat.version, None)
 
     def publish(self, desired: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Hold exactly these nodes with this data; return the data of those that another session holds."""
+        """Own exactly these nodes with this data; return the data of those that another session owns."""
         self._follow_session()
         with self._client.failures():
             for path in self._held.keys() - desired.keys():
@@ -54,7 +55,7 @@ class EphemeralNodes:
         return {path: other for path, other in taken.items() if other is not None}
 
     def _follow_session(self) -> None:
-        """Forget the nodes of an earlier session: they end with it."""
+        """Drop the nodes of an earlier session: the server removes them with it."""
         client_id = self._client.client_id
         if client_id is None:
             raise Unavailable("ZooKeeper is not connected")
@@ -62,7 +63,7 @@ class EphemeralNodes:
             self._session, self._held = int(client_id[0]), {}
 
     def _put(self, path: str, data: bytes) -> bytes | None:
-        """Hold one node with this data; return what it holds if another session holds it."""
+        """Own one node with this data; return its data if another session owns it."""
         while path not in self._held or self._held[path].data != data:
             if path in self._held:
                 self._write(path, data)
@@ -71,7 +72,7 @@ class EphemeralNodes:
         return None
 
     def _write(self, path: str, data: bytes) -> None:
-        """Change a node; one that was removed, or changed by others, is no longer held."""
+        """Change a node; one that was removed, or changed by other clients, is no longer owned."""
         try:
             written = self._client.result(self._client.set_async(path, data, self._held[path].version))
             self._held[path] = _Held(written.version, data)
@@ -79,7 +80,7 @@ class EphemeralNodes:
             del self._held[path]
 
     def _claim(self, path: str, data: bytes) -> bytes | None:
-        """Create a node or find it held by this session; return its data if another session holds it."""
+        """Create a node or find it owned by this session; return its data if another session owns it."""
         if self._create(path, data):
             return None
         try:

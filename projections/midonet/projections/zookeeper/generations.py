@@ -1,8 +1,8 @@
-"""The generations of the view: building the next one beside the live one, switching, the way back, and clearing up.
+"""The generations of the view: build the next one, switch, roll back, prune.
 
-Agents and daemons follow one pointer (contract §3). Beside it a small node remembers which generation was live before
-and which one is being built, so that an interrupted rebuild can be continued. The generation before the live one stays
-as it was left; a rollback brings it up to date first. Foreign nodes are never removed.
+Agents and daemons follow one pointer (contract §3). A small node beside it has the previous generation and the one that
+is being built, so that an interrupted rebuild can be continued. The previous generation is not updated; a rollback
+first updates it. Foreign nodes are never removed.
 """
 
 import time
@@ -26,23 +26,23 @@ from midonet.projections.zookeeper.layout import DIRECTORIES, MODELS, decode_che
 _CONNECT_SECONDS = 10.0
 _REMOVALS = 250
 _SESSION_SECONDS = 8.0
-"""Seconds after which the session of a process that died is over, with some to spare."""
+"""Seconds after which the session of a dead process has certainly expired."""
 
 _PRUNE_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 
 
 class BuildState(Struct):
-    """What is remembered of the generations besides the live one."""
+    """The generations besides the live one."""
 
     previous: str | None = None
-    """The one that was live before, and can be again."""
+    """The previously live generation, to which a rollback switches."""
     building: str | None = None
-    """The one that is being built."""
+    """The generation that is being built."""
 
 
 class Generations:
-    """The generations of the view below `root`; methods raise `Unavailable` when ZooKeeper cannot be reached."""
+    """The generations of the view below `root`; methods raise `Unavailable` if ZooKeeper cannot be reached."""
 
     def __init__(self, hosts: str, root: str) -> None:
         self._client = Client(hosts)
@@ -53,16 +53,16 @@ class Generations:
         self._rebuild = f"{self._folder}/rebuild"
 
     def close(self) -> None:
-        """End the session."""
+        """Close the session."""
         self._client.close()
 
     @contextmanager
     def exclusive(self, who: str, on_wait: Callable[[str], object] | None = None) -> Iterator[None]:
-        """Be the only one who works on the generations; `Conflict` says who else does.
+        """Acquire the lock of the generations; `Conflict` names the owner.
 
         The lock of a process that is certainly dead is taken over at once. It is unknown whether a process on another
-        machine is alive: with `on_wait`, which is called with its name, this waits until its session would have ended.
-        It waits briefly for a live local process, such as a daemon that prunes.
+        machine is alive: with `on_wait`, which is called with its name, this waits until its session would have
+        expired. It waits briefly for a live local process, such as a daemon that prunes.
         """
         mine, patient, now = canonical(current_process(who)), on_wait is not None, time.monotonic()
         brief, deadline = now + _PRUNE_SECONDS * patient, now + _SESSION_SECONDS * patient
@@ -70,7 +70,7 @@ class Generations:
         with self._client.failures():
             while (other := self._try_acquire(mine)) is not None:
                 if time.monotonic() >= (brief if other.local else deadline):
-                    text = f"{other.who} is at work on the generations of {self._pointer}"
+                    text = f"{other.who} has locked the generations of {self._pointer}"
                     raise Conflict(text, path=self._rebuild)
                 if on_wait is not None and not other.local:
                     on_wait(other.who)
@@ -79,14 +79,15 @@ class Generations:
         try:
             yield
         finally:
-            with suppress(KazooException, KazooTimeoutError):  # the place goes with the session
+            with suppress(KazooException, KazooTimeoutError):  # the lock node ends with the session
                 if self._lock_owner()[1]:
                     self._result(self._client.delete_async(self._rebuild))
 
     def _try_acquire(self, mine: bytes) -> ProcessIdentity | None:
-        """Become the one who works; return who is it instead.
+        """Try to acquire the lock; return the owner if it is another process.
 
-        Whoever does moves the version of the notes: of two that find the place of a dead one, one gets it.
+        Acquisition increments the version of the state node: of two processes that find the lock of a dead one, one
+        succeeds.
         """
         while True:
             data, version = self._state_node()
@@ -112,7 +113,7 @@ class Generations:
         return generation
 
     def build_state(self) -> BuildState:
-        """Return what is remembered; nothing where that cannot be read."""
+        """Return the state; an empty one if it is unreadable."""
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
             return self._build_state()[0]
@@ -123,7 +124,7 @@ class Generations:
             return decode_checkpoint(self._data(self._checkpoint(generation)) or b"")
 
     def read(self, generation: str, keys: Collection[str] | None) -> Mapping[str, bytes]:
-        """Return documents of a generation: all of them, or those of these keys that exist."""
+        """Return all documents of a generation, or those of these keys that exist."""
         base = view_base(self._root, generation)
         with self._client.failures():
             wanted = self._documents(base) if keys is None else keys
@@ -131,7 +132,7 @@ class Generations:
         return {path[len(base) + 1 :]: data for path, data in found.items()}
 
     def begin(self) -> tuple[str, bool]:
-        """Return the generation to build, and whether its build was begun before."""
+        """Return the generation to build, and whether an earlier run began it."""
         with self._client.failures():
             build_state, _ = self._build_state()
             if build_state.building is not None:
@@ -143,11 +144,11 @@ class Generations:
             return generation, False
 
     def switch(self, generation: str) -> bool:
-        """Make a generation the live one, if it is not behind; return whether it is (else try again).
+        """Make a generation the live one if it is not behind; return whether it is live (otherwise retry).
 
-        Whoever follows the pointer never sees an older position than before: nothing happens if the live one moves.
-        Raises `Conflict` if another process works on the generations by now, or did away with this one: whoever was
-        frozen for longer than a session lasts may find that so.
+        A reader of the pointer never sees an older position than before: the switch fails if the live generation moves.
+        Raises `Conflict` if another process has taken over the lock or discarded this generation, which can happen
+        while this process is suspended for longer than its session time-out.
         """
         with self._client.failures():
             live, (data, version) = self.live(), self._get(self._pointer)
@@ -168,15 +169,15 @@ class Generations:
         return not any(isinstance(result, KazooException) for result in results)
 
     def _check_ownership(self, generation: str, build_state: BuildState) -> None:
-        """Raise `Conflict` unless this process still owns the build; a takeover moves the version of the state."""
+        """Raise `Conflict` unless this process still owns the build; a takeover increments the version."""
         other, ours = self._lock_owner()
         if other is not None and not ours:
-            raise Conflict(f"{other.who} has taken over the work on the generations", path=self._rebuild)
+            raise Conflict(f"{other.who} has taken over the lock of the generations", path=self._rebuild)
         if generation not in (build_state.building, build_state.previous):
             raise Conflict(f"generation {generation} was discarded", path=self._state_path, generation=generation)
 
     def _lock_owner(self) -> tuple[ProcessIdentity | None, bool]:
-        """Return who works on the generations, or None, and whether that is this session."""
+        """Return the owner of the lock, or None, and whether it is this session."""
         try:
             data, stat = self._result(self._client.get_async(self._rebuild))
         except NoNodeError:
@@ -195,13 +196,13 @@ class Generations:
             return building
 
     def prune(self, on_removed: Callable[[int], None] = lambda _: None) -> list[str]:
-        """Remove all generations but the live one, the one before, and one that is being built; return which.
+        """Remove all generations except the live, the previous and an unfinished one; return the removed ones.
 
-        `NotFound` where there is no view.
+        `NotFound` if there is no view.
         """
         with self._client.failures():
             names = self._names()
-            build_state, _ = self._build_state()  # after the names: one that was begun since is not among them
+            build_state, _ = self._build_state()  # after the names, so that a generation begun since is not among them
             kept = {self.live(), build_state.previous, build_state.building}
             old = sorted((name for name in names if name.isdecimal() and name not in kept), key=int)
             for generation in old:
@@ -209,7 +210,7 @@ class Generations:
             return old
 
     def _names(self) -> list[str]:
-        """Return what is below the pointer, where there is one."""
+        """Return the names of the children of the pointer; empty if there is none."""
         try:
             return list(self._result(self._client.get_children_async(self._pointer)))
         except NoNodeError:
@@ -217,7 +218,7 @@ class Generations:
 
     def _remove(self, generation: str, on_removed: Callable[[int], None]) -> None:
         base = view_base(self._root, generation)
-        self._delete([f"{base}/checkpoint", f"{base}/format"])  # first: no rollback to half a generation
+        self._delete([f"{base}/checkpoint", f"{base}/format"])  # first: no rollback to a partial generation
         keys = self._documents(base)
         for start in range(0, len(keys), _REMOVALS):
             part = [f"{base}/{key}" for key in keys[start : start + _REMOVALS]]
@@ -227,7 +228,7 @@ class Generations:
             self._delete([f"{base}/{folder}".rstrip("/")])
 
     def _delete(self, paths: Sequence[str]) -> None:
-        """Remove nodes, in one transaction if nothing stands in the way; what holds nodes of others stays."""
+        """Remove nodes, in one transaction if possible; nodes with foreign children stay."""
         transaction = self._client.transaction()
         for path in paths:
             transaction.delete(path)
@@ -249,7 +250,7 @@ class Generations:
         return f"{view_base(self._root, generation)}/checkpoint"
 
     def _build_state(self) -> tuple[BuildState, int]:
-        """Return what is remembered, with the version of the node, which is made if there is none."""
+        """Return the state, with the version of the node, which is created if missing."""
         data, version = self._state_node()
         try:
             return msgspec.json.decode(data, type=BuildState), version

@@ -1,4 +1,4 @@
-"""Two requests of ZooKeeper's protocol that kazoo does not know, in the form in which it sends requests.
+"""Two requests of ZooKeeper's protocol that kazoo lacks, in kazoo's form of requests.
 
 Source: `zookeeper.jute` and `MultiOperationRecord`/`MultiResponse` of ZooKeeper 3.6 and later.
 """
@@ -19,26 +19,26 @@ from kazoo.protocol.serialization import (
 )
 
 _PERSISTENT, _RECURSIVE = struct.pack("!i", 0), struct.pack("!i", 1)
-_OPERATION = struct.Struct("!iBi")  # type, whether it was the last, error
+_OPERATION = struct.Struct("!iBi")  # type, whether it was the last one, error
 _END = _OPERATION.pack(-1, 1, -1)
 _INTEGER = struct.Struct("!i")
 _FAILED = -1
 _VERSION_AT, _ACL_CHANGES_AT = 32, 40
-"""Where a node's `Stat` has its `version` and its `aversion`."""
+"""Offsets of `version` and `aversion` in a node's `Stat`."""
 
 
 class NodeRead(NamedTuple):
-    """What one node holds."""
+    """The data of one node."""
 
     data: bytes | None
-    """None: there is no node, or it may not be read."""
+    """None: the node does not exist, or is not readable."""
     guarded: bool = False
-    """Whether its access control list was changed since it was made."""
+    """Whether its access control list was changed since its creation."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddWatch:
-    """Watch a path, or also all below it, until the connection ends; answered by nothing."""
+    """Watch a path, or also all below it, until the connection ends; the answer is empty."""
 
     type: ClassVar[int] = 106
     path: str
@@ -50,7 +50,7 @@ class AddWatch:
 
     @staticmethod
     def deserialize(_body: bytes, _offset: int) -> bool:
-        """Return that it is done."""
+        """Return True."""
         return True
 
 
@@ -63,9 +63,9 @@ Kazoo's `transaction()` would normalise every path again.
 
 @dataclass(frozen=True, slots=True)
 class MultiWrite:
-    """Do all of these operations or none; answered by one value for each of them.
+    """Apply all operations or none; the answer has one value for each.
 
-    That is the new version of a node that was set, the exception of what failed, else None.
+    It is the new version of a node that was set, the exception of a failed operation, else None.
     """
 
     type: ClassVar[int] = 14
@@ -78,7 +78,7 @@ class MultiWrite:
 
     @classmethod
     def deserialize(cls, body: bytes, offset: int) -> list[Exception | int | None]:
-        """Return what became of the operations."""
+        """Return the results of the operations."""
         return list(cls._results(body, offset))
 
     @staticmethod
@@ -105,7 +105,7 @@ class MultiWrite:
 
 @dataclass(frozen=True, slots=True)
 class MultiRead:
-    """Read many nodes; answered by what they hold, in the same order."""
+    """Read many nodes; the answer has their data, in the same order."""
 
     type: ClassVar[int] = 22
     paths: Sequence[str]
@@ -117,7 +117,7 @@ class MultiRead:
 
     @classmethod
     def deserialize(cls, body: bytes, offset: int) -> list[NodeRead]:
-        """Return what was read; raise what kept a node from being read."""
+        """Return the data; raise the error of a node that cannot be read."""
         return list(cls._results(body, offset))
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Where things are in ZooKeeper (contract §3), and what of it is ours by name. Pure."""
+"""Paths and payloads of the view in ZooKeeper (contract §3), and the names of its own nodes. Pure."""
 
 import re
 from typing import TypeVar
@@ -13,10 +13,10 @@ from midonet.projections.base import Checkpoint
 T = TypeVar("T")
 
 MODELS = "models"
-"""Node below a generation that holds a directory for every kind."""
+"""Node below a generation with a folder for every kind."""
 
 DIRECTORIES = (*(f"{MODELS}/{kind}" for kind in KINDS), "hosts")
-"""Nodes below a generation that hold documents."""
+"""Nodes below a generation with documents."""
 
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _DOCUMENT = re.compile(f"(?:models/(?:{'|'.join(KINDS)})/{_UUID}(?:-[0-9a-f]+)?|hosts/{_UUID}(?:-[0-9a-f]+)?)")
@@ -31,7 +31,7 @@ def is_document(key: str) -> bool:
 
 
 class Unreadable(Exception):
-    """A node is absent, or its data is not what the contract says; the text says why."""
+    """A node is absent, or its data does not conform to the contract; the text has the reason."""
 
 
 class _Pointer(Struct):
@@ -44,7 +44,7 @@ class _Checkpoint(Struct):
 
 
 def decode(decoder: Decoder[T], data: bytes | None) -> T:
-    """Return the decoded data of a node, None where there is no node; may raise `Unreadable`."""
+    """Return the decoded data of a node, None if there is no node; may raise `Unreadable`."""
     if data is None:
         raise Unreadable("does not exist")
     try:

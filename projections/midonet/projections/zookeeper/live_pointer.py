@@ -1,7 +1,7 @@
-"""The pointer to the live generation of a view (contract §3): who follows it, and who puts it right.
+"""The pointer to the live generation of a view (contract §3), and its repair.
 
-A pointer that names a generation that holds something is obeyed. One that was removed, that cannot
-be understood, or that names nothing is put back to the generation that was live.
+A pointer to a generation with content is valid. One that was removed, is unreadable, or names an empty generation is
+set to the generation that was live.
 """
 
 from collections.abc import Callable
@@ -27,9 +27,9 @@ class LivePointer:
         self._root = root
 
     def resolve(self, known: str | None) -> str | None:
-        """Return the generation that is live, None if it had to be written: look again what became of it.
+        """Return the live generation, or None if the pointer was written: then read it again.
 
-        `known` is the generation that was live, for all that is known.
+        `known` is the generation that was last read as live.
         """
         data, version = self._read()
         named = decode_generation(data) if data else None
