@@ -19,6 +19,7 @@ ends with them. Nothing here formats for a screen.
     │       └── Throttled          too many attempts; retry later
     ├── NotFound                   nothing has that id, name or moment
     ├── Unavailable                the log or a server cannot be reached at the moment
+    │   ├── ClockSkew              this machine's clock and the times of the log contradict each other
     │   └── OutcomeUnknown         the connection failed between write and answer; retry with the command id
     ├── Misconfigured              a server is reachable, but set up so that data would be lost
     ├── TimedOut                   waited longer than the caller allowed
@@ -136,6 +137,12 @@ class Unavailable(MidonetError):
 
     code = "unavailable"
     exit_status = 5
+
+
+class ClockSkew(Unavailable):
+    """This machine's clock and the time of the last commit contradict each other; nothing was written."""
+
+    code = "clock-skew"
 
 
 class OutcomeUnknown(Unavailable):

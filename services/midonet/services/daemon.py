@@ -13,6 +13,7 @@ from typing import Any
 
 from midonet.events.errors import Misconfigured, Unavailable, UsageError, VerificationFailed
 from midonet.events.log import open_log
+from midonet.events.log.commit_clock import CommitClock, clock_error
 from midonet.events.redaction import redact
 from midonet.projections.engine.feed import Feed
 from midonet.projections.runtime import logfmt
@@ -57,7 +58,9 @@ class Daemon:
         self._settings = settings
         self._process = this_process("")
         self._feed = Feed(lambda: open_log(settings.log))
-        self._writer = Writer(lambda: open_log(settings.log))
+        self._writer = Writer(
+            lambda: open_log(settings.log), CommitClock(settings.max_clock_skew, settings.accept_clock)
+        )
         self._caught_up = Event()
         self._stopping = Event()
         self._coordination = Coordination(settings.zookeeper, settings.root, node_name(settings))
@@ -144,13 +147,15 @@ class Daemon:
     def overview(self) -> Overview:
         """Return the current state."""
         supervisors, hosted = list(self._registry.supervisors.values()), self._hosted()
+        caught_up = self._caught_up.is_set()
         return Overview(
             node=self._coordination.node,
             node_error=self._presence.conflict,
             log=redact(self._settings.log),
             head=self._feed.head,
             log_error=redact(str(self._feed.error)) if self._feed.error else None,
-            caught_up=self._caught_up.is_set(),
+            clock_error=clock_error(self._feed.head, self._settings.max_clock_skew) if caught_up else None,
+            caught_up=caught_up,
             services=tuple(supervisor.status() for supervisor in supervisors),
             projections=tuple(each.report(self._settings.max_lag) for each in hosted),
             write_metrics=tuple(each.write_metrics for each in hosted),

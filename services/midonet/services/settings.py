@@ -111,6 +111,17 @@ class Settings(ConnectionSecurity, frozen=True, kw_only=True):
     container_grace: Annotated[
         float, Meta(ge=0, le=_DAY, description="Seconds that a host may be down before its service containers move.")
     ] = 15.0
+    max_clock_skew: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1e9,
+            description="Seconds that the last commit may be ahead of this machine's clock; else commands are refused.",
+        ),
+    ] = 300.0
+    accept_clock: Annotated[
+        bool, Meta(description="Write although this machine's clock and the time of the last commit differ too much.")
+    ] = False
     max_lag: Annotated[
         float, Meta(ge=0.1, le=_DAY, description="Largest lag of a view, in seconds, of a ready daemon.")
     ] = 30.0

@@ -44,6 +44,12 @@ def overview(*reports: ProjectionReport) -> Overview:
     )
 
 
+def test_a_wrong_clock_is_in_the_summary() -> None:
+    wrong = msgspec.structs.replace(overview(), clock_error="commit 12 is from the future")
+    assert node_summary(wrong, PROCESS, {})["clock_error"] == "commit 12 is from the future"
+    assert node_summary(wrong, PROCESS, {})["reasons"] == []
+
+
 def test_targets_are_summarized_by_the_worst() -> None:
     told = node_summary(overview(*[WELL] * 40, ILL), PROCESS, {})["projections"]
     assert {**told["vtep"], "last_error": None} == {

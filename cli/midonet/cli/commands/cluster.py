@@ -81,7 +81,7 @@ def _nodes(rows: list[dict[str, Any]]) -> str:
             str(node.get("position", "")),
             str(node["lag_events"] if node["alive"] else ""),
             "; ".join(f"{name} {_behind(view)}" for name, view in _part(node, "projections").items()),
-            _first(node.get("reasons")) if node["alive"] else f"gone since {node['gone'] or 'a moment ago'}",
+            _first(_troubles(node)) if node["alive"] else f"gone since {node['gone'] or 'a moment ago'}",
         ]
         for node in rows
     ]
@@ -121,6 +121,11 @@ def _part(node: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _number(node: Mapping[str, Any], name: str) -> int:
     found = node.get(name)
     return found if isinstance(found, int) else 0
+
+
+def _troubles(node: Mapping[str, Any]) -> list[Any]:
+    reasons, clock = node.get("reasons"), node.get("clock_error")
+    return [*(reasons if isinstance(reasons, list) else []), *([f"clock: {clock}"] if clock else [])]
 
 
 def _first(reasons: Any) -> str:

@@ -11,7 +11,7 @@ from midonet.cli.session.session import Session
 from midonet.events.commit import GENESIS, Head
 from midonet.events.errors import UsageError, VerificationFailed
 from midonet.events.log import Log
-from midonet.events.log.verification import before, verified
+from midonet.events.log.verification import Verified, before, verified
 
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
 _DIGITS = 18
@@ -33,7 +33,8 @@ def verify(session: Session, start: str | None, anchors: Sequence[str]) -> None:
     """Check the hash chain of the log, and that every event fits; exit 7 if not.
 
     Old values in events must match the state before them, and tags must hold the hashes of their commits. The error
-    names the first invalid position, and why. With --from the commits before it are not checked. A log that was
+    names the first invalid position, and why. Times that run backwards or are in the future are reported, but are no
+    error. With --from the commits before it are not checked. A log that was
     truncated or rewritten as a whole has a valid chain: --has compares it with a hash that was recorded elsewhere.
     """
     wanted = [_anchor(text) for text in anchors]
@@ -48,9 +49,15 @@ def verify(session: Session, start: str | None, anchors: Sequence[str]) -> None:
         names=lambda: [str(found.position)],
         text=lambda: (
             f"commits verified: {found.count:,}; foreign records skipped: {found.skipped:,}; "
-            f"the log ends at position {found.position:,}, hash {found.hash}"
+            f"the log ends at position {found.position:,}, hash {found.hash}{_times(found)}"
         ),
     )
+
+
+def _times(found: Verified) -> str:
+    if found.untrusted_time is None:
+        return ""
+    return f"\ntimes are not trustworthy from position {found.untrusted_time:,} on: a clock was wrong, so use positions"
 
 
 def _anchor(text: str) -> Head:

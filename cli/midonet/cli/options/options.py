@@ -5,6 +5,7 @@ after the command; the last one counts. Variables and file are read on first use
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any, NamedTuple, Self
@@ -52,6 +53,12 @@ def _position(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         raise ValueError(f"{text!r} is not a position")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text, re.ASCII):
+        raise ValueError(f"{text!r} is not a number of seconds")
+    return float(text)
 
 
 def _zookeeper_root(text: str) -> str:
@@ -139,6 +146,20 @@ SETTINGS: Mapping[str, Setting] = {
     "dry_run": Setting(("--dry-run",), "", "Show what would change; write nothing.", _flag, lambda _: False),
     "if_head": Setting(("--if-head",), "N", "Refuse unless the log is at position N.", _position),
     "command_id": Setting(("--command-id",), "ID", "Id of the command; repeating it has no further effect.", _line),
+    "accept_clock": Setting(
+        ("--accept-clock",),
+        "",
+        "Write although this machine's clock and the time of the last commit contradict each other.",
+        _flag,
+        lambda _: False,
+    ),
+    "max_clock_skew": Setting(
+        ("--max-clock-skew",),
+        "SECONDS",
+        "How far the last commit may be ahead of this machine's clock. Default: 300.",
+        _seconds,
+        lambda _: 300.0,
+    ),
     "wait": Setting(
         ("--wait",),
         "PROJECTION[=SECONDS]",
@@ -154,7 +175,7 @@ VAULT = ("vault", "vault_key")
 EVERYWHERE = ("server", "output", "actor", "reason", "config", "zookeeper", "root", "cluster", "history", *ACCESS)
 """Shared options of every command."""
 READ = ("at", "no_cache")
-WRITE = ("dry_run", "if_head", "command_id", "wait", "no_cache")
+WRITE = ("dry_run", "if_head", "command_id", "wait", "no_cache", "accept_clock", "max_clock_skew")
 
 
 class Settings:

@@ -69,6 +69,11 @@ class Printer:
         """Print one commit of a stream."""
         output.write(FORMATS[self.form].commit(record, text))
 
+    def warn(self, message: str) -> None:
+        """Print a message on standard error that also a program must get, after all data so far."""
+        output.flush()
+        output.note(message)
+
     def note(self, message: str) -> None:
         """Print a message for people on standard error, after all data so far; nothing for programs."""
         output.flush()

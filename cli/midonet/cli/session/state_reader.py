@@ -39,6 +39,7 @@ class StateReader:
         self._settings = settings
         self._cache = cache if log.cluster is None else None
         self._printer = printer
+        self._times_checked = False
 
     def close(self) -> None:
         """Close the history index."""
@@ -61,11 +62,26 @@ class StateReader:
     def parse_moment(self, text: str) -> Moment:
         """Return the moment that a text names: a position, a time or a tag; `NotFound` for an unknown tag."""
         if not is_name(text):
-            return parse(text)
+            moment = parse(text)
+            self._check_times(moment)
+            return moment
         tags = self.tags()
         if text not in tags:
             raise NotFound(f"there is no tag {text!r}{suggest(text, tags)}", tag=text)
         return Moment(position=tags[text].position, hash=tags[text].hash)
+
+    def _check_times(self, moment: Moment) -> None:
+        """Note that a time names no certain moment if the log ends in the future: its times have stood still since."""
+        if moment.time is None or self._times_checked:
+            return
+        from midonet.events.log.commit_clock import is_ahead
+
+        self._times_checked = True
+        if is_ahead(head := self.head()):
+            self._printer.warn(
+                f"times of this log are not trustworthy: commit {head.position} is dated {head.time}, ahead of this "
+                "machine's clock; use positions (`midoctl verify` names the first wrong time)"
+            )
 
     def position_of(self, text: str) -> int:
         """Return the position of a moment; a position that is given as a number may be beyond the end of the log."""

@@ -15,6 +15,7 @@ from midonet.cli.output.sanitize import clean
 from midonet.cli.session.log_reader import log_exists
 from midonet.cli.session.session import Session, handle
 from midonet.events.commands.command import Command, Op
+from midonet.events.errors import UsageError
 from midonet.events.log import Log, open_log
 from midonet.events.queries.names import Names
 from midonet.events.system.objects import is_system_key
@@ -88,15 +89,20 @@ def _store(session: Session, stack: ExitStack, *, dry_run: bool) -> "Store | Rem
     if session.cluster is not None:
         from midonet.cli.session.remote_topology import RemoteStore
 
+        for name in ("accept_clock", "max_clock_skew"):
+            if not session.settings.is_default(name):
+                raise UsageError(f"{name}: a cluster dates its commits itself; set it on its daemons", option=name)
         return RemoteStore(session.url, session.cluster)
+    from midonet.events.log.commit_clock import CommitClock
     from midonet.events.log.store import Store
 
     store = session.state.shell_store(create=not dry_run)
-    if store is not None:
-        return store
-    log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
-    with progress("reading the log"):
-        return Store.open(log, session.state.snapshots)
+    if store is None:
+        log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
+        with progress("reading the log"):
+            store = Store.open(log, session.state.snapshots)
+    store.clock = CommitClock(session.settings.get("max_clock_skew"), session.settings.get("accept_clock"))
+    return store
 
 
 def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:

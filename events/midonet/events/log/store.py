@@ -27,11 +27,11 @@ from midonet.events.errors import (
     VerificationFailed,
 )
 from midonet.events.log.base import Log
+from midonet.events.log.commit_clock import CommitClock
 from midonet.events.log.hash_chain import extend
 from midonet.events.log.pending_command import Context, PendingCommand, Result, SpeculativeBatch
 from midonet.events.log.snapshots import Snapshot, Snapshots
 from midonet.events.model import Entity, kind_of, ordered, plain
-from midonet.events.timestamps import utc_now
 from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
 
@@ -48,6 +48,7 @@ class Store:
 
     def __init__(self, log: Log, snapshots: Snapshots | None = None) -> None:
         self.log = log
+        self.clock = CommitClock()
         self.topology = Topology()
         self._snapshots = snapshots
         self._append_seconds = 0.0
@@ -79,8 +80,8 @@ class Store:
         """Execute one command; the same command id again returns the first result.
 
         Raises `Rejected` or `NotFound` if the command is invalid on the present topology, `HeadMoved` if the log is not
-        at `context.if_head`, `CommandIdReused`, `TooLarge`, and `OutcomeUnknown` or `Unavailable` with the command id
-        to retry with.
+        at `context.if_head`, `CommandIdReused`, `TooLarge`, `ClockSkew`, and `OutcomeUnknown` or `Unavailable` with
+        the command id to retry with.
         """
         pending = PendingCommand(command, context, dry_run=dry_run)
         try:
@@ -188,7 +189,7 @@ class Store:
                 prev=head.hash,
                 id=pending.id,
                 command=CommandRef(command.name, command.digest),
-                time=max(utc_now("microseconds"), head.time),
+                time=self.clock.time_after(head),
                 actor=context.actor,
                 channel=context.channel,
                 reason=context.reason,

@@ -12,6 +12,7 @@ from msgspec import Struct
 from midonet.events.commit import GENESIS, Event, Head, Record
 from midonet.events.errors import NotFound, VerificationFailed
 from midonet.events.log.base import Log
+from midonet.events.log.commit_clock import is_ahead
 from midonet.events.model import KINDS, Entity
 from midonet.events.queries.moment import Moment
 from midonet.events.system.objects import SystemObject
@@ -20,7 +21,7 @@ from midonet.events.topology.evolve import evolve
 from midonet.events.topology.topology import Topology
 
 
-class Verified(Struct, frozen=True):
+class Verified(Struct, frozen=True, omit_defaults=True):
     """What was verified."""
 
     count: int
@@ -29,6 +30,8 @@ class Verified(Struct, frozen=True):
     time: str | None
     skipped: int
     """Foreign records that were skipped."""
+    untrusted_time: int | None = None
+    """The first position that is dated earlier than the one before, or ahead of this machine's clock."""
 
 
 def verified(log: Log, after: Head = GENESIS, step: Callable[[int], None] = lambda _: None) -> Verified:
@@ -38,14 +41,20 @@ def verified(log: Log, after: Head = GENESIS, step: Callable[[int], None] = lamb
     call.
     """
     topology = Topology() if after is GENESIS else None
-    count, last = 0, after
+    count, last, untrusted = 0, after, None
     for record in log.read(after):
         if topology is not None:
             audit(topology, record)
         _check_tags(log, record)
+        if untrusted is None and not _is_time_trusted(last, record.head):
+            untrusted = record.commit.position
         count, last = count + 1, record.head
         step(1)
-    return Verified(count, last.position, last.hash, last.time or None, log.skipped)
+    return Verified(count, last.position, last.hash, last.time or None, log.skipped, untrusted)
+
+
+def _is_time_trusted(before: Head, head: Head) -> bool:
+    return head.time >= before.time and not is_ahead(head)
 
 
 def _check_tags(log: Log, record: Record) -> None:

@@ -13,12 +13,15 @@ from threading import Lock, Thread
 from midonet.events.commands.command import Command
 from midonet.events.errors import MidonetError, NotFound, Rejected, Unavailable
 from midonet.events.log import Log
+from midonet.events.log.commit_clock import CommitClock
 from midonet.events.log.group_commit import GroupCommitWriter
 from midonet.events.log.pending_command import Context, Result
 from midonet.events.log.store import Store
 
 _IDLE_SECONDS = 5.0
 """Seconds after which an idle writer reads the commits of other writers."""
+
+_CLOCK = CommitClock()
 
 
 def actor() -> str:
@@ -29,8 +32,9 @@ def actor() -> str:
 class Writer:
     """Runs commands on the log that `open_log` opens, with group commit. Any thread may call it."""
 
-    def __init__(self, open_log: Callable[[], Log]) -> None:
+    def __init__(self, open_log: Callable[[], Log], clock: CommitClock = _CLOCK) -> None:
         self._open_log = open_log
+        self._clock = clock
         self._lock = Lock()
         self._writer: GroupCommitWriter | None = None
         self._closed = False
@@ -106,10 +110,12 @@ class Writer:
     def _open(self) -> Store:
         log = self._open_log()
         try:
-            return Store.open(log)
+            store = Store.open(log)
         except BaseException:
             log.close()
             raise
+        store.clock = self._clock
+        return store
 
     def _discard(self, writer: GroupCommitWriter | None) -> None:
         with self._lock:

@@ -27,6 +27,7 @@ def node_summary(now: Overview, process: Process, leases: Mapping[str, Sequence[
         **msgspec.to_builtins(process),
         "position": now.head.position,
         "reasons": [text[:_MAX_TEXT] for text in reasons(now)[:_MAX_REASONS]],
+        "clock_error": _short(now.clock_error),
         "services": {
             each.name: {
                 "state": each.state,

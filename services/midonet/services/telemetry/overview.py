@@ -23,6 +23,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     head: Head
     """The last commit that the feed has read."""
     log_error: str | None
+    clock_error: str | None = None
+    """How this machine's clock and the time of the head contradict each other."""
     caught_up: bool
     """Whether the feed has reached the end of the log once."""
     services: tuple[ServiceStatus, ...]

@@ -15,6 +15,7 @@ def status_document(now: Overview) -> dict[str, Any]:
         "node": now.node,
         "log": now.log,
         "log_error": now.log_error,
+        "clock_error": now.clock_error,
         "head": msgspec.to_builtins(now.head),
         "ready": not found,
         "reasons": found,
