@@ -11,7 +11,7 @@ PYTEST := $(PYTHON_BIN)/pytest
 WORKERS ?= $(shell n=$$((($$(nproc) * 3 + 1) / 2)); echo $$((n < 8 ? n : 8)))
 PARALLEL := -n $(WORKERS) --dist loadgroup
 
-.PHONY: help demo check test test-long soak bench lint fmt type docs lock setup clean
+.PHONY: help demo check test test-long soak bench lint fmt type docs deb lock setup clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -53,6 +53,9 @@ type: setup ## check the types
 
 docs: setup ## write the generated pages of docs/
 	@$(PYTHON_BIN)/python docs/generate.py
+
+deb: setup ## build the Debian package in dist/
+	@compose/debian/build.sh
 
 lock: ## update constraints.txt to the newest versions that pyproject.toml allows
 	@compose/setup/lock.sh
