@@ -6,6 +6,7 @@ from typing import Any, Self
 from waiting import eventually
 
 from midonet.events.log import open_log
+from midonet.events.log.store import Check
 from midonet.projections.engine.feed import Feed
 from midonet.projections.runtime.http_pages import HttpServer, Tls, json_page
 from midonet.services.api.service import ApiService
@@ -22,14 +23,16 @@ class ApiNode:
     """Serves the log at `log` from construction to `close`; `status` is what the daemon would say of itself."""
 
     def __init__(self, log: str, *, tls: Tls | None = None, **settings: Any) -> None:
+        check: Check | None = settings.pop("check", None)
         self.settings = Settings(log=log, zookeeper="127.0.0.1:1", **settings)
         self.log = log
         self.crashes: list[BaseException] = []
         self.status: Callable[[], Mapping[str, Any]] = lambda: {"log": log, "projections": [], "services": []}
         self.feed = Feed(lambda: open_log(log), idle=0.1)
-        self.writer = Writer(lambda: open_log(log))
+        self.writer = Writer(lambda: open_log(log), check=check)
         self.http = HttpServer("127.0.0.1:0", {"/healthz": lambda: json_page({"alive": True})}, tls)
-        self.service = ApiService(self._context())
+        self.context = self._context()
+        self.service = ApiService(self.context)
         self.feed.start()
         self.service.start()
         eventually(lambda: self.service.health().ok or self.crashes)

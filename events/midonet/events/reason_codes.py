@@ -70,7 +70,7 @@ _WORDS: Mapping[str, str] = {
     "vip-exists": "The load balancer has that virtual address and port.",
     "vlan-and-no-vlan": "A packet cannot both have a VLAN tag and have none.",
     "vlan-mismatch": "The port is in another VLAN.",
-    "vtep-has-host-ip": "The address of the VTEP is one of a host in its tunnel zone.",
+    "vtep-has-host-ip": "The address of the VTEP is one of a host: in its tunnel zone, or reported by a live host.",
     "vxlan-port": "A VXLAN port cannot be bound or linked.",
 }
 

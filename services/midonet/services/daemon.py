@@ -24,6 +24,7 @@ from midonet.services.api.framework import problem_details
 from midonet.services.cluster.coordination import Coordination
 from midonet.services.cluster.node_presence import NodePresence, nodes, this_process
 from midonet.services.runtime.context import HttpEndpoint
+from midonet.services.runtime.facts_check import facts_check
 from midonet.services.runtime.hosted_projection import HostedProjection
 from midonet.services.runtime.registry import ServiceRegistry
 from midonet.services.runtime.writer import Writer
@@ -58,12 +59,11 @@ class Daemon:
         self._settings = settings
         self._process = this_process("")
         self._feed = Feed(lambda: open_log(settings.log))
-        self._writer = Writer(
-            lambda: open_log(settings.log), CommitClock(settings.max_clock_skew, settings.accept_clock)
-        )
         self._caught_up = Event()
         self._stopping = Event()
         self._coordination = Coordination(settings.zookeeper, settings.root, node_name(settings))
+        clock = CommitClock(settings.max_clock_skew, settings.accept_clock)
+        self._writer = Writer(lambda: open_log(settings.log), clock, facts_check(self._coordination))
         self._presence = NodePresence(self._coordination, self._summary)
         self._registry = ServiceRegistry(
             settings, self._feed, self._writer, self._coordination, self._caught_up, self._endpoint

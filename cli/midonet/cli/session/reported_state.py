@@ -19,7 +19,7 @@ from midonet.events.topology import references
 from midonet.events.topology.topology import Topology
 
 if TYPE_CHECKING:
-    from midonet.projections.facts import Fact, LearnedRoutes
+    from midonet.projections.facts import Fact, HostState, LearnedRoutes
     from midonet.projections.facts.reader import FactsReader
 
 
@@ -36,6 +36,14 @@ def reader(session: Session) -> "FactsReader":
     from midonet.projections.facts.reader import FactsReader
 
     return FactsReader(servers(session.settings), session.settings.get("root"))
+
+
+def live_hosts(session: Session) -> "Mapping[str, HostState]":
+    """Return the live hosts by id; `Unavailable` without ZooKeeper."""
+    from midonet.projections.facts import HostState
+
+    with reader(session) as facts:
+        return facts.all(HostState)
 
 
 class ReportedState:

@@ -24,7 +24,7 @@ from midonet.events.topology.topology import Topology
 if TYPE_CHECKING:
     from midonet.cli.session.remote_topology import RemoteStore
     from midonet.events.log.pending_command import Context, Result
-    from midonet.events.log.store import Store
+    from midonet.events.log.store import Check, Store
 
 
 LISTED = 40
@@ -73,19 +73,11 @@ def attempt(
     with ExitStack() as stack:
         store = _store(session, stack, dry_run=dry_run)
         before(store)
-        _check_reported_state(session, command, store)
         return store.execute(command, _context(session.settings, defaults), dry_run=dry_run), store.topology
 
 
-def _check_reported_state(session: Session, command: Command, store: "Store | RemoteStore") -> None:
-    if session.settings.get("zookeeper"):
-        from midonet.cli.session.preflight import check
-
-        store.refresh()
-        check(session, command, store.topology)
-
-
 def _store(session: Session, stack: ExitStack, *, dry_run: bool) -> "Store | RemoteStore":
+    """Return the store that decides the command: a cluster's, which makes its own checks, or that of a log."""
     if session.cluster is not None:
         from midonet.cli.session.remote_topology import RemoteStore
 
@@ -93,6 +85,25 @@ def _store(session: Session, stack: ExitStack, *, dry_run: bool) -> "Store | Rem
             if not session.settings.is_default(name):
                 raise UsageError(f"{name}: a cluster dates its commits itself; set it on its daemons", option=name)
         return RemoteStore(session.url, session.cluster)
+    store = _log_store(session, stack, dry_run=dry_run)
+    store.check = _facts_check(session)
+    return store
+
+
+def _facts_check(session: Session) -> "Check | None":
+    """Return the check that a daemon makes, if ZooKeeper is given."""
+    if not session.settings.get("zookeeper"):
+        return None
+    from midonet.cli.session.reported_state import live_hosts
+    from midonet.projections.facts.preconditions import FactsCheck
+
+    return FactsCheck(
+        lambda: live_hosts(session),
+        lambda error: session.output.note(f"the state of hosts was not checked: {error.message}"),
+    )
+
+
+def _log_store(session: Session, stack: ExitStack, *, dry_run: bool) -> "Store":
     from midonet.events.log.commit_clock import CommitClock
     from midonet.events.log.store import Store
 

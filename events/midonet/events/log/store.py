@@ -5,7 +5,7 @@ broken connection it looks up the command id. The hash chain alone makes this sa
 one log. An instance belongs to one thread, like its log.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from random import uniform
 from time import monotonic, sleep
@@ -13,7 +13,7 @@ from typing import Any
 
 from midonet.events.commands.command import Command
 from midonet.events.commands.decide import Decision
-from midonet.events.commit import MAX_COMMIT_BYTES, CommandRef, Commit, Head, Record, canonical
+from midonet.events.commit import MAX_COMMIT_BYTES, CommandRef, Commit, Event, Head, Record, canonical
 from midonet.events.errors import (
     CommandIdReused,
     Conflict,
@@ -42,6 +42,9 @@ _PAUSE_SECONDS = 0.05
 _BATCH = 500
 _BATCH_BYTES = 4 * 1024 * 1024
 
+Check = Callable[[Sequence[Event], Topology], None]
+"""Raises `Rejected` if events must not be committed on a topology, for a reason that the log does not know."""
+
 
 class Store:
     """A topology at (or near) the head of a log, and the only way to write commands to that log."""
@@ -50,6 +53,8 @@ class Store:
         self.log = log
         self.clock = CommitClock()
         self.topology = Topology()
+        self.check: Check | None = None
+        """Applied to the events of every command, dry runs included."""
         self._snapshots = snapshots
         self._append_seconds = 0.0
         """Duration of the last append."""
@@ -172,11 +177,16 @@ class Store:
         head = self.refresh()
         if wanted not in (None, head.position):
             raise _head_moved(wanted, head)
-        return pending.decide(self.topology)
+        return self._checked(pending.decide(self.topology))
+
+    def _checked(self, decision: Decision) -> Decision:
+        if self.check is not None and decision.events:
+            self.check(decision.events, self.topology)
+        return decision
 
     def _decide_optimistically(self, pending: PendingCommand) -> Decision:
         try:
-            return pending.decide(self.topology)
+            return self._checked(pending.decide(self.topology))
         except (Rejected, NotFound):
             return _NOTHING
 
@@ -271,7 +281,7 @@ class Store:
         if pending.alone or pending.context.if_head not in (None, self.topology.head.position):
             return b"", _NOTHING
         try:
-            decision = pending.decide(self.topology)
+            decision = self._checked(pending.decide(self.topology))
             return self._encode(pending, decision) if decision.events else b"", decision
         except (Rejected, NotFound):
             return b"", _NOTHING

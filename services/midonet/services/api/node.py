@@ -58,7 +58,7 @@ class Node:
         self.snapshots = snapshots_of(url)
         self.logs = LogPool(lambda: open_log(url))
         self.past = Past(self.logs, self.snapshots)
-        self.private = PrivateTopology(self.logs, self.snapshots)
+        self.private = PrivateTopology(self.logs, self.snapshots, context.writer.check)
         self.linearizable = LinearizableReads(self.feed, self.logs, context.crashed)
         self.writer = context.writer
         self.name = context.node

@@ -16,7 +16,7 @@ from midonet.events.log import Log
 from midonet.events.log.commit_clock import CommitClock
 from midonet.events.log.group_commit import GroupCommitWriter
 from midonet.events.log.pending_command import Context, Result
-from midonet.events.log.store import Store
+from midonet.events.log.store import Check, Store
 
 _IDLE_SECONDS = 5.0
 """Seconds after which an idle writer reads the commits of other writers."""
@@ -30,9 +30,13 @@ def actor() -> str:
 
 
 class Writer:
-    """Runs commands on the log that `open_log` opens, with group commit. Any thread may call it."""
+    """Runs commands on the log that `open_log` opens, with group commit. Any thread may call it.
 
-    def __init__(self, open_log: Callable[[], Log], clock: CommitClock = _CLOCK) -> None:
+    `check` is applied to the events of every command, whatever its channel (`Store.check`).
+    """
+
+    def __init__(self, open_log: Callable[[], Log], clock: CommitClock = _CLOCK, check: Check | None = None) -> None:
+        self.check = check
         self._open_log = open_log
         self._clock = clock
         self._lock = Lock()
@@ -115,6 +119,7 @@ class Writer:
             log.close()
             raise
         store.clock = self._clock
+        store.check = self.check
         return store
 
     def _discard(self, writer: GroupCommitWriter | None) -> None:

@@ -9,14 +9,15 @@ from threading import Lock
 
 from midonet.events.errors import NotFound, Rejected
 from midonet.events.log.snapshots import Snapshots
-from midonet.events.log.store import Store
+from midonet.events.log.store import Check, Store
 from midonet.services.api.reads.log_pool import LogPool
 
 
 class PrivateTopology:
-    """One store for long reads; one user at a time."""
+    """One store for long reads; one user at a time. Dry runs on it are subject to `check`, as commands are."""
 
-    def __init__(self, logs: LogPool, snapshots: Snapshots) -> None:
+    def __init__(self, logs: LogPool, snapshots: Snapshots, check: Check | None = None) -> None:
+        self._check = check
         self._logs = logs
         self._snapshots = snapshots
         self._lock = Lock()
@@ -29,6 +30,7 @@ class PrivateTopology:
             store, self._store = self._store, None
             if store is None:
                 store = Store.open(log, self._snapshots)
+                store.check = self._check
             else:
                 store.log = log
                 store.refresh()
