@@ -5,6 +5,7 @@ ends with them. Nothing here formats for a screen.
 
     MidonetError
     ├── UsageError                 the invocation is invalid
+    │   └── UnsupportedContentType the body of a request is of a content type that is not accepted
     ├── Rejected                   the command is understood and refused; nothing changed
     │   ├── InvalidValue           a value is outside its type, range or format
     │   ├── Conflict               it collides with an existing object
@@ -50,6 +51,12 @@ class UsageError(MidonetError):
 
     code = "usage"
     exit_status = 2
+
+
+class UnsupportedContentType(UsageError):
+    """The body of a request is of a content type that is not accepted; `details["allowed"]` lists those that are."""
+
+    code = "unsupported-content-type"
 
 
 class Rejected(MidonetError):

@@ -393,7 +393,7 @@ def test_invalid_requests_are_never_a_500(api: Asker, method: str, path: str, bo
 
 
 def test_unsupported_content_type_is_refused(api: Asker) -> None:
-    text = api.refused(400, "POST", "/v1/bridges", b"name=web", headers={"Content-Type": "text/plain"})["detail"]
+    text = api.refused(415, "POST", "/v1/bridges", b"name=web", headers={"Content-Type": "text/plain"})["detail"]
     assert "application/json" in text
 
 

@@ -52,6 +52,11 @@ class Principal:
         return bool(self.roles & {"admin", "operator", "reader"})
 
     @cached_property
+    def writes(self) -> bool:
+        """Whether they may change anything at all."""
+        return self.writes_all or bool(self.writable)
+
+    @cached_property
     def writable(self) -> frozenset[str]:
         """The tenants whose objects they may change."""
         return frozenset(role.partition("@")[2] for role in self.roles if role.startswith("tenant-admin@"))
@@ -113,7 +118,7 @@ def authorise(principal: Principal, change: ProposedChange) -> None:
         raise _denied(principal, "users are for admins")
     if principal.writes_all:
         return
-    if not principal.writable:
+    if not principal.writes:
         raise _denied(principal, "they may change nothing")
     if any(True for _ in change.system_keys):
         raise _denied(principal, "tags and controls are for operators")

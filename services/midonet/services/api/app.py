@@ -30,11 +30,12 @@ from midonet.projections.runtime.http_pages import Page
 from midonet.services.api.auth.caller import Caller
 from midonet.services.api.auth.cross_origin import cross_origin_reason
 from midonet.services.api.auth.denial_log import Denial
+from midonet.services.api.framework.body import BodyMemory
 from midonet.services.api.framework.openapi import document
 from midonet.services.api.framework.operation import Answer, Operation
 from midonet.services.api.framework.parameters import AT, STALE
 from midonet.services.api.framework.problem_details import CONTENT_TYPE, encode, status_of
-from midonet.services.api.framework.request import Call, bare_call, read_call
+from midonet.services.api.framework.request import Call, bare_call, reading_call
 from midonet.services.api.framework.router import Router
 from midonet.services.api.node import Node
 from midonet.services.api.routes import (
@@ -84,6 +85,7 @@ class Application:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._router = Router(OPERATIONS)
+        self._bodies = BodyMemory()
         self._pages: dict[str, Callable[[], Awaitable[Response]]]
         self._pages = {path: partial(_from_thread, page) for path, page in node.pages.items()}
         self._pages["/openapi.json"] = partial(_openapi, canonical(document(OPERATIONS, version("midonet"))))
@@ -131,10 +133,12 @@ class Application:
             return _not_allowed(found.operations, request)
         operation = found.operations[method]
         caller = await self._authenticate(request, operation.access)
-        call = await read_call(operation, request, found.values, caller)
-        if operation.linearizable and not (call.get(STALE) or request.scope.get("midonet.fresh")):
-            await self._wait_linearizable()
-        answer = await self._run(operation, call)
+        if operation.writes:
+            caller.require(lambda principal: principal.writes, "users who may change something")
+        async with reading_call(operation, request, found.values, caller, self._bodies) as call:
+            if operation.linearizable and not (call.get(STALE) or request.scope.get("midonet.fresh")):
+                await self._wait_linearizable()
+            answer = await self._run(operation, call)
         if isinstance(answer, Answer) and len(answer.body) >= _MIN_COMPRESSED_BYTES and _takes_gzip(request):
             answer = await self._node.in_thread(_compressed, answer)
         response = answer if isinstance(answer, Response) else _response(answer)

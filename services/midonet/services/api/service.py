@@ -126,7 +126,7 @@ class ApiService(Service):
     def _config(self) -> "uvicorn.Config":
         import uvicorn
 
-        from midonet.services.api.server.uvicorn_connection import Connection
+        from midonet.services.api.server.uvicorn_connection import KEEP_ALIVE_SECONDS, Connection
 
         tls = self.context.endpoint.http.tls
         return uvicorn.Config(
@@ -138,6 +138,7 @@ class ApiService(Service):
             server_header=False,
             proxy_headers=False,
             backlog=_BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             ssl_context_factory=(lambda *_: tls.context()) if tls is not None else None,
             http=Connection,

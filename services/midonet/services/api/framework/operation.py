@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from midonet.services.api.framework.parameters import Parameter
+from midonet.services.api.framework.parameters import DRY_RUN, Parameter
 
 JSON = "application/json"
 Schema = Mapping[str, Any]
@@ -64,6 +64,11 @@ class Operation(Struct, frozen=True, kw_only=True):
     """Whether it reads the present topology, and so needs a linearizable read."""
     slow: bool = False
     """Whether it may take long and runs in the pool for long work."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it runs a command; a dry run counts."""
+        return DRY_RUN in self.parameters
 
 
 def json_answer(value: Any, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> Answer:

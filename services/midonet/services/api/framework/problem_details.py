@@ -1,10 +1,11 @@
 """Errors as problem details (RFC 9457), with one table of HTTP statuses.
 
-`code` is for programs, `detail` for people; `details` has the values.
+`code` is for programs, `detail` for people; `details` has the values. Long texts and values are cut.
 """
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from itertools import accumulate
 from typing import Any
 
 from midonet.events import errors
@@ -13,8 +14,14 @@ from midonet.events.redaction import redact
 
 CONTENT_TYPE = "application/problem+json"
 
+_MAX_TEXT = 4_000
+"""Longest text in characters that an error echoes."""
+_MAX_VALUE = 16 * 1024
+"""Longest value in `details`, in bytes of JSON; of a longer list the first items are kept."""
+
 STATUSES: Mapping[type[errors.MidonetError], HTTPStatus] = {
     errors.UsageError: HTTPStatus.BAD_REQUEST,
+    errors.UnsupportedContentType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.InUse: HTTPStatus.CONFLICT,
@@ -66,16 +73,28 @@ def encode(error: errors.MidonetError, status: HTTPStatus | None = None) -> byte
             "title": status.phrase,
             "status": status.value,
             "code": error.code,
-            "detail": redact(error.message),
+            "detail": _short(error.message),
             "details": {name: _plain(value) for name, value in error.details.items()},
         }
     )
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON can encode; other values as escaped text."""
+    """Return a value that JSON can encode, cut if it is long; other values as escaped text."""
     try:
-        canonical(value)
+        text = canonical(value)
     except (TypeError, ValueError, OverflowError, RecursionError):
-        return str(value).encode("utf-8", "backslashreplace").decode()
-    return redact(value)
+        return _short(str(value).encode("utf-8", "backslashreplace").decode())
+    if len(text) <= _MAX_VALUE:
+        return redact(value)
+    if isinstance(value, (list, tuple)):
+        sizes = accumulate(len(canonical(item)) for item in value)
+        return [item for item, size in zip(value, sizes, strict=True) if size <= _MAX_VALUE]
+    return _short(value if isinstance(value, str) else text.decode())
+
+
+def _short(text: str) -> str:
+    """Return a text without secrets, and without its middle if it is long."""
+    if len(text) <= _MAX_TEXT:
+        return redact(text)
+    return f"{redact(text[:_MAX_TEXT])[: _MAX_TEXT // 2]} … {redact(text[-_MAX_TEXT:])[-_MAX_TEXT // 4 :]}"

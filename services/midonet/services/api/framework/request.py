@@ -1,20 +1,28 @@
 """A request as operations read it: parsed parameters, checked body."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
-import msgspec
 from starlette.requests import HTTPConnection, Request
 
-from midonet.events.errors import InvalidValue, TooLarge, UsageError
+from midonet.events.errors import UsageError
 from midonet.services.api.auth.caller import Caller
+from midonet.services.api.framework.body import (
+    SMALL_BODY,
+    BodyMemory,
+    content_type_of,
+    decode,
+    expected_size,
+    limit_of,
+    read_body,
+)
 from midonet.services.api.framework.operation import Operation
 from midonet.services.api.framework.parameters import Parameter
 
 T = TypeVar("T")
-
-MAX_BODY = 64 * 1024 * 1024
 
 
 class Call:
@@ -40,23 +48,32 @@ class Call:
 
     def json(self, kind: type[T]) -> T:
         """Return the body as a value of a type; `UsageError` if it is not JSON, else `InvalidValue`."""
-        return _decode(self.body, kind)
+        return decode(self.body, kind)
+
+    async def json_off_loop(self, kind: type[T]) -> T:
+        """As `json`; a large body is decoded in a thread, so that other requests need not wait."""
+        if len(self.body) <= SMALL_BODY:
+            return self.json(kind)
+        return await asyncio.to_thread(self.json, kind)
 
 
-async def read_call(operation: Operation, request: Request, path: Mapping[str, str], caller: Caller) -> Call:
-    """Read a request; raises `UsageError`, `InvalidValue` or `TooLarge`."""
+@asynccontextmanager
+async def reading_call(
+    operation: Operation, request: Request, path: Mapping[str, str], caller: Caller, memory: BodyMemory
+) -> AsyncIterator[Call]:
+    """Read a request, and hold the memory of its body; raises `UsageError`, `InvalidValue`, `TooLarge`, `Unavailable`.
+
+    What the head of the request states is checked before the body is read.
+    """
     call = bare_call(operation, request, path, caller)
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await _read_body(operation, request)
-    if operation.body is not None and body and content_type not in operation.body.content:
-        allowed = ", ".join(operation.body.content)
-        raise UsageError(f"content type {content_type or '(none)'} is not supported; send {allowed}", allowed=allowed)
-    call.body, call.content_type = body, content_type
-    return call
+    limit = limit_of(caller)
+    async with memory.reserved(caller.actor, expected_size(operation, request, limit)):
+        call.body, call.content_type = await read_body(operation, request, limit), content_type_of(request)
+        yield call
 
 
 def bare_call(operation: Operation, request: HTTPConnection, path: Mapping[str, str], caller: Caller) -> Call:
-    """Read a request without its body; raises as `read_call`."""
+    """Read a request without its body; raises `UsageError`."""
     values = {**_in_query(operation, request), **_in_headers(operation, request), **_in_path(operation, path)}
     call = Call(operation, values, caller)
     call.request = request
@@ -104,28 +121,3 @@ def _in_path(operation: Operation, path: Mapping[str, str]) -> dict[str, Any]:
         except UnicodeEncodeError:
             raise UsageError(f"{name}: it is not UTF-8 text", parameter=name) from None
     return {name: declared[name].read([text]) for name, text in path.items()}
-
-
-async def _read_body(operation: Operation, request: Request) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        if chunk and operation.body is None:  # before more is read: some operations need no authentication
-            raise UsageError(f"{operation.method} {operation.path} takes no body")
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise TooLarge(f"the body is larger than {MAX_BODY // 2**20} MiB; split it", limit=MAX_BODY)
-        chunks.append(chunk)
-    body = b"".join(chunks)
-    if operation.body is not None and operation.body.required and not body:
-        raise UsageError("a body is required")
-    return body
-
-
-def _decode(body: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        text = str(error).replace("`", "")
-        raise InvalidValue(f"the body: {text[:1].lower()}{text[1:]}", reason="bad-document") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"the body is not JSON: {error}") from None

@@ -81,7 +81,7 @@ def _control(kind: str, place: str, verb: str, text: str, make: _Make, **takes: 
 
 
 async def _run(control: _Control, node: Node, call: Call) -> Answer:
-    values, field = call.json(dict[str, str]) if call.body else {}, control.field
+    values, field = await call.json_off_loop(dict[str, str]) if call.body else {}, control.field
     if unknown := next((name for name in values if name != field), None):
         raise InvalidValue(
             f"{control.command} takes no {unknown}; it takes {field}", field=unknown, reason="no-such-field"

@@ -229,7 +229,8 @@ def _like(value: Any, example: Any) -> Any:
 
 
 async def _create(kind: Kind, node: Node, call: Call) -> Answer:
-    command = Command(f"{kind.name}.create", [Create(kind.name, call.json(dict[str, Any]))])
+    fields = await call.json_off_loop(dict[str, Any])
+    command = Command(f"{kind.name}.create", [Create(kind.name, fields)])
     result = await run(node, call, command)
     value, status = visible_result(node, call, result), HTTPStatus.CREATED if result.events else HTTPStatus.OK
     location = f"/v1/{kind.plural}/{quote(str((result.object or {}).get('id')))}"
@@ -237,7 +238,7 @@ async def _create(kind: Kind, node: Node, call: Call) -> Answer:
 
 
 async def _patch(kind: Kind, node: Node, call: Call) -> Answer:
-    fields = call.json(dict[str, Any])
+    fields = await call.json_off_loop(dict[str, Any])
     if not fields:
         raise InvalidValue("the body names no field to set", reason="bad-document")
     object_ref = call.path("ref")
@@ -255,7 +256,7 @@ async def _delete(kind: Kind, node: Node, call: Call) -> Answer:
 
 
 async def _run_verb(kind: Kind, name: str, verb: Verb, node: Node, call: Call) -> Answer:
-    values: Mapping[str, Any] = call.json(dict[str, Any]) if call.body else {}
+    values: Mapping[str, Any] = await call.json_off_loop(dict[str, Any]) if call.body else {}
     for field in values:
         if field not in verb.arguments:
             known = ", ".join(verb.arguments) or "none"

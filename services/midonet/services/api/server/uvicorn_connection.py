@@ -1,6 +1,7 @@
-"""uvicorn's HTTP connection with the client certificate in the scope, and limits for request heads.
+"""uvicorn's HTTP connection with the client certificate in the scope, and limits that uvicorn does not have.
 
-uvicorn's httptools parser limits neither the size of a head nor the time that a client takes to send it.
+uvicorn's httptools parser limits neither the size of a head nor the time that a client takes to send it. It discards
+the body of a request that is answered already as fast as a client can send it.
 """
 
 import asyncio
@@ -15,6 +16,14 @@ MAX_HEAD = 64 * 1024
 
 HEAD_SECONDS = 30.0
 """Maximum time in seconds for the head of a request, and until the first request of a connection."""
+
+KEEP_ALIVE_SECONDS = 75
+"""Time in seconds without a request after which a connection is closed; longer than most clients keep one."""
+
+_DISCARD_SECONDS = 0.02
+"""Pause in seconds after discarding a part of a body that is not needed, times the number of such connections."""
+
+_discarding: set["Connection"] = set()
 
 _CERTIFICATE = "midonet.certificate"
 
@@ -34,6 +43,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timeout."""
         self._head_timeout.cancel()
+        _discarding.discard(self)
         super().connection_lost(exc)
 
     def _start_head_timeout(self) -> None:
@@ -52,13 +62,16 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Reset the counter: bodies have their own limit."""
+        """Reset the counter: bodies have their own limit. Slow down a body that is not needed."""
         self._unread = 0
         super().on_body(body)
+        if self.cycle.response_complete:
+            _discarding.add(self)
 
     def on_message_complete(self) -> None:
         """Reset the counter."""
         self._unread = 0
+        _discarding.discard(self)
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
@@ -67,6 +80,9 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if self._unread > MAX_HEAD and not self.transport.is_closing():
             self.send_400_response("the head of the request is too large")
+        elif self in _discarding:
+            self.flow.pause_reading()
+            self.loop.call_later(_DISCARD_SECONDS * len(_discarding), self.flow.resume_reading)
 
 
 def certificate_of(request: HTTPConnection) -> Mapping[str, Any] | None:
