@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from threading import Thread
 from time import monotonic
 from typing import Any
@@ -20,7 +21,7 @@ from midonet.events import errors
 from midonet.events.config.click_options import with_settings
 from midonet.events.config.connection_security import use
 from midonet.events.config.extras import require_extra
-from midonet.events.config.settings import render
+from midonet.events.config.settings import load, read_file, render
 from midonet.events.redaction import redact
 from midonet.services.settings import Settings, effective
 
@@ -85,7 +86,38 @@ def run(settings: Settings, *, print_config: bool) -> int:
     return _serve(in_use)
 
 
-def _serve(settings: Settings) -> int:
+@command.command()
+@click.option("--data", metavar="DIR", help="Folder of all data. Default: ~/.local/state/midonet/dev.")
+@click.option("--http", metavar="HOST:PORT", help="Address of the API. Default: the one in DIR/cluster.yaml.")
+def dev(data: str | None, http: str | None) -> int:
+    """Run everything on this machine, for a trial: ZooKeeper, the log in SQLite, the API, an emulated switch.
+
+    ZooKeeper needs Java 17 or newer, and Maven at the first start. The switch needs Open vSwitch. The first start
+    writes the settings to DIR/cluster.yaml; later starts continue with the same data.
+    """
+    from midonet.services.dev.folder import default_folder, settings_file
+    from midonet.services.dev.switch import start_switch
+    from midonet.services.zookeeper.jars import find_jars, find_java
+
+    folder = Path(data).absolute() if data else default_folder(os.environ)
+    settings = effective(load(Settings, flags={"http": http}, environ={}, file=read_file(settings_file(folder))))
+    use(settings)
+    require_extra("cluster")
+    find_java(os.environ)
+    find_jars(settings.zookeeper_jars, os.environ)
+    switch = start_switch(folder / "switch")
+    return _serve(settings, lambda url: click.echo(_dev_summary(settings, folder, switch, url)))
+
+
+def _dev_summary(settings: Settings, folder: Path, switch: int | None, url: str) -> str:
+    found = f"127.0.0.1:{switch} (tor1, ports swp1 and swp2)" if switch else "none: Open vSwitch is not installed"
+    return (
+        f"API        {url}\nZooKeeper  {settings.zookeeper}\nswitch     {found}\ndata       {folder}\n\n"
+        f"In another terminal:\n  export MIDOCTL_SERVER={url}\n  midoctl bridge create web\n"
+    )
+
+
+def _serve(settings: Settings, announce: Callable[[str], None] = click.echo) -> int:
     require_extra("cluster")
     gc.set_threshold(_GC_THRESHOLD)
     from midonet.projections.runtime import logfmt
@@ -97,7 +129,7 @@ def _serve(settings: Settings) -> int:
     sys.setswitchinterval(_SWITCH_INTERVAL)
     logfmt.configure(settings.log_level)
     daemon = Daemon(settings)
-    click.echo(daemon.http.url)
+    announce(daemon.http.url)
     daemon.start(daemon.http.url)
     frozen = False  # gc.get_freeze_count() takes 10 ms
     while not _stop_requested(_TICK):

@@ -3,6 +3,7 @@
 Fetched jars are cached in the user's cache folder under a hash of `pom.xml`; the folder appears only when complete.
 """
 
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -13,6 +14,15 @@ from pathlib import Path
 from midonet.events.errors import Misconfigured, Unavailable
 
 _FETCH_SECONDS = 600.0
+
+
+def find_java(environ: Mapping[str, str]) -> str:
+    """Return the Java program, of `JAVA_HOME` or the PATH; `Misconfigured` if there is none."""
+    home = environ.get("JAVA_HOME")
+    java = shutil.which(f"{home}/bin/java" if home else "java", path=environ.get("PATH"))
+    if java is None:
+        raise Misconfigured("Java was not found: install a Java runtime (17 or newer), or set JAVA_HOME")
+    return java
 
 
 def find_jars(named: str | None, environ: Mapping[str, str]) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from midonet.events.config.connection_security import current, tls_context
 from midonet.events.errors import Misconfigured
+from midonet.services.zookeeper.jars import find_java
 from midonet.services.zookeeper.tls import Protection, write_private
 from midonet.services.zookeeper_members import Member, configuration, with_clients_at
 
@@ -117,9 +118,15 @@ class Server:
         log = self._log()
         if log.exists() and log.stat().st_size > _LOG_BYTES:
             log.replace(log.with_suffix(".1"))
-        home = os.environ.get("JAVA_HOME")
-        java = f"{home}/bin/java" if home else "java"
-        command = [*_DIE_WITH_PARENT, java, *_FLAGS, "-cp", f"{self._jars}/*", _MAIN, str(self._config)]
+        command = [
+            *_DIE_WITH_PARENT,
+            find_java(os.environ),
+            *_FLAGS,
+            "-cp",
+            f"{self._jars}/*",
+            _MAIN,
+            str(self._config),
+        ]
         with log.open("ab") as stream:
             return subprocess.Popen(  # noqa: S603 - ours
                 command,
