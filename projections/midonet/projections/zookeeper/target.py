@@ -5,7 +5,6 @@ Nodes that are not named like documents are foreign and never touched; nothing i
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -30,15 +29,12 @@ from midonet.projections.zookeeper.access_control import acl_for, default_acl
 from midonet.projections.zookeeper.batches import Write, batches, in_order
 from midonet.projections.zookeeper.client import Client
 from midonet.projections.zookeeper.kazoo_requests import Operation
-from midonet.projections.zookeeper.layout import DIRECTORIES, MODELS, decode_checkpoint, is_document
+from midonet.projections.zookeeper.layout import decode_checkpoint, is_document
 from midonet.projections.zookeeper.live_pointer import LivePointer
+from midonet.projections.zookeeper.snapshot import CHECKPOINT, FORMAT_NODE, create_parents, read_snapshot
 
-_CHECKPOINT = "checkpoint"
-_FORMAT = "format"
-_ANY = -1
+_ANY_VERSION = -1
 _CONNECT_SECONDS = 3.0
-_GUARDED = b"(its access control list was changed)"
-"""The value of a document whose access control list another client changed: agents may be unable to read it."""
 
 
 class ZooKeeperTarget:
@@ -127,7 +123,7 @@ class ZooKeeperTarget:
             try:
                 return self._read()
             except NoNodeError:
-                self._create_parents()
+                create_parents(self._client, self.base)
                 return self._read()
 
     def peek(self) -> Checkpoint:
@@ -135,15 +131,15 @@ class ZooKeeperTarget:
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
             try:
-                return decode_checkpoint(self._client.result(self._client.get_async(self._path(_CHECKPOINT)))[0])
+                return decode_checkpoint(self._client.result(self._client.get_async(self._path(CHECKPOINT)))[0])
             except NoNodeError:
                 return Checkpoint()
 
     def _find_live(self) -> None:
-        """Follow the pointer to the live generation, or put it right."""
+        """Follow the pointer to the live generation, or repair it."""
         if self._pointer is None:
             return
-        self._client.watch_node(self._pointer.path, self._pointer_seen)
+        self._client.watch_node(self._pointer.path, self._pointer_changed)
         live = None
         while live is None:
             self._pointed = False
@@ -156,55 +152,17 @@ class ZooKeeperTarget:
 
     def _read(self) -> tuple[Checkpoint, Mapping[str, bytes]]:
         self._expected = {}
-        self._touched = False  # before the watch, and that before the first read: nothing falls in between
-        client = self._client
+        self._touched = False  # before the watch, and the watch before the first read: no change is missed
         self._prefix = len(self.base) + 1
-        client.watch_tree(self.base, self._seen)
-        checkpoint = self._read_checkpoint()
-        self._format = client.read_many([self._path(_FORMAT)]).get(self._path(_FORMAT))
+        self._client.watch_tree(self.base, self._node_changed)
+        found = read_snapshot(self._client, self.base)
+        self._checkpoint, self._version, self._format = found.checkpoint, found.version, found.format
+        self._present, self._guarded = set(found.documents), found.guarded
+        self._side_repairs += found.repairs
         self._known |= self._format == FORMAT
         self._renewed |= not self._known
-        listings = [(directory, client.get_children_async(self._path(directory))) for directory in DIRECTORIES]
-        keys = [f"{directory}/{name}" for directory, names in listings for name in client.result(names)]
-        ours = {self._path(key): key for key in keys if is_document(key)}
-        nodes = {ours[path]: node for path, node in client.read_nodes(list(ours))}
-        self._guarded = {key for key, node in nodes.items() if node.guarded}
-        found = {key: _GUARDED if node.guarded else node.data for key, node in nodes.items()}
-        there = {key: data for key, data in found.items() if data is not None}
-        self._present = set(there)
         self._blocked.clear()
-        return checkpoint, there
-
-    def _read_checkpoint(self) -> Checkpoint:
-        """Return the checkpoint; recreate it if it cannot be read."""
-        try:
-            data, stat = self._client.result(self._client.get_async(self._path(_CHECKPOINT)))
-        except NoAuthError:
-            data, self._version, guarded = b"", -1, True
-        else:
-            self._version, guarded = stat.version, stat.aversion > 0
-        checkpoint = decode_checkpoint(data)
-        if guarded:
-            self._recreate_checkpoint(checkpoint)
-        self._checkpoint = checkpoint
-        return checkpoint
-
-    def _recreate_checkpoint(self, checkpoint: Checkpoint) -> None:
-        path = self._path(_CHECKPOINT)
-        anew = Delete(path, self._version), Create(path, canonical(checkpoint), list(default_acl()), 0)
-        for result in self._client.result(self._client.transact(anew)):
-            if isinstance(result, KazooException):
-                raise Fenced("another client changed the checkpoint")
-        self._version = 0
-        self._side_repairs.append(SideRepair(_CHECKPOINT, _GUARDED, canonical(checkpoint)))
-
-    def _create_parents(self) -> None:
-        """Make what is missing of the nodes around the documents, all in one go: requests are served in order."""
-        self._client.result(self._client.ensure_path_async(self._path(MODELS)))
-        nodes = {**dict.fromkeys(DIRECTORIES, b""), _CHECKPOINT: canonical(Checkpoint())}
-        for made in [self._client.create_async(self._path(key), data) for key, data in nodes.items()]:
-            with suppress(NodeExistsError):
-                self._client.result(made)
+        return found.checkpoint, found.documents
 
     # -- writing
 
@@ -233,7 +191,7 @@ class ZooKeeperTarget:
         return partial(self._finish, only, checkpoint, self._commit(only, checkpoint))
 
     def _expect(self, delta: Iterable[str]) -> None:
-        self._expected = {key: 2 if key in self._guarded else 1 for key in (*delta, _CHECKPOINT)}
+        self._expected = {key: 2 if key in self._guarded else 1 for key in (*delta, CHECKPOINT)}
 
     def _finish(self, batch: Sequence[Write], checkpoint: Checkpoint, answer: Any) -> None:
         """Wait for the answer to the transaction that moves the checkpoint."""
@@ -255,18 +213,18 @@ class ZooKeeperTarget:
 
     def _bump_checkpoint(self) -> None:
         """Write the checkpoint unchanged: this fences every writer that has not read it since."""
-        self._expected[_CHECKPOINT] += 1
+        self._expected[CHECKPOINT] += 1
         (result,) = self._client.result(
-            self._client.transact([SetData(self._path(_CHECKPOINT), canonical(self._checkpoint), self._version)])
+            self._client.transact([SetData(self._path(CHECKPOINT), canonical(self._checkpoint), self._version)])
         )
         if isinstance(result, KazooException):
-            raise self._refusal(_CHECKPOINT, result)
+            raise self._refusal(CHECKPOINT, result)
         self._version = result
 
     def _commit(self, batch: Sequence[Write], checkpoint: Checkpoint | None) -> Any:
         """Send one transaction, which ends with the check of the checkpoint or with moving it."""
         operations = [operation for key, value in batch for operation in self._operations(key, value)]
-        path = self._path(_CHECKPOINT)
+        path = self._path(CHECKPOINT)
         if self._format != FORMAT and checkpoint is not None:
             operations.insert(0, self._format_operation())
         if checkpoint is None:
@@ -276,23 +234,25 @@ class ZooKeeperTarget:
         return self._client.transact(operations)
 
     def _format_operation(self) -> Operation:
-        path = self._path(_FORMAT)
-        return Create(path, FORMAT, list(default_acl()), 0) if self._format is None else SetData(path, FORMAT, _ANY)
+        path = self._path(FORMAT_NODE)
+        if self._format is None:
+            return Create(path, FORMAT, list(default_acl()), 0)
+        return SetData(path, FORMAT, _ANY_VERSION)
 
     def _operations(self, key: str, value: bytes | None) -> Iterator[Operation]:
         path = self._path(key)
         guarded = key in self._guarded
         if value is None or guarded:
-            yield Delete(path, _ANY)
+            yield Delete(path, _ANY_VERSION)
         if value is not None:
             there = key in self._present and not guarded
-            yield SetData(path, value, _ANY) if there else Create(path, value, list(default_acl()), 0)
+            yield SetData(path, value, _ANY_VERSION) if there else Create(path, value, list(default_acl()), 0)
 
     def _confirm(self, batch: Sequence[Write], results: Sequence[Any]) -> None:
         """Take note of a transaction that went through; raise what made the server refuse it."""
         keys = [key for key, value in batch for _ in range(2 if key in self._guarded and value is not None else 1)]
-        formats = [_FORMAT] * (len(results) - len(keys) - 1)
-        for key, result in zip([*formats, *keys, _CHECKPOINT], results, strict=True):
+        formats = [FORMAT_NODE] * (len(results) - len(keys) - 1)
+        for key, result in zip([*formats, *keys, CHECKPOINT], results, strict=True):
             if isinstance(result, KazooException) and not isinstance(result, RolledBackError | RuntimeInconsistency):
                 raise self._refusal(key, result)
         if formats:
@@ -329,15 +289,15 @@ class ZooKeeperTarget:
 
     # -- what others do
 
-    def _seen(self, event: WatchedEvent) -> None:
+    def _node_changed(self, event: WatchedEvent) -> None:
         """Tell our own changes from others': ours come before the answer, each exactly once."""
         key = event.path[self._prefix :]
         if self._expected.get(key):
             self._expected[key] -= 1
-        elif key == _CHECKPOINT or is_document(key) or key.rpartition("/")[0] in self._blocked:
+        elif key == CHECKPOINT or is_document(key) or key.rpartition("/")[0] in self._blocked:
             self._touch()
 
-    def _pointer_seen(self, event: WatchedEvent) -> None:
+    def _pointer_changed(self, event: WatchedEvent) -> None:
         if event.type != EventType.CHILD:
             self._pointed = True
             self._wake()
