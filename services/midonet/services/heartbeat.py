@@ -65,17 +65,17 @@ class HeartbeatService(Periodic):
         record = canonical({"http": here.get("http")})
         with client.failures(), suppress(NodeExistsError, NoNodeError, BadVersionError):
             if here["known"]:
-                client.result(client.set_async(path, record))
+                client.set(path, record)
             else:
-                client.result(client.create_async(path, record, makepath=True))
+                client.create(path, record, makepath=True)
 
     def _record_gone(self, node: Mapping[str, Any]) -> None:
         """Record that a node is down from now on."""
         client, path = self.context.coordination.client, known_path(self.context.settings.root, node["node"])
         now = utc_now("seconds")
         with client.failures(), suppress(NoNodeError, BadVersionError):
-            data, stat = client.result(client.get_async(path))
-            client.result(client.set_async(path, canonical({**decode(data), "gone": now}), stat.version))
+            data, stat = client.get(path)
+            client.set(path, canonical({**decode(data), "gone": now}), stat.version)
 
     def _report_changes(self, found: Mapping[str, Mapping[str, Any]]) -> None:
         head = max(map(_position, found.values()), default=0)

@@ -12,7 +12,6 @@ from time import time
 from typing import Annotated, NamedTuple
 
 import msgspec
-from kazoo.exceptions import NoNodeError
 from msgspec import Meta, Struct
 
 from midonet.events.commit import canonical
@@ -105,7 +104,7 @@ class RecyclerService(Periodic):
         for name in filter(is_garbage, self._children(folder)):
             path = f"{folder}/{name}"
             with self._client.failures():
-                stat = self._client.result(self._client.exists_async(path))
+                stat = self._client.exists(path)
             if stat is not None and not stat.ephemeralOwner and time() - stat.mtime / 1000 > self._settings.grace:
                 yield _Garbage(path, stat.version, what)
 
@@ -115,16 +114,13 @@ class RecyclerService(Periodic):
         for name in self._children(folder):
             path = f"{folder}/{name}"
             with self._client.failures():
-                data, stat = self._client.result(self._client.get_async(path))
+                data, stat = self._client.get(path)
             if decode(data).get("gone") and time() - stat.mtime / 1000 > self._settings.forget_nodes:
                 yield _Garbage(path, stat.version, "nodes")
 
     def _children(self, path: str) -> list[str]:
         with self._client.failures():
-            try:
-                return sorted(self._client.result(self._client.get_children_async(path)))
-            except NoNodeError:
-                return []
+            return sorted(self._client.child_names(path))
 
     # -- remove it
 
@@ -136,7 +132,7 @@ class RecyclerService(Periodic):
         lease.guard(transaction)
         transaction.delete(garbage.path, garbage.version)
         with self._client.failures():
-            results = self._client.result(transaction.commit_async())
+            results = transaction.commit()
         if any(isinstance(result, Exception) for result in results):
             return 0  # it has changed, or another node leads
         self._removed.labels(garbage.what).inc()
@@ -168,5 +164,5 @@ class RecyclerService(Periodic):
 
     def _save_round(self) -> None:
         with self._client.failures():
-            self._client.result(self._client.ensure_path_async(self._path()))
-            self._client.result(self._client.set_async(self._path(), canonical(round(time(), 3))))
+            self._client.ensure_path(self._path())
+            self._client.set(self._path(), canonical(round(time(), 3)))

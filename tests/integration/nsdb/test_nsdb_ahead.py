@@ -1,7 +1,7 @@
 """What a commit changes is sent by the thread that reads the log, while the one that keeps the view rests."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from socket import SO_SNDBUF, SOL_SOCKET
 
 import pytest
@@ -122,11 +122,11 @@ def test_a_network_that_takes_little_at_once_gets_all_in_order(zookeeper: ZooKee
     client = Client(zookeeper.hosts)
     try:
         client.connect(10)
-        client.result(client.create_async(zk_root, b"", makepath=True))
+        client.create(zk_root, b"", makepath=True)
         client._connection._socket.setsockopt(SOL_SOCKET, SO_SNDBUF, 4096)  # noqa: SLF001 - a slow one
         values = [bytes([number]) * size for number, size in enumerate((10, 700_000, 5, 300_000, 900_000, 1))]
-        answers: Sequence[object] = [client.transact([SetData(zk_root, value, -1)]) for value in values]
-        assert [client.result(answer) for answer in answers] == [[version] for version in range(1, len(values) + 1)]
-        assert client.result(client.get_async(zk_root))[0] == values[-1]
+        answers = [client.transact([SetData(zk_root, value, -1)]) for value in values]
+        assert [answer.get() for answer in answers] == [[version] for version in range(1, len(values) + 1)]
+        assert client.get(zk_root)[0] == values[-1]
     finally:
         client.close()

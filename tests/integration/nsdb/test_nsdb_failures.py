@@ -337,7 +337,7 @@ class Dying(ZooKeeperTarget):
             raise CrashError
         future = super()._commit(*args)
         if self.crash_at < 0:
-            self._client.result(future)
+            future.get()
             raise CrashError
         return future
 

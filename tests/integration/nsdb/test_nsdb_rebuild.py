@@ -36,7 +36,7 @@ def test_a_server_that_is_silent_in_the_middle_is_told_of(projected: Projected, 
     projected.keep()
     projected.settle()
     with closing(Generations(projected.hosts, projected.root)) as generations:
-        generations._client.call_timeout = 0.2  # noqa: SLF001 - it would take seconds
+        generations._client.handler.call_timeout = 0.2  # noqa: SLF001 - it would take seconds
 
         def work() -> None:
             with generations.exclusive("somebody"):

@@ -31,7 +31,7 @@ class Session:
 
     def __init__(self, hosts: str, *, timeout: float, wake: Callable[[], None]) -> None:
         self.client = Client(hosts, timeout)
-        self.client.call_timeout = PATIENCE
+        self.client.handler.call_timeout = PATIENCE
         self.connection = 0
         """Number of connections so far."""
         self._changes: deque[str] = deque()
@@ -58,7 +58,7 @@ class Session:
         with self.client.failures():
             synced = self.client.sync_async(path)  # a server that lags behind would show an older state than before
             self.client.watch_tree(path, lambda event: self._on_change(event.path))
-            self.client.result(synced)
+            synced.get()
 
     def changes(self) -> set[str]:
         """Return the watched paths that changed since the last call."""
@@ -82,7 +82,7 @@ class Session:
 
     def _node(self, path: str, reply: Any) -> Node:
         try:
-            data, stat = self.client.result(reply)
+            data, stat = reply.get()
         except NoNodeError:
             return Node(None, self._absent_since(path))
         return Node(data, stat.mzxid)
@@ -91,7 +91,7 @@ class Session:
         """Return the last transaction that may have removed `path`: it changed the children of an ancestor."""
         while path != "/":
             path = path.rpartition("/")[0] or "/"
-            stat = self.client.result(self.client.exists_async(path))
+            stat = self.client.exists(path)
             if stat is not None:
                 return int(stat.pzxid)
         return 0

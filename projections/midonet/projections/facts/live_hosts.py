@@ -53,12 +53,12 @@ class LiveHosts:
         with client.failures():
             try:
                 if seen is None:
-                    client.result(client.delete_async(path))
+                    client.delete(path)
                 else:
-                    client.result(client.set_async(path, canonical(seen)))
+                    client.set(path, canonical(seen))
             except NoNodeError:
                 if seen is not None:
-                    client.result(client.create_async(path, canonical(seen), makepath=True))
+                    client.create(path, canonical(seen), makepath=True)
 
     def close(self) -> None:
         """Close the session."""
@@ -76,11 +76,7 @@ class LiveHosts:
         self._watched = True  # before the watch, so that every later connection loss is noticed
         self._changed.clear()
         client.watch_tree(self._folder, self._node_changed)
-        try:
-            names = client.result(client.get_children_async(self._folder))
-        except NoNodeError:
-            names = []
-        self._hosts = self._decoded([f"{self._folder}/{name}" for name in names])
+        self._hosts = self._decoded([f"{self._folder}/{name}" for name in client.child_names(self._folder)])
 
     def _read(self, paths: set[str]) -> None:
         found = self._decoded(list(paths))

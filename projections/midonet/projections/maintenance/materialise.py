@@ -189,7 +189,7 @@ class _ZooKeeperDestination:
             if noted is not None:
                 return noted
             try:
-                children = self._client.result(self._client.get_children_async(self._root))
+                children = self._client.get_children(self._root)
             except NoNodeError:
                 return None
             return b"" if children else None
@@ -197,8 +197,8 @@ class _ZooKeeperDestination:
     def write_mark(self, data: bytes) -> None:
         """Write the record."""
         with self._client.failures():
-            self._client.result(self._client.ensure_path_async(self._path))
-            self._client.result(self._client.set_async(self._path, data))
+            self._client.ensure_path(self._path)
+            self._client.set(self._path, data)
 
     def close(self) -> None:
         """Close the session."""

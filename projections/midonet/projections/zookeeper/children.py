@@ -27,6 +27,6 @@ def read_each_below(client: Client, paths: Sequence[str]) -> list[dict[str, byte
 def _children(client: Client, paths: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     for path, asked in [(path, client.get_children_async(path)) for path in paths]:
         try:
-            yield path, client.result(asked)
+            yield path, asked.get()
         except NoNodeError:
             yield path, []

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import KazooException
+from kazoo.exceptions import KazooException, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.states import WatchedEvent
 
@@ -45,8 +45,7 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
     def __init__(self, hosts: str, session_timeout: float = 6.0) -> None:
         super().__init__(hosts, session_timeout, connection_retry=_RECONNECT, logger=_logger, **options())
         self.servers = hosts
-        self.call_timeout = session_timeout + 2.0
-        """Seconds after which a call that was not answered is given up."""
+        self.handler.call_timeout = session_timeout + 2.0
         self.tree_watchers: dict[str, Callable[[WatchedEvent], None]] = {}
         self.node_watchers: dict[str, Callable[[WatchedEvent], None]] = {}
         self._connection = Connection(self, self._conn_retry.copy(), logger=_logger)
@@ -89,6 +88,13 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
         del acl
         return super().ensure_path_async(path, self.default_acl)
 
+    def child_names(self, path: str) -> list[str]:
+        """Return the names of the children of a node, none if there is no such node."""
+        try:
+            return list(self.get_children(path))
+        except NoNodeError:
+            return []
+
     def watch_tree(self, path: str, callback: Callable[[WatchedEvent], None]) -> None:
         """Call `callback` on every change of `path` and of all below it, until the connection is lost.
 
@@ -96,12 +102,12 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
         already reflects the change: it must be quick. Watching a path again replaces its callback.
         """
         self.tree_watchers[path] = callback
-        self.result(self._send(AddWatch(path)))
+        self._send(AddWatch(path)).get()
 
     def watch_node(self, path: str, callback: Callable[[WatchedEvent], None]) -> None:
         """As `watch_tree`, for `path` alone and the names of its children."""
         self.node_watchers[path] = callback
-        self.result(self._send(AddWatch(path, recursive=False)))
+        self._send(AddWatch(path, recursive=False)).get()
 
     def read_many(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Return the data of those nodes that exist and may be read."""
@@ -121,7 +127,7 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
     def pipelined(self, requests: Iterable[tuple[T, Any]], window: int = _IN_FLIGHT) -> Iterator[tuple[T, Any]]:
         """Yield what was asked with its result, in order, while some more of the (lazy) requests are under way."""
         for asked, future in self.in_flight(requests, window):
-            yield asked, self.result(future)
+            yield asked, future.get()
 
     def in_flight(self, requests: Iterable[tuple[T, Any]], window: int = _IN_FLIGHT) -> Iterator[tuple[T, Any]]:
         """As `pipelined`, with the future instead of its result."""
@@ -131,13 +137,6 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
             if len(under_way) == window:
                 yield under_way.popleft()
         yield from under_way
-
-    def result(self, future: Any) -> Any:
-        """Wait for what one of the `…_async` methods returned.
-
-        Kazoo's other methods would wait for as long as the servers are away.
-        """
-        return future.get(timeout=self.call_timeout)
 
     def _send(self, request: Any) -> Any:
         future = self.handler.async_result()

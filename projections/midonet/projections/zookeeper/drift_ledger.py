@@ -5,7 +5,6 @@ It outlives every daemon. After a conflict the node is read and written again.
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
 from urllib.parse import quote
 
 from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
@@ -40,11 +39,11 @@ class DriftLedger:
 
     def _write(self, path: str, records: Sequence[DriftRecord]) -> None:
         try:
-            data, stat = self._result(self._client.get_async(path))
+            data, stat = self._client.get(path)
         except NoNodeError:
-            self._result(self._client.create_async(path, encode_records(records), makepath=True))
+            self._client.create(path, encode_records(records), makepath=True)
         else:
-            self._result(self._client.set_async(path, encode_records([*decode_records(data), *records]), stat.version))
+            self._client.set(path, encode_records([*decode_records(data), *records]), stat.version)
 
     def read(self, projections: Sequence[str]) -> list[DriftRecord]:
         """Return the records of some projections, the oldest first."""
@@ -56,8 +55,4 @@ class DriftLedger:
 
     def _paths(self, projection: str) -> Iterator[str]:
         folder = f"{self._folder}/{projection}/repairs"
-        with suppress(NoNodeError):
-            yield from (f"{folder}/{name}" for name in self._result(self._client.get_children_async(folder)))
-
-    def _result(self, future: Any) -> Any:
-        return self._client.result(future)
+        return (f"{folder}/{name}" for name in self._client.child_names(folder))

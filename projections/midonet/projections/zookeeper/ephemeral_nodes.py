@@ -74,7 +74,7 @@ class EphemeralNodes:
     def _write(self, path: str, data: bytes) -> None:
         """Change a node; one that was removed, or changed by other clients, is no longer owned."""
         try:
-            written = self._client.result(self._client.set_async(path, data, self._held[path].version))
+            written = self._client.set(path, data, self._held[path].version)
             self._held[path] = _Held(written.version, data)
         except (NoNodeError, BadVersionError):
             del self._held[path]
@@ -84,7 +84,7 @@ class EphemeralNodes:
         if self._create(path, data):
             return None
         try:
-            present, stat = self._client.result(self._client.get_async(path))
+            present, stat = self._client.get(path)
         except NoNodeError:  # removed since: the next call creates it
             return b""
         if stat.ephemeralOwner == self._session:
@@ -98,7 +98,7 @@ class EphemeralNodes:
 
     def _create(self, path: str, data: bytes) -> bool:
         try:
-            self._client.result(self._client.create_async(path, data, ephemeral=True, makepath=True))
+            self._client.create(path, data, ephemeral=True, makepath=True)
         except NodeExistsError:
             return False
         self._held[path] = _Held(0, data)
@@ -106,6 +106,6 @@ class EphemeralNodes:
 
     def _delete(self, path: str, version: int) -> None:
         try:
-            self._client.result(self._client.delete_async(path, version))
+            self._client.delete(path, version)
         except (NoNodeError, BadVersionError):
             return

@@ -8,7 +8,6 @@ first updates it. Foreign nodes are never removed.
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import msgspec
 from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError, NotEmptyError
@@ -81,7 +80,7 @@ class Generations:
         finally:
             with suppress(KazooException, KazooTimeoutError):  # the lock node ends with the session
                 if self._lock_owner()[1]:
-                    self._result(self._client.delete_async(self._rebuild))
+                    self._client.delete(self._rebuild)
 
     def _try_acquire(self, mine: bytes) -> ProcessIdentity | None:
         """Try to acquire the lock; return the owner if it is another process.
@@ -100,7 +99,7 @@ class Generations:
             if other is not None:
                 transaction.delete(self._rebuild)
             transaction.create(self._rebuild, mine, ephemeral=True)
-            if not any(isinstance(each, KazooException) for each in self._result(transaction.commit_async())):
+            if not any(isinstance(each, KazooException) for each in transaction.commit()):
                 return None
 
     def live(self) -> str:
@@ -137,7 +136,7 @@ class Generations:
             build_state, _ = self._build_state()
             if build_state.building is not None:
                 return build_state.building, True
-            names = [*self._result(self._client.get_children_async(self._pointer)), self.live()]
+            names = [*self._client.child_names(self._pointer), self.live()]
             generation = str(max((int(name) for name in names if name.isdecimal()), default=0) + 1)
             build_state.building = generation
             self._save_state(build_state)
@@ -165,7 +164,7 @@ class Generations:
             transaction.check(self._checkpoint(live), before[1])
             transaction.set_data(self._pointer, canonical({"generation": generation}), version)
             transaction.set_data(self._state_path, canonical(BuildState(live, building)), state_version)
-            results = self._result(transaction.commit_async())
+            results = transaction.commit()
         return not any(isinstance(result, KazooException) for result in results)
 
     def _check_ownership(self, generation: str, build_state: BuildState) -> None:
@@ -179,7 +178,7 @@ class Generations:
     def _lock_owner(self) -> tuple[ProcessIdentity | None, bool]:
         """Return the owner of the lock, or None, and whether it is this session."""
         try:
-            data, stat = self._result(self._client.get_async(self._rebuild))
+            data, stat = self._client.get(self._rebuild)
         except NoNodeError:
             return None, False
         session = self._client.client_id
@@ -201,20 +200,13 @@ class Generations:
         `NotFound` if there is no view.
         """
         with self._client.failures():
-            names = self._names()
+            names = self._client.child_names(self._pointer)
             build_state, _ = self._build_state()  # after the names, so that a generation begun since is not among them
             kept = {self.live(), build_state.previous, build_state.building}
             old = sorted((name for name in names if name.isdecimal() and name not in kept), key=int)
             for generation in old:
                 self._remove(generation, on_removed)
             return old
-
-    def _names(self) -> list[str]:
-        """Return the names of the children of the pointer; empty if there is none."""
-        try:
-            return list(self._result(self._client.get_children_async(self._pointer)))
-        except NoNodeError:
-            return []
 
     def _remove(self, generation: str, on_removed: Callable[[int], None]) -> None:
         base = view_base(self._root, generation)
@@ -232,18 +224,15 @@ class Generations:
         transaction = self._client.transaction()
         for path in paths:
             transaction.delete(path)
-        results = self._result(transaction.commit_async())
+        results = transaction.commit()
         if any(isinstance(result, KazooException) for result in results):
             for path in paths:
                 with suppress(NoNodeError, NotEmptyError):
-                    self._result(self._client.delete_async(path))
+                    self._client.delete(path)
 
     def _documents(self, base: str) -> list[str]:
-        keys: list[str] = []
-        for directory in DIRECTORIES:
-            with suppress(NoNodeError):
-                names = self._result(self._client.get_children_async(f"{base}/{directory}"))
-                keys += (f"{directory}/{name}" for name in names)
+        names = ((directory, self._client.child_names(f"{base}/{directory}")) for directory in DIRECTORIES)
+        keys = (f"{directory}/{name}" for directory, found in names for name in found)
         return [key for key in keys if is_document(key)]
 
     def _checkpoint(self, generation: str) -> str:
@@ -259,18 +248,15 @@ class Generations:
 
     def _state_node(self) -> tuple[bytes, int]:
         with suppress(NodeExistsError):
-            self._result(self._client.create_async(self._state_path, canonical(BuildState()), makepath=True))
+            self._client.create(self._state_path, canonical(BuildState()), makepath=True)
         return self._get(self._state_path)
 
     def _save_state(self, build_state: BuildState) -> None:
-        self._result(self._client.set_async(self._state_path, canonical(build_state)))
+        self._client.set(self._state_path, canonical(build_state))
 
     def _get(self, path: str) -> tuple[bytes, int]:
-        data, stat = self._result(self._client.get_async(path))
+        data, stat = self._client.get(path)
         return data, stat.version
 
     def _data(self, path: str) -> bytes | None:
         return self._client.read_many([path]).get(path)
-
-    def _result(self, future: Any) -> Any:
-        return self._client.result(future)

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-from kazoo.handlers.threading import SequentialThreadingHandler
+from kazoo.handlers.threading import AsyncResult, SequentialThreadingHandler
 
 from midonet.events.config.connection_security import tls_context
 from midonet.events.errors import Misconfigured
@@ -18,11 +18,26 @@ _READABLE = select.POLLIN | select.POLLPRI | select.POLLHUP | select.POLLERR
 _WRITABLE = select.POLLOUT | select.POLLERR
 
 
+class Answer(AsyncResult):  # type: ignore[misc]  # kazoo ships no types
+    """The future answer to a request; kazoo's would wait for as long as the servers cannot be reached."""
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002 - kazoo's signature
+        """Return the result or raise the exception; `KazooTimeoutError` after `timeout` or `Handler.call_timeout`."""
+        return super().get(block, self._handler.call_timeout if timeout is None else timeout)
+
+
 class Handler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo ships no types
     """Runs the connection and the callbacks of one client."""
 
+    call_timeout: float | None = None
+    """Seconds after which an unanswered request fails."""
+
     last_error: str | None = None
     """Why the last attempt to speak TLS failed, if it did: kazoo keeps it to itself."""
+
+    def async_result(self) -> Answer:
+        """Return the future answer to a new request."""
+        return Answer(self)
 
     def create_connection(self, *, use_ssl: bool, **more: Any) -> Any:
         """As kazoo's; the files are read for every connection, so that they can be replaced under way."""

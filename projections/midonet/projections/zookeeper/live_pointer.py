@@ -6,7 +6,6 @@ set to the generation that was live.
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
 
@@ -44,31 +43,28 @@ class LivePointer:
 
     def _read(self) -> tuple[bytes | None, int]:
         try:
-            data, stat = self._client.result(self._client.get_async(self.path))
+            data, stat = self._client.get(self.path)
         except NoNodeError:
             return None, -1
         return data or b"", stat.version
 
     def _holds_something(self, generation: str) -> bool:
         try:
-            data, _ = self._get(f"{view_base(self._root, generation)}/checkpoint")
+            data, _ = self._client.get(f"{view_base(self._root, generation)}/checkpoint")
         except NoNodeError:
             return False
         return decode_checkpoint(data).position > 0
-
-    def _get(self, path: str) -> Any:
-        return self._client.result(self._client.get_async(path))
 
     def _put(self, generation: str, data: bytes | None, version: int) -> None:
         """Write the pointer, unless another client wrote it meanwhile."""
         value = _text(generation).encode()
         if data is None:
-            self._client.result(self._client.ensure_path_async(self._root))
+            self._client.ensure_path(self._root)
             with suppress(NodeExistsError):
-                self._client.result(self._client.create_async(self.path, value))
+                self._client.create(self.path, value)
         else:
             with suppress(BadVersionError, NoNodeError):
-                self._client.result(self._client.set_async(self.path, value, version))
+                self._client.set(self.path, value, version)
 
 
 def _text(generation: str) -> str:

@@ -69,15 +69,12 @@ class ViewReader:
         """Return all documents of the live generation: path → bytes."""
         base = self.base()
         with self._client.failures():
-            keys = [key for directory in DIRECTORIES for key in self._children(base, directory) if is_document(key)]
-            return self._client.read_many([f"{base}/{key}" for key in keys])
-
-    def _children(self, base: str, directory: str) -> list[str]:
-        try:
-            names = self._client.result(self._client.get_children_async(f"{base}/{directory}"))
-        except NoNodeError:
-            return []
-        return [f"{directory}/{name}" for name in names]
+            keys = [
+                f"{directory}/{name}"
+                for directory in DIRECTORIES
+                for name in self._client.child_names(f"{base}/{directory}")
+            ]
+            return self._client.read_many([f"{base}/{key}" for key in keys if is_document(key)])
 
     def _base(self, watcher: Watcher) -> str:
         return view_base(self._root, decode_generation(self._get(f"{self._root}/nsdb", watcher)) or LIVE)
@@ -89,8 +86,8 @@ class ViewReader:
         """Return a node's data, empty if there is none; `watcher` hears of any change of that."""
         client = self._client
         try:
-            data: bytes = client.result(client.get_async(path, watcher))[0]
+            data: bytes = client.get(path, watcher)[0]
         except NoNodeError:
-            came = client.result(client.exists_async(path, watcher))
+            came = client.exists(path, watcher)
             return self._get(path, watcher) if came else b""
         return data

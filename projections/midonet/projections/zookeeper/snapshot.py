@@ -42,7 +42,7 @@ def read_snapshot(client: Client, base: str) -> Snapshot:
     format_path = f"{base}/{FORMAT_NODE}"
     form = client.read_many([format_path]).get(format_path)
     listings = [(directory, client.get_children_async(f"{base}/{directory}")) for directory in DIRECTORIES]
-    keys = [f"{directory}/{name}" for directory, names in listings for name in client.result(names)]
+    keys = [f"{directory}/{name}" for directory, names in listings for name in names.get()]
     ours = {f"{base}/{key}": key for key in keys if is_document(key)}
     nodes = {ours[path]: node for path, node in client.read_nodes(list(ours))}
     guarded = {key for key, node in nodes.items() if node.guarded}
@@ -53,7 +53,7 @@ def read_snapshot(client: Client, base: str) -> Snapshot:
 
 def _read_checkpoint(client: Client, path: str) -> tuple[Checkpoint, int, list[SideRepair]]:
     try:
-        data, stat = client.result(client.get_async(path))
+        data, stat = client.get(path)
     except NoAuthError:
         data, version, guarded = b"", -1, True
     else:
@@ -67,14 +67,14 @@ def _read_checkpoint(client: Client, path: str) -> tuple[Checkpoint, int, list[S
 
 def _recreate_checkpoint(client: Client, path: str, checkpoint: Checkpoint, version: int) -> None:
     anew = Delete(path, version), Create(path, canonical(checkpoint), list(default_acl()), 0)
-    if any(isinstance(result, KazooException) for result in client.result(client.transact(anew))):
+    if any(isinstance(result, KazooException) for result in client.transact(anew).get()):
         raise Fenced("another client changed the checkpoint")
 
 
 def create_parents(client: Client, base: str) -> None:
     """Create the missing nodes around the documents, pipelined: the server handles requests in order."""
-    client.result(client.ensure_path_async(f"{base}/{MODELS}"))
+    client.ensure_path(f"{base}/{MODELS}")
     nodes = {**dict.fromkeys(DIRECTORIES, b""), CHECKPOINT: canonical(Checkpoint())}
     for created in [client.create_async(f"{base}/{key}", data) for key, data in nodes.items()]:
         with suppress(NodeExistsError):
-            client.result(created)
+            created.get()

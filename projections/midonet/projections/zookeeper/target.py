@@ -131,7 +131,7 @@ class ZooKeeperTarget:
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
             try:
-                return decode_checkpoint(self._client.result(self._client.get_async(self._path(CHECKPOINT)))[0])
+                return decode_checkpoint(self._client.get(self._path(CHECKPOINT))[0])
             except NoNodeError:
                 return Checkpoint()
 
@@ -196,7 +196,7 @@ class ZooKeeperTarget:
     def _finish(self, batch: Sequence[Write], checkpoint: Checkpoint, answer: Any) -> None:
         """Wait for the answer to the transaction that moves the checkpoint."""
         with self._client.failures():
-            results = self._client.result(answer)
+            results = answer.get()
             self._confirm(batch, results)
         self._version = results[-1]
         self._checkpoint = checkpoint
@@ -214,9 +214,8 @@ class ZooKeeperTarget:
     def _bump_checkpoint(self) -> None:
         """Write the checkpoint unchanged: this fences every writer that has not read it since."""
         self._expected[CHECKPOINT] += 1
-        (result,) = self._client.result(
-            self._client.transact([SetData(self._path(CHECKPOINT), canonical(self._checkpoint), self._version)])
-        )
+        unchanged = SetData(self._path(CHECKPOINT), canonical(self._checkpoint), self._version)
+        (result,) = self._client.transact([unchanged]).get()
         if isinstance(result, KazooException):
             raise self._refusal(CHECKPOINT, result)
         self._version = result
@@ -280,7 +279,7 @@ class ZooKeeperTarget:
         """Restore an access control list that another client changed, if that is permitted."""
         folder = self._path(key.rpartition("/")[0] or key)
         try:
-            self._client.result(self._client.set_acls_async(folder, list(acl_for(folder))))
+            self._client.set_acls(folder, list(acl_for(folder)))
         except NoAuthError:
             return Unavailable(
                 f"ZooKeeper does not let us write {self._path(key)}: its access control list was changed"

@@ -66,7 +66,7 @@ class Coordination:
         self.node = node
         self.root = root
         self.client = Client(hosts, session_timeout)
-        self.client.call_timeout = min(_PATIENCE, session_timeout)
+        self.client.handler.call_timeout = min(_PATIENCE, session_timeout)
         self.connections = 0
         """Number of connections so far; watches end with their connection."""
         self._grace = session_timeout * _GRACE

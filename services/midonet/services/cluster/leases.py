@@ -162,7 +162,7 @@ class Ownership:
             return
         self._watch()
         self._register()
-        self.members = frozenset(self._client.result(self._client.get_children_async(f"{self._base}/members")))
+        self.members = frozenset(self._client.get_children(f"{self._base}/members"))
         holders = self._holders()
         for lease in list(self._leases.values()):
             if holders.get(lease.item) != _Holder(self._coordination.node, lease.version):
@@ -187,14 +187,14 @@ class Ownership:
         connection = self._coordination.connections
         if self._watched != connection:
             for path in ("members", "leases"):
-                self._client.result(self._client.ensure_path_async(f"{self._base}/{path}"))
+                self._client.ensure_path(f"{self._base}/{path}")
             self._client.watch_tree(self._base, lambda _: self.wake())
             self._watched = connection
 
     def _register(self) -> None:
         path = f"{self._base}/members/{self._coordination.node}"
         if self._owner(path) is None:  # else it belongs to this session, or to an old one that must expire first
-            self._client.result(self._client.create_async(path, b"", ephemeral=True))
+            self._client.create(path, b"", ephemeral=True)
 
     def _holders(self) -> dict[str, _Holder]:
         paths = {f"{self._path(item)}/holder": item for item in self._items | self._expected | self._leases.keys()}
@@ -207,12 +207,12 @@ class Ownership:
         for item in [each for each, holder in holders.items() if holder.node == self._coordination.node]:
             path = f"{self._path(item)}/holder"
             if item not in self._leases and self._owner(path) == session:
-                self._client.result(self._client.delete_async(path))
+                self._client.delete(path)
                 del remaining[item]
         return remaining
 
     def _owner(self, path: str) -> int | None:
-        stat = self._client.result(self._client.exists_async(path))
+        stat = self._client.exists(path)
         return int(stat.ephemeralOwner) if stat is not None else None
 
     def _path(self, item: str) -> str:
@@ -221,12 +221,12 @@ class Ownership:
     def _acquire(self, item: str, session: int) -> None:
         """Acquire a free item, unless another node acquires it first."""
         path, node = self._path(item), self._coordination.node
-        self._client.result(self._client.ensure_path_async(path))
-        version = self._client.result(self._client.exists_async(path)).version + 1
+        self._client.ensure_path(path)
+        version = self._client.exists(path).version + 1
         transaction = self._client.transaction()
         transaction.set_data(path, node.encode(), version - 1)
         transaction.create(f"{path}/holder", canonical({"node": node, "version": version}), ephemeral=True)
-        results = self._client.result(transaction.commit_async())
+        results = transaction.commit()
         if any(isinstance(result, KazooException) for result in results):
             self.wake()
             return
@@ -241,7 +241,7 @@ class Ownership:
         transaction = self._client.transaction()
         lease.guard(transaction)
         transaction.delete(f"{lease.path}/holder")
-        self._client.result(transaction.commit_async())
+        transaction.commit()
 
     def _release_all(self) -> None:
         try:
@@ -249,7 +249,7 @@ class Ownership:
                 for lease in list(self._leases.values()):
                     self._release(lease)
                 if self._coordination.session is not None:
-                    self._client.result(self._client.delete_async(f"{self._base}/members/{self._coordination.node}"))
+                    self._client.delete(f"{self._base}/members/{self._coordination.node}")
         except (MidonetError, NoNodeError):
             for lease in list(self._leases.values()):  # they expire with the session
                 self._drop(lease)

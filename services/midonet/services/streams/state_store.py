@@ -39,8 +39,8 @@ class StateStore(Generic[S]):
         """Return checkpoint and state; the initial state if there is none or it cannot be decoded."""
         client, processor = self._client, self._processor
         with client.failures():
-            client.result(client.ensure_path_async(self._base))
-            data, stat = client.result(client.get_async(self._base))
+            client.ensure_path(self._base)
+            data, stat = client.get(self._base)
         self._version = stat.version
         try:
             stored = msgspec.json.decode(data, type=_Stored)
@@ -64,13 +64,13 @@ class StateStore(Generic[S]):
                 "node": self._node,
             }
             transaction.set_data(self._base, canonical(stored), self._version)
-            results = self._client.result(transaction.commit_async())
+            results = transaction.commit()
         if any(isinstance(result, KazooException) for result in results):
             raise Fenced(_reason(results))
         self._version = results[-1].version
 
     def _write(self, transaction: Any, path: str, value: Any) -> None:
-        exists = self._client.result(self._client.exists_async(path)) is not None
+        exists = self._client.exists(path) is not None
         if value is None:
             if exists:
                 transaction.delete(path)

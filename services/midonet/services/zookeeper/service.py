@@ -115,7 +115,7 @@ class ZooKeeperService(Service):
         try:
             client.connect(_CONNECT_SECONDS)
             with client.failures():
-                data, _ = client.result(client.get_async(_CONFIG))
+                data, _ = client.get(_CONFIG)
         finally:
             client.close()
         lines = [line for line in data.decode().splitlines() if line.startswith("server.")]
