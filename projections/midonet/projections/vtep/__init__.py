@@ -1,12 +1,11 @@
 """The databases of hardware VTEPs: desired rows, actual rows, and the transactions between them."""
 
-from midonet.projections.vtep.connection_state import Connection, ConnectionStatus
 from midonet.projections.vtep.fleet import Fleet, FleetStep, Retired
 from midonet.projections.vtep.keys import Key, Value
 from midonet.projections.vtep.learned_macs import CurrentRow, LearnedChanges, LearnedMacs, LocalMac, SwitchUpdate
 from midonet.projections.vtep.projection import DEAD_HOSTS, RECHECK, SWITCH_UPDATE, VtepProjection
 from midonet.projections.vtep.switch_report import BfdSession, PortReport, SwitchReport
-from midonet.projections.vtep.target import VtepTarget, read_checkpoint, read_rows
+from midonet.projections.vtep.target import Connection, ConnectionStatus, VtepTarget, read_checkpoint, read_rows
 
 __all__ = [
     "DEAD_HOSTS",

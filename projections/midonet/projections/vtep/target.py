@@ -7,11 +7,14 @@ never changed, and closing never removes a row.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
+from typing import Literal
+
+from msgspec import Struct
 
 from midonet.events.errors import Misconfigured, Rejected, Unavailable
+from midonet.events.timestamps import utc_now
 from midonet.projections.base import Checkpoint, Unwritable
 from midonet.projections.ovsdb import CALL_SECONDS, PROBE_SECONDS, Client, check_schema, decode_map
-from midonet.projections.vtep.connection_state import Connection, ConnectionState
 from midonet.projections.vtep.database_state import COLUMNS, OPTIONAL, DatabaseState, parse_checkpoint
 from midonet.projections.vtep.drift_watch import DriftWatch
 from midonet.projections.vtep.keys import DATABASE, Key, Value
@@ -33,6 +36,31 @@ _WAITING = {
     "binding": "the switch has no physical port {} (yet)",
     "bfd": "the switch has no tunnel to {} for BFD: there is none, or another client configured BFD on it",
 }
+
+ConnectionStatus = Literal["connecting", "connected", "unreachable", "not-a-vtep"]
+"""`unreachable` and `not-a-vtep` (a server without the database `hardware_vtep`) are retried without limit."""
+
+
+class Connection(Struct, frozen=True):
+    """The state of a connection, the time of the last change (RFC 3339), and the last error."""
+
+    state: ConnectionStatus
+    since: str
+    last_error: str | None
+
+
+class ConnectionState:
+    """Tracks the state of a connection; `since` moves only when the state changes."""
+
+    def __init__(self, now: Callable[[], str] = utc_now) -> None:
+        self._now = now
+        self.connection = Connection("connecting", now(), None)
+
+    def transition(self, state: ConnectionStatus, error: str | None = None) -> None:
+        """Record the state and the error, if any; without a new one the last error is kept."""
+        old = self.connection
+        since = old.since if old.state == state else self._now()
+        self.connection = Connection(state, since, error or old.last_error)
 
 
 class VtepTarget:
