@@ -25,7 +25,7 @@ from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
 from midonet.projections.engine.feed import Feed
 from midonet.projections.maintenance.compare import Differences, compare
-from midonet.projections.maintenance.rebuild import GenerationView, build, roll_back
+from midonet.projections.maintenance.rebuild_nsdb import GenerationView, build, roll_back
 from midonet.projections.nsdb import NsdbProjection, same_document, view_base
 from midonet.projections.runtime.process_identity import current_process
 from midonet.projections.zookeeper.generations import BuildState, Generations

@@ -3,7 +3,7 @@
 from world import World
 
 from midonet.events.commands.command import Create
-from midonet.projections.maintenance.rebuild import LogOnlyProjection
+from midonet.projections.maintenance.rebuild_vtep import LogOnlyProjection
 from midonet.projections.vtep import Key, Value
 from midonet.projections.vtep.learned_macs import CurrentRow
 

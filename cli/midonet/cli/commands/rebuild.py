@@ -1,41 +1,26 @@
 """`midoctl projection rebuild` and `midoctl replay`: views made anew from the log, beside what is live or elsewhere."""
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import click
-from msgspec import Struct
 
 from midonet.cli.framework.command import command
 from midonet.cli.output import output
 from midonet.cli.output.progress import progress
 from midonet.cli.session.session import Session
 from midonet.cli.session.wait import servers
-from midonet.events.commit import Head
 from midonet.events.errors import MidonetError, UsageError, VerificationFailed
 from midonet.events.log import open_log
 from midonet.events.queries.moment import Moment
-from midonet.events.topology.topology import Topology
-from midonet.projections.base import Checkpoint
-from midonet.projections.engine.feed import Feed
-from midonet.projections.maintenance.compare import Differences, compare
+
+if TYPE_CHECKING:
+    from midonet.projections.maintenance.compare import Differences
+    from midonet.projections.maintenance.rebuild import LogSource, Monitor, RebuildReport
 
 _LISTED = 20
 _REBUILT = ("nsdb", "vtep")
-
-
-class _Report(Struct):
-    """What a rebuild came to."""
-
-    projection: str
-    target: str
-    position: int
-    generation: str | None = None
-    previous: str | None = None
-    removed: list[str] = []
-    differences: Differences | None = None
 
 
 @command(
@@ -59,13 +44,11 @@ def rebuild(session: Session, name: str, *, rollback: bool, discard: bool) -> No
     """
     if rollback and discard:
         raise UsageError("--rollback and --discard are two things: choose one")
-    failures: list[MidonetError] = []
-    if name == "vtep":
-        if rollback or discard:
-            raise UsageError("a switch has one set of rows: there is nothing to go back to or to discard")
-        reports = list(_switches(session, failures))
-    else:
-        reports = [_generation(session, rollback=rollback, discard=discard)]
+    if name == "vtep" and (rollback or discard):
+        raise UsageError("a switch has one set of rows: there is nothing to go back to or to discard")
+    results = list(_switches(session) if name == "vtep" else [_generation(session, rollback=rollback, discard=discard)])
+    reports = [each for each in results if not isinstance(each, MidonetError)]
+    failures = [each for each in results if isinstance(each, MidonetError)]
     session.output.print(
         reports, names=lambda: [each.target for each in reports], text=lambda: "\n".join(_told(reports))
     )
@@ -83,7 +66,7 @@ def rebuild(session: Session, name: str, *, rollback: bool, discard: bool) -> No
         )
 
 
-def _told(reports: Sequence[_Report]) -> Iterator[str]:
+def _told(reports: "Sequence[RebuildReport]") -> Iterator[str]:
     for each in reports:
         live = f", generation {each.generation}" if each.generation is not None else ""
         back = f" (before: {each.previous})" if each.previous is not None else ""
@@ -94,7 +77,7 @@ def _told(reports: Sequence[_Report]) -> Iterator[str]:
             yield from _differences(each.differences)
 
 
-def _differences(found: Differences) -> Iterator[str]:
+def _differences(found: "Differences") -> Iterator[str]:
     counts = {"missing": found.missing, "extra": found.extra, "different": found.different}
     told = ", ".join(f"{len(keys)} {kind}" for kind, keys in counts.items())
     yield f"compared at position {found.position}: {found.compared:,} values; {told}"
@@ -104,174 +87,45 @@ def _differences(found: Differences) -> Iterator[str]:
             yield f"  {kind}: and {len(keys) - _LISTED:,} more (-o json shows all)"
 
 
-# -- nsdb
-
-
-def _generation(session: Session, *, rollback: bool, discard: bool) -> _Report:
-    from midonet.projections.zookeeper.generations import Generations
+def _generation(session: Session, *, rollback: bool, discard: bool) -> "RebuildReport":
+    from midonet.projections.maintenance import rebuild_nsdb
 
     place = servers(session.settings), str(session.settings.get("root"))
-    with closing(Generations(*place)) as generations:
-        if session.settings.get("dry_run"):
-            live = generations.live()
-            found = _compare(session, generations, live, place[1])
-            return _Report("nsdb", f"{place[1]}/nsdb", found.position, live, differences=found)
-        with generations.exclusive(
-            f"{session.settings.get('actor')} (process {os.getpid()})",
-            lambda who: session.output.note(f"{who} holds the lock of the generations; waiting for it"),
-        ):
-            if discard:
-                return _discarded(generations, place[1])
-            return _rebuilt(session, generations, place, rollback=rollback)
+    who = f"{session.settings.get('actor')} (process {os.getpid()})"
+    if session.settings.get("dry_run"):
+        return rebuild_nsdb.compare_live(_source(session), place)
+    if discard:
+        return rebuild_nsdb.discard(place, who, _monitor(session))
+    return rebuild_nsdb.rebuild(_opened(session), place, who, _monitor(session), rollback=rollback)
 
 
-def _discarded(generations: Any, root: str) -> _Report:
-    with progress("removing documents") as step:
-        removed = generations.discard(step)
-    live = generations.live()
-    position = generations.checkpoint(live).position
-    return _Report("nsdb", f"{root}/nsdb", position, live, removed=[removed] if removed is not None else [])
+def _switches(session: Session) -> "Iterator[RebuildReport | MidonetError]":
+    from midonet.projections.maintenance import rebuild_vtep
+
+    return rebuild_vtep.rebuild(_opened(session), _monitor(session), dry_run=bool(session.settings.get("dry_run")))
 
 
-def _rebuilt(session: Session, generations: Any, place: tuple[str, str], *, rollback: bool) -> _Report:
-    from midonet.projections.maintenance.rebuild import build, roll_back
-
-    before, found = generations.live(), None
-    with _following(session) as feed:
-        if rollback:
-            with progress("bringing the former generation up to date") as step:
-                generation = roll_back(feed, generations, place, step)
-        else:
-            generation, begun = generations.begin()
-            if begun:
-                session.output.note(f"continuing generation {generation}, which was begun before")
-            total = _documents(feed, place[1])
-            with progress(f"building generation {generation}", total) as step:
-                found = _compare(session, generations, before, place[1])
-                build(feed, generations, place, generation, step)
-    with progress("removing old generations") as step:
-        removed = generations.prune(step)
-    position = generations.checkpoint(generation).position
-    return _Report("nsdb", f"{place[1]}/nsdb", position, generation, before, removed, found)
+def _opened(session: Session) -> "LogSource":
+    session.log.open()  # reports why the log cannot be read
+    return _source(session)
 
 
-def _documents(feed: Feed, root: str) -> Callable[[], int]:
-    """Return a function that counts what there will be to write, for the progress bar."""
+def _source(session: Session) -> "LogSource":
+    from midonet.projections.maintenance.rebuild import LogSource
 
-    def count() -> int:
-        from midonet.projections.nsdb import NsdbProjection
-
-        projection = NsdbProjection(root)
-        with feed.reading() as topology:
-            projection.attach(topology)
-        return sum(1 for _ in projection.keys())  # noqa: SIM118 - not a mapping
-
-    return count
+    state = session.state
+    return LogSource(
+        lambda: open_log(session.url, create=False),
+        state.head,
+        lambda position: state.topology(Moment(position=min(position, state.head().position))),
+        session.log.records,
+    )
 
 
-def _compare(session: Session, generations: Any, generation: str, root: str) -> Differences:
-    from midonet.projections.maintenance.rebuild import GenerationView
-    from midonet.projections.nsdb import NsdbProjection, same_document, view_base
+def _monitor(session: Session) -> "Monitor":
+    from midonet.projections.maintenance.rebuild import Monitor
 
-    projection = NsdbProjection(view_base(root, generation))
-    place = GenerationView(generations, generation)
-    return compare(projection, place, lambda at: _topology_at(session, at), _records(session), same_document)
-
-
-def _topology_at(session: Session, position: int) -> Topology:
-    return session.state.topology(Moment(position=min(position, session.state.head().position)))
-
-
-def _records(session: Session) -> Callable[[Head], Iterator[Any]]:
-    return session.log.records
-
-
-@contextmanager
-def _following(session: Session) -> Iterator[Feed]:
-    """Follow the log for a while, read to its present end."""
-    session.log.open()  # says what is wrong with the log, if anything
-    feed = Feed(lambda: open_log(session.url, create=False), idle=0.2)
-    feed.start()
-    try:
-        with progress("reading the log", session.state.head().position):
-            feed.wait_until_read(lambda: feed.error is not None)
-        if feed.error is not None:
-            raise feed.error
-        yield feed
-    finally:
-        feed.stop()
-
-
-# -- vtep
-
-
-class _Switch:
-    """The rows of a switch, for comparing."""
-
-    def __init__(self, address: tuple[str, int]) -> None:
-        self._address = address
-        self._rows: dict[Any, Any] = {}
-
-    def checkpoint(self) -> Checkpoint:
-        """Return its checkpoint."""
-        from midonet.projections.vtep import read_checkpoint
-
-        return read_checkpoint(*self._address)
-
-    def read(self, keys: Collection[Any] | None) -> Mapping[Any, Any]:
-        """Return its rows."""
-        from midonet.projections.vtep import read_rows
-
-        self._rows = rows = read_rows(*self._address)
-        return rows if keys is None else {key: rows[key] for key in keys if key in rows}
-
-    def held(self, key: Any) -> Any:
-        """Return what was read last under a key."""
-        from midonet.projections.vtep.learned_macs import CurrentRow
-
-        return CurrentRow(self._rows[key], 0) if key in self._rows else None
-
-
-def _switches(session: Session, failures: list[MidonetError]) -> Iterator[_Report]:
-    """Compare every switch with the log, and repair it; an unreachable one does not stop the others."""
-    with _following(session) as feed:
-        vteps = list(session.state.topology().all("vtep").values())
-        with progress("switches", len(vteps)) as step:
-            for vtep in vteps:
-                try:
-                    yield _switch(session, feed, vtep)
-                except MidonetError as error:
-                    failures.append(error)
-                step(1)
-
-
-def _switch(session: Session, feed: Feed, vtep: Any) -> _Report:
-    from midonet.projections.maintenance.rebuild import LogOnlyProjection, bring_up_to_date
-    from midonet.projections.vtep import VtepTarget
-
-    address = vtep.management_ip, vtep.management_port
-    try:
-        place = _Switch(address)
-        found = compare(
-            LogOnlyProjection(vtep.id, place.held), place, lambda at: _topology_at(session, at), _records(session)
-        )
-        position = found.position
-        if not session.settings.get("dry_run"):
-            target, reached = VtepTarget(*address), list[int]()
-            projection = LogOnlyProjection(vtep.id, target.current)
-            bring_up_to_date(feed, projection, target, lambda at: _reached(at, feed, reached))
-            position = reached[-1]
-    except MidonetError as error:
-        raise type(error)(f"vtep {vtep.name or vtep.id}: {error.message}", **error.details) from None
-    return _Report("vtep", f"vtep {vtep.name or vtep.id}", position, differences=found)
-
-
-def _reached(position: int, feed: Feed, reached: list[int]) -> bool:
-    reached.append(position)
-    return position == feed.head.position
-
-
-# -- replay
+    return Monitor(session.output.note, progress)
 
 
 @command(

@@ -1,95 +1,77 @@
-"""Rebuilds views from the log: the next generation of the view for agents, and the rows of switches.
-
-The daemon continues to update the live view. An interrupted rebuild is continued by the next one.
-"""
+"""What the rebuilds of all views share: their inputs and reports, and a projection that runs until it is up to date."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
-from contextlib import closing
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from typing import Any, NamedTuple, Protocol
 
-from midonet.events.errors import NotFound, Unavailable
-from midonet.projections.base import Checkpoint, Projection, Target
+from msgspec import Struct
+
+from midonet.events.commit import Head, Record
+from midonet.events.errors import Unavailable
+from midonet.events.log import Log
+from midonet.events.topology.topology import Topology
+from midonet.projections.base import Projection, Target
 from midonet.projections.engine.feed import Feed
 from midonet.projections.engine.runner import Runner
-from midonet.projections.nsdb import NsdbProjection, same_document, view_base
-from midonet.projections.vtep import Key, Value, VtepProjection
-from midonet.projections.vtep.learned_macs import CurrentRow
-from midonet.projections.zookeeper.generations import Generations
-from midonet.projections.zookeeper.target import ZooKeeperTarget
+from midonet.projections.maintenance.compare import Differences
 
 _PAUSE = 0.005
-_PATIENCE = 30.0
+PROGRESS_SECONDS = 30.0
 """Seconds without progress after which a rebuild fails."""
 
-_REPORTED = ("mcast", "bfd")
 
-_NAME = "rebuild"
-"""The name of the projection of a rebuild: controls of the live projection do not apply to it."""
+class LogSource(NamedTuple):
+    """The log that views are rebuilt from."""
 
-OnWritten = Callable[[int], None]
-
-
-class GenerationView:
-    """A generation of the view, for comparison."""
-
-    def __init__(self, generations: Generations, generation: str) -> None:
-        self._generations = generations
-        self._generation = generation
-
-    def checkpoint(self) -> Checkpoint:
-        """Return its checkpoint; `NotFound` if it has none."""
-        found = self._generations.checkpoint(self._generation)
-        if not found.position:
-            raise NotFound(f"generation {self._generation} is empty", generation=self._generation)
-        return found
-
-    def read(self, keys: Collection[str] | None) -> Mapping[str, bytes]:
-        """Return its documents."""
-        return self._generations.read(self._generation, keys)
+    open: Callable[[], Log]
+    head: Callable[[], Head]
+    topology_at: Callable[[int], Topology]
+    """Returns the topology at a position, or at the end of the log if that is earlier."""
+    records: Callable[[Head], Iterator[Record]]
 
 
-class LogOnlyProjection(VtepProjection):
-    """The desired rows of a VTEP, computed from the log without facts.
+class Progress(Protocol):
+    """Shows the progress of work; the caller passes the number of steps just done to the yielded function."""
 
-    Rows that depend on facts are not changed: MACs that other switches learned, the destinations of broadcast, and the
-    tunnels with BFD. The daemon maintains these.
-    """
-
-    def __init__(self, vtep: str, current: Callable[[Key], CurrentRow | None]) -> None:
-        super().__init__(vtep, None, current)
-        self._current = current
-
-    def render(self, key: Key) -> Value | None:
-        """As the projection of the daemon, except for values that depend on facts."""
-        value = super().render(key)
-        current = self._current(key) if value is not None and key[0] in _REPORTED else None
-        return current.value if current is not None else value
+    def __call__(
+        self, what: str, total: int | Callable[[], int] | None = None
+    ) -> AbstractContextManager[Callable[[int], None]]:
+        """Begin a piece of work; `total` is its number of steps, or a function that counts them."""
 
 
-def build(feed: Feed, generations: Generations, place: tuple[str, str], generation: str, on_written: OnWritten) -> None:
-    """Write a generation of the view up to the head of the log, and make it the live one.
+class Monitor(NamedTuple):
+    """How a rebuild reports to the person who started it."""
 
-    `place` has the ZooKeeper servers and the root of the view; `on_written` is called with the number of documents
-    written.
-    """
-    target = ZooKeeperTarget(*place, generation, on_written=on_written)
-    projection = NsdbProjection(view_base(place[1], generation))
-    switch = _SwitchOver(generations, generation)
-
-    def switched(position: int) -> bool:
-        return position == feed.head.position and switch.done()
-
-    bring_up_to_date(feed, projection, target, switched, same=same_document)
+    note: Callable[[str], object]
+    progress: Progress
 
 
-def roll_back(feed: Feed, generations: Generations, place: tuple[str, str], on_written: OnWritten) -> str:
-    """Update the previous generation, make it the live one again, and return its number."""
-    previous = generations.build_state().previous
-    if previous is None or not generations.checkpoint(previous).position:
-        raise NotFound("there is no previous generation", generation=previous)
-    build(feed, generations, place, previous, on_written)
-    return previous
+class RebuildReport(Struct):
+    """The result of rebuilding or comparing one view."""
+
+    projection: str
+    target: str
+    position: int
+    generation: str | None = None
+    previous: str | None = None
+    removed: list[str] = []
+    differences: Differences | None = None
+
+
+@contextmanager
+def following(source: LogSource, monitor: Monitor) -> Iterator[Feed]:
+    """Follow the log; the feed has read it to its present end."""
+    feed = Feed(source.open, idle=0.2)
+    feed.start()
+    try:
+        with monitor.progress("reading the log", source.head().position):
+            feed.wait_until_read(lambda: feed.error is not None)
+        if feed.error is not None:
+            raise feed.error
+        yield feed
+    finally:
+        feed.stop()
 
 
 def bring_up_to_date(
@@ -99,39 +81,19 @@ def bring_up_to_date(
     done: Callable[[int], bool],
     **options: Any,
 ) -> None:
-    """Keep a target equal to a projection until `done` returns true for the target's position.
+    """Keep a target equal to a projection until `done` is true of the target's position.
 
-    Raises `VerificationFailed` if the log does not have the commit of the target's checkpoint, `Unavailable` if there
-    is no progress for `_PATIENCE` seconds.
+    Raises `VerificationFailed` if the log does not contain the target's checkpoint, `Unavailable` after a time without
+    progress.
     """
-    projection.name = _NAME
+    projection.name = "rebuild"  # so that controls of the live projection do not apply
     with closing(_RunningProjection(Runner(feed, projection, target, **options), feed)) as running:
         while not done(running.position()):
             time.sleep(_PAUSE)
 
 
-class _SwitchOver:
-    """The switch to a generation, retried while its outcome is unknown."""
-
-    def __init__(self, generations: Generations, generation: str) -> None:
-        self._generations = generations
-        self._generation = generation
-        self._unknown_since: float | None = None
-
-    def done(self) -> bool:
-        """Switch unless it was done; return whether it is done. `Unavailable` if the outcome stays unknown."""
-        try:
-            return self._generations.switch(self._generation)
-        except Unavailable:
-            now = time.monotonic()
-            self._unknown_since = self._unknown_since or now
-            if now - self._unknown_since > _PATIENCE:
-                raise
-            return False
-
-
 class _RunningProjection:
-    """A runner, and waiting for its position."""
+    """A runner with a caller that waits for its position."""
 
     def __init__(self, runner: Runner[Any, Any], feed: Feed) -> None:
         self._runner = runner
@@ -141,16 +103,16 @@ class _RunningProjection:
         runner.start()
 
     def position(self) -> int:
-        """Return the runner's position, -1 if it is unknown; raise if there is no progress."""
+        """Return the target's position, -1 while it is not live; raise if it makes no progress."""
         status = self._runner.status()
         if status.state == "parked":
             raise self._runner.error or self._feed.error or Unavailable("the log cannot be read")
         if status.position != self._last or status.state == "live":
             self._last, self._moved = status.position, time.monotonic()
-        if status.error is not None and time.monotonic() - self._moved > _PATIENCE:
+        if status.error is not None and time.monotonic() - self._moved > PROGRESS_SECONDS:
             raise Unavailable(status.error)
         return status.position if status.state == "live" else -1
 
     def close(self) -> None:
-        """Stop; written values remain."""
+        """Stop; the written values stay."""
         self._runner.stop()
