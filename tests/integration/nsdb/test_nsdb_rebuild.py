@@ -229,7 +229,7 @@ def test_the_leader_is_killed_as_it_hears_of_the_switch(
 def test_two_do_not_rebuild_at_once(rebuilding: Rebuilding) -> None:
     with (
         rebuilding.generations.exclusive("alice"),
-        pytest.raises(Conflict, match="alice is at work"),
+        pytest.raises(Conflict, match="alice has locked"),
         rebuilding.generations.exclusive("bob"),
     ):
         pytest.fail("bob works as well")
