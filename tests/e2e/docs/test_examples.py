@@ -37,8 +37,8 @@ def run(script: str, cwd: Path, **variables: str) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_runs(example: str, tmp_path: Path) -> None:
-    log = f"{tmp_path}/log.db"
-    run(f"set -e\n{example}", tmp_path, HOME=str(tmp_path), LOG=log, MIDOCTL_SERVER=f"sqlite:///{log}")
+    log = f"{tmp_path}/data/midoctl/topology.db"
+    run(f"set -e\n{example}", tmp_path, HOME=str(tmp_path), LOG=log, XDG_DATA_HOME=f"{tmp_path}/data")
 
 
 def test_each_readme_line_exits_zero(tmp_path: Path) -> None:

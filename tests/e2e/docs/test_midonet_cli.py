@@ -13,7 +13,7 @@ LINES = [shlex.split(line)[1:] for line in re.findall(r"`(midoctl [^`]*)` \|$", 
 
 
 def test_every_line_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("MIDOCTL_SERVER", f"sqlite:///{tmp_path}/log.db")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert len(LINES) > 60
     for line in LINES:

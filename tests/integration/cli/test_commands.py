@@ -267,7 +267,7 @@ def test_an_export_changes_nothing(network: Midoctl, tmp_path: Path) -> None:
     assert network("export", "--at", "1").out == exported
     assert network.ok("apply", "-f", "-", stdin=exported.encode())["events"] == []
     other = f"sqlite:///{tmp_path}/other.db"
-    network.ok("--server", other, "apply", "-f", "-", stdin=exported.encode())
+    network.ok("--server", other, "apply", "--create", "-f", "-", stdin=exported.encode())
     assert network("--server", other, "export").out == exported
     assert network.ok("export") == yaml.safe_load(exported)
 
@@ -381,7 +381,7 @@ def test_a_command_id_is_used_once(network: Midoctl) -> None:
 def test_options_stand_before_or_after_the_command(midoctl: Midoctl, tmp_path: Path) -> None:
     other = f"sqlite:///{tmp_path}/other.db"
     for words in (
-        ["--server", other, "--actor", "bob", "-m", "why", "-o", "json", "bridge", "create", "a"],
+        ["--server", other, "--actor", "bob", "-m", "why", "-o", "json", "bridge", "create", "a", "--create"],
         ["bridge", "--server", other, "create", "--actor", "bob", "a", "-m", "why", "-o", "json"],
         ["bridge", "create", "a", "-m", "why", "--server", other, "--actor", "bob", "-ojson"],
     ):

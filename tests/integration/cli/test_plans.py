@@ -69,8 +69,8 @@ def test_a_plan_is_refused_once_the_head_moved(network: Midoctl, kept: str) -> N
 
 def test_a_plan_for_another_log_is_refused(network: Midoctl, kept: str, tmp_path: Path) -> None:
     other = f"sqlite:///{tmp_path}/other.db"
-    network.refused(3, "apply", "--plan", kept, "--server", other)
-    network.ok("host", "create", "hv1", "--server", other)
+    network.refused(5, "apply", "--plan", kept, "--server", other)
+    network.ok("host", "create", "hv1", "--server", other, "--create")
     network.refused(3, "apply", "--plan", kept, "--server", other)
 
 

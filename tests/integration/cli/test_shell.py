@@ -88,9 +88,8 @@ def test_lines_on_the_command_line(midoctl: Midoctl, tmp_path: Path) -> None:
 
 def test_other_writers_and_other_logs_are_seen(midoctl: Midoctl, tmp_path: Path) -> None:
     other = f"--server sqlite:///{tmp_path}/other.db"
-    lines = (
-        f"bridge create a\n{other} bridge create b\n{other} bridge list -o name\nbridge list -o name\nhead -o name\n"
-    )
+    lines = f"bridge create a\n{other} bridge create b --create\n{other} bridge list -o name\n"
+    lines += "bridge list -o name\nhead -o name\n"
     assert midoctl("shell", stdin=lines.encode()).out.splitlines()[2:] == ["b", "a", "1"]
 
 

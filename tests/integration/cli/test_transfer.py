@@ -35,7 +35,7 @@ def test_restore_continues_only_a_prefix(network: Midoctl, backup: str, tmp_path
     assert network.ok("copy", "--to", other)["count"] == 1
     error = network.refused(3, "restore", backup)
     assert error["details"] == {"source": 2, "target": 3, "common": 2}
-    network.ok("--server", f"{other}2", "host", "create", "alone")
+    network.ok("--server", f"{other}2", "host", "create", "alone", "--create")
     assert network.refused(3, "--server", f"{other}2", "restore", backup)["details"]["common"] == 0
 
 

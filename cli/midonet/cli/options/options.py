@@ -146,6 +146,7 @@ SETTINGS: Mapping[str, Setting] = {
     "dry_run": Setting(("--dry-run",), "", "Show what would change; write nothing.", _flag, lambda _: False),
     "if_head": Setting(("--if-head",), "N", "Refuse unless the log is at position N.", _position),
     "command_id": Setting(("--command-id",), "ID", "Id of the command; repeating it has no further effect.", _line),
+    "create": Setting(("--create",), "", "Create the file of --server if it does not exist.", _flag, lambda _: False),
     "accept_clock": Setting(
         ("--accept-clock",),
         "",
@@ -175,7 +176,7 @@ VAULT = ("vault", "vault_key")
 EVERYWHERE = ("server", "output", "actor", "reason", "config", "zookeeper", "root", "cluster", "history", *ACCESS)
 """Shared options of every command."""
 READ = ("at", "no_cache")
-WRITE = ("dry_run", "if_head", "command_id", "wait", "no_cache", "accept_clock", "max_clock_skew")
+WRITE = ("dry_run", "if_head", "command_id", "wait", "no_cache", "create", "accept_clock", "max_clock_skew")
 
 
 class Settings:

@@ -113,7 +113,7 @@ class LogReader:
             return self._records(after, offset_hint)
         if not self._absence_noted:
             self._absence_noted = True
-            self._printer.note(f"there is no log at {self.url} yet; the first change creates it")
+            self._printer.note(f"there is no log at {self.url} yet")
         return iter(())
 
     def _records(self, after: Head, offset_hint: int | None) -> Iterator[Record]:

@@ -15,7 +15,7 @@ from midonet.cli.output.sanitize import clean
 from midonet.cli.session.log_reader import log_exists
 from midonet.cli.session.session import Session, handle
 from midonet.events.commands.command import Command, Op
-from midonet.events.errors import UsageError
+from midonet.events.errors import Unavailable, UsageError
 from midonet.events.log import Log, open_log
 from midonet.events.queries.names import Names
 from midonet.events.system.objects import is_system_key
@@ -107,6 +107,8 @@ def _log_store(session: Session, stack: ExitStack, *, dry_run: bool) -> "Store":
     from midonet.events.log.commit_clock import CommitClock
     from midonet.events.log.store import Store
 
+    if not dry_run:
+        _check_existence(session)
     store = session.state.shell_store(create=not dry_run)
     if store is None:
         log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
@@ -114,6 +116,13 @@ def _log_store(session: Session, stack: ExitStack, *, dry_run: bool) -> "Store":
             store = Store.open(log, session.state.snapshots)
     store.clock = CommitClock(session.settings.get("max_clock_skew"), session.settings.get("accept_clock"))
     return store
+
+
+def _check_existence(session: Session) -> None:
+    """Refuse a log that was named and does not exist: the name may be wrong. The default log is created silently."""
+    settings, url = session.settings, session.url
+    if not (log_exists(url) or settings.is_default("server") or settings.get("create")):
+        raise Unavailable(f"there is no log at {url}; --create creates it", url=url)
 
 
 def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:
