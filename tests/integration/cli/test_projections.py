@@ -233,5 +233,5 @@ def test_invalid_arguments_are_refused(midoctl: Midoctl, words: list[str], statu
 def test_replay_refuses_a_database_with_a_log(midoctl: Midoctl) -> None:
     midoctl.ok("bridge", "create", "web")
     log = f"sqlite:///{midoctl.environ['XDG_DATA_HOME']}/midoctl/topology.db"
-    assert "holds a log" in midoctl.refused(2, "replay", "--projection", "nsdb", "--into", log)["message"]
+    assert "contains a log" in midoctl.refused(2, "replay", "--projection", "nsdb", "--into", log)["message"]
     midoctl.ok("verify")
