@@ -1,6 +1,6 @@
 """The agent: one thread that keeps the snapshot of this host up to date and reports that the host lives.
 
-ZooKeeper may be absent at the start, go away for minutes, or hang: the last snapshot stays, and the thread retries.
+ZooKeeper may be unreachable at the start or later, or hang: the last snapshot remains, and the thread retries.
 Only `stop` ends it.
 """
 

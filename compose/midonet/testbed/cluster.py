@@ -49,5 +49,5 @@ class ClusterDaemon(Server):
                 return 0, ""
 
     def status(self) -> Any:
-        """Return what `/status` says."""
+        """Return the document of `/status`."""
         return json.loads(self.get("/status")[1])

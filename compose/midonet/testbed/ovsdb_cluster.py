@@ -32,13 +32,13 @@ class OvsdbMember(OvsdbServer):
             run("ovsdb-tool", "join-cluster", self.database, self.schema, self.raft, self._first.raft)
 
     def serves(self) -> bool:
-        """Whether it has joined and knows a leader."""
+        """Whether it has joined and has a leader."""
         status = self._status()
         return "Status: cluster member" in status and "Leader: unknown" not in status
 
     @property
     def leads(self) -> bool:
-        """Whether it is the leader, as far as it knows."""
+        """Whether it reports itself as leader."""
         return "Role: leader" in self._status()
 
     def _status(self) -> str:

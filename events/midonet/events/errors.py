@@ -38,7 +38,7 @@ class MidonetError(Exception):
 
     code: ClassVar[str] = "error"
     exit_status: ClassVar[int] = 1
-    """What a program that fails with it tells its caller (contract §2)."""
+    """Exit code of a program that fails with this error (contract §2)."""
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)

@@ -10,7 +10,7 @@ _PARAMETER = re.compile(r"([?&][^\s=&]*(?:password|secret|token)[^\s=&]*=)[^\s&]
 
 
 def redact(value: T) -> T:
-    """Return text with `***` in place of its secrets; any other value as it is."""
+    """Return text with `***` in place of its secrets; any other value unchanged."""
     shown: Any = value
     if isinstance(value, str):
         shown = _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", value))

@@ -38,7 +38,7 @@ class HistoryService(Service):
         self._hosted.start()
 
     def stop(self) -> None:
-        """Stop; the index stays as it is."""
+        """Stop; the index remains unchanged."""
         self._hosted.stop()
 
     def projections(self) -> Sequence[HostedProjection]:
@@ -62,7 +62,7 @@ class _Indexing(HostedProjection):
         )
 
     def stop(self) -> None:
-        """Stop; the index stays as it is."""
+        """Stop; the index remains unchanged."""
         self._index.stop()
         super().stop()
 

@@ -33,7 +33,7 @@ class NsdbService(Service):
         self._hosted.start()
 
     def stop(self) -> None:
-        """Stop; the view stays as it is."""
+        """Stop; the view remains unchanged."""
         self._hosted.stop()
 
     def projections(self) -> Sequence[HostedProjection]:

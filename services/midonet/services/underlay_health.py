@@ -70,6 +70,6 @@ class HealthService(Periodic):
                 if link.up and before is None:
                     continue
                 level, word = (
-                    (logging.INFO, "underlay way is up") if link.up else (logging.WARNING, "underlay way is down")
+                    (logging.INFO, "underlay path is up") if link.up else (logging.WARNING, "underlay path is down")
                 )
                 self.context.log(level, word, source=link.source, target=link.target, address=link.address)

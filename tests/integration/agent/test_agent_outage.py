@@ -56,7 +56,7 @@ def test_killed_and_restarted(zookeeper: ZooKeeper, writer: ViewWriter, agent: A
     time.sleep(3)
     zookeeper.start()
     goes_on(writer, agent.host)
-    assert agent.logged("ZooKeeper is away") == 1
+    assert agent.logged("ZooKeeper is unreachable") == 1
     assert agent.logged("connected to ZooKeeper") == 2
 
 
@@ -85,11 +85,11 @@ def test_a_session_that_expired_is_replaced(writer: ViewWriter, agent: AgentProc
 def test_absent_at_the_start(zookeeper: ZooKeeper, start: Start, writer: ViewWriter, host: str) -> None:
     zookeeper.kill()
     agent = start(host)
-    eventually(lambda: agent.logged("ZooKeeper is away"))
+    eventually(lambda: agent.logged("ZooKeeper is unreachable"))
     assert agent.show()["reasons"][1] == "no topology yet: it is being read"
     zookeeper.start()
     eventually(lambda: writer.client.retry(writer.state, host))
-    assert agent.logged("ZooKeeper is away") == 1
+    assert agent.logged("ZooKeeper is unreachable") == 1
 
 
 @pytest.mark.parametrize("outage", ["frozen", "dead", "none"])

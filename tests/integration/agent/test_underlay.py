@@ -74,10 +74,10 @@ def test_who_reaches_whom_is_shown_and_a_host_that_is_silent_is_missed(
         ("hv2", "hv3"),
     }
     eventually(lambda: "midonet_health_hosts_cut_off 1.0" in daemon.get("/metrics")[1])
-    eventually(lambda: 'msg="underlay way is down"' in daemon.log.read_text())
+    eventually(lambda: 'msg="underlay path is down"' in daemon.log.read_text())
     agents["hv3"].thaw()
     eventually(lambda: up() == 6, 40)
-    eventually(lambda: 'msg="underlay way is up"' in daemon.log.read_text())
+    eventually(lambda: 'msg="underlay path is up"' in daemon.log.read_text())
 
 
 def test_an_address_that_is_not_ours_says_nothing_of_others(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,7 +57,7 @@ class Sysfs:
         return {name: self._state(self._root / name) for name in names}
 
     def all(self) -> tuple[Interface, ...]:
-        """Return all interfaces, by name; one that is removed meanwhile is left out."""
+        """Return all interfaces, by name; one that is removed meanwhile is omitted."""
         addresses = self._addresses()
         found = (_interface(path, addresses.get(path.name, ())) for path in sorted(self._root.iterdir()))
         return tuple(interface for interface in found if interface is not None)

@@ -35,7 +35,7 @@ _WRITE_OF_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 def pages(status: Callable[[], Status], address: str | None = None) -> Routes:
     """Return the pages for an address, None for the socket; only addresses of this host have `/snapshot`.
 
-    A snapshot contains objects of tenants, and these pages know no users.
+    A snapshot contains objects of tenants, and these pages have no authentication.
     """
     routes = {
         "/healthz": lambda: _json({"alive": True}),

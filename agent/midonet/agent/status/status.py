@@ -79,7 +79,7 @@ def reasons(status: Status) -> list[str]:
 
 
 def notes(status: Status) -> list[str]:
-    """Return what an operator should know although the agent is ready."""
+    """Return warnings for operators that do not affect readiness."""
     found = [f"{path}: {problem}" for path, problem in status.problems.items()]
     if status.snapshot is not None and not status.snapshot.in_topology:
         found.append(f"host {status.process.host} is not in the topology yet")
@@ -186,4 +186,4 @@ def _connection(status: Status) -> tuple[int, str, dict[str, Any]]:
     if status.connected:
         return logging.INFO, "connected to ZooKeeper", {"servers": status.process.zookeeper}
     fields = {"servers": status.process.zookeeper, "reason": status.trouble, "kept_position": status.position}
-    return logging.WARNING, "ZooKeeper is away; the last snapshot is kept", fields
+    return logging.WARNING, "ZooKeeper is unreachable; the last snapshot is kept", fields

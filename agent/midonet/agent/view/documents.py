@@ -83,7 +83,7 @@ def read_index(raw: bytes | None, models: str, index: str | None = None) -> tupl
 def read_objects(raw: bytes | None, kind: str) -> dict[str, Entity]:
     """Return the objects of a document of `kind` by id; `Unreadable` also if this release has no such kind."""
     if kind not in KINDS:
-        raise Unreadable(f"this release knows no kind {kind!r}")
+        raise Unreadable(f"this release does not support the kind {kind!r}")
     return decode(_document(kind), raw).objects
 
 

@@ -1,4 +1,4 @@
-"""A host's part of one generation of the view, and the rule that tells when it is consistent.
+"""A host's part of one generation of the view, and the rule for its consistency.
 
 A generation's documents, its host indexes and its checkpoint change in transactions that move the checkpoint last. So
 what was read is the view at the checkpoint of transaction `z` if and only if every part of it

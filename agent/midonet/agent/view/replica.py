@@ -88,7 +88,7 @@ class Replica:
         return self._generation.inconsistent()
 
     def _follow_pointer(self, node: Node) -> None:
-        """Start anew if the pointer names another generation; keep the present one if it is unreadable."""
+        """Start again if the pointer names another generation; keep the present one if it is unreadable."""
         self._pointer_problem = {}
         if not node.data:  # absent, or created empty as the parent of a node below it
             self._generation = None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 KIND_HELP: Mapping[str, str] = {
-    "tenant": "Owner of objects, which refer to it by name (a label; the tenant object is optional).",
+    "tenant": "Owner of objects; they refer to it by name, and the tenant object itself is optional.",
     "bridge": "Virtual switch (MidoNet's Network).",
     "router": "Virtual router.",
     "vtep": "Hardware VTEP switch, managed through its OVSDB `hardware_vtep` database.",
@@ -12,9 +12,9 @@ KIND_HELP: Mapping[str, str] = {
     "route": "Route of a router: lower weight wins among equal prefixes.",
     "bgp-network": "Prefix that a router announces by BGP.",
     "bgp-peer": "BGP neighbour of a router.",
-    "dhcp-subnet": "IPv4 subnet whose clients on a bridge are served by DHCP.",
+    "dhcp-subnet": "IPv4 subnet on a bridge, with DHCP for its clients.",
     "dhcpv6-subnet": "IPv6 subnet with the clients of a bridge; stored only, no DHCPv6 server is included.",
-    "chain": "Ordered list of rules; the first rule that decides ends it.",
+    "chain": "Ordered list of rules; the first rule with a verdict ends the evaluation.",
     "rule": "One rule of a chain: all conditions that are set must hold, then the action applies.",
     "port-group": "Set of ports that conditions can name; the ports of a stateful one share the state of connections.",
     "ip-addr-group": "Set of IP addresses that conditions can name.",
@@ -26,10 +26,10 @@ KIND_HELP: Mapping[str, str] = {
     "logging-resource": "Destination of rule loggers.",
     "rule-logger": "Logs the decisions of a chain to a logging resource.",
     "load-balancer": "Load balancer of the router that refers to it.",
-    "health-monitor": "Probes that decide which members of a pool are up.",
+    "health-monitor": "Probes that determine which members of a pool are up.",
     "pool": "Members that share the load of the pool's virtual addresses.",
     "pool-member": "Server behind a load balancer.",
-    "vip": "Virtual address and port whose connections are balanced over the members of the pool.",
+    "vip": "Virtual address and port; connections are balanced over the members of the pool.",
     "l2-insertion": "Sends the traffic of a port through a service function; lowest order first.",
     "host": "Hypervisor or gateway that runs an agent.",
     "host-group": "Set of hosts on which service containers may be placed.",

@@ -13,7 +13,7 @@ TOPICS: Mapping[str, tuple[str, str]] = {
   web/p1                                 its name below that of its parent
   @2                                     in a shell: the second of the last list
 
-A name need not be unique. If it matches several objects, the command fails and the error lists them. `history`, `blame`
+A name need not be unique. If it matches several objects, the command fails and lists them. `history`, `blame`
 and `log --object` search all kinds, also deleted objects, and accept KIND/REF: port/web/p1.""",
     ),
     "moments": (
@@ -21,8 +21,8 @@ and `log --object` search all kinds, also deleted objects, and accept KIND/REF: 
         """A moment (X in --at X, --since X, diff X X, --until X) is one of
 
   42                            a position of the log: after commit 42; 0 is the empty log
-  2026-01-31T12:00:00Z          a time (RFC 3339, with its zone): after the last commit until then
-  before-upgrade                a tag, which `midoctl tag before-upgrade` made
+  2026-01-31T12:00:00Z          a time (RFC 3339, with its zone): after the last commit up to that time
+  before-upgrade                a tag, created by `midoctl tag before-upgrade`
 
 Reads take --at X and then show the state as of X: list, show, export, head, log, history, blame, tag list.
 Examples:
@@ -41,20 +41,20 @@ Examples:
   --filter tenant!=             it has any value
   --filter 'weight>=100'        numbers: <, <=, >, >=
   --filter 'name~web*'          the text in tables matches the pattern: * and ?
-  --filter members.host=hv1     a member has that value: a part of a structure
+  --filter members.host=hv1     a part of a structure has that value
 
 A list field matches each of its elements. --sort FIELD sorts (-FIELD: descending), --fields A,B chooses the fields,
 --limit N and --after REF page. `midoctl describe KIND` lists the fields.""",
     ),
     "tenants": (
         "tenants of objects",
-        """Bridges, routers, chains, port groups and QoS policies have a tenant; their parts have the same one.
-It is a label: a `tenant` object of that name may describe it, but need not exist.
+        """Bridges, routers, chains, port groups and QoS policies have a tenant; their parts belong to the same tenant.
+The tenant is a label: a `tenant` object with that name is optional.
 
-With a chosen tenant, `list` shows only its objects (and shared ones), and `create` assigns objects to it. Choose one by
-`midoctl --tenant acme …`, MIDOCTL_TENANT, `tenant:` in the configuration file, or `sett acme` in a shell (`cleart`
-clears it). `list --all-tenants` shows all objects; `create --tenant other` precedes for one object. Nothing else
-depends on the chosen tenant: `apply` takes tenants from its files, and it is no access control.""",
+If a tenant is selected, `list` shows only its objects (and shared ones), and `create` assigns objects to it. Select it
+with `midoctl --tenant acme …`, MIDOCTL_TENANT, `tenant:` in the configuration file, or `sett acme` in a shell (`cleart`
+clears it). `list --all-tenants` shows all objects; `create --tenant other` overrides it for one object. It has no
+other effect: `apply` uses the tenants in its files, and the selection is not access control.""",
     ),
     "values": (
         "values of fields",
@@ -62,10 +62,10 @@ depends on the chosen tenant: `apply` takes tenants from its files, and it is no
   --addresses 10.0.0.1/24,10.0.1.1/24                                 a list: with commas, or repeat the option
   --members host=hv1,address=172.16.0.1                               a structure: part=value with commas
   --condition '{"nw_proto": "tcp", "in_ports": ["web/p1"]}'           the same as JSON
-  --nat-targets 192.0.2.1:1024-2048                                   the short form of a few
+  --nat-targets 192.0.2.1:1024-2048                                   a short form, for some structures
 
-Setting a list replaces it; `tunnel-zone add-member`, `port-group add-port` and the like change one element. `clear`
-resets a field to its default. Field names have hyphens in options and underscores in JSON, YAML and filters; both are
+Setting a list replaces it; verbs such as `tunnel-zone add-member` and `port-group add-port` change one element.
+`clear` resets a field to its default. Field names have hyphens in options and underscores in JSON, YAML and filters; both are
 accepted.""",
     ),
     "settings": (
@@ -77,7 +77,7 @@ accepted.""",
   zookeeper: zk1:2181,zk2:2181
   wait: [nsdb=20]
 
-The command line precedes the environment, which precedes the file. Give database passwords in the environment
+The command line overrides the environment, and the environment overrides the file. Give database passwords in the environment
 (PGPASSWORD), never on a command line.""",
     ),
     "forms": (
@@ -103,22 +103,22 @@ the command line are run until one fails, or all of them with --keep-going:
 
 Commands of the shell itself:
 
-  sett TENANT, cleart     choose a tenant, or none (see `midoctl help tenants`)
+  sett TENANT, cleart     select a tenant, or none (see `midoctl help tenants`)
   @1, @2 …                on a terminal: the objects of the last list, in its order
-  exit, quit              leave, as Ctrl-D does; Ctrl-C ends the line or the running command
+  exit, quit              end the shell, as Ctrl-D; Ctrl-C cancels the line or the running command
 
 Typed lines are recorded in ~/.local/state/midoctl/history, except lines with passwords in URLs and lines that begin
 with a blank. Each line is a separate commit; use a file and `midoctl apply` for one commit.""",
     ),
     "exit-codes": (
         "exit codes",
-        """  0    done
+        """  0    success
   1    internal error
-  2    usage
+  2    usage error
   3    rejected: invalid value, conflict, in use, head moved; nothing was changed
   4    not found
   5    log or server unavailable
-  6    time-out of a wait; what was written stays written
+  6    time-out of a wait; written changes remain
   7    verification or comparison failed
   130  interrupted
 

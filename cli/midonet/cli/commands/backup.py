@@ -37,7 +37,7 @@ _UNTIL = click.Option(["--until"], metavar="X", help="Only up to this position, 
 def backup(session: Session, path: str, until: str | None) -> None:
     """Write the log, as of now, to one file with its bytes, positions and hashes, which restore verifies.
 
-    The file gets its name when it is complete and durable. Commits may be appended to the log meanwhile.
+    The file is renamed into place when it is complete and durable. Commits may be appended to the log meanwhile.
     """
     log = _upto(session.log.open(), until)
     with atomic_write(path) as file, progress("backing up", log.head().position) as step:

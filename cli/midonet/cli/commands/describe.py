@@ -86,7 +86,7 @@ def _on_delete(ref: Ref) -> dict[str, str]:
 
 
 def _range(spec: FieldSpec) -> tuple[int | None, int | None]:
-    """Return the least and the greatest number that a field takes, where it says so."""
+    """Return the smallest and the largest value of a field, if it has such limits."""
     found = list(_metas(spec.annotation))
     low = next((int(meta.ge) for meta in found if meta.ge is not None), None)
     high = next((int(meta.le) for meta in found if meta.le is not None), None)

@@ -31,7 +31,7 @@ def _cluster(session: Session) -> ApiClient:
   midoctl login ci --server https://cluster:8181 --password-file /run/secrets/ci""",
 )
 def login(session: Session, user: str, password_file: str | None) -> None:
-    """Sign in to a cluster; the token is stored in a file of yours and used by later commands on this --server."""
+    """Sign in to a cluster; later commands on this --server use the token, which is stored in a private file."""
     client = _cluster(session)
     if any(urlsplit(node).scheme != "https" and urlsplit(node).hostname not in _LOCAL for node in client.addresses):
         raise UsageError("refused to send a password unencrypted: use https://")

@@ -23,7 +23,7 @@ from midonet.events.topology import references
 
 
 class FieldOption(DataOption):
-    """The option of a field, as its declaration says."""
+    """The option of a field, from its declaration."""
 
     def __init__(self, spec: FieldSpec, *, required: bool = False) -> None:
         super().__init__(

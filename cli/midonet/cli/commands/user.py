@@ -67,7 +67,7 @@ def _create(session: Session, name: str, roles: Sequence[str]) -> None:
     examples="  midoctl user set ann --role reader@acme\n  midoctl user set ann --disable",
 )
 def _set(session: Session, name: str, roles: Sequence[str], *, no_roles: bool, disabled: bool | None) -> None:
-    """Change a user's roles, or disable or enable a user. Effective from the next request on."""
+    """Change a user's roles, or disable or enable a user. Effective at the next request."""
     write(session, "user.set", [SetUser(name, tuple(roles) if roles or no_roles else None, disabled)])
 
 
@@ -120,7 +120,7 @@ def _tokens(session: Session, name: str) -> None:
     examples="  midoctl user revoke ci 6b2f0c1d9e8a7b65",
 )
 def _revoke(session: Session, name: str, token_id: str) -> None:
-    """Revoke a user's token, from the next request on."""
+    """Revoke a user's token; effective at the next request."""
     Accounts(session).revoke(name, token_id)
 
 

@@ -27,7 +27,7 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]
   midoctl completion fish > ~/.config/fish/completions/midoctl.fish""",
 )
 def completion(session: object, shell: str) -> None:
-    """Print the completion script of a shell, which sources it at its start."""
+    """Print the completion script of a shell. Source it in the start-up file of the shell."""
     del session
     root = click.get_current_context().find_root().command
     script = _SHELLS[shell](root, {}, "midoctl", "_MIDOCTL_COMPLETE")

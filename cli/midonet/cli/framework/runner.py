@@ -16,7 +16,7 @@ _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 def run(root: click.Command, words: list[str], invocation: Invocation, where: str | None = None) -> int:
-    """Run one command line; return the exit code. An error says `where` the line was read."""
+    """Run one command line; return the exit code. An error message includes `where` the line was read."""
     try:
         status = _run(root, words, invocation)
         output.flush()

@@ -25,7 +25,7 @@ class Accounts:
     def users(self) -> list[dict[str, Any]]:
         """Return all users."""
         if self._client is not None:
-            return self._request("GET", "/v1/users")  # type: ignore[no-any-return]  # as the API says
+            return self._request("GET", "/v1/users")  # type: ignore[no-any-return]  # the API's type
         noted = self._session.state.system_objects(self._session.state.moment)
         found = sorted((note for note in noted.values() if isinstance(note, User)), key=lambda user: user.name)
         return [{"name": user.name, "roles": list(user.roles), "disabled": user.disabled} for user in found]

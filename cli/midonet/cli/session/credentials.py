@@ -16,7 +16,7 @@ _TOKEN = "MIDOCTL_TOKEN"  # noqa: S105 - the name of a variable
 
 
 def use_credentials(settings: Settings) -> None:
-    """Let all clients of clusters authenticate as the options say."""
+    """Configure authentication of all API clients from the options."""
     use(lambda url: _access(settings, url))
 
 

@@ -116,7 +116,7 @@ class RemoteTopology(Topology):
             self.swap(entity.id, entity)
 
     def _list(self, kind: str, **query: Any) -> list[Entity]:
-        cls: Any = list[kind_of(kind).cls]  # type: ignore[misc]  # a type that only running tells
+        cls: Any = list[kind_of(kind).cls]  # type: ignore[misc]  # a type known at run time only
         found: list[Entity] = []
         target: str | None = f"/v1/{kind_of(kind).plural}"
         asked = {**query, "limit": _PAGE, "at": self.head.position}

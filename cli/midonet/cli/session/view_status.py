@@ -13,7 +13,7 @@ from midonet.events.topology.topology import Topology
 def view_status(  # noqa: PLR0913 - a view, its target and what was read there
     session: Session, topology: Topology, name: str, target: str | None, found: TargetPosition, *, moves: bool
 ) -> dict[str, Any]:
-    """Return the status of a view in one target; `moves` says whether its position changed between two reads."""
+    """Return the status of a view in one target; `moves`: whether its position changed between two reads."""
     lag, seconds = _lag(session, topology, found)
     foreign = _foreign(session, topology, found)
     state = "parked" if foreign else _state(name, topology, found, seconds, moves=moves)

@@ -183,7 +183,7 @@ def seconds(text: str) -> float:
 
 
 def waiter(session: Session) -> Callable[[int, Topology], None]:
-    """Return a function that waits as `--wait` says; `UsageError` at once if the option is invalid."""
+    """Return a function that waits for the views of `--wait`; `UsageError` at once if the option is invalid."""
     wanted = {}
     for word in session.settings.get("wait"):
         name, equals, text = word.partition("=")

@@ -1,4 +1,4 @@
-"""The one way to write: run a command on the log, print its result, wait for the views that `--wait` names.
+"""Writing: run a command on the log, print its result, wait for the views that `--wait` names.
 
 Command groups that also read import this module, so it loads the decision logic only when a command is run.
 """
@@ -40,7 +40,7 @@ def write(
     before: Callable[[Any], None] = lambda _: None,
     **defaults: str | None,
 ) -> None:
-    """Run a command of `ops` with actor, reason, expected head and dry run as the options say.
+    """Run a command of `ops` with actor, reason, expected head and dry run from the options.
 
     `before` may check the store and raise; `defaults` are fields of `Context` that options precede.
     """
@@ -69,7 +69,7 @@ def attempt(
     dry_run: bool,
     **defaults: str | None,
 ) -> "tuple[Result, Topology]":
-    """Run a command as the options say; return its result, and the topology after it (before it in a dry run)."""
+    """Run a command with the options; return its result, and the topology after it (before it in a dry run)."""
     with ExitStack() as stack:
         store = _store(session, stack, dry_run=dry_run)
         before(store)

@@ -104,7 +104,7 @@ class Pause(Struct, frozen=True, tag="pause", tag_field="op"):
 
 
 class Skip(Struct, frozen=True, tag="skip", tag_field="op"):
-    """Make a projection leave a key as it is in its targets, until a retry."""
+    """Make a projection skip a key in its targets, until a retry."""
 
     projection: str
     key: str

@@ -38,7 +38,7 @@ def pause(unit: UnitOfWork, op: Pause) -> None:
 
 
 def skip(unit: UnitOfWork, op: Skip) -> None:
-    """Leave a key of a view as it is in its targets."""
+    """Skip a key of a view: it is not changed in the targets."""
     _set_control(unit, _control_of(unit, op.projection).skipping(check_key(op.key)))
 
 

@@ -174,11 +174,11 @@ class UnitOfWork:
         return self._before[object_id] if object_id in self._before else self.topology.find(object_id)
 
     def before_or_now(self, object_id: str) -> Entity | None:
-        """Return an object as it is now, or as it was before if it is gone."""
+        """Return the present object, or the former one if it was deleted."""
         return self.topology.find(object_id) or self._before.get(object_id)
 
     def touched(self) -> Iterator[tuple[Entity | None, Entity | None]]:
-        """Yield what was touched: as it was before the unit of work, and as it is now."""
+        """Yield the changed objects: before the unit of work, and now."""
         for object_id, old in list(self._before.items()):
             yield old, self.topology.find(object_id)
 

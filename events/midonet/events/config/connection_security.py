@@ -21,7 +21,7 @@ _File = str | None
 
 
 class ConnectionSecurity(Struct, frozen=True, kw_only=True):
-    """Files are PEM unless something else is said."""
+    """Files are PEM unless stated otherwise."""
 
     zookeeper_ca: Annotated[_File, Meta(description="CA of the ZooKeeper servers: with it, only TLS is spoken.")] = None
     zookeeper_cert: Annotated[_File, Meta(description="Certificate to show to ZooKeeper, with its key or not.")] = None

@@ -55,7 +55,7 @@ class Setting(NamedTuple):
 class _Given(NamedTuple):
     value: Any
     place: str
-    """Where the value stands, as its writer knows it."""
+    """Where the value was set: option, variable or key."""
 
 
 def declared_settings(cls: type[Struct]) -> Iterator[Setting]:
@@ -125,7 +125,7 @@ def _shown(value: Any, name: str = "") -> Any:
 
 
 def split_host_port(text: str) -> tuple[str, int]:
-    """Return host and port of `HOST:PORT` or `[IPV6]:PORT`; `ValueError` says what is wrong."""
+    """Return host and port of `HOST:PORT` or `[IPV6]:PORT`; `ValueError` has the reason."""
     host, colon, port = text.strip().rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -155,7 +155,7 @@ def _host_port(text: Any) -> str:
 
 
 def parse_servers(text: Any) -> str:
-    """Return `HOST:PORT,…` without spaces; `ValueError` says what is wrong."""
+    """Return `HOST:PORT,…` without spaces; `ValueError` has the reason."""
     return ",".join(_host_port(server) for server in str(text).split(","))
 
 

@@ -122,7 +122,7 @@ class Snapshot:
     def _decoded(self, body: memoryview) -> Topology:
         topology, offset = Topology(), 0
         for kind, size in self._header.parts.items():
-            objects: Any = list[KINDS[kind].cls]  # type: ignore[misc]  # a type that only running tells
+            objects: Any = list[KINDS[kind].cls]  # type: ignore[misc]  # a type known at run time only
             topology.fill(kind, msgspec.msgpack.decode(body[offset : offset + size], type=objects))
             offset += size
         topology.head, topology.system = self.head, self.system

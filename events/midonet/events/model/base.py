@@ -107,7 +107,7 @@ class Entity(Part, frozen=True, kw_only=True, gc=False):
 
     @staticmethod
     def verb(changed: Mapping[str, tuple[Any, Any]]) -> str:
-        """Name the event for these changed fields (old, new): `updated`, or a domain word that says more."""
+        """Name the event for these changed fields (old, new): `updated`, or a more specific name."""
         del changed
         return "updated"
 

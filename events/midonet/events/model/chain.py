@@ -71,7 +71,7 @@ def _split_ports(text: str) -> tuple[str, str]:
     if text.startswith("["):
         addresses, _, ports = text.rpartition("]")
         if ports and not ports.startswith(":"):
-            return text, ""  # the format of the address says what is wrong
+            return text, ""  # the format check of the address reports the error
         return re.sub(r"[\[\]]", "", addresses), ports[1:]
     if text.count(":") > 1:
         return text, ""
@@ -80,7 +80,7 @@ def _split_ports(text: str) -> tuple[str, str]:
 
 
 class Chain(Entity, frozen=True, kw_only=True):
-    """Ordered list of rules; the first rule that decides ends it."""
+    """Ordered list of rules; the first rule with a verdict ends the evaluation."""
 
     KIND = "chain"
     EXCLUSIVE = True

@@ -12,7 +12,7 @@ from midonet.events.model.fields import Cidr4, Cidr6, Id, Ip4Address, Ip6Address
 
 
 class DhcpRoute(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A classless static route that clients are told (option 121, RFC 3442)."""
+    """A classless static route sent to clients (option 121, RFC 3442)."""
 
     destination: Annotated[Cidr4, Meta(description="Destination prefix.")]
     gateway: Annotated[Ip4Address, Meta(description="Next hop.")]
@@ -43,7 +43,7 @@ def _refuse_twice(values: Iterable[str], what: str) -> None:
 
 
 class DhcpSubnet(Entity, frozen=True, kw_only=True):
-    """IPv4 subnet whose clients on a bridge are served by DHCP."""
+    """IPv4 subnet on a bridge, with DHCP for its clients."""
 
     KIND = "dhcp-subnet"
     OWNER = ("bridge",)

@@ -62,7 +62,7 @@ class FieldSpec:
 
     @cached_property
     def _canonical(self) -> Callable[[str], object] | None:
-        """What tells of a text that it is a value in its canonical form."""
+        """A test whether a text is a value in canonical form."""
         known = self.format.canonical if self.format is not None and not self.many else None
         return known.fullmatch if known is not None else None
 

@@ -37,7 +37,7 @@ class Ref:
 
 
 class Malformed(ValueError):
-    """A value is not of its format; `reason` says of which, for machines."""
+    """A value does not have its format; `reason` is the reason code."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -57,7 +57,7 @@ class Format:
 
     @property
     def reason(self) -> str:
-        """What machines are told of a value that is not of the format."""
+        """Reason code for a value without this format."""
         return f"bad-{self.name.replace('/', '-')}"
 
     def parse(self, value: Any) -> Any:

@@ -19,7 +19,7 @@ Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 class HealthMonitor(Entity, frozen=True, kw_only=True):
-    """Probes that decide which members of a pool are up."""
+    """Probes that determine which members of a pool are up."""
 
     KIND = "health-monitor"
 
@@ -80,7 +80,7 @@ class PoolMember(Entity, frozen=True, kw_only=True):
 
 
 class Vip(Entity, frozen=True, kw_only=True):
-    """Virtual address and port whose connections are balanced over the members of the pool."""
+    """Virtual address and port; connections are balanced over the members of the pool."""
 
     KIND = "vip"
     OWNER = ("pool",)

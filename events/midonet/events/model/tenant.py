@@ -1,4 +1,4 @@
-"""Tenants: what the `tenant` of an object, a label, may say more about."""
+"""Tenants: optional objects that describe the tenant label of other objects."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -10,7 +10,7 @@ from midonet.events.model.fields import Text
 
 
 class Tenant(Entity, frozen=True, kw_only=True):
-    """Owner of objects, which refer to it by name (a label; the tenant object is optional)."""
+    """Owner of objects; they refer to it by name, and the tenant object itself is optional."""
 
     KIND = "tenant"
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("name",): "tenant-exists"}

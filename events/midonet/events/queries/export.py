@@ -52,7 +52,7 @@ class _Exporter:
         return f"{owner.name}/{entity.name}"
 
     def document(self, kind: Kind, entity: Entity, owner: str | None = None) -> dict[str, Any]:
-        """Return an object with its parts; `owner` is the field that says what it is written inside of."""
+        """Return an object with its parts; `owner` is the field that refers to the enclosing object."""
         data = plain(entity)
         fields = {
             name: self._value(spec, data[name])

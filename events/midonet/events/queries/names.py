@@ -29,7 +29,7 @@ class Names:
         self._system: dict[str, None] = {}
 
     def add(self, event: Event) -> None:
-        """Add what an event says about names; events of unknown kinds are ignored."""
+        """Add the names in an event; events of unknown kinds are ignored."""
         kind_name, _, object_id = event.key.partition("/")
         verb = event.type.rpartition(".")[2]
         if kind_name in objects.SYSTEM_KINDS:

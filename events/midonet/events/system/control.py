@@ -27,7 +27,7 @@ class ProjectionControl(Struct, frozen=True):
     paused: bool = False
     """Nothing is written to its targets."""
     skipped: tuple[str, ...] = ()
-    """Keys that are left as they are in the targets."""
+    """Skipped keys: they are not changed in the targets."""
     retried: int = 0
     """How often a retry of what is parked was requested."""
 

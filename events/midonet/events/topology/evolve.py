@@ -50,7 +50,7 @@ def evolve(topology: Topology, event: Event, position: int) -> Change:
     if kind_name in SYSTEM_KINDS and event.v <= EVENT_VERSION:
         return _evolve_system(topology, event, data, position)
     if kind_name not in KINDS or event.v > EVENT_VERSION:
-        raise _misfit(event, position, "is of a kind or version that this release does not know; upgrade it")
+        raise _misfit(event, position, "has a kind or version that this release does not support; upgrade")
     old = topology.get(kind_name, object_id)
     if (old is None) != (verb == "created"):
         raise _misfit(event, position, "exists already" if old is not None else "does not exist")

@@ -157,7 +157,7 @@ class _Listener(ThreadingHTTPServer):
             self.address_family = socket.AF_UNIX
         elif ":" in address[0]:
             self.address_family = socket.AF_INET6
-        super().__init__(address, _Handler)  # type: ignore[arg-type]  # typeshed knows TCP only
+        super().__init__(address, _Handler)  # type: ignore[arg-type]  # typeshed has TCP only
 
     def server_bind(self) -> None:
         """Bind without a look-up of our own host name, which may take long."""

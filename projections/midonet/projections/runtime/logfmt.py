@@ -26,7 +26,7 @@ _logger = logging.getLogger("midonet")
 
 
 def log(level: int, message: str, **fields: Any) -> None:
-    """Write one line with a message and its fields; fields that are None are left out."""
+    """Write one line with a message and its fields; fields that are None are omitted."""
     _logger.log(level, message, extra={"fields": fields})
 
 

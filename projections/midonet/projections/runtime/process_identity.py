@@ -1,4 +1,4 @@
-"""The identity of a process, stored in what it owns, so that others can tell whether the owner still runs.
+"""The identity of a process, stored with its resources, so that other processes can check whether it still runs.
 
 A process number is no identity: it is reused, and every container counts its own, under a host name that two containers
 may share. Boot id, PID namespace, process number and start time together identify a process.
@@ -30,7 +30,7 @@ class ProcessIdentity(Struct, frozen=True):
 
     @property
     def gone(self) -> bool:
-        """Whether the process has certainly ended; false where that cannot be told."""
+        """Whether the process has certainly ended; false if unknown."""
         if not self.local:
             return False
         try:

@@ -173,8 +173,8 @@ class SqlTarget:
                 yield connection
         except SQLAlchemyError as error:
             reason = str(error.orig) if isinstance(error, DBAPIError) and error.orig else str(error)
-            told = redact(" ".join(reason.split()))
-            raise Unavailable(f"{self._url}: {told}", url=self._url) from None
+            message = redact(" ".join(reason.split()))
+            raise Unavailable(f"{self._url}: {message}", url=self._url) from None
 
 
 def _address(url: str) -> URL:

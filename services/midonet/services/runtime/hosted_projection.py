@@ -158,7 +158,7 @@ class HostedProjection:
         self._runner.start()
 
     def stop(self) -> None:
-        """Stop and release the connections; the target stays as it is."""
+        """Stop and release the connections; the target remains unchanged."""
         self._runner.stop()
 
     def report(self, max_lag: float) -> ProjectionReport:

@@ -87,7 +87,7 @@ class ServiceRegistry:
         before, self._modified = self._modified, _modification_times()
         due = self._modified != before or self._search_again or monotonic() - self._searched_at > _SEARCH_SECONDS
         self._polled_at = monotonic()
-        self._search_again = self._modified != before  # the installation may still be under way
+        self._search_again = self._modified != before  # the installation may not be complete
         self._searched_at = self._polled_at if due else self._searched_at
         return due
 

@@ -75,7 +75,7 @@ class VtepService(Service):
         self._hosts.start()
 
     def stop(self) -> None:
-        """Stop; every VTEP stays as it is."""
+        """Stop; every VTEP remains unchanged."""
         self._stopping.set()
         self._steps.put(None)  # wakes the threads
         self._updates.put(None)

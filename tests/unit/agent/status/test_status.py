@@ -75,10 +75,10 @@ def test_each_change_of_state_is_one_line() -> None:
     away = but(connected=False, trouble="no connection", registered=False)
     assert logged(start, GOOD) == ["connected to ZooKeeper", "registered", "host is in the topology"]
     assert logged(GOOD, GOOD) == logged(away, away) == logged(GOOD, but(checkpoint=8)) == []
-    assert logged(GOOD, away) == ["ZooKeeper is away; the last snapshot is kept"]
+    assert logged(GOOD, away) == ["ZooKeeper is unreachable; the last snapshot is kept"]
     assert logged(away, GOOD) == ["connected to ZooKeeper", "registered"]
     assert logged(start, msgspec.structs.replace(start, trouble="x")) == [
-        "ZooKeeper is away; the last snapshot is kept"
+        "ZooKeeper is unreachable; the last snapshot is kept"
     ]
     assert logged(GOOD, but(problems={"/a": "bad"})) == ["unreadable document, its last readable content is used"]
     assert logged(but(problems={"/a": "bad"}), GOOD) == ["document is readable again"]

@@ -179,7 +179,7 @@ def test_a_kind_of_a_newer_release_is_passed_over(replica: Replica, tree: Tree) 
     tree.commit({**view("1", {"a": ("bridge", "x", "A"), "b": ("teapot", "y", "B")}), **checkpoint("1", 2)})
     catch_up(replica, tree)
     assert held(replica) == {"a": "A"}
-    assert replica.problems == {f"{POINTER}/1/models/teapot/y": "this release knows no kind 'teapot'"}
+    assert replica.problems == {f"{POINTER}/1/models/teapot/y": "this release does not support the kind 'teapot'"}
 
 
 @pytest.mark.parametrize("path", [f"{POINTER}/1/checkpoint", f"{POINTER}/1/hosts/{HOST}"], ids=["checkpoint", "index"])

@@ -67,7 +67,7 @@ def rows(own: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]], 
 def reached(own: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Return the position of a projection by target or node; pure.
 
-    A target has one writer. This node knows the positions of the targets for which it is the standby. If other nodes
+    A target has one writer. This node has the positions of the targets for which it is the standby. If other nodes
     write more targets than these, their reports are included. Without any writer all known rows are included.
     """
     found = {str(row["target"]): int(row["position"]) for row in own}

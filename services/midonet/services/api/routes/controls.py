@@ -40,7 +40,7 @@ def operations() -> Iterator[Operation]:
     yield control("resume", "Resume a projection.", lambda name, _: Pause(name, paused=False))
     yield control(
         "skip",
-        "Skip a key: leave it as it is in the targets.",
+        "Skip a key: do not change it in the targets.",
         lambda name, values: Skip(name, values["key"]),
         required=_KEY,
     )

@@ -110,5 +110,5 @@ class ChainIndex:
         if orphan.position > following:
             what = f"commit {following} is missing, but commits from {orphan.position} on are there"
             return tampered(following, what)
-        what = f"commit {following} and those after it do not continue commit {orphan.head} as it is stored"
+        what = f"commit {following} and those after it do not continue the stored commit {orphan.head}"
         return tampered(max(orphan.head, 1), what)

@@ -175,7 +175,7 @@ class KafkaLog:
         """Return the offset after the last record; it never decreases, unless records were lost."""
         deadline = monotonic() + _ELECTION_SECONDS
         while (end := self._reader.end()) < self._index.next_offset:
-            if monotonic() > deadline:  # a new leader may not know its end yet
+            if monotonic() > deadline:  # a new leader may not have its end yet
                 raise lost_commits(self._index.head, self._index.positions_before(end))
             sleep(0.1)
         return end
