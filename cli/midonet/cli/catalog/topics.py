@@ -65,8 +65,8 @@ other effect: `apply` uses the tenants in its files, and the selection is not ac
   --nat-targets 192.0.2.1:1024-2048                                   a short form, for some structures
 
 Setting a list replaces it; verbs such as `tunnel-zone add-member` and `port-group add-port` change one element.
-`clear` resets a field to its default. Field names have hyphens in options and underscores in JSON, YAML and filters; both are
-accepted.""",
+`clear` resets a field to its default. Field names have hyphens in options and underscores in JSON, YAML and filters;
+both are accepted.""",
     ),
     "settings": (
         "options, variables and configuration file",
@@ -77,8 +77,8 @@ accepted.""",
   zookeeper: zk1:2181,zk2:2181
   wait: [nsdb=20]
 
-The command line overrides the environment, and the environment overrides the file. Give database passwords in the environment
-(PGPASSWORD), never on a command line.""",
+The command line overrides the environment, and the environment overrides the file. Give database passwords in
+the environment (PGPASSWORD), never on a command line.""",
     ),
     "forms": (
         "output formats",
