@@ -4,6 +4,7 @@ References in them are as users write them (id, name, id prefix); deciding resol
 The digest of an idempotent command is that of its canonical form.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -170,6 +171,40 @@ class Command(Struct, frozen=True):
     ops: list[Op]
 
     @property
+    def cost(self) -> int:
+        """An estimate of the work to decide it: operations, documents, nested documents and elements of lists."""
+        return sum(map(_cost, self.ops))
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the canonical form: the same id with another digest is another command."""
         return sha256(canonical(self))
+
+
+def _cost(op: Op) -> int:
+    match op:
+        case Put():
+            return (_PRUNE if op.prune else 1) + sum(_size(document) for document in op.documents)
+        case Create() | Update():
+            return _size(op.fields)
+        case Revert():
+            return 1 + len(op.events)
+        case _:
+            return 1
+
+
+def _size(document: Mapping[str, Any]) -> int:
+    lists = (value for value in document.values() if isinstance(value, (list, tuple)))
+    return 1 + sum(_length(items) for items in lists)
+
+
+def _length(items: Sequence[Any]) -> int:
+    if items and isinstance(items[0], Mapping):
+        return sum(_size(item) if isinstance(item, Mapping) else 1 for item in items)
+    return len(items) // _ELEMENTS
+
+
+_PRUNE = 1_000
+"""Assumed number of objects that are compared and deleted with `prune`."""
+_ELEMENTS = 20
+"""Elements of a list that take about as long as one object."""

@@ -14,8 +14,8 @@ from uuid import UUID
 import msgspec
 
 from midonet.events.commands.id_allocation import ID_RANGES, allocate
-from midonet.events.commit import Event
-from midonet.events.errors import Conflict, InUse, MidonetError, NotFound
+from midonet.events.commit import MAX_COMMIT_BYTES, Event, canonical
+from midonet.events.errors import Conflict, InUse, MidonetError, NotFound, TooLarge
 from midonet.events.model import KINDS, Entity, OnDelete
 from midonet.events.system.objects import system_event
 from midonet.events.topology import evolve
@@ -54,6 +54,8 @@ class UnitOfWork:
         self._on_change = on_change
         self._ids = 0
         self._before: dict[str, Entity | None] = {}
+        self._size = 0
+        """Size of the events in bytes: an estimate, and no more than the limit of a commit."""
         self._restored: set[str] = set()
         self._checkpoint = topology.checkpoint()
 
@@ -106,7 +108,20 @@ class UnitOfWork:
 
     def _swap(self, object_id: str, new: Entity | None) -> None:
         old = self.topology.swap(object_id, new)
-        self._before.setdefault(object_id, old)
+        if object_id not in self._before:
+            self._before[object_id] = old
+            self._size += len(msgspec.json.encode(new if old is None else old))
+            if self._size > MAX_COMMIT_BYTES:
+                self._refuse_too_large()
+
+    def _refuse_too_large(self) -> None:
+        """Raise `TooLarge` if the events so far exceed the limit of a commit; the size was an estimate."""
+        self._size = sum(len(canonical(event)) + 1 for event in self.events())
+        if self._size > MAX_COMMIT_BYTES:
+            raise TooLarge(
+                f"the commit would be more than {MAX_COMMIT_BYTES:,} bytes: split the input into several applies",
+                limit=MAX_COMMIT_BYTES,
+            )
 
     def restore(self, object_id: str, entity: Entity | None) -> None:
         """Restore an earlier form of an object (None: absent), numbers included; no trigger runs."""

@@ -14,12 +14,17 @@ from typing import NamedTuple, Self
 
 from midonet.events.commands.command import Command
 from midonet.events.errors import MidonetError, Unavailable
+from midonet.events.log.fair_queue import FairQueue
 from midonet.events.log.pending_command import Context, PendingCommand, Result
 from midonet.events.log.store import Store
 
 CAPACITY = 10_000
 """Commands that may wait at the same time: a few seconds of work at some thousand a second."""
 
+_TURN = 500
+"""Total cost of the commands that are taken from the queue together."""
+_SERVICE_WEIGHT = 4
+"""Weight of a service of the cluster in the queue; a user has 1."""
 
 Outcome = Result | BaseException
 
@@ -55,7 +60,7 @@ class GroupCommitWriter:
         self._idle = idle
         self._opened: Future[None] = Future()
         self._changed = Condition(Lock())
-        self._queue: deque[_Submission] = deque()
+        self._queue: FairQueue[_Submission] = FairQueue(capacity)
         self._running: deque[_Submission] = deque()
         self._ended: str | None = "has not been started"
         self._thread = Thread(target=self._main, name="group-commit", daemon=True)
@@ -79,17 +84,18 @@ class GroupCommitWriter:
     def submit(self, command: Command, context: Context, *, dry_run: bool = False) -> Future[Result]:
         """Queue a command; the future gets what `Store.execute` would return or raise.
 
-        Raises `Unavailable` if the queue is full or the writer does not run: nothing was done. A future that is
-        cancelled before its command starts is never executed. The future raises `OutcomeUnknown` if the writer fails
-        while its command is executed.
+        Callers take turns: each principal, or else each actor or service, has its share of the queue and of the
+        writer's time. Raises `Unavailable` if the queue is full or the writer does not run: nothing was done. A future
+        that is cancelled before its command starts is never executed. The future raises `OutcomeUnknown` if the writer
+        fails while its command is executed.
         """
         submission = _Submission(PendingCommand(command, context, dry_run=dry_run), Future())
+        owner, weight = _share(context)
         with self._changed:
             if self._ended is not None:
                 raise _refused(self._ended)
-            if len(self._queue) >= self._capacity:
+            if not self._queue.put(owner, submission, cost=command.cost, weight=weight):
                 raise Unavailable(f"{self._capacity:,} commands are waiting already; try again", waiting=self._capacity)
-            self._queue.append(submission)
             self._changed.notify()
         return submission.future
 
@@ -128,22 +134,22 @@ class GroupCommitWriter:
             for outcomes in store.batches([one.pending for one in self._running]):
                 _finish([(self._running.popleft(), outcome) for outcome in outcomes])
 
-    def _take(self, store: Store) -> deque[_Submission]:
-        """Wait for commands and return all that are queued; none once the writer is stopped."""
+    def _take(self, store: Store) -> list[_Submission]:
+        """Wait for commands and return those whose turn it is; none once the writer is stopped."""
         while not self._wait():
             with suppress(MidonetError):  # the next command meets the same error and reports it
                 store.refresh()
-        return self._take_all()
+        with self._changed:
+            return self._queue.take(_TURN)
 
     def _wait(self) -> bool:
         """Wait for commands or the end, at most until the writer is idle; return whether there is something to do."""
         with self._changed:
             return bool(self._changed.wait_for(lambda: self._queue or self._ended, self._idle))
 
-    def _take_all(self) -> deque[_Submission]:
+    def _take_all(self) -> list[_Submission]:
         with self._changed:
-            taken, self._queue = self._queue, deque()
-        return taken
+            return self._queue.clear()
 
     def _refuse_more(self, why: str) -> None:
         with self._changed:
@@ -161,6 +167,15 @@ class GroupCommitWriter:
 def _finish(outcomes: Iterable[tuple[_Submission, Outcome]]) -> None:
     for submission, outcome in outcomes:
         submission.finish(outcome)
+
+
+def _share(context: Context) -> tuple[str, int]:
+    """Return the owner of a command in the queue, and the owner's weight."""
+    if context.principal is not None:
+        return f"user {context.principal.name}", 1
+    if context.channel.startswith("service:"):
+        return context.channel, _SERVICE_WEIGHT
+    return f"actor {context.actor}", 1
 
 
 def _refused(why: str) -> Unavailable:

@@ -14,8 +14,8 @@ from msgspec import Struct
 from midonet.events.access.authorization import Principal
 from midonet.events.commands.command import Command
 from midonet.events.commands.decide import Decision, decide
-from midonet.events.commit import Event, Record
-from midonet.events.errors import MidonetError, OutcomeUnknown, Unavailable
+from midonet.events.commit import Event, Head, Record
+from midonet.events.errors import MidonetError, NotFound, OutcomeUnknown, Rejected, Unavailable
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Checkpoint, Topology
 
@@ -56,7 +56,7 @@ def new_command_id() -> str:
 class PendingCommand:
     """A command whose caller waits for the result."""
 
-    __slots__ = ("alone", "command", "conflicts", "context", "dry_run", "id", "unknown")
+    __slots__ = ("alone", "command", "conflicts", "context", "dry_run", "id", "refused", "unknown")
 
     def __init__(self, command: Command, context: Context, *, dry_run: bool = False) -> None:
         self.command = command
@@ -67,6 +67,8 @@ class PendingCommand:
         """Whether it must not share an append with other commands."""
         self.conflicts = 0
         """How often another writer appended first."""
+        self.refused: tuple[Head, MidonetError] | None = None
+        """The refusal of the last decision, and the head at which it was decided."""
         self.unknown = False
         """Whether it was written with an unknown outcome."""
 
@@ -76,8 +78,14 @@ class PendingCommand:
         return self.unknown or self.context.command_id is not None
 
     def decide(self, topology: Topology) -> Decision:
-        """Return the decision on a topology; raises as `decide.decide`."""
-        return decide(topology, self.command, self.id, self.context.principal)
+        """Return the decision on a topology; raises as `decide.decide`, without deciding again at the same head."""
+        if self.refused is not None and self.refused[0] == topology.head:
+            raise self.refused[1]
+        try:
+            return decide(topology, self.command, self.id, self.context.principal)
+        except (Rejected, NotFound) as error:
+            self.refused = topology.head, error
+            raise
 
     def failure(self, error: MidonetError) -> MidonetError:
         """Return the error that a failure of the log means for this command."""

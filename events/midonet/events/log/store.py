@@ -89,10 +89,14 @@ class Store:
         the command id to retry with.
         """
         pending = PendingCommand(command, context, dry_run=dry_run)
-        try:
-            return self._execute_with_retries(pending)
-        except Unavailable as error:
-            raise pending.failure(error) from error
+        result = self._try_execute(pending, _ATTEMPTS)
+        if result is None:
+            raise _too_many_conflicts(pending)
+        return result
+
+    def try_execute(self, command: Command, context: Context, attempts: int, *, dry_run: bool = False) -> Result | None:
+        """As `execute`; None if another writer appended first in each attempt. The command needs an id."""
+        return self._try_execute(PendingCommand(command, context, dry_run=dry_run), attempts)
 
     def run(self, commands: Iterable[PendingCommand]) -> Iterator[Result | MidonetError]:
         """Execute many commands, each one commit, and yield the outcome of each, in order, once it is certain.
@@ -110,8 +114,14 @@ class Store:
             del waiting[: len(outcomes)]
             yield outcomes
 
-    def _execute_with_retries(self, pending: PendingCommand) -> Result:
-        for _ in range(_ATTEMPTS):
+    def _try_execute(self, pending: PendingCommand, attempts: int) -> Result | None:
+        try:
+            return self._execute_with_retries(pending, attempts)
+        except Unavailable as error:
+            raise pending.failure(error) from error
+
+    def _execute_with_retries(self, pending: PendingCommand, attempts: int = _ATTEMPTS) -> Result | None:
+        for _ in range(attempts):
             if pending.may_be_committed and (done := self._earlier_result(pending)) is not None:
                 return done
             try:
@@ -125,7 +135,7 @@ class Store:
                     raise
             except OutcomeUnknown:
                 pending.unknown = True
-        raise _too_many_conflicts(pending)
+        return None
 
     def _already_committed(self, pending: PendingCommand) -> bool:
         """Return whether the log has by now what was written with an unknown outcome."""
@@ -288,7 +298,7 @@ class Store:
 
     def _run_alone(self, pending: PendingCommand) -> Result | MidonetError:
         try:
-            return self._execute_with_retries(pending)
+            return self._execute_with_retries(pending) or _too_many_conflicts(pending)
         except (Rejected, NotFound) as error:
             return error
 

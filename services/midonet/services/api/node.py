@@ -26,6 +26,7 @@ from midonet.services.api.auth.authentication import Authentication
 from midonet.services.api.auth.denial_log import Denials
 from midonet.services.api.framework.parameters import AT
 from midonet.services.api.framework.request import Call
+from midonet.services.api.long_decisions import LongDecisions
 from midonet.services.api.reads.linearizable import LinearizableReads
 from midonet.services.api.reads.log_pool import LogPool
 from midonet.services.api.reads.past_topology import Past, snapshots_of
@@ -61,6 +62,7 @@ class Node:
         self.private = PrivateTopology(self.logs, self.snapshots, context.writer.check)
         self.linearizable = LinearizableReads(self.feed, self.logs, context.crashed)
         self.writer = context.writer
+        self.long_decisions = LongDecisions(self.private)
         self.name = context.node
         self.others = OtherNodes(context.coordination)
         self.denials = Denials()

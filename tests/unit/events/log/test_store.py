@@ -10,6 +10,7 @@ import pytest
 from unlucky import UnluckyLog
 
 from midonet.events.commands.command import Command, Create, Delete, Put, Update
+from midonet.events.commands.decide import decide
 from midonet.events.errors import (
     CommandIdReused,
     Conflict,
@@ -22,7 +23,7 @@ from midonet.events.errors import (
     TooLarge,
     Unavailable,
 )
-from midonet.events.log import open_log
+from midonet.events.log import open_log, pending_command
 from midonet.events.log.pending_command import Context, PendingCommand, Result, new_command_id
 from midonet.events.log.store import Store
 
@@ -236,3 +237,45 @@ def test_who_always_loses_is_told_in_the_end(open_store: Callable[[], Store]) ->
     )
     assert [type(outcome) for outcome in outcomes] == [Conflict] * 3
     assert store.topology == replayed(open_store).topology
+
+
+def test_a_refused_command_is_decided_once_at_one_head(
+    open_store: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided: list[Command] = []
+
+    def counted(topology: Any, command: Command, *more: Any) -> Any:
+        decided.append(command)
+        return decide(topology, command, *more)
+
+    monkeypatch.setattr(pending_command, "decide", counted)
+    store, refused = open_store(), Command("bridge.delete", [Delete("bridge", "missing")])
+    assert isinstance(next(iter(store.run([PendingCommand(refused, ME)]))), NotFound)
+    with pytest.raises(NotFound):
+        store.execute(refused, ME)
+    assert decided == [refused, refused]
+
+
+def test_a_refusal_counts_at_its_head_only(open_store: Callable[[], Store]) -> None:
+    store, other = open_store(), open_store()
+    pending = PendingCommand(Command("bridge.delete", [Delete("bridge", "a")]), ME)
+    store.refresh()
+    with pytest.raises(NotFound):
+        pending.decide(store.topology)
+    other.execute(bridge("a"), ME)
+    assert [outcome.position for outcome in store.run([pending]) if isinstance(outcome, Result)] == [2]
+
+
+def test_an_attempt_that_others_overtake_is_given_up(tmp_path: Path, open_store: Callable[[], Store]) -> None:
+    log = open_log(f"sqlite:///{tmp_path}/log.db")
+    store, others = Store(log), open_store()
+    append = log.append
+
+    def overtaken(*given: Any) -> int:
+        others.execute(bridge("other"), ME)
+        return append(*given)
+
+    log.append = overtaken  # type: ignore[method-assign,assignment]  # one instance only
+    careful = Context(actor="me", command_id="careful")
+    assert store.try_execute(bridge("a"), careful, 3) is None
+    assert open_store().execute(bridge("a"), careful).position == 4

@@ -7,11 +7,12 @@ from time import monotonic
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from midonet.events.access.authorization import redact_ids
 from midonet.events.commands.command import Command, Expect, Op
 from midonet.events.errors import TimedOut, UsageError
-from midonet.events.log.pending_command import Context, Result
+from midonet.events.log.pending_command import Context, Result, new_command_id
 from midonet.events.log.store import value_of
 from midonet.events.system.user import User
 from midonet.services.api.framework.operation import Answer, Reply, json_answer
@@ -29,6 +30,7 @@ from midonet.services.api.framework.parameters import (
 )
 from midonet.services.api.framework.request import Call
 from midonet.services.api.framework.schemas import ref
+from midonet.services.api.long_decisions import LONG
 from midonet.services.api.node import Node
 
 REFUSALS = (400, 401, 403, 404, 409, 412, 413, 422, 503, 504)
@@ -72,14 +74,24 @@ async def run(node: Node, call: Call, command: Command, **context: str | None) -
     for projection, _ in waiting:
         await asyncio.to_thread(positions, node, projection)
     who, dry_run = command_context(call, **context), call.get(DRY_RUN)
-    promise = node.writer.submit_now(command, who, dry_run=dry_run)
-    if promise is None:
-        promise = await asyncio.to_thread(node.writer.submit, command, who, dry_run=dry_run)
-    result: Result = await asyncio.wrap_future(promise)
+    result = await _execute(node, command, who, dry_run=dry_run)
     if not dry_run:
         await _delete_credentials(node, result)
         await _await_views(node, result, waiting)
     return result
+
+
+async def _execute(node: Node, command: Command, context: Context, *, dry_run: bool) -> Result:
+    """Execute a command; a long one beside the writer, unless others append first several times."""
+    if command.cost > LONG:
+        context = replace(context, command_id=context.command_id or new_command_id())
+        result = await node.long_decisions.run(command, context, dry_run=dry_run)
+        if result is not None:
+            return result
+    promise = node.writer.submit_now(command, context, dry_run=dry_run)
+    if promise is None:
+        promise = await asyncio.to_thread(node.writer.submit, command, context, dry_run=dry_run)
+    return await asyncio.wrap_future(promise)
 
 
 async def _delete_credentials(node: Node, result: Result) -> None:
