@@ -228,7 +228,7 @@ def test_the_index_answers_as_a_scan_of_the_log(seed: int) -> None:
         rows._SPACING = spacing  # noqa: SLF001 - as above
 
 
-def test_what_the_schema_says_of_names_is_what_the_model_says() -> None:
+def test_schema_digest_matches_the_model() -> None:
     from midonet.projections.history_index.schema import SCHEMA
 
     assert SCHEMA.partition("-")[2] == rows.labels_digest(), "set the second part of schema.SCHEMA"

@@ -21,7 +21,7 @@ from midonet.events.topology.topology import Topology
 
 @settings(deadline=None, max_examples=40)
 @given(st.randoms(use_true_random=False))
-def test_whatever_two_tenants_do_neither_touches_nor_is_told_of_the_others(rng: Random) -> None:
+def test_tenants_are_isolated_from_each_other(rng: Random) -> None:
     world = World()
     tenants = {name: Principal(name, [f"tenant-admin@{name}"]) for name in ("acme", "beta")}
     for name in tenants:

@@ -44,7 +44,7 @@ def test_a_portion_of_the_namespace_is_no_package(portion: str) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
-def test_a_package_says_that_it_is_typed(package: Path) -> None:
+def test_package_has_a_py_typed_file(package: Path) -> None:
     assert (package / "__init__.py").exists()
     assert (package / "py.typed").exists()
 

@@ -137,7 +137,7 @@ class LogContract:
             with pytest.raises(NotFound):
                 log.head_at(position)
 
-    def test_reading_goes_on_after_any_head(self, log: Log) -> None:
+    def test_reading_continues_after_any_head(self, log: Log) -> None:
         """A reader resumes where it was."""
         batch = chain(GENESIS, 5)
         log.append(GENESIS, batch)
@@ -195,7 +195,7 @@ class LogContract:
 
     # Several writers
 
-    def test_the_slower_of_two_writers_is_told_what_came_before(self, log: Log, rival: Log) -> None:
+    def test_slower_writer_receives_the_preceding_commits(self, log: Log, rival: Log) -> None:
         """None of its batch is accepted, and it goes on from the new head."""
         first = chain(GENESIS, 3, actor="bob@host")
         second = chain(GENESIS, 2)
@@ -243,7 +243,7 @@ class LogContract:
                 assert not isinstance(caught.value, HeadMoved)
         assert rival.head() == head
 
-    def test_four_processes_race_without_a_leader(self, log: Log) -> None:
+    def test_four_processes_write_without_a_leader(self, log: Log) -> None:
         """Every acknowledged commit is in the log once, at the position that was reported."""
         racers = [start_racer(log.url, name, 40) for name in "abcd"]
         promised: dict[str, int] = {}
@@ -277,7 +277,7 @@ class LogContract:
         log.append(GENESIS, [commit(GENESIS)])
         assert 1 in [position(next(follower)) for _ in range(2)]
 
-    def test_a_follower_stops_when_told(self, log: Log) -> None:
+    def test_follower_stops_on_request(self, log: Log) -> None:
         """Also in the middle of many commits, and before it waits."""
         log.append(GENESIS, chain(GENESIS, 3))
         seen: list[Record | Progress] = []
@@ -406,7 +406,7 @@ class LogContract:
             assert other.append(known[9], [commit(known[9])]) == 1
             assert other.seek(marks[7])
 
-    def test_what_lies_before_a_bookmark_can_still_be_asked_for(self, log: Log, url: str) -> None:
+    def test_commits_before_a_bookmark_can_be_read(self, log: Log, url: str) -> None:
         """It only takes longer."""
         batch = chain(GENESIS, 9)
         log.append(GENESIS, batch)

@@ -16,7 +16,7 @@ def scan(records: list[bytes]) -> ChainIndex:
     return scan
 
 
-def test_accepted_commits_are_remembered() -> None:
+def test_accepted_commits_are_cached() -> None:
     batch = chain(GENESIS, 3)
     found = scan([batch[0], b"noise", batch[1], batch[1], batch[2]])
     assert found.head == heads(batch)[3]
@@ -27,7 +27,7 @@ def test_accepted_commits_are_remembered() -> None:
     assert found.skipped == 2
 
 
-def test_what_was_written_is_remembered_like_what_was_read() -> None:
+def test_written_values_are_cached_like_read_ones() -> None:
     raw = commit(GENESIS, id="known")
     read, written = ChainIndex(), ChainIndex()
     record = read.add(0, raw)

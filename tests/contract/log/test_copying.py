@@ -103,7 +103,7 @@ def test_an_interrupted_copy_goes_on(make: Make) -> None:
     assert other.head() == one.head()
 
 
-def test_a_target_that_is_no_beginning_is_left_alone(make: Make) -> None:
+def test_target_with_another_history_is_not_changed(make: Make) -> None:
     one, other = filled(make("sqlite"), 8), make("sqlite")
     other.append(GENESIS, [record.raw for record in one.read()][:5])
     filled(other, 7, other.head())
@@ -119,7 +119,7 @@ def test_a_target_that_is_no_beginning_is_left_alone(make: Make) -> None:
         assert target.head() == before
 
 
-def test_somebody_else_who_writes_to_the_target_is_seen(make: Make) -> None:
+def test_another_writer_of_the_target_is_detected(make: Make) -> None:
     one, other = filled(make("sqlite")), make("sqlite")
 
     def meddle(_: int) -> None:
@@ -153,7 +153,7 @@ def test_bytes_with_line_breaks_are_backed_up_as_they_are(make: Make, tmp_path: 
         assert backup.head().hash == log.head().hash
 
 
-def test_any_damage_is_seen_before_anything_is_written(make: Make, tmp_path: Path) -> None:
+def test_corruption_is_detected_before_any_write(make: Make, tmp_path: Path) -> None:
     path = backed_up(filled(make("sqlite"), 3), tmp_path / "backup")
     good = path.read_bytes()
     altered = [good[:cut] for cut in range(0, len(good) - 1, 7)] + [good + b"x", good + good, b"", b"\xff" * 100]
@@ -167,6 +167,6 @@ def test_any_damage_is_seen_before_anything_is_written(make: Make, tmp_path: Pat
             Backup(path)
 
 
-def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+def test_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         Backup(tmp_path / "none")

@@ -99,7 +99,7 @@ class CombiningContract:
         assert isinstance(outcomes[2], InUse)
         assert (outcomes[2].message, outcomes[2].details) == (alone.value.message, alone.value.details)
 
-    def test_a_command_id_does_it_once_for_all_who_use_it(self, writer: GroupCommitWriter, url: str) -> None:
+    def test_shared_command_id_is_executed_once(self, writer: GroupCommitWriter, url: str) -> None:
         """The same answer for each, and a refusal for another command; also one that could be done twice."""
         writer.execute(Command("x", [Create("bridge", {"name": "web", "id": "0" * 32})]), ME)
         mine, other = Context(actor="me", command_id="once"), bridge("other")
@@ -137,7 +137,7 @@ class CombiningContract:
         names = {each.name for each in replayed(url).topology.all("bridge").values()}
         assert names == {f"b{n}" for n in range(1, 20, 2)}
 
-    def test_two_writers_race_and_one_of_them_is_killed(self, url: str) -> None:
+    def test_one_of_two_competing_writers_is_killed(self, url: str) -> None:
         """Whatever was acknowledged is on the log once, at the position that was reported; the rest can be repeated."""
         with closing(open_log(url)) as log:
             killed = start_commander(url, "killed", 10, 200)

@@ -103,7 +103,7 @@ class TestKafkaLog(LogContract):
         assert log.append(GENESIS, [commit(GENESIS)]) == 1
         assert log.skipped == 1
 
-    def test_a_batch_that_lost_a_race_is_no_broken_log(self, log: Log, rival: Log) -> None:
+    def test_conflicting_batch_is_not_reported_as_corruption(self, log: Log, rival: Log) -> None:
         """Its commits continue each other, but the first continued a commit of the log."""
         winner = commit(GENESIS)
         self.produce(topic_of(log), [winner, *chain(GENESIS, 5)])
@@ -112,7 +112,7 @@ class TestKafkaLog(LogContract):
         assert rival.head().position == 2
         assert rival.skipped == 5
 
-    def test_a_batch_may_lose_a_race_on_the_way(self, log: Log, rival: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_batch_is_retried_after_a_conflict(self, log: Log, rival: Log, monkeypatch: pytest.MonkeyPatch) -> None:
         """What came before the other writer's commit stays; how much that is, is the answer."""
         batch = chain(GENESIS, 60, reason="x" * 50_000)  # three Kafka batches
         send = Writer.send
@@ -161,7 +161,7 @@ class TestKafkaLog(LogContract):
             log.append(head, [commit(head)])
         assert [record.raw for record in log.read()] == [arrived, absent]
 
-    def test_a_broker_that_is_away_is_unavailable(self, log: Log, kafka: Kafka) -> None:
+    def test_unreachable_broker_is_unavailable(self, log: Log, kafka: Kafka) -> None:
         """And all goes on when it is back."""
         kafka.kill()
         try:
@@ -226,7 +226,7 @@ class TestKafkaLog(LogContract):
             "kafka://host:1/ü",
         ],
     )
-    def test_an_address_says_where_and_what(self, url: str) -> None:
+    def test_address_names_server_and_topic(self, url: str) -> None:
         """`kafka://HOST:PORT[,HOST:PORT…][/TOPIC]`."""
         with pytest.raises(UsageError) as caught:
             open_log(url)

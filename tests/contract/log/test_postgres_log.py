@@ -77,7 +77,7 @@ class TestPostgresLog(LogContract):
         postgres.restart()
         assert [record.raw for record in log.read()] == batch
 
-    def test_a_follower_outlives_its_sessions(self, log: Log, rival: Log) -> None:
+    def test_follower_continues_after_session_expiry(self, log: Log, rival: Log) -> None:
         """The server may end them at any time."""
         follower = log.follow(GENESIS, stopped=never, idle=30.0)
         assert position(next(follower)) == "at 0"

@@ -143,7 +143,7 @@ class TestSqliteLog(LogContract):
             log.append(head, [commit(head)])
         assert [record.raw for record in log.read()] == batch[:3]
 
-    def test_a_removed_file_is_not_made_anew(self, log: Log) -> None:
+    def test_removed_file_is_not_recreated(self, log: Log) -> None:
         """Its commits would seem to be lost, and those to come would be a second log."""
         raw = commit(GENESIS)
         log.append(GENESIS, [raw])

@@ -49,7 +49,7 @@ def test_what_is_put_is_there_until_it_is_deleted(vault: Vault, url: str, key: P
     assert vault.get("a") is None
 
 
-def test_a_name_that_nobody_can_have_is_no_trouble(vault: Vault) -> None:
+def test_impossible_name_is_not_found(vault: Vault) -> None:
     """Users choose what they call themselves when they sign in."""
     for name in ("password/a\0b", "password/" + "x" * 10_000, "password/\ud800", "password/'; drop table secrets; --"):
         assert vault.get(name) is None
@@ -58,7 +58,7 @@ def test_a_name_that_nobody_can_have_is_no_trouble(vault: Vault) -> None:
     assert vault.names() == ["a"]
 
 
-def test_nothing_is_legible_where_it_lies(vault: Vault, url: str, tmp_path: Path) -> None:
+def test_stored_secrets_are_encrypted(vault: Vault, url: str, tmp_path: Path) -> None:
     vault.put("isp", b"planted secret")
     if url.startswith("postgresql"):
         engine = sa.create_engine(url, poolclass=sa.NullPool)
@@ -150,7 +150,7 @@ def server() -> Iterator[Postgres]:
         yield server
 
 
-def test_a_server_that_is_away_is_told_and_comes_back(server: Postgres, key: Path) -> None:
+def test_unreachable_server_is_reported_until_it_returns(server: Postgres, key: Path) -> None:
     url = server.create_database().replace("postgres@", "postgres:planted-db-pass@")
     with closing(open_vault(url, str(key))) as vault:
         vault.put("a", b"one")

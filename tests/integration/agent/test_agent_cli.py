@@ -93,7 +93,7 @@ def test_show_prints_the_same_as_json_yaml_and_http(agent: AgentProcess) -> None
     assert shown["objects"]["port"]["p1"]["interface"] == "lo"
 
 
-def test_show_without_an_agent_says_so(short: Path) -> None:
+def test_show_without_an_agent_fails(short: Path) -> None:
     assert refused(5, "show", "--run-dir", str(short)) == f"midonet-agent: no agent runs here (looked in {short})"
     line = refused(5, "show", "--run-dir", str(short), "--host-id", HOST, "-o", "json")
     assert json.loads(line)["error"]["code"] == "unavailable"
@@ -106,7 +106,7 @@ def test_show_finds_no_agent_behind_the_socket_of_a_killed_one(agent: AgentProce
     assert "no agent runs here" in refused(5, "show", "--run-dir", str(agent.run_dir))
 
 
-def test_show_of_several_agents_wants_to_know_which(agent: AgentProcess, zookeeper: ZooKeeper) -> None:
+def test_show_of_several_agents_requires_a_choice(agent: AgentProcess, zookeeper: ZooKeeper) -> None:
     words = ("--zookeeper", zookeeper.hosts, "--root", "/nowhere", "--run-dir", str(agent.run_dir), "--host-id", HOST)
     with subprocess.Popen(command("run", *words), stderr=subprocess.DEVNULL) as second:
         eventually(lambda: run("show", "--run-dir", str(agent.run_dir)).returncode == 3)
@@ -199,7 +199,7 @@ def test_a_bad_invocation_is_one_clear_line(words: tuple[str, ...], said: str) -
     assert said in line
 
 
-def test_without_a_command_it_says_what_there_is() -> None:
+def test_without_a_command_it_prints_a_summary() -> None:
     done = run()
     assert done.returncode == 2
     assert done.stderr.startswith("Usage: midonet-agent")

@@ -46,7 +46,7 @@ def test_the_host_is_registered_while_the_agent_runs(writer: ViewWriter, start: 
     assert writer.state(host) is None
 
 
-def test_a_second_agent_with_the_same_id_says_so_and_waits(writer: ViewWriter, start: Start, host: str) -> None:
+def test_second_agent_with_the_same_id_waits(writer: ViewWriter, start: Start, host: str) -> None:
     first = start(host)
     eventually(lambda: writer.state(host))
     second = start(host)

@@ -95,7 +95,7 @@ def test_a_server_that_is_not_zookeeper_does_not_end_the_agent(zookeeper: ZooKee
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_connection_thread_that_died_is_started_again(
+def test_dead_connection_thread_is_restarted(
     zookeeper: ZooKeeper, writer: ViewWriter, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken: list[threading.Thread] = []

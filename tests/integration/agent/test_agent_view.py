@@ -123,7 +123,7 @@ def test_a_new_generation_replaces_the_old_at_once(
 
 
 @pytest.mark.parametrize("garbage", [b"", b"{", b'{"objects":[]}', b"\xff" * 9, b"[" * 100_000])
-def test_a_bad_document_is_named_and_the_rest_goes_on(
+def test_bad_document_is_reported_and_others_are_read(
     writer: ViewWriter, start: Start, host: str, garbage: bytes
 ) -> None:
     agent = start(host)

@@ -56,7 +56,7 @@ def ask(scene: Scene, capsys: pytest.CaptureFixture[str], *words: str) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def test_who_reaches_whom_is_shown_and_a_host_that_is_silent_is_missed(
+def test_links_and_silent_hosts_are_shown(
     scene: Scene, agents: dict[str, AgentDaemon], capsys: pytest.CaptureFixture[str]
 ) -> None:
     daemon = scene.daemon("--node", "n1", "--services", QUICK)
@@ -80,7 +80,7 @@ def test_who_reaches_whom_is_shown_and_a_host_that_is_silent_is_missed(
     eventually(lambda: 'msg="underlay path is up"' in daemon.log.read_text())
 
 
-def test_an_address_that_is_not_ours_says_nothing_of_others(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_foreign_address_does_not_disclose_other_objects(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     here, there = (scene.create("host", name=name) for name in ("here", "there"))
     members = [{"host": here, "address": "192.0.2.1"}, {"host": there, "address": "192.0.2.2"}]
     scene.create("tunnel-zone", name="elsewhere", members=members)

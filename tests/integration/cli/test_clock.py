@@ -47,7 +47,7 @@ def test_verify_names_the_first_time_in_the_future(ahead: Midoctl) -> None:
     assert "not trustworthy from position 2 on" in ahead("verify").out
 
 
-def test_a_moment_by_time_says_that_times_are_not_trustworthy(ahead: Midoctl) -> None:
+def test_moment_by_time_warns_about_unordered_times(ahead: Midoctl) -> None:
     now = datetime.now(UTC).isoformat()
     for words in (["bridge", "list", "--at", now], ["log", "--since", now], ["diff", now]):
         run = ahead("-o", "json", *words)

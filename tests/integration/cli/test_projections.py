@@ -147,7 +147,7 @@ def test_status_of_a_view_needs_no_daemon(midoctl: Midoctl, stage: Stage) -> Non
     assert (row["state"], row["last_error"]) == ("parked", "the view has a commit 3 with another hash than the log")
 
 
-def test_drift_outlives_the_daemon(midoctl: Midoctl, stage: Stage) -> None:
+def test_drift_records_persist_after_the_daemon(midoctl: Midoctl, stage: Stage) -> None:
     assert midoctl.ok("projection", "drift") == []
     path = stage.document("bridge")
     stage.hands.delete(path)

@@ -65,7 +65,7 @@ def test_only_garbage_is_removed(client: tuple[Scene, Client]) -> None:
     assert [path for path in kept if not zookeeper.exists(path)] == []
 
 
-def test_removal_obeys_rate_and_grace(client: tuple[Scene, Client]) -> None:
+def test_removal_respects_rate_and_grace(client: tuple[Scene, Client]) -> None:
     stage, zookeeper = client
     paths = [f"{stage.root}/state/seen/{uuid4()}" for _ in range(12)]
     for path in paths:

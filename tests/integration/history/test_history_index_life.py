@@ -60,7 +60,7 @@ def position(path: Path) -> int:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_what_was_indexed_stays_when_the_process_dies(url: str, midoctl: Make, how: signal.Signals) -> None:
+def test_indexed_commits_persist_after_a_kill(url: str, midoctl: Make, how: signal.Signals) -> None:
     run = midoctl(url)
     grow(url, 300)
     with slowly(run, "log", "-n", "1") as process:
@@ -154,7 +154,7 @@ def used(run: Midoctl) -> None:
         assert found[2] == ""
 
 
-def test_an_index_of_another_log_is_not_used_and_said(url: str, midoctl: Make, tmp_path: Path) -> None:
+def test_index_of_another_log_is_refused_and_reported(url: str, midoctl: Make, tmp_path: Path) -> None:
     other = f"sqlite:///{tmp_path}/other.db"
     grow(url, 60)
     grow(other, 60, seed=3)

@@ -111,7 +111,7 @@ def test_a_log_that_was_tampered_with_is_found_out_by_the_index(sqlite: str, mid
 
 
 @pytest.mark.parametrize("damage", ["garbage", "empty", "half", "rows", "schema"])
-def test_damage_to_the_index_costs_time_and_nothing_else(sqlite: str, midoctl: Make, damage: str) -> None:
+def test_corrupt_index_is_rebuilt(sqlite: str, midoctl: Make, damage: str) -> None:
     run = midoctl(sqlite)
     store = grow(sqlite, 80)
     run("log", "-n", "1")

@@ -45,7 +45,7 @@ def test_a_node_is_created_changed_and_removed(client: Client, other: Client, pa
     assert not other.exists(path)
 
 
-def test_a_node_of_another_session_is_left_alone_until_it_is_free(client: Client, other: Client, path: str) -> None:
+def test_node_of_another_session_is_kept_until_free(client: Client, other: Client, path: str) -> None:
     other.create(path, b"theirs", ephemeral=True, makepath=True)
     nodes = EphemeralNodes(client)
     assert nodes.publish({path: b"ours"}) == {path: b"theirs"}
@@ -56,7 +56,7 @@ def test_a_node_of_another_session_is_left_alone_until_it_is_free(client: Client
     assert other.get(path)[0] == b"ours"
 
 
-def test_a_node_that_others_changed_or_removed_is_written_again(client: Client, other: Client, path: str) -> None:
+def test_changed_or_removed_node_is_rewritten(client: Client, other: Client, path: str) -> None:
     nodes = EphemeralNodes(client)
     nodes.publish({path: b"1"})
     other.set(path, b"changed")

@@ -68,7 +68,7 @@ def test_a_log_that_is_not_there_yet_is_awaited(url: str) -> None:
         eventually(lambda: feed.error is None)
 
 
-def test_followers_are_told_everything_after_what_they_were_attached_to(url: str) -> None:
+def test_followers_get_every_commit_after_attachment(url: str) -> None:
     store = Store(open_log(url))
     execute(store, "bridge")
     with following(url) as feed:
@@ -84,7 +84,7 @@ def test_followers_are_told_everything_after_what_they_were_attached_to(url: str
         assert gone.woken == 0
 
 
-def test_who_goes_ahead_is_woken_before_those_who_came_earlier(url: str) -> None:
+def test_first_follower_is_woken_before_earlier_ones(url: str) -> None:
     store = Store(open_log(url))
     order: list[str] = []
 
@@ -107,7 +107,7 @@ def test_who_goes_ahead_is_woken_before_those_who_came_earlier(url: str) -> None
     assert order == ["ahead", "first", "second"]
 
 
-def test_who_looks_right_after_something_was_sent_finds_that_all_have_heard_of_it(url: str) -> None:
+def test_reader_after_a_send_finds_followers_notified(url: str) -> None:
     store = Store(open_log(url))
     found: list[tuple[int, int]] = []
     looking: list[Thread] = []
@@ -137,7 +137,7 @@ def test_who_looks_right_after_something_was_sent_finds_that_all_have_heard_of_i
     assert [position for position, _ in found] == [told for _, told in found]
 
 
-def test_nothing_is_seen_any_more_when_somebody_behind_could_not_take_note(url: str) -> None:
+def test_topology_is_unreadable_after_a_failed_follower(url: str) -> None:
     store = Store(open_log(url))
 
     class Sender(Witness):

@@ -63,7 +63,7 @@ def found(living: LiveHosts) -> set[str] | None:
         return None
 
 
-def test_a_server_that_is_away_makes_nobody_dead(server: ZooKeeper, client: KazooClient, zk_root: str) -> None:
+def test_unreachable_zookeeper_marks_no_host_dead(server: ZooKeeper, client: KazooClient, zk_root: str) -> None:
     living = LiveHosts(server.hosts, zk_root, lambda: None)
     try:
         put(client, zk_root, "a")

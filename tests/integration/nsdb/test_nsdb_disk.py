@@ -38,7 +38,7 @@ def agent(hosts: str) -> Iterator[Session]:
 
 
 @pytest.mark.slow
-def test_data_older_than_what_everybody_has_seen_are_put_right(tmp_path: Path) -> None:
+def test_data_older_than_the_view_is_repaired(tmp_path: Path) -> None:
     url, backup = f"sqlite:///{tmp_path}/log.db", tmp_path / "backup"
     with ZooKeeper() as zookeeper, Projected(url, zookeeper.hosts, "/midonet") as projected:
         keeper = projected.keep()

@@ -94,7 +94,7 @@ KINDS: list[Case] = [
 
 
 @pytest.mark.parametrize("case", KINDS, ids=[f"{what}-{deed.__name__}" for what, deed, *_ in KINDS])
-def test_it_is_put_right_and_recorded(projected: Projected, kept: Keeper, case: Case) -> None:
+def test_drift_is_repaired_and_recorded(projected: Projected, kept: Keeper, case: Case) -> None:
     what, deed, key, kind = case
     hands = projected.kazoo()
     if deed is not rooted_out:
@@ -134,7 +134,7 @@ def only(keeper: Keeper) -> DriftRecord:
     return found
 
 
-def test_a_record_says_what_differed_and_which_commit_says_so(projected: Projected, kept: Keeper) -> None:
+def test_record_has_the_difference_and_its_commit(projected: Projected, kept: Keeper) -> None:
     hands, path = projected.kazoo(), place(projected, "document")
     document: dict[str, Any] = json.loads(hands.get(path)[0])
     ((bridge, found),) = document["objects"].items()
@@ -146,7 +146,7 @@ def test_a_record_says_what_differed_and_which_commit_says_so(projected: Project
     assert json.loads(repair.expected or "") == {"objects": {bridge: {"name": "web"}}}
 
 
-def test_a_node_that_nobody_may_read_is_made_anew(projected: Projected, kept: Keeper) -> None:
+def test_unreadable_node_is_recreated(projected: Projected, kept: Keeper) -> None:
     hands = projected.kazoo()
     hands.add_auth("digest", "mallory:secret")
     hands.set_acls(place(projected, "document"), CREATOR_ALL_ACL)
@@ -155,7 +155,7 @@ def test_a_node_that_nobody_may_read_is_made_anew(projected: Projected, kept: Ke
     assert projected.differences() == []
 
 
-def test_what_stands_on_a_document_of_ours_holds_it_back_until_it_goes(projected: Projected, kept: Keeper) -> None:
+def test_foreign_child_node_delays_the_deletion(projected: Projected, kept: Keeper) -> None:
     hands, path = projected.kazoo(), place(projected, "document")
     hands.create(f"{path}/foreign", b"mine")
     projected.run(Delete("bridge", path[-36:]))
@@ -168,7 +168,7 @@ def test_what_stands_on_a_document_of_ours_holds_it_back_until_it_goes(projected
     eventually(lambda: not projected.differences())
 
 
-def test_a_key_may_be_left_alone_for_a_while(projected: Projected, kept: Keeper) -> None:
+def test_key_can_be_skipped_temporarily(projected: Projected, kept: Keeper) -> None:
     hands, path = projected.kazoo(), place(projected, "document")
     projected.run(Skip("nsdb", path[-50:]))
     projected.settle()

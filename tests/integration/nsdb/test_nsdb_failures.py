@@ -99,7 +99,7 @@ def test_the_server_hangs(projected: Projected, zookeeper: ZooKeeper, monkeypatc
     eventually(lambda: keeper.runner.status().state == "live")
 
 
-def test_stopping_does_not_wait_for_a_server_that_hangs(projected: Projected, zookeeper: ZooKeeper) -> None:
+def test_stop_does_not_wait_for_a_hanging_server(projected: Projected, zookeeper: ZooKeeper) -> None:
     keeper = projected.keep()
     projected.create("bridge")
     projected.settle()
@@ -263,7 +263,7 @@ def parked(projected: Projected, url: str) -> str:
     return str(found.error)
 
 
-def test_a_log_that_lost_commits_is_not_believed_until_it_has_them_back(projected: Projected, tmp_path: Path) -> None:
+def test_log_with_lost_commits_is_refused_until_restored(projected: Projected, tmp_path: Path) -> None:
     for _ in range(3):
         projected.create("bridge")
     copy = copy_of_log(projected, tmp_path)
@@ -284,7 +284,7 @@ def test_a_log_that_lost_commits_is_not_believed_until_it_has_them_back(projecte
     assert projected.differences() == []
 
 
-def test_a_log_with_another_history_is_not_believed(projected: Projected, tmp_path: Path) -> None:
+def test_log_with_another_history_is_refused(projected: Projected, tmp_path: Path) -> None:
     projected.create("bridge")
     copy = copy_of_log(projected, tmp_path)
     projected.create("bridge")

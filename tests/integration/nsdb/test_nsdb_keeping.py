@@ -162,7 +162,7 @@ def test_a_lost_tree_is_built_again(projected: Projected) -> None:
     assert json.loads(zookeeper.get(f"{projected.root}/nsdb")[0]) == {"generation": "1"}
 
 
-def test_nobody_reads_its_own_writes_as_drift(projected: Projected) -> None:
+def test_own_writes_are_no_drift(projected: Projected) -> None:
     _, bridge = network(projected)
     target = Watched(projected)
     projected.keep(target)
@@ -173,7 +173,7 @@ def test_nobody_reads_its_own_writes_as_drift(projected: Projected) -> None:
     assert projected.differences() == []
 
 
-def test_what_can_never_be_written_is_parked_and_the_rest_goes_on(projected: Projected) -> None:
+def test_unwritable_key_is_parked_and_others_are_written(projected: Projected) -> None:
     keeper = projected.keep()
     addresses = [
         {"address": f"10.{a}.{b}.{c}"} for a in range(100, 250) for b in range(100, 250) for c in (101, 102, 103)

@@ -40,7 +40,7 @@ def test_a_paused_view_shows_where_it_is_after_a_restart_too(projected: Projecte
     assert [len(each.runner.drift) for each in projected.keepers] == [0, 0]
 
 
-def test_who_stands_by_puts_right_what_is_no_commit_when_the_writer_is_gone(projected: Projected) -> None:
+def test_standby_repairs_drift_without_a_writer(projected: Projected) -> None:
     bridge = projected.create("bridge", name="web")
     writer, other = (projected.keep(reconcile_interval=_SLOW_LOOK, grace=1.0) for _ in range(2))
     eventually(lambda: {each.runner.status().state for each in (writer, other)} == {"live"})
@@ -67,7 +67,7 @@ def test_who_stands_by_puts_right_what_is_no_commit_when_the_writer_is_gone(proj
     assert repair.key == f"models/bridge/{bridge}"
 
 
-def test_who_was_frozen_in_a_large_change_writes_no_more_of_it_once_another_began(projected: Projected) -> None:
+def test_writer_frozen_in_a_large_change_is_fenced(projected: Projected) -> None:
     stale = projected.target()
     keys = [f"models/bridge/00000000-0000-4000-8000-{number:012x}" for number in range(600)]
     elsewhere, refused = "models/bridge/ffffffff-0000-4000-8000-000000000000", list[str]()
@@ -111,7 +111,7 @@ class Lagging:
             yield item
 
 
-def test_half_a_change_of_a_writer_who_knows_more_is_no_drift(projected: Projected) -> None:
+def test_partial_change_of_a_newer_writer_is_no_drift(projected: Projected) -> None:
     """Of two daemons the one that reads the log later finds what its own topology does not explain."""
     bridge, gate = projected.create("bridge", name="web"), threading.Event()
     gate.set()
@@ -139,7 +139,7 @@ def test_half_a_change_of_a_writer_who_knows_more_is_no_drift(projected: Project
         feed.stop()
 
 
-def test_many_large_changes_by_two_who_both_write_are_nobodys_drift(projected: Projected) -> None:
+def test_large_changes_by_two_writers_are_no_drift(projected: Projected) -> None:
     bridge = projected.create("bridge", name="web")
     keepers = [projected.keep(grace=0.01, reconcile_interval=0.2) for _ in range(2)]
     for turn in range(6):

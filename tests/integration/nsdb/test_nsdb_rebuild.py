@@ -32,7 +32,7 @@ from midonet.projections.zookeeper.generations import BuildState, Generations
 from midonet.testbed import ZooKeeper, ZooKeeperEnsemble
 
 
-def test_a_server_that_is_silent_in_the_middle_is_told_of(projected: Projected, zookeeper: ZooKeeper) -> None:
+def test_silent_server_is_reported(projected: Projected, zookeeper: ZooKeeper) -> None:
     projected.keep()
     projected.settle()
     with closing(Generations(projected.hosts, projected.root)) as generations:
@@ -131,7 +131,7 @@ def writing(projected: Projected) -> Iterator[list[int]]:
         writer.join()
 
 
-def test_agents_and_daemons_follow_and_nobody_loses_anything(projected: Projected, rebuilding: Rebuilding) -> None:
+def test_agents_and_daemons_follow_without_loss(projected: Projected, rebuilding: Rebuilding) -> None:
     host = projected.create("host", name="hv1")
     projected.create("tunnel-zone", name="z", members=[{"host": host, "address": "172.16.0.1"}])
     port = next(iter(projected.store.topology.all("port")))
@@ -164,7 +164,7 @@ def test_what_is_compared_is_one_position_however_much_is_written(projected: Pro
     assert rebuilding.compare().position == projected.store.topology.head.position
 
 
-def test_what_is_wrong_is_told_by_kind(projected: Projected, rebuilding: Rebuilding) -> None:
+def test_differences_are_reported_by_kind(projected: Projected, rebuilding: Rebuilding) -> None:
     projected.run(Pause("nsdb"))
     eventually(lambda: rebuilding.feed.control("nsdb").paused)
     time.sleep(0.5)
@@ -196,7 +196,7 @@ def test_an_interrupted_rebuild_is_continued_or_discarded(projected: Projected, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_the_leader_is_killed_as_it_hears_of_the_switch(
+def test_leader_killed_during_the_switch_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, after: bool
 ) -> None:
     with ZooKeeperEnsemble() as ensemble, ExitStack() as stack:
@@ -237,7 +237,7 @@ def test_two_do_not_rebuild_at_once(rebuilding: Rebuilding) -> None:
         pass
 
 
-def test_who_was_frozen_for_longer_than_a_session_undoes_nothing(projected: Projected, rebuilding: Rebuilding) -> None:
+def test_writer_frozen_beyond_its_session_reverts_nothing(projected: Projected, rebuilding: Rebuilding) -> None:
     frozen, hands = rebuilding.generations, projected.kazoo()
     place = f"{projected.root}/state/projections/nsdb/rebuild"
     with closing(Generations(*rebuilding.place)) as other, frozen.exclusive("alice"):
@@ -253,7 +253,7 @@ def test_who_was_frozen_for_longer_than_a_session_undoes_nothing(projected: Proj
     assert frozen.live() == "1"
 
 
-def test_whoever_ends_takes_nobody_elses_place(projected: Projected, rebuilding: Rebuilding) -> None:
+def test_ending_process_removes_only_own_nodes(projected: Projected, rebuilding: Rebuilding) -> None:
     place = f"{projected.root}/state/projections/nsdb/rebuild"
     hands = projected.kazoo()
     with rebuilding.generations.exclusive("alice"):
@@ -288,7 +288,7 @@ def test_the_place_of_a_dead_process_is_taken_at_once_and_by_one_alone(
     assert len(won) == 1
 
 
-def test_whoever_is_on_another_machine_is_waited_for(projected: Projected, rebuilding: Rebuilding) -> None:
+def test_lock_of_another_machine_is_waited_for(projected: Projected, rebuilding: Rebuilding) -> None:
     path, hands, told = f"{projected.root}/state/projections/nsdb/rebuild", projected.kazoo(), list[str]()
     hands.create(path, b"dave@elsewhere", ephemeral=True, makepath=True)
 
@@ -329,7 +329,7 @@ def test_a_view_of_another_log_is_not_compared(projected: Projected, rebuilding:
         )
 
 
-def test_neither_a_switch_nor_an_upgrade_is_anybodys_doing(projected: Projected, rebuilding: Rebuilding) -> None:
+def test_generation_switch_and_upgrade_are_no_drift(projected: Projected, rebuilding: Rebuilding) -> None:
     hands = projected.kazoo()
     assert rebuilding.run() == "2"
     projected.create("bridge", name="afterwards")

@@ -39,7 +39,7 @@ def test_a_transaction_returns_what_each_operation_did(connect: Connect) -> None
     assert selected == {"rows": [{"name": "a"}]}
 
 
-def test_transactions_may_be_under_way_together_and_run_in_order(connect: Connect) -> None:
+def test_transactions_in_flight_run_in_order(connect: Connect) -> None:
     client = connect()
     first, refused, last = (client.begin(DATABASE, [one, LIST]) for one in (insert("a"), insert("a"), insert("b")))
     assert [sorted(row["name"] for row in answer()[1]["rows"]) for answer in (last, first)] == [["a", "b"], ["a"]]
@@ -233,7 +233,7 @@ def test_a_call_ends_after_its_timeout(switch: VtepSwitch, connect: Connect) -> 
     assert not client.alive, "an answer that comes late must not be taken for another one"
 
 
-def test_a_closed_client_says_so_and_tells_nobody(connect: Connect) -> None:
+def test_closed_client_raises_without_notification(connect: Connect) -> None:
     lost = threading.Event()
     client = connect(on_lost=lambda _: lost.set())
     client.close()

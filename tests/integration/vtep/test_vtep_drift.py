@@ -147,7 +147,7 @@ EDITS: dict[Callable[[VtepSwitch], None], Key] = {
 
 
 @pytest.mark.parametrize(("edit", "key"), EDITS.items(), ids=lambda value: getattr(value, "__name__", ""))
-def test_an_edit_is_seen_named_and_put_right(
+def test_edit_is_detected_recorded_and_repaired(
     switch: VtepSwitch, target: VtepTarget, edit: Callable[[VtepSwitch], None], key: Key
 ) -> None:
     switch.vtep_ctl("add-ls", "theirs", "--", "add-ucast-remote", "theirs", mac(9), "172.31.7.7")
@@ -188,7 +188,7 @@ def test_an_edit_between_two_writes_does_not_get_lost(switch: VtepSwitch, target
         assert not target.drifted()
 
 
-def test_what_is_not_ours_may_change_as_it_likes(switch: VtepSwitch, target: VtepTarget) -> None:
+def test_foreign_changes_are_ignored(switch: VtepSwitch, target: VtepTarget) -> None:
     woken: list[bool] = []
     target.on_change(lambda: woken.append(True))
     reconcile(target, DESIRED, 1)
@@ -201,9 +201,7 @@ def test_what_is_not_ours_may_change_as_it_likes(switch: VtepSwitch, target: Vte
     assert not woken
 
 
-def test_whatever_strangers_do_meanwhile_it_is_right_in_the_end(
-    switch: VtepSwitch, targets: Callable[..., VtepTarget]
-) -> None:
+def test_random_foreign_changes_are_repaired(switch: VtepSwitch, targets: Callable[..., VtepTarget]) -> None:
     """Two writers that fence each other and one that respects nothing."""
     rng = Random(7)  # noqa: S311 - makes test data
     switch.vtep_ctl("add-ls", "theirs", "--", "add-ucast-remote", "theirs", mac(9), "172.31.0.1")

@@ -27,7 +27,7 @@ def test_commands_become_rows(site: Site, switch: VtepSwitch) -> None:
     ]
 
 
-def test_a_restart_goes_on_where_the_checkpoint_is(site: Site, switch: VtepSwitch) -> None:
+def test_restart_continues_at_the_checkpoint(site: Site, switch: VtepSwitch) -> None:
     site.add_vtep("tor", switch)
     site.keep()
     site.settle(switch)
@@ -39,7 +39,7 @@ def test_a_restart_goes_on_where_the_checkpoint_is(site: Site, switch: VtepSwitc
     assert switch.table("Logical_Switch") == before, "what was right is not written again"
 
 
-def test_a_row_that_somebody_removed_is_back_within_a_second(site: Site, switch: VtepSwitch) -> None:
+def test_removed_row_is_restored_within_a_second(site: Site, switch: VtepSwitch) -> None:
     site.add_vtep("tor", switch)
     site.create("mac-entry", bridge="net", mac=mac(1), port="p1")
     site.keep()
@@ -61,7 +61,7 @@ def test_a_port_that_comes_late_is_bound_when_it_comes(site: Site, switch: VtepS
     assert runner.drift.since(0) == [], "nobody did anything wrong"
 
 
-def test_a_switch_that_is_away_delays_no_other_and_catches_up(site: Site, switch: VtepSwitch) -> None:
+def test_unreachable_switch_catches_up_without_delaying_others(site: Site, switch: VtepSwitch) -> None:
     with VtepSwitch(host="127.0.0.2") as second:
         site.add_vtep("tor1", switch)
         site.add_vtep("tor2", second)
@@ -107,7 +107,7 @@ def test_of_two_keepers_one_puts_things_right_and_both_are_in_step(site: Site, s
     assert [keeper.status().state for keeper in keepers] == ["live", "live"]
 
 
-def test_what_waits_for_a_port_makes_nobody_take_over_and_is_nobodys_doing(site: Site, switch: VtepSwitch) -> None:
+def test_waiting_binding_is_neither_drift_nor_takeover(site: Site, switch: VtepSwitch) -> None:
     site.add_vtep("tor", switch)
     keepers: list[Runner[Key, Value]] = []
     for _ in range(2):

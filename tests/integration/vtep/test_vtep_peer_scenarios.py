@@ -2,19 +2,19 @@
 
 | case of `tests/ovn-controller-vtep.at` | its twin |
 |---|---|
-| chassis: a switch is known with its tunnel address, which may change | `test_a_switch_is_known_by_what_it_says` |
+| chassis: a switch is known with its tunnel address, which may change | `test_switch_is_identified_by_its_addresses` |
 | chassis: logical switches follow bindings | `test_a_logical_switch_lives_as_long_as_its_last_binding` |
 | chassis: what somebody deleted is added back | `test_vtep_drift_kinds.py`, all of it |
 | binding 1: two logical switches on one port | `test_a_vlan_of_a_port_belongs_to_one_bridge` |
 | binding 1: physical ports vanish | `test_bindings_wait_for_ports_and_are_back_with_them` |
-| binding 2: another physical switch uses a logical switch | `test_another_physical_switch_is_left_alone` |
+| binding 2: another physical switch uses a logical switch | `test_other_physical_switch_is_not_changed` |
 | vtep-lswitch: tunnel key, second switch, no binding any more | `test_the_tunnel_key_is_there_while_a_binding_is` |
 | vtep-macs 1: stations come, get addresses, move and go | `test_stations_come_move_and_go` |
-| vtep-macs 1: a station on a bridge that the switch has no part of | `test_a_station_of_another_bridge_is_not_told` |
+| vtep-macs 1: a station on a bridge that the switch has no part of | `test_station_of_another_bridge_is_not_reported` |
 | vtep-macs 2: one MAC twice on a bridge | `test_a_mac_is_once_on_a_bridge_and_may_be_on_two` |
 | vtep-Mcast_Macs_Remote: one row, as many locators as hosts | `test_one_row_for_the_unknown_follows_the_hosts` |
 | hv flows: the binding before or after the port | `test_vtep_keeping.py`, a port that comes late |
-| version pinning: a writer of another release keeps its hands off | `test_a_switch_of_another_log_is_left_alone` |
+| version pinning: a writer of another release keeps its hands off | `test_switch_of_another_log_is_not_changed` |
 | stations behind the switch, known to the others (26.03) | `integration/cluster/test_vteps.py` |
 
 What was seen of it in operation, which its tests do not ask for:
@@ -58,7 +58,7 @@ def macs(switch: VtepSwitch) -> list[str]:
     return sorted(row["MAC"] for row in switch.table("Ucast_Macs_Remote").values())
 
 
-def test_a_switch_is_known_by_what_it_says(kept: Site, switch: VtepSwitch, target: VtepTarget) -> None:
+def test_switch_is_identified_by_its_addresses(kept: Site, switch: VtepSwitch, target: VtepTarget) -> None:
     del kept
     target.load()
     report = target.report()
@@ -106,7 +106,7 @@ def test_bindings_wait_for_ports_and_are_back_with_them(kept: Site, switch: Vtep
     eventually(lambda: switch.bindings() == f"0000 {name}")
 
 
-def test_another_physical_switch_is_left_alone(kept: Site, switch: VtepSwitch) -> None:
+def test_other_physical_switch_is_not_changed(kept: Site, switch: VtepSwitch) -> None:
     name = kept.switch_of("net")
     switch.vtep_ctl("add-ps", "void", "--", "add-port", "void", "p0", "--", "bind-ls", "void", "p0", "100", name)
     kept.create("mac-entry", bridge="net", mac=mac(1), port="p1")
@@ -154,7 +154,7 @@ def test_stations_come_move_and_go(kept: Site, switch: VtepSwitch) -> None:
     assert macs(switch) == []
 
 
-def test_a_station_of_another_bridge_is_not_told(kept: Site, switch: VtepSwitch) -> None:
+def test_station_of_another_bridge_is_not_reported(kept: Site, switch: VtepSwitch) -> None:
     kept.create("bridge", "void")
     kept.create("port", "p9", bridge="void", host="hv1", interface="tap9")
     kept.create("mac-entry", "there", bridge="void", mac=mac(1), port="p9")
@@ -195,7 +195,7 @@ def test_one_row_for_the_unknown_follows_the_hosts(kept: Site, switch: VtepSwitc
     assert flood() == ["172.31.0.2"]
 
 
-def test_a_switch_of_another_log_is_left_alone(site: Site, switch: VtepSwitch) -> None:
+def test_switch_of_another_log_is_not_changed(site: Site, switch: VtepSwitch) -> None:
     site.add_vtep("tor", switch)
     switch.vtep_ctl("add-ls", "mn-other", "--", "set", "Logical_Switch", "mn-other", "tunnel_key=10001")
     switch.vtep_ctl("set", "Global", ".", "other_config:midonet-position=2", f"other_config:midonet-hash={'f' * 64}")

@@ -130,7 +130,7 @@ def test_a_vni_moves_from_a_switch_that_goes_to_one_that_comes(switch: VtepSwitc
     assert switch.bindings() == f"0000 {BLUE}"
 
 
-def test_a_locator_that_nobody_needs_is_gone(switch: VtepSwitch, target: VtepTarget) -> None:
+def test_unreferenced_locator_is_removed(switch: VtepSwitch, target: VtepTarget) -> None:
     reconcile(target, DESIRED, 1)
     reconcile(target, {("switch", RED): 10001}, 2)
     assert switch.table("Physical_Locator") == switch.table("Physical_Locator_Set") == {}
@@ -138,7 +138,7 @@ def test_a_locator_that_nobody_needs_is_gone(switch: VtepSwitch, target: VtepTar
     assert len(switch.table("Physical_Locator")) == 2
 
 
-def test_a_locator_of_somebody_else_is_shared_unless_it_has_a_key(switch: VtepSwitch, target: VtepTarget) -> None:
+def test_foreign_locator_without_key_is_shared(switch: VtepSwitch, target: VtepTarget) -> None:
     switch.vtep_ctl("add-ls", "theirs", "--", "add-ucast-remote", "theirs", mac(1), "172.31.0.1")
     reconcile(target, {("switch", RED): 10001, ("ucast", RED, mac(1)): ("172.31.0.1", "")}, 1)
     ((uuid, row),) = switch.table("Physical_Locator").items()
@@ -150,7 +150,7 @@ def test_a_locator_of_somebody_else_is_shared_unless_it_has_a_key(switch: VtepSw
     assert sorted(str(row["tunnel_key"]) for row in switch.table("Physical_Locator").values()) == ["5", "['set', []]"]
 
 
-def test_what_is_not_ours_stays_byte_for_byte(switch: VtepSwitch, target: VtepTarget) -> None:
+def test_foreign_data_is_unchanged(switch: VtepSwitch, target: VtepTarget) -> None:
     """Not even their `_version` changes, as it does when a row is written."""
     switch.vtep_ctl("add-ls", "theirs", "--", "set", "Logical_Switch", "theirs", "tunnel_key=10001")
     switch.vtep_ctl("bind-ls", "tor", "swp3", "9", "theirs")
@@ -171,7 +171,7 @@ def test_what_is_not_ours_stays_byte_for_byte(switch: VtepSwitch, target: VtepTa
     assert switch.config() == {"theirs": "7"}
 
 
-def test_a_binding_displaces_that_of_somebody_else(switch: VtepSwitch, target: VtepTarget) -> None:
+def test_binding_replaces_a_foreign_one(switch: VtepSwitch, target: VtepTarget) -> None:
     switch.vtep_ctl("add-ls", "theirs", "--", "bind-ls", "tor", "swp1", "0", "theirs")
     assert target.load()[1] == {}
     reconcile(target, {("switch", RED): 10001, ("binding", "swp1", 0): RED}, 1)
@@ -199,7 +199,7 @@ def test_of_several_rows_for_one_key_one_stays(switch: VtepSwitch, targets: Targ
     assert len(switch.table("Mcast_Macs_Remote")) == 2
 
 
-def test_a_binding_waits_for_its_port_while_the_rest_goes_on(switch: VtepSwitch, target: VtepTarget) -> None:
+def test_binding_waits_for_its_port_without_delaying_others(switch: VtepSwitch, target: VtepTarget) -> None:
     woken: list[bool] = []
     target.on_change(lambda: woken.append(True))
     late: Key = ("binding", "swp9", 0)
@@ -218,7 +218,7 @@ def test_a_binding_waits_for_its_port_while_the_rest_goes_on(switch: VtepSwitch,
     assert not target.drifted()
 
 
-def test_what_waits_is_another_writers_to_know_once_that_one_has_moved_the_checkpoint(targets: Targets) -> None:
+def test_waiting_keys_pass_to_the_new_writer(targets: Targets) -> None:
     overtaken, faster = targets(), targets()
     late: Key = ("binding", "swp9", 0)
     reconcile(overtaken, {**DESIRED, late: RED}, 1)
@@ -281,7 +281,7 @@ def test_a_checkpoint_that_makes_no_sense_counts_as_none(switch: VtepSwitch, tar
     assert read_checkpoint(*switch.tcp) == at(1)
 
 
-def test_a_stranger_on_the_checkpoint_is_noticed(switch: VtepSwitch, target: VtepTarget) -> None:
+def test_foreign_change_of_the_checkpoint_is_detected(switch: VtepSwitch, target: VtepTarget) -> None:
     reconcile(target, DESIRED, 1)
     switch.vtep_ctl("remove", "Global", ".", "other_config", "midonet-position")
     eventually(target.drifted)
@@ -317,7 +317,7 @@ def test_thousands_of_rows_go_in_batches_and_the_checkpoint_moves_last(switch: V
     assert switch.table("Ucast_Macs_Remote") == {}
 
 
-def test_a_large_delta_can_be_begun_and_the_rest_of_it_be_left_to_somebody_else(targets: Targets) -> None:
+def test_large_delta_can_be_completed_by_another_writer(targets: Targets) -> None:
     """All rows behind an address that is new to the switch are in one transaction, which waits for no other."""
     target = targets(batch=50)
     reconcile(target, {("switch", RED): 10001}, 1)

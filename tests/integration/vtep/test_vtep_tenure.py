@@ -83,7 +83,7 @@ def test_a_frozen_writer_wakes_up_in_the_midst_of_its_successors_change(
     assert (len(first.drift), len(second.drift)) == (0, 0), "nobody but the two was there"
 
 
-def test_who_is_late_takes_nothing_from_who_was_faster(targets: Targets) -> None:
+def test_late_writer_does_not_preempt_a_faster_one(targets: Targets) -> None:
     slow, fast = targets(), targets()
     slow.load()
     reconcile(fast, {("switch", RED): 10001}, 1)
@@ -93,7 +93,7 @@ def test_who_is_late_takes_nothing_from_who_was_faster(targets: Targets) -> None
     fast.write({}, at(2))
 
 
-def test_who_was_robbed_gives_way_once_and_may_try_again(targets: Targets) -> None:
+def test_preempted_writer_backs_off_once(targets: Targets) -> None:
     first, second = targets(), targets()
     reconcile(first, {("switch", RED): 10001}, 1)
     second.load()
@@ -107,7 +107,7 @@ def test_who_was_robbed_gives_way_once_and_may_try_again(targets: Targets) -> No
         second.write({}, at(3))
 
 
-def test_a_thief_that_is_gone_leaves_the_lock_to_nobody(targets: Targets) -> None:
+def test_lock_is_free_after_its_preemptor_ends(targets: Targets) -> None:
     first, second, third = targets(), targets(), targets()
     reconcile(first, {("switch", RED): 10001}, 1)
     second.load()

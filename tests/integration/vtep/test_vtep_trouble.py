@@ -49,9 +49,7 @@ def test_a_killed_server_is_noticed_at_once_and_met_again(switch: VtepSwitch, ta
     assert reconcile(target, DESIRED, 2) == {}
 
 
-def test_a_write_whose_answer_never_came_is_found_by_the_next_load(
-    switch: VtepSwitch, targets: Callable[..., VtepTarget]
-) -> None:
+def test_unanswered_write_is_found_by_the_next_load(switch: VtepSwitch, targets: Callable[..., VtepTarget]) -> None:
     target = targets(probe=0.3)
     target.load()
     switch.freeze()
@@ -74,7 +72,7 @@ def test_a_switch_that_forgot_everything_gets_it_again(switch: VtepSwitch, targe
 
 
 @pytest.mark.alone
-def test_two_switches_do_not_know_of_each_other(switch: VtepSwitch, target: VtepTarget) -> None:
+def test_switches_without_a_shared_bridge_are_independent(switch: VtepSwitch, target: VtepTarget) -> None:
     with VtepSwitch(host="127.0.0.2") as second:
         other = VtepTarget(*second.tcp)
         reconcile(target, DESIRED, 1)

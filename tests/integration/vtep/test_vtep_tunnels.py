@@ -83,7 +83,7 @@ def test_the_tunnel_that_the_switch_made_is_used_and_given_back(switch: VtepSwit
     assert tunnels(switch) == {HOST: {}}
 
 
-def test_tunnels_of_others_are_left_alone(switch: VtepSwitch, target: VtepTarget) -> None:
+def test_foreign_tunnels_are_not_changed(switch: VtepSwitch, target: VtepTarget) -> None:
     add_tunnel(switch, HOST, {"enable": "true", "min_rx": "300"})
     add_tunnel(switch, "172.31.0.9", {})
     add_tunnel(switch, "172.31.0.2", {}, local="172.31.9.7")
@@ -125,7 +125,7 @@ def unset_mode(switch: VtepSwitch, _: str) -> None:
 
 
 @pytest.mark.parametrize("edit", [disable, forget, remove, unset_mode])
-def test_drift_is_seen_and_put_right(
+def test_drift_is_detected_and_repaired(
     switch: VtepSwitch, target: VtepTarget, edit: Callable[[VtepSwitch, str], None]
 ) -> None:
     theirs = add_tunnel(switch, "172.31.0.9", {"min_rx": "300"})

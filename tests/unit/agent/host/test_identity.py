@@ -35,7 +35,7 @@ def test_of_many_that_start_at_once_all_have_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage\n", b"\xff\xfe", HOST[:-1].encode(), b"x" * 9999])
-def test_garbage_is_named_and_left_alone(tmp_path: Path, content: bytes) -> None:
+def test_garbage_is_reported_and_not_changed(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "host-id"
     file.write_bytes(content)
     with pytest.raises(InvalidValue, match="not a UUID") as error:
@@ -54,7 +54,7 @@ def test_what_is_no_path_is_refused() -> None:
         identity.host_id({}, Path("a\0b"))
 
 
-def test_where_none_can_be_made_that_is_said(tmp_path: Path) -> None:
+def test_uncreatable_directory_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Misconfigured, match="Not a directory"):
         identity.host_id({}, tmp_path / "file" / "host-id")

@@ -40,7 +40,7 @@ def make(root: Path, name: str, **files: str) -> None:
         (root / name / file).write_text(f"{text}\n")
 
 
-def test_all_interfaces_with_what_the_kernel_says_of_them(tmp_path: Path) -> None:
+def test_interfaces_are_read_from_sysfs(tmp_path: Path) -> None:
     make(tmp_path, "eth0")
     (tmp_path / "eth0" / "device").mkdir()
     make(tmp_path, "vxlan1", uevent="DEVTYPE=vxlan\nINTERFACE=vxlan1", operstate="unknown")

@@ -69,7 +69,7 @@ def test_a_flapping_link_stays_down_until_it_was_quiet() -> None:
     assert link(slowly).state == "up", "once in a while is no flapping"
 
 
-def test_an_answer_tells_who_gives_it() -> None:
+def test_answer_identifies_its_sender() -> None:
     packet = probe(HERE, 7)
     answer = reply(THERE, packet)
     assert answer is not None
@@ -80,6 +80,6 @@ def test_an_answer_tells_who_gives_it() -> None:
 
 
 @given(st.binary(max_size=64))
-def test_garbage_is_neither_asked_nor_answered(packet: bytes) -> None:
+def test_garbage_gets_no_answer(packet: bytes) -> None:
     assert reply(HERE, packet) is None
     assert read(packet) is None

@@ -115,7 +115,7 @@ def test_without_a_view_there_is_nothing_but_a_reason() -> None:
     assert replica.waiting == f"no view is published at {POINTER}"
 
 
-def test_a_host_that_the_view_does_not_know_holds_nothing_at_the_position(tree: Tree) -> None:
+def test_unknown_host_has_an_empty_snapshot(tree: Tree) -> None:
     replica = Replica(ROOT, str(UUID(int=2)))
     catch_up(replica, tree)
     assert replica.snapshot is not None
@@ -147,9 +147,7 @@ def test_a_document_edited_by_hand_is_not_adopted(replica: Replica, tree: Tree) 
 
 
 @pytest.mark.parametrize("content", [b"not JSON", b'{"objects":{"a":{"id":7}}}', b"[]", b"\xff", None])
-def test_a_bad_document_keeps_its_last_good_state_and_the_others_go_on(
-    replica: Replica, tree: Tree, content: bytes | None
-) -> None:
+def test_bad_document_keeps_its_last_good_state(replica: Replica, tree: Tree, content: bytes | None) -> None:
     objects = {"a": ("bridge", "x", "A"), "b": ("bridge", "y", "B1")}
     tree.commit({**view("1", objects), **checkpoint("1", 2)})
     catch_up(replica, tree)
@@ -164,7 +162,7 @@ def test_a_bad_document_keeps_its_last_good_state_and_the_others_go_on(
     assert not replica.problems
 
 
-def test_what_a_bad_document_keeps_gives_way_to_what_another_holds(replica: Replica, tree: Tree) -> None:
+def test_moved_object_replaces_the_copy_of_a_bad_document(replica: Replica, tree: Tree) -> None:
     bad = f"{POINTER}/1/models/bridge/x"
     moved = {"a": ("bridge", "y", "moved"), "b": ("bridge", "x", "B")}
     tree.commit({**view("1", moved), bad: b"garbage", **checkpoint("1", 2)})
@@ -258,7 +256,7 @@ def test_after_a_lost_connection_everything_is_read_again(replica: Replica, tree
     assert held(replica) == {"a": "B"}
 
 
-def test_data_from_a_backup_are_told_from_those_of_the_same_number(replica: Replica, tree: Tree) -> None:
+def test_restored_data_are_distinguished_from_same_version(replica: Replica, tree: Tree) -> None:
     tree.zxid -= 1  # as the server counts on from older data
     tree.commit({**view("1", {"a": ("bridge", "x", "B")}), **checkpoint("1", 1)})
     tree.events.clear()

@@ -101,7 +101,7 @@ def tried(world: World, principal: Principal, *ops: Op) -> Sequence[Any]:
         (ACME, Put([], prune=True), Denied),  # as above
     ],
 )
-def test_what_a_command_comes_to_decides_who_may_give_it(
+def test_command_is_authorized_by_its_effect(
     world: World, principal: Principal, op: Op, refusal: type[MidonetError] | None
 ) -> None:
     before = sorted(msgspec.json.encode(entity) for entity in world.topology)
@@ -134,7 +134,7 @@ def test_a_revert_is_judged_by_what_it_comes_to(world: World) -> None:
     assert tried(world, ACME, Revert(2, invert(own)))
 
 
-def test_a_refusal_tells_nothing_of_what_is_not_to_be_seen(world: World) -> None:
+def test_refusal_does_not_disclose_hidden_objects(world: World) -> None:
     world.set("bridge", "beta-net", outbound_filter="acme-fw")  # an operator lent it
     with pytest.raises(Denied) as raised:
         tried(world, ACME, Delete("chain", "acme-fw"))

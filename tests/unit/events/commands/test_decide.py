@@ -141,7 +141,7 @@ def test_rules_keep_their_places(world: World) -> None:
         world.create("rule", chain="filter", action="drop", index=9)
 
 
-def test_a_condition_that_loses_its_last_port_never_opens_a_firewall(world: World) -> None:
+def test_condition_without_remaining_ports_does_not_match_more(world: World) -> None:
     world.create("rule", chain="filter", action="accept", in_ports=["vm"])
     world.create("rule", chain="filter", action="drop", in_ports=["vm"], inv_in_ports=True)
     world.create("rule", chain="filter", action="drop", in_ports=["vm", "p1"])

@@ -214,7 +214,7 @@ def test_every_reference_of_every_kind_has_its_row() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.number}: {row.target} from {row.referrer} {row.field}")
-def test_a_deletion_does_to_those_that_refer_what_the_table_says(world: World, row: Row) -> None:
+def test_deletion_affects_referrers_as_declared(world: World, row: Row) -> None:
     target, referrer = found(world, row.target), found(world, row.referrer)
     assert (row.field, target.id) in KINDS[referrer.KIND].targets(referrer)
     assert refuses(world, target, referrer, row.field) == (bool(row.better) or row.refused)

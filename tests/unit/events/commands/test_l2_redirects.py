@@ -173,7 +173,7 @@ def test_one_commit_holds_all_of_it_and_is_taken_back_by_one(world: World) -> No
     assert [name for name, _ in sent(world)[0]] == ["ids"]
 
 
-def test_an_earlier_insertion_is_not_taken_back_from_under_a_later_one(world: World) -> None:
+def test_earlier_insertion_is_kept_under_a_later_one(world: World) -> None:
     first = world.run(Create("l2-insertion", {"port": "vm", "srv_port": "ids", "mac": VM}))
     protect(world, "fw", order=1)
     with pytest.raises(Conflict):

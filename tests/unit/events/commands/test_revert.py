@@ -94,7 +94,7 @@ def test_what_exists_again_is_not_overwritten(world: World) -> None:
     assert "exists again" in conflicts(world, deleted)[0]["message"]
 
 
-def test_what_others_use_by_now_is_not_deleted(world: World) -> None:
+def test_object_in_use_is_not_deleted(world: World) -> None:
     created = world.run(Create("chain", {"name": "out"}))
     world.set("bridge", "web", outbound_filter="out")
     (found,) = conflicts(world, created)
@@ -116,7 +116,7 @@ def test_what_it_refers_to_must_be_there(world: World) -> None:
     assert "there is no chain" in conflicts(world, cleared)[0]["message"]
 
 
-def test_a_number_that_went_to_another_is_not_taken_away(world: World) -> None:
+def test_reallocated_number_is_not_reclaimed(world: World) -> None:
     port = world.get("port", "p1")
     deleted = world.delete("port", "p1")
     world.topology.last_allocated["tunnel-key"] = port.tunnel_key - 1

@@ -131,7 +131,7 @@ def test_prune_and_export_leave_what_follows_to_what_it_follows(world: World) ->
     assert len(world.topology) == 0
 
 
-def test_a_port_remembers_the_host_that_it_was_on(world: World) -> None:
+def test_port_stores_its_previous_host(world: World) -> None:
     hv1, hv2 = (world.get("host", name).id for name in ("hv1", "hv2"))
     assert types(world.set("port", "vm", host=None, interface=None)) == ["port.unbound"]
     assert world.get("port", "vm").previous_host == hv1
@@ -314,9 +314,7 @@ DHCP = {"bridge": "web", "subnet": "10.0.0.0/24"}
         ),
     ],
 )
-def test_what_is_refused_says_why_in_a_word_for_machines(
-    world: World, before: Any, op: Any, error: type[MidonetError], reason: str
-) -> None:
+def test_refusal_has_a_reason_code(world: World, before: Any, op: Any, error: type[MidonetError], reason: str) -> None:
     if before is not None:
         world.run(before)
     refused(world, op, error, reason)

@@ -122,7 +122,7 @@ class Interrupted(BaseException):
     """As `KeyboardInterrupt`, which would end the tests if it came a moment too late."""
 
 
-def test_who_is_interrupted_while_it_waits_keeps_nobody_behind_it_waiting(opened: Opener) -> None:
+def test_interrupted_waiter_does_not_block_later_ones(opened: Opener) -> None:
     def interrupt(*_: Any) -> None:
         raise Interrupted
 
@@ -193,7 +193,7 @@ def test_a_writer_that_breaks_down_answers_everybody(opened: Opener) -> None:
     assert names(opened()) == {"first"}
 
 
-def test_a_writer_that_breaks_down_has_not_begun_with_those_that_wait(opened: Opener) -> None:
+def test_failed_writer_did_not_start_waiting_commands(opened: Opener) -> None:
     with held(opened, [RuntimeError("a fault")]) as (writer, lock, first):
         other = writer.submit(bridge("other"), ME)
         lock.released.set()
@@ -219,7 +219,7 @@ def test_an_idle_writer_reads_what_others_write(opened: Opener) -> None:
             sleep(0.01)
 
 
-def test_an_idle_writer_outlives_a_log_that_is_away(opened: Opener) -> None:
+def test_idle_writer_continues_after_a_log_outage(opened: Opener) -> None:
     looked = Event()
 
     class Away:

@@ -95,7 +95,7 @@ def test_what_was_read_can_be_written_on(log: Log, folder: Path) -> None:
     assert opened(log, folder) == opened(log, None)
 
 
-def test_damage_costs_time_and_nothing_else(log: Log, folder: Path) -> None:
+def test_corrupt_cache_is_rebuilt(log: Log, folder: Path) -> None:
     true = opened(log, folder)
     newest = folder / f"{5 * EVERY}.snapshot"
     good = newest.read_bytes()
@@ -115,7 +115,7 @@ def test_another_log_at_the_same_address_is_noticed(log: Log, folder: Path, tmp_
     assert kept(folder) == []
 
 
-def test_another_release_starts_anew(log: Log, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_index_of_another_release_is_rebuilt(log: Log, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     true = opened(log, folder)
     monkeypatch.setattr(snapshots, "fingerprint", lambda: "another")
     assert list(Snapshots(folder).usable(lambda _: True)) == []

@@ -45,7 +45,7 @@ def replayed(open_store: Callable[[], Store]) -> Store:
     return store
 
 
-def test_a_result_says_everything(open_store: Callable[[], Store]) -> None:
+def test_result_is_complete(open_store: Callable[[], Store]) -> None:
     store = open_store()
     result = store.execute(bridge("web"), ME)
     assert (result.position, [event.type for event in result.events]) == (1, ["bridge.created"])
@@ -137,7 +137,7 @@ def test_many_commands_are_one_commit_each_and_rejections_stand_alone(open_store
     assert replayed(open_store).topology == store.topology
 
 
-def test_a_refusal_says_who_is_in_the_way(open_store: Callable[[], Store]) -> None:
+def test_refusal_names_the_conflicting_object(open_store: Callable[[], Store]) -> None:
     store = open_store()
     store.execute(Command("x", [Create("chain", {"name": "c"}), Create("bridge", {"inbound_filter": "c"})]), ME)
     with pytest.raises(InUse):
@@ -186,7 +186,7 @@ def test_a_log_that_fails_one_fails_all_and_nothing_stays_of_them(open_store: Ca
     assert store.execute(bridge("after"), ME).position == 2
 
 
-def test_what_is_not_known_is_said_to_each_with_its_own_id(open_store: Callable[[], Store]) -> None:
+def test_unknown_outcome_names_each_command_id(open_store: Callable[[], Store]) -> None:
     store = open_store()
     log: Any = UnluckyLog(store.log, ["arrived"])
     log.find = away
@@ -229,7 +229,7 @@ def test_too_large_a_commit_stops_no_other(open_store: Callable[[], Store]) -> N
     assert [type(outcome) for outcome in outcomes] == [Result, TooLarge, Result]
 
 
-def test_who_always_loses_is_told_in_the_end(open_store: Callable[[], Store]) -> None:
+def test_permanent_conflicts_end_with_an_error(open_store: Callable[[], Store]) -> None:
     store = open_store()
     store.log = UnluckyLog(store.log, [HeadMoved("another writer was faster")] * 1_000)
     outcomes: list[Result | MidonetError] = list(

@@ -49,7 +49,7 @@ def test_what_fits_is_folded() -> None:
         ("created", {"id": ID}),
     ],
 )
-def test_what_tells_another_past_is_named(verb: str, data: dict[str, Any]) -> None:
+def test_contradicting_history_is_reported(verb: str, data: dict[str, Any]) -> None:
     topology = Topology()
     audit(topology, CREATED)
     with pytest.raises(VerificationFailed, match="commit 2") as caught:

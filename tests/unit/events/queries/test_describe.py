@@ -38,7 +38,7 @@ def world() -> Told:
     return world
 
 
-def test_a_change_is_told_in_words_of_the_domain(world: Told) -> None:
+def test_change_is_described_as_a_domain_event(world: Told) -> None:
     assert world.tell(*world.set("port", "p1", host="hv1", interface="eth0").events) == [
         "port p1 of bridge web bound: host none → hv1, interface none → eth0"
     ]
@@ -48,7 +48,7 @@ def test_a_change_is_told_in_words_of_the_domain(world: Told) -> None:
     ]
 
 
-def test_a_new_object_is_told_with_what_was_chosen(world: Told) -> None:
+def test_new_object_is_described_with_its_set_fields(world: Told) -> None:
     world.create("router", "edge")
     decision = world.apply(
         {"kind": "port", "name": "gw", "router": "edge", "addresses": ["10.0.0.1/24", "10.0.1.1/24"]}
@@ -56,7 +56,7 @@ def test_a_new_object_is_told_with_what_was_chosen(world: Told) -> None:
     assert world.tell(*decision.events)[0].endswith("addresses 10.0.0.1/24, 10.0.1.1/24")
 
 
-def test_lists_are_told_by_what_comes_and_goes(world: Told) -> None:
+def test_lists_are_described_by_added_and_removed_items(world: Told) -> None:
     world.tell(
         *world.apply({"kind": "tunnel-zone", "name": "z", "members": [{"host": "hv1", "address": "10.0.0.1"}]}).events
     )
@@ -101,14 +101,14 @@ def test_what_was_never_there_is_not_found(world: Told) -> None:
         world.names.find("p77")
 
 
-def test_an_event_of_a_later_release_is_told_by_its_key() -> None:
+def test_event_of_a_later_release_is_named_by_key() -> None:
     names = Names()
     event = Event("gadget.invented", 1, "gadget/7", {})
     names.add(event)
     assert describe(event, names) == "gadget/7 invented"
 
 
-def test_an_unknown_reference_is_told_by_its_id() -> None:
+def test_unknown_reference_is_shown_as_its_id() -> None:
     event = Event("port.bound", 1, "port/p-id", {"changed": {"host": [None, "h-id"]}})
     assert describe(event, Names()) == "p-id bound: host none → h-id"
 
@@ -145,7 +145,7 @@ def test_there_and_back_is_no_difference(world: Told) -> None:
     assert difference([evolve(topology, event, 2) for event in events]) == []
 
 
-def test_structures_are_told_in_the_words_of_their_declaration(world: Told) -> None:
+def test_structures_are_described_by_declared_names(world: Told) -> None:
     member = {"host": "hv1", "address": "172.16.0.9"}
     events = world.set("tunnel-zone", "underlay", members=[member]).events
     assert [event.type for event in events] == ["tunnel-zone.member-removed"]
@@ -161,7 +161,7 @@ def test_structures_are_told_in_the_words_of_their_declaration(world: Told) -> N
     ]
 
 
-def test_numbers_that_have_names_are_told_by_them(world: Told) -> None:
+def test_named_numbers_are_shown_by_name(world: Told) -> None:
     rules = [{"action": "accept", "dl_type": "arp"}, {"action": "drop", "dl_type": 0x88CC, "nw_proto": 254}]
     told = world.tell(*world.apply({"kind": "chain", "name": "c", "rules": rules}).events)
     assert told[1:] == [
@@ -170,7 +170,7 @@ def test_numbers_that_have_names_are_told_by_them(world: Told) -> None:
     ]
 
 
-def test_an_item_fewer_of_equal_ones_is_told(world: Told) -> None:
+def test_removal_of_one_equal_item_is_described(world: Told) -> None:
     assert _told_of_addresses(world, ["10.0.0.1/24", "10.0.0.1/24"], ["10.0.0.1/24"]).endswith("- 10.0.0.1/24")
     assert _told_of_addresses(world, ["a", "b"], ["b", "a"]).endswith("in another order")
 

@@ -20,7 +20,7 @@ def told(world: World, op: Op) -> list[str]:
     return [describe(event, Names()) for event in world.run(op).events]
 
 
-def test_what_is_wanted_of_a_projection_is_told_in_words() -> None:
+def test_controls_of_a_projection_are_described() -> None:
     world = World()
     assert told(world, Pause("nsdb")) == ["projection nsdb: paused"]
     assert told(world, Pause("nsdb")) == []
@@ -94,5 +94,5 @@ def test_an_audit_sees_old_values_that_were_not() -> None:
         audit(world.topology, record)
 
 
-def test_the_log_command_knows_every_kind_of_note() -> None:
+def test_log_command_accepts_every_system_kind() -> None:
     assert set(_NOTES) == set(SYSTEM_KINDS)

@@ -33,7 +33,7 @@ def asked(topology: Topology) -> Any:
 
 
 @given(steps)
-def test_whoever_asks_when_the_answer_is_that_of_a_topology_made_anew(steps: list[tuple[Any, bool, bool]]) -> None:
+def test_render_equals_that_of_a_new_topology(steps: list[tuple[Any, bool, bool]]) -> None:
     topology = Topology()
     asked(topology)  # from now on there are indexes
     for entity, goes, asks in steps:

@@ -19,7 +19,7 @@ def test_a_sealed_value_is_good_for_its_own_name_alone(key: Path, tmp_path: Path
         vault.get("b")
 
 
-def test_what_is_wrong_is_said_in_one_line(key: Path, tmp_path: Path) -> None:
+def test_error_is_one_line(key: Path, tmp_path: Path) -> None:
     for url, file in [("file:///x", None), ("ftp://x", str(key)), ("", str(key))]:
         with pytest.raises(UsageError):
             open_vault(url, file)

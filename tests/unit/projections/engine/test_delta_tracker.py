@@ -88,7 +88,7 @@ def test_lost_edited_and_added_values_are_found_by_reading_again() -> None:
     assert tracked.delta() == {"lost": 1, "edited": 2, "added": None}
 
 
-def test_starting_over_forgets_nothing_that_is_in_the_target() -> None:
+def test_reattachment_keeps_known_target_values() -> None:
     wanted = Wanted(a=1, b=2)
     tracked = tracker(wanted)
     tracked.delta()
@@ -115,7 +115,7 @@ def test_what_was_lost_is_written_as_it_was_however_often_it_is_edited_before() 
         assert tracked.delta() == {"a": 11}
 
 
-def test_a_parked_key_waits_for_another_value_and_the_others_go_on() -> None:
+def test_parked_key_does_not_block_other_keys() -> None:
     wanted = Wanted(a=1, b=2)
     tracked = tracker(wanted)
     tracked.delta()
@@ -162,7 +162,7 @@ def test_a_skipped_key_is_left_out_until_it_is_tried_again() -> None:
     assert tracked.delta() == {"a": 3, "b": 2}
 
 
-def test_what_others_did_is_told_apart_from_what_did_not_arrive() -> None:
+def test_foreign_changes_are_distinguished_from_lost_writes() -> None:
     tracked = tracker(Wanted(a=1, b=2))
     tracked.delta()
     tracked.written()

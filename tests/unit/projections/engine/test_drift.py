@@ -69,7 +69,7 @@ def test_the_newest_are_kept_and_all_are_counted() -> None:
     assert repairs.since(0)[0].position == 10, "what is no longer kept is gone"
 
 
-def test_a_ring_stays_small_and_survives_nonsense() -> None:
+def test_drift_ring_is_bounded_and_ignores_invalid_data() -> None:
     large = encode_records(repair(number, "ü" * 1_000) for number in range(1_000))
     assert len(large) <= 256 * 1024
     assert decode_records(large)[-1].position == 999

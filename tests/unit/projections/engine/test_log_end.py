@@ -47,7 +47,7 @@ def test_the_end_is_as_of_now_and_the_log_is_opened_once(tmp_path: Path) -> None
     inquiry.close()
 
 
-def test_nobody_can_tell_while_it_is_away_and_then_it_is_asked_again(tmp_path: Path) -> None:
+def test_end_is_unknown_during_an_outage(tmp_path: Path) -> None:
     store = Store(open_log(f"sqlite:///{tmp_path}/log.db"))
     execute(store)
     opener = Opener(store.log.url)

@@ -29,7 +29,7 @@ def test_states(  # noqa: PLR0913 - a row of the table
     assert found == state
 
 
-def test_who_fails_after_a_long_silence_was_silent_all_along() -> None:
+def test_quiet_time_includes_the_silence_before_failure() -> None:
     standing = Health("nsdb")
     standing.succeeded(1)
     assert standing.failing_seconds == 0
@@ -58,7 +58,7 @@ def test_a_wrong_clock_makes_no_commit_older(monkeypatch: pytest.MonkeyPatch, wr
     assert [arrivals.age(count, stamp(NOW + wrong)) for count in (0, 1, 2)] == [0.0, 5.0, 15.0]
 
 
-def test_what_came_before_is_as_old_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_age_of_earlier_commits_follows_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: NOW)
     monkeypatch.setattr(time, "monotonic", lambda: 100.0)
     arrivals = Arrivals()

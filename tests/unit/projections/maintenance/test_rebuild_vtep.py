@@ -8,7 +8,7 @@ from midonet.projections.vtep import Key, Value
 from midonet.projections.vtep.learned_macs import CurrentRow
 
 
-def test_what_only_reports_decide_stays_and_the_rest_is_as_the_log_says() -> None:
+def test_rows_from_facts_are_kept_by_a_rebuild() -> None:
     world = World()
     world.run(
         Create("host", {"name": "hv1"}),

@@ -92,7 +92,7 @@ def test_secrets_are_hidden(words: Any) -> None:
     assert "mn:***@db" in line
 
 
-def test_a_bug_is_one_line_and_its_traceback_only_for_those_who_ask(words: Any) -> None:
+def test_internal_error_prints_its_traceback_on_request_only(words: Any) -> None:
     logfmt.configure("info")
     try:
         int("x")
@@ -111,7 +111,7 @@ def test_a_bug_is_one_line_and_its_traceback_only_for_those_who_ask(words: Any) 
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_dies_is_remembered(words: Any) -> None:
+def test_crashed_thread_is_recorded(words: Any) -> None:
     logfmt.configure("info")
     thread = threading.Thread(target=int, args=("x",), name="unlucky")
     thread.start()

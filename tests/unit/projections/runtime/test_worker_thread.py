@@ -55,7 +55,7 @@ def test_an_end_between_two_turns_is_never_slept_through() -> None:
     assert next(turns, "over") == "over"
 
 
-def test_what_it_raises_is_told() -> None:
+def test_its_exception_is_reported() -> None:
     crashes: list[BaseException] = []
 
     def work() -> None:

@@ -140,7 +140,7 @@ def test_a_mac_follows_its_entry_to_another_port(scene: Scene) -> None:
     assert scene.of("ucast") == {}
 
 
-def test_only_untagged_macs_are_told(scene: Scene) -> None:
+def test_only_untagged_macs_are_reported(scene: Scene) -> None:
     add_mac(scene, "02:00:00:00:00:01", vlan=7)
     assert scene.of("ucast") == {}
 
@@ -284,7 +284,7 @@ def test_bfd_watches_the_hosts_and_the_vteps_that_share_a_bridge(scene: Scene) -
     assert scene.of("bfd") == {}
 
 
-def test_a_dead_host_floods_for_nobody_unless_all_are_dead(scene: Scene) -> None:
+def test_dead_host_is_proxy_only_if_all_are(scene: Scene) -> None:
     key = (switch(scene), "unknown-dst")
     join(scene, HIGH, "172.31.0.2")
     scene.set("host", "low", flooding_proxy_weight=9)

@@ -78,7 +78,7 @@ def test_a_station_behind_the_switch_itself_is_not_echoed(writer: Writer) -> Non
     assert writer.row() is None
 
 
-def test_what_the_topology_says_of_a_station_wins(net: Net, writer: Writer) -> None:
+def test_topology_entry_precedes_a_learned_station(net: Net, writer: Writer) -> None:
     net.create("mac-entry", bridge="net", mac=MAC, port="p1")
     writer.projection.attach(net.topology)
     assert net.key not in writer.hear(A)
@@ -107,7 +107,7 @@ def test_a_station_that_moves_is_where_it_was_heard_last(writer: Writer) -> None
     assert writer.row() == (TUNNEL[A], "")
 
 
-def test_only_switches_of_the_bridge_are_believed(net: Net, writer: Writer) -> None:
+def test_only_reports_of_the_bridges_switches_count(net: Net, writer: Writer) -> None:
     writer.hear(A)
     (binding,) = (one for one in net.topology.all("vtep-binding").values() if one.vtep == A)
     net.delete("vtep-binding", binding.id)
@@ -115,7 +115,7 @@ def test_only_switches_of_the_bridge_are_believed(net: Net, writer: Writer) -> N
     assert writer.row() is None
 
 
-def test_of_what_was_there_before_anybody_looked_the_row_decides_else_the_lowest_vtep(net: Net) -> None:
+def test_row_decides_between_stations_of_the_first_read(net: Net) -> None:
     rows: dict[Key, CurrentRow] = {}
     writer = Writer(net, rows)
     for vtep in (B, A):
@@ -195,7 +195,7 @@ def test_what_makes_no_sense_is_not_passed_on(net: Net, writer: Writer) -> None:
     assert writer.row() is None
 
 
-def test_a_switch_without_configured_addresses_is_reached_where_it_says(net: Net, writer: Writer) -> None:
+def test_switch_is_reached_at_its_reported_addresses(net: Net, writer: Writer) -> None:
     net.set("vtep", A, tunnel_ips=[])
     writer.projection.attach(net.topology)
     writer.hear(A)

@@ -51,7 +51,7 @@ def test_the_first_words_are_all_of_it_and_then_come_changes() -> None:
     assert heard.macs == {("mn-a", "00:11:22:aa:bb:cc"): None}
 
 
-def test_nonsense_and_what_is_not_ours_is_not_heard() -> None:
+def test_invalid_and_foreign_messages_are_ignored() -> None:
     actual = database()
     actual.reports.drain(actual.hardware)
     words = ["unknown-dst", "hello", "", "01:00:5e:00:00:01", "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"]
@@ -74,7 +74,7 @@ def test_a_station_that_is_there_twice_goes_with_its_last_row() -> None:
     assert heard.macs == {("mn-a", "00:11:22:33:44:55"): LocalMac("172.31.9.1", "10.0.0.1")}
 
 
-def test_a_switch_that_was_renamed_is_told_of_as_a_whole() -> None:
+def test_renamed_switch_is_reported_completely() -> None:
     actual = database()
     actual.apply({"Ucast_Macs_Local": {"m1": local("00:11:22:33:44:55")}})
     actual.reports.drain(actual.hardware)
@@ -85,7 +85,7 @@ def test_a_switch_that_was_renamed_is_told_of_as_a_whole() -> None:
     assert heard.macs.keys() == {("mn-b", "00:11:22:33:44:55")}
 
 
-def test_faults_are_unknown_until_any_was_told() -> None:
+def test_faults_are_unknown_until_the_first_report() -> None:
     actual = database()
     assert actual.report().faults is None
     row = {"name": "tor", "ports": ref(PORT), "management_ips": "192.0.2.1", "tunnel_ips": "172.31.9.1"}

@@ -59,7 +59,7 @@ def test_what_is_held_stays_until_they_are_heard(net: Net) -> None:
     assert [projection.render(key) for key in watched] == [MINE, None, None]
 
 
-def test_who_says_that_it_has_no_address_is_believed(net: Net) -> None:
+def test_empty_address_report_is_accepted(net: Net) -> None:
     rows: dict[Key, CurrentRow] = {net.station: CurrentRow((THEIRS, ""), 0), net.flood: CurrentRow((HOST, THEIRS), 0)}
     learned = LearnedMacs()
     projection = VtepProjection(ME, learned, rows.get)
@@ -69,7 +69,7 @@ def test_who_says_that_it_has_no_address_is_believed(net: Net) -> None:
     assert projection.render(net.flood) == (HOST,)
 
 
-def test_a_row_that_points_to_a_host_is_nobody_elses(net: Net) -> None:
+def test_row_that_points_to_a_host_is_replaced(net: Net) -> None:
     rows: dict[Key, CurrentRow] = {net.station: CurrentRow((HOST, THEIRS), 0)}
     projection = VtepProjection(ME, LearnedMacs(), rows.get)
     projection.attach(net.topology)

@@ -58,7 +58,7 @@ def test_a_vtep_that_came_and_went_in_one_commit_was_never_there() -> None:
     assert Fleet().apply([created(A), deleted(A)]) == []
 
 
-def test_deleted_vteps_are_remembered_until_their_address_is_in_use_again() -> None:
+def test_deleted_vteps_are_kept_until_address_reuse() -> None:
     retired = Retired()
     retired.apply_events([event("created", A), event("created", B)])
     assert retired.addresses(Topology()) == set()
