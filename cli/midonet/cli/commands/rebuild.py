@@ -1,4 +1,4 @@
-"""`midoctl projection rebuild` and `midoctl replay`: views made anew from the log, beside what is live or elsewhere."""
+"""`midoctl projection rebuild` and `midoctl replay`: write the present or a past view from the log."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -26,8 +26,8 @@ _REBUILT = ("nsdb", "vtep")
 @command(
     "rebuild",
     click.Argument(["name"], type=click.Choice(_REBUILT)),
-    click.Option(["--rollback"], is_flag=True, help="Go back to the generation that was live before."),
-    click.Option(["--discard"], is_flag=True, help="Remove a generation that was begun and not finished; build none."),
+    click.Option(["--rollback"], is_flag=True, help="Switch back to the previous generation."),
+    click.Option(["--discard"], is_flag=True, help="Remove the unfinished generation of an interrupted rebuild."),
     shared=("dry_run", "no_cache"),
     examples="""  midoctl projection rebuild nsdb --dry-run
   midoctl projection rebuild nsdb
@@ -35,17 +35,17 @@ _REBUILT = ("nsdb", "vtep")
   midoctl projection rebuild vtep""",
 )
 def rebuild(session: Session, name: str, *, rollback: bool, discard: bool) -> None:
-    """Rebuild a view from the log, report how the present one differs, and switch to it.
+    """Rebuild a view from the log, report differences, and switch to it.
 
-    nsdb: the next generation is built beside the live one, which goes on meanwhile; then both are compared and the
-    pointer that agents follow is switched. The one before is kept for --rollback. An interrupted rebuild is continued
-    by the next one, or removed with --discard. vtep: the rows of every switch are compared with the log and repaired.
-    With --dry-run it only compares; exit 7 if something differs.
+    nsdb: builds the next generation while the live one is updated, compares both, and switches the pointer that agents
+    follow. The previous generation remains for --rollback. The next rebuild continues an interrupted one; --discard
+    removes it. vtep: compares the rows of every switch with the log and repairs them. --dry-run only compares;
+    exit 7 if there are differences.
     """
     if rollback and discard:
-        raise UsageError("--rollback and --discard are two things: choose one")
+        raise UsageError("--rollback and --discard cannot be combined")
     if name == "vtep" and (rollback or discard):
-        raise UsageError("a switch has one set of rows: there is nothing to go back to or to discard")
+        raise UsageError("--rollback and --discard are for nsdb only: a switch has no generations")
     results = list(_switches(session) if name == "vtep" else [_generation(session, rollback=rollback, discard=discard)])
     reports = [each for each in results if not isinstance(each, MidonetError)]
     failures = [each for each in results if isinstance(each, MidonetError)]
@@ -61,7 +61,7 @@ def rebuild(session: Session, name: str, *, rollback: bool, discard: bool) -> No
     if wrong and session.settings.get("dry_run"):
         output.flush()
         raise VerificationFailed(
-            f"{', '.join(each.target for each in wrong)}: not what the log says",
+            f"{', '.join(each.target for each in wrong)}: different from the log",
             targets=[each.target for each in wrong],
         )
 
@@ -130,7 +130,7 @@ def _monitor(session: Session) -> "Monitor":
 
 @command(
     "replay",
-    click.Option(["--projection"], type=click.Choice(_REBUILT), required=True, help="What to make: nsdb or vtep."),
+    click.Option(["--projection"], type=click.Choice(_REBUILT), required=True, help="View to write: nsdb or vtep."),
     click.Option(
         ["--into"],
         metavar="TARGET",
@@ -142,10 +142,10 @@ def _monitor(session: Session) -> "Monitor":
   midoctl replay --at 2026-02-02T00:00:00Z --projection nsdb --into sqlite:///monday.db""",
 )
 def replay(session: Session, projection: str, into: str) -> None:
-    """Make a view as of a moment (the end of the log if absent), in a place of its own.
+    """Write a view as of a moment (default: the end of the log) to a separate target.
 
-    The place is empty or was made by a replay before; a live view is refused. Run it again after an interruption: it
-    goes on.
+    The target must be empty or the result of an earlier replay; a live view is refused. Run the command again after an
+    interruption to continue.
     """
     from midonet.projections.maintenance.materialise import materialise
 

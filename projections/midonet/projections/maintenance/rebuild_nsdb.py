@@ -1,7 +1,6 @@
-"""Rebuild the view for agents: build the next generation beside the live one, compare, switch; or go back.
+"""Rebuild the view for agents: build the next generation beside the live one, compare, switch; or roll back.
 
-The daemon keeps the live generation meanwhile. A process that is interrupted leaves a generation that the next rebuild
-continues.
+The daemon updates the live generation meanwhile. The next rebuild continues one that was interrupted.
 """
 
 import time
@@ -124,7 +123,7 @@ class GenerationView:
 
 
 def build(feed: Feed, generations: Generations, place: Place, generation: str, on_written: OnWritten) -> None:
-    """Bring a generation of the view to the head of the log, and make it the live one.
+    """Update a generation of the view to the head of the log, and make it the live one.
 
     `on_written` is called with the number of documents just written.
     """
@@ -139,7 +138,7 @@ def build(feed: Feed, generations: Generations, place: Place, generation: str, o
 
 
 def roll_back(feed: Feed, generations: Generations, place: Place, on_written: OnWritten) -> str:
-    """Bring the previous generation up to date and make it the live one; return its name."""
+    """Update the previous generation and make it the live one; return its name."""
     previous = generations.build_state().previous
     if previous is None or not generations.checkpoint(previous).position:
         raise NotFound("there is no previous generation", generation=previous)

@@ -66,10 +66,10 @@ class _SwitchView:
 
 
 class LogOnlyProjection(VtepProjection):
-    """The desired rows of a VTEP for a process that reads the log, but no reports from the network.
+    """The desired rows of a VTEP, computed from the log without facts.
 
-    Values that depend on reports stay as the switch holds them: MACs that other switches learned, and, as hosts may be
-    dead, the flooding proxy and the tunnels that BFD watches.
+    Rows that depend on facts are not changed: MACs that other switches learned, and, as hosts may be dead, the flooding
+    proxy and the tunnels with BFD.
     """
 
     def __init__(self, vtep: str, current: Callable[[Key], CurrentRow | None]) -> None:

@@ -64,7 +64,7 @@ class VtepProjection:
         self.attach(Topology())
 
     def attach(self, topology: Topology) -> None:
-        """Start over from a whole topology."""
+        """Start again from a whole topology."""
         self._rows = DesiredRows(topology, self._vtep, self._learned, self._current)
         bindings = topology.referrers(self._vtep, "vtep-binding", "vtep")
         self.apply([Change(binding.KIND, binding.id, None, binding) for binding in bindings])

@@ -1,10 +1,10 @@
-"""What clients of ZooKeeper are made with: TLS, who we are, and access control lists for what we write.
+"""Arguments of ZooKeeper clients (TLS, login), and access control lists of the nodes that they create.
 
-    below <root>/nsdb and all else of ours    the cluster: everything; agents: read
-    <root>/state                              agents may also make what is not there yet
+    <root>/nsdb and all others                the cluster: everything; agents: read
+    <root>/state                              agents may also create nodes
     <root>/state/hosts, <root>/state/ports    the cluster and agents: everything
 
-Without a login, lists are open, as ZooKeeper's own default is.
+Without a login, lists are open, which is ZooKeeper's default.
 """
 
 import re
@@ -20,7 +20,7 @@ _OF_AGENTS = re.compile(r"/state/(hosts|ports)(/|$)")
 
 
 def options() -> Mapping[str, Any]:
-    """Return the arguments for one client of kazoo; `Misconfigured` names a file that is no good."""
+    """Return the arguments for one client of kazoo; `Misconfigured` names an invalid file."""
     wire = current()
     found: dict[str, Any] = {"default_acl": default_acl(), "handler": Handler()}
     if wire.zookeeper_login is not None:
@@ -30,7 +30,7 @@ def options() -> Mapping[str, Any]:
 
 
 def _tls(wire: ConnectionSecurity) -> Mapping[str, Any]:
-    """Return what the handler makes connections with; the files are tried at once, so that a bad one is told."""
+    """Return the TLS arguments of the handler; the files are loaded once, to detect invalid ones."""
     if wire.zookeeper_ca is None:
         return {}
     tls_context("ZooKeeper", wire.zookeeper_ca, wire.zookeeper_cert, wire.zookeeper_key)
@@ -43,12 +43,12 @@ def _tls(wire: ConnectionSecurity) -> Mapping[str, Any]:
 
 
 def default_acl() -> Sequence[ACL]:
-    """Return who may do what with a node that is ours alone to write."""
+    """Return the access control list of a node that only the cluster may write."""
     return _acl(Permissions.READ)
 
 
 def acl_for(path: str) -> Sequence[ACL]:
-    """Return who may do what with a node."""
+    """Return the access control list of a node."""
     if _OF_AGENTS.search(path):
         return _acl(Permissions.ALL)
     return _acl(Permissions.READ | Permissions.CREATE if path.endswith("/state") else Permissions.READ)
@@ -60,7 +60,7 @@ def _acl(others: int) -> Sequence[ACL]:
         return list(OPEN_ACL_UNSAFE)
     login = read_login(wire.zookeeper_login)
     mine = ACL(Permissions.ALL, Id("digest", make_digest_acl_credential(login.user, login.password)))
-    if wire.zookeeper_cluster is not None:  # we are an agent
+    if wire.zookeeper_cluster is not None:  # this process is an agent
         return [mine, ACL(Permissions.ALL, Id("digest", wire.zookeeper_cluster))]
     agents = Id("digest", wire.zookeeper_agents) if wire.zookeeper_agents is not None else Id("world", "anyone")
     return [mine, ACL(others, agents)]

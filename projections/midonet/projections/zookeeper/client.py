@@ -1,11 +1,11 @@
-"""The ZooKeeper client of the project: kazoo with what it lacks, and with its manners mended.
+"""The ZooKeeper client of the project: kazoo, with these additions and changes.
 
 * `watch_tree`: one persistent recursive watch instead of one watch per node.
-* `read_many`: hundreds of nodes in one request, at many times the speed of one by one.
+* `read_many`: hundreds of nodes in one request, many times faster than one by one.
 * A request is sent on the calling thread; no other thread has to wake up first.
-* It reconnects for ever, within about a second of the servers' return, and does not log every attempt.
+* It reconnects without limit, about a second after the servers return, and does not log every attempt.
 
-ZooKeeper 3.6 or later. Nothing here knows what the nodes mean.
+ZooKeeper 3.6 or later. This module does not depend on the content of nodes.
 """
 
 import logging
@@ -30,13 +30,13 @@ T = TypeVar("T")
 _RECONNECT = {"max_tries": -1, "delay": 0.05, "backoff": 2, "max_delay": 1.0}
 _NODES_PER_READ = 200
 _READS_IN_FLIGHT = 4
-"""The server makes every answer ready in its memory, megabytes each, before it sends it: many of them may end it."""
+"""Number of large answers in flight: the server prepares each in memory, megabytes each, and may run out of it."""
 
 _IN_FLIGHT = 50
-"""Kazoo wakes its thread by a byte per request through a socket pair, and fails when some 250 fill that up."""
+"""Number of requests in flight: kazoo wakes its thread by a byte in a socket pair, which is full after some 250."""
 
 _logger = logging.getLogger("midonet.kazoo")
-_logger.setLevel(logging.ERROR)  # its warnings come with every attempt; the owner of a client reports states
+_logger.setLevel(logging.ERROR)  # every attempt would log a warning; the owner of a client reports states
 
 
 class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
@@ -52,13 +52,13 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
         self._starting = Lock()
 
     def connect(self, timeout: float) -> None:
-        """Connect if this was not done yet; `Unavailable` if there is no connection after `timeout` seconds."""
+        """Connect unless connected; `Unavailable` if there is no connection after `timeout` seconds."""
         if not self.start_connecting().wait(timeout):
             reason = f": {self.handler.last_error}" if self.handler.last_error is not None else ""
             raise Unavailable(f"ZooKeeper at {self.servers} does not answer{reason}", servers=self.servers)
 
     def start_connecting(self) -> Any:
-        """Start the thread that connects, unless it runs; return the event that is set while there is a connection.
+        """Start the connection thread unless it runs; return the event that is set while connected.
 
         An answer that is not ZooKeeper's ends that thread with an exception.
         """
@@ -71,7 +71,7 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
 
     @contextmanager
     def failures(self) -> Iterator[None]:
-        """Turn what kazoo raises into `Unavailable`."""
+        """Convert the errors of kazoo to `Unavailable`."""
         try:
             yield
         except (KazooException, KazooTimeoutError) as error:
@@ -79,12 +79,12 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
             raise Unavailable(f"ZooKeeper at {self.servers}: {reason}", servers=self.servers) from error
 
     def create_async(self, path: str, value: bytes = b"", acl: Any = None, **more: Any) -> Any:
-        """As kazoo's; without a list of its own, a node gets the one that is for its place."""
+        """As kazoo's; a node without an access control list gets the list of its path."""
         chosen = acl_for(path) if acl is None or acl is self.default_acl else acl
         return super().create_async(path, value, chosen, **more)
 
     def ensure_path_async(self, path: str, acl: Any = None) -> Any:
-        """As kazoo's; every node on the way gets the list that is for its own place."""
+        """As kazoo's; every created node gets the access control list of its path."""
         del acl
         return super().ensure_path_async(path, self.default_acl)
 
@@ -114,18 +114,18 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
         return {path: node.data for path, node in self.read_nodes(paths) if node.data is not None}
 
     def read_nodes(self, paths: Sequence[str]) -> Iterator[tuple[str, NodeRead]]:
-        """Yield what each of many nodes holds."""
+        """Yield the data of each of many nodes."""
         chunks = (paths[start : start + _NODES_PER_READ] for start in range(0, len(paths), _NODES_PER_READ))
         requests = ((chunk, self._send(MultiRead(chunk))) for chunk in chunks)
         for chunk, nodes in self.pipelined(requests, _READS_IN_FLIGHT):
             yield from zip(chunk, nodes, strict=True)
 
     def transact(self, operations: Sequence[Operation]) -> Any:
-        """Send operations of which all happen or none; for what the future holds see `MultiWrite`."""
+        """Send operations of which all are applied or none; for the result of the future see `MultiWrite`."""
         return self._send(MultiWrite(operations))
 
     def pipelined(self, requests: Iterable[tuple[T, Any]], window: int = _IN_FLIGHT) -> Iterator[tuple[T, Any]]:
-        """Yield what was asked with its result, in order, while some more of the (lazy) requests are under way."""
+        """Yield each request with its result, in order, while later (lazy) requests are in flight."""
         for asked, future in self.in_flight(requests, window):
             yield asked, future.get()
 
@@ -145,12 +145,12 @@ class Client(KazooClient):  # type: ignore[misc]  # kazoo ships no types
         return future
 
     def _session_callback(self, state: str) -> None:
-        """As kazoo's; what is sent meanwhile is given up with the rest or is not sent."""
+        """As kazoo's; requests that are sent meanwhile are cancelled, too."""
         with self._connection.sending:
             super()._session_callback(state)
 
     def close(self) -> None:
-        """End the session and release everything; takes no longer than the session timeout."""
+        """Close the session and release everything, within the session time-out."""
         with suppress(KazooException, OSError):
             self.stop()
         with suppress(Exception):

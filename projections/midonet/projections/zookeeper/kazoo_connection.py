@@ -1,8 +1,8 @@
-"""Kazoo's connection, which also serves watches of trees, and needs fewer system calls and threads for a message.
+"""Kazoo's connection, with persistent watches, and fewer system calls and thread switches for each message.
 
-Kazoo has one thread that sends and receives: a request wakes it through a pair of sockets, and it waits and reads twice
-for every message. Here a request goes out on the thread that makes it, if nothing else has to go before, and as much is
-read at once as there is. Nothing here knows what the messages mean, but for watches.
+Kazoo sends and receives in one thread: a request wakes it through a pair of sockets, and it waits and reads twice for
+each message. Here the calling thread sends a request unless others are queued, and all available data is read at once.
+Messages are opaque here, except for watches.
 """
 
 import ssl
@@ -24,7 +24,7 @@ _CHUNK = 65_536
 
 
 class Connection(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no types
-    """One connection after the other, of one client."""
+    """The connections of one client, one after the other."""
 
     _ahead = b""
     _at = 0
@@ -48,11 +48,11 @@ class Connection(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no typ
                 self.client.last_zxid = 0
             raise
         self._refused_since = None
-        self._open = not self.client.use_ssl  # of which only one thread at a time may make use
+        self._open = not self.client.use_ssl  # only one thread at a time may use it
         return agreed
 
     def _refused_for_long(self) -> bool:
-        """Whether servers that were reached have refused the session, without a success, for as long as it lasts."""
+        """Whether all servers that were reached refused the session since the last success."""
         now = time.monotonic()
         if self._refused_since is None:
             self._refused_since = now
@@ -61,15 +61,15 @@ class Connection(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no typ
 
     @property
     def running(self) -> bool:
-        """Whether the thread that connects and reads is alive."""
+        """Whether the connection thread is alive."""
         return self._connection_routine is not None and self._connection_routine.is_alive()
 
     # -- sending
 
     def send(self, request: Any, answer: Any) -> bool:
-        """Send a request if nothing has to go before it; return whether that was so. Never waits.
+        """Send a request unless others are queued; return whether it was sent. Never waits.
 
-        What the network does not take at once is left to kazoo's thread, which is also who notices a broken connection.
+        Data that the network does not accept at once is left to kazoo's thread, which also detects a broken connection.
         """
         if not self.sending.acquire(blocking=False):
             return False
@@ -87,7 +87,7 @@ class Connection(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no typ
 
     def _offer(self, message: bytes) -> None:
         sent = 0
-        with suppress(OSError):  # kazoo's thread will find out what it is
+        with suppress(OSError):  # kazoo's thread will report the error
             sent = self._socket.send(message)
         self._unsent = message[sent:]
         if self._unsent:
@@ -116,7 +116,7 @@ class Connection(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no typ
         return result
 
     def _has_message(self) -> bool:
-        """Whether a whole message was read ahead."""
+        """Whether a whole message is buffered."""
         there = len(self._ahead) - self._at - _LENGTH.size
         return there >= 0 and there >= _LENGTH.unpack_from(self._ahead, self._at)[0]
 
@@ -126,8 +126,8 @@ class Connection(ConnectionHandler):  # type: ignore[misc]  # kazoo ships no typ
                 if not self.handler.select([self._socket], [], [], timeout)[0]:
                     raise self.handler.timeout_exception("socket time-out during read")
                 try:
-                    chunk = self._socket.recv(max(_CHUNK, lacking))  # of TLS a whole record, so that none waits unseen
-                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):  # what came was TLS's own
+                    chunk = self._socket.recv(max(_CHUNK, lacking))  # a whole TLS record
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):  # only a message of TLS itself
                     continue
                 if not chunk:
                     raise ConnectionDropped("socket connection broken")

@@ -1,7 +1,7 @@
-"""Kazoo's threads, with a wait for sockets that costs one system call instead of five, and TLS with our CA alone.
+"""Kazoo's threads, with one system call for each wait instead of five, and TLS that trusts one CA only.
 
-Kazoo makes, fills and closes a selector for every wait, of which there are some for every request. Over TLS it would
-believe every CA that the machine trusts as well, and ask the terminal for the password of a key.
+Kazoo creates and closes a selector for every wait, and waits several times for every request. Over TLS it would also
+trust every CA of the machine, and prompt for the password of a key.
 """
 
 import select
@@ -19,7 +19,7 @@ _WRITABLE = select.POLLOUT | select.POLLERR
 
 
 class Answer(AsyncResult):  # type: ignore[misc]  # kazoo ships no types
-    """The future answer to a request; kazoo's would wait for as long as the servers cannot be reached."""
+    """The future answer to a request; kazoo's own would wait without a limit while servers are unreachable."""
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002 - kazoo's signature
         """Return the result or raise the exception; `KazooTimeoutError` after `timeout` or `Handler.call_timeout`."""
@@ -33,19 +33,19 @@ class Handler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo ships 
     """Seconds after which an unanswered request fails."""
 
     last_error: str | None = None
-    """Why the last attempt to speak TLS failed, if it did: kazoo keeps it to itself."""
+    """Why the last TLS handshake failed, if it did: kazoo does not report it."""
 
     def async_result(self) -> Answer:
         """Return the future answer to a new request."""
         return Answer(self)
 
     def create_connection(self, *, use_ssl: bool, **more: Any) -> Any:
-        """As kazoo's; the files are read for every connection, so that they can be replaced under way."""
+        """As kazoo's; the files are read for every connection, so they can be replaced while it runs."""
         if not use_ssl:
             return super().create_connection(use_ssl=False, **more)
         try:
             context = tls_context("ZooKeeper", more["ca"], more["certfile"], more["keyfile"])
-        except Misconfigured as error:  # since this client was made
+        except Misconfigured as error:  # since the client was created
             self.last_error = error.message
             raise OSError(error.message) from None
         plain = socket.create_connection(more["address"], more["timeout"])
@@ -62,7 +62,7 @@ class Handler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo ships 
     def select(
         self, readers: Sequence[Any], writers: Sequence[Any], _: Sequence[Any], timeout: float | None = None
     ) -> tuple[list[Any], list[Any], list[Any]]:
-        """Wait until one of these can be read or written, as `select.select`; a closed one is a `ValueError`."""
+        """Wait until one of the sockets can be read or written, as `select.select`; a closed one is a `ValueError`."""
         poll = select.poll()
         asked = {each.fileno(): each for each in (*readers, *writers)}
         for fd, each in asked.items():

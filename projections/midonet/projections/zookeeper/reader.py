@@ -1,4 +1,4 @@
-"""Reading a view as an outsider: its checkpoint, waiting for it, and all documents at once. Never writes."""
+"""Reads a view: its checkpoint, waiting for a position, and all documents. Never writes."""
 
 import threading
 import time
@@ -43,7 +43,7 @@ class ViewReader:
             return self._base(None)
 
     def checkpoint(self) -> Checkpoint:
-        """Return the commit up to which the view contains everything; position 0 if there is no view."""
+        """Return the commit up to which the view contains all changes; position 0 if there is no view."""
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
             return self._checkpoint(None)
@@ -83,7 +83,7 @@ class ViewReader:
         return decode_checkpoint(self._get(f"{self._base(watcher)}/checkpoint", watcher))
 
     def _get(self, path: str, watcher: Watcher) -> bytes:
-        """Return a node's data, empty if there is none; `watcher` hears of any change of that."""
+        """Return a node's data, empty if there is none; `watcher` is called on any change of it."""
         client = self._client
         try:
             data: bytes = client.get(path, watcher)[0]

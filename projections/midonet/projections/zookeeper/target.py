@@ -1,7 +1,7 @@
 """ZooKeeper as the target of a view: one node per document, and the checkpoint as the guard of every transaction.
 
-Every transaction checks the checkpoint's version: of two writers, one is refused as soon as the other has moved it.
-Nodes that are not named like documents are foreign and never touched; nothing is removed on close.
+Every transaction checks the checkpoint's version: a writer is refused as soon as another one has moved it. Nodes that
+are not named like documents are foreign and never changed; nothing is removed on close.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -40,8 +40,8 @@ _CONNECT_SECONDS = 3.0
 class ZooKeeperTarget:
     """One generation of the view below `root`, on the servers `hosts` (`HOST:PORT,…`): the live one unless given.
 
-    Keys are paths below the generation. `session_timeout` (seconds) bounds how long a server that hangs goes
-    unnoticed. `on_written` is told how many values of a large change have gone through.
+    Keys are paths below the generation. `session_timeout` (seconds) bounds the time in which a hanging server is
+    detected. `on_written` is called with the number of values of a large change that were written.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class ZooKeeperTarget:
         self._expected: dict[str, int] = {}
         self._format: bytes | None = None
         self._known = False
-        """Whether the generation was seen in the present format before: any other format is drift then."""
+        """Whether the generation had the present format before: then any other format is drift."""
         self._renewed = False
         self._touched = False
         self._pointed = False
@@ -96,7 +96,7 @@ class ZooKeeperTarget:
         self._wake = wake
 
     def drifted(self) -> bool:
-        """Return whether another client changed the view since it was read, or may have while the watch was lost."""
+        """Return whether another client changed the view since the last read, or may have while the watch was lost."""
         return self._touched or self._pointed
 
     def side_repairs(self) -> list[SideRepair]:
@@ -110,13 +110,13 @@ class ZooKeeperTarget:
         return found
 
     def close(self) -> None:
-        """End the session."""
+        """Close the session."""
         self._client.close()
 
     # -- reading
 
     def load(self) -> tuple[Checkpoint, Mapping[str, bytes]]:
-        """Return the checkpoint and all documents; makes the nodes around them where they are missing."""
+        """Return the checkpoint and all documents; create missing nodes around them."""
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
             self._find_live()
@@ -169,8 +169,8 @@ class ZooKeeperTarget:
     def write(self, delta: Mapping[str, bytes | None], checkpoint: Checkpoint) -> None:
         """Write documents (None: remove) and the checkpoint, in one transaction unless they are too large for one.
 
-        Who begins with a large change says so by the checkpoint's version, before anything is written: whoever is in
-        the midst of another one, and may have been frozen there, writes no more of it.
+        A large change begins with an increment of the checkpoint's version. This fences every other writer, also one
+        that was suspended during a large change of its own.
         """
         *first, last = batches(in_order(delta))
         self._expect(delta)
@@ -183,7 +183,7 @@ class ZooKeeperTarget:
             raise
 
     def begin(self, delta: Mapping[str, bytes | None], checkpoint: Checkpoint) -> Callable[[], None] | None:
-        """As `write` in two steps, of which the first only sends; None where it takes several transactions."""
+        """As `write` in two steps, of which the first only sends; None if it needs several transactions."""
         only, *more = batches(in_order(delta))
         if more:
             return None
@@ -204,7 +204,7 @@ class ZooKeeperTarget:
         self._on_written(len(batch))
 
     def _write_first(self, first: Sequence[Sequence[Write]]) -> None:
-        """Write what does not fit into the transaction that moves the checkpoint."""
+        """Write the part of the change that does not fit into the transaction that moves the checkpoint."""
         if first:
             self._bump_checkpoint()
         for batch, results in self._client.pipelined((batch, self._commit(batch, None)) for batch in first):
@@ -221,7 +221,7 @@ class ZooKeeperTarget:
         self._version = result
 
     def _commit(self, batch: Sequence[Write], checkpoint: Checkpoint | None) -> Any:
-        """Send one transaction, which ends with the check of the checkpoint or with moving it."""
+        """Send one transaction, which ends with the check or the change of the checkpoint."""
         operations = [operation for key, value in batch for operation in self._operations(key, value)]
         path = self._path(CHECKPOINT)
         if self._format != FORMAT and checkpoint is not None:
@@ -248,7 +248,7 @@ class ZooKeeperTarget:
             yield SetData(path, value, _ANY_VERSION) if there else Create(path, value, list(default_acl()), 0)
 
     def _confirm(self, batch: Sequence[Write], results: Sequence[Any]) -> None:
-        """Take note of a transaction that went through; raise what made the server refuse it."""
+        """Record a successful transaction; raise the error of a refused one."""
         keys = [key for key, value in batch for _ in range(2 if key in self._guarded and value is not None else 1)]
         formats = [FORMAT_NODE] * (len(results) - len(keys) - 1)
         for key, result in zip([*formats, *keys, CHECKPOINT], results, strict=True):
@@ -261,7 +261,7 @@ class ZooKeeperTarget:
         self._present.difference_update(key for key, value in batch if value is None)
 
     def _refusal(self, key: str, error: Exception) -> Exception:
-        """Return what an operation's failure means for the writer."""
+        """Return the error for a failed operation."""
         match error:
             case BadVersionError():
                 return Fenced("another writer moved the checkpoint")
@@ -269,7 +269,7 @@ class ZooKeeperTarget:
                 return Fenced(f"another client removed or created {key}")
             case NotEmptyError():
                 self._blocked.add(key)
-                return Unwritable(key, "nodes that are not ours are below it")
+                return Unwritable(key, "it has foreign child nodes")
             case NoAuthError():
                 return self._restore_access(key)
             case _:
@@ -281,15 +281,13 @@ class ZooKeeperTarget:
         try:
             self._client.set_acls(folder, list(acl_for(folder)))
         except NoAuthError:
-            return Unavailable(
-                f"ZooKeeper does not let us write {self._path(key)}: its access control list was changed"
-            )
+            return Unavailable(f"no permission to write {self._path(key)}: its access control list was changed")
         return Fenced(f"another client changed the access control list around {key}")
 
-    # -- what others do
+    # -- changes of other clients
 
     def _node_changed(self, event: WatchedEvent) -> None:
-        """Tell our own changes from others': ours come before the answer, each exactly once."""
+        """Distinguish own changes from foreign ones: each own change arrives once, before its answer."""
         key = event.path[self._prefix :]
         if self._expected.get(key):
             self._expected[key] -= 1
