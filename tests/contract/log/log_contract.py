@@ -117,7 +117,7 @@ class LogContract:
             with pytest.raises(Unavailable):
                 open_log(url, create=False)
 
-    def test_what_is_read_is_what_was_appended(self, log: Log) -> None:
+    def test_read_returns_the_appended_commits(self, log: Log) -> None:
         """Byte for byte, by the writer and by a later reader."""
         batch = chain(GENESIS, 7)
         assert log.append(GENESIS, batch[:1]) == 1
@@ -170,7 +170,7 @@ class LogContract:
         "batch",
         [[], [b""], [b"{}"], [commit(Head(1, "0" * 64))], [commit(Head(0, "1" * 64))], chain(GENESIS, 2)[::-1]],
     )
-    def test_what_no_reader_would_accept_is_not_written(self, log: Log, batch: list[bytes]) -> None:
+    def test_invalid_record_is_not_written(self, log: Log, batch: list[bytes]) -> None:
         """Whatever a caller hands in."""
         with pytest.raises(InvalidValue):
             log.append(GENESIS, batch)

@@ -54,7 +54,7 @@ def test_a_lost_batch_onto_a_lost_batch_is_skipped_whole() -> None:
     assert scan([winner, *lost, b"noise", *more]).skipped == 11
 
 
-def test_one_orphan_is_foreign_and_two_in_a_row_are_a_broken_log() -> None:
+def test_two_consecutive_orphans_are_a_broken_log() -> None:
     batch = chain(GENESIS, 2)
     altered = batch[1].replace(b"north", b"south")
     orphans = chain(heads(batch)[2], 2)

@@ -69,7 +69,7 @@ class CombiningContract:
         with GroupCommitWriter(lambda: Store.open(open_log(url))) as writer:
             yield writer
 
-    def test_everybody_gets_the_result_of_its_own_command(self, writer: GroupCommitWriter, url: str) -> None:
+    def test_each_caller_gets_its_own_result(self, writer: GroupCommitWriter, url: str) -> None:
         """Each is one commit, in whatever order."""
 
         def commands(commander: int) -> list[Result]:

@@ -75,7 +75,7 @@ class TestKafkaLog(LogContract):
 
     # Records that are no commits
 
-    def test_what_does_not_extend_the_chain_is_skipped_and_counted(self, log: Log, rival: Log) -> None:
+    def test_non_extending_record_is_skipped_and_counted(self, log: Log, rival: Log) -> None:
         """Foreign, corrupt, duplicate and losing records, and a lone one that continues nothing."""
         batch = chain(GENESIS, 3)
         head = heads(batch)[1]

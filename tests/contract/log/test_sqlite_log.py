@@ -166,7 +166,7 @@ class TestSqliteLog(LogContract):
         assert caught.value.message.encode()
 
     @pytest.mark.parametrize("content", [b"not a database, but long enough to be one" * 100, b"x"])
-    def test_what_is_no_database_is_refused(self, tmp_path: Path, content: bytes) -> None:
+    def test_invalid_database_is_refused(self, tmp_path: Path, content: bytes) -> None:
         """And left as it is."""
         file = tmp_path / "notes.txt"
         file.write_bytes(content)

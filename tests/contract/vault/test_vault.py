@@ -33,7 +33,7 @@ def vault(url: str, key: Path) -> Iterator[Vault]:
         yield vault
 
 
-def test_what_is_put_is_there_until_it_is_deleted(vault: Vault, url: str, key: Path) -> None:
+def test_value_is_stored_until_deleted(vault: Vault, url: str, key: Path) -> None:
     assert (vault.get("a"), vault.names(), vault.delete("a")) == (None, [], False)
     vault.put("a", b"one")
     vault.put("b/c", b"\x00\xff")

@@ -74,7 +74,7 @@ def test_indexed_commits_persist_after_a_kill(url: str, midoctl: Make, how: sign
     assert position(run.index) == 300
 
 
-def test_what_an_answer_does_not_need_is_not_loaded(url: str, midoctl: Make) -> None:
+def test_unneeded_objects_are_not_loaded(url: str, midoctl: Make) -> None:
     run = midoctl(url)
     ref = next(iter(grow(url, 60).topology)).id
     run("log", "-n", "1")
@@ -117,7 +117,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return request.getfixturevalue("postgres").create_database()  # type: ignore[no-any-return]
 
 
-def test_a_cluster_keeps_an_index_for_everybody(
+def test_cluster_maintains_a_shared_index(
     url: str, place: str, midoctl: Make, zookeeper: ZooKeeper, zk_root: str
 ) -> None:
     run = midoctl(url)

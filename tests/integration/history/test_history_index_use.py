@@ -129,7 +129,7 @@ def test_corrupt_index_is_rebuilt(sqlite: str, midoctl: Make, damage: str) -> No
     assert indexed(run) == 80
 
 
-def test_a_cache_that_cannot_be_used_is_no_trouble(sqlite: str, midoctl: Make, tmp_path: Path) -> None:
+def test_unusable_cache_is_ignored(sqlite: str, midoctl: Make, tmp_path: Path) -> None:
     run = midoctl(sqlite)
     store = grow(sqlite, 60)
     (tmp_path / ".cache").write_text("in the way")

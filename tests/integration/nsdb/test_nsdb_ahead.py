@@ -90,7 +90,7 @@ def test_nothing_more_is_sent_before_the_answer(projected: Projected, kept: tupl
     assert len(keeper.runner.drift) == 0
 
 
-def test_what_could_not_be_sent_is_the_threads_to_write(projected: Projected, kept: tuple[Ahead, Keeper]) -> None:
+def test_unsent_values_are_written_by_the_thread(projected: Projected, kept: tuple[Ahead, Keeper]) -> None:
     target, keeper = kept
     target.fails, before = True, len(target.begun)
 

@@ -158,7 +158,7 @@ class Counting(ZooKeeperTarget):
 
 
 @pytest.mark.alone
-def test_of_two_writers_one_stands_by_and_takes_over_when_the_other_stops(projected: Projected) -> None:
+def test_standby_takes_over_when_the_writer_stops(projected: Projected) -> None:
     targets = [Counting(projected.hosts, projected.root) for _ in range(2)]
     keepers = [projected.keep(target) for target in targets]
     bridge = projected.create("bridge")

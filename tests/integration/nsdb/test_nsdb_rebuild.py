@@ -50,7 +50,7 @@ def test_silent_server_is_reported(projected: Projected, zookeeper: ZooKeeper) -
             zookeeper.thaw()
 
 
-def test_where_no_view_is_yet_there_is_nothing_to_clear(projected: Projected) -> None:
+def test_prune_without_a_view_is_not_found(projected: Projected) -> None:
     with (
         closing(Generations(projected.hosts, projected.root)) as generations,
         generations.exclusive("somebody"),
@@ -156,7 +156,7 @@ def test_agents_and_daemons_follow_without_loss(projected: Projected, rebuilding
     assert sorted(names) == ["2", "3"], "the live one and the one before"
 
 
-def test_what_is_compared_is_one_position_however_much_is_written(projected: Projected, rebuilding: Rebuilding) -> None:
+def test_comparison_is_at_one_position_under_load(projected: Projected, rebuilding: Rebuilding) -> None:
     with writing(projected) as positions:
         eventually(lambda: positions)
         assert not rebuilding.compare()

@@ -47,7 +47,7 @@ def test_transactions_in_flight_run_in_order(connect: Connect) -> None:
         refused()
 
 
-def test_what_the_network_does_not_take_at_once_is_sent_in_order(connect: Connect) -> None:
+def test_queued_data_is_sent_in_order(connect: Connect) -> None:
     client = connect()
     wire: Any = client._socket  # noqa: SLF001 - a slow network
     wire.setsockopt(SOL_SOCKET, SO_SNDBUF, 4096)
@@ -181,7 +181,7 @@ def test_a_server_that_is_not_there_is_unavailable(switch: VtepSwitch, connect: 
 
 
 @pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH\r\n", b'{"id":nonsense}', b'{"method":"update","params":7}'])
-def test_what_speaks_something_else_is_unavailable(connect: Connect, greeting: bytes) -> None:
+def test_server_of_another_protocol_is_unavailable(connect: Connect, greeting: bytes) -> None:
     class Greeter(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             self.request.sendall(greeting)

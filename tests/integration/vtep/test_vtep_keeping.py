@@ -89,7 +89,7 @@ def test_one_command_with_many_macs(site: Site, switch: VtepSwitch) -> None:
     site.settle(switch)
 
 
-def test_of_two_keepers_one_puts_things_right_and_both_are_in_step(site: Site, switch: VtepSwitch) -> None:
+def test_one_of_two_daemons_repairs_drift(site: Site, switch: VtepSwitch) -> None:
     site.add_vtep("tor", switch)
     site.create("mac-entry", bridge="net", mac=mac(1), port="p1")
     keepers: list[Runner[Key, Value]] = []

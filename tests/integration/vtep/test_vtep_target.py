@@ -48,7 +48,7 @@ def test_a_fresh_database_gets_a_checkpoint_at_position_0() -> None:
         target.close()
 
 
-def test_what_is_written_is_what_vtep_ctl_shows(switch: VtepSwitch, target: VtepTarget) -> None:
+def test_written_rows_are_shown_by_vtep_ctl(switch: VtepSwitch, target: VtepTarget) -> None:
     reconcile(target, DESIRED, 5)
     assert switch.vtep_ctl("list-ls").split() == [BLUE, RED]
     assert switch.vtep_ctl("get", "Logical_Switch", RED, "tunnel_key").strip() == "10001"
@@ -72,7 +72,7 @@ def test_what_is_written_is_what_vtep_ctl_shows(switch: VtepSwitch, target: Vtep
     assert switch.config() == {"midonet-position": "5", "midonet-hash": f"{5:064x}"}
 
 
-def test_what_was_written_is_what_is_loaded(targets: Targets, switch: VtepSwitch) -> None:
+def test_load_returns_the_written_values(targets: Targets, switch: VtepSwitch) -> None:
     target = targets()
     reconcile(target, DESIRED, 5)
     assert not target.drifted()
@@ -178,7 +178,7 @@ def test_binding_replaces_a_foreign_one(switch: VtepSwitch, target: VtepTarget) 
     assert switch.bindings() == f"0000 {RED}"
 
 
-def test_of_several_rows_for_one_key_one_stays(switch: VtepSwitch, targets: Targets) -> None:
+def test_one_of_several_rows_remains(switch: VtepSwitch, targets: Targets) -> None:
     """The schema has no index on the MAC tables."""
     reconcile(targets(), DESIRED, 1)
     (red,) = (row["_uuid"] for row in switch.table("Logical_Switch").values() if row["name"] == RED)

@@ -87,7 +87,7 @@ def test_switches_without_a_shared_bridge_are_independent(switch: VtepSwitch, ta
         other.close()
 
 
-def test_what_was_a_deleted_vtep_is_cleared_with_its_checkpoint(switch: VtepSwitch, target: VtepTarget) -> None:
+def test_deleted_vtep_is_cleared_with_its_checkpoint(switch: VtepSwitch, target: VtepTarget) -> None:
     reconcile(target, DESIRED, 1)
     target.clear()
     target.close()

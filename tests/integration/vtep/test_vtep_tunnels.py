@@ -141,7 +141,7 @@ def test_drift_is_detected_and_repaired(
     assert not target.drifted()
 
 
-def test_what_bfd_and_the_switch_say_is_read(switch: VtepSwitch, target: VtepTarget) -> None:
+def test_bfd_and_switch_faults_are_read(switch: VtepSwitch, target: VtepTarget) -> None:
     reconcile(target, DESIRED, 1)
     report = target.report()
     assert report is not None

@@ -43,11 +43,11 @@ def test_canonical_form(name: str, text: str, value: object) -> None:
         ("log_level", "loud"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_its_place(name: str, text: str) -> None:
+def test_invalid_input_is_refused_with_its_location(name: str, text: str) -> None:
     variable = f"MIDONET_{name.upper()}"
     with pytest.raises(UsageError, match=variable):
         load(Settings, flags={}, environ={variable: text})
 
 
-def test_nothing_has_to_be_set() -> None:
+def test_defaults_are_sufficient() -> None:
     assert load(Settings, flags={}, environ={}) == DEFAULTS

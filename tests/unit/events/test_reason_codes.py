@@ -51,7 +51,7 @@ def test_every_reason_is_used() -> None:
     assert set(REASONS) - words == formats - words
 
 
-def test_whatever_is_refused_has_a_reason_that_is_listed() -> None:
+def test_every_refusal_has_a_listed_reason() -> None:
     rng, topology, seen = Random(20261122), Topology(), set()  # noqa: S311 - a seed, not a secret
     for number in range(3000):
         command: Command = random_command(rng, topology)

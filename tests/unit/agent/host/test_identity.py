@@ -28,7 +28,7 @@ def test_written_by_hand_in_any_form(tmp_path: Path) -> None:
     assert identity.host_id({}, file) == HOST
 
 
-def test_of_many_that_start_at_once_all_have_the_same(tmp_path: Path) -> None:
+def test_concurrent_starts_get_one_host_id(tmp_path: Path) -> None:
     file = tmp_path / "host-id"
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(lambda _: identity.host_id({}, file), range(32)))) == 1
@@ -44,12 +44,12 @@ def test_garbage_is_reported_and_not_changed(tmp_path: Path, content: bytes) -> 
     assert file.read_bytes() == content
 
 
-def test_what_is_no_file_is_named(tmp_path: Path) -> None:
+def test_non_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=f"cannot read the host id file {tmp_path}: Is a directory"):
         identity.host_id({}, tmp_path)
 
 
-def test_what_is_no_path_is_refused() -> None:
+def test_invalid_path_is_refused() -> None:
     with pytest.raises(Misconfigured, match="null"):
         identity.host_id({}, Path("a\0b"))
 

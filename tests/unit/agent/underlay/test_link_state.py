@@ -35,7 +35,7 @@ def test_only_members_of_our_zones_are_probed() -> None:
     assert targets(view, "unknown") == {}
 
 
-def test_in_a_large_zone_every_host_is_probed_by_some() -> None:
+def test_every_host_of_a_large_zone_is_probed() -> None:
     hosts = [(str(uuid4()), f"10.0.{number // 250}.{number % 250 + 1}") for number in range(200)]
     view = snapshot(hosts)
     chosen = {host: targets(view, host) for host, _ in hosts}

@@ -112,9 +112,7 @@ def test_parts_go_with_the_whole(world: World, kind: str, ref: str, events: list
         ("tunnel-zone", "tz", "vtep tor", ["tunnel-zone.deleted", "vtep.updated"]),
     ],
 )
-def test_what_is_in_use_stays_unless_cascaded(
-    world: World, kind: str, ref: str, referrer: str, cascaded: list[str]
-) -> None:
+def test_object_in_use_requires_cascade(world: World, kind: str, ref: str, referrer: str, cascaded: list[str]) -> None:
     with pytest.raises(InUse, match=referrer) as refused:
         world.delete(kind, ref)
     assert refused.value.details["referrers"]

@@ -45,7 +45,7 @@ def test_the_order_of_documents_does_not_matter(path: Path) -> None:
     assert [len(forth.topology.all(kind)) for kind in KINDS] == [len(back.topology.all(kind)) for kind in KINDS]
 
 
-def test_what_refers_to_a_vxlan_port_applies_to_an_empty_log() -> None:
+def test_vxlan_port_reference_applies_to_empty_log() -> None:
     world = applied(*read(FOLDER / "vxlan-gateway.yaml"))
     port = next(port for port in world.topology.all("port").values() if port.vtep)
     world.create("mac-entry", bridge=port.bridge, mac="02:00:00:00:00:09", port=port.id)

@@ -127,7 +127,7 @@ def test_two_stations_share_a_function_by_their_vlans(world: World) -> None:
     assert len(rules(world, world.get("port", "ids").l2insertion_infilter)) == 4
 
 
-def test_what_is_made_is_what_midonet_makes(world: World) -> None:
+def test_generated_rules_equal_those_of_midonet(world: World) -> None:
     protect(world, "ids", vlan=7, fail_open=True)
     vm, ids = world.get("port", "vm"), world.get("port", "ids")
     assert [rule.action for rule in rules(world, vm.l2insertion_infilter)] == ["l2-transform", "redirect", "redirect"]
@@ -161,7 +161,7 @@ def test_it_follows_every_change_and_leaves_nothing(world: World) -> None:
     assert len(world.topology) == before - 1 - 3
 
 
-def test_one_commit_holds_all_of_it_and_is_taken_back_by_one(world: World) -> None:
+def test_insertion_is_one_commit_and_one_revert(world: World) -> None:
     protect(world, "ids")
     kept = {entity.id: entity for entity in world.topology}
     decision = world.run(Create("l2-insertion", {"port": "vm", "srv_port": "fw", "mac": VM, "order": 1}))
@@ -188,7 +188,7 @@ def test_an_insertion_from_before_there_were_chains_gets_them_when_it_changes(wo
     assert [name for name, _ in sent(world)[0]] == ["ids"]
 
 
-def test_nothing_of_it_is_exported_and_all_of_it_comes_back(world: World) -> None:
+def test_derived_objects_are_recreated_by_an_import(world: World) -> None:
     protect(world, "ids", vlan=7)
     protect(world, "fw", order=1)
     exported = documents(world.topology)
@@ -240,7 +240,9 @@ def chain_of(world: World) -> Any:
         ),
     ],
 )
-def test_nobody_changes_it_by_hand(world: World, op: Any, error: type[MidonetError], reason: str) -> None:
+def test_generated_chain_cannot_be_changed_directly(
+    world: World, op: Any, error: type[MidonetError], reason: str
+) -> None:
     protect(world, "ids")
     before = {entity.id: entity for entity in world.topology}
     with pytest.raises(error) as caught:

@@ -81,13 +81,13 @@ def test_other_fields_may_have_changed(world: World) -> None:
     assert world.get("bridge", "web").tenant == "acme"
 
 
-def test_what_is_gone_stays_gone(world: World) -> None:
+def test_revert_on_a_deleted_object_conflicts(world: World) -> None:
     renamed = world.set("bridge", "web", name="www")
     world.delete("bridge", "www")
     assert "is gone" in conflicts(world, renamed)[0]["message"]
 
 
-def test_what_exists_again_is_not_overwritten(world: World) -> None:
+def test_revert_does_not_overwrite_a_recreated_object(world: World) -> None:
     host = world.get("host", "hv1").id
     deleted = world.delete("host", "hv1")
     world.create("host", "other", id=host)
@@ -108,7 +108,7 @@ def test_parts_that_came_later_are_not_deleted(world: World) -> None:
     assert conflicts(world, created)[0]["code"] == "in-use"
 
 
-def test_what_it_refers_to_must_be_there(world: World) -> None:
+def test_referenced_object_must_exist(world: World) -> None:
     world.create("chain", "out")
     world.set("bridge", "web", outbound_filter="out")
     cleared = world.set("bridge", "web", outbound_filter=None)

@@ -114,7 +114,7 @@ def test_a_vxlan_port_goes_with_the_static_macs_behind_it_and_not_from_under_a_r
 
 
 @pytest.mark.parametrize("kind", ["port", "route"])
-def test_what_follows_another_object_is_not_changed_by_itself(world: World, kind: str) -> None:
+def test_derived_object_cannot_be_changed_directly(world: World, kind: str) -> None:
     world.create("vtep-binding", vtep="tor", bridge="web", physical_port="s1")
     one = next(entity for entity in world.topology.all(kind).values() if entity.follows)
     field: dict[str, Any] = {"port": {"admin_state_up": False}, "route": {"weight": 7}}[kind]  # type: ignore[assignment]

@@ -82,7 +82,7 @@ def held(
             locks[0].released.set()
 
 
-def test_what_waits_goes_together(opened: Opener) -> None:
+def test_waiting_commands_share_a_batch(opened: Opener) -> None:
     with held(opened, []) as (writer, lock, first):
         others = [writer.submit(bridge(f"b{n}"), ME) for n in range(100)]
         lock.released.set()
@@ -180,7 +180,7 @@ def test_an_answer_that_is_lost_is_looked_for(opened: Opener, fate: str) -> None
     assert len(names(opened())) == 11
 
 
-def test_a_writer_that_breaks_down_answers_everybody(opened: Opener) -> None:
+def test_failed_writer_answers_all_callers(opened: Opener) -> None:
     with held(opened, ["fine", SystemExit("gone")]) as (writer, lock, first):
         others = [writer.submit(bridge(f"b{n}"), ME) for n in range(3)]
         lock.released.set()

@@ -87,7 +87,7 @@ def test_only_the_tail_is_read(log: Log, folder: Path, monkeypatch: pytest.Monke
     assert read == list(range(5 * EVERY + 1, log.head().position + 1))
 
 
-def test_what_was_read_can_be_written_on(log: Log, folder: Path) -> None:
+def test_snapshot_state_accepts_new_commands(log: Log, folder: Path) -> None:
     opened(log, folder)
     store = Store.open(log, Snapshots(folder))
     result = store.execute(Command("host.create", [Create("host", {"name": "last"})]), WHO)
@@ -143,7 +143,7 @@ def test_old_ones_are_thinned_out(log: Log, folder: Path, monkeypatch: pytest.Mo
     assert kept(folder) == [5 * EVERY]
 
 
-def test_what_would_go_again_at_once_is_not_written(log: Log, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_snapshot_over_the_limit_is_not_written(log: Log, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(log, folder)
     monkeypatch.setattr(snapshots, "LIMIT", sum(path.stat().st_size for path in folder.iterdir()) * 3 // 4)
     for number in (1, 2, 3):

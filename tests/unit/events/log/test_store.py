@@ -175,7 +175,7 @@ def test_a_lost_answer_never_does_anything_twice(open_store: Callable[[], Store]
         assert sum(b.name.startswith(run) for b in replay.topology.all("bridge").values()) == 5
 
 
-def test_a_log_that_fails_one_fails_all_and_nothing_stays_of_them(open_store: Callable[[], Store]) -> None:
+def test_log_failure_fails_the_whole_batch(open_store: Callable[[], Store]) -> None:
     store = open_store()
     store.execute(bridge("before"), ME)
     store.log = UnluckyLog(store.log, [Unavailable("the disk is full")])

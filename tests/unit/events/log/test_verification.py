@@ -30,7 +30,7 @@ def record(position: int, verb: str, data: dict[str, Any], kind: str = "bridge")
 CREATED = record(1, "created", {"id": ID, "name": "web", "tunnel_key": 7})
 
 
-def test_what_fits_is_folded() -> None:
+def test_valid_events_are_folded() -> None:
     topology = Topology()
     audit(topology, CREATED)
     audit(topology, record(2, "updated", {"changed": {"name": ["web", "www"], "tenant": [None, "acme"]}}))

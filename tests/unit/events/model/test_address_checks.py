@@ -47,7 +47,7 @@ def test_every_notation_of_a_mac_is_stored_in_one_form(world: World, written: st
 @pytest.mark.parametrize(
     "written", ["02:00-5e:10:00:01", "0200.5e10-0001", "02:00:5e:10:00", "02005e10000", 20, True, None, "", "x" * 10**6]
 )
-def test_what_is_no_mac_is_refused_in_one_short_line(written: object) -> None:
+def test_invalid_mac_is_refused_in_one_line(written: object) -> None:
     with pytest.raises(ValueError, match="is not a MAC address") as refused:
         canonical_mac(written)
     assert len(str(refused.value)) < 200
@@ -211,7 +211,7 @@ def test_addresses_cannot_leave_the_gateway_of_a_route_behind(world: World) -> N
         ({"dns_servers": ["224.0.0.1"]}, "not-a-host-address"),
     ],
 )
-def test_what_dhcp_hands_out_is_in_the_subnet(world: World, fields: dict[str, Any], reason: str) -> None:
+def test_dhcp_addresses_are_in_the_subnet(world: World, fields: dict[str, Any], reason: str) -> None:
     assert refusal(world, "dhcp-subnet", bridge="web", subnet="10.7.0.0/24", **fields) == reason
 
 

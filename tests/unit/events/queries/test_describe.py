@@ -64,7 +64,7 @@ def test_lists_are_described_by_added_and_removed_items(world: Told) -> None:
     assert world.tell(*events) == ["tunnel-zone z: members + hv2 10.0.0.2 - hv1 10.0.0.1"]
 
 
-def test_the_nameless_are_called_by_what_identifies_them(world: Told) -> None:
+def test_unnamed_objects_are_shown_by_identifying_fields(world: Told) -> None:
     document = {"kind": "bridge", "name": "web", "macs": [{"mac": "02:00:00:00:00:01", "port": "p1", "vlan": 7}]}
     assert world.tell(*world.apply(document).events) == [
         "mac-entry 02:00:00:00:00:01 7 of bridge web created: port web/p1"
@@ -79,7 +79,7 @@ def test_the_deleted_keep_their_names(world: Told) -> None:
     assert world.names.find("web/p1") == world.names.find("p1") == world.names.find("port/p1")
 
 
-def test_what_exists_outranks_what_is_gone(world: Told) -> None:
+def test_existing_object_precedes_a_deleted_one(world: Told) -> None:
     world.tell(*world.delete("bridge", "web").events)
     events = world.apply({"kind": "bridge", "name": "web"}).events
     world.tell(*events)
@@ -96,7 +96,7 @@ def test_a_name_of_two_kinds_is_ambiguous_until_the_kind_is_said(world: Told) ->
     assert world.names.find(key.partition("/")[2][:8]) == key
 
 
-def test_what_was_never_there_is_not_found(world: Told) -> None:
+def test_unknown_object_is_not_found(world: Told) -> None:
     with pytest.raises(NotFound):
         world.names.find("p77")
 

@@ -59,6 +59,6 @@ def test_a_position_beyond_the_end_is_not_found() -> None:
 @pytest.mark.parametrize(
     "text", ["", "-1", "now", "9" * 5000, "2026-01-31T12:00:00", "٣", "0001-01-01T00:00:00+23:59", "\0"]
 )
-def test_what_is_no_moment_is_not_found(text: str) -> None:
+def test_invalid_moment_is_not_found(text: str) -> None:
     with pytest.raises(NotFound):
         parse(text)

@@ -32,7 +32,7 @@ def test_controls_of_a_projection_are_described() -> None:
     assert len(world.topology) == 0, "no part of the network"
 
 
-def test_what_holds_anyway_needs_no_note() -> None:
+def test_default_control_is_not_stored() -> None:
     world = World()
     world.run(Pause("vtep"))
     assert told(world, Pause("vtep", paused=False)) == ["projection vtep: resumed"]

@@ -48,7 +48,7 @@ def test_render_equals_that_of_a_new_topology(steps: list[tuple[Any, bool, bool]
     assert asked(topology) == asked(anew)
 
 
-def test_what_is_taken_back_was_never_there() -> None:
+def test_removed_object_leaves_no_index_entry() -> None:
     topology = Topology()
     bridge = Bridge(id=IDS[0], name="a")
     assert topology.named("bridge", "a") == []

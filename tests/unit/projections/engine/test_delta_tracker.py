@@ -41,7 +41,7 @@ def test_only_what_differs_is_written_to_a_target_that_holds_something() -> None
     assert tracked.delta() == {"b": 2, "c": None}
 
 
-def test_what_was_written_is_not_written_again() -> None:
+def test_unchanged_value_is_not_rewritten() -> None:
     tracked = tracker(Wanted(a=1))
     tracked.delta()
     tracked.written()
@@ -58,7 +58,7 @@ def test_changes_melt_into_one() -> None:
     assert tracked.delta() == {"a": 4}
 
 
-def test_what_came_and_went_meanwhile_is_not_written() -> None:
+def test_transient_change_is_not_written() -> None:
     wanted = Wanted()
     tracked = tracker(wanted)
     tracked.touch(["a"])
@@ -107,7 +107,7 @@ def test_a_value_that_differs_only_in_what_does_not_matter_stays() -> None:
     assert tracked.delta() == {}
 
 
-def test_what_was_lost_is_written_as_it_was_however_often_it_is_edited_before() -> None:
+def test_lost_value_is_rewritten_after_repeated_edits() -> None:
     tracked = DeltaTracker(Wanted(a=1), same=lambda actual, desired: actual % 10 == desired % 10)
     tracked.reconcile({"a": 11})
     for edited in (5, 6):
@@ -172,7 +172,7 @@ def test_foreign_changes_are_distinguished_from_lost_writes() -> None:
     assert tracked.reconcile({"a": 1, "b": 2}) == set(), "our own, though nobody confirmed it"
 
 
-def test_what_was_lost_is_written_as_it_was_though_it_would_be_made_otherwise_now() -> None:
+def test_lost_value_is_rewritten_in_its_former_version() -> None:
     wanted = Wanted(a=10, b=20)
     tracked = DeltaTracker(wanted, same=lambda one, other: one // 10 == other // 10)
     tracked.touch_all()

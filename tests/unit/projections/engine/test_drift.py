@@ -44,9 +44,7 @@ def repair(number: int, text: str = "x") -> DriftRecord:
         (b"[" * 100_000, b"", ("[" * 1_000 + "…", "")),
     ],
 )
-def test_what_is_equal_on_both_sides_is_left_out(
-    found: Any, expected: Any, told: tuple[str | None, str | None]
-) -> None:
+def test_equal_parts_are_omitted(found: Any, expected: Any, told: tuple[str | None, str | None]) -> None:
     assert describe_difference(found, expected) == told
 
 
@@ -77,7 +75,7 @@ def test_drift_ring_is_bounded_and_ignores_invalid_data() -> None:
     assert decode_records(encode_records([repair(1)])) == [repair(1)]
 
 
-def test_what_a_target_mends_and_an_edited_checkpoint_are_recorded() -> None:
+def test_side_repairs_and_edited_checkpoints_are_recorded() -> None:
     recorder = DriftRecorder("nsdb", "zk1:2181/midonet")
     recorder.record_checkpoint(Checkpoint(), Checkpoint(7, "7" * 64))
     recorder.record_side_repairs([SideRepair("nsdb", "{}", '{"generation":"1"}')], 7)

@@ -74,7 +74,7 @@ def test_an_ordinary_change_touches_one_document_and_no_index(world: World) -> N
     assert len(followed.touched("port", "b1-3", inbound_filter="c")) == 1
 
 
-def test_what_changes_the_needs_of_one_host_touches_its_index_only(world: World) -> None:
+def test_changed_dependencies_affect_one_index_only(world: World) -> None:
     followed = Followed(world)
     h1, h2 = (index(world.get("host", name)) for name in ("h1", "h2"))
     assert followed.touched("port", "b2-0", host="h2", interface="tap0") & {h1, h2} == {h2}

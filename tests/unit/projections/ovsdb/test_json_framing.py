@@ -37,6 +37,6 @@ def test_an_object_comes_out_with_its_last_byte() -> None:
 
 
 @pytest.mark.parametrize("data", [b"HTTP/1.1 400 Bad Request", b"}{", b"[1]", b'"text"', b"{}}"])
-def test_what_is_no_stream_of_objects_is_refused(data: bytes) -> None:
+def test_invalid_stream_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a stream"):
         list(Framer().feed(data))

@@ -48,7 +48,7 @@ def test_head_has_no_body(server: HttpServer) -> None:
     assert (answer.status, body, answer.getheader("Content-Length")) == (200, b"", "6")
 
 
-def test_what_is_not_there_is_named_with_what_is(server: HttpServer) -> None:
+def test_missing_name_is_reported_with_existing_ones(server: HttpServer) -> None:
     answer, body = ask(server, "/nothing")
     assert answer.status == 404
     assert json.loads(body)["error"]["message"] == "there is no /nothing; there are /text, /json, /busy, /broken"

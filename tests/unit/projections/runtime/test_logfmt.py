@@ -53,7 +53,7 @@ def test_a_line_has_time_level_message_and_values(capfd: pytest.CaptureFixture[s
         ("grün", "grün"),
     ],
 )
-def test_whatever_is_written_stays_on_its_line(words: Any, value: str, shown: str) -> None:
+def test_written_text_stays_on_its_line(words: Any, value: str, shown: str) -> None:
     logfmt.configure("info")
     logfmt.log(logging.INFO, "event", value=value)
     assert words() == [f"level=info msg=event value={shown}"]
@@ -70,7 +70,7 @@ def test_the_same_words_come_once_a_minute(words: Any, monkeypatch: pytest.Monke
     assert len(words()) == 1
 
 
-def test_other_packages_of_the_project_are_heard_and_libraries_are_not(words: Any) -> None:
+def test_only_packages_of_the_project_are_logged(words: Any) -> None:
     logfmt.configure("info")
     logging.getLogger("midonet.projections.engine.feed").warning("the log cannot be followed")
     logging.getLogger("kazoo.client").error("Connection dropped")

@@ -185,7 +185,7 @@ def test_another_tunnel_zone_changes_every_locator(scene: Scene) -> None:
     assert scene.of("switch")
 
 
-def test_nothing_is_left_of_a_deleted_vtep(scene: Scene) -> None:
+def test_deleted_vtep_leaves_no_rows(scene: Scene) -> None:
     add_mac(scene, "02:00:00:00:00:01")
     scene.delete("vtep", "tor", cascade=True)
     assert scene.rows == {}

@@ -92,7 +92,7 @@ def test_the_operators_ip_address_goes_before_the_switchs(net: Net, writer: Writ
     assert writer.row() == (TUNNEL[A], "10.0.0.1")
 
 
-def test_a_station_that_moves_is_where_it_was_heard_last(writer: Writer) -> None:
+def test_moved_station_is_at_its_latest_location(writer: Writer) -> None:
     writer.hear(A)
     writer.hear(B)
     assert writer.row() == (TUNNEL[B], "")
@@ -163,7 +163,7 @@ def test_a_vtep_that_is_forgotten_has_no_stations(writer: Writer) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_writers_that_heard_in_different_orders_agree_in_the_end(net: Net, seed: int) -> None:
+def test_writers_agree_despite_different_report_orders(net: Net, seed: int) -> None:
     """Each writes what it believes and sees what others wrote; after a few rounds nobody has anything to write."""
     rng = Random(seed)  # noqa: S311 - makes test data
     row: Any = None
@@ -187,7 +187,7 @@ def test_writers_that_heard_in_different_orders_agree_in_the_end(net: Net, seed:
     assert {writer.row() for writer in writers} == {row}
 
 
-def test_what_makes_no_sense_is_not_passed_on(net: Net, writer: Writer) -> None:
+def test_invalid_reported_address_gives_no_row(net: Net, writer: Writer) -> None:
     net.set("vtep", A, tunnel_ips=[])
     writer.projection.attach(net.topology)
     said = SwitchUpdate({(net.switch, MAC): LocalMac("hello", "")}, (), whole=False)

@@ -42,7 +42,7 @@ def hear(projection: VtepProjection, learned: LearnedMacs, vtep: str, *addresses
     return projection.apply([Change(SWITCH_UPDATE, vtep, None, news)])
 
 
-def test_what_is_held_stays_until_they_are_heard(net: Net) -> None:
+def test_current_rows_are_kept_until_reports_arrive(net: Net) -> None:
     watched: dict[Key, str] = {("bfd", HOST): MINE, ("bfd", THEIRS): MINE, ("bfd", "172.31.9.9"): MINE}
     rows = {key: CurrentRow(value, 0) for key, value in watched.items()}
     rows |= {net.station: CurrentRow((THEIRS, ""), 0), net.flood: CurrentRow((HOST, THEIRS), 0)}
