@@ -153,7 +153,7 @@ class SwitchPlace(Place):
 
 
 class SqlPlace(Place):
-    """A view in a database, beside one of somebody else."""
+    """A view in a database, beside a foreign one."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -183,6 +183,6 @@ class SqlPlace(Place):
             return looker.peek()
 
     def foreign(self) -> Any:
-        """The view of somebody else."""
+        """The foreign view."""
         with closing(SqlTarget(self._url, "nsdb", "0")) as looker:
             return looker.load()

@@ -103,7 +103,7 @@ class Bringer:
         self.bring()
 
     def check(self) -> None:
-        """The target is what it should be, and nobody else's is touched."""
+        """The target has the desired values, and no other target is changed."""
         rendered = ((key, self._projection.render(key)) for key in self._projection.keys())  # noqa: SIM118 - no mapping
         desired, actual = {key: value for key, value in rendered if value is not None}, self.place.actual()
         assert actual.keys() == desired.keys()

@@ -120,7 +120,7 @@ def test_interfaces_of_a_host(agent: Agent, site: Midoctl) -> None:
     assert site.ok("host", "interfaces", HOST)
     assert site("host", "interfaces", "hv1").out.startswith("NAME")
     assert site.refused(4, "host", "interfaces", "hv2")["details"] == {"host": OTHER}
-    assert site.refused(4, "host", "interfaces", "nobody")["code"] == "not-found"
+    assert site.refused(4, "host", "interfaces", "no-such-host")["code"] == "not-found"
 
 
 def test_a_dead_host_shows_its_last_report(agent: Agent, site: Midoctl, zookeeper: ZooKeeper, zk_root: str) -> None:

@@ -110,26 +110,26 @@ def test_a_log_that_was_tampered_with_is_found_out_by_the_index(sqlite: str, mid
     assert (status, '"position": 40' in error) == (7, True), error
 
 
-@pytest.mark.parametrize("damage", ["garbage", "empty", "half", "rows", "schema"])
-def test_corrupt_index_is_rebuilt(sqlite: str, midoctl: Make, damage: str) -> None:
+@pytest.mark.parametrize("corruption", ["garbage", "empty", "half", "rows", "schema"])
+def test_a_corrupt_index_is_rebuilt_and_answers_stay_right(sqlite: str, midoctl: Make, corruption: str) -> None:
     run = midoctl(sqlite)
     store = grow(sqlite, 80)
     run("log", "-n", "1")
     good = run.index.read_bytes()
-    if damage in ("rows", "schema"):
+    if corruption in ("rows", "schema"):
         with closing(sqlite3.connect(run.index)) as database, database:
-            if damage == "rows":
+            if corruption == "rows":
                 database.execute("UPDATE history_commits SET hash = zeroblob(32) WHERE position % 3 = 0")
             else:
                 database.execute("UPDATE history_checkpoint SET schema = 'another'")
     else:
         remove(run.index)
-        run.index.write_bytes({"garbage": b"x" * 9000, "empty": b"", "half": good[: len(good) // 2]}[damage])
+        run.index.write_bytes({"garbage": b"x" * 9000, "empty": b"", "half": good[: len(good) // 2]}[corruption])
     same_answers(run, questions(store, seeded()))
     assert indexed(run) == 80
 
 
-def test_unusable_cache_is_ignored(sqlite: str, midoctl: Make, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_used_is_no_trouble(sqlite: str, midoctl: Make, tmp_path: Path) -> None:
     run = midoctl(sqlite)
     store = grow(sqlite, 60)
     (tmp_path / ".cache").write_text("in the way")

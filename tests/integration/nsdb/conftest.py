@@ -11,6 +11,6 @@ from midonet.testbed import ZooKeeper
 
 @pytest.fixture
 def projected(zookeeper: ZooKeeper, zk_root: str, tmp_path: Path) -> Iterator[Projected]:
-    """A log and its view; nobody keeps it yet."""
+    """A log and its view, without a running projection."""
     with Projected(f"sqlite:///{tmp_path}/log.db", zookeeper.hosts, zk_root) as made:
         yield made

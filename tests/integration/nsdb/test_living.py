@@ -23,7 +23,7 @@ def server() -> Iterator[ZooKeeper]:
 
 @pytest.fixture
 def client(server: ZooKeeper) -> Iterator[KazooClient]:
-    """Somebody who stands for agents."""
+    """A client that registers hosts as agents do."""
     client = KazooClient(server.hosts, connection_retry={"max_tries": -1, "max_delay": 0.5})
     client.start()
     yield client

@@ -45,7 +45,7 @@ class Ahead(ZooKeeperTarget):
 
 @pytest.fixture
 def kept(projected: Projected) -> Iterator[tuple[Ahead, Keeper]]:
-    """Somebody who keeps the view, and rests, having begun something before."""
+    """A writer of the view that pauses after it has begun a write."""
     target = Ahead(projected)
     keeper = projected.keep(target)
     eventually(lambda: keeper.runner.status().state == "live")
@@ -55,7 +55,7 @@ def kept(projected: Projected) -> Iterator[tuple[Ahead, Keeper]]:
         projected.settle()
         return bool(target.begun)
 
-    eventually(begins)  # and nobody waits for the answer any more, who could be held back as well
+    eventually(begins)  # no thread waits for the answer any more
     eventually(lambda: keeper.runner.status().position == projected.store.topology.head.position)
     yield target, keeper
     target.let_go.set()

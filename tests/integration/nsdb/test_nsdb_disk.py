@@ -1,4 +1,4 @@
-"""ZooKeeper's disk: full, or with data from a backup. Servers and clients meet again, and the view is put right."""
+"""ZooKeeper's disk: full, or restored from a backup. Clients reconnect, and the view is repaired."""
 
 import shutil
 from collections.abc import Iterator, Sequence

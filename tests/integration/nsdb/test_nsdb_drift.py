@@ -1,4 +1,4 @@
-"""Whatever somebody does to the view by hand: it is put right at once, recorded with what was found, and no more."""
+"""Changes of the view by other clients are repaired at once, recorded with the value found, and nothing else is."""
 
 import json
 from collections.abc import Callable

@@ -294,7 +294,7 @@ def test_log_with_another_history_is_refused(projected: Projected, tmp_path: Pat
     other = Store(open_log(copy))
     other.execute(Command("test", [Create("router", {})]), Context(actor="test"))
     other.execute(Command("test", [Create("router", {})]), Context(actor="test"))
-    assert "another commit 2" in parked(projected, copy)
+    assert "commit 2 of the target differs" in parked(projected, copy)
 
 
 # -- who keeps the view

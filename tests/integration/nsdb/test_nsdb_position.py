@@ -1,4 +1,4 @@
-"""Who keeps the view and who stands by never lie about where it is, and never take each other for strangers."""
+"""The writer and the standby report the right position, and no change of the other one counts as drift."""
 
 import threading
 import time
@@ -94,7 +94,7 @@ def test_writer_frozen_in_a_large_change_is_fenced(projected: Projected) -> None
 
 
 class Lagging:
-    """A log whose commits come late to whoever follows it, though everybody can ask where it ends."""
+    """A log whose commits reach followers late, while its end can be read."""
 
     def __init__(self, log: Log, gate: threading.Event) -> None:
         self._log = log

@@ -39,7 +39,7 @@ def test_silent_server_is_reported(projected: Projected, zookeeper: ZooKeeper) -
         generations._client.handler.call_timeout = 0.2  # noqa: SLF001 - it would take seconds
 
         def work() -> None:
-            with generations.exclusive("somebody"):
+            with generations.exclusive("alice"):
                 zookeeper.freeze()
                 generations.checkpoint("1")
 
@@ -53,14 +53,14 @@ def test_silent_server_is_reported(projected: Projected, zookeeper: ZooKeeper) -
 def test_prune_without_a_view_is_not_found(projected: Projected) -> None:
     with (
         closing(Generations(projected.hosts, projected.root)) as generations,
-        generations.exclusive("somebody"),
+        generations.exclusive("alice"),
         pytest.raises(NotFound, match="no view is published"),
     ):
         generations.prune()
 
 
 class Rebuilding:
-    """Whoever rebuilds the view of a log."""
+    """Rebuilds the view of a log."""
 
     def __init__(self, projected: Projected, stack: ExitStack) -> None:
         self.projected = projected
@@ -103,7 +103,7 @@ class Rebuilding:
 
 @pytest.fixture
 def rebuilding(projected: Projected) -> Iterator[Rebuilding]:
-    """A view of some objects that is kept, and whoever rebuilds it."""
+    """A view with a running projection, and its rebuild."""
     bridge = projected.create("bridge", name="web")
     projected.run(*(Create("port", {"bridge": bridge, "name": f"p{number}"}) for number in range(200)))
     projected.keep()
@@ -114,7 +114,7 @@ def rebuilding(projected: Projected) -> Iterator[Rebuilding]:
 
 @contextmanager
 def writing(projected: Projected) -> Iterator[list[int]]:
-    """Let somebody write all the time."""
+    """Write commits continuously."""
     done, positions = threading.Event(), list[int]()
 
     def write() -> None:

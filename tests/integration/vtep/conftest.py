@@ -53,7 +53,7 @@ def target(targets: Callable[..., VtepTarget]) -> VtepTarget:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    """A log, and nobody yet who keeps switches equal to it."""
+    """A log, without running projections for its switches."""
     made = Site(f"sqlite:///{tmp_path}/log.db")
     yield made
     made.stop()

@@ -1,4 +1,4 @@
-"""A switch whose database was restored from a backup is put right, and what was wrong with it is told."""
+"""A switch whose database was restored from a backup is repaired, and the drift is recorded."""
 
 from vtep_site import Site
 from vtep_switch import VtepSwitch, mac

@@ -1,4 +1,4 @@
-"""Whatever somebody does to our rows is seen, named and put right; what is not ours stays as it is."""
+"""Changes of our rows by other clients are found, recorded and repaired; foreign rows stay as they are."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -34,7 +34,7 @@ SECONDS = 1.0
 
 @pytest.fixture
 def kept(site: Site, switch: VtepSwitch) -> Site:
-    """A switch with stations on two hosts, and next to them what belongs to somebody else."""
+    """A switch with stations on two hosts, and foreign rows."""
     site.host("hv2")
     site.run(AddItem("tunnel-zone", "tors", "members", {"host": "hv2", "address": "172.31.0.2"}))
     site.create("port", "p2", bridge="net", host="hv2", interface="tap2")

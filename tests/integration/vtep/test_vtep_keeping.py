@@ -58,7 +58,7 @@ def test_a_port_that_comes_late_is_bound_when_it_comes(site: Site, switch: VtepS
     switch.vtep_ctl("add-port", "tor", "swp9")
     eventually(lambda: switch.bindings("swp9"), 2)
     site.settle(switch)
-    assert runner.drift.since(0) == [], "nobody did anything wrong"
+    assert runner.drift.since(0) == [], "no other client changed anything"
 
 
 def test_unreachable_switch_catches_up_without_delaying_others(site: Site, switch: VtepSwitch) -> None:

@@ -4,7 +4,7 @@
 |---|---|
 | chassis: a switch is known with its tunnel address, which may change | `test_switch_is_identified_by_its_addresses` |
 | chassis: logical switches follow bindings | `test_a_logical_switch_lives_as_long_as_its_last_binding` |
-| chassis: what somebody deleted is added back | `test_vtep_drift_kinds.py`, all of it |
+| chassis: a row that was deleted is added back | `test_vtep_drift_kinds.py`, all of it |
 | binding 1: two logical switches on one port | `test_a_vlan_of_a_port_belongs_to_one_bridge` |
 | binding 1: physical ports vanish | `test_bindings_wait_for_ports_and_are_back_with_them` |
 | binding 2: another physical switch uses a logical switch | `test_other_physical_switch_is_not_changed` |
@@ -43,7 +43,7 @@ from midonet.projections.vtep import VtepTarget, read_rows
 
 @pytest.fixture
 def kept(site: Site, switch: VtepSwitch) -> Site:
-    """The VTEP `tor` is this switch, bridge `net` is bound to its port swp1, and somebody keeps it so."""
+    """The VTEP `tor` is this switch, bridge `net` is bound to its port swp1, and a runner keeps it so."""
     site.add_vtep("tor", switch)
     site.keep()
     site.settle(switch)

@@ -224,7 +224,7 @@ def test_waiting_keys_pass_to_the_new_writer(targets: Targets) -> None:
     reconcile(overtaken, {**DESIRED, late: RED}, 1)
     reconcile(faster, DESIRED, 2)
     assert overtaken.load() == (at(2), DESIRED), "it may be wanted no more"
-    assert overtaken.unblocked() == {late}, "nobody took it away"
+    assert overtaken.unblocked() == {late}, "no other client removed it"
     assert overtaken.waiting() == {}
 
 

@@ -80,7 +80,7 @@ def test_a_frozen_writer_wakes_up_in_the_midst_of_its_successors_change(
     go_on.set()
     site.settle(switch)
     assert len(switch.table("Ucast_Macs_Remote")) == 60, "no row is there twice"
-    assert (len(first.drift), len(second.drift)) == (0, 0), "nobody but the two was there"
+    assert (len(first.drift), len(second.drift)) == (0, 0), "no other client wrote"
 
 
 def test_late_writer_does_not_preempt_a_faster_one(targets: Targets) -> None:
@@ -98,9 +98,9 @@ def test_preempted_writer_backs_off_once(targets: Targets) -> None:
     reconcile(first, {("switch", RED): 10001}, 1)
     second.load()
     second.write({}, at(1))
-    with pytest.raises(Fenced, match="is changing") as robbed:
+    with pytest.raises(Fenced, match="is changing") as preempted:
         first.write({}, at(2))
-    assert robbed.value.bulk
+    assert preempted.value.bulk
     first.load()  # as after every write that failed
     first.write({}, at(2))
     with pytest.raises(Fenced):

@@ -1,39 +1,22 @@
 """Reads facts once. Never writes."""
 
 from collections.abc import Iterable
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from midonet.projections.facts.kinds import Fact, decode, node_of
 from midonet.projections.zookeeper.children import read_below
-from midonet.projections.zookeeper.client import Client
+from midonet.projections.zookeeper.reader import Reader
 
 F = TypeVar("F", bound=Fact)
 
 _CONNECT_SECONDS = 5.0
 
 
-class FactsReader:
+class FactsReader(Reader):
     """The facts below `root`, on the servers `hosts`; for use in a `with` statement.
 
     Every method raises `Unavailable` if the servers cannot be reached.
     """
-
-    def __init__(self, hosts: str, root: str = "/midonet") -> None:
-        self._root = root
-        self._client = Client(hosts)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the session."""
-        self._client.close()
 
     def all(self, fact: type[F]) -> dict[str, F]:
         """Return the facts of a kind by object id."""

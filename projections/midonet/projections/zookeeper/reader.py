@@ -1,9 +1,8 @@
-"""Reads a view: its checkpoint, waiting for a position, and all documents. Never writes."""
+"""Reads a view: its checkpoint, waiting for it, and all documents at once. Never writes."""
 
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, Self
 
 from kazoo.exceptions import NoNodeError
@@ -18,11 +17,8 @@ _CONNECT_SECONDS = 10.0
 Watcher = Callable[[Any], None] | None
 
 
-class ViewReader:
-    """The live view below `root`, on the servers `hosts`; for use in a `with` statement.
-
-    Every method raises `Unavailable` when the servers cannot be reached.
-    """
+class Reader:
+    """A session on the servers `hosts` that reads below `root`; for use in a `with` statement."""
 
     def __init__(self, hosts: str, root: str = "/midonet") -> None:
         self._root = root
@@ -31,10 +27,16 @@ class ViewReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the session."""
         self._client.close()
+
+
+class ViewReader(Reader):
+    """The live view. Every method raises `Unavailable` if the servers cannot be reached."""
 
     def base(self) -> str:
         """Return the path of the live generation."""
@@ -43,7 +45,7 @@ class ViewReader:
             return self._base(None)
 
     def checkpoint(self) -> Checkpoint:
-        """Return the commit up to which the view contains all changes; position 0 if there is no view."""
+        """Return the commit up to which the view contains everything; position 0 if there is no view."""
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
             return self._checkpoint(None)
@@ -83,7 +85,7 @@ class ViewReader:
         return decode_checkpoint(self._get(f"{self._base(watcher)}/checkpoint", watcher))
 
     def _get(self, path: str, watcher: Watcher) -> bytes:
-        """Return a node's data, empty if there is none; `watcher` is called on any change of it."""
+        """Return a node's data, empty if there is none; `watcher` is called on the next change."""
         client = self._client
         try:
             data: bytes = client.get(path, watcher)[0]

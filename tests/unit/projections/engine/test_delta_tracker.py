@@ -169,7 +169,7 @@ def test_foreign_changes_are_distinguished_from_lost_writes() -> None:
     assert tracked.reconcile({"a": 1, "b": 2}) == set()
     assert tracked.reconcile({"a": 9, "c": 3}) == {"a", "b", "c"}
     tracked.delta()
-    assert tracked.reconcile({"a": 1, "b": 2}) == set(), "our own, though nobody confirmed it"
+    assert tracked.reconcile({"a": 1, "b": 2}) == set(), "our own write, though unconfirmed"
 
 
 def test_lost_value_is_rewritten_in_its_former_version() -> None:

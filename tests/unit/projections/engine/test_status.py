@@ -1,4 +1,4 @@
-"""The states of a view that nobody holds back, and how far it is behind."""
+"""The states of a view that is not paused, and its lag."""
 
 import time
 
@@ -64,4 +64,4 @@ def test_age_of_earlier_commits_follows_their_time(monkeypatch: pytest.MonkeyPat
     arrivals = Arrivals()
     monkeypatch.setattr(time, "monotonic", lambda: 103.0)
     assert arrivals.age(1, stamp(NOW - DAY)) == DAY
-    assert arrivals.age(1, stamp(NOW + DAY)) == 3.0, "at least as long as somebody waits for it"
+    assert arrivals.age(1, stamp(NOW + DAY)) == 3.0, "at least the time since it arrived"

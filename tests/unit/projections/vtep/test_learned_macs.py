@@ -78,7 +78,7 @@ def test_a_station_behind_the_switch_itself_is_not_echoed(writer: Writer) -> Non
     assert writer.row() is None
 
 
-def test_topology_entry_precedes_a_learned_station(net: Net, writer: Writer) -> None:
+def test_what_the_topology_says_of_a_station_wins(net: Net, writer: Writer) -> None:
     net.create("mac-entry", bridge="net", mac=MAC, port="p1")
     writer.projection.attach(net.topology)
     assert net.key not in writer.hear(A)
@@ -92,7 +92,7 @@ def test_the_operators_ip_address_goes_before_the_switchs(net: Net, writer: Writ
     assert writer.row() == (TUNNEL[A], "10.0.0.1")
 
 
-def test_moved_station_is_at_its_latest_location(writer: Writer) -> None:
+def test_a_station_that_moves_is_where_it_was_heard_last(writer: Writer) -> None:
     writer.hear(A)
     writer.hear(B)
     assert writer.row() == (TUNNEL[B], "")
@@ -107,7 +107,7 @@ def test_moved_station_is_at_its_latest_location(writer: Writer) -> None:
     assert writer.row() == (TUNNEL[A], "")
 
 
-def test_only_reports_of_the_bridges_switches_count(net: Net, writer: Writer) -> None:
+def test_only_switches_of_the_bridge_are_believed(net: Net, writer: Writer) -> None:
     writer.hear(A)
     (binding,) = (one for one in net.topology.all("vtep-binding").values() if one.vtep == A)
     net.delete("vtep-binding", binding.id)
@@ -115,7 +115,7 @@ def test_only_reports_of_the_bridges_switches_count(net: Net, writer: Writer) ->
     assert writer.row() is None
 
 
-def test_row_decides_between_stations_of_the_first_read(net: Net) -> None:
+def test_of_what_was_there_before_anybody_looked_the_row_decides_else_the_lowest_vtep(net: Net) -> None:
     rows: dict[Key, CurrentRow] = {}
     writer = Writer(net, rows)
     for vtep in (B, A):
@@ -124,21 +124,21 @@ def test_row_decides_between_stations_of_the_first_read(net: Net) -> None:
     rows[net.key] = CurrentRow((TUNNEL[B], ""), 0)
     assert writer.row() == (TUNNEL[B], "")
     rows[net.key] = CurrentRow(("172.31.0.1", ""), 0)
-    assert writer.row() == (TUNNEL[A], ""), "a row that nobody's word stands behind is wrong"
+    assert writer.row() == (TUNNEL[A], ""), "a row that no report supports is removed"
 
 
 def test_a_switch_that_cannot_be_read_takes_nothing_back(net: Net) -> None:
     rows: dict[Key, CurrentRow] = {net.key: CurrentRow((TUNNEL[A], "10.0.0.7"), 0)}
     writer = Writer(net, rows)
     writer.hear(B, gone=True, whole=True)
-    assert writer.row() == (TUNNEL[A], "10.0.0.7"), "somebody who can read A has written it"
+    assert writer.row() == (TUNNEL[A], "10.0.0.7"), "a writer that can read A wrote it"
     writer.hear(A, gone=True, whole=True)
     assert writer.row() is None
     rows.clear()
     writer.hear(A)
     assert writer.row() == (TUNNEL[A], "")
     writer.learned.mark_unreachable(A)
-    assert writer.row() is None, "nobody knows whether that still holds"
+    assert writer.row() is None, "the report is out of date"
     rows[net.key] = CurrentRow((TUNNEL[A], ""), 0)
     assert writer.row() == (TUNNEL[A], "")
 
@@ -163,8 +163,8 @@ def test_a_vtep_that_is_forgotten_has_no_stations(writer: Writer) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_writers_agree_despite_different_report_orders(net: Net, seed: int) -> None:
-    """Each writes what it believes and sees what others wrote; after a few rounds nobody has anything to write."""
+def test_writers_that_heard_in_different_orders_agree_in_the_end(net: Net, seed: int) -> None:
+    """Each writer writes its rows and reads those of the others; after a few rounds no writer has changes."""
     rng = Random(seed)  # noqa: S311 - makes test data
     row: Any = None
     views: list[dict[Key, CurrentRow]] = [{}, {}, {}]
@@ -187,7 +187,7 @@ def test_writers_agree_despite_different_report_orders(net: Net, seed: int) -> N
     assert {writer.row() for writer in writers} == {row}
 
 
-def test_invalid_reported_address_gives_no_row(net: Net, writer: Writer) -> None:
+def test_what_makes_no_sense_is_not_passed_on(net: Net, writer: Writer) -> None:
     net.set("vtep", A, tunnel_ips=[])
     writer.projection.attach(net.topology)
     said = SwitchUpdate({(net.switch, MAC): LocalMac("hello", "")}, (), whole=False)
@@ -195,7 +195,7 @@ def test_invalid_reported_address_gives_no_row(net: Net, writer: Writer) -> None
     assert writer.row() is None
 
 
-def test_switch_is_reached_at_its_reported_addresses(net: Net, writer: Writer) -> None:
+def test_a_switch_without_configured_addresses_is_reached_where_it_says(net: Net, writer: Writer) -> None:
     net.set("vtep", A, tunnel_ips=[])
     writer.projection.attach(net.topology)
     writer.hear(A)

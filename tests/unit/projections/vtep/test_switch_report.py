@@ -17,7 +17,7 @@ def local(mac: str, ip: str = "", switch: str = OURS) -> dict[str, Any]:
 
 
 def database() -> DatabaseState:
-    """Return a switch with one of our logical switches and one of somebody else's."""
+    """Return a switch with one of our logical switches and a foreign one."""
     actual = DatabaseState("192.0.2.1")
     hardware = {"name": "tor", "ports": ref(PORT), "management_ips": "192.0.2.1", "tunnel_ips": "172.31.9.1"}
     actual.apply(

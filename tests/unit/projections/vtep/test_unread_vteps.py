@@ -1,4 +1,4 @@
-"""Until a switch was heard nobody may know where it is: what the others hold because of it stays, as at every start."""
+"""Until a switch was read its tunnel address may be unknown: rows of other switches that depend on it are kept."""
 
 from typing import Any
 
