@@ -2,12 +2,13 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -209,6 +210,68 @@ class TestSqliteLog(LogContract):
         with closing(open_log(url)) as log:
             assert [record.raw for record in log.read()] == [raw]
             log.append(log.head(), [commit(log.head())])
+
+    @pytest.mark.parametrize("left", [set(), {"-wal"}, {"-wal", "-shm"}])
+    def test_a_log_in_a_read_only_directory_is_read(self, left: set[str]) -> None:
+        """Also the commits that a killed writer left in the write-ahead log; nothing is written."""
+        with TemporaryDirectory(prefix="mn-") as directory, closing(open_log(f"sqlite:///{directory}/log.db")) as log:
+            log.append(GENESIS, chain(GENESIS, 3))
+            copy = Path(directory) / "copy"
+            copy.mkdir(mode=0o755)
+            for end in left:
+                shutil.copyfile(f"{directory}/log.db{end}", copy / f"log.db{end}")
+            if not left:
+                log.close()  # the last connection moves all commits into the file
+            shutil.copyfile(f"{directory}/log.db", copy / "log.db")
+            for file in copy.iterdir():
+                file.chmod(0o444)
+            before = {file.name: file.read_bytes() for file in copy.iterdir()}
+            copy.chmod(0o555)
+            Path(directory).chmod(0o755)
+            with as_unprivileged(), closing(open_log(f"sqlite:///{copy}/log.db", read_only=True)) as reader:
+                assert len(found(reader)) == 3
+                assert reader.head_at(3) == reader.head()
+                with pytest.raises(Unavailable, match="cannot be written"):
+                    reader.append(reader.head(), [commit(reader.head())])
+            assert {file.name: file.read_bytes() for file in copy.iterdir()} == before
+
+    def test_a_reader_of_a_read_only_directory_sees_later_commits(self) -> None:
+        """The directory may be read-only for this user alone."""
+        with TemporaryDirectory(prefix="mn-") as directory:
+            url = f"sqlite:///{directory}/log.db"
+            with closing(open_log(url)) as log:
+                head = chain_of_one(log)
+            Path(directory).chmod(0o755)
+            Path(f"{directory}/log.db").chmod(0o644)
+            with closing(open_log(url, read_only=True)) as reader:
+                with as_unprivileged():
+                    assert reader.head() == head
+                with closing(open_log(url)) as log:
+                    log.append(head, [commit(head)])
+                with as_unprivileged():
+                    assert len(found(reader)) == 2
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+    def test_a_full_disk_is_named_and_can_be_read(self, tmp_path: Path) -> None:
+        """On a real file system without space, where SQLite only reports an I/O error."""
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", tmp_path], check=True)
+        try:
+            url = f"sqlite:///{tmp_path}/log.db"
+            with closing(open_log(url)) as log:
+                head = chain_of_one(log)
+            with suppress(OSError), (tmp_path / "rest").open("wb", buffering=0) as rest:
+                while rest.write(bytes(4096)):
+                    pass
+            with closing(open_log(url, read_only=True)) as reader:
+                assert reader.head() == head
+                assert len(found(reader)) == 1
+            with pytest.raises(Unavailable, match="the disk is full"), closing(open_log(url)) as log:
+                log.append(head, [commit(head)])
+            (tmp_path / "rest").unlink()
+            with closing(open_log(url)) as log:
+                assert log.append(head, [commit(head)]) == 1
+        finally:
+            subprocess.run(["umount", tmp_path], check=True)
 
     def test_a_locked_file_is_named(self, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
         """After a while: another program may hold it for ever."""

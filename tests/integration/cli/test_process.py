@@ -293,7 +293,7 @@ def test_options_come_from_all_sources(midoctl: Midoctl, tmp_path: Path) -> None
     config = tmp_path / "config/midoctl/config.yaml"
     config.parent.mkdir(parents=True)
     config.write_text(f"server: sqlite:///{tmp_path}/there.db\noutput: json\nactor: carol\n")
-    assert json.loads(midoctl.process("bridge", "create", "web").stdout)["position"] == 1
+    assert json.loads(midoctl.process("bridge", "create", "web", "--create").stdout)["position"] == 1
     assert (tmp_path / "there.db").exists()
     done = midoctl.process("log", env={"MIDOCTL_OUTPUT": "name"})
     assert done.stdout == "1\n"

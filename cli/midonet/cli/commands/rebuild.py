@@ -115,7 +115,7 @@ def _source(session: Session) -> "LogSource":
 
     state = session.state
     return LogSource(
-        lambda: open_log(session.url, create=False),
+        lambda: open_log(session.url, read_only=True),
         state.head,
         lambda position: state.topology(Moment(position=min(position, state.head().position))),
         session.log.records,

@@ -74,7 +74,7 @@ class LogReader:
         """Open the log by its backend, once more; `Unavailable` if there is none."""
         if not log_exists(self.url):
             raise Unavailable(f"there is no log at {redact(self.url)}")
-        return self._stack.enter_context(closing(open_log(self.url, create=False)))
+        return self._stack.enter_context(closing(open_log(self.url, read_only=True)))
 
     def backend(self) -> Log:
         """Return the log by its backend; for a restricted user the part that they may read."""
@@ -84,7 +84,7 @@ class LogReader:
 
     def _open_backend(self) -> Log:
         if not self.restricted:
-            return open_log(self.url, create=False)
+            return open_log(self.url, read_only=True)
         return open_api_log(self.url, partial=True)
 
     def head(self) -> Head:
@@ -99,7 +99,7 @@ class LogReader:
         """Return what counts the commits after a position, in any thread; None if that takes reading the log."""
 
         def count() -> int:
-            with closing(open_log(self.url, create=False)) as log:
+            with closing(open_log(self.url, read_only=True)) as log:
                 return log.head().position - after
 
         return count if self.by_position else None

@@ -24,6 +24,7 @@ class ShellCache:
         """Ids of the objects that the last list showed."""
         self._url: str | None = None
         self._store: Store | None = None
+        self._writable = False
 
     @property
     def position(self) -> int | None:
@@ -31,13 +32,16 @@ class ShellCache:
         return self._store.topology.head.position if self._store is not None else None
 
     def store(self, url: str, snapshots: Snapshots, *, create: bool) -> Store | None:
-        """Return the store of a log, at its head; None if there is no log and `create` is false."""
+        """Return the store of a log, at its head; None if there is no log and `create` is false.
+
+        Without `create` the store may be open for reading only.
+        """
         if not log_exists(url) and not create:
             self.drop()
             return None
-        if self._store is None or url != self._url:
+        if self._store is None or url != self._url or (create and not self._writable):
             self.drop()
-            self._store, self._url = _opened(url, snapshots, create=create), url
+            self._store, self._url, self._writable = _opened(url, snapshots, write=create), url, create
         else:
             self._store.refresh()
         return self._store
@@ -50,8 +54,8 @@ class ShellCache:
                 store.log.close()
 
 
-def _opened(url: str, snapshots: Snapshots, *, create: bool) -> Store:
-    log = open_log(url, create=create)
+def _opened(url: str, snapshots: Snapshots, *, write: bool) -> Store:
+    log = open_log(url, read_only=not write)
     with ExitStack() as stack:
         stack.callback(log.close)
         with progress("reading the log"):

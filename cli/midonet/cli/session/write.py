@@ -130,7 +130,7 @@ def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:
     if dry_run and not log_exists(session.url):
         folder = stack.enter_context(TemporaryDirectory(prefix="midoctl-"))
         return open_log(f"sqlite:///{folder}/empty.db")
-    return open_log(session.url, create=not dry_run)
+    return open_log(session.url, read_only=dry_run)
 
 
 def _context(settings: Settings, defaults: Mapping[str, str | None]) -> "Context":

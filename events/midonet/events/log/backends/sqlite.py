@@ -4,10 +4,12 @@ WAL with `synchronous=FULL`: a commit is on the disk when `append` returns, and 
 """
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import sleep
 from typing import Any
 
@@ -42,6 +44,17 @@ _MEANINGS: dict[int, tuple[type[MidonetError], str]] = {
     sqlite3.SQLITE_READONLY: (Unavailable, "cannot be written"),
 }
 
+
+_NOT_SHARED = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY_CANTINIT,
+    sqlite3.SQLITE_READONLY_DIRECTORY,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_FULL,
+)
+"""Result codes where SQLite cannot create its `-wal` and `-shm` files: a read-only file system, or a full one."""
+_FULL_BYTES = 64 * 1024
+"""SQLite's `-shm` file needs 32 KiB."""
 
 _ROW = (
     "SELECT commits.position, commits.id, commits.time, commits.actor, CAST(commits.body AS BLOB) AS body FROM commits"
@@ -97,6 +110,22 @@ def _shown(path: Path) -> str:
     return os.fsencode(path).decode(errors="replace")
 
 
+def _connect(path: Path, query: str) -> sqlite3.Connection:
+    uri = f"{path.as_uri()}?{query}"
+    return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+def _opened(path: Path, query: str) -> sqlite3.Connection:
+    """Return a connection that has opened the file: SQLite does that at the first statement."""
+    connection = _connect(path, query)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 class SqliteDatabase:
     """One SQLite file."""
 
@@ -109,6 +138,8 @@ class SqliteDatabase:
         self.url = f"{_SCHEME}{path}"
         self._path = path
         self._read_only = read_only
+        self._shared = True
+        """Whether the connection sees what other processes write."""
         self._file = os.fsencode(path)
         self._name = _shown(path)
         self._wal = os.fsencode(path.resolve()) + b"-wal"
@@ -116,18 +147,49 @@ class SqliteDatabase:
 
     def connect(self) -> Connection:
         """Open the file; `Misconfigured` if it cannot be made durable there."""
-        uri = f"{self._path.as_uri()}?mode={'ro' if self._read_only else 'rw'}"
-        connection = sqlite3.connect(
-            uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
+        if self._read_only:
+            return self._connect_to_read()
+        connection = _connect(self._path, "mode=rw")
         try:
-            if not self._read_only:
-                self._prepare(connection)
+            self._prepare(connection)
             self._opened = self._identity()
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _connect_to_read(self) -> Connection:
+        """Open the file for reading, also where SQLite cannot create the files that it shares with writers."""
+        self._shared = True
+        try:
+            connection = _opened(self._path, "mode=ro")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in _NOT_SHARED or not self._path.exists():
+                raise
+            self._shared = False
+            try:
+                connection = self._connect_unshared()
+            except OSError as fault:
+                raise Unavailable(f"{self._name} cannot be read: {fault.strerror}", file=self._name) from fault
+        self._opened = self._identity()
+        return connection
+
+    def _connect_unshared(self) -> Connection:
+        """Open a file that has no writer: as it is, or a temporary copy if a writer left commits in the WAL file."""
+        if not self._wal_size():
+            return _opened(self._path, "immutable=1")
+        with TemporaryDirectory(prefix="midonet-") as folder:
+            copy = Path(folder) / "log.db"
+            shutil.copyfile(self._path, copy)
+            shutil.copyfile(self._wal, f"{copy}-wal")
+            connection = _opened(copy, "mode=rw")
+            connection.execute("PRAGMA journal_mode = DELETE")  # all commits are then in the one file that stays open
+            return connection
+
+    def _wal_size(self) -> int:
+        with suppress(OSError):
+            return os.stat(self._wal).st_size  # noqa: PTH116 - as in `_identity`
+        return 0
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         with closing(connection.cursor()) as cursor:
@@ -144,7 +206,9 @@ class SqliteDatabase:
             found = os.stat(self._file)  # noqa: PTH116 - quicker; called before every statement
         except OSError:
             return None
-        return found.st_dev, found.st_ino
+        if self._shared:
+            return found.st_dev, found.st_ino
+        return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size, self._wal_size()
 
     def lost(self, _: Connection) -> bool:
         """Return whether the file was replaced or removed: what is written to the old one would be lost."""
@@ -155,7 +219,17 @@ class SqliteDatabase:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_INTERNAL) & 0xFF
         unnamed = OutcomeUnknown if committing else Unavailable
         kind, meaning = _MEANINGS.get(code, (unnamed, "cannot be used"))
+        if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and self._path.exists():
+            meaning = self._obstacle() or meaning
         return kind(f"{self._name} {meaning} ({error})", file=self._name)
+
+    def _obstacle(self) -> str | None:
+        """Return why SQLite cannot create its files, which its result code does not say."""
+        folder = self._path.parent
+        if not os.access(folder, os.W_OK):
+            return "cannot be written: its directory is read-only"
+        space = os.statvfs(folder)
+        return "cannot grow: the disk is full" if space.f_bavail * space.f_frsize < _FULL_BYTES else None
 
     def version(self, cursor: Cursor) -> int | None:
         """Return the data version of this connection, which only other connections' changes increase."""
