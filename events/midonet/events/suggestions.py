@@ -6,6 +6,8 @@ from itertools import islice
 _LONGEST = 50
 """Characters of a word that are compared."""
 _SHORT = 3
+_NEAR = 0.7
+"""Similarity from which on a word is a suggestion."""
 _MOST = 10_000
 """Words among which a search is quick."""
 
@@ -18,7 +20,10 @@ def suggest(wanted: str, known: Iterable[str]) -> str:
     if len(words) > _MOST:
         return ""
     text = wanted[:_LONGEST]
-    cutoff = 0.5 if len(text) <= _SHORT else 0.6  # `p2` for `p1`
-    found = (get_close_matches(one, words, n=3, cutoff=cutoff) for one in (text, text.lower()))
-    matches = next(filter(None, found), [])
+    if len(text) <= _SHORT:  # `p2` for `p1`
+        near = [word for word in words if word[:1] == text[:1].lower() and abs(len(word) - len(text)) <= 1]
+        matches = get_close_matches(text.lower(), near, n=3, cutoff=0.5)
+    else:
+        found = (get_close_matches(one, words, n=3, cutoff=_NEAR) for one in (text, text.lower()))
+        matches = next(filter(None, found), [])
     return f"; did you mean {' or '.join(matches)}?" if matches else ""

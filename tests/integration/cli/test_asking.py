@@ -143,3 +143,18 @@ def test_an_ambiguous_name_lists_candidates_of_all_kinds(network: Midoctl) -> No
     assert all(one["id"] in error["message"] for one in error["details"]["candidates"])
     assert "(bridge db)" in error["message"]
     assert network.ok("port", "show", "db/p1")["name"] == "p1"
+
+
+@pytest.mark.parametrize("text", ["0200.5e10.0001", "02-00-5E-10-00-01", "02005e100001", "02:00:5E:10:00:01"])
+def test_a_filter_matches_the_stored_form_of_a_mac(midoctl: Midoctl, text: str) -> None:
+    midoctl.ok("bridge", "create", "web")
+    midoctl.ok("port", "create", "p1", "--bridge", "web")
+    midoctl.ok("bridge", "add-mac", "web", "02:00:5e:10:00:01", "--port", "p1")
+    found = midoctl.ok("mac-entry", "list", "--filter", f"mac={text}")
+    assert [one["mac"] for one in found] == ["02:00:5e:10:00:01"]
+
+
+@pytest.mark.parametrize("text", ["2001:DB8:0::1", "2001:db8:0:0:0:0:0:1"])
+def test_a_filter_matches_the_stored_form_of_an_address(midoctl: Midoctl, text: str) -> None:
+    midoctl.ok("ip-addr-group", "create", "ag", "--addresses", "2001:db8::1")
+    assert len(midoctl.ok("ip-addr-group", "list", "--filter", f"addresses.address={text}")) == 1

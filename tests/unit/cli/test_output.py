@@ -1,7 +1,11 @@
 """Untrusted text is escaped before it is printed."""
 
-import pytest
+import io
 
+import pytest
+import yaml
+
+from midonet.cli.output.formats import Printer
 from midonet.cli.output.output import table
 from midonet.cli.output.sanitize import clean
 from midonet.events.redaction import redact
@@ -39,6 +43,32 @@ def test_urls_without_passwords_are_unchanged() -> None:
 def test_closest_word_is_suggested() -> None:
     assert suggest("brdge", ["bridge", "router"]) == "; did you mean bridge?"
     assert suggest("xyz", ["bridge", "router"]) == ""
+
+
+def test_far_words_are_no_suggestions() -> None:
+    assert suggest("lst", ["list", "cluster", "host"]) == "; did you mean list?"
+    assert suggest("lst", ["cluster", "host"]) == ""
+    assert suggest("p2", ["p1"]) == "; did you mean p1?"
+    assert suggest("--no-cahe", ["--no-cache", "--ca"]) == "; did you mean --no-cache?"
+
+
+HOSTILE = "\x1b]0;owned\x07\x9b31mred\u202e"
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml", "name"])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_format_prints_escape_sequences_of_data(
+    form: str, *, terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buffer = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(buffer, write_through=True))
+    monkeypatch.setattr("midonet.cli.output.output.on_terminal", lambda: terminal)
+    value = {"name": HOSTILE, "plain": "Zürich 日本"}
+    Printer(form).print(value, names=lambda: [HOSTILE], text=lambda: HOSTILE)
+    shown = buffer.getvalue().decode()
+    assert not set(shown) & set("\x1b\x07\x9b\u202e")
+    if form in ("json", "yaml"):
+        assert yaml.safe_load(shown) == value
 
 
 def test_a_table_in_a_pipe_is_not_cut() -> None:

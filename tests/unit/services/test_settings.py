@@ -77,10 +77,10 @@ def test_unrelated_variables_are_ignored() -> None:
         ("root", "/a//b", "'/a//b' is not an absolute path such as /midonet"),
         ("log_level", "loud", "one of debug, info, warning, error is needed"),
         ("cors_origins", "ui.example", "'ui.example' is not an origin such as https://ui.example.org"),
-        ("max_lag", "soon", "expected float, got str"),
-        ("max_lag", "nan", "expected float >= 0.1"),
-        ("reconcile_interval", "0", "expected float >= 0.1"),
-        ("reconcile_interval", "inf", "expected float <= 86400.0"),
+        ("max_lag", "soon", "expected a number, got text"),
+        ("max_lag", "nan", "expected a number of 0.1 or more"),
+        ("reconcile_interval", "0", "expected a number of 0.1 or more"),
+        ("reconcile_interval", "inf", "expected a number of 86400.0 or less"),
     ],
 )
 def test_invalid_value_is_rejected_with_its_source(name: str, value: str, reason: str) -> None:

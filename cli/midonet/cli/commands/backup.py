@@ -122,5 +122,5 @@ def _print(session: Session, end: Head, count: int, what: str, **place: Any) -> 
     session.output.print(
         value,
         names=lambda: [str(end.position)],
-        text=lambda: f"{what}: {count:,}; it ends at position {end.position:,}, hash {end.hash}",
+        text=lambda: f"{what}: {count:,}; it ends at position {end.position}, hash {end.hash}",
     )

@@ -39,6 +39,13 @@ class FieldOption(DataOption):
         if self.is_switch:
             self.secondary_opts = [f"--no-{spec.name.replace('_', '-')}"]
 
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return option and help; `--no-…` takes no value."""
+        record = super().get_help_record(ctx)
+        if record is None or not self.is_switch:
+            return record
+        return f"{self.opts[0]} {self.metavar} / {self.secondary_opts[0]}", record[1]
+
 
 def _help(spec: FieldSpec) -> str:
     text = spec.help
@@ -201,10 +208,10 @@ def list_command(kind: Kind) -> Command:
         _print_list(session, reported, found[:limit], find_fields(kind, how["fields"]))
         if not found or tenant is not None:
             whose = f" of tenant {tenant} (--all-tenants shows all)" if tenant is not None else ""
-            session.output.note(f"{'no' if not found else 'only'} {kind.name}s{whose}")
+            session.output.note(f"{'no' if not found else 'only'} {kind.plural}{whose}")
         reported.hint()
 
-    list_.help = f"List {kind.name}s, by name."
+    list_.help = f"List {kind.plural}, by name."
     return list_
 
 

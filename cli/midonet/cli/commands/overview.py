@@ -79,7 +79,7 @@ def _summary(commit: Commit) -> dict[str, Any]:
 
 
 def _text(value: Mapping[str, Any]) -> str:
-    position = f"{value['position']:,}" + (f" ({value['time']})" if value["time"] else "")
+    position = f"{value['position']}" + (f" ({value['time']})" if value["time"] else "")
     rows = [("log", value["server"]), ("position", position)]
     if value["objects"]:
         rows.append(("objects", ", ".join(f"{kind} {count:,}" for kind, count in value["objects"].items())))

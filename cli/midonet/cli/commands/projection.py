@@ -95,6 +95,8 @@ def _status(session: Session, name: str | None) -> None:
 def _cell(value: Any) -> str:
     if isinstance(value, Mapping):  # waiting keys, each with the reason
         return f"{len(value)} (-o json shows why)" if value else ""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_cell, value))
     return "" if value is None else str(value)
 
 
@@ -141,7 +143,8 @@ def _reported(url: str, what: str) -> list[Mapping[str, Any]]:
 def _drift(session: Session, name: str | None, limit: int | None) -> None:
     """Show drift: out-of-band changes to the views, which were reverted.
 
-    Each with time, value found, value expected, and the commit of that with its actor. Read from ZooKeeper; with
+    Each with time, value found, value expected, and the commit of the expected value with its author. Who edited a view
+    out of band is not recorded by the views, so it is unknown. Read from ZooKeeper; with
     --cluster, or without --zookeeper, the latest of one daemon.
     """
     wanted = [name] if name is not None else [view for view in VIEWS if view != "agents"]
@@ -154,19 +157,37 @@ def _drift(session: Session, name: str | None, limit: int | None) -> None:
     ]
     found = found[-limit:] if limit is not None else found
     commits = _commits(session, {each["position"] for each in found})
-    rows = [{**each, "command": None, "actor": None, **commits.get(each["position"], {})} for each in found]
+    rows = [
+        {**each, "edited_by": "unknown", "command": None, "actor": None, **commits.get(each["position"], {})}
+        for each in found
+    ]
     session.output.print(
         rows,
         names=lambda: [str(row["key"]) for row in rows],
         text=lambda: (
-            output.table(list(_DRIFT), [[_short(row[column]) for column in _DRIFT] for row in rows]) if rows else ""
+            output.table(list(_DRIFT.values()), [[_short(row[column]) for column in _DRIFT] for row in rows])
+            if rows
+            else ""
         ),
     )
     if not rows:
         session.output.note(f"no drift {'is known to that daemon' if url else 'on record'}")
 
 
-_DRIFT = ("time", "projection", "target", "key", "kind", "found", "expected", "position", "command", "actor")
+_DRIFT = {
+    "time": "time",
+    "projection": "projection",
+    "key": "key",
+    "edited_by": "edited by",
+    "found": "found",
+    "expected": "expected",
+    "position": "expected since",
+    "command": "by command",
+    "actor": "of",
+    "kind": "kind",
+    "target": "target",
+}
+"""Columns with their titles; `actor` wrote the value that is expected, not the one that was found."""
 _CELL = 60
 
 

@@ -49,7 +49,7 @@ def verify(session: Session, start: str | None, anchors: Sequence[str]) -> None:
         names=lambda: [str(found.position)],
         text=lambda: (
             f"commits verified: {found.count:,}; foreign records skipped: {found.skipped:,}; "
-            f"the log ends at position {found.position:,}, hash {found.hash}{_times(found)}"
+            f"the log ends at position {found.position}, hash {found.hash}{_times(found)}"
         ),
     )
 

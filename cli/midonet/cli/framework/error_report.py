@@ -17,6 +17,7 @@ from midonet.cli.output.output import OutputLost
 from midonet.cli.output.sanitize import clean, shortened
 from midonet.events import errors
 from midonet.events.redaction import redact
+from midonet.events.suggestions import suggest
 
 INTERNAL = 1
 USAGE = 2
@@ -78,8 +79,9 @@ def _missing_package(error: BaseException) -> errors.Misconfigured | None:
 def _usage_message(error: click.ClickException) -> str:
     if not isinstance(error, click.NoSuchOption):
         return error.format_message().rstrip(".")
-    hint = f"; did you mean {' or '.join(error.possibilities)}?" if error.possibilities else ""
-    return f"there is no option {error.option_name}{hint}"
+    params = error.ctx.command.get_params(error.ctx) if error.ctx is not None else []
+    known = [name for param in params for name in (*param.opts, *param.secondary_opts) if name.startswith("--")]
+    return f"there is no option {error.option_name}{suggest(error.option_name, known)}"
 
 
 def _usage_details(error: click.ClickException) -> dict[str, str]:

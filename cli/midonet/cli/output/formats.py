@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from midonet.cli.output import output
+from midonet.cli.output.sanitize import is_safe
 
 if TYPE_CHECKING:
     from midonet.events.commit import Record
@@ -31,13 +32,20 @@ def json_text(value: Any) -> str:
 
 def yaml_text(value: Any) -> str:
     """Return a YAML document that `midonet.events.strict_yaml` reads back as the same value."""
+    text = _dump(value, unicode=True)
+    if not is_safe(text):
+        text = _dump(value, unicode=False)  # escapes control and bidirectional characters
+    return text.rstrip("\n").removesuffix("\n...")
+
+
+def _dump(value: Any, *, unicode: bool) -> str:
     import msgspec
     import yaml
 
     text: str = yaml.dump(
-        msgspec.to_builtins(value), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=10_000
+        msgspec.to_builtins(value), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=unicode, width=10_000
     )
-    return text.rstrip("\n").removesuffix("\n...")
+    return text
 
 
 FORMATS: Mapping[str, Format] = {
@@ -61,13 +69,18 @@ class Printer:
 
     def print(self, value: Any, *, names: Callable[[], Iterable[str]], text: Callable[[], str]) -> None:
         """Print a value on standard output."""
-        for part in FORMATS[self.form].value(value, names, text):
+        from midonet.cli.output.progress import progress  # loads threads, which `--help` does not need
+
+        with progress("formatting"):
+            parts = list(FORMATS[self.form].value(value, names, text))
+        for part in parts:
             if part:
                 output.write(part)
 
     def commit(self, record: "Record", text: Callable[[], str]) -> None:
         """Print one commit of a stream."""
-        output.write(FORMATS[self.form].commit(record, text))
+        show = output.write if self.form != "json" or output.on_terminal() else output.write_raw  # contract: raw bytes
+        show(FORMATS[self.form].commit(record, text))
 
     def warn(self, message: str) -> None:
         """Print a message on standard error that also a program must get, after all data so far."""

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from midonet.cli.output.sanitize import clean
+from midonet.cli.output.sanitize import clean, printable
 from midonet.events.redaction import redact
 
 
@@ -19,7 +19,12 @@ class OutputLost(OSError):
 
 
 def write(text: str) -> None:
-    """Print text and a line break."""
+    """Print text and a line break; control characters are escaped."""
+    write_raw(printable(text, styled=on_terminal()))
+
+
+def write_raw(text: str) -> None:
+    """Print text and a line break, unchanged."""
     if sys.stdout is None:
         raise OutputLost(errno.EBADF, "standard output is closed")
     with _guarded():

@@ -4,6 +4,7 @@ Cells that do not fit are cut; a long text in the last column continues on the n
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from io import StringIO
 from textwrap import wrap
@@ -14,6 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 _GAP = "  "
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+_FRACTION = re.compile(r"(?<=T\d\d:\d\d:\d\d)\.\d+Z$")
+"""Fraction of a second, which is left out where the table would not fit."""
 _NARROW = 10
 """Characters below which a column is hidden rather than cut."""
 _WRAPPED = 24
@@ -40,8 +44,12 @@ def card(rows: Sequence[Sequence[str]]) -> str:
 
 def listed(headers: Sequence[str], rows: Sequence[Sequence[str]], keep: int) -> str:
     """Return a table of one line per row; the first `keep` columns are never hidden."""
-    natural = [max(map(cell_len, column)) for column in zip(headers, *rows, strict=True)]
-    widths = _fitted(natural, _width(), keep)
+    natural = _natural(headers, rows)
+    if _total(natural) > _width():
+        rows = [[_FRACTION.sub("Z", cell) for cell in row] for row in rows]
+        natural = _natural(headers, rows)
+    times = [any(_TIME.fullmatch(row[column]) for row in rows) for column in range(len(headers))]
+    widths = _fitted(natural, [width if time else 1 for width, time in zip(natural, times, strict=True)], keep)
     lines = [_line(headers, widths, ["bold"] * len(widths)), Text(_GAP.join("─" * width for width in widths), "dim")]
     lines += [line for row in rows for line in _lines(headers, row, widths)]
     if hidden := headers[len(widths) :]:
@@ -49,15 +57,19 @@ def listed(headers: Sequence[str], rows: Sequence[Sequence[str]], keep: int) -> 
     return _rendered(Text("\n").join(lines))
 
 
-def _fitted(natural: Sequence[int], room: int, keep: int) -> list[int]:
-    """Return the widths of as many columns as fit; the widest are cut first."""
-    count = len(natural)
-    while count > keep and _total([min(width, _NARROW) for width in natural[:count]]) > room:
+def _natural(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(cell_len, column)) for column in zip(headers, *rows, strict=True)]
+
+
+def _fitted(natural: Sequence[int], least: Sequence[int], keep: int) -> list[int]:
+    """Return the widths of as many columns as fit; the widest are cut first, none below its least width."""
+    room, count = _width(), len(natural)
+    narrow = [max(low, min(width, _NARROW)) for width, low in zip(natural, least, strict=True)]
+    while count > keep and _total(narrow[:count]) > room:
         count -= 1
     widths = [min(width, room) for width in natural[:count]]
-    while _total(widths) > room and max(widths) > 1:
-        widest = max(range(count), key=lambda column: widths[column])
-        widths[widest] -= 1
+    while _total(widths) > room and (free := [c for c in range(count) if widths[c] > least[c]]):
+        widths[max(free, key=lambda column: widths[column])] -= 1
     return widths
 
 

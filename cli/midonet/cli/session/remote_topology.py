@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from midonet.cli.output.progress import progress
 from midonet.events.access.authorization import Principal
 from midonet.events.api_client import ApiClient
 from midonet.events.commands.command import Command
@@ -120,11 +121,14 @@ class RemoteTopology(Topology):
         found: list[Entity] = []
         target: str | None = f"/v1/{kind_of(kind).plural}"
         asked = {**query, "limit": _PAGE, "at": self.head.position}
-        while target is not None:
-            reply = self._client.get(target, **asked)
-            found += msgspec.json.decode(reply.body, type=cls)
-            link = reply.headers.get("link", "")
-            target, asked = (link[1:].partition(">")[0] or None) if link else None, {}
+        with progress(f"reading {kind_of(kind).plural} of the cluster") as step:
+            while target is not None:
+                reply = self._client.get(target, **asked)
+                page = msgspec.json.decode(reply.body, type=cls)
+                step(len(page))
+                found += page
+                link = reply.headers.get("link", "")
+                target, asked = (link[1:].partition(">")[0] or None) if link else None, {}
         return found
 
     def _fetch(self, object_id: str) -> None:
@@ -156,13 +160,14 @@ class RemoteStore:
 
     def execute(self, command: Command, context: Context, *, dry_run: bool = False) -> Result:
         """Run one command; the same command id again returns the original result. Raises as `Store.execute`."""
-        reply = self._client.request(
-            "POST",
-            "/v1/commands",
-            query={"dry_run": dry_run or None},
-            headers=_headers(context),
-            body=msgspec.json.encode(command),
-        )
+        with progress("waiting for the cluster to decide"):
+            reply = self._client.request(
+                "POST",
+                "/v1/commands",
+                query={"dry_run": dry_run or None},
+                headers=_headers(context),
+                body=msgspec.json.encode(command),
+            )
         self.topology = RemoteTopology(self._client)
         return msgspec.json.decode(reply.body, type=Result)
 

@@ -66,13 +66,13 @@ class ReportedState:
             return
         if not session.settings.get("zookeeper"):
             if kind.name in _EXPECTED:
-                self._missing = f"give --zookeeper to see the state of {kind.name}s"
+                self._missing = f"give --zookeeper to see the state of {kind.plural}"
             return
         try:
             one = None if ref is None or kind.name == "route" else references.find_id(topology, kind.name, ref)
             self._read(session, topology, one)
         except Unavailable as error:
-            self._missing = f"the state of {kind.name}s cannot be read: {error.message}"
+            self._missing = f"the state of {kind.plural} cannot be read: {error.message}"
         except NotFound:
             return  # the caller reports it
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import Struct
 
 from midonet.cli.options.options import Settings
+from midonet.cli.output.progress import progress
 from midonet.cli.session.session import Session
 from midonet.events.errors import Misconfigured, TimedOut, Unavailable, UsageError
 from midonet.events.redaction import redact
@@ -215,17 +216,17 @@ def await_views(session: Session, topology: Topology, position: int, wanted: Map
     `wanted` has the seconds to wait for each, from now on.
     """
     begun, by_api = time.monotonic(), _reported_by_api(session)
-    with ExitStack() as stack:
+    with progress(f"waiting for {', '.join(wanted)}"), ExitStack() as stack:
         readers = {
             name: stack.enter_context(view(name).open_reader(session.settings, topology))
             for name in wanted
             if name not in by_api
         }
         reached = {name: _await(name, read, position, begun + wanted[name]) for name, read in readers.items()}
-    if session.cluster is not None:
-        from midonet.cli.session.remote_topology import wait_for
+        if session.cluster is not None:
+            from midonet.cli.session.remote_topology import wait_for
 
-        reached |= wait_for(session.cluster, position, {name: wanted[name] for name in wanted if name in by_api})
+            reached |= wait_for(session.cluster, position, {name: wanted[name] for name in wanted if name in by_api})
     return reached
 
 

@@ -65,7 +65,7 @@ def _prompt(lines: Lines) -> StyleAndTextTuples:
     if lines.cache.position is not None:
         _refresh(lines)
     position = lines.cache.position
-    place = f" {position:,}" if position is not None else ""
+    place = f" {position}" if position is not None else ""
     tenant = lines.settings.get("tenant")
     whose = f" [{clean(tenant)}]" if tenant else ""
     return [("bold", log_name(str(lines.settings.get("server")))), ("", f"{place}{whose}> ")]

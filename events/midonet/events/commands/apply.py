@@ -22,6 +22,7 @@ from midonet.events.model.fields import canonical_id
 from midonet.events.model.schema import getter
 from midonet.events.suggestions import suggest
 from midonet.events.topology import references
+from midonet.events.validation_words import type_in_words
 
 _RANK = dict(zip(KINDS, range(len(KINDS)), strict=True))
 """Parents are planned before their parts."""
@@ -85,7 +86,7 @@ class _naming:  # noqa: N801 - a context manager
 
 def _flatten(document: Any, where: str, parent: _Item | None = None, kind: str | None = None) -> Iterator[_Item]:
     if not isinstance(document, Mapping) or not all(isinstance(key, str) for key in document):
-        got = type(document).__name__
+        got = type_in_words(document)
         raise InvalidValue(f"{where}: expected a mapping of fields, got {got}", where=where, reason="bad-document")
     fields = dict(document)
     kind_name = fields.pop("kind", kind)

@@ -15,6 +15,7 @@ from midonet.events.commands.unit_of_work import UnitOfWork, begin, label
 from midonet.events.commit import Event
 from midonet.events.errors import Conflict, MidonetError
 from midonet.events.model import KINDS, Entity, kind_of, plain
+from midonet.events.queries.names import Names, format_value
 from midonet.events.system.objects import SystemObject, evolved, is_system_key, plain_system_object
 from midonet.events.topology.topology import Topology
 
@@ -95,8 +96,8 @@ def _differing(now: Entity, left: Entity, fields: Iterable[str]) -> Iterator[Con
     for field in fields:
         if field != "position" and getattr(now, field) != getattr(left, field):
             yield Conflict(
-                f"{field} of {label(now)} was changed since: it is {_as_text(found[field])}, "
-                f"not {_as_text(expected[field])}",
+                f"{field} of {label(now)} was changed since: it is {_as_text(now, field, found[field])}, "
+                f"not {_as_text(now, field, expected[field])}",
                 id=now.id,
                 field=field,
                 expected=expected[field],
@@ -104,8 +105,8 @@ def _differing(now: Entity, left: Entity, fields: Iterable[str]) -> Iterator[Con
             )
 
 
-def _as_text(value: Any) -> str:
-    return "none" if value in (None, "", [], ()) else str(value)
+def _as_text(entity: Entity, field: str, value: Any) -> str:
+    return format_value(KINDS[entity.KIND].fields[field], value, Names())
 
 
 def _taken(topology: Topology, entity: Entity | None) -> Iterator[Conflict]:

@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 from midonet.events.errors import UsageError
 from midonet.events.model.fields import Format
 from midonet.events.redaction import redact
+from midonet.events.validation_words import in_words
 
 S = TypeVar("S", bound=Struct)
 
@@ -228,7 +229,7 @@ def _typed(setting: Setting, given: _Given) -> Any:
     try:
         return msgspec.convert(parse(given.value), setting.annotation, strict=False)
     except msgspec.ValidationError as error:
-        reason = f"one of {', '.join(setting.choices)} is needed" if setting.choices else _plain(error)
+        reason = f"one of {', '.join(setting.choices)} is needed" if setting.choices else in_words(error)
     except ValueError as error:
         reason = str(error)
     raise UsageError(f"{given.place}: {redact(reason)}", setting=setting.name)
@@ -237,8 +238,3 @@ def _typed(setting: Setting, given: _Given) -> Any:
 def _parser(annotation: Any) -> Callable[[Any], Any]:
     formats = [mark.parse for mark in _formats(annotation)]
     return formats[0] if formats else lambda value: value
-
-
-def _plain(error: msgspec.ValidationError) -> str:
-    text = str(error).replace("`", "")
-    return text[:1].lower() + text[1:]

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from midonet.events.errors import InvalidValue
 from midonet.events.model.fields import DERIVED, Flag, Format, Ref
 from midonet.events.suggestions import suggest
+from midonet.events.validation_words import in_words
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class FieldSpec:
         try:
             return msgspec.convert({"value": self._read(value)}, self._holder).value
         except msgspec.ValidationError as error:
-            raise self._bad(value, _plain_words(error), "bad-value") from None
+            raise self._bad(value, in_words(error, ".value"), "bad-value") from None
         except ValueError as error:
             raise self._bad(value, str(error), getattr(error, "reason", "bad-value")) from None
 
@@ -108,11 +109,6 @@ def _as_it_is(value: Any) -> Any:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - one line of an error message
-
-
-def _plain_words(error: msgspec.ValidationError) -> str:
-    text = str(error).replace("`", "").replace(" - at $.value", " at ").removesuffix(" at ")
-    return text[:1].lower() + text[1:]
 
 
 def compile_fields(cls: type[Struct]) -> Iterator[FieldSpec]:

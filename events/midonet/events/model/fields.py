@@ -14,6 +14,8 @@ from uuid import UUID
 
 from msgspec import Meta
 
+from midonet.events.validation_words import type_in_words
+
 
 class OnDelete(Enum):
     """What happens to the object that refers when the object that it refers to is deleted."""
@@ -253,7 +255,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 def _line(text: object) -> str:
     if not isinstance(text, str):
-        msg = f"expected text, got {type(text).__name__}"
+        msg = f"expected text, got {type_in_words(text)}"
         raise ValueError(msg)  # noqa: TRY004 - one exception type for every bad value
     if _CONTROL.search(text):
         msg = "control characters and line breaks are not allowed"

@@ -16,6 +16,7 @@ from starlette.requests import Request
 
 from midonet.events.commit import MAX_COMMIT_BYTES
 from midonet.events.errors import InvalidValue, TooLarge, Unavailable, UnsupportedContentType, UsageError
+from midonet.events.validation_words import in_words
 from midonet.services.api.auth.caller import Caller
 from midonet.services.api.framework.operation import Operation
 
@@ -133,8 +134,7 @@ def decode(body: bytes, kind: type[T]) -> T:
         _check_keys(body)
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        text = str(error).replace("`", "")
-        raise InvalidValue(f"the body: {text[:1].lower()}{text[1:]}", reason="bad-document") from None
+        raise InvalidValue(f"the body: {in_words(error)}", reason="bad-document") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"the body is not JSON: {error}") from None
 
