@@ -46,6 +46,7 @@ _WORDS: Mapping[str, str] = {
     "needs-port": "A route with next_hop port needs a port.",
     "no-such-field": "The kind has no such field, or the structure has no such part.",
     "no-such-kind": "A document names no kind, or a kind that is not allowed there.",
+    "no-such-tenant": "There are tenants, but none of that name.",
     "not-a-bridge-port": "The port must be one of a bridge.",
     "not-a-router-port": "The port must be one of a router.",
     "not-a-vtep-tunnel-zone": "The tunnel zone of a VTEP must be of type vtep.",

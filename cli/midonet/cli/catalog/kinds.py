@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 KIND_HELP: Mapping[str, str] = {
-    "tenant": "Owner of objects; they refer to it by name, and the tenant object itself is optional.",
+    "tenant": "Owner of objects; they refer to it by name. Once there is a tenant object, every tenant needs one.",
     "bridge": "Virtual switch (MidoNet's Network).",
     "router": "Virtual router.",
     "vtep": "Hardware VTEP switch, managed through its OVSDB `hardware_vtep` database.",

@@ -45,6 +45,8 @@ class _Item:
     """The rules written under this chain, in order."""
     index: int = 1
     """Its index in that list."""
+    scope: tuple[str, ...] = ()
+    """Where its references are searched first: in itself, its parents and its tenant."""
 
 
 def put(unit: UnitOfWork, op: Put) -> None:
@@ -133,10 +135,12 @@ def _plan(unit: UnitOfWork, siblings: "_Siblings", item: _Item) -> None:
         item.id = _checked_id(unit, item.kind, chosen)
     else:
         item.id = _find_existing(unit, siblings, item) or unit.new_id()
-    for name in _names(item):
-        ids = unit.planned.setdefault((item.kind.name, name), [])
-        if unit.topology.get(item.kind.name, item.id) is None and item.id not in ids:
-            ids.append(item.id)
+    item.scope = (item.id, *item.scope)
+    if unit.topology.get(item.kind.name, item.id) is None:
+        for name in _names(item):
+            ids = unit.planned.setdefault((item.kind.name, *name), [])
+            if item.id not in ids:
+                ids.append(item.id)
 
 
 def _set_parent(unit: UnitOfWork, item: _Item) -> None:
@@ -153,6 +157,14 @@ def _set_parent(unit: UnitOfWork, item: _Item) -> None:
         item.fields[field_name] = item.parent.id
     mine = {f: item.fields[f] for f in owners if item.fields.get(f) is not None}
     item.fields.update(references.values(unit.visible, item.kind, mine, unit.planned))
+    item.scope = _scope(item)
+
+
+def _scope(item: _Item) -> tuple[str, ...]:
+    """Return the parents of an item, the nearest one first, and its tenant."""
+    tenant = item.fields.get("tenant")
+    outer = item.parent.scope if item.parent is not None else _owner(item)
+    return (*outer, *([tenant] if isinstance(tenant, str) else []))
 
 
 def _checked_id(unit: UnitOfWork, kind: Kind, chosen: Any) -> str:
@@ -166,14 +178,14 @@ def _checked_id(unit: UnitOfWork, kind: Kind, chosen: Any) -> str:
     return object_id
 
 
-def _names(item: _Item) -> Iterator[str]:
-    yield item.id
+def _names(item: _Item) -> Iterator[tuple[str, ...]]:
+    """Yield the keys of a planned object: its id, its name, and its name in each place where it is."""
+    yield (item.id,)
     name = item.fields.get("name")
     if isinstance(name, str):
-        yield name
-        for owner in item.kind.cls.OWNER:
-            if item.fields.get(owner):
-                yield f"{item.fields[owner]}/{name}"
+        yield (name,)
+        for place in item.scope:
+            yield name, place
 
 
 def _find_existing(unit: UnitOfWork, siblings: "_Siblings", item: _Item) -> str | None:
@@ -182,11 +194,23 @@ def _find_existing(unit: UnitOfWork, siblings: "_Siblings", item: _Item) -> str 
         item.whole = True
         return next(iter(siblings.matching(item, {"index": item.index})), None)
     identity = _identity(unit, item)
-    item.identity = (item.kind.name, *_owner(item), *identity.values())
-    found = siblings.matching(item, identity)
+    item.identity = (item.kind.name, item.fields.get("tenant"), *_owner(item), *identity.values())
+    found = _of_tenant(unit, item, siblings.matching(item, identity))
     if len(found) > 1:
         raise AmbiguousRef(f"{len(found)} objects match: {', '.join(found)}; give the id", candidates=found)
     return found[0] if found else None
+
+
+def _of_tenant(unit: UnitOfWork, item: _Item, found: list[str]) -> list[str]:
+    """Return the candidates of the item's tenant, else those without a tenant, which it may be assigned to.
+
+    If the item names no tenant: those without a tenant, else all.
+    """
+    if "tenant" not in item.kind.fields:
+        return found
+    tenants = {object_id: getattr(unit.topology.find(object_id), "tenant", None) for object_id in found}
+    mine, free = ([i for i in found if tenants[i] == wanted] for wanted in (item.fields.get("tenant"), None))
+    return mine or free or ([] if "tenant" in item.fields else found)
 
 
 class _Siblings:
@@ -244,7 +268,7 @@ def _identity(unit: UnitOfWork, item: _Item) -> dict[str, Any]:
     missing = [part for part, value in written.items() if value is None and item.kind.fields[part].required]
     if missing:
         raise InvalidValue(f"{missing[0]} is missing", field=missing[0], reason="missing")
-    return references.values(unit.visible, item.kind, written, unit.planned)
+    return references.values(unit.visible, item.kind, written, unit.planned, item.scope)
 
 
 def _refuse_duplicates(items: list[_Item]) -> None:
@@ -264,16 +288,28 @@ def _write(unit: UnitOfWork, item: _Item) -> None:
     old = unit.topology.get(item.kind.name, item.id)
     fields = _without_unchanged_derived(item.kind, item.fields, old)
     refuse_derived(item.kind, fields)
-    values = references.values(unit.visible, item.kind, fields, unit.planned)
+    values = references.values(unit.visible, item.kind, fields, unit.planned, item.scope)
     if old is None:
         unit.create(build(item.kind, item.id, values))
     else:
         refuse_move(item.kind, old, values)
+        _refuse_other_tenant(old, values)
         defaults = {name: spec.default for name, spec in item.kind.writable.items() if item.whole and not spec.required}
         new = msgspec.structs.replace(old, **(defaults | values))
         if new != old:
             refuse_follower(old)
         unit.change(old, new)
+
+
+def _refuse_other_tenant(old: Entity, values: Mapping[str, Any]) -> None:
+    """Raise `InvalidValue` if an object would move from one tenant to another: only `set --tenant` does that."""
+    present = getattr(old, "tenant", None)
+    if present is not None and values.get("tenant", present) != present:
+        raise InvalidValue(
+            f"{label(old)} belongs to tenant {present}; {old.KIND} set {old.id} --tenant moves it",
+            field="tenant",
+            reason="cannot-move",
+        )
 
 
 def _without_unchanged_derived(kind: Kind, fields: Mapping[str, Any], old: Entity | None) -> dict[str, Any]:

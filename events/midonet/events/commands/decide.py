@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from midonet.events.access.authorization import Principal, ProposedChange, authorise, redact_error
 from midonet.events.access.restricted_topology import RestrictedTopology
-from midonet.events.commands import apply, revert, system_operations, triggers
+from midonet.events.commands import apply, revert, system_operations, tenancy, triggers
 from midonet.events.commands.command import (
     AddItem,
     Command,
@@ -88,6 +88,7 @@ def _create(unit: UnitOfWork, op: Create) -> Entity:
     placed = {"index": kind.field("index").coerce(fields.pop("index"))} if _may_place(kind, fields) else {}
     apply.refuse_derived(kind, fields)
     values = references.values(unit.visible, kind, fields)
+    tenancy.check_exists(unit.topology, None, values.get("tenant"))
     return unit.create(apply.build(kind, object_id, {**values, **placed} if placed else values))
 
 
@@ -107,7 +108,7 @@ def _update(unit: UnitOfWork, op: Update) -> Entity:
     kind = kind_of(op.kind)
     old = references.find(unit.visible, op.kind, op.ref)
     apply.refuse_derived(kind, op.fields)
-    values = references.values(unit.visible, kind, op.fields)
+    values = references.values(unit.visible, kind, op.fields, scope=(old.id,))
     for field in op.vacant:
         present = getattr(old, field)
         if present not in (None, values.get(field)):
@@ -120,6 +121,7 @@ def _update(unit: UnitOfWork, op: Update) -> Entity:
             )
     apply.refuse_move(kind, old, values)
     apply.refuse_follower(old)
+    tenancy.check_exists(unit.topology, old, values.get("tenant"))
     unit.change(old, msgspec.structs.replace(old, **values))
     return _now(unit, old)
 
@@ -153,7 +155,7 @@ def _add_item(unit: UnitOfWork, op: AddItem) -> Entity:
 def _remove_item(unit: UnitOfWork, op: RemoveItem) -> Entity:
     old = references.find(unit.visible, op.kind, op.ref)
     spec = kind_of(op.kind).field(op.field)
-    wanted = references.partial(unit.visible, spec, op.item)
+    wanted = references.partial(unit.visible, spec, op.item, (old.id,))
     present = getattr(old, spec.name)
     left = tuple(item for item in present if not _fits(item, wanted))
     if len(left) == len(present):
@@ -170,7 +172,8 @@ def _fits(item: Any, wanted: Any) -> bool:
 def _list_item(unit: UnitOfWork, op: AddItem) -> tuple[Any, FieldSpec, tuple[Any, ...]]:
     kind = kind_of(op.kind)
     old = references.find(unit.visible, op.kind, op.ref)
-    return old, kind.field(op.field), references.values(unit.visible, kind, {op.field: [op.item]})[op.field]
+    values = references.values(unit.visible, kind, {op.field: [op.item]}, scope=(old.id,))
+    return old, kind.field(op.field), values[op.field]
 
 
 def _set_list(unit: UnitOfWork, old: Any, spec: FieldSpec, items: tuple[Any, ...]) -> Entity:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from midonet.events.commands import tenancy
 from midonet.events.commands.id_allocation import allocate
 from midonet.events.commands.l2_redirects import redirects
 from midonet.events.commands.unit_of_work import UnitOfWork
@@ -178,6 +179,14 @@ def _order_rules(unit: UnitOfWork, old: Any, new: Any) -> None:
         order(unit, _rules(unit, old.chain))
 
 
+def _delete_objects(unit: UnitOfWork, old: Any, new: Any) -> None:
+    """Delete the objects of a tenant that is deleted with `--cascade`."""
+    if new is None and unit.cascading and old.name is not None:
+        for entity in list(tenancy.owned(unit.topology, old.name)):
+            if unit.topology.find(entity.id) is not None:
+                unit.delete(entity, cascade=True)
+
+
 def place(unit: UnitOfWork, rule: Any, index: int | None) -> None:
     """Put a rule at an index of its chain (None: at the end) and move the others; `InvalidValue` outside of 1…n."""
     others = [other for other in _rules(unit, rule.chain) if other.id != rule.id]
@@ -209,4 +218,5 @@ _TRIGGERS: dict[str, Callable[[UnitOfWork, Any, Any], None]] = {
     "l2-insertion": _sync_insertions,
     "service-container": _release_container,
     "rule": _order_rules,
+    "tenant": _delete_objects,
 }

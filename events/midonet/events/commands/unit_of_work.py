@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from midonet.events.commands import tenancy
 from midonet.events.commands.id_allocation import ID_RANGES, allocate
 from midonet.events.commit import MAX_COMMIT_BYTES, Event, canonical
 from midonet.events.errors import Conflict, InUse, MidonetError, NotFound, TooLarge
@@ -46,8 +47,8 @@ class UnitOfWork:
         self.topology = topology
         self.visible = topology if visible is None else visible
         """The part of the topology that the command's principal may read; references are resolved in it."""
-        self.planned: dict[tuple[str, str], list[str]] = {}
-        """Names of objects that this command will create: (kind, name) → ids."""
+        self.planned: dict[tuple[str, ...], list[str]] = {}
+        """Objects that this command will create, as `references.Names`."""
         self.cascading = False
         """Whether the present change is part of a deletion with `--cascade`."""
         self._command_id = command_id
@@ -137,6 +138,8 @@ class UnitOfWork:
         """Yield the violations among what was touched, each with its object."""
         for old, new in self.touched():
             try:
+                if old is not None and old.KIND == "tenant":
+                    tenancy.check_unused(self.topology, old)
                 if new is not None:
                     self._check(new if new.id in self._restored else old, new)  # restoring is not a step
                 elif old is not None:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from midonet.events.access.authorization import Principal
 from midonet.events.commands.command import Command
 from midonet.events.commands.decide import Decision, decide
-from midonet.events.commit import Event, Head, Record
+from midonet.events.commit import Event, Head, Record, sha256
 from midonet.events.errors import MidonetError, NotFound, OutcomeUnknown, Rejected, Unavailable
 from midonet.events.topology.evolve import Change
 from midonet.events.topology.topology import Checkpoint, Topology
@@ -56,10 +56,11 @@ def new_command_id() -> str:
 class PendingCommand:
     """A command whose caller waits for the result."""
 
-    __slots__ = ("alone", "command", "conflicts", "context", "dry_run", "id", "refused", "unknown")
+    __slots__ = ("_digest", "alone", "command", "conflicts", "context", "dry_run", "id", "refused", "unknown")
 
     def __init__(self, command: Command, context: Context, *, dry_run: bool = False) -> None:
         self.command = command
+        self._digest: str | None = None
         self.context = context
         self.dry_run = dry_run
         self.id = context.command_id or new_command_id()
@@ -73,16 +74,27 @@ class PendingCommand:
         """Whether it was written with an unknown outcome."""
 
     @property
+    def digest(self) -> str:
+        """The digest of the command, computed once."""
+        if self._digest is None:
+            self._digest = self.command.digest
+        return self._digest
+
+    @property
     def may_be_committed(self) -> bool:
         """Whether the log may hold it already, so that its id has to be looked up."""
         return self.unknown or self.context.command_id is not None
 
     def decide(self, topology: Topology) -> Decision:
-        """Return the decision on a topology; raises as `decide.decide`, without deciding again at the same head."""
+        """Return the decision on a topology; raises as `decide.decide`, without deciding again at the same head.
+
+        Ids of new objects depend on the command and the head alone, so that a dry run shows those of the commit.
+        """
         if self.refused is not None and self.refused[0] == topology.head:
             raise self.refused[1]
+        seed = sha256(f"{topology.head.hash}/{self.digest}".encode())
         try:
-            return decide(topology, self.command, self.id, self.context.principal)
+            return decide(topology, self.command, seed, self.context.principal)
         except (Rejected, NotFound) as error:
             self.refused = topology.head, error
             raise

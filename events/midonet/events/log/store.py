@@ -149,7 +149,7 @@ class Store:
         commit = record.commit
         if pending.context.principal is not None and commit.actor != pending.context.actor:
             raise CommandIdReused(f"command id {command_id} was used before; use a new one", command_id=command_id)
-        if commit.command.digest != command.digest:
+        if commit.command.digest != pending.digest:
             raise CommandIdReused(
                 f"command id {command_id} belongs to {commit.command.name} at position {commit.position}; "
                 "use a new id for a new command",
@@ -208,7 +208,7 @@ class Store:
                 position=head.position + 1,
                 prev=head.hash,
                 id=pending.id,
-                command=CommandRef(command.name, command.digest),
+                command=CommandRef(command.name, pending.digest),
                 time=self.clock.time_after(head),
                 actor=context.actor,
                 channel=context.channel,

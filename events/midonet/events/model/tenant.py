@@ -10,7 +10,7 @@ from midonet.events.model.fields import Text
 
 
 class Tenant(Entity, frozen=True, kw_only=True):
-    """Owner of objects; they refer to it by name, and the tenant object itself is optional."""
+    """Owner of objects; they refer to it by name. Once there is a tenant object, every tenant needs one."""
 
     KIND = "tenant"
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("name",): "tenant-exists"}

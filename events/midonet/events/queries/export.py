@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
+from midonet.events.errors import AmbiguousRef, NotFound
 from midonet.events.model import KINDS, Entity, FieldSpec, Kind, plain
 from midonet.events.model.fields import canonical_id
 from midonet.events.queries.selection import sort_key
+from midonet.events.topology import references
 from midonet.events.topology.topology import Topology
 
 
@@ -41,9 +43,16 @@ class _Exporter:
             name, path = entity.name, self._path(kind, entity)
             if name is not None and names[name] == 1 and not _is_id(name):
                 found[entity.id] = name
-            elif path is not None and paths[path] == 1 and path not in names:
+            elif path is not None and paths[path] == 1 and self._means(kind, path, entity):
                 found[entity.id] = path
         return found
+
+    def _means(self, kind: Kind, path: str, entity: Entity) -> bool:
+        """Return whether a path can only mean this object; a slash may also be a part of a name."""
+        try:
+            return references.find_id(self._topology, kind.name, path) == entity.id
+        except (NotFound, AmbiguousRef):
+            return False
 
     def _path(self, kind: Kind, entity: Entity) -> str | None:
         owner = next((self._topology.find(getattr(entity, f)) for f in kind.cls.OWNER if getattr(entity, f)), None)

@@ -1,10 +1,12 @@
 """Resolve references: an id, a name, `parent/name`, or the first eight or more characters of an id.
 
-Also converts the fields of a command to canonical, typed values, with references resolved.
+Also converts the fields of a command to canonical, typed values, with references resolved. A name that several objects
+have means the nearest one: a part of the same parent, else one of the same tenant; without any it is ambiguous.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
 
 from midonet.events.errors import AmbiguousRef, InvalidValue, NotFound
 from midonet.events.model import KINDS, Entity, FieldSpec, Kind
@@ -16,9 +18,14 @@ _MIN_PREFIX = 8
 _SHORTEST_ID = 32
 """Characters of an id without hyphens."""
 _LISTED = 10
+_FEW = 16
+"""Parts of a parent that are searched for a name before the index of names."""
 
-Names = Mapping[tuple[str, str], Sequence[str]]
+Names = Mapping[tuple[str, ...], Sequence[str]]
+"""Ids of planned objects by (kind, name) and by (kind, name, place); a place is the id of a parent, or a tenant."""
 _NO_NAMES: Names = {}
+Scope = Sequence[str]
+"""Places in which a name is searched first, the nearest one first."""
 
 
 def find(topology: Topology, kind: str, ref: str) -> Any:
@@ -26,16 +33,20 @@ def find(topology: Topology, kind: str, ref: str) -> Any:
     return topology.find(find_id(topology, kind, ref))
 
 
-def find_id(topology: Topology, kind: str, ref: object, planned: Names = _NO_NAMES) -> str:
-    """Return the id of a reference, also to objects that are only planned."""
+def find_id(topology: Topology, kind: str, ref: object, planned: Names = _NO_NAMES, scope: Scope = ()) -> str:
+    """Return the id of a reference, also to objects that are only planned; the nearest one in a scope."""
     if not isinstance(ref, str) or not ref:
         raise InvalidValue(f"{ref!r} does not name a {_either(kind)}", kind=kind, reason="bad-reference")
     there: Entity | None = topology.get(kind, ref)
     if there is not None:  # the whole id, the usual case for programs
         return there.id
+    if scope and kind in KINDS and (near := _in_scope(topology, kind, ref, planned, scope)) is not None:
+        return near
     kinds = (kind,) if kind in KINDS else kind.split("|")
     for search in _SEARCHES if len(ref) >= _SHORTEST_ID else _SEARCHES[1:]:  # most references are names
         found = {i for one in kinds for i in search(topology, one, ref, planned)}
+        if len(found) > 1:
+            found = _nearest(topology, ref, found, planned, scope)
         if len(found) > 1:
             raise _ambiguous(topology, kind, ref, sorted(found))
         if found:
@@ -56,17 +67,65 @@ def _by_name(topology: Topology, kind: str, ref: str, planned: Names) -> Iterabl
     return [*(entity.id for entity in topology.named(kind, ref)), *planned.get((kind, ref), ())]
 
 
+def _in_scope(topology: Topology, kind: str, ref: str, planned: Names, scope: Scope) -> str | None:
+    """Return the nearest object of that name if few objects have to be read for it; what is not found may exist."""
+    for place in scope:
+        planned_there = planned.get((kind, ref, place), ())
+        parts = list(islice(_parts(topology, kind, place), _FEW + 1))
+        there = {*planned_there, *(part.id for part in parts if part.name == ref)}
+        if there or len(parts) > _FEW:
+            return there.pop() if len(there) == 1 and len(parts) <= _FEW else None
+    return None
+
+
+def _parts(topology: Topology, kind: str, owner_id: str) -> Iterator[Entity]:
+    owner = topology.find(owner_id)
+    for field in KINDS[kind].cls.OWNER if owner is not None else ():
+        if owner is not None and KINDS[kind].ref_of[field].kind == owner.KIND:
+            yield from topology.referrers(owner_id, kind, field)
+
+
+def _nearest(topology: Topology, ref: str, found: set[str], planned: Names, scope: Scope) -> set[str]:
+    """Return those of several objects that are in the nearest place; all of them if none is in the scope."""
+    beyond = [place for object_id in scope for place in places(topology, object_id)]
+    for place in dict.fromkeys((*scope, *beyond)):
+        new = {i for kind in KINDS for i in planned.get((kind, ref, place), ())}
+        near = {i for i in found if i in new or place in places(topology, i)}
+        if near:
+            return near
+    return found
+
+
+def places(topology: Topology, object_id: str) -> Iterator[str]:
+    """Yield where an object is: its parents, the nearest one first, and its tenant."""
+    entity = topology.find(object_id)
+    if entity is None:
+        return
+    owners = [getattr(entity, field) for field in entity.OWNER if getattr(entity, field)]
+    yield from owners
+    for owner in owners:
+        yield from places(topology, owner)
+    if tenant := getattr(entity, "tenant", None):
+        yield tenant
+
+
 def _by_path(topology: Topology, kind: str, ref: str, planned: Names) -> Iterable[str]:
-    parent_ref, slash, name = ref.rpartition("/")
+    """Names may contain slashes, so that every one of them may end the name of the parent."""
+    for position, character in enumerate(ref):
+        if character == "/":
+            yield from _below(topology, kind, ref[:position], ref[position + 1 :], planned)
+
+
+def _below(topology: Topology, kind: str, parent_ref: str, name: str, planned: Names) -> Iterable[str]:
     owners = KINDS[kind].cls.OWNER
-    if not (slash and owners and parent_ref and name):
+    if not (owners and parent_ref and name):
         return
     parents = {i for field in owners for i in _by_name(topology, KINDS[kind].ref_of[field].kind, parent_ref, planned)}
     for entity in topology.named(kind, name):
         if parents.intersection(getattr(entity, field) for field in owners):
             yield entity.id
     for parent in parents:
-        yield from planned.get((kind, f"{parent}/{name}"), ())
+        yield from planned.get((kind, name, parent), ())
 
 
 def _by_prefix(topology: Topology, kind: str, ref: str, planned: Names) -> Iterable[str]:
@@ -115,17 +174,35 @@ def _path(topology: Topology, entity: Entity) -> str:
     return f"{owner.name}/{entity.name}" if owner is not None else str(entity.name)
 
 
-def values(topology: Topology, kind: Kind, fields: Mapping[str, Any], planned: Names = _NO_NAMES) -> dict[str, Any]:
+class _Resolver(NamedTuple):
+    """Where references are resolved."""
+
+    topology: Topology
+    planned: Names = _NO_NAMES
+    scope: Scope = ()
+
+
+def values(
+    topology: Topology, kind: Kind, fields: Mapping[str, Any], planned: Names = _NO_NAMES, scope: Scope = ()
+) -> dict[str, Any]:
     """Return canonical, typed values of fields; None sets a field back to its default.
 
-    Raises `InvalidValue` naming the field, `NotFound` or `AmbiguousRef` for references.
+    Names are searched first among the parts of the parents that the fields name, then in `scope`. Raises `InvalidValue`
+    naming the field, `NotFound` or `AmbiguousRef` for references.
     """
-    return {name: _value(topology, kind, name, value, planned) for name, value in fields.items()}
+    resolver = _Resolver(topology, planned, scope)
+    owners = {name: _value(resolver, kind, name, fields[name]) for name in kind.cls.OWNER if name in fields}
+    near = [owner for owner in (*owners.values(), fields.get("tenant")) if isinstance(owner, str)]
+    if near:
+        resolver = _Resolver(topology, planned, (*near, *scope))
+    return {
+        name: owners[name] if name in owners else _value(resolver, kind, name, value) for name, value in fields.items()
+    }
 
 
-def partial(topology: Topology, spec: FieldSpec, item: Any) -> Any:
+def partial(topology: Topology, spec: FieldSpec, item: Any, scope: Scope = ()) -> Any:
     """Return the canonical form of (parts of) one element of a list field, to compare elements with."""
-    resolved = _resolved_item(topology, spec, item, _NO_NAMES)
+    resolved = _resolved_item(_Resolver(topology, scope=scope), spec, item)
     if not isinstance(resolved, Mapping):
         return spec.coerce([resolved])[0]
     parts = {part.name: part for part in spec.parts}
@@ -135,38 +212,38 @@ def partial(topology: Topology, spec: FieldSpec, item: Any) -> Any:
     return {name: parts[name].coerce(value) for name, value in resolved.items()}
 
 
-def _value(topology: Topology, kind: Kind, name: str, value: Any, planned: Names) -> Any:
+def _value(resolver: _Resolver, kind: Kind, name: str, value: Any) -> Any:
     spec = kind.fields.get(name) or kind.field(name)
     if value is None:
         if spec.required:
             raise InvalidValue(f"a {kind.name} cannot be without {name}", field=name, reason="missing")
         return spec.default
     if spec.target is not None:  # an id that is found is canonical
-        return _target(topology, name, spec.target, value, planned)
-    return spec.coerce(_resolved(topology, spec, value, planned) if spec.ref or spec.parts else value)
+        return _target(resolver, name, spec.target, value)
+    return spec.coerce(_resolved(resolver, spec, value) if spec.ref or spec.parts else value)
 
 
-def _resolved(topology: Topology, spec: FieldSpec, value: Any, planned: Names) -> Any:
+def _resolved(resolver: _Resolver, spec: FieldSpec, value: Any) -> Any:
     """Replace references by ids, also inside lists and structures; `coerce` checks the shape."""
     if spec.many and isinstance(value, (list, tuple)):
-        return [_resolved_item(topology, spec, item, planned) for item in value]
-    return value if spec.many else _resolved_item(topology, spec, value, planned)
+        return [_resolved_item(resolver, spec, item) for item in value]
+    return value if spec.many else _resolved_item(resolver, spec, value)
 
 
-def _resolved_item(topology: Topology, spec: FieldSpec, item: Any, planned: Names) -> Any:
+def _resolved_item(resolver: _Resolver, spec: FieldSpec, item: Any) -> Any:
     if spec.ref is not None:
-        return _target(topology, spec.name, spec.ref.kind, item, planned)
+        return _target(resolver, spec.name, spec.ref.kind, item)
     if spec.parts and isinstance(item, Mapping):
         parts = {part.name: part for part in spec.parts}
         return {
-            key: _resolved(topology, parts[key], value, planned) if key in parts and value is not None else value
+            key: _resolved(resolver, parts[key], value) if key in parts and value is not None else value
             for key, value in item.items()
         }
     return item
 
 
-def _target(topology: Topology, field: str, kind: str, ref: Any, planned: Names) -> str:
+def _target(resolver: _Resolver, field: str, kind: str, ref: Any) -> str:
     try:
-        return find_id(topology, kind, ref, planned)
+        return find_id(resolver.topology, kind, ref, resolver.planned, resolver.scope)
     except (NotFound, AmbiguousRef, InvalidValue) as error:
         raise type(error)(f"{field}: {error.message}", **{**error.details, "field": field}) from None
