@@ -51,7 +51,7 @@ def test_first_admin_is_created_offline_and_signs_in(
     tmp_path: Path, midoctl: Any, vault: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     log = {"MIDOCTL_SERVER": f"sqlite:///{tmp_path}/log.db"}
-    midoctl("user", "create", "root", "--role", "admin", **log)
+    midoctl("user", "create", "root", "--role", "admin", "--create", **log)
     midoctl("user", "password", "root", stdin=PASSWORD, **log, **vault)
     authority = Authority(tmp_path / "tls")
     server = authority.pair("server")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,9 @@ def development(folder: Path) -> Iterator[dict[str, str]]:
         process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=journal, text=True)
     assert process.stdout is not None
     try:
-        lines = iter(process.stdout.readline, "\n")
-        yield dict(line.split(maxsplit=1) for line in lines if line)
+        lines = list(takewhile(lambda line: line != "\n", process.stdout))
+        assert process.poll() is None, (folder.parent / "journal").read_text()
+        yield dict(line.split(maxsplit=1) for line in lines)
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
     finally:

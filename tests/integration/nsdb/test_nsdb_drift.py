@@ -162,7 +162,7 @@ def test_foreign_child_node_delays_the_deletion(projected: Projected, kept: Keep
     projected.create("bridge", name="other")
     projected.settle()
     eventually(lambda: kept.runner.status().parked)
-    assert "not ours" in next(iter(kept.runner.status().parked.values()))
+    assert "foreign child nodes" in next(iter(kept.runner.status().parked.values()))
     hands.delete(f"{path}/foreign")
     eventually(lambda: not kept.runner.status().parked)
     eventually(lambda: not projected.differences())

@@ -91,14 +91,14 @@ class Names:
         return {data["name"]: None for kind, data in self._known.values() if kind.name in kinds and data.get("name")}
 
     def matches(self, ref: str) -> list[str]:
-        """Return the keys of objects that `ref` may mean: those of existing objects, if there are any."""
+        """Return the keys of objects that `ref` may mean, sorted: those of existing objects, if there are any."""
         kinds, wanted = _of_kinds(ref)
         known = [(i, kind, data) for i, (kind, data) in self._known.items() if kind.name in kinds]
         for fits in (self._is_id, self._is_name, self._is_path, self._is_prefix):
             found = [(kind.name, i) for i, kind, data in known if fits(wanted, i, kind, data)]
             alive = [(kind, i) for kind, i in found if i not in self._gone] or found
             if alive:
-                return [f"{kind}/{i}" for kind, i in alive]
+                return sorted(f"{kind}/{i}" for kind, i in alive)
         return []
 
     @staticmethod

@@ -157,7 +157,7 @@ class IndexReader:
             fits = {i: state for i, state in found.items() if only is None or state.kind in only}
             alive = {i: state for i, state in fits.items() if not state.gone} or fits
             if alive:
-                return [f"{state.kind}/{i}" for i, state in alive.items()]
+                return sorted(f"{state.kind}/{i}" for i, state in alive.items())
         return []
 
     def _by_id(self, ref: str, upto: int) -> list[str]:

@@ -34,7 +34,7 @@ def start_switch(folder: Path) -> int | None:
     if not database.exists():
         _run(["ovsdb-tool", "create", str(database), str(_SCHEMA)], environ)
     _serve(folder, port, environ)
-    _run(["vtep-ctl", f"--db=unix:{folder}/db.sock", f"--timeout={_SECONDS}", *_contents()], environ)
+    _run(["vtep-ctl", "--retry", f"--db=unix:{folder}/db.sock", f"--timeout={_SECONDS}", *_contents()], environ)
     return port
 
 
@@ -46,6 +46,7 @@ def _port(file: Path) -> int:
 
 
 def _serve(folder: Path, port: int, environ: dict[str, str]) -> None:
+    (folder / "db.sock").unlink(missing_ok=True)
     remotes = [f"--remote=ptcp:{port}:{LOOPBACK}", f"--remote=punix:{folder}/db.sock", f"--unixctl={folder}/ctl"]
     command = [*_DIE_WITH_PARENT, "ovsdb-server", f"{folder}/vtep.db", *remotes, "--no-chdir", "-vsyslog:off"]
     with (folder / "log").open("ab") as log:
