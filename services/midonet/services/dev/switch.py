@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic, sleep
 
 from midonet.events.errors import Unavailable
 from midonet.services.dev.folder import LOOPBACK, free_port
@@ -20,6 +21,7 @@ _DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 _MANAGEMENT_PORT = 6632
 _TUNNEL_IP = "192.0.2.1"
 _SECONDS = 10
+_RETRY_SECONDS = 0.05
 
 
 def start_switch(folder: Path) -> int | None:
@@ -34,7 +36,7 @@ def start_switch(folder: Path) -> int | None:
     if not database.exists():
         _run(["ovsdb-tool", "create", str(database), str(_SCHEMA)], environ)
     _serve(folder, port, environ)
-    _run(["vtep-ctl", "--retry", f"--db=unix:{folder}/db.sock", f"--timeout={_SECONDS}", *_contents()], environ)
+    _fill(folder, environ)
     return port
 
 
@@ -53,6 +55,18 @@ def _serve(folder: Path, port: int, environ: dict[str, str]) -> None:
         subprocess.Popen(  # noqa: S603 - our own arguments
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environ, start_new_session=True
         )
+
+
+def _fill(folder: Path, environ: dict[str, str]) -> None:
+    """Describe the switch in its database; the server needs a moment to listen, and vtep-ctl does not retry."""
+    deadline = monotonic() + _SECONDS
+    while True:
+        try:
+            return _run(["vtep-ctl", f"--db=unix:{folder}/db.sock", f"--timeout={_SECONDS}", *_contents()], environ)
+        except Unavailable:
+            if monotonic() > deadline:
+                raise
+            sleep(_RETRY_SECONDS)
 
 
 def _contents() -> Sequence[str]:
