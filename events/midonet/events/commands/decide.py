@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from midonet.events.access.authorization import Principal, ProposedChange, authorise, redact_error
 from midonet.events.access.restricted_topology import RestrictedTopology
-from midonet.events.commands import apply, revert, system_operations, tenancy, triggers
+from midonet.events.commands import apply, object_rules, revert, system_operations, tenancy, triggers
 from midonet.events.commands.command import (
     AddItem,
     Command,
@@ -86,10 +86,10 @@ def _create(unit: UnitOfWork, op: Create) -> Entity:
     fields = dict(op.fields)
     object_id = _chosen_id(fields) or unit.new_id()
     placed = {"index": kind.field("index").coerce(fields.pop("index"))} if _may_place(kind, fields) else {}
-    apply.refuse_derived(kind, fields)
+    object_rules.refuse_derived(kind, fields)
     values = references.values(unit.visible, kind, fields)
     tenancy.check_exists(unit.topology, None, values.get("tenant"))
-    return unit.create(apply.build(kind, object_id, {**values, **placed} if placed else values))
+    return unit.create(object_rules.build(kind, object_id, {**values, **placed} if placed else values))
 
 
 def _chosen_id(fields: dict[str, Any]) -> str | None:
@@ -107,7 +107,7 @@ def _may_place(kind: Kind, fields: Mapping[str, Any]) -> bool:
 def _update(unit: UnitOfWork, op: Update) -> Entity:
     kind = kind_of(op.kind)
     old = references.find(unit.visible, op.kind, op.ref)
-    apply.refuse_derived(kind, op.fields)
+    object_rules.refuse_derived(kind, op.fields)
     values = references.values(unit.visible, kind, op.fields, scope=(old.id,))
     for field in op.vacant:
         present = getattr(old, field)
@@ -119,8 +119,8 @@ def _update(unit: UnitOfWork, op: Update) -> Entity:
                 id=old.id,
                 reason="occupied",
             )
-    apply.refuse_move(kind, old, values)
-    apply.refuse_follower(old)
+    object_rules.refuse_move(kind, old, values)
+    object_rules.refuse_follower(old)
     tenancy.check_exists(unit.topology, old, values.get("tenant"))
     unit.change(old, msgspec.structs.replace(old, **values))
     return _now(unit, old)
@@ -128,7 +128,7 @@ def _update(unit: UnitOfWork, op: Update) -> Entity:
 
 def _delete(unit: UnitOfWork, op: Delete) -> Entity:
     target = references.find(unit.visible, op.kind, op.ref) if op.ref is not None else _matching(unit, op)
-    apply.refuse_follower(target)
+    object_rules.refuse_follower(target)
     unit.delete(target, cascade=op.cascade)
     return target  # type: ignore[no-any-return]
 
@@ -177,7 +177,7 @@ def _list_item(unit: UnitOfWork, op: AddItem) -> tuple[Any, FieldSpec, tuple[Any
 
 
 def _set_list(unit: UnitOfWork, old: Any, spec: FieldSpec, items: tuple[Any, ...]) -> Entity:
-    apply.refuse_follower(old)
+    object_rules.refuse_follower(old)
     unit.change(old, msgspec.structs.replace(old, **{spec.name: items}))
     return _now(unit, old)
 
