@@ -13,12 +13,23 @@ from random_commands import random_command
 from unlucky import UnluckyLog
 
 from midonet.events.commands.command import Command
+from midonet.events.commit import Head
 from midonet.events.errors import MidonetError
 from midonet.events.log import open_log
+from midonet.events.log.commit_clock import CommitClock
 from midonet.events.log.pending_command import Context, PendingCommand, Result
 from midonet.events.log.store import Store
 
 _COMMANDS = 60
+
+
+class FixedClock(CommitClock, frozen=True):
+    """Dates all commits alike: ids of new objects depend on the head, and so on the times of all commits before."""
+
+    def time_after(self, head: Head) -> str:
+        """Return the one time."""
+        del head
+        return "2026-01-31T12:00:00.000000Z"
 
 
 def alone(store: Store, command: Command, context: Context) -> Result | MidonetError:
@@ -51,6 +62,7 @@ def test_together_is_as_one_after_the_other(seed: int, fates: list[str]) -> None
         first, second = (open_log(f"sqlite:///{Path(place) / name}.db") for name in ("alone", "together"))
         with closing(first), closing(second):
             one, many = Store(first), Store(second)
+            one.clock = many.clock = FixedClock()
             commands, expected = [], []
             for number in range(_COMMANDS):
                 command = random_command(rng, one.topology), context(rng, number, one.topology.head.position)

@@ -50,6 +50,7 @@ class Midoctl:
         with self._patch.context() as patch:
             out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
             patch.setattr("os.environ", self.environ)
+            patch.setattr("rich.console.Console._environ", self.environ)  # kept by rich since its import
             patch.setattr("sys.stdout", out)
             patch.setattr("sys.stderr", err)
             patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))

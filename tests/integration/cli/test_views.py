@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from waiting import eventually
 
 from midonet.testbed import OvsdbServer, ZooKeeper
 from midonet.testbed.agent import AgentDaemon
@@ -63,8 +64,12 @@ def test_a_command_waits_for_all_views(midoctl: Midoctl, views: Callable[[], Any
     while not midoctl.ok("wait", *all_views)["views"].keys() >= {"nsdb", "vtep", "agents"}:
         pytest.fail("all three were asked for")
     done = midoctl.ok("bridge", "create", "b", "--wait", "nsdb,vtep=20", "--wait", "agents")
-    rows = {row["name"]: row for row in midoctl.ok("projection", "status")}
-    assert {name: row["position"] for name, row in rows.items()} == dict.fromkeys(rows, done["position"])
+
+    def status() -> dict[str, Any]:
+        rows = {row["name"]: row for row in midoctl.ok("projection", "status")}
+        return rows if {row["position"] for row in rows.values()} == {done["position"]} else {}
+
+    rows = eventually(status)
     assert {row["target"] for row in rows.values()} == {
         "vtep tor1",
         "host hv1",
