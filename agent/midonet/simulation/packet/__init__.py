@@ -1,0 +1,1 @@
+"""Packets as values: decode, rewrite, text, and the packets that answer them."""
