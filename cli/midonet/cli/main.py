@@ -60,6 +60,7 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "audit": ("commands.audit", "Show denied requests."),
     },
     "Other commands": {
+        "config": ("commands.config", "Manage contexts: addresses and accounts of clusters, one of them in use."),
         "describe": ("commands.describe", "Describe a kind: fields, values, references, effects of deletion."),
         "shell": ("shell.shell", "Run commands interactively or from a file, on one open log."),
         "help": ("commands.help", "Show the help of a command or a topic: refs, moments, filters and more."),

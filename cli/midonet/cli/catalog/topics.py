@@ -77,8 +77,23 @@ both are accepted.""",
   zookeeper: zk1:2181,zk2:2181
   wait: [nsdb=20]
 
-The command line overrides the environment, and the environment overrides the file. Give database passwords in
+The command line overrides the environment, the environment the context in use (`midoctl help contexts`), and the
+context the other lines of the file. Give database passwords in
 the environment (PGPASSWORD), never on a command line.""",
+    ),
+    "contexts": (
+        "several clusters: contexts",
+        """A context names a cluster in the configuration file: its address, ZooKeeper servers, your tenant and account.
+
+  midoctl config set-context lab --server http://node1:8181 --tenant acme --user ann
+  midoctl config set-context prod --server https://cluster:8181 --token-file ~/prod.token
+  midoctl config use-context prod
+  midoctl --context lab bridge list
+
+--context NAME or MIDOCTL_CONTEXT chooses one for a command, --context '' none. The context in use does not apply to
+a command whose --server or MIDOCTL_SERVER names another log: its accounts and views belong to its own cluster. With
+an explicit --context each option that is given replaces the one of the context. A context refers to files of tokens
+and keys and holds no secret itself; `midoctl login` keeps one token for each account.""",
     ),
     "forms": (
         "output formats",

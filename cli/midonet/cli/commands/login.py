@@ -25,21 +25,27 @@ def _cluster(session: Session) -> ApiClient:
 
 @command(
     "login",
-    click.Argument(["user"], metavar="USER"),
+    click.Argument(["name"], metavar="[USER]", required=False),
     click.Option(["--password-file"], metavar="FILE", help="File with the password; else standard input or a prompt."),
     examples="""  midoctl login ann --server https://cluster:8181
   midoctl login ci --server https://cluster:8181 --password-file /run/secrets/ci""",
 )
-def login(session: Session, user: str, password_file: str | None) -> None:
-    """Sign in to a cluster; later commands on this --server use the token, which is stored in a private file."""
+def login(session: Session, name: str | None, password_file: str | None) -> None:
+    """Sign in to a cluster; later commands on this --server use the token, which is stored in a private file.
+
+    The default of USER is --user, for example that of the context.
+    """
     client = _cluster(session)
+    user = name or session.settings.get("user")
+    if not user:
+        raise UsageError("no user: give USER, or --user in the context (`midoctl config set-context`)", option="user")
     if any(urlsplit(node).scheme != "https" and urlsplit(node).hostname not in _LOCAL for node in client.addresses):
         raise UsageError("refused to send a password unencrypted: use https://")
     password = read_secret("Password", password_file)
     proof = b64encode(f"{user}:{password}".encode()).decode()
     reply = client.request("POST", "/v1/login", headers={"Authorization": f"Basic {proof}"})
     issued = msgspec.json.decode(reply.body)
-    file = store_token(session.settings, session.url, issued["token"])
+    file = store_token(session.settings, session.url, issued["user"], issued["token"])
     value = {"user": issued["user"], "expires": issued["expires"], "file": str(file)}
     session.output.print(value, names=lambda: [issued["user"]], text=lambda: f"signed in as {issued['user']}")
 

@@ -1,71 +1,23 @@
-"""The options that commands share, from four places: command line, environment, configuration file, default.
+"""The options that commands share, from five places: command line, environment, context, configuration file, default.
 
 One name serves all: `--command-id`, `MIDOCTL_COMMAND_ID`, `command_id:`. On the command line they may stand before or
 after the command; the last one counts. Variables and file are read on first use, so that `--help` is fast.
 """
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from copy import copy
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import click
 
+from midonet.cli.options import values
 from midonet.cli.output.formats import FORMATS
 from midonet.events.errors import UsageError
-from midonet.events.suggestions import suggest
 
-_TRUE = ("1", "true", "yes", "on")
-_FALSE = ("", "0", "false", "no", "off")
-_MAX_LINE = 255
-_MAX_REASON = 4096
-_MAX_DIGITS = 18
-
-
-def _format(text: str) -> str:
-    if text not in FORMATS:
-        raise ValueError(f"{text!r} is none of {', '.join(FORMATS)}{suggest(text, FORMATS)}")
-    return text
-
-
-def _line(text: str, limit: int = _MAX_LINE) -> str:
-    if not 1 <= len(text) <= limit or not text.isprintable():
-        raise ValueError(f"it must be one line of 1 to {limit} characters")
-    return text
-
-
-def _reason(text: str) -> str | None:
-    return _line(text, _MAX_REASON) if text else None
-
-
-def _tenant(text: str) -> str | None:
-    return _line(text) if text else None
-
-
-def _flag(text: str) -> bool:
-    if text.lower() not in (*_TRUE, *_FALSE):
-        raise ValueError(f"{text!r} is neither true nor false")
-    return text.lower() in _TRUE
-
-
-def _position(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
-        raise ValueError(f"{text!r} is not a position")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text, re.ASCII):
-        raise ValueError(f"{text!r} is not a number of seconds")
-    return float(text)
-
-
-def _zookeeper_root(text: str) -> str:
-    parts = text.rstrip("/").split("/")
-    if parts[0] or len(parts) == 1 or any(part in ("", ".", "..") or not part.isprintable() for part in parts[1:]):
-        raise ValueError(f"{text!r} is not an absolute path such as /midonet")
-    return "/".join(parts)
+if TYPE_CHECKING:
+    from midonet.cli.options.config_file import ConfigFile
 
 
 def _default_actor(environ: Mapping[str, str]) -> str:
@@ -96,6 +48,9 @@ def _home(environ: Mapping[str, str], variable: str, below: str) -> str:
     return chosen if chosen.startswith("/") else os.path.join(os.path.expanduser("~"), below)  # noqa: PTH111, PTH118 - pathlib takes 10 ms to load
 
 
+Completer = Callable[[click.Context, click.Parameter, str], list[str]]
+
+
 class Setting(NamedTuple):
     """One shared option: its flags, help and parser."""
 
@@ -121,44 +76,56 @@ SETTINGS: Mapping[str, Setting] = {
         ("-o", "--output"),
         "FORM",
         "table, json, yaml or name.",
-        _format,
+        values.output_format,
         default=lambda _: "table",
         choices=tuple(FORMATS),
     ),
-    "actor": Setting(("--actor",), "WHO", "Author of changes. Default: user@host.", _line, _default_actor),
-    "reason": Setting(("-m", "--reason"), "TEXT", "Reason of the change.", _reason),
-    "tenant": Setting(("--tenant",), "TENANT", "Tenant: lists show its objects, create assigns them to it.", _tenant),
+    "actor": Setting(("--actor",), "WHO", "Author of changes. Default: user@host.", values.line, _default_actor),
+    "reason": Setting(("-m", "--reason"), "TEXT", "Reason of the change.", values.reason),
+    "tenant": Setting(
+        ("--tenant",), "TENANT", "Tenant: lists show its objects, create assigns them to it.", values.tenant
+    ),
     "config": Setting(("--config",), "FILE", "Configuration file (YAML).", default=_default_config),
+    "context": Setting(
+        ("--context",), "NAME", "Context of the configuration file to use; '' for none.", values.context
+    ),
     "zookeeper": Setting(("--zookeeper",), "HOSTS", "ZooKeeper servers with the views, HOST:PORT[,…]."),
-    "root": Setting(("--root",), "PATH", "ZooKeeper path of the views.", _zookeeper_root, lambda _: "/midonet"),
+    "root": Setting(("--root",), "PATH", "ZooKeeper path of the views.", values.zookeeper_root, lambda _: "/midonet"),
     "cluster": Setting(("--cluster",), "URL", "HTTP address of a midonet-cluster, for status."),
     "ca": Setting(("--ca",), "FILE", "CA of the cluster's certificate (PEM), if the system does not trust it."),
     "cert": Setting(("--cert",), "FILE", "Client certificate (PEM); may include its key."),
     "cert_key": Setting(("--cert-key",), "FILE", "Key of the client certificate, if in a separate file."),
     "token_file": Setting(("--token-file",), "FILE", "File with a token for the cluster. Default: the token of login."),
+    "user": Setting(
+        ("--user",), "NAME", "Account of the cluster to sign in as, and whose token is used.", values.account
+    ),
     "vault": Setting(
         ("--vault",), "URL", "Vault with the secrets: file:///FILE, sqlite:///FILE, postgresql+psycopg://…."
     ),
     "vault_key": Setting(("--vault-key",), "FILE", "File with the key of the vault."),
     "at": Setting(("--at",), "X", "As of a position, an RFC 3339 time or a tag."),
-    "no_cache": Setting(("--no-cache",), "", "Neither read nor write caches of the log.", _flag, lambda _: False),
+    "no_cache": Setting(("--no-cache",), "", "Neither read nor write caches of the log.", values.flag, lambda _: False),
     "history": Setting(("--history",), "URL", "History index of a cluster: sqlite:///FILE or postgresql+psycopg://…"),
-    "dry_run": Setting(("--dry-run",), "", "Show what would change; write nothing.", _flag, lambda _: False),
-    "if_head": Setting(("--if-head",), "N", "Refuse unless the log is at position N.", _position),
-    "command_id": Setting(("--command-id",), "ID", "Id of the command; repeating it has no further effect.", _line),
-    "create": Setting(("--create",), "", "Create the file of --server if it does not exist.", _flag, lambda _: False),
+    "dry_run": Setting(("--dry-run",), "", "Show what would change; write nothing.", values.flag, lambda _: False),
+    "if_head": Setting(("--if-head",), "N", "Refuse unless the log is at position N.", values.position),
+    "command_id": Setting(
+        ("--command-id",), "ID", "Id of the command; repeating it has no further effect.", values.line
+    ),
+    "create": Setting(
+        ("--create",), "", "Create the file of --server if it does not exist.", values.flag, lambda _: False
+    ),
     "accept_clock": Setting(
         ("--accept-clock",),
         "",
         "Write although this machine's clock and the time of the last commit contradict each other.",
-        _flag,
+        values.flag,
         lambda _: False,
     ),
     "max_clock_skew": Setting(
         ("--max-clock-skew",),
         "SECONDS",
         "How far the last commit may be ahead of this machine's clock. Default: 300.",
-        _seconds,
+        values.seconds,
         lambda _: 300.0,
     ),
     "wait": Setting(
@@ -170,11 +137,16 @@ SETTINGS: Mapping[str, Setting] = {
         choices=("nsdb", "vtep", "history", "agents"),
     ),
 }
-ACCESS = ("ca", "cert", "cert_key", "token_file")
+ACCESS = ("ca", "cert", "cert_key", "token_file", "user")
 """Options of connections to a cluster's API."""
 VAULT = ("vault", "vault_key")
-EVERYWHERE = ("server", "output", "actor", "reason", "config", "zookeeper", "root", "cluster", "history", *ACCESS)
+EVERYWHERE = (
+    *("server", "output", "actor", "reason", "config", "context"),
+    *("zookeeper", "root", "cluster", "history", *ACCESS),
+)
 """Shared options of every command."""
+CONTEXT = ("server", "tenant", "actor", "zookeeper", "root", "cluster", "history", *ACCESS, *VAULT)
+"""Options that a context may set: where a cluster is, and who works on it."""
 READ = ("at", "no_cache")
 WRITE = ("dry_run", "if_head", "command_id", "wait", "no_cache", "create", "accept_clock", "max_clock_skew")
 
@@ -186,7 +158,7 @@ class Settings:
         self.environ = environ
         self._given: dict[str, str] = {}
         self._values: dict[str, Any] = {}
-        self._file: dict[str, str] | None = None
+        self._files: dict[str, ConfigFile] = {}
 
     @property
     def cache(self) -> str:
@@ -212,7 +184,7 @@ class Settings:
     def give(self, name: str, text: str) -> None:
         """Set the value from the command line, which precedes all others, also if it is empty."""
         self._given[name] = text
-        self._values.pop(name, None)
+        self._values.clear()
 
     def get(self, name: str) -> Any:
         """Return the value of an option; `UsageError` names the place of an invalid one."""
@@ -243,19 +215,48 @@ class Settings:
             return self._given[name], setting.flags[-1]
         if self.environ.get(variable):
             return self.environ[variable], variable
-        if name != "config" and name in self._from_file():
-            return self._from_file()[name], f"{self.get('config')}: {name}"
-        return None
+        return None if name == "config" else self._from_context(name) or self._from_options(name)
 
-    def _from_file(self) -> dict[str, str]:
-        if self._file is None:
-            self._file = {}  # an error in the file is reported once
-            path = self.get("config")
+    def _from_options(self, name: str) -> tuple[str, str] | None:
+        key = "current_context" if name == "context" else name
+        text = self.file.options.get(key)
+        return None if text is None else (text, f"{self.get('config')}: {key}")
+
+    def _from_context(self, name: str) -> tuple[str, str] | None:
+        chosen = self._text("context") if name in CONTEXT else None
+        if chosen is None or not chosen[0]:
+            return None
+        context, place = chosen
+        found = self.file.context(context, place)
+        if name not in found or (place.endswith("current_context") and self._leaves(found)):
+            return None
+        return found[name], f"context {context}: {name}"
+
+    def _leaves(self, context: Mapping[str, str]) -> bool:
+        """Return whether an option or variable names another log than the current context, which then is unused."""
+        server = self._given.get("server") or self.environ.get("MIDOCTL_SERVER")
+        return bool(server) and context.get("server", server) != server
+
+    @property
+    def file(self) -> "ConfigFile":
+        """The configuration file."""
+        from midonet.cli.options.config_file import NO_FILE, read_config
+
+        path = self.get("config")
+        if path not in self._files:
+            self._files[path] = NO_FILE  # an error in the file is reported once
             if not self.is_default("config") or os.path.exists(path):  # noqa: PTH110 - pathlib takes 10 ms to load
-                from midonet.cli.options.config_file import read_config
+                known = {name: one.many for name, one in SETTINGS.items() if name not in ("config", "context")}
+                self._files[path] = read_config(path, known, CONTEXT)
+        return self._files[path]
 
-                self._file = read_config(path, {name: one.many for name, one in SETTINGS.items() if name != "config"})
-        return self._file
+    def forget_file(self) -> None:
+        """Read the configuration file again: it was changed."""
+        self._files.clear()
+
+    def given(self, names: Iterable[str]) -> dict[str, str]:
+        """Return which of these options the command line gave, as text."""
+        return {name: self._given[name] for name in names if name in self._given}
 
 
 def _words(setting: Setting, text: str) -> tuple[Any, ...]:
@@ -281,6 +282,17 @@ def shared_option(name: str) -> click.Option:
         expose_value=False,
         callback=keep,
         multiple=setting.many,
-        shell_complete=lambda _c, _p, incomplete: [word for word in setting.choices if word.startswith(incomplete)],
+        shell_complete=complete_contexts if name == "context" else _complete(setting.choices),
         **kind,
     )
+
+
+def _complete(choices: tuple[str, ...]) -> Completer:
+    return lambda _context, _param, incomplete: [word for word in choices if word.startswith(incomplete)]
+
+
+def complete_contexts(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Complete names of contexts; completion never fails."""
+    with suppress(UsageError):
+        return [name for name in context.obj.settings.file.contexts if name.startswith(incomplete)]
+    return []

@@ -1,4 +1,4 @@
-"""Tokens of clusters, stored in one file that only the user can read; and reading secrets.
+"""Tokens of clusters, by address and user, stored in one file that only the user can read; and reading secrets.
 
 A secret comes from a prompt, from standard input or from a file, never from an argument, which other users can see.
 """
@@ -29,7 +29,7 @@ def _token(settings: Settings, url: str) -> str | None:
     if file:
         return _checked(_text(Path(file)).strip(), file)
     given = settings.environ.get(_TOKEN, "").strip()
-    return _checked(given, _TOKEN) if given else _tokens(settings).get(_address(url))
+    return _checked(given, _TOKEN) if given else _tokens(settings).get(_account(settings.get("user"), url))
 
 
 def _checked(token: str, place: str) -> str:
@@ -39,18 +39,23 @@ def _checked(token: str, place: str) -> str:
     return token
 
 
-def store_token(settings: Settings, url: str, token: str) -> Path:
-    """Store the token of an address; return the file."""
+def store_token(settings: Settings, url: str, user: str, token: str) -> Path:
+    """Store the token of a user at an address, where it also becomes that of commands without `--user`."""
     path = _file(settings)
-    _write(path, _tokens(settings) | {_address(url): token})
+    _write(path, _tokens(settings) | {_address(url): token, _account(user, url): token})
     return path
 
 
 def delete_token(settings: Settings, url: str) -> None:
-    """Delete the token of an address, if there is one."""
+    """Delete the token in use at an address, if there is one."""
     tokens = _tokens(settings)
-    if tokens.pop(_address(url), None) is not None:
-        _write(_file(settings), tokens)
+    token = tokens.get(_account(settings.get("user"), url))
+    if token is not None:
+        _write(_file(settings), {account: other for account, other in tokens.items() if other != token})
+
+
+def _account(user: str | None, url: str) -> str:
+    return f"{user}@{_address(url)}" if user else _address(url)
 
 
 def _address(url: str) -> str:

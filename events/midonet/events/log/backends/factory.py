@@ -4,6 +4,7 @@ from midonet.events.api_client import ApiClient
 from midonet.events.errors import UsageError
 from midonet.events.log.base import Log
 
+_SCHEMES = ("sqlite", "postgresql+psycopg", "kafka", "http", "https")
 _FORMS = (
     "sqlite:///FILE",
     "postgresql+psycopg://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE",
@@ -19,6 +20,12 @@ def file_uri(path: str, mode: str) -> str:
     return f"file:{path}?mode={mode}"
 
 
+def check_form(url: str) -> None:
+    """Raise `UsageError` if no backend has the form of this URL."""
+    if url.partition("://")[0] not in _SCHEMES:
+        raise UsageError(f"unknown form of a log's URL; known forms: {', '.join(_FORMS)}", allowed=_FORMS)
+
+
 def open_log(url: str, *, create: bool = True, read_only: bool = False) -> Log:
     """Open the log at `url`; if there is none, `create` makes an empty one.
 
@@ -26,6 +33,7 @@ def open_log(url: str, *, create: bool = True, read_only: bool = False) -> Log:
     Raises `UsageError` if the form of the URL is unknown, `Unavailable` if the log cannot be reached or does not
     exist, and `Misconfigured` if its server could lose commits.
     """
+    check_form(url)
     create = create and not read_only
     match url.partition("://")[0]:
         case "sqlite":
@@ -40,10 +48,8 @@ def open_log(url: str, *, create: bool = True, read_only: bool = False) -> Log:
             from midonet.events.log.backends.kafka.log import open_kafka
 
             return open_kafka(url, create=create)
-        case "http" | "https":
-            return open_api_log(url)
         case _:
-            raise UsageError(f"unknown form of a log's URL; known forms: {', '.join(_FORMS)}", allowed=_FORMS)
+            return open_api_log(url)
 
 
 def open_api_log(url: str, client: ApiClient | None = None, *, partial: bool = False) -> Log:
