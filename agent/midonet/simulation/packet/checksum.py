@@ -7,7 +7,8 @@ from typing import NamedTuple
 from midonet.simulation.packet.extensions import walk
 from midonet.simulation.packet.numbers import FIRST_FRAGMENT, ICMP, ICMP6, SCTP, TCP, UDP
 
-_PLACES = {TCP: 16, UDP: 6, ICMP: 2, ICMP6: 2}
+PLACES = {TCP: 16, UDP: 6, ICMP: 2, ICMP6: 2}
+"""Where the checksum is in the transport header."""
 
 
 def internet_checksum(data: bytes, start: int = 0) -> int:
@@ -64,7 +65,7 @@ def update_checksums(frame: bytes, buffer: bytearray, span: Span, sums: Sequence
         return total
     if proto == SCTP:
         return total + (_update_sctp(frame, buffer, span) if ports else 0)
-    place = l4 + _PLACES.get(proto, end)
+    place = l4 + PLACES.get(proto, end)
     if proto != ICMP:
         ports += source if six and target and _is_routed(frame, span) else source + target
     if not ports or place + 2 > end or (proto == UDP and not any(frame[place : place + 2])):

@@ -4,15 +4,12 @@ from typing import NamedTuple
 
 from midonet.simulation.packet.numbers import (
     AUTHENTICATION,
-    DESTINATION_OPTIONS,
     FRAGMENT,
-    HOP_BY_HOP,
+    HEADERS6,
     LATER_FRAGMENT,
     NOT_FRAGMENT,
     ROUTING,
 )
-
-_HEADERS = frozenset((HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS, AUTHENTICATION, FRAGMENT))
 
 
 class Extensions(NamedTuple):
@@ -32,7 +29,7 @@ class Extensions(NamedTuple):
 def walk(frame: bytes, proto: int, at: int, end: int) -> Extensions:
     """Walk over the extension headers from `at` on, of which `proto` is the first."""
     fragment, routed = NOT_FRAGMENT, False
-    while proto in _HEADERS:
+    while proto in HEADERS6:
         if at + 8 > end:
             return Extensions(proto, -1, fragment, at, routed)
         length = 8

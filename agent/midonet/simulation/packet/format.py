@@ -31,7 +31,19 @@ from midonet.simulation.packet.fields import (
     TP_SRC,
     VLAN,
 )
-from midonet.simulation.packet.numbers import ARP, ICMP, ICMP6, IP4, IP6, LATER_FRAGMENT, SCTP, TCP, UDP
+from midonet.simulation.packet.numbers import (
+    ARP,
+    ECHOES,
+    ECHOES6,
+    ICMP,
+    ICMP6,
+    IP4,
+    IP6,
+    LATER_FRAGMENT,
+    SCTP,
+    TCP,
+    UDP,
+)
 
 WORDS: Mapping[str, tuple[int, int | None]] = {
     "arp": (ARP, None),
@@ -182,7 +194,9 @@ def _network(values: Sequence[int], *, named: bool) -> Iterator[str]:
 def _icmp(values: Sequence[int]) -> Iterator[str]:
     yield _part(values, TP_SRC, "icmp_type")
     yield _part(values, TP_DST, "icmp_code")
-    for index in (ICMP_ID, ND_TARGET, ND_LINK):
+    if values[TP_SRC] in (ECHOES if values[NW_PROTO] == ICMP else ECHOES6):
+        yield _part(values, ICMP_ID)
+    for index in (ND_TARGET, ND_LINK):
         if values[index]:
             yield _part(values, index)
     if any(values[DATA_SRC:]):

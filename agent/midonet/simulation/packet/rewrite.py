@@ -33,7 +33,7 @@ from midonet.simulation.packet.fields import (
     VLAN,
     VLAN_PRESENT,
 )
-from midonet.simulation.packet.layout import PORTS, Layout, ip_layout, layout
+from midonet.simulation.packet.layout import HEADER, PORTS, Layout, ip_layout, layout
 from midonet.simulation.packet.numbers import IP4, TAGS
 from midonet.simulation.packet.packet import Packet
 from midonet.simulation.packet.transport import quoted4, quoted6
@@ -72,7 +72,7 @@ def rewrite(packet: Packet, changes: Mapping[int, int]) -> Packet:
         raise InvalidValue(
             f"a value is too large, or an address of another IP version: {error}", reason="bad-value"
         ) from None
-    if any(sums):
+    if any(sums[HEADER:]):
         update_checksums(frame, buffer, Span(l3, l4, values[NW_PROTO], len(frame)), sums)
     if VLAN in changes:
         return decode(_tagged(bytes(buffer), values[VLAN], changes[VLAN]))
