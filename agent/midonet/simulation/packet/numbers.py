@@ -27,3 +27,7 @@ ERRORS6 = frozenset(range(1, 128))
 SOLICITATION, ADVERTISEMENT = 135, 136
 SOURCE_LINK, TARGET_LINK = 1, 2
 """Options of neighbour discovery with a link-layer address."""
+
+BROADCAST = 0xFFFFFFFFFFFF
+GROUP_BIT = 1 << 40
+"""Bit of a MAC address that tells groups from stations."""

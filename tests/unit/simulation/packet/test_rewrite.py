@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packet_checksums import recomputed
 from scapy.layers.inet import ICMP, IP, TCP, UDP, ICMPerror, IPerror, TCPerror, UDPerror
 from scapy.layers.inet6 import (
     ICMPv6DestUnreach,
@@ -54,18 +55,6 @@ CASES: list[tuple[Any, Mapping[int, int]]] = [
     (IP6 / ICMPv6DestUnreach() / INNER6 / IPv6ExtHdrDestOpt() / TCP(sport=53, dport=5), ADDRESSES6 | DATA6),
     (IP6 / ICMPv6DestUnreach() / INNER6 / ICMPv6EchoRequest(id=5), ADDRESSES6 | DATA6),
 ]
-
-
-def recomputed(frame: bytes) -> bytes:
-    """Return a frame with all checksums made new by scapy, also inside what an error quotes."""
-    packet = Ether(frame)
-    layer: Any = packet
-    while layer:
-        for name in ("chksum", "cksum"):
-            if name in layer.fields and not (isinstance(layer, UDP) and layer.fields[name] == 0):
-                del layer.fields[name]
-        layer = layer.payload
-    return bytes(packet)
 
 
 def present(values: tuple[int, ...], changes: Mapping[int, int]) -> dict[int, int]:
