@@ -20,17 +20,24 @@ __all__ = ["ApiNode"]
 
 
 class ApiNode:
-    """Serves the log at `log` from construction to `close`; `status` is what the daemon would say of itself."""
+    """Serves the log at `log` from construction to `close`; `status` is what the daemon would say of itself.
+
+    It has a session with ZooKeeper if the setting `zookeeper` is given.
+    """
 
     def __init__(self, log: str, *, tls: Tls | None = None, **settings: Any) -> None:
         check: Check | None = settings.pop("check", None)
-        self.settings = Settings(log=log, zookeeper="127.0.0.1:1", **settings)
+        self.settings = Settings(**{"log": log, "zookeeper": "127.0.0.1:1", **settings})
         self.log = log
         self.crashes: list[BaseException] = []
         self.status: Callable[[], Mapping[str, Any]] = lambda: {"log": log, "projections": [], "services": []}
         self.feed = Feed(lambda: open_log(log), idle=0.1)
         self.writer = Writer(lambda: open_log(log), check=check)
         self.http = HttpServer("127.0.0.1:0", {"/healthz": lambda: json_page({"alive": True})}, tls)
+        self.coordination = Coordination(self.settings.zookeeper, self.settings.root, "node")
+        if "zookeeper" in settings:
+            self.coordination.start()
+            eventually(lambda: self.coordination.session is not None)
         self.context = self._context()
         self.service = ApiService(self.context)
         self.feed.start()
@@ -46,7 +53,7 @@ class ApiNode:
             name="api",
             node="node",
             writer=self.writer,
-            coordination=Coordination("127.0.0.1:1", "/midonet", "node"),
+            coordination=self.coordination,
             metrics=ServiceMetrics("api"),
         )
 
@@ -58,6 +65,7 @@ class ApiNode:
     def close(self) -> None:
         """Stop it."""
         self.service.stop()
+        self.coordination.close()
         self.http.close()
         self.feed.stop()
         self.writer.close()

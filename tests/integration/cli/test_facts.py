@@ -7,6 +7,7 @@ from typing import Any
 import psutil
 import pytest
 from agents import ViewWriter, running
+from api_node import ApiNode
 from waiting import eventually
 
 from midonet.agent.agent import Agent
@@ -82,7 +83,7 @@ def test_without_zookeeper_only_desired_state_is_shown(site: Midoctl) -> None:
     assert all("facts" not in row for row in site.ok("host", "list"))
     run = site("host", "list")
     assert "ALIVE" not in run.out
-    assert run.err == "give --zookeeper to see the state of hosts\n"
+    assert run.err == "give --zookeeper, or --server of a cluster, to see the state of hosts\n"
     assert site("port", "show", "vm").err == ""
     assert site.refused(2, "host", "interfaces", "hv1")["details"] == {"option": "zookeeper"}
 
@@ -104,6 +105,21 @@ def test_hosts_show_reported_state(agent: Agent, site: Midoctl) -> None:
     assert second.endswith(" no")
     assert "facts" not in site.ok("host", "show", "hv1", "--at", "1"), "a fact is of this moment"
     assert site("host", "list", "-o", "name").out == "hv1\nhv2\n"
+
+
+def test_api_alone_shows_reported_state(agent: Agent, site: Midoctl, zookeeper: ZooKeeper, zk_root: str) -> None:
+    del agent
+    del site.environ["MIDOCTL_ZOOKEEPER"], site.environ["MIDOCTL_ROOT"]
+    log = f"sqlite:///{site.environ['XDG_DATA_HOME']}/midoctl/topology.db"
+    with ApiNode(log, zookeeper=zookeeper.hosts, root=zk_root) as node:
+        site.environ["MIDOCTL_SERVER"] = node.url
+        rows = by_name(site.ok("host", "list"))
+        assert (rows["hv1"]["alive"], rows["hv2"]["alive"]) == (True, False)
+        assert by_name(site.ok("port", "list"))["vm"]["active"] is True
+        assert "lo" in {interface["name"] for interface in site.ok("host", "interfaces", "hv1")}
+        assert site.ok("health") == {"cut_off": [], "ways": []}
+        assert site.ok("wait", "--for", "agents")["views"] == {"agents": 1}
+        assert "writes the generation" in site.refused(2, "projection", "rebuild", "nsdb")["message"]
 
 
 def test_unregistered_live_hosts_are_named(agent: Agent, site: Midoctl, zookeeper: ZooKeeper, zk_root: str) -> None:

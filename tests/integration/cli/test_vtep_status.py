@@ -16,7 +16,7 @@ Midoctl = Any
 def test_an_address_of_the_cluster_is_required(midoctl: Midoctl) -> None:
     midoctl.ok("vtep", "create", "tor1", "--management-ip", "192.0.2.1")
     error = midoctl.refused(2, "vtep", "status")
-    assert "give --zookeeper HOST:PORT or --cluster URL" in error["message"]
+    assert "give --server http://HOST:PORT, --cluster URL or --zookeeper HOST:PORT" in error["message"]
     assert midoctl.refused(4, "vtep", "status", "nosuch")["code"] == "not-found"
     error = midoctl.refused(5, "vtep", "status", "--cluster", "http://127.0.0.1:1")
     assert error["code"] == "unavailable"

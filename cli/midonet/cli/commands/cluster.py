@@ -9,8 +9,8 @@ from typing import Any
 
 from midonet.cli.framework.command import Group, command
 from midonet.cli.output import output
+from midonet.cli.session.facts_source import servers
 from midonet.cli.session.session import Session
-from midonet.cli.session.wait import servers
 from midonet.events.errors import NotFound, UsageError
 
 _CONNECT_SECONDS = 10.0
@@ -27,7 +27,10 @@ def read_nodes(session: Session) -> list[dict[str, Any]]:
     if url:
         return _from_node(url)
     if not settings.get("zookeeper"):
-        raise UsageError("no cluster: give --zookeeper HOST:PORT or --cluster URL", option="cluster")
+        raise UsageError(
+            "no cluster: give --server http://HOST:PORT, --cluster URL or --zookeeper HOST:PORT",
+            option="cluster",
+        )
     from midonet.projections.zookeeper.client import Client
     from midonet.services.cluster.node_presence import nodes
 

@@ -155,7 +155,7 @@ def _storable(settings: Settings, option: str, text: str) -> str | None:
 
         check_form(text)
     if option == "zookeeper":
-        from midonet.cli.session.wait import servers
+        from midonet.cli.session.facts_source import servers
 
         return servers(settings)
     if option in _FILES:

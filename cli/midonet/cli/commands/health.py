@@ -7,7 +7,7 @@ import click
 
 from midonet.cli.framework.command import command
 from midonet.cli.output import output
-from midonet.cli.session.reported_state import reader
+from midonet.cli.session.facts_source import facts_of
 from midonet.cli.session.session import Session
 
 
@@ -26,7 +26,7 @@ def health(session: Session, *, down: bool) -> None:
     from midonet.projections.facts import UnderlayHealth
     from midonet.projections.facts.underlay_links import isolated, links
 
-    with reader(session) as facts:
+    with facts_of(session) as facts:
         found = links(facts.all(UnderlayHealth))
     hosts = session.state.topology().all("host")
     names = {host: entity.name or host for host, entity in hosts.items()}

@@ -7,7 +7,7 @@ import msgspec
 from midonet.cli.commands.objects import ref_argument
 from midonet.cli.framework.command import command
 from midonet.cli.output import output
-from midonet.cli.session.reported_state import reader
+from midonet.cli.session.facts_source import facts_of
 from midonet.cli.session.session import Session
 from midonet.events.errors import NotFound
 from midonet.events.model.fields import canonical_id
@@ -26,7 +26,7 @@ def interfaces(session: Session, ref: str) -> None:
     from midonet.projections.facts import HostState
 
     host = _host(session, ref)
-    with reader(session) as facts:
+    with facts_of(session) as facts:
         state = facts.get_many(HostState, [host]).get(host)
     if state is None:
         raise NotFound(f"host {ref} reports no interfaces: its agent is not alive", host=host)

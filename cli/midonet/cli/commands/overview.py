@@ -109,7 +109,7 @@ def _view(session: Session, topology: Topology, name: str) -> list[dict[str, Any
     from midonet.cli.session.wait import view
 
     try:
-        with view(name).open_reader(session.settings, topology) as read:
+        with view(name).open_reader(session, topology) as read:
             return [
                 {"name": name, "target": target, "position": found.position, "trouble": found.trouble}
                 for target, found in read().items()

@@ -9,9 +9,10 @@ import click
 from midonet.cli.framework.command import Command, Group, command
 from midonet.cli.options.options import WRITE
 from midonet.cli.output import output
+from midonet.cli.session.facts_source import servers
 from midonet.cli.session.session import Session
 from midonet.cli.session.view_status import view_status
-from midonet.cli.session.wait import VIEWS, TargetPosition, await_views, configured_views, seconds, servers, view
+from midonet.cli.session.wait import VIEWS, TargetPosition, await_views, configured_views, seconds, view
 from midonet.cli.session.write import write
 from midonet.events.commands.command import Op, Pause, Retry, Skip
 from midonet.events.errors import MidonetError, NotFound, UsageError
@@ -109,7 +110,7 @@ def _read_targets(session: Session, name: str | None) -> list[dict[str, Any]]:
 
 def _read_view(session: Session, topology: Topology, name: str) -> list[dict[str, Any]]:
     try:
-        with view(name).open_reader(session.settings, topology) as read:
+        with view(name).open_reader(session, topology) as read:
             before = after = read()
             if any(0 < (found.position or 0) < topology.head.position for found in before.values()):
                 time.sleep(_INTERVAL)

@@ -9,8 +9,8 @@ import click
 from midonet.cli.framework.command import command
 from midonet.cli.output import output
 from midonet.cli.output.progress import progress
+from midonet.cli.session.facts_source import servers
 from midonet.cli.session.session import Session
-from midonet.cli.session.wait import servers
 from midonet.events.errors import MidonetError, UsageError, VerificationFailed
 from midonet.events.log import open_log
 from midonet.events.queries.moment import Moment
@@ -90,7 +90,8 @@ def _differences(found: "Differences") -> Iterator[str]:
 def _generation(session: Session, *, rollback: bool, discard: bool) -> "RebuildReport":
     from midonet.projections.maintenance import rebuild_nsdb
 
-    place = servers(session.settings), str(session.settings.get("root"))
+    why = "midoctl itself writes the generation, also if --server is a cluster"
+    place = servers(session.settings, why), str(session.settings.get("root"))
     who = f"{session.settings.get('actor')} (process {os.getpid()})"
     if session.settings.get("dry_run"):
         return rebuild_nsdb.compare_live(_source(session), place)

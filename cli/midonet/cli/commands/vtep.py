@@ -1,4 +1,4 @@
-"""`midoctl vtep status`: the state of the switches as a cluster reports it, in ZooKeeper or by HTTP (`--cluster`)."""
+"""`midoctl vtep status`: the state of the switches as a cluster reports it, by HTTP or in ZooKeeper."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ import click
 from midonet.cli.framework.command import command
 from midonet.cli.framework.completion import complete_refs
 from midonet.cli.output import output
-from midonet.cli.session.reported_state import reader
+from midonet.cli.session.facts_source import facts_of
 from midonet.cli.session.session import Session
 from midonet.events.errors import NotFound, UsageError
 from midonet.events.model.vtep import Vtep
@@ -30,7 +30,7 @@ State = Mapping[str, Any]
 def status(session: Session, ref: str | None) -> None:
     """Show the state of switches: connection, hardware, faults, BFD sessions, local MACs.
 
-    Needs --zookeeper, where the cluster publishes it, or --cluster, the address of a midonet-cluster.
+    Read from the cluster (--server http://… or --cluster), or with --zookeeper from where it publishes it.
     """
     topology = session.state.topology()
     vteps = [references.find(topology, "vtep", ref)] if ref else sorted(topology.all("vtep").values(), key=_label)
@@ -60,7 +60,10 @@ def _states(session: Session) -> Mapping[str, State]:
         return {state["id"]: state for state in _reported(url)}
     if session.settings.get("zookeeper"):
         return _published(session)
-    raise UsageError("no cluster: give --zookeeper HOST:PORT or --cluster URL", option="zookeeper")
+    raise UsageError(
+        "no cluster: give --server http://HOST:PORT, --cluster URL or --zookeeper HOST:PORT",
+        option="zookeeper",
+    )
 
 
 def _reported(url: str) -> Iterable[State]:
@@ -79,7 +82,7 @@ def _published(session: Session) -> Mapping[str, State]:
 
     from midonet.projections.facts.vtep_state import VtepState
 
-    with reader(session) as facts:
+    with facts_of(session) as facts:
         return msgspec.to_builtins(facts.all(VtepState))  # type: ignore[no-any-return]
 
 

@@ -1,4 +1,4 @@
-"""The reported state of objects beside their desired state, read from ZooKeeper if it is given.
+"""The reported state of objects beside their desired state, read from ZooKeeper or a cluster's API.
 
 Reported state is of this moment, so `--at` omits it; it is no part of an object, so JSON has it under `facts`. Without
 it the desired state is shown alone.
@@ -10,17 +10,16 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from midonet.cli.session.facts_source import Facts, facts_are_known, facts_of
 from midonet.cli.session.session import Session
-from midonet.cli.session.wait import servers
-from midonet.events.errors import NotFound, Unavailable
+from midonet.events.errors import Denied, NotFound, Unavailable
 from midonet.events.model import Kind
 from midonet.events.model.route import Route
 from midonet.events.topology import references
 from midonet.events.topology.topology import Topology
 
 if TYPE_CHECKING:
-    from midonet.projections.facts import Fact, HostState, LearnedRoutes
-    from midonet.projections.facts.reader import FactsReader
+    from midonet.projections.facts import Fact, LearnedRoutes
 
 
 F = TypeVar("F", bound="Fact")
@@ -29,21 +28,6 @@ _NAMESPACE = UUID("6d69646f-6e65-5274-8000-6c6561726e65")
 _REPORTED = ("host", "port", "pool", "pool-member", "service-container", "route")
 _EXPECTED = ("host",)
 """Kinds whose missing state is noted."""
-
-
-def reader(session: Session) -> "FactsReader":
-    """Return a reader of facts, a context manager; `UsageError` if ZooKeeper is not given."""
-    from midonet.projections.facts.reader import FactsReader
-
-    return FactsReader(servers(session.settings), session.settings.get("root"))
-
-
-def live_hosts(session: Session) -> "Mapping[str, HostState]":
-    """Return the live hosts by id; `Unavailable` without ZooKeeper."""
-    from midonet.projections.facts import HostState
-
-    with reader(session) as facts:
-        return facts.all(HostState)
 
 
 class ReportedState:
@@ -64,9 +48,9 @@ class ReportedState:
         self._known = False
         if kind.name not in _REPORTED or session.output.form == "name" or session.settings.get("at") is not None:
             return
-        if not session.settings.get("zookeeper"):
+        if not facts_are_known(session):
             if kind.name in _EXPECTED:
-                self._missing = f"give --zookeeper to see the state of {kind.plural}"
+                self._missing = f"give --zookeeper, or --server of a cluster, to see the state of {kind.plural}"
             return
         try:
             one = None if ref is None or kind.name == "route" else references.find_id(topology, kind.name, ref)
@@ -75,6 +59,8 @@ class ReportedState:
             self._missing = f"the state of {kind.plural} cannot be read: {error.message}"
         except NotFound:
             return  # the caller reports it
+        except Denied as error:
+            self._missing = f"the state of {kind.plural}: {error.message}" if kind.name in _EXPECTED else None
 
     def hint(self) -> None:
         """Print a note, after the output, if the state of a host is missing."""
@@ -110,7 +96,7 @@ class ReportedState:
     def _read(self, session: Session, topology: Topology, object_id: str | None) -> None:
         from midonet.projections.facts import FACTS, LearnedRoutes
 
-        with reader(session) as facts:
+        with facts_of(session) as facts:
             if self.kind.name == "route":
                 self._add_learned_routes(session, topology, facts.all(LearnedRoutes))
             else:
@@ -123,7 +109,7 @@ class ReportedState:
         self.headers = _COLUMNS[self.kind.name] if self._facts or self.kind.name in _ABSENT else ()
         self._known = True
 
-    def _add_last_seen(self, facts: "FactsReader", object_id: str | None) -> None:
+    def _add_last_seen(self, facts: Facts, object_id: str | None) -> None:
         from midonet.projections.facts import LastSeen
 
         for host, seen in _facts_of(facts, LastSeen, object_id).items():
@@ -161,7 +147,7 @@ _ABSENT: Mapping[str, dict[str, Any]] = {"host": {"alive": False}, "port": {"act
 """State of an object of which nothing is reported."""
 
 
-def _facts_of(facts: "FactsReader", kind: type[F], object_id: str | None) -> Mapping[str, F]:
+def _facts_of(facts: Facts, kind: type[F], object_id: str | None) -> Mapping[str, F]:
     return facts.all(kind) if object_id is None else facts.get_many(kind, [object_id])
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from midonet.cli.options.options import Settings
 from midonet.cli.output.progress import progress
+from midonet.cli.session.facts_source import facts_of, servers
 from midonet.cli.session.session import Session
 from midonet.events.errors import Misconfigured, TimedOut, Unavailable, UsageError
 from midonet.events.redaction import redact
@@ -51,25 +52,24 @@ class View(Struct, frozen=True):
     """A view that one can wait for."""
 
     help: str
-    open_reader: Callable[[Settings, Topology], AbstractContextManager[Reader]]
+    open_reader: Callable[[Session, Topology], AbstractContextManager[Reader]]
 
 
 @contextmanager
-def _nsdb(settings: Settings, topology: Topology) -> Iterator[Reader]:
+def _nsdb(session: Session, topology: Topology) -> Iterator[Reader]:
     del topology
     from midonet.projections.zookeeper.reader import ViewReader
 
-    root = settings.get("root")
-    with ViewReader(servers(settings), root) as reader:
+    root = session.settings.get("root")
+    with ViewReader(servers(session.settings), root) as reader:
         yield lambda: {f"{root}/nsdb": _ask(reader.checkpoint)}
 
 
 @contextmanager
-def _agents(settings: Settings, topology: Topology) -> Iterator[Reader]:
+def _agents(session: Session, topology: Topology) -> Iterator[Reader]:
     from midonet.projections.facts import HostState
-    from midonet.projections.facts.reader import FactsReader
 
-    with FactsReader(servers(settings), settings.get("root")) as facts:
+    with facts_of(session) as facts:
 
         def read() -> Mapping[str, TargetPosition]:
             try:
@@ -87,8 +87,8 @@ def _host(topology: Topology, host_id: str) -> str:
 
 
 @contextmanager
-def _vteps(settings: Settings, topology: Topology) -> Iterator[Reader]:
-    del settings
+def _vteps(session: Session, topology: Topology) -> Iterator[Reader]:
+    del session
     from midonet.projections.vtep.target import read_checkpoint
 
     def ask(address: tuple[str, int]) -> TargetPosition:
@@ -108,13 +108,13 @@ def _vteps(settings: Settings, topology: Topology) -> Iterator[Reader]:
 
 
 @contextmanager
-def _index(settings: Settings, topology: Topology) -> Iterator[Reader]:
+def _index(session: Session, topology: Topology) -> Iterator[Reader]:
     del topology
     from midonet.projections.history_index.backend import Unusable
     from midonet.projections.history_index.factory import open_database
     from midonet.projections.history_index.index import Index
 
-    url = settings.get("history")
+    url = session.settings.get("history")
     if not url:
         raise UsageError("no history index: give --history URL or MIDOCTL_HISTORY", option="history")
 
@@ -135,21 +135,6 @@ def _ask(checkpoint: Callable[[], "Checkpoint"]) -> TargetPosition:
         return TargetPosition(found.position, hash=found.hash)
     except (Unavailable, Misconfigured) as error:
         return TargetPosition(None, error.message)
-
-
-def servers(settings: Settings) -> str:
-    """Return the ZooKeeper servers; `UsageError` if they are missing or malformed."""
-    found = settings.get("zookeeper")
-    if not found:
-        raise UsageError("no ZooKeeper: give --zookeeper HOST:PORT or MIDOCTL_ZOOKEEPER", option="zookeeper")
-    from midonet.events.config.settings import split_host_port
-
-    try:
-        for server in found.split(","):
-            split_host_port(server)
-    except ValueError as error:
-        raise UsageError(f"--zookeeper: {error}", option="zookeeper") from None
-    return str(found)
 
 
 VIEWS: Mapping[str, View] = {
@@ -190,7 +175,7 @@ def waiter(session: Session) -> Callable[[int, Topology], None]:
         name, equals, text = word.partition("=")
         view(name)
         wanted[name] = seconds(text) if equals else _SECONDS
-    if set(wanted) - _reported_by_api(session) - {"vtep", "history"}:
+    if session.cluster is None and set(wanted) & {"nsdb", "agents"}:
         servers(session.settings)
 
     def wait(position: int, topology: Topology) -> None:
@@ -204,7 +189,7 @@ def waiter(session: Session) -> Callable[[int, Topology], None]:
 
 
 def _reported_by_api(session: Session) -> set[str]:
-    """Return the views whose positions a cluster's API reports; those of agents are read from ZooKeeper."""
+    """Return the views whose positions a cluster's API reports; those of agents are facts."""
     if session.cluster is None:
         return set()
     return set(VIEWS) - {"agents", *(["history"] if session.settings.get("history") else [])}
@@ -218,7 +203,7 @@ def await_views(session: Session, topology: Topology, position: int, wanted: Map
     begun, by_api = time.monotonic(), _reported_by_api(session)
     with progress(f"waiting for {', '.join(wanted)}"), ExitStack() as stack:
         readers = {
-            name: stack.enter_context(view(name).open_reader(session.settings, topology))
+            name: stack.enter_context(view(name).open_reader(session, topology))
             for name in wanted
             if name not in by_api
         }

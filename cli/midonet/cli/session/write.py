@@ -94,7 +94,7 @@ def _facts_check(session: Session) -> "Check | None":
     """Return the check that a daemon makes, if ZooKeeper is given."""
     if not session.settings.get("zookeeper"):
         return None
-    from midonet.cli.session.reported_state import live_hosts
+    from midonet.cli.session.facts_source import live_hosts
     from midonet.projections.facts.preconditions import FactsCheck
 
     return FactsCheck(

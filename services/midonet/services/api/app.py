@@ -43,6 +43,7 @@ from midonet.services.api.routes import (
     commands,
     controls,
     denials,
+    facts,
     log,
     node,
     objects,
@@ -74,6 +75,7 @@ OPERATIONS: tuple[Operation, ...] = tuple(
         secrets.operations(),
         denials.operations(),
         controls.operations(),
+        facts.operations(),
         watch.operations(),
     )
 )

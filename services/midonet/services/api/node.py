@@ -64,6 +64,7 @@ class Node:
         self.writer = context.writer
         self.long_decisions = LongDecisions(self.private)
         self.name = context.node
+        self.coordination = context.coordination
         self.others = OtherNodes(context.coordination)
         self.denials = Denials()
         self.vault: Vault | None = None
