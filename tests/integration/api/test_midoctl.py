@@ -147,7 +147,7 @@ def test_wait_runs_on_the_node(midoctl: Callable[..., Any], node: ApiNode) -> No
     assert midoctl("wait", "--for", "nsdb")["views"] == {"nsdb": 1}
     node.status = lambda: {"log": "l", "projections": [row]}
     assert midoctl("wait", "--for", "nsdb", "--timeout", "0.2", status=6)["error"]["code"] == "timed-out"
-    late = midoctl("bridge", "create", "db", "--wait", "agents=0", status=6)["error"]
+    late = midoctl("wait", "--for", "agents", "--timeout", "0", status=6)["error"]
     assert "no session with ZooKeeper" in late["message"], "the node reads the positions of agents there"
 
 
