@@ -446,3 +446,13 @@ def test_overview_shows_objects_and_last_commits(network: Midoctl) -> None:
     assert "ticket 7" in text
     assert "bridge 6, router 1" in text
     assert "start 1" in text
+
+
+def test_create_tenant_creates_it_in_the_same_commit(midoctl: Midoctl) -> None:
+    midoctl.ok("tenant", "create", "acme")
+    refused = midoctl.refused(4, "bridge", "create", "web", "--tenant", "beta")
+    assert "--create-tenant" in refused["message"]
+    made = midoctl.ok("bridge", "create", "web", "--tenant", "beta", "--create-tenant")
+    assert [event["type"] for event in made["events"]] == ["bridge.created", "tenant.created"]
+    assert made["object"]["name"] == "web"
+    assert len(midoctl.ok("bridge", "create", "db", "--tenant", "beta", "--create-tenant")["events"]) == 1

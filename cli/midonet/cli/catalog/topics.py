@@ -49,7 +49,8 @@ A list field matches each of its elements. --sort FIELD sorts (-FIELD: descendin
     "tenants": (
         "tenants of objects",
         """Bridges, routers, chains, port groups and QoS policies have a tenant; their parts belong to the same tenant.
-The tenant is a label: a `tenant` object with that name is optional.
+The tenant is a label: `tenant` objects are optional. Once there is one, `create` and `set` accept only tenants that
+have an object; --create-tenant creates it in the same commit.
 
 If a tenant is selected, `list` shows only its objects (and shared ones), and `create` assigns objects to it. Select it
 with `midoctl --tenant acme …`, MIDOCTL_TENANT, `tenant:` in the configuration file, or `sett acme` in a shell (`cleart`

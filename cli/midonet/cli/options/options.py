@@ -114,6 +114,13 @@ SETTINGS: Mapping[str, Setting] = {
     "create": Setting(
         ("--create",), "", "Create the file of --server if it does not exist.", values.flag, lambda _: False
     ),
+    "create_tenant": Setting(
+        ("--create-tenant",),
+        "",
+        "Create the tenants that objects get and that do not exist, in the same commit.",
+        values.flag,
+        lambda _: False,
+    ),
     "accept_clock": Setting(
         ("--accept-clock",),
         "",
@@ -148,7 +155,17 @@ EVERYWHERE = (
 CONTEXT = ("server", "tenant", "actor", "zookeeper", "root", "cluster", "history", *ACCESS, *VAULT)
 """Options that a context may set: where a cluster is, and who works on it."""
 READ = ("at", "no_cache")
-WRITE = ("dry_run", "if_head", "command_id", "wait", "no_cache", "create", "accept_clock", "max_clock_skew")
+WRITE = (
+    "dry_run",
+    "if_head",
+    "command_id",
+    "wait",
+    "no_cache",
+    "create",
+    "create_tenant",
+    "accept_clock",
+    "max_clock_skew",
+)
 
 
 class Settings:

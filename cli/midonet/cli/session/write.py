@@ -14,7 +14,7 @@ from midonet.cli.output.progress import progress
 from midonet.cli.output.sanitize import clean
 from midonet.cli.session.log_reader import log_exists
 from midonet.cli.session.session import Session, handle
-from midonet.events.commands.command import Command, Op
+from midonet.events.commands.command import Command, CreateTenants, Op
 from midonet.events.errors import Unavailable, UsageError
 from midonet.events.log import Log, open_log
 from midonet.events.queries.names import Names
@@ -48,7 +48,8 @@ def write(
 
     wait = _waiter(session)
     dry_run: bool = session.settings.get("dry_run")
-    result, topology = attempt(session, Command(name, list(ops)), before, dry_run=dry_run, **defaults)
+    tenants = [CreateTenants()] if session.settings.get("create_tenant") else []
+    result, topology = attempt(session, Command(name, [*tenants, *ops]), before, dry_run=dry_run, **defaults)
     session.output.print(
         value_of(result),
         names=lambda: _affected(result, topology),

@@ -97,6 +97,10 @@ class Expect(Struct, frozen=True, tag="expect", tag_field="op"):
     position: int
 
 
+class CreateTenants(Struct, frozen=True, tag="create-tenants", tag_field="op"):
+    """Create the tenants that objects of this command get and that do not exist, in the same commit."""
+
+
 class Pause(Struct, frozen=True, tag="pause", tag_field="op"):
     """Pause a projection, so that it writes nothing to its targets, or resume it (`paused` false)."""
 
@@ -161,6 +165,7 @@ Op = (
     | SetUser
     | DropUser
     | Expect
+    | CreateTenants
 )
 
 

@@ -17,6 +17,7 @@ from midonet.events.commands.command import (
     AddItem,
     Command,
     Create,
+    CreateTenants,
     Delete,
     DropTag,
     DropUser,
@@ -38,6 +39,7 @@ from midonet.events.commit import Event, canonical
 from midonet.events.errors import Conflict, InvalidValue, MidonetError, NotFound, ObjectChanged
 from midonet.events.model import Entity, FieldSpec, Kind, kind_of
 from midonet.events.model.fields import canonical_id
+from midonet.events.model.tenant import Tenant
 from midonet.events.system.objects import is_system_key
 from midonet.events.topology import references
 from midonet.events.topology.topology import Topology
@@ -71,7 +73,11 @@ def _visible(topology: Topology, principal: Principal | None) -> Topology:
 
 
 def _decided(unit: UnitOfWork, command: Command, principal: Principal | None) -> Decision:
+    unit.creates_tenants = tenancy.creates_missing(command)
     subjects = [_OPS[type(op)](unit, op) for op in command.ops]
+    if unit.creates_tenants:
+        for name in tenancy.missing(unit.topology, unit.touched()):
+            unit.create(Tenant(id=unit.new_id(), name=name))
     unit.validate()
     events = unit.events()
     if principal is not None:
@@ -88,8 +94,13 @@ def _create(unit: UnitOfWork, op: Create) -> Entity:
     placed = {"index": kind.field("index").coerce(fields.pop("index"))} if _may_place(kind, fields) else {}
     object_rules.refuse_derived(kind, fields)
     values = references.values(unit.visible, kind, fields)
-    tenancy.check_exists(unit.topology, None, values.get("tenant"))
+    _check_tenant(unit, None, values)
     return unit.create(object_rules.build(kind, object_id, {**values, **placed} if placed else values))
+
+
+def _check_tenant(unit: UnitOfWork, old: Entity | None, values: Mapping[str, Any]) -> None:
+    if not unit.creates_tenants:
+        tenancy.check_exists(unit.topology, old, values.get("tenant"))
 
 
 def _chosen_id(fields: dict[str, Any]) -> str | None:
@@ -121,7 +132,7 @@ def _update(unit: UnitOfWork, op: Update) -> Entity:
             )
     object_rules.refuse_move(kind, old, values)
     object_rules.refuse_follower(old)
-    tenancy.check_exists(unit.topology, old, values.get("tenant"))
+    _check_tenant(unit, old, values)
     unit.change(old, msgspec.structs.replace(old, **values))
     return _now(unit, old)
 
@@ -211,6 +222,7 @@ _OPS: Mapping[type[Op], Callable[[UnitOfWork, Any], Entity | None]] = {
     SetUser: system_operations.set_user,
     DropUser: system_operations.drop_user,
     Expect: _expect,
+    CreateTenants: lambda _unit, _op: None,  # of all operations, see `_decided`
     Pause: system_operations.pause,
     Skip: system_operations.skip,
     Retry: system_operations.retry,

@@ -49,6 +49,8 @@ class UnitOfWork:
         """The part of the topology that the command's principal may read; references are resolved in it."""
         self.planned: dict[tuple[str, ...], list[str]] = {}
         """Objects that this command will create, as `references.Names`."""
+        self.creates_tenants = False
+        """Whether tenants that objects get are created."""
         self.cascading = False
         """Whether the present change is part of a deletion with `--cascade`."""
         self._command_id = command_id

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from midonet.events.commands.command import Command, Create, Delete, Op, Put, Update
+from midonet.events.commands.command import Command, Create, CreateTenants, Delete, Op, Put, Update
 from midonet.events.commands.decide import decide
 from midonet.events.commit import canonical
 from midonet.events.errors import AmbiguousRef, InUse, InvalidValue, MidonetError, NotFound
@@ -202,6 +202,25 @@ def test_unknown_tenant_is_refused_once_there_are_tenants(store: Store, op: Op) 
     run(store, Update("bridge", "mine", {"admin_state_up": False}))
     run(store, Update("bridge", "mine", {"tenant": "acme"}))
     run(store, Create("tenant", {"name": "beta"}), Create("bridge", {"name": "new", "tenant": "beta"}))
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        Create("bridge", {"name": "web", "tenant": "beta"}),
+        Update("bridge", "mine", {"tenant": "beta"}),
+        Put([{"kind": "bridge", "name": "web", "tenant": "beta"}, {"kind": "chain", "name": "in", "tenant": "beta"}]),
+    ],
+)
+def test_missing_tenant_is_created_on_request(store: Store, op: Op) -> None:
+    run(store, Create("bridge", {"name": "mine", "tenant": "old"}))
+    run(store, Create("tenant", {"name": "acme"}))
+    run(store, CreateTenants(), op)
+    assert [one.name for one in store.topology.all("tenant").values()] == ["acme", "beta"], "not of other objects"
+    position = store.topology.head.position
+    run(store, CreateTenants(), Update("bridge", "mine", {"tenant": "beta"}))
+    assert len(store.topology.all("tenant")) == 2
+    assert store.topology.head.position <= position + 1
 
 
 @pytest.mark.parametrize("op", [Delete("tenant", "acme"), Update("tenant", "acme", {"name": "x"}), Put([], prune=True)])

@@ -149,6 +149,7 @@ LIMIT = Parameter(
 )
 CURSOR = Parameter(name="cursor", help="Start of a page, from the header Link.", schema={"type": "string"})
 CASCADE = flag("cascade", "Clear references to the object, or delete the objects that have them.")
+CREATE_TENANT = flag("create_tenant", "Create the tenants that objects get and that do not exist, in the same commit.")
 DRY_RUN = flag("dry_run", "Dry run: show the result, write nothing.")
 WAIT = Parameter(
     name="wait",
@@ -222,4 +223,4 @@ TRACEPARENT = Parameter(
 )
 
 READ = (AT, STALE)
-WRITE = (DRY_RUN, WAIT, IF_HEAD, IDEMPOTENCY_KEY, REASON, ACTOR, CORRELATION, CAUSATION, TRACEPARENT)
+WRITE = (DRY_RUN, WAIT, CREATE_TENANT, IF_HEAD, IDEMPOTENCY_KEY, REASON, ACTOR, CORRELATION, CAUSATION, TRACEPARENT)

@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from midonet.events.access.authorization import redact_ids
-from midonet.events.commands.command import Command, Expect, Op
+from midonet.events.commands.command import Command, CreateTenants, Expect, Op
 from midonet.events.errors import TimedOut, UsageError
 from midonet.events.log.pending_command import Context, Result, new_command_id
 from midonet.events.log.store import value_of
@@ -20,6 +20,7 @@ from midonet.services.api.framework.parameters import (
     ACTOR,
     CAUSATION,
     CORRELATION,
+    CREATE_TENANT,
     DRY_RUN,
     IDEMPOTENCY_KEY,
     IF_HEAD,
@@ -73,6 +74,8 @@ async def run(node: Node, call: Call, command: Command, **context: str | None) -
     waiting: Sequence[tuple[str, float]] = call.get(WAIT)
     for projection, _ in waiting:
         await asyncio.to_thread(positions, node, projection)
+    if call.get(CREATE_TENANT):
+        command = Command(command.name, [CreateTenants(), *command.ops])
     who, dry_run = command_context(call, **context), call.get(DRY_RUN)
     result = await _execute(node, command, who, dry_run=dry_run)
     if not dry_run:
