@@ -122,6 +122,9 @@ def _serve(settings: Settings, announce: Callable[[str], None] = click.echo) -> 
     gc.set_threshold(_GC_THRESHOLD)
     from midonet.projections.runtime import logfmt
     from midonet.services.daemon import Daemon
+    from midonet.services.zookeeper.ensemble_check import check_ensemble
+
+    check_ensemble(settings)
 
     signal.pthread_sigmask(
         signal.SIG_BLOCK, _STOP

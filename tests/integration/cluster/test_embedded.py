@@ -114,6 +114,25 @@ def test_single_node_with_embedded_zookeeper(ensemble: Callable[..., Ensemble]) 
     assert not server_of(node)
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_other_cluster_is_refused_in_one_line(ensemble: Callable[..., Ensemble], tmp_path: Path, number: int) -> None:
+    one = ensemble(1)
+    (node,) = one.nodes
+    node.start()
+    one.scene.create("bridge", name="b")
+    one.scene.nsdb_settles()
+    other = f"sqlite:///{tmp_path}/other.db"
+    members = f"{one.members},{LOOPBACK}:1:2:3"
+    where = ["--zookeeper-members", members, "--zookeeper-member", str(number), "--root", one.scene.root]
+    command = [sys.executable, "-m", "midonet.services.main", "run", "--log", other, "--zookeeper", "embedded", *where]
+    data = ["--zookeeper-data", str(tmp_path / "other"), "--http", f"{LOOPBACK}:0"]
+    done = subprocess.run([*command, *data], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (5, "", 1), done.stderr
+    assert f"{LOOPBACK}:{members_of(one.members)[0].client}" in done.stderr
+    assert "it belongs to another cluster" in done.stderr
+    assert not (tmp_path / "other.db").exists()
+
+
 def test_ensemble_grows_and_survives_a_lost_disk(
     ensemble: Callable[..., Ensemble],
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from midonet.events.errors import Misconfigured, Unavailable, UsageError
 from midonet.services.settings import Settings, effective
 from midonet.services.zookeeper.jars import find_jars
+from midonet.services.zookeeper.server import last_error
 from midonet.services.zookeeper.tls import Keys, Protection
 from midonet.services.zookeeper_members import (
     client_hosts,
@@ -96,3 +97,18 @@ def test_missing_maven_is_an_error_with_advice(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Unavailable, match="--zookeeper-jars"):
         find_jars(None, {"XDG_CACHE_HOME": str(tmp_path)})
+
+
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        ("ERROR a.B - Unexpected\njava.net.BindException: Address already in use\n\tat x\nx ERROR exiting", "Address"),
+        ("java.io.IOException: first\nCaused by: java.io.EOFException: second\n", "second"),
+        ("12:00 [main] ERROR a.B - Invalid config\n", "a.B - Invalid config"),
+        ("", "no error in its log"),
+    ],
+)
+def test_last_error_of_the_server_is_one_line(log: str, reason: str) -> None:
+    found = last_error(log)
+    assert found.startswith(reason)
+    assert "\n" not in found

@@ -16,7 +16,7 @@ from midonet.events.config.connection_security import current, tls_context
 from midonet.events.errors import Misconfigured
 from midonet.services.zookeeper.jars import find_java
 from midonet.services.zookeeper.tls import Protection, write_private
-from midonet.services.zookeeper_members import Member, configuration, with_clients_at
+from midonet.services.zookeeper_members import Member, client_hosts, configuration, with_clients_at
 
 _DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 _MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
@@ -32,6 +32,8 @@ _FLAGS = (
     "-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server.auth.X509AuthenticationProvider=warn",
 )
 _DYNAMIC = re.compile(r"^dynamicConfigFile=(.*)$", re.MULTILINE)
+_EXCEPTION = re.compile(r"^(?:Caused by: )?[\w.$]+(?:Exception|Error): (.+)$", re.MULTILINE)
+_ERROR = re.compile(r"^.* ERROR (.+)$", re.MULTILINE)
 _STOP_SECONDS = 4.0
 _ASK_SECONDS = 2.0
 _LOG_BYTES = 10 * 1024 * 1024
@@ -55,7 +57,7 @@ class Server:
     @property
     def is_new(self) -> bool:
         """Whether it has no configuration from an earlier run."""
-        return not self._config.exists()
+        return not has_data(self._folder)
 
     def start(self, members: Sequence[str] = ()) -> None:
         """Start the process; `members` are the lines of the dynamic configuration of a new server."""
@@ -82,12 +84,9 @@ class Server:
         """Return exit status and last error of the ended process; None while it runs."""
         if self._process is None or self._process.poll() is None:
             return None
-        lines = [
-            line
-            for line in self._log().read_text(errors="replace").splitlines()
-            if "ERROR" in line or "Exception" in line
-        ]
-        return f"ZooKeeper ended with {self._process.returncode}: {lines[-1][:300] if lines else 'no error in its log'}"
+        reason = last_error(self._log().read_text(errors="replace"))
+        place = client_hosts([self._member])
+        return f"ZooKeeper at {place} ended with {self._process.returncode}: {reason} (log: {self._log()})"
 
     def renew(self) -> None:
         """Write certificates that were replaced; the server reloads them. Raises `Misconfigured` or `OSError`."""
@@ -140,6 +139,17 @@ class Server:
 
     def _log(self) -> Path:
         return self._folder / "log"
+
+
+def has_data(folder: Path) -> bool:
+    """Return whether a member has run in this folder."""
+    return (folder / "zoo.cfg").exists()
+
+
+def last_error(log: str) -> str:
+    """Return the last exception in a log of ZooKeeper, without names of classes; else its last error."""
+    found = _EXCEPTION.findall(log) or _ERROR.findall(log)
+    return found[-1][:300] if found else "no error in its log"
 
 
 def mode(member: Member) -> str | None:

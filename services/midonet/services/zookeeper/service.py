@@ -9,7 +9,6 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from kazoo.exceptions import KazooException
@@ -22,12 +21,12 @@ from midonet.projections.zookeeper import Client
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.service import Health, Service
 from midonet.services.settings import Settings
+from midonet.services.zookeeper.ensemble_check import data_folder
 from midonet.services.zookeeper.jars import find_jars
 from midonet.services.zookeeper.server import Server, mode
 from midonet.services.zookeeper.tls import protection_of
 from midonet.services.zookeeper_members import client_hosts, members_of, numbers_in
 
-_SYSTEM = Path("/var/lib/midonet")
 _CONFIG = "/zookeeper/config"
 _WATCH_SECONDS = 1.0
 _CONNECT_SECONDS = 3.0
@@ -45,7 +44,7 @@ class ZooKeeperService(Service):
         settings = context.settings
         self._members = members_of(settings.zookeeper_members)
         self._member = self._members[(settings.zookeeper_member or 1) - 1]
-        self._folder = Path(settings.zookeeper_data) if settings.zookeeper_data else _default_folder(os.environ)
+        self._folder = data_folder(settings, os.environ)
         self._protection = protection_of(settings)
         self._serving = context.metrics.gauge("serving", "Whether the ZooKeeper server of this node serves clients.")
         self._state = "the server has not been started yet"
@@ -171,12 +170,3 @@ class ZooKeeperService(Service):
             raise Unavailable(str(error) or type(error).__name__) from None
         finally:
             client.close()
-
-
-def _default_folder(environ: Mapping[str, str]) -> Path:
-    """Return the data folder: that of the system if it is writable, else one of the user."""
-    if os.access(_SYSTEM, os.W_OK) or os.geteuid() == 0:
-        return _SYSTEM / "zookeeper"
-    state = environ.get("XDG_STATE_HOME", "")
-    home = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
-    return home / "midonet" / "zookeeper"
