@@ -8,6 +8,7 @@ from random import Random
 from random_commands import random_command
 
 import midonet.events.errors
+import midonet.simulation
 from midonet.events.commands.command import Command
 from midonet.events.commands.decide import decide
 from midonet.events.errors import Conflict, InUse, InvalidValue, NotFound, Rejected
@@ -18,6 +19,7 @@ from midonet.events.topology.topology import Topology
 SOURCE = Path(midonet.events.errors.__file__).parent
 FOLDERS = (".", "access", "commands", "model", "queries", "system", "topology")
 DECIDING = [path for folder in FOLDERS for path in SOURCE.glob(f"{folder}/*.py")]
+DECIDING += Path(midonet.simulation.__file__).parent.rglob("*.py")
 REFUSALS = {"InvalidValue", "Conflict", "InUse"}
 
 

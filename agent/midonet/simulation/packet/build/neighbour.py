@@ -25,7 +25,7 @@ def neighbour_solicitation(mac: int, source_ip: int, target_ip: int, vlan: int =
 def neighbour_advertisement(solicitation: Packet, mac: int, *, router: bool = True) -> Packet:
     """Return the answer that the target of a solicitation is at a MAC address.
 
-    The sender of a solicitation without a source address, which looks for duplicates, is told with all other nodes.
+    Without a source address, the sender looks for duplicates: the answer goes to all nodes.
     """
     values = solicitation.values
     asks = values[NW_SRC] != IPV6

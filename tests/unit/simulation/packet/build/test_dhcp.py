@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packet_checksums import recomputed
+from packet_frames import ETHER
 from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Dot1Q, Ether
@@ -68,10 +69,10 @@ def test_options_may_be_in_file_and_server_name() -> None:
 
 
 def test_other_packets_are_no_message() -> None:
-    ether = Ether() / IP() / UDP(sport=68, dport=67)
-    others: list[Any] = [Ether() / IP() / UDP(sport=1, dport=67) / BOOTP() / DHCP(), ether / b"short", Ether() / IP()]
+    ether = ETHER / IP() / UDP(sport=68, dport=67)
+    others: list[Any] = [ETHER / IP() / UDP(sport=1, dport=67) / BOOTP() / DHCP(), ether / b"short", ETHER / IP()]
     others += [ether / BOOTP(chaddr=HARDWARE, options=b""), ether / BOOTP(hlen=8) / DHCP(options=["end"])]
-    others += [Ether() / IP(flags="MF") / UDP(sport=68, dport=67) / BOOTP() / DHCP(options=["end"])]
+    others += [ETHER / IP(flags="MF") / UDP(sport=68, dport=67) / BOOTP() / DHCP(options=["end"])]
     assert [parse_dhcp(decode(bytes(other))) for other in others] == [None] * len(others)
     with pytest.raises(InvalidValue, match="no DHCP message"):
         dhcp_reply(decode(bytes(others[0])), OFFER, ADDRESS, SERVER)
@@ -100,7 +101,7 @@ def test_answer_has_the_tag_of_the_request() -> None:
     assert answer(frame)[Dot1Q].vlan == 9
 
 
-def test_answer_goes_where_the_client_hears_it() -> None:
+def test_answer_goes_where_the_client_listens() -> None:
     discover = ("message-type", "discover")
     assert answer(message(discover, flags=0x8000))[IP].dst == "255.255.255.255"
     assert answer(message(discover, ciaddr="10.0.0.6"), ACK)[IP].dst == "10.0.0.6"

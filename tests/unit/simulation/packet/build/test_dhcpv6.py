@@ -64,30 +64,35 @@ def test_message_of_a_client_is_understood() -> None:
 
 def test_solicitation_gets_an_advertisement() -> None:
     dns = bytes(DHCP6OptDNSServers(dnsservers=["fd00::53"]))[4:]
-    told = answer(DHCP6_Solicit(trid=7) / CLIENT / ASKED, options=[(23, dns)])
-    assert (told.src, told.dst, told[IPv6].src, told[IPv6].dst) == ("02:00:00:00:00:09", LINK.src, "fe80::9", "fe80::1")
-    assert (told[UDP].sport, told[UDP].dport, told[DHCP6_Advertise].trid) == (547, 546, 7)
-    assert (bytes(told[DHCP6OptClientId]).startswith(bytes(CLIENT)), told[DHCP6OptServerId].duid) == (True, MINE.duid)
-    assert (told[DHCP6OptIA_NA].iaid, told[DHCP6OptIA_NA].ianaopts[0].addr) == (5, "fd00::7")
-    assert told[DHCP6OptDNSServers].dnsservers == ["fd00::53"]
+    reply = answer(DHCP6_Solicit(trid=7) / CLIENT / ASKED, options=[(23, dns)])
+    assert (reply.src, reply.dst, reply[IPv6].src, reply[IPv6].dst) == (
+        "02:00:00:00:00:09",
+        LINK.src,
+        "fe80::9",
+        "fe80::1",
+    )
+    assert (reply[UDP].sport, reply[UDP].dport, reply[DHCP6_Advertise].trid) == (547, 546, 7)
+    assert (bytes(reply[DHCP6OptClientId]).startswith(bytes(CLIENT)), reply[DHCP6OptServerId].duid) == (True, MINE.duid)
+    assert (reply[DHCP6OptIA_NA].iaid, reply[DHCP6OptIA_NA].ianaopts[0].addr) == (5, "fd00::7")
+    assert reply[DHCP6OptDNSServers].dnsservers == ["fd00::53"]
 
 
 @pytest.mark.parametrize("kind", [DHCP6_Request, DHCP6_Renew, DHCP6_Rebind])
 def test_requests_get_a_reply_with_the_address(kind: Any) -> None:
-    told = answer(kind(trid=7) / CLIENT / CLAIMED)
-    assert (told[DHCP6_Reply].trid, told[DHCP6OptIA_NA].ianaopts[0].addr) == (7, "fd00::7")
+    reply = answer(kind(trid=7) / CLIENT / CLAIMED)
+    assert (reply[DHCP6_Reply].trid, reply[DHCP6OptIA_NA].ianaopts[0].addr) == (7, "fd00::7")
 
 
 def test_rapid_commit_gets_a_reply_at_once() -> None:
-    told = answer(DHCP6_Solicit() / CLIENT / ASKED / DHCP6OptRapidCommit())
-    assert told.haslayer(DHCP6_Reply)
-    assert told.haslayer(DHCP6OptRapidCommit)
+    reply = answer(DHCP6_Solicit() / CLIENT / ASKED / DHCP6OptRapidCommit())
+    assert reply.haslayer(DHCP6_Reply)
+    assert reply.haslayer(DHCP6OptRapidCommit)
 
 
 def test_confirmation_says_whether_the_address_holds() -> None:
     for address, status in ((ADDRESS, 0), (ip_to_int("fd00::8"), 4)):
-        told = answer(DHCP6_Confirm() / CLIENT / CLAIMED, address)
-        assert (told.haslayer(DHCP6_Reply), told[DHCP6OptStatusCode].statuscode) == (True, status)
+        reply = answer(DHCP6_Confirm() / CLIENT / CLAIMED, address)
+        assert (reply.haslayer(DHCP6_Reply), reply[DHCP6OptStatusCode].statuscode) == (True, status)
 
 
 def test_other_messages_get_a_reply_without_address() -> None:
@@ -95,9 +100,9 @@ def test_other_messages_get_a_reply_without_address() -> None:
     assert answer(DHCP6_Release() / CLIENT / MINE / CLAIMED)[DHCP6OptStatusCode].statuscode == 0
 
 
-def test_client_without_address_is_told_so() -> None:
-    told = answer(DHCP6_Solicit() / CLIENT / ASKED / DHCP6OptIA_NA(iaid=6), None)
-    assert told[DHCP6OptIA_NA].ianaopts[0].statuscode == 2
+def test_client_without_address_gets_a_status() -> None:
+    reply = answer(DHCP6_Solicit() / CLIENT / ASKED / DHCP6OptIA_NA(iaid=6), None)
+    assert reply[DHCP6OptIA_NA].ianaopts[0].statuscode == 2
 
 
 def test_message_for_another_server_gets_no_answer() -> None:

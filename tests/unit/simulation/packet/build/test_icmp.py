@@ -17,7 +17,7 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 
 from midonet.simulation.packet import fields as f
-from midonet.simulation.packet.addresses import ip_to_int, mac_to_int
+from midonet.simulation.packet.addresses import int_to_ip, ip_to_int, mac_to_int
 from midonet.simulation.packet.build import echo_reply, icmp_error, may_answer_with_error
 from midonet.simulation.packet.codec import decode
 
@@ -92,6 +92,7 @@ MAY_NOT: list[Any] = [
     ETHER / IP(src="10.0.0.1", dst="224.0.0.1") / UDP(),
     ETHER / IP(src="10.0.0.1", dst="255.255.255.255") / UDP(),
     ETHER / IP(src="0.1.2.3", dst="10.0.0.2") / UDP(),
+    ETHER / IP(src=int_to_ip(0), dst="10.0.0.2") / UDP(),
     ETHER / IP(src="127.0.0.1", dst="10.0.0.2") / UDP(),
     ETHER / IP(src="224.0.0.1", dst="10.0.0.2") / UDP(),
     Ether(src=ETHER.src, dst="ff:ff:ff:ff:ff:ff") / IP4 / UDP(),

@@ -29,18 +29,22 @@ def test_solicitation_goes_to_the_solicited_node() -> None:
     assert recomputed(packet.frame) == packet.frame
 
 
-def test_advertisement_answers_who_asked() -> None:
+def test_advertisement_answers_the_solicitation() -> None:
     packet = neighbour_advertisement(neighbour_solicitation(1, ip_to_int("fd00::9"), TARGET), MAC)
-    told: Any = Ether(packet.frame)
-    assert (told.dst, told[IPv6].src, told[IPv6].dst) == ("00:00:00:00:00:01", "fd00::12:3456", "fd00::9")
-    assert (told[ICMPv6ND_NA].R, told[ICMPv6ND_NA].S, told[ICMPv6ND_NA].O) == (1, 1, 1)
-    assert (told[ICMPv6ND_NA].tgt, told[ICMPv6NDOptDstLLAddr].lladdr) == ("fd00::12:3456", "02:00:00:00:00:09")
-    assert told[IPv6].hlim == 255
+    answer: Any = Ether(packet.frame)
+    assert (answer.dst, answer[IPv6].src, answer[IPv6].dst) == ("00:00:00:00:00:01", "fd00::12:3456", "fd00::9")
+    assert (answer[ICMPv6ND_NA].R, answer[ICMPv6ND_NA].S, answer[ICMPv6ND_NA].O) == (1, 1, 1)
+    assert (answer[ICMPv6ND_NA].tgt, answer[ICMPv6NDOptDstLLAddr].lladdr) == ("fd00::12:3456", "02:00:00:00:00:09")
+    assert answer[IPv6].hlim == 255
     assert recomputed(packet.frame) == packet.frame
 
 
 def test_search_for_duplicates_is_answered_to_all() -> None:
-    solicitation = Ether(src="02:00:00:00:00:01") / IPv6(src="::", dst="ff02::1:ff12:3456") / ICMPv6ND_NS(tgt="fd00::5")
-    told: Any = Ether(neighbour_advertisement(decode(bytes(solicitation)), MAC, router=False).frame)
-    assert (told.dst, told[IPv6].dst, told[IPv6].src) == ("33:33:00:00:00:01", "ff02::1", "fd00::5")
-    assert (told[ICMPv6ND_NA].R, told[ICMPv6ND_NA].S) == (0, 0)
+    solicitation = (
+        Ether(src="02:00:00:00:00:01", dst="33:33:ff:12:34:56")
+        / IPv6(src="::", dst="ff02::1:ff12:3456")
+        / ICMPv6ND_NS(tgt="fd00::5")
+    )
+    answer: Any = Ether(neighbour_advertisement(decode(bytes(solicitation)), MAC, router=False).frame)
+    assert (answer.dst, answer[IPv6].dst, answer[IPv6].src) == ("33:33:00:00:00:01", "ff02::1", "fd00::5")
+    assert (answer[ICMPv6ND_NA].R, answer[ICMPv6ND_NA].S) == (0, 0)
