@@ -20,6 +20,7 @@ ends with them. Nothing here formats for a screen.
     │       └── Throttled          too many attempts; retry later
     ├── NotFound                   nothing has that id, name or moment
     ├── Unavailable                the log or a server cannot be reached at the moment
+    │   ├── NoLog                  the server of the log can be reached, and has no log of that name
     │   ├── ClockSkew              this machine's clock and the times of the log contradict each other
     │   └── OutcomeUnknown         the connection failed between write and answer; retry with the command id
     ├── Misconfigured              a server is reachable, but set up so that data would be lost
@@ -144,6 +145,10 @@ class Unavailable(MidonetError):
 
     code = "unavailable"
     exit_status = 5
+
+
+class NoLog(Unavailable):
+    """There is no log at that address; its server can be reached."""
 
 
 class ClockSkew(Unavailable):

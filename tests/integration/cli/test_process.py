@@ -227,7 +227,11 @@ def server(request: pytest.FixtureRequest) -> str:
 def test_other_logs_work_the_same(midoctl: Midoctl, server: str) -> None:
     midoctl.environ["MIDOCTL_SERVER"] = server
     assert midoctl.refused(5, "bridge", "list")["code"] == "unavailable"
-    assert midoctl.ok("bridge", "create", "web", "--command-id", "once")["position"] == 1
+    error = midoctl.refused(5, "bridge", "create", "web")
+    assert "--create creates it" in error["message"]
+    assert "--create" in midoctl.refused(5, "shell", "-e", "bridge create web")["message"]
+    assert midoctl.refused(5, "bridge", "list")["code"] == "unavailable", "nothing was created"
+    assert midoctl.ok("bridge", "create", "web", "--command-id", "once", "--create")["position"] == 1
     assert midoctl.ok("bridge", "create", "web", "--command-id", "once")["position"] == 1
     assert midoctl.ok("bridge", "show", "web")["name"] == "web"
     assert midoctl.ok("head")["position"] == midoctl.ok("verify")["count"] == 1

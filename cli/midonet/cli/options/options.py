@@ -112,7 +112,11 @@ SETTINGS: Mapping[str, Setting] = {
         ("--command-id",), "ID", "Id of the command; repeating it has no further effect.", values.line
     ),
     "create": Setting(
-        ("--create",), "", "Create the file of --server if it does not exist.", values.flag, lambda _: False
+        ("--create",),
+        "",
+        "Create the log of --server if it does not exist: a file, a Kafka topic, a table in PostgreSQL.",
+        values.flag,
+        lambda _: False,
     ),
     "create_tenant": Setting(
         ("--create-tenant",),

@@ -31,17 +31,17 @@ class ShellCache:
         """The position of the log when it was last read; None if it is not open."""
         return self._store.topology.head.position if self._store is not None else None
 
-    def store(self, url: str, snapshots: Snapshots, *, create: bool) -> Store | None:
-        """Return the store of a log, at its head; None if there is no log and `create` is false.
+    def store(self, url: str, snapshots: Snapshots, *, write: bool, create: bool) -> Store | None:
+        """Return the store of a log, at its head; None if there is no log and `write` is false.
 
-        Without `create` the store may be open for reading only.
+        Without `write` the store may be open for reading only.
         """
-        if not log_exists(url) and not create:
+        if not log_exists(url) and not write:
             self.drop()
             return None
-        if self._store is None or url != self._url or (create and not self._writable):
+        if self._store is None or url != self._url or (write and not self._writable):
             self.drop()
-            self._store, self._url, self._writable = _opened(url, snapshots, write=create), url, create
+            self._store, self._url, self._writable = _opened(url, snapshots, write=write, create=create), url, write
         else:
             self._store.refresh()
         return self._store
@@ -54,8 +54,8 @@ class ShellCache:
                 store.log.close()
 
 
-def _opened(url: str, snapshots: Snapshots, *, write: bool) -> Store:
-    log = open_log(url, read_only=not write)
+def _opened(url: str, snapshots: Snapshots, *, write: bool, create: bool) -> Store:
+    log = open_log(url, create=create, read_only=not write)
     with ExitStack() as stack:
         stack.callback(log.close)
         with progress("reading the log"):

@@ -181,11 +181,11 @@ class StateReader:
 
     # Sources
 
-    def shell_store(self, *, create: bool = False) -> "Store | None":
+    def shell_store(self, *, write: bool = False, create: bool = False) -> "Store | None":
         """Return the store that a shell keeps open, at the head of the log; None without a shell or a log."""
         if self._cache is None:
             return None
-        return self._cache.store(self._log.url, self.snapshots, create=create)
+        return self._cache.store(self._log.url, self.snapshots, write=write, create=create)
 
     @property
     def _folder(self) -> str:

@@ -15,7 +15,7 @@ from midonet.cli.output.sanitize import clean
 from midonet.cli.session.log_reader import log_exists
 from midonet.cli.session.session import Session, handle
 from midonet.events.commands.command import Command, CreateTenants, Op
-from midonet.events.errors import Unavailable, UsageError
+from midonet.events.errors import NoLog, UsageError
 from midonet.events.log import Log, open_log
 from midonet.events.queries.names import Names
 from midonet.events.system.objects import is_system_key
@@ -108,30 +108,37 @@ def _log_store(session: Session, stack: ExitStack, *, dry_run: bool) -> "Store":
     from midonet.events.log.commit_clock import CommitClock
     from midonet.events.log.store import Store
 
-    if not dry_run:
-        _check_existence(session)
-    store = session.state.shell_store(create=not dry_run)
-    if store is None:
-        log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
-        with progress("reading the log"):
-            store = Store.open(log, session.state.snapshots)
+    try:
+        if not dry_run:
+            _check_file(session)
+        store = session.state.shell_store(write=not dry_run, create=_may_create(session.settings))
+        if store is None:
+            log = stack.enter_context(closing(_open(session, stack, dry_run=dry_run)))
+            with progress("reading the log"):
+                store = Store.open(log, session.state.snapshots)
+    except NoLog as error:
+        hint = "" if dry_run else "; --create creates it"
+        raise NoLog(f"{error.message}{hint}", **error.details) from None
     store.clock = CommitClock(session.settings.get("max_clock_skew"), session.settings.get("accept_clock"))
     return store
 
 
-def _check_existence(session: Session) -> None:
-    """Refuse a log that was named and does not exist: the name may be wrong. The default log is created silently."""
-    settings, url = session.settings, session.url
-    if not (log_exists(url) or settings.is_default("server") or settings.get("create")):
-        raise Unavailable(f"there is no log at {url}; --create creates it", url=url)
+def _check_file(session: Session) -> None:
+    if not log_exists(session.url) and not _may_create(session.settings):
+        raise NoLog(f"there is no log at {session.url}", url=session.url)
+
+
+def _may_create(settings: Settings) -> bool:
+    """Return whether a missing log is created: one that was named only with `--create`, the name may be wrong."""
+    return settings.is_default("server") or bool(settings.get("create"))
 
 
 def _open(session: Session, stack: ExitStack, *, dry_run: bool) -> Log:
-    """Open the log, which is created if absent; for a dry run without a log, an empty temporary one."""
+    """Open the log; for a dry run without a log, an empty temporary one."""
     if dry_run and not log_exists(session.url):
         folder = stack.enter_context(TemporaryDirectory(prefix="midoctl-"))
         return open_log(f"sqlite:///{folder}/empty.db")
-    return open_log(session.url, read_only=dry_run)
+    return open_log(session.url, create=_may_create(session.settings), read_only=dry_run)
 
 
 def _context(settings: Settings, defaults: Mapping[str, str | None]) -> "Context":

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from midonet.events.commit import GENESIS, Head, Record, sha256
-from midonet.events.errors import Conflict, NotFound, Tampered, Unavailable
+from midonet.events.errors import Conflict, NoLog, NotFound, Tampered
 from midonet.events.log.backends.sql_backend import Connection, Cursor, Database
 from midonet.events.log.base import Bookmark, Progress
 from midonet.events.log.hash_chain import Skipped, extend, parse
@@ -66,7 +66,7 @@ class SqlLog:
             return
         if not create:
             self.close()
-            raise Unavailable(f"there is no log at {self.url}", url=self.url)
+            raise NoLog(f"there is no log at {self.url}", url=self.url)
         with suppress(Conflict), self._transaction() as cursor:  # several clients may create it at once
             cursor.execute(self._sql["create"])
 

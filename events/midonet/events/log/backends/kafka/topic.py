@@ -12,7 +12,7 @@ from kafka.errors import NoError, TopicAlreadyExistsError, UnknownTopicOrPartiti
 from msgspec import Struct
 
 from midonet.events.commit import MAX_COMMIT_BYTES
-from midonet.events.errors import Misconfigured, Unavailable
+from midonet.events.errors import Misconfigured, NoLog
 
 RECORD_BYTES = MAX_COMMIT_BYTES + 64 * 1024
 """The largest commit with the overhead of Kafka."""
@@ -52,13 +52,13 @@ _REPLICATED_RULES = (
 def prepare_topic(admin: KafkaAdminClient, servers: str, topic: str, *, create: bool) -> None:
     """Create the topic if it is absent, and verify its settings as the brokers have them.
 
-    Raises `Unavailable` if it is absent and `create` is false; `Misconfigured` with each wrong setting, its value, the
+    Raises `NoLog` if it is absent and `create` is false; `Misconfigured` with each wrong setting, its value, the
     required one and the command that repairs it.
     """
     partitions = _partitions(admin, topic)
     if partitions is None:
         if not create:
-            raise Unavailable(f"there is no topic {topic} at {servers}", topic=topic)
+            raise NoLog(f"there is no topic {topic} at {servers}", topic=topic)
         _create(admin, topic)
         partitions = _partitions_soon(admin, topic)
     _verify(servers, topic, partitions, _settings(admin, topic))
