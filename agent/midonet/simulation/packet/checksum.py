@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
 
 from midonet.simulation.packet.extensions import walk
 from midonet.simulation.packet.numbers import FIRST_FRAGMENT, ICMP, ICMP6, SCTP, TCP, UDP
@@ -40,13 +39,8 @@ def _bits(crc: int) -> int:
     return crc
 
 
-class Span(NamedTuple):
-    """Where an IP packet is in a frame."""
-
-    l3: int
-    l4: int
-    proto: int
-    end: int
+Span = tuple[int, int, int, int]
+"""Where an IP packet is in a frame: network header, transport header, protocol, end."""
 
 
 def update_checksums(frame: bytes, buffer: bytearray, span: Span, sums: Sequence[int]) -> int:
@@ -85,7 +79,8 @@ def _update(frame: bytes, buffer: bytearray, at: int, difference: int, never: in
 
 def _is_routed(frame: bytes, span: Span) -> bool:
     """Return whether the transport checksum covers the last address of a routing header instead of the destination."""
-    return span.l4 > span.l3 + 40 and walk(frame, frame[span.l3 + 6], span.l3 + 40, span.end).routed
+    l3, l4, _, end = span
+    return l4 > l3 + 40 and walk(frame, frame[l3 + 6], l3 + 40, end).routed
 
 
 def _update_sctp(frame: bytes, buffer: bytearray, span: Span) -> int:

@@ -46,10 +46,11 @@ Layout = Mapping[int, Place]
 _byte: Callable[[bytearray, int, int], None] = Struct(">B").pack_into
 _short: Callable[[bytearray, int, int], None] = Struct(">H").pack_into
 _long: Callable[[bytearray, int, int], None] = Struct(">I").pack_into
+_short_and_long: Callable[[bytearray, int, int, int], None] = Struct(">HI").pack_into
 
 
 def _mac(buffer: bytearray, at: int, value: int) -> None:
-    buffer[at : at + 6] = value.to_bytes(6, "big")
+    _short_and_long(buffer, at, value >> 32, value & 0xFFFFFFFF)
 
 
 def _address6(buffer: bytearray, at: int, value: int) -> None:

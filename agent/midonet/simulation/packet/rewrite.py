@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from struct import error as struct_error
 
 from midonet.events.errors import InvalidValue
-from midonet.simulation.packet.checksum import Span, update_checksums
+from midonet.simulation.packet.checksum import update_checksums
 from midonet.simulation.packet.codec import decode
 from midonet.simulation.packet.fields import (
     ARP_SHA,
@@ -33,7 +33,7 @@ from midonet.simulation.packet.fields import (
     VLAN,
     VLAN_PRESENT,
 )
-from midonet.simulation.packet.layout import HEADER, PORTS, Layout, ip_layout, layout
+from midonet.simulation.packet.layout import PORTS, UNSUMMED, Layout, ip_layout, layout
 from midonet.simulation.packet.numbers import IP4, TAGS
 from midonet.simulation.packet.packet import Packet
 from midonet.simulation.packet.transport import quoted4, quoted6
@@ -72,8 +72,9 @@ def rewrite(packet: Packet, changes: Mapping[int, int]) -> Packet:
         raise InvalidValue(
             f"a value is too large, or an address of another IP version: {error}", reason="bad-value"
         ) from None
-    if any(sums[HEADER:]):
-        update_checksums(frame, buffer, Span(l3, l4, values[NW_PROTO], len(frame)), sums)
+    sums[UNSUMMED] = 0
+    if any(sums):
+        update_checksums(frame, buffer, (l3, l4, values[NW_PROTO], len(frame)), sums)
     if VLAN in changes:
         return decode(_tagged(bytes(buffer), values[VLAN], changes[VLAN]))
     return Packet(bytes(buffer), tuple(new), l3, l4, payload)
@@ -113,8 +114,9 @@ def _write(
     """Write fields and their values; return by how much the words of each group grow."""
     sums = [0, 0, 0, 0, 0]
     for field, value in changes.items():
-        if field in places:
-            base, offset, write, group, weight = places[field]
+        place = places.get(field)
+        if place:
+            base, offset, write, group, weight = place
             write(buffer, bases[base] + offset, value)
             sums[group] += (value - values[field]) * weight
             values[field] = value
@@ -138,4 +140,4 @@ def _rewrite_quoted(packet: Packet, buffer: bytearray, changes: Mapping[int, int
     sums = _write(buffer, places, (0, at, l4), wanted, values)
     for field, data in inside.items():
         new[data] = values[field]
-    return update_checksums(packet.frame, buffer, Span(at, l4, proto, packet.end), sums)
+    return update_checksums(packet.frame, buffer, (at, l4, proto, packet.end), sums)
