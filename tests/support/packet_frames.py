@@ -32,7 +32,7 @@ def _frames() -> list[bytes]:
     headers = IPv6ExtHdrHopByHop() / IPv6ExtHdrFragment(m=1) / AH(icv=bytes(12), payloadlen=4) / IPv6ExtHdrDestOpt()
     found: list[Any] = [IP4 / each for each in inside + icmp] + [IP6 / each for each in inside + icmp6]
     found += [IP6 / headers / each for each in inside + icmp6] + [ARP()]
-    return [bytes(ETHER / tag / each) for each in found for tag in (b"", Dot1Q(vlan=3))]
+    return [bytes(link / each) for each in found for link in (ETHER, ETHER / Dot1Q(vlan=3))]
 
 
 FRAMES = _frames()

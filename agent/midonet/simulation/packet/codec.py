@@ -1,4 +1,4 @@
-"""Decode Ethernet frames. Where Open vSwitch has a field, its value is the one that Open vSwitch would match."""
+"""Decode Ethernet frames. Fields of whole packets have the values that Open vSwitch matches."""
 
 from struct import Struct
 

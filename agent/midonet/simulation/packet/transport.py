@@ -23,7 +23,7 @@ from midonet.simulation.packet.numbers import (
 
 Values = tuple[int, ...]
 Decoder = Callable[[bytes, int, int], tuple[Values, int]]
-"""(frame, offset, end of the packet) → (values of the fields from TP_SRC on, length of the header; 0 if truncated)."""
+"""(frame, offset, end of the packet) → (values of the fields from TP_SRC on, length of the header; 0 if truncated or malformed)."""
 
 ABSENT: Values = (0,) * 13
 """Values of a packet without a transport header."""
@@ -39,8 +39,10 @@ def _tcp(frame: bytes, at: int, end: int) -> tuple[Values, int]:
     if at + 20 > end:
         return _NONE
     source, target, flags = _TCP.unpack_from(frame, at)
-    length = max(flags >> 10 & 0x3C, 20)
-    return (source, target, flags & 0xFFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), min(length, end - at)
+    length = flags >> 10 & 0x3C
+    if not 20 <= length <= end - at:  # noqa: PLR2004 - the length of the header without options
+        return _NONE
+    return (source, target, flags & 0xFFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), length
 
 
 def _ports(length: int) -> Decoder:
