@@ -23,7 +23,10 @@ from midonet.simulation.packet.numbers import (
 
 Values = tuple[int, ...]
 Decoder = Callable[[bytes, int, int], tuple[Values, int]]
-"""(frame, offset, end of the packet) → (values of the fields from TP_SRC on, length of the header; 0 if truncated or malformed)."""
+"""(frame, offset, end of the packet) → (values of the fields from TP_SRC on, length of the header).
+
+The length is 0 if the header is truncated or malformed.
+"""
 
 ABSENT: Values = (0,) * 13
 """Values of a packet without a transport header."""
