@@ -1,10 +1,12 @@
 """An API node of the test's own in this process: the real service on a real port, without the rest of a daemon."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Self
 
 from waiting import eventually
 
+from midonet.events.commit import GENESIS
 from midonet.events.log import open_log
 from midonet.events.log.store import Check
 from midonet.projections.engine.feed import Feed
@@ -15,8 +17,25 @@ from midonet.services.runtime.context import Context, HttpEndpoint
 from midonet.services.runtime.service_metrics import ServiceMetrics
 from midonet.services.runtime.writer import Writer
 from midonet.services.settings import Settings
+from midonet.services.telemetry.overview import Overview
+from midonet.services.telemetry.status_document import status_document
 
 __all__ = ["ApiNode"]
+
+
+def _overview(log: str) -> Overview:
+    """Return the state of a daemon without services."""
+    return Overview(
+        node="node",
+        node_error=None,
+        log=log,
+        head=GENESIS,
+        log_error=None,
+        caught_up=True,
+        services=(),
+        projections=(),
+        write_metrics=(),
+    )
 
 
 class ApiNode:
@@ -30,7 +49,7 @@ class ApiNode:
         self.settings = Settings(**{"log": log, "zookeeper": "127.0.0.1:1", **settings})
         self.log = log
         self.crashes: list[BaseException] = []
-        self.status: Callable[[], Mapping[str, Any]] = lambda: {"log": log, "projections": [], "services": []}
+        self.status: Callable[[], Mapping[str, Any]] = partial(status_document, _overview(log))
         self.feed = Feed(lambda: open_log(log), idle=0.1)
         self.writer = Writer(lambda: open_log(log), check=check)
         self.http = HttpServer("127.0.0.1:0", {"/healthz": lambda: json_page({"alive": True})}, tls)

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
 from itertools import chain, repeat
 from pathlib import Path
 from statistics import median
@@ -21,6 +23,7 @@ from midonet.events.commands.command import Command, SetUser
 from midonet.events.log import open_log
 from midonet.events.log.pending_command import Context
 from midonet.events.log.store import Store
+from midonet.services.api.app import OPERATIONS
 from midonet.services.api.framework import body
 from midonet.services.api.framework.body import MAX_BODY, MAX_RESTRICTED_BODY
 
@@ -32,6 +35,7 @@ ROLES = {
     "hugo": ("agent",),
     "ann": ("tenant-admin@acme",),
     "olga": ("operator",),
+    "ada": ("admin",),
 }
 
 
@@ -159,6 +163,20 @@ def test_content_types_that_are_not_accepted_are_answered_with_415(
         with connected(node) as connection:
             connection.sendall(head(signed_in("olga"), 1000, "/v1/bridges", content_type))
             assert answered(connection) == 415, "before the body is read"
+
+
+def test_every_operation_refuses_foreign_content_types(
+    node: ApiNode, signed_in: Callable[[str], dict[str, str]]
+) -> None:
+    headers = {**signed_in("ada"), "Content-Type": "application/x-foreign"}
+    connection = HTTPConnection(node.url.removeprefix("http://"))
+    with closing(connection):
+        for operation in (one for one in OPERATIONS if one.body is not None):
+            path = re.sub(r"{\w+}", "1", operation.path)
+            connection.request(operation.method, path, b"{}", headers)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 415, operation.id
 
 
 @pytest.mark.parametrize("value", ["x" * 3 * MIB, ["10.0.0.1"] * 100_000, {"x" * 3 * MIB: 1}])

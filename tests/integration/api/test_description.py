@@ -85,3 +85,40 @@ def test_every_parameter_of_a_path_is_declared() -> None:
     for operation in OPERATIONS:
         named = {one.name for one in operation.parameters if one.location == "path"}
         assert named == set(re.findall(r"{(\w+)}", operation.path))
+
+
+def test_every_answer_has_a_named_schema() -> None:
+    whole = document(OPERATIONS, "1")
+
+    def resolved(answer: dict[str, Any]) -> dict[str, Any]:
+        name = answer.get("$ref", "").rpartition("/")[2]
+        return dict(whole["components"]["responses"][name]) if name else answer
+
+    for operation in (one for path in whole["paths"].values() for one in path.values()):
+        for status, answer in operation["responses"].items():
+            content = resolved(answer).get("content", {})
+            assert content or status == "304", operation["operationId"]
+            for described in content.values():
+                schema = described["schema"]
+                assert "$ref" in schema.get("items", schema), operation["operationId"]
+
+
+def test_every_operation_names_its_authentication() -> None:
+    whole = document(OPERATIONS, "1")
+    assert whole["security"] == [{"token": []}, {"certificate": []}]
+    own = {
+        operation["operationId"]: operation["security"]
+        for path in whole["paths"].values()
+        for operation in path.values()
+        if "security" in operation
+    }
+    assert own == {"service-document": [], "login": [{"password": []}]}
+    assert {"token", "certificate", "password"} == set(whole["components"]["securitySchemes"])
+    assert document(OPERATIONS, "1", authenticated=False)["security"][0] == {}
+
+
+def test_service_document_links_exist(api: Asker) -> None:
+    found = api.ok("GET", "/")
+    assert (found["name"], bool(found["version"])) == ("MidoNet", True)
+    for link in set(found["links"].values()) - {"/readyz", "/metrics", "/v1/watch"}:
+        assert api.ok("GET", link)

@@ -90,7 +90,9 @@ class Application:
         self._bodies = BodyMemory()
         self._pages: dict[str, Callable[[], Awaitable[Response]]]
         self._pages = {path: partial(_from_thread, page) for path, page in node.pages.items()}
-        self._pages["/openapi.json"] = partial(_openapi, canonical(document(OPERATIONS, version("midonet"))))
+        self._pages["/openapi.json"] = partial(
+            _openapi, canonical(document(OPERATIONS, version("midonet"), authenticated=node.authentication.required))
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or one WebSocket."""
@@ -150,7 +152,7 @@ class Application:
 
     async def _authenticate(self, request: HTTPConnection, access: str) -> Caller:
         """Return the caller of a request; `Unauthenticated` or `Denied` if the request is not permitted."""
-        if access == "open":
+        if access in ("open", "password"):
             return Caller("anonymous")
         authentication = self._node.authentication
         reason = cross_origin_reason(request.headers, authenticated=authentication.required, local=self._node.local)

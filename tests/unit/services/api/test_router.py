@@ -13,5 +13,5 @@ def test_path_segments_are_decoded_one_by_one() -> None:
     link = router.find("/v1/ports/a%20b/link/")
     assert link is not None
     assert (link.values, set(link.operations)) == ({"ref": "a b"}, {"POST"})
-    for nothing in ("/", "/v2", "/v1/ports//link", "/v1/ports/a/b/c", "/v1/ports/a/nope"):
+    for nothing in ("/v2", "/v1/ports//link", "/v1/ports/a/b/c", "/v1/ports/a/nope"):
         assert router.find(nothing) is None, nothing

@@ -40,7 +40,8 @@ class Reply(Struct, frozen=True):
     """Description of the answers of one status."""
 
     help: str
-    content: Mapping[str, Schema] = {}
+    content: Mapping[str, Any] = {}
+    """Content type → schema, or a type that msgspec describes."""
     headers: Sequence[str] = ()
 
 
@@ -58,8 +59,9 @@ class Operation(Struct, frozen=True, kw_only=True):
     body: Body | None = None
     replies: Mapping[int, Reply]
     errors: tuple[int, ...] = ()
-    access: Literal["open", "any", "all", "admin"] = "any"
-    """Who may call it: everyone; authenticated users, restricted to tenants; users who read everything; admins."""
+    access: Literal["open", "password", "any", "all", "admin"] = "any"
+    """Who may call it: everyone; who has a password; authenticated users, restricted to tenants; users who read
+    everything; admins."""
     linearizable: bool = False
     """Whether it reads the present topology, and so needs a linearizable read."""
     slow: bool = False

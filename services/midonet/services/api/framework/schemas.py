@@ -8,13 +8,10 @@ import msgspec
 
 from midonet.events.commands.command import Op
 from midonet.events.commit import Commit, Event, Head
-from midonet.events.log.verification import Verified
 from midonet.events.model import KINDS, FieldSpec, Kind
-from midonet.events.queries.log_filter import Written
-from midonet.events.system.tag import Tag
 
 OPS: tuple[type[msgspec.Struct], ...] = get_args(Op)
-_STRUCTS = (Commit, Event, Head, Tag, Verified, Written, *OPS)
+_STRUCTS = (Commit, Event, Head, *OPS)
 _TEMPLATE = "#/components/schemas/{name}"
 
 
@@ -46,21 +43,50 @@ def components() -> Mapping[str, Any]:
         found |= _parts(kind.fields.values())
         found[object_name(kind)] = _object(kind)
         found[input_name(kind)] = fields_schema(_creatable(kind), ())
-    found["Object"] = {"oneOf": [ref(object_name(kind)) for kind in KINDS.values()]}
-    found["Result"] = _RESULT
+    mapping = {kind.name: ref(object_name(kind))["$ref"] for kind in KINDS.values()}
+    found["Object"] = {
+        "oneOf": [{"$ref": schema} for schema in mapping.values()],
+        "discriminator": {"propertyName": "kind", "mapping": mapping},
+    }
+    found |= _OTHERS
     return {name: found[name] for name in sorted(found)}
 
 
-_RESULT = {
+def schema_of(described: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the schema of an answer, and the schemas that it refers to if it is described by a type."""
+    if isinstance(described, Mapping):
+        return described, {}
+    (schema,), parts = msgspec.json.schema_components((described,), ref_template=_TEMPLATE)
+    return schema, parts
+
+
+_NAMED = {
     "type": "object",
-    "description": "Result of a command; without events nothing had to change and no commit was written.",
-    "properties": {
-        "position": {"type": "integer", "description": "Position of the commit, or of the end of the log."},
-        "id": {"type": "string", "description": "Id of the command."},
-        "events": array(ref("Event")),
-        "object": {"anyOf": [{"type": "object"}, {"type": "null"}]},
+    "properties": {"kind": {"type": "string"}, "id": {"type": "string"}, "name": {"type": ["string", "null"]}},
+    "additionalProperties": True,
+}
+_OTHERS: Mapping[str, Any] = {
+    "Result": {
+        "type": "object",
+        "description": "Result of a command; without events nothing had to change and no commit was written.",
+        "properties": {
+            "position": {"type": "integer", "description": "Position of the commit, or of the end of the log."},
+            "id": {"type": "string", "description": "Id of the command."},
+            "events": array(ref("Event")),
+            "object": {"anyOf": [ref("Subject"), {"type": "null"}]},
+        },
+        "required": ["position", "id", "events", "object"],
     },
-    "required": ["position", "id", "events", "object"],
+    "Subject": {**_NAMED, "description": "The object of a command, with all fields of its kind."},
+    "Document": {**_NAMED, "description": "An object for `apply`: {kind, name, …}.", "required": ["kind"]},
+    "Facts": {
+        "type": "object",
+        "description": "Facts of one kind by the id of their object.",
+        "additionalProperties": {"type": "object"},
+    },
+    "Yaml": {"type": "string", "description": "Documents for `apply`, as YAML."},
+    "CommitSequence": {"type": "string", "description": "Commits as a JSON text sequence (RFC 7464)."},
+    "MessageStream": {"type": "string", "description": "Messages as server-sent events."},
 }
 
 

@@ -8,7 +8,7 @@ import msgspec
 from midonet.events.commit import Record
 from midonet.events.errors import NotFound
 from midonet.events.model import ordered, plain
-from midonet.events.queries.log_filter import blame, entry
+from midonet.events.queries.log_filter import Written, blame, entry
 from midonet.events.queries.names import names_of
 from midonet.projections.history_index.reader import IndexReader
 from midonet.services.api.framework.operation import JSON, Answer, Body, Operation, Reply, json_answer
@@ -17,11 +17,11 @@ from midonet.services.api.framework.request import Call
 from midonet.services.api.framework.schemas import array, ref
 from midonet.services.api.node import Node
 from midonet.services.api.reads.history_index import key_of, query_index
+from midonet.services.api.routes.answers import HistoryEntry
 from midonet.services.api.routes.log_reads import index_of, read_operation, visible
 from midonet.services.api.routes.objects import conditional
 
 _REF = path("ref", "Id, name, KIND/…, PARENT/NAME or id prefix; of existing or deleted objects.")
-_ENTRIES = array({"type": "object", "properties": {"event": ref("Event"), "position": {"type": "integer"}}})
 
 
 def operations() -> Iterator[Operation]:
@@ -30,11 +30,20 @@ def operations() -> Iterator[Operation]:
     parameters = (_REF, *READ)
     yield read_operation("get-object", one, "Get an object of any kind.", _object, ref("Object"), parameters=parameters)
     yield read_operation(
-        "history", f"{one}/history", "Show the change history of an object.", _history, _ENTRIES, parameters=parameters
+        "history",
+        f"{one}/history",
+        "Show the change history of an object.",
+        _history,
+        list[HistoryEntry],
+        parameters=parameters,
     )
-    written = array(ref("Written"))
     yield read_operation(
-        "blame", f"{one}/blame", "Show which commit last wrote each field.", _blame, written, parameters=parameters
+        "blame",
+        f"{one}/blame",
+        "Show which commit last wrote each field.",
+        _blame,
+        list[Written],
+        parameters=parameters,
     )
     yield Operation(
         id="look-up-objects",

@@ -20,11 +20,12 @@ from midonet.services.api.framework.parameters import IF_NONE_MATCH, READ, WRITE
 from midonet.services.api.framework.request import Call
 from midonet.services.api.framework.schemas import OPS, array, ref
 from midonet.services.api.node import Node
+from midonet.services.api.routes.answers import Plan
 from midonet.services.api.routes.objects import conditional
 from midonet.services.api.routes.write import DONE, REFUSALS, command_context, visible_result, write
 
 YAML = "application/yaml"
-_DOCUMENTS = array({"type": "object"})
+_DOCUMENTS = array(ref("Document"))
 _PRUNE = flag("prune", "Delete every object that the documents do not describe.")
 
 
@@ -35,7 +36,7 @@ class _Batch(Struct, forbid_unknown_fields=True):
 
 def operations() -> Iterator[Operation]:
     """Yield the operations on documents."""
-    described = Body({JSON: {"anyOf": [_DOCUMENTS, {"type": "object"}]}, YAML: {"type": "string"}}, "{kind, name, …}")
+    described = Body({JSON: {"anyOf": [_DOCUMENTS, ref("Document")]}, YAML: ref("Yaml")}, "{kind, name, …}")
     yield Operation(
         id="run-commands",
         tag="commands",
@@ -70,7 +71,7 @@ def operations() -> Iterator[Operation]:
         handler=_plan,
         parameters=(_PRUNE, *WRITE),
         body=described,
-        replies={200: Reply("The plan.", {JSON: _PLAN})},
+        replies={200: Reply("The plan.", {JSON: Plan})},
         errors=REFUSALS,
     )
     yield Operation(
@@ -82,7 +83,7 @@ def operations() -> Iterator[Operation]:
         handler=_export,
         parameters=(*READ, IF_NONE_MATCH),
         replies={
-            200: Reply("Documents.", {JSON: _DOCUMENTS, YAML: {"type": "string"}}, ("ETag",)),
+            200: Reply("Documents.", {JSON: _DOCUMENTS, YAML: ref("Yaml")}, ("ETag",)),
             304: Reply("Not modified.", {}, ("ETag",)),
         },
         errors=(400, 401, 404, 503),
@@ -104,13 +105,6 @@ _BATCH_SCHEMA = {
     },
     "required": ["ops"],
     "additionalProperties": False,
-}
-_REACHED = array({"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": ["string", "null"]}}})
-_PLAN = {
-    "allOf": [
-        ref("Result"),
-        {"type": "object", "properties": {"head": ref("Head"), "hosts": _REACHED, "vteps": _REACHED}},
-    ]
 }
 
 

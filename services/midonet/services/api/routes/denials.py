@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from midonet.services.api.auth.denial_log import Denial
 from midonet.services.api.framework.operation import Answer, Operation, json_answer
 from midonet.services.api.framework.parameters import LIMIT
 from midonet.services.api.framework.request import Call
@@ -18,7 +19,7 @@ def operations() -> Iterator[Operation]:
         _denials,
         access="admin",
         parameters=(LIMIT,),
-        many=True,
+        answer=list[Denial],
     )
 
 

@@ -10,6 +10,7 @@ from midonet.projections.zookeeper.children import read_below
 from midonet.services.api.framework.operation import JSON, Answer, Operation, Reply, json_answer
 from midonet.services.api.framework.parameters import path
 from midonet.services.api.framework.request import Call
+from midonet.services.api.framework.schemas import ref
 from midonet.services.api.node import Node
 
 _KINDS: tuple[type[Fact], ...] = (*FACTS.values(), LastSeen, LearnedRoutes, UnderlayHealth, VtepState)
@@ -26,7 +27,7 @@ def operations() -> Iterator[Operation]:
         help="List what hosts and switches report about objects now, by the ids of the objects.",
         handler=_facts,
         parameters=(path("folder", f"One of {', '.join(sorted(_FOLDERS))}."),),
-        replies={200: Reply("Found.", {JSON: {"type": "object"}})},
+        replies={200: Reply("Found.", {JSON: ref("Facts")})},
         errors=(400, 401, 403, 404, 503),
         access="all",
     )

@@ -16,7 +16,7 @@ from midonet.events.commit import GENESIS, Head, Record
 from midonet.events.errors import NotFound, UsageError
 from midonet.events.log import Log
 from midonet.events.log.base import commit_at
-from midonet.events.log.verification import before, verified
+from midonet.events.log.verification import Verified, before, verified
 from midonet.events.queries.diff import differing
 from midonet.events.queries.log_filter import Filter
 from midonet.events.queries.moment import END, Moment
@@ -29,6 +29,7 @@ from midonet.services.api.framework.schemas import array, ref
 from midonet.services.api.node import Node
 from midonet.services.api.reads.history_index import key_of, query_index
 from midonet.services.api.reads.visible_history import difference, visible_history
+from midonet.services.api.routes.answers import Difference, LogEnd
 from midonet.services.api.routes.log_reads import READING, head_of, index_of, position_of, read_operation, visible
 from midonet.services.api.routes.objects import conditional
 from midonet.services.api.routes.watch_stream import JSON_SEQ, log_stream
@@ -56,26 +57,12 @@ _PLACE = Parameter(
     parse=POSITION.parse,
     required=True,
 )
-_HEAD = {
-    "type": "object",
-    "properties": {
-        "position": {"type": "integer"},
-        "hash": {"type": "string"},
-        "time": {"type": ["string", "null"]},
-    },
-    "required": ["position", "hash", "time"],
-}
-_DIFF = {
-    "type": "object",
-    "properties": {"from": {"type": "integer"}, "to": {"type": "integer"}, "events": array(ref("Event"))},
-    "required": ["from", "to", "events"],
-}
 
 
 def operations() -> Iterator[Operation]:
     """Yield the operations on the log."""
     yield read_operation(
-        "head", "/v1/head", "Show the head of the log: position, hash, time.", _head, _HEAD, parameters=READ
+        "head", "/v1/head", "Show the head of the log: position, hash, time.", _head, LogEnd, parameters=READ
     )
     yield Operation(
         id="log",
@@ -87,7 +74,7 @@ def operations() -> Iterator[Operation]:
         handler=_log,
         parameters=(_AFTER, _SINCE, _UNTIL, _KIND, _OBJECT, _ACTOR, _ID, _LAST, _FOLLOW, _PART, LIMIT, AT),
         replies={
-            200: Reply("Commits.", {JSON: array(ref("Commit")), JSON_SEQ: {"type": "string"}}, ("Link",)),
+            200: Reply("Commits.", {JSON: array(ref("Commit")), JSON_SEQ: ref("CommitSequence")}, ("Link",)),
         },
         errors=READING,
         linearizable=True,
@@ -112,14 +99,14 @@ def operations() -> Iterator[Operation]:
         errors=REFUSALS,
     )
     yield read_operation(
-        "diff", "/v1/diff", "Show the differences between two moments.", _diff, _DIFF, parameters=(_START, _TO)
+        "diff", "/v1/diff", "Show the differences between two moments.", _diff, Difference, parameters=(_START, _TO)
     )
     yield read_operation(
         "verify",
         "/v1/verify",
         "Verify the log: chain, events and tags.",
         _verify,
-        ref("Verified"),
+        Verified,
         parameters=(_FROM,),
         access="all",
     )
@@ -128,8 +115,7 @@ def operations() -> Iterator[Operation]:
 def _head(node: Node, call: Call) -> Answer:
     moment = node.moment(call.get(AT))
     end = node.feed.head if moment == END else head_of(node, moment)
-    value = {"position": end.position, "hash": end.hash, "time": end.time or None}
-    return conditional(call, f'"{end.position}"', lambda: msgspec.json.encode(value))
+    return conditional(call, f'"{end.position}"', lambda: msgspec.json.encode(LogEnd.of(end)))
 
 
 async def _log(node: Node, call: Call) -> Answer | Response:
@@ -239,9 +225,9 @@ def _diff(node: Node, call: Call) -> Answer:
         one, other = (position_of(node, log, call.get(parameter)) for parameter in (_START, _TO))
         if call.caller.restricted_to is not None:
             sides = [call.caller.view(node.past.private_copy(Moment(position=position))) for position in (one, other)]
-            return json_answer({"from": one, "to": other, "events": difference(*sides)})
+            return json_answer(Difference(one, other, difference(*sides)))
         events = differing(Moment(position=max(one, other)).upto(log.read()), one, other)
-    return json_answer({"from": one, "to": other, "events": events})
+    return json_answer(Difference(one, other, list(events)))
 
 
 def _verify(node: Node, call: Call) -> Answer:

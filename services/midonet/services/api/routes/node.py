@@ -1,7 +1,8 @@
-"""`/v1`, `/v1/status`, `/v1/projections` and `/v1/wait`: collections, state of the daemon, projections."""
+"""`/`, `/v1`, `/v1/status`, `/v1/projections` and `/v1/wait`: collections, state of the daemon, projections."""
 
 import asyncio
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 from midonet.events.errors import NotFound
@@ -10,20 +11,30 @@ from midonet.services.api.framework.operation import JSON, Answer, Operation, Re
 from midonet.services.api.framework.parameters import POSITION, READ, WAIT, Parameter, path
 from midonet.services.api.framework.request import Call
 from midonet.services.api.node import Node
+from midonet.services.api.routes.answers import Entrance, LogEnd, ProjectionRow, ServiceDocument, Waited
 from midonet.services.api.routes.write import await_views, positions
+from midonet.services.telemetry.status_document import StatusDocument
 
-_ANY = {JSON: {"type": "object"}}
-_ROWS = {JSON: {"type": "array", "items": {"type": "object"}}}
 _FOR = Parameter(name="for", help=WAIT.help, schema=WAIT.schema, parse=WAIT.parse, many=True, default=(), required=True)
 
 
 def operations() -> Iterator[Operation]:
     """Yield the operations on the node."""
     yield _page(
+        "service-document",
+        "/",
+        "Show what this server is, and where its parts are.",
+        _root,
+        ServiceDocument,
+        access="open",
+        errors=(),
+    )
+    yield _page(
         "entrance",
         "/v1",
         "List the collections with their numbers of objects.",
         _entrance,
+        Entrance,
         parameters=READ,
         linearizable=True,
     )
@@ -32,6 +43,7 @@ def operations() -> Iterator[Operation]:
         "/v1/status",
         "Show the state of this node's daemon: log, services, projections.",
         _status,
+        StatusDocument,
         access="all",
     )
     yield _page(
@@ -39,7 +51,7 @@ def operations() -> Iterator[Operation]:
         "/v1/projections",
         "List the positions of projections: each target of this node, and the reports of the other nodes.",
         _projections,
-        rows=True,
+        list[ProjectionRow],
         access="all",
     )
     name = (path("name", "Name of the projection."),)
@@ -48,8 +60,8 @@ def operations() -> Iterator[Operation]:
         "/v1/projections/{name}",
         "Show one projection.",
         _projection,
+        list[ProjectionRow],
         parameters=name,
-        rows=True,
         access="all",
     )
     yield _page(
@@ -57,13 +69,14 @@ def operations() -> Iterator[Operation]:
         "/v1/wait",
         "Wait until projections of the cluster reach a position (default: the end of the log).",
         _wait,
+        Waited,
         parameters=(_FOR, POSITION),
         linearizable=True,
-        errors=(400, 503, 504),
+        errors=(400, 401, 403, 503, 504),
     )
 
 
-def _page(name: str, place: str, text: str, handler: Any, **more: Any) -> Operation:
+def _page(name: str, place: str, text: str, handler: Any, answer: Any, **more: Any) -> Operation:
     return Operation(
         id=name,
         tag="node",
@@ -72,11 +85,26 @@ def _page(name: str, place: str, text: str, handler: Any, **more: Any) -> Operat
         help=text,
         handler=handler,
         parameters=more.get("parameters", ()),
-        replies={200: Reply("Found.", _ROWS if more.get("rows") else _ANY)},
-        errors=(401, 403, *more.get("errors", (400, 404, 503))),
+        replies={200: Reply("Found.", {JSON: answer})},
+        errors=more.get("errors", (400, 401, 403, 404, 503)),
         access=more.get("access", "any"),
-        linearizable=more.get("fresh", False),
+        linearizable=more.get("linearizable", False),
     )
+
+
+_LINKS = {
+    "collections": "/v1",
+    "openapi": "/openapi.json",
+    "status": "/v1/status",
+    "watch": "/v1/watch",
+    "health": "/healthz",
+    "readiness": "/readyz",
+    "metrics": "/metrics",
+}
+
+
+def _root(_: Node, __: Call) -> Answer:
+    return json_answer(ServiceDocument("MidoNet", version("midonet"), _LINKS))
 
 
 def _entrance(node: Node, call: Call) -> Answer:
@@ -84,16 +112,8 @@ def _entrance(node: Node, call: Call) -> Answer:
         head = topology.head
         counts = {kind: len(topology.all(kind)) for kind in KINDS if topology.all(kind)}
     places = {kind.name: f"/v1/{kind.plural}" for kind in KINDS.values()}
-    return json_answer(
-        {
-            "log": node.status()["log"] if call.caller.restricted_to is None else None,
-            "head": {"position": head.position, "hash": head.hash, "time": head.time or None},
-            "objects": counts,
-            "collections": places,
-            "openapi": "/openapi.json",
-            "watch": "/v1/watch",
-        }
-    )
+    log = node.status()["log"] if call.caller.restricted_to is None else None
+    return json_answer(Entrance(log=log, head=LogEnd.of(head), objects=counts, collections=places))
 
 
 def _status(node: Node, _: Call) -> Answer:
@@ -118,4 +138,4 @@ async def _wait(node: Node, call: Call) -> Answer:
         await asyncio.to_thread(positions, node, name)
     position = call.get(POSITION)
     wanted = node.feed.head.position if position is None else position
-    return json_answer({"position": wanted, "views": await await_views(node, wanted, waiting)})
+    return json_answer(Waited(wanted, await await_views(node, wanted, waiting)))

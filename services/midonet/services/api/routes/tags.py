@@ -7,11 +7,10 @@ import msgspec
 from midonet.events.commands.command import DropTag, SetTag
 from midonet.events.commit import Head
 from midonet.events.queries.moment import END
-from midonet.events.system.tag import check_name
+from midonet.events.system.tag import Tag, check_name
 from midonet.services.api.framework.operation import Answer, Operation
 from midonet.services.api.framework.parameters import AT, READ, WRITE, flag, path
 from midonet.services.api.framework.request import Call
-from midonet.services.api.framework.schemas import array, ref
 from midonet.services.api.node import Node
 from midonet.services.api.routes.log_reads import position_of, read_operation
 from midonet.services.api.routes.objects import conditional
@@ -23,7 +22,7 @@ _MOVE = flag("move", "Move a tag that names another position.")
 
 def operations() -> Iterator[Operation]:
     """Yield the operations on tags."""
-    yield read_operation("list-tags", "/v1/tags", "List the tags.", _tags, array(ref("Tag")), parameters=READ)
+    yield read_operation("list-tags", "/v1/tags", "List the tags.", _tags, list[Tag], parameters=READ)
     yield Operation(
         id="set-tag",
         tag="history",

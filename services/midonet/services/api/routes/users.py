@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta, Struct
 
 from midonet.events.commands.command import Command, DropUser
@@ -19,8 +18,8 @@ from midonet.events.vault.credentials import Credentials, Issued, Token
 from midonet.services.api.framework.operation import JSON, Answer, Body, Operation, Reply, json_answer
 from midonet.services.api.framework.parameters import WRITE, path
 from midonet.services.api.framework.request import Call
-from midonet.services.api.framework.schemas import array
 from midonet.services.api.node import Node
+from midonet.services.api.routes.answers import NewToken, PasswordSet, Revoked, TokenInfo, Whoami
 from midonet.services.api.routes.write import DONE, REFUSALS, run
 
 _MAX_SECONDS = 365 * 86_400
@@ -41,17 +40,17 @@ class _NewToken(Struct, forbid_unknown_fields=True):
 def operations() -> Iterator[Operation]:
     """Yield the operations."""
     help_ = "Sign in with `Authorization: Basic` and get a token."
-    yield operation("login", "POST /v1/login", help_, _login, access="open")
-    yield operation("logout", "POST /v1/logout", "Revoke the token of this request.", _logout)
-    yield operation("whoami", "GET /v1/whoami", "Show the user of this request and its roles.", _whoami)
+    yield operation("login", "POST /v1/login", help_, _login, access="password", answer=NewToken)
+    yield operation("logout", "POST /v1/logout", "Revoke the token of this request.", _logout, answer=Revoked)
+    yield operation("whoami", "GET /v1/whoami", "Show the user of this request and its roles.", _whoami, answer=Whoami)
     yield from _on_users()
 
 
 def _on_users() -> Iterator[Operation]:
     one = "/v1/users/{name}"
     named: dict[str, Any] = {"parameters": (_NAME,)}
-    yield operation("list-users", "GET /v1/users", "List users.", _users, access="admin", many=True)
-    yield operation("get-user", f"GET {one}", "Get a user.", _user, **named)
+    yield operation("list-users", "GET /v1/users", "List users.", _users, access="admin", answer=list[User])
+    yield operation("get-user", f"GET {one}", "Get a user.", _user, **named, answer=User)
     yield Operation(
         id="delete-user",
         tag="users",
@@ -65,11 +64,17 @@ def _on_users() -> Iterator[Operation]:
         access="admin",
     )
     help_ = "Set a password: your own or, as an admin, any user's. Revokes the other tokens of the user."
-    yield operation("set-password", f"PUT {one}/password", help_, _password, **named, body=text_body("password"))
-    yield operation("list-tokens", f"GET {one}/tokens", "List the tokens of a user.", _tokens, **named, many=True)
-    yield operation("create-token", f"POST {one}/tokens", "Issue a token.", _issue, **named, body=_NEW_TOKEN)
+    yield operation(
+        "set-password", f"PUT {one}/password", help_, _password, **named, body=text_body("password"), answer=PasswordSet
+    )
+    yield operation(
+        "list-tokens", f"GET {one}/tokens", "List the tokens of a user.", _tokens, **named, answer=list[TokenInfo]
+    )
+    yield operation(
+        "create-token", f"POST {one}/tokens", "Issue a token.", _issue, **named, body=_NEW_TOKEN, answer=NewToken
+    )
     place = f"DELETE {one}/tokens/{{token}}"
-    yield operation("revoke-token", place, "Revoke a token.", _revoke, parameters=(_NAME, _TOKEN))
+    yield operation("revoke-token", place, "Revoke a token.", _revoke, parameters=(_NAME, _TOKEN), answer=Revoked)
 
 
 def text_body(name: str) -> dict[str, Any]:
@@ -95,7 +100,6 @@ _NEW_TOKEN = {
 def operation(name: str, request: str, text: str, handler: Any, **more: Any) -> Operation:
     """Return an operation on users, tokens or secrets; `request` is its method and path."""
     method, _, place = request.partition(" ")
-    schema: Any = {"type": "object"}
     return Operation(
         id=name,
         tag="users",
@@ -105,7 +109,7 @@ def operation(name: str, request: str, text: str, handler: Any, **more: Any) -> 
         handler=handler,
         parameters=more.get("parameters", ()),
         body=Body({JSON: more["body"]}) if "body" in more else None,
-        replies={200: Reply("Done.", {JSON: array(schema) if more.get("many") else schema})},
+        replies={200: Reply("Done.", {JSON: more["answer"]})},
         errors=_ERRORS,
         access=more.get("access", "any"),
     )
@@ -125,25 +129,24 @@ def _login(node: Node, call: Call) -> Answer:
 
 
 def _token_answer(issued: Issued) -> Answer:
-    return json_answer({"token": issued.text, **_shown(issued.token)}, HTTPStatus.OK, Cache_Control="no-store")
+    answer = NewToken(token=issued.text, **_shown(issued.token))
+    return json_answer(answer, HTTPStatus.OK, Cache_Control="no-store")
 
 
 def _shown(token: Token) -> dict[str, Any]:
-    found = msgspec.to_builtins(token)
-    del found["digest"]
-    return dict(found)
+    return {name: getattr(token, name) for name in TokenInfo.__struct_fields__}
 
 
 def _logout(node: Node, call: Call) -> Answer:
     if call.caller.token is not None:
         _credentials(node).revoke(call.caller.token)
-    return json_answer({"revoked": call.caller.token})
+    return json_answer(Revoked(call.caller.token))
 
 
 def _whoami(_: Node, call: Call) -> Answer:
     principal = call.caller.principal
     roles = ["admin"] if principal is None else sorted(principal.roles)
-    return json_answer({"name": call.caller.actor, "roles": roles, "token": call.caller.token})
+    return json_answer(Whoami(call.caller.actor, roles, call.caller.token))
 
 
 # Users
@@ -180,13 +183,13 @@ def _password(node: Node, call: Call) -> Answer:
     for token in list(credentials.tokens(user.name)):
         if token.id != call.caller.token:
             credentials.revoke(token.id)
-    return json_answer({"user": user.name})
+    return json_answer(PasswordSet(user.name))
 
 
 def _tokens(node: Node, call: Call) -> Answer:
     user = _user_of(node, call)
     found = sorted(_credentials(node).tokens(user.name), key=lambda token: token.created)
-    return json_answer([_shown(token) for token in found])
+    return json_answer([TokenInfo(**_shown(token)) for token in found])
 
 
 def _issue(node: Node, call: Call) -> Answer:
@@ -197,4 +200,4 @@ def _issue(node: Node, call: Call) -> Answer:
 def _revoke(node: Node, call: Call) -> Answer:
     user = _user_of(node, call)
     _credentials(node).revoke(call.path("token"), user.name)
-    return json_answer({"revoked": call.path("token")})
+    return json_answer(Revoked(call.path("token")))

@@ -13,6 +13,7 @@ from midonet.events.system.objects import SYSTEM_KINDS
 from midonet.services.api.framework.operation import Operation, Reply
 from midonet.services.api.framework.parameters import POSITION, Parameter, flag
 from midonet.services.api.framework.request import Call
+from midonet.services.api.framework.schemas import ref
 from midonet.services.api.node import Node
 from midonet.services.api.routes import watch_stream
 from midonet.services.api.routes.watch_stream import End, Mark, Objects, batches, follow_log, snapshot
@@ -92,7 +93,7 @@ def operations() -> Iterator[Operation]:
         "events (commit, mark, snapshot, object, end), or as JSON texts over a WebSocket.",
         handler=_serve,
         parameters=(_AFTER, _LAST, _HASH, _SNAPSHOT, _MARK, _KINDS, _KEYS, _TENANTS),
-        replies={200: Reply("A stream of messages.", {EVENT_STREAM: {"type": "string"}})},
+        replies={200: Reply("A stream of messages.", {EVENT_STREAM: ref("MessageStream")})},
         errors=(400, 401, 503),
         linearizable=True,
     )
