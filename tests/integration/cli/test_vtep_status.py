@@ -46,6 +46,13 @@ def test_status_shows_switches_as_reported(
         switch.vtep_ctl("set", "Physical_Port", "e1", "port_fault_status=invalid_vlan_map")
         eventually(lambda: told("tor1")["ports"] == [{"name": "e1", "faults": ["invalid_vlan_map"]}])
         assert told("tor1")["tunnel_ips"] == ["198.51.100.10"]
+        midoctl.ok("bridge", "create", "web")
+        eventually(lambda: midoctl.ok("vtep", "status", "tor1", *where).get("ports"))
+        bound = midoctl("vtep", "bind", "tor1", "--physical-port", "e9", "--bridge", "web", *where)
+        assert bound.err == "the switch of VTEP tor1 has no port e9: the binding waits for the port\n"
+        assert midoctl("vtep", "bind", "tor1", "--physical-port", "e1", "--bridge", "web", *where).err == ""
+        assert told("tor1")["missing_ports"] == ["e9"]
+        assert "e9: waits for the port" in midoctl("vtep", "status", "tor1", *asked).out
         away, tor1 = midoctl("vtep", "status", *asked).out.splitlines()[1:]
         assert away.split()[:2] == ["away", "unreachable"]
         assert "Connection refused" in away

@@ -86,10 +86,12 @@ the environment (PGPASSWORD), never on a command line.""",
         "several clusters: contexts",
         """A context names a cluster in the configuration file: its address, ZooKeeper servers, your tenant and account.
 
-  midoctl config set-context lab --server http://node1:8181 --tenant acme --user ann
-  midoctl config set-context prod --server https://cluster:8181 --token-file ~/prod.token
+  midoctl config set-context lab --server sqlite:///lab.db --tenant acme
+  midoctl config set-context prod --server https://node1:8181,node2:8181 --user ann
   midoctl config use-context prod
   midoctl --context lab bridge list
+  midoctl config delete-context prod
+  midoctl config delete-context lab
 
 --context NAME or MIDOCTL_CONTEXT chooses one for a command, --context '' none. The context in use does not apply to
 a command whose --server or MIDOCTL_SERVER names another log: its accounts and views belong to its own cluster. With

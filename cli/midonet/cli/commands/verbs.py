@@ -26,6 +26,10 @@ def verb_commands(kind: str) -> list[Command]:
 def _command(kind: str, name: str, verb: Verb) -> Command:
     def run(session: Session, ref: str, **texts: Any) -> None:
         write(session, f"{kind}.{name}", [verb.make(ref, _values(verb, texts))])
+        if (kind, name) == ("vtep", "bind"):
+            from midonet.cli.commands.vtep import note_missing_port
+
+            note_missing_port(session, ref, texts["physical_port"])
 
     run.__doc__ = verb.help
     params = [_parameter(kind, argument) for argument in verb.arguments.values()]

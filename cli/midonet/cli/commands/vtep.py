@@ -1,6 +1,7 @@
 """`midoctl vtep status`: the state of the switches as a cluster reports it, by HTTP or in ZooKeeper."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -8,14 +9,17 @@ import click
 from midonet.cli.framework.command import command
 from midonet.cli.framework.completion import complete_refs
 from midonet.cli.output import output
-from midonet.cli.session.facts_source import facts_of
+from midonet.cli.session.facts_source import facts_are_known, facts_of
 from midonet.cli.session.session import Session
-from midonet.events.errors import NotFound, UsageError
+from midonet.events.errors import MidonetError, NotFound, UsageError
 from midonet.events.model.vtep import Vtep
+from midonet.events.queries.moment import END
 from midonet.events.topology import references
+from midonet.events.topology.topology import Topology
 
 _HEADERS = ("vtep", "connection", "since", "switch", "tunnel ips", "local macs", "faults", "bfd", "last error")
 _UNKNOWN: Mapping[str, Any] = {"connection": "unknown"}
+_WAITS = "waits for the port"
 
 State = Mapping[str, Any]
 
@@ -35,7 +39,7 @@ def status(session: Session, ref: str | None) -> None:
     topology = session.state.topology()
     vteps = [references.find(topology, "vtep", ref)] if ref else sorted(topology.all("vtep").values(), key=_label)
     known = _states(session)
-    rows = [{"id": vtep.id, "name": vtep.name, **_without_id(known.get(vtep.id, _UNKNOWN))} for vtep in vteps]
+    rows = [_row(topology, vtep, known.get(vtep.id, _UNKNOWN)) for vtep in vteps]
     if ref:
         session.output.print(rows[0], names=lambda: [_label(vteps[0])], text=lambda: _card(rows[0]))
         return
@@ -50,15 +54,36 @@ def _label(vtep: Vtep) -> str:
     return vtep.name or vtep.id
 
 
-def _without_id(state: State) -> State:
-    return {name: value for name, value in state.items() if name != "id"}
+def _row(topology: Topology, vtep: Vtep, state: State) -> State:
+    missing = missing_ports(topology, vtep.id, state)
+    told = {name: value for name, value in state.items() if name != "id"}
+    return {"id": vtep.id, "name": vtep.name, **told, **({"missing_ports": missing} if missing else {})}
+
+
+def missing_ports(topology: Topology, vtep: str, state: State) -> list[str]:
+    """Return the ports that bindings of a VTEP name and its connected switch does not have."""
+    if state["connection"] != "connected":
+        return []
+    bindings = topology.referrers(vtep, "vtep-binding", "vtep")
+    return sorted({binding.physical_port for binding in bindings} - {port["name"] for port in state["ports"]})
+
+
+def note_missing_port(session: Session, ref: str, port: str) -> None:
+    """Note, after a binding was made, that it waits for its port; nothing if the state of the switch is unknown."""
+    if session.output.form != "table" or not facts_are_known(session):
+        return
+    with suppress(MidonetError):
+        topology = session.state.topology(END)
+        vtep = references.find(topology, "vtep", ref)
+        if port in missing_ports(topology, vtep.id, _published(session).get(vtep.id, _UNKNOWN)):
+            session.output.note(f"the switch of VTEP {_label(vtep)} has no port {port}: the binding {_WAITS}")
 
 
 def _states(session: Session) -> Mapping[str, State]:
     """Return the state of every switch by the id of its VTEP."""
-    if url := session.cluster_url:
+    if url := session.settings.get("cluster"):
         return {state["id"]: state for state in _reported(url)}
-    if session.settings.get("zookeeper"):
+    if facts_are_known(session):
         return _published(session)
     raise UsageError(
         "no cluster: give --server http://HOST:PORT, --cluster URL or --zookeeper HOST:PORT",
@@ -94,7 +119,7 @@ def _line(row: State) -> list[str]:
 
 def _faults(row: State) -> list[str]:
     ports = [f"{port['name']}: {fault}" for port in row.get("ports", ()) for fault in port["faults"] or ()]
-    return [*(row.get("faults") or ()), *ports]
+    return [*(row.get("faults") or ()), *ports, *(f"{name}: {_WAITS}" for name in row.get("missing_ports", ()))]
 
 
 def _bfd(row: State) -> str:
