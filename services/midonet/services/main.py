@@ -97,6 +97,7 @@ def dev(data: str | None, http: str | None) -> int:
     """
     from midonet.services.dev.folder import default_folder, settings_file
     from midonet.services.dev.switch import start_switch
+    from midonet.services.zookeeper.ensemble_check import check_ensemble
     from midonet.services.zookeeper.jars import find_jars, find_java
 
     folder = Path(data).absolute() if data else default_folder(os.environ)
@@ -105,6 +106,7 @@ def dev(data: str | None, http: str | None) -> int:
     require_extra("cluster")
     find_java(os.environ)
     find_jars(settings.zookeeper_jars, os.environ)
+    check_ensemble(settings)  # a second one in the same folder must not touch the switch of the first
     switch = start_switch(folder / "switch")
     return _serve(settings, lambda url: click.echo(_dev_summary(settings, folder, switch, url)))
 

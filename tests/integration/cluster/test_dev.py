@@ -54,6 +54,12 @@ def test_midoctl_works_through_its_api(tmp_path: Path, capfd: pytest.CaptureFixt
         address = ["--management-ip", "127.0.0.1", "--management-port", switch[1]]
         assert midoctl([*server, "vtep", "create", "tor1", *address, "--tunnel-zone", "tors"]) == 0
         eventually(lambda: _connected(server, capfd), 30)
+        command = [sys.executable, "-m", "midonet.services.main", "dev", "--data", str(folder)]
+        environ = {**os.environ, "MIDONET_JARS": str(JARS)}
+        second = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+        assert (second.returncode, second.stderr.count("\n")) == (5, 1)
+        assert "another ZooKeeper serves at 127.0.0.1:" in second.stderr
+        assert (folder / "switch/db.sock").exists()
     with development(folder) as shown:
         eventually(lambda: midoctl(["--server", shown["API"].strip(), "bridge", "show", "web"]) == 0, 60)
         assert shown["switch"].startswith(switch[0])
