@@ -1,0 +1,1 @@
+"""What each kind of device does with a packet."""
