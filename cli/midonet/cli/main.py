@@ -35,6 +35,9 @@ _COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "revert": ("commands.revert", "Undo all changes of one commit by a new commit."),
         "head": ("commands.log", "Show the end of the log: position, hash, time."),
     },
+    "Packets": {
+        "trace": ("commands.trace", "Show what happens to a packet, now or at any moment."),
+    },
     "Backup and integrity": {
         "verify": ("commands.verify", "Check the hash chain and the events of the log."),
         "backup": ("commands.backup", "Write the log to a file."),

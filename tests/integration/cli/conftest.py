@@ -89,7 +89,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
     }
 
 
-_EVERYWHERE = ("test_commands", "test_history_tools", "test_plans", "test_kinds")
+_EVERYWHERE = ("test_commands", "test_history_tools", "test_plans", "test_kinds", "test_trace")
 """Modules whose tests run on a log and through a cluster's API."""
 
 

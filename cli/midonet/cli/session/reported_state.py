@@ -125,7 +125,7 @@ class ReportedState:
     def _add_learned_routes(self, session: Session, topology: Topology, learned: Mapping[str, "LearnedRoutes"]) -> None:
         for port_id, fact in learned.items():
             port = topology.get("port", port_id)
-            for route in _routes(port_id, port.router, fact) if port is not None and port.router else ():
+            for route in routes_of(port_id, port.router, fact) if port is not None and port.router else ():
                 topology.swap(route.id, route)
                 session.on_exit(topology.swap, route.id, None)
                 self._facts[route.id] = {"learned": True, "host": fact.host}
@@ -156,7 +156,7 @@ def _plain(kind: str, fact: "Fact") -> dict[str, Any]:
     return {**state, **msgspec.to_builtins(fact)}
 
 
-def _routes(port: str, router: str, fact: "LearnedRoutes") -> Iterable[Route]:
+def routes_of(port: str, router: str, fact: "LearnedRoutes") -> Iterable[Route]:
     """Yield learned routes as objects; the id of each is derived from its content."""
     for learned in fact.routes:
         yield Route(

@@ -49,6 +49,7 @@ from midonet.services.api.routes import (
     objects,
     secrets,
     tags,
+    trace,
     users,
     watch,
 )
@@ -71,6 +72,7 @@ OPERATIONS: tuple[Operation, ...] = tuple(
         log.operations(),
         any_object.operations(),
         tags.operations(),
+        trace.operations(),
         users.operations(),
         secrets.operations(),
         denials.operations(),
