@@ -4,7 +4,6 @@ It runs only if the setting `history` names the index. `midoctl --history` with 
 """
 
 import time
-from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -17,11 +16,11 @@ from midonet.projections.history_index.target import HistoryProjection, HistoryT
 from midonet.services.runtime.context import Context
 from midonet.services.runtime.hosted_projection import HostedProjection
 from midonet.services.runtime.projection_report import ProjectionReport
-from midonet.services.runtime.service import Service
+from midonet.services.runtime.service import ProjectionService
 from midonet.services.settings import Settings
 
 
-class HistoryService(Service):
+class HistoryService(ProjectionService):
     """Runs the projection into the history index."""
 
     @classmethod
@@ -31,19 +30,7 @@ class HistoryService(Service):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._hosted = _Indexing(context, str(context.settings.history))
-
-    def start(self) -> None:
-        """Start to update the index."""
-        self._hosted.start()
-
-    def stop(self) -> None:
-        """Stop; the index remains unchanged."""
-        self._hosted.stop()
-
-    def projections(self) -> Sequence[HostedProjection]:
-        """Return the projection into the index."""
-        return (self._hosted,)
+        self.hosted = _Indexing(context, str(context.settings.history))
 
 
 class _Indexing(HostedProjection):
@@ -52,14 +39,7 @@ class _Indexing(HostedProjection):
     def __init__(self, context: Context, url: str) -> None:
         self._feed: Feed = context.feed
         self._index = HistoryTarget(lambda: open_log(context.settings.log), lambda: open_database(url, write=True))
-        super().__init__(
-            context.feed,
-            HistoryProjection(),
-            self._index,
-            redact(url),
-            reconcile_interval=context.settings.reconcile_interval,
-            grace=context.settings.takeover_grace,
-        )
+        super().__init__(context.feed, HistoryProjection(), self._index, redact(url), context.settings)
 
     def stop(self) -> None:
         """Stop; the index remains unchanged."""

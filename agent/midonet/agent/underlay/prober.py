@@ -23,10 +23,11 @@ _REFRESH_SECONDS = 30.0
 """Seconds between two reports without a change of a link's state."""
 
 
-class Prober:
-    """Probes every `interval` seconds on UDP `port`; `report` takes the fact, None without links."""
+class Prober(WorkerThread):
+    """A thread that probes every `interval` seconds on UDP `port`; `report` takes the fact, None without links."""
 
     def __init__(self, host: str, port: int, interval: float, report: Callable[[UnderlayHealth | None], None]) -> None:
+        super().__init__("underlay", self._run, patience=2 * interval + 1)
         self._host = host
         self._port = port
         self._interval = interval
@@ -40,15 +41,6 @@ class Prober:
         self._selector = selectors.DefaultSelector()
         self._refused: set[str] = set()
         self._reported: tuple[float, UnderlayHealth | None] = (0.0, None)
-        self._loop = WorkerThread("underlay", self._run)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._loop.start()
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._loop.stop(2 * self._interval + 1)
 
     def set_targets(self, snapshot: Snapshot) -> None:
         """Probe the hosts that a new snapshot names. Any thread may call it."""
@@ -58,7 +50,7 @@ class Prober:
 
     def _run(self) -> None:
         try:
-            for _ in self._loop.iterations():
+            for _ in self.iterations():
                 self._probe_round()
         finally:
             for each in self._sockets.values():
@@ -120,9 +112,9 @@ class Prober:
 
     def _receive_until(self, until: float) -> None:
         """Reply to probes and count replies until a time."""
-        while not self._loop.stopping() and (seconds := until - monotonic()) > 0:
+        while not self.stopping() and (seconds := until - monotonic()) > 0:
             if not self._sockets:
-                self._loop.sleep(seconds)
+                self.sleep(seconds)
                 return
             for key, _ in self._selector.select(min(seconds, 0.5)):
                 with suppress(OSError):

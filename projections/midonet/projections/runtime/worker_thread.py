@@ -8,16 +8,24 @@ from threading import Event, Thread
 
 
 class WorkerThread:
-    """Runs `work` on a thread of its own; what that raises goes to `crashed`, without one to `threading.excepthook`."""
+    """Runs `work` on a thread of its own; what that raises goes to `crashed`, without one to `threading.excepthook`.
+
+    `patience`: seconds for which `stop` waits at most.
+    """
 
     def __init__(
-        self, name: str, work: Callable[[], None], crashed: Callable[[BaseException], None] | None = None
+        self,
+        name: str,
+        work: Callable[[], None],
+        crashed: Callable[[BaseException], None] | None = None,
+        patience: float | None = None,
     ) -> None:
         self._work = work
         self._crashed = crashed
+        self._patience = patience
         self._wake = Event()
         self._stopping = Event()
-        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._thread = Thread(target=self._guarded_work, name=name, daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
@@ -28,7 +36,7 @@ class WorkerThread:
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join(seconds)
+            self._thread.join(self._patience if seconds is None else seconds)
 
     def wake(self) -> None:
         """End the present `wait`, or the next one if it is working."""
@@ -56,7 +64,7 @@ class WorkerThread:
         """Wait for the end only; return whether it was requested."""
         return self._stopping.wait(seconds)
 
-    def _run(self) -> None:
+    def _guarded_work(self) -> None:
         try:
             self._work()
         except Exception as error:

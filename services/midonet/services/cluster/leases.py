@@ -44,7 +44,7 @@ def _holder(data: bytes) -> _Holder:
         return _Holder("", -1)
 
 
-class Ownership:
+class Ownership(WorkerThread):
     """The leases of this node on the items of a service.
 
     One thread calls `acquired` and `lost`. An item is released only after `lost` has returned, unless the session has
@@ -61,6 +61,7 @@ class Ownership:
         lost: Callable[[Lease], None],
         crashed: Callable[[BaseException], None],
     ) -> None:
+        super().__init__(f"ownership-{service}", self._run, crashed)
         self.service = service
         self.members: frozenset[str] = frozenset()
         """The nodes that run the service, as last read."""
@@ -74,16 +75,15 @@ class Ownership:
         self._leases: dict[str, Lease] = {}
         self._watched = 0
         self._logged: list[str] = []
-        self._loop = WorkerThread(f"ownership-{service}", self._run, crashed)
 
     def start(self) -> None:
         """Become a member."""
         self._coordination.add_member(self)
-        self._loop.start()
+        super().start()
 
-    def stop(self) -> None:
+    def stop(self, seconds: float | None = None) -> None:
         """Release all items, after calling `lost` for each, and leave the service."""
-        self._loop.stop()
+        super().stop(seconds)
         self._coordination.remove_member(self)
         self._client.tree_watchers.pop(self._base, None)
 
@@ -106,17 +106,13 @@ class Ownership:
         session = self._coordination.session
         return {item: lease for item, lease in list(self._leases.items()) if lease.session == session}
 
-    def wake(self) -> None:
-        """Check the leases soon."""
-        self._loop.wake()
-
     # -- the thread
 
     def _run(self) -> None:
         backoff = Backoff()
-        for _ in self._loop.iterations():
-            self._loop.wait(backoff.next() if not self._try_update(backoff) else self._coordination.patience)
-            self._loop.sleep(_COALESCE_SECONDS)
+        for _ in self.iterations():
+            self.wait(backoff.next() if not self._try_update(backoff) else self._coordination.patience)
+            self.sleep(_COALESCE_SECONDS)
         self._release_all()
 
     def _try_update(self, backoff: Backoff) -> bool:

@@ -59,10 +59,11 @@ def this_process(url: str) -> Process:
     )
 
 
-class NodePresence:
-    """Keeps the ephemeral node equal to what `summary` returns."""
+class NodePresence(WorkerThread):
+    """A thread that keeps the ephemeral node equal to what `summary` returns; `wake` it about once a second."""
 
     def __init__(self, coordination: Coordination, summary: Callable[[], Mapping[str, Any]]) -> None:
+        super().__init__("presence", self._run)
         self.conflict: str | None = None
         """Which other process has the name of this node, None if none has."""
         self._coordination = coordination
@@ -70,27 +71,14 @@ class NodePresence:
         self._path = f"{coordination.root}/state/nodes/{coordination.node}"
         self._summary = summary
         self._nodes = EphemeralNodes(self._client)
-        self._loop = WorkerThread("presence", self._run)
-
-    def start(self) -> None:
-        """Start to publish."""
-        self._loop.start()
-
-    def wake(self) -> None:
-        """Publish what has changed; to be called about once a second."""
-        self._loop.wake()
-
-    def stop(self) -> None:
-        """End the thread; the node ends with the session."""
-        self._loop.stop()
 
     def _run(self) -> None:
-        for _ in self._loop.iterations():
+        for _ in self.iterations():
             try:
                 self._publish()
             except MidonetError as error:
                 logfmt.log(logging.DEBUG, "node summary not published", error=error.message)
-            self._loop.wait(_RECHECK_SECONDS)
+            self.wait(_RECHECK_SECONDS)
 
     def _publish(self) -> None:
         self._client.connect(_CONNECT_SECONDS)

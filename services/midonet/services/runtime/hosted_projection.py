@@ -1,17 +1,19 @@
 """A projection that a service runs on a target, with metrics of its writes and a report of its state."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
-from typing import Any, Generic, TypedDict, TypeVar, Unpack
+from typing import Any, Generic, TypeVar
 
-from midonet.projections.base import Checkpoint, Fenced, Projection, SideRepair, Target, key_text
+from midonet.projections.base import Checkpoint, Fenced, Projection, Target, key_text
 from midonet.projections.engine.drift import RecentDrift
 from midonet.projections.engine.feed import Feed
 from midonet.projections.engine.runner import Runner
 from midonet.projections.engine.status import State
 from midonet.services.runtime.projection_report import ProjectionReport, WriteMetrics
+from midonet.services.settings import Settings
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -70,35 +72,9 @@ class MeteredTarget(Generic[K, V]):
         """As the target's."""
         self._target.close()
 
-    def waiting(self) -> Mapping[K, str]:
-        """As the target's; empty if the target has no `waiting`."""
-        ask = getattr(self._target, "waiting", None)
-        return ask() if ask is not None else {}
-
-    def side_repairs(self) -> Sequence[SideRepair]:
-        """As the target's; empty if the target has no `side_repairs`."""
-        ask = getattr(self._target, "side_repairs", None)
-        return ask() if ask is not None else ()
-
-    def renewed(self) -> bool:
-        """As the target's; False by default."""
-        ask = getattr(self._target, "renewed", None)
-        return ask() if ask is not None else False
-
-    def accepts(self, key: K, value: V) -> bool:
-        """As the target's; True by default."""
-        ask = getattr(self._target, "accepts", None)
-        return ask(key, value) if ask is not None else True
-
-    def unblocked(self) -> Collection[K]:
-        """As the target's; empty by default."""
-        ask = getattr(self._target, "unblocked", None)
-        return ask() if ask is not None else ()
-
-    def foreign_value(self, key: K) -> V | None:
-        """As the target's; None by default."""
-        ask = getattr(self._target, "foreign_value", None)
-        return ask(key) if ask is not None else None
+    def __getattr__(self, name: str) -> Any:
+        """Return an optional method of the target."""
+        return getattr(self._target, name)
 
     @contextmanager
     def _counting_errors(self) -> Iterator[None]:
@@ -111,30 +87,36 @@ class MeteredTarget(Generic[K, V]):
             raise
 
 
-class RunnerOptions(TypedDict, total=False):
-    """Options of `Runner`."""
-
-    reconcile_interval: float
-    grace: float
-    same: Callable[[Any, Any], bool]
-    first: bool
-
-
 class HostedProjection:
-    """One projection on one target; `address` names the target in reports. One thread calls start and stop."""
+    """One projection on one target; `address` names the target in reports. One thread calls start and stop.
 
-    def __init__(
+    `same` and `first` as for `Runner`.
+    """
+
+    def __init__(  # noqa: PLR0913 - the options have defaults
         self,
         feed: Feed,
         projection: Projection[Any, Any],
         target: Target[Any, Any],
         address: str,
-        **options: Unpack[RunnerOptions],
+        settings: Settings,
+        *,
+        same: Callable[[Any, Any], bool] = operator.eq,
+        first: bool = False,
     ) -> None:
         self.name = projection.name.partition("/")[0]
         self.target = address
         self._metered = MeteredTarget(target)
-        self._runner = Runner(feed, projection, self._metered, where=address, **options)
+        self._runner = Runner(
+            feed,
+            projection,
+            self._metered,
+            where=address,
+            reconcile_interval=settings.reconcile_interval,
+            grace=settings.takeover_grace,
+            same=same,
+            first=first,
+        )
         self._was_live = False
 
     @property
@@ -165,7 +147,7 @@ class HostedProjection:
         """Return the current state; `max_lag` is the largest lag of a ready view in seconds."""
         status = self._runner.status()
         self._was_live |= status.state == "live"
-        waiting = {key_text(key): reason for key, reason in self._metered.waiting().items()}
+        waiting: Mapping[Any, str] = getattr(self._metered, "waiting", dict)()
         return ProjectionReport(
             name=self.name,
             target=self.target,
@@ -177,6 +159,6 @@ class HostedProjection:
             last_error=status.error,
             repairs=len(self.repairs),
             repaired=dict(self.repairs.counts),
-            waiting=waiting | status.parked,
+            waiting={**{key_text(key): reason for key, reason in waiting.items()}, **status.parked},
             ready=self._was_live and status.state in _READY_STATES and status.lag_seconds <= max_lag,
         )

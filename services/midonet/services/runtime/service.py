@@ -73,3 +73,21 @@ class Service(ABC):
     def details(self) -> Mapping[str, Any]:
         """Return further state as JSON values, shown by `/status` under the name of the service."""
         return {}
+
+
+class ProjectionService(Service):
+    """A service that only runs one projection, made by its constructor; stopping it does not change the target."""
+
+    hosted: HostedProjection
+
+    def start(self) -> None:
+        """Start to update the target; retry until it is available."""
+        self.hosted.start()
+
+    def stop(self) -> None:
+        """Stop to update it."""
+        self.hosted.stop()
+
+    def projections(self) -> Sequence[HostedProjection]:
+        """Return the projection."""
+        return (self.hosted,)

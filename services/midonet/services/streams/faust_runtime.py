@@ -7,7 +7,6 @@ Source: reference of faust-streaming 0.15, and the behaviour of that release.
 """
 
 import asyncio
-import logging
 import tempfile
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,10 +19,10 @@ from midonet.events.config.connection_security import current, kafka_login, kafk
 from midonet.events.errors import MidonetError
 from midonet.events.log import kafka_address
 from midonet.projections.base import Fenced
-from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.services.cluster.coordination import Lease
 from midonet.services.cluster.leases import AssignedLeases
 from midonet.services.runtime.context import Context
+from midonet.services.streams.log_runtime import Runtime
 from midonet.services.streams.worker import BATCH, Worker
 
 _ITEM = "stream"
@@ -34,46 +33,25 @@ _SESSION_SECONDS, _HEARTBEAT_SECONDS = 6.0, 2.0
 _RECORD_BYTES = MAX_COMMIT_BYTES + 64 * 1024
 
 
-class FaustRuntime:
+class FaustRuntime(Runtime):
     """One Faust app in a thread of its own, restarted whenever it ends."""
 
     def __init__(self, context: Context, worker: Worker[Any]) -> None:
-        self.error: str | None = "the consumer group has not been joined yet"
-        self._context = context
-        self._worker = worker
+        leases = AssignedLeases(context.coordination, context.name, _ignore, _ignore, context.crashed)
+        leases.set_expected([_ITEM])
+        super().__init__(context, worker, leases, _ITEM, 2 * _STOP_SECONDS)
+        self.error = "the consumer group has not been joined yet"
         self._assigned = False
-        self._leases = AssignedLeases(context.coordination, context.name, _ignore, _ignore, context.crashed)
-        self._leases.set_expected([_ITEM])
-        self._loop = WorkerThread(f"stream-{context.name}", self._run, context.crashed)
-
-    @property
-    def lease(self) -> Lease | None:
-        """The lease of the stream if this node holds it, else None."""
-        return self._leases.leases().get(_ITEM)
-
-    def unheld_seconds(self) -> float:
-        """Return the seconds for which no node has held the lease."""
-        return self._leases.unheld_seconds()
-
-    def start(self) -> None:
-        """Join the consumer group."""
-        self._leases.start()
-        self._loop.start()
-
-    def stop(self) -> None:
-        """Leave the group and release the lease."""
-        self._loop.stop(2 * _STOP_SECONDS)
-        self._leases.stop()
 
     # -- the thread
 
     def _run(self) -> None:
         backoff = Backoff(first=0.5, cap=10.0)
-        for _ in self._loop.iterations():
+        for _ in self.iterations():
             with tempfile.TemporaryDirectory(prefix="mn-faust-", ignore_cleanup_errors=True) as folder:
                 self.error = asyncio.run(self._run_app(folder))
             self._assign(assigned=False)
-            self._loop.sleep(backoff.next())
+            self.sleep(backoff.next())
 
     async def _run_app(self, folder: str) -> str | None:
         """Run one app until it ends; return the error that ended it, if any."""
@@ -85,14 +63,14 @@ class FaustRuntime:
             app.finalize()
             await app.start()
             self.error = None
-            while not self._loop.stopping() and not app.should_stop and not app.crashed:  # noqa: ASYNC110 - it is set by a thread
+            while not self.stopping() and not app.should_stop and not app.crashed:  # noqa: ASYNC110 - it is set by a thread
                 await asyncio.sleep(_TICK)
         except Exception as error:  # noqa: BLE001 - Faust raises errors of all its libraries
             return f"{type(error).__name__}: {error}"
         finally:
             with suppress(Exception):
                 await asyncio.wait_for(app.stop(), _STOP_SECONDS)
-        return None if self._loop.stopping() else f"Faust has ended: {app.crash_reason!r}"
+        return None if self.stopping() else f"Faust has ended: {app.crash_reason!r}"
 
     def _app(self, folder: str) -> Any:
         import faust
@@ -142,7 +120,7 @@ class FaustRuntime:
     async def _hand_over(self, raws: list[bytes], pool: ThreadPoolExecutor) -> None:
         """Process a batch, with retries while the partition is assigned to this node."""
         backoff = Backoff()
-        while self._assigned and not self._loop.stopping():
+        while self._assigned and not self.stopping():
             if (lease := self.lease) is not None and await self._process(lease, raws, pool):
                 return
             await asyncio.sleep(backoff.next())
@@ -150,11 +128,8 @@ class FaustRuntime:
     async def _process(self, lease: Lease, raws: list[bytes], pool: ThreadPoolExecutor) -> bool:
         try:
             await asyncio.get_running_loop().run_in_executor(pool, self._worker.take, lease, raws)
-        except Fenced as late:
-            self._context.log(logging.INFO, "stale owner fenced", epoch=lease.epoch, reason=str(late))
-            return False
-        except MidonetError as error:
-            self.error = error.message
+        except (Fenced, MidonetError) as error:
+            self._failed(lease, error)
             return False
         self.error = None
         return True

@@ -1,10 +1,11 @@
-"""The interface of a runtime, and the runtime for logs without Kafka: a loop over the log on the leader."""
+"""The base class of runtimes, and the runtime for logs without Kafka: a loop over the log on the leader."""
 
 import logging
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from midonet.events.backoff import Backoff
 from midonet.events.errors import MidonetError
@@ -12,6 +13,7 @@ from midonet.events.log import open_log
 from midonet.projections.base import Fenced
 from midonet.projections.runtime.worker_thread import WorkerThread
 from midonet.services.cluster.coordination import Lease
+from midonet.services.cluster.leases import LEADER, Ownership
 from midonet.services.runtime.context import Context
 from midonet.services.streams.worker import BATCH, Worker
 
@@ -22,62 +24,64 @@ Commits do not wake this thread, as the views that clients wait for have priorit
 """
 
 
-class Runtime(Protocol):
-    """Hands the log's records to a worker, on one node at a time."""
+class Runtime(WorkerThread):
+    """A thread that hands the log's records to a worker while this node holds the lease `item` of the stream."""
 
-    error: str | None
-    """Why it cannot work at present, if so."""
+    def __init__(
+        self, context: Context, worker: Worker[Any], leases: Ownership, item: str, patience: float | None = None
+    ) -> None:
+        super().__init__(f"stream-{context.name}", self._run, context.crashed, patience)
+        self.error: str | None = None
+        """Why it cannot work at present, if so."""
+        self._context = context
+        self._worker = worker
+        self._leases = leases
+        self._item = item
 
     @property
     def lease(self) -> Lease | None:
         """The lease of the stream if this node holds it, else None."""
+        return self._leases.leases().get(self._item)
 
     def unheld_seconds(self) -> float:
         """Return the seconds for which no node has held the lease; 0 if it is held or ZooKeeper is unreachable."""
+        return self._leases.unheld_seconds()
 
     def start(self) -> None:
-        """Start."""
+        """Become a candidate for the lease."""
+        self._leases.start()
+        super().start()
 
-    def stop(self) -> None:
+    def stop(self, seconds: float | None = None) -> None:
         """Stop and release the lease."""
+        super().stop(seconds)
+        self._leases.stop()
+
+    @abstractmethod
+    def _run(self) -> None:
+        """Hand over records until the end is requested."""
+
+    def _failed(self, lease: Lease, error: Fenced | MidonetError) -> None:
+        """Record why the worker failed."""
+        if isinstance(error, MidonetError):
+            self.error = error.message
+        else:
+            self._context.log(logging.INFO, "stale owner fenced", epoch=lease.epoch, reason=str(error))
 
 
-class Embedded:
-    """Follows the log in a thread of its own while this node leads."""
+class Embedded(Runtime):
+    """Follows the log while this node leads."""
 
     def __init__(self, context: Context, worker: Worker[Any]) -> None:
-        self.error: str | None = None
-        self._context = context
-        self._worker = worker
-        self._leadership = context.leadership(lambda _: self._loop.wake())
-        self._loop = WorkerThread(f"stream-{context.name}", self._run, context.crashed)
-
-    @property
-    def lease(self) -> Lease | None:
-        """The leader's lease if this node leads, else None."""
-        return self._leadership.lease
-
-    def unheld_seconds(self) -> float:
-        """Return the seconds for which no node has led."""
-        return self._leadership.unheld_seconds()
-
-    def start(self) -> None:
-        """Become a candidate for leadership."""
-        self._leadership.start()
-        self._loop.start()
-
-    def stop(self) -> None:
-        """Stop and release leadership."""
-        self._loop.stop()
-        self._leadership.stop()
+        super().__init__(context, worker, context.leadership(lambda _: self.wake()), LEADER)
 
     def _run(self) -> None:
         backoff = Backoff(first=0.2)
-        for _ in self._loop.iterations():
+        for _ in self.iterations():
             if (lease := self.lease) is None:
-                self._loop.wait()
+                self.wait()
             elif not self._lead(lease, backoff):
-                self._loop.sleep(backoff.next())
+                self.sleep(backoff.next())
 
     def _lead(self, lease: Lease, backoff: Backoff) -> bool:
         """Follow the log while the lease lasts; return False after an error."""
@@ -86,11 +90,8 @@ class Embedded:
                 self._worker.take(lease, raws)
                 self.error = None
                 backoff.reset()
-        except Fenced as late:
-            self._context.log(logging.INFO, "stale owner fenced", epoch=lease.epoch, reason=str(late))
-            return False
-        except MidonetError as error:
-            self.error = error.message
+        except (Fenced, MidonetError) as error:
+            self._failed(lease, error)
             return False
         return True
 
@@ -107,7 +108,7 @@ class Embedded:
                     if self._has_ended(lease):
                         return
                 yield []
-                self._loop.sleep(_POLL_SECONDS)
+                self.sleep(_POLL_SECONDS)
 
     def _has_ended(self, lease: Lease) -> bool:
-        return self._loop.stopping() or self.lease != lease
+        return self.stopping() or self.lease != lease

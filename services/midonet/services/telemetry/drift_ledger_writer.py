@@ -19,35 +19,27 @@ _PAUSE = 0.5
 """Seconds between two checks for new records."""
 
 
-class DriftLedgerWriter:
-    """Writes the drift records of the projections that `hosted` returns."""
+class DriftLedgerWriter(WorkerThread):
+    """A thread that writes the drift records of the projections that `hosted` returns."""
 
     def __init__(self, hosted: Callable[[], Sequence[HostedProjection]], ledger: Callable[[], DriftLedger]) -> None:
+        super().__init__("repairs", self._run)
         self._hosted = hosted
         self._ledger = ledger
         self._written: WeakKeyDictionary[RecentDrift, int] = WeakKeyDictionary()
-        self._loop = WorkerThread("repairs", self._run)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._loop.start()
-
-    def stop(self, seconds: float) -> None:
-        """Write pending records and stop, within so many seconds."""
-        self._loop.stop(seconds)
 
     def _run(self) -> None:
-        while not self._pending() and not self._loop.sleep(_PAUSE):
+        while not self._pending() and not self.sleep(_PAUSE):
             pass  # open a session only if there is drift
         if not self._pending():
             return
         with closing(self._ledger()) as ledger:
             while True:
-                last = self._loop.stopping()
+                last = self.stopping()
                 self._write(ledger)
                 if last:
                     return
-                self._loop.sleep(_PAUSE)
+                self.sleep(_PAUSE)
 
     def _pending(self) -> list[HostedProjection]:
         return [hosted for hosted in self._hosted() if len(hosted.repairs) > self._written.get(hosted.repairs, 0)]

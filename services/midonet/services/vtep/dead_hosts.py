@@ -58,10 +58,11 @@ class DeadHostTracker:
         )
 
 
-class DeadHosts:
+class DeadHosts(WorkerThread):
     """A thread that calls `on_change` with the dead hosts whenever they change."""
 
     def __init__(self, servers: str, root: str, on_change: Callable[[frozenset[str]], None]) -> None:
+        super().__init__("vteps-hosts", self._run, patience=_STOP_SECONDS)
         self._servers = servers
         self._root = root
         self._on_change = on_change
@@ -69,20 +70,11 @@ class DeadHosts:
         self.known = Event()
         """Set as soon as the dead hosts are known."""
         self._tracker = DeadHostTracker()
-        self._loop = WorkerThread("vteps-hosts", self._run)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._loop.start()
-
-    def stop(self) -> None:
-        """Stop the thread."""
-        self._loop.stop(_STOP_SECONDS)
 
     def _run(self) -> None:
         backoff, loaded = Backoff(), False
-        with closing(LiveHosts(self._servers, self._root, self._loop.wake)) as live_hosts:
-            for _ in self._loop.iterations():
+        with closing(LiveHosts(self._servers, self._root, self.wake)) as live_hosts:
+            for _ in self.iterations():
                 try:
                     if not loaded:
                         self._load_last_seen()
@@ -90,10 +82,10 @@ class DeadHosts:
                     self._update(live_hosts)
                 except Unavailable as error:
                     logfmt.log(logging.DEBUG, "hosts are unknown for now", service="vtep", reason=error.message)
-                    self._loop.sleep(backoff.next())
+                    self.sleep(backoff.next())
                 else:
                     backoff.reset()
-                    self._loop.wait(max(0.05, self._tracker.seconds_to_next(monotonic())))
+                    self.wait(max(0.05, self._tracker.seconds_to_next(monotonic())))
 
     def _load_last_seen(self) -> None:
         with FactsReader(self._servers, self._root) as reader:

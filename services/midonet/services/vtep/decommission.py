@@ -26,30 +26,25 @@ _RAW_MARK = b'"vtep.deleted"'
 """Bytes that every commit with a deleted VTEP contains; other commits are not decoded."""
 
 
-class Decommissioner:
-    """A thread that clears switches; an unreachable switch delays the others by at most one time-out."""
+class Decommissioner(WorkerThread):
+    """A thread that scans the log, then clears switches; an unreachable one delays the others by at most one time-out.
+
+    The next one finds pending switches again in the log.
+    """
 
     def __init__(self, feed: Feed, log: str) -> None:
+        super().__init__("vteps-retired", self._run, patience=_STOP_SECONDS)
         self._feed = feed
         self._log = log
         self._lock = Lock()
         self._due: dict[Address, tuple[float, Backoff]] = {}
         self._errors: dict[Address, str] = {}
-        self._loop = WorkerThread("vteps-retired", self._run)
-
-    def start(self) -> None:
-        """Start the thread: scan the log, then clear switches."""
-        self._loop.start()
-
-    def stop(self) -> None:
-        """Stop the thread; the next start finds pending switches again in the log."""
-        self._loop.stop(_STOP_SECONDS)
 
     def schedule(self, host: str, port: int) -> None:
         """Clear the switch at this address as soon as possible."""
         with self._lock:
             self._due[host, port] = monotonic(), Backoff(_FIRST_TRY, _LAST_TRY)
-        self._loop.wake()
+        self.wake()
 
     def cancel(self, host: str, port: int) -> None:
         """Do not clear the switch at this address: it is a VTEP again."""
@@ -63,12 +58,12 @@ class Decommissioner:
 
     def _run(self) -> None:
         self._schedule_deleted()
-        for _ in self._loop.iterations():
+        for _ in self.iterations():
             now = monotonic()
             for address in [address for address, (due, _) in self._snapshot() if due <= now]:
                 self._attempt(address)
             pause = min((due for _, (due, _) in self._snapshot()), default=now + _LAST_TRY) - monotonic()
-            self._loop.wait(max(0.01, pause))
+            self.wait(max(0.01, pause))
 
     def _snapshot(self) -> list[tuple[Address, tuple[float, Backoff]]]:
         with self._lock:
@@ -77,18 +72,18 @@ class Decommissioner:
     def _schedule_deleted(self) -> None:
         """Schedule all deleted VTEPs of the log; retry until the log can be read."""
         backoff = Backoff(_FIRST_TRY, _LAST_TRY)
-        while not self._loop.stopping():
+        while not self.stopping():
             try:
-                self._feed.wait_until_read(self._loop.stopping)
-                self._loop.sleep(_HISTORY_DELAY)
+                self._feed.wait_until_read(self.stopping)
+                self.sleep(_HISTORY_DELAY)
                 retired, end = self._deleted_vteps()
-                self._feed.wait_for(end, self._loop.stopping)
+                self._feed.wait_for(end, self.stopping)
                 with self._feed.reading() as topology:  # no VTEP can be created before they are scheduled
                     for address in retired.addresses(topology):
                         self.schedule(*address)
             except MidonetError as error:
                 logfmt.log(logging.DEBUG, "deleted VTEPs cannot be read from the log", error=str(error))
-                self._loop.sleep(backoff.next())
+                self.sleep(backoff.next())
             else:
                 return
 
@@ -100,7 +95,7 @@ class Decommissioner:
                 end += 1  # positions have no gaps
                 if _RAW_MARK in record.raw:
                     retired.apply_events(record.commit.events)
-                if self._loop.stopping():
+                if self.stopping():
                     break
         return retired, end
 
@@ -136,7 +131,7 @@ class Decommissioner:
             known = self._feed.head_at(checkpoint.position)
         except NotFound:
             return False
-        return known.hash == checkpoint.hash and self._feed.wait_for(checkpoint.position, self._loop.stopping)
+        return known.hash == checkpoint.hash and self._feed.wait_for(checkpoint.position, self.stopping)
 
     def _is_in_topology(self, host: str, port: int) -> bool:
         with self._feed.reading() as topology:

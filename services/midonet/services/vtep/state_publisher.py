@@ -22,38 +22,30 @@ _CONNECT_SECONDS = 1.0
 _STOP_SECONDS = 2.0
 
 
-class StatePublisher:
-    """Publishes once a second, and at once after `wake`."""
+class StatePublisher(WorkerThread):
+    """A thread that publishes once a second, and at once after `wake`."""
 
     def __init__(self, servers: str, root: str, states: Callable[[], Mapping[str, VtepState]]) -> None:
+        super().__init__("vteps-state", self._run, patience=_STOP_SECONDS)
         self._client = Client(servers)
         self._root = root
         self._states = states
         self._nodes = EphemeralNodes(self._client)
-        self._loop = WorkerThread("vteps-state", self._run)
 
-    def start(self) -> None:
-        """Start to publish."""
-        self._loop.start()
-
-    def stop(self) -> None:
-        """End the session, and with it the nodes."""
-        self._loop.stop(_STOP_SECONDS)
+    def stop(self, seconds: float | None = None) -> None:
+        """End the thread and the session, and with it the nodes."""
+        super().stop(seconds)
         self._client.close()
 
-    def wake(self) -> None:
-        """Publish now."""
-        self._loop.wake()
-
     def _run(self) -> None:
-        for _ in self._loop.iterations():
+        for _ in self.iterations():
             try:
                 self._publish()
             except Unavailable as error:
                 logfmt.log(logging.DEBUG, "states of VTEPs cannot be published", error=str(error))
             except Exception as error:  # noqa: BLE001 - a bug here must not affect the VTEPs
                 logfmt.log(logging.ERROR, "states of VTEPs were not published", error=repr(error))
-            self._loop.wait(_PUBLISH_SECONDS)
+            self.wait(_PUBLISH_SECONDS)
 
     def _publish(self) -> None:
         self._client.connect(_CONNECT_SECONDS)

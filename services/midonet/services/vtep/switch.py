@@ -42,15 +42,7 @@ class ManagedSwitch(HostedProjection):
         switch = VtepTarget(step.host, step.port)
         switch.on_report(lambda update: on_update(step.vtep, update), learned.tick)
         projection = VtepProjection(step.vtep, learned, switch.current)
-        super().__init__(
-            feed,
-            projection,
-            switch,
-            address(step),
-            reconcile_interval=settings.reconcile_interval,
-            grace=settings.takeover_grace,
-            first=True,
-        )
+        super().__init__(feed, projection, switch, address(step), settings, first=True)
         self.vtep = step.vtep
         self._switch = switch
         self._backoff = Backoff(_FIRST_RETRY, _LAST_RETRY)
