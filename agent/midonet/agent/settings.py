@@ -2,11 +2,9 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
-
 from midonet.events.config.connection_security import ConnectionSecurity
 from midonet.events.config.settings import HostPort, Node, Servers
-from midonet.events.model.fields import Id
+from midonet.events.model.fields import Id, about
 
 _MAX_TIMEOUT = 120
 
@@ -14,44 +12,32 @@ _MAX_TIMEOUT = 120
 class Settings(ConnectionSecurity, frozen=True, kw_only=True):
     """The effective settings of one agent."""
 
-    zookeeper: Annotated[Servers | None, Meta(description="ZooKeeper servers, HOST:PORT[,HOST:PORT…].")] = None
-    root: Annotated[Node, Meta(description="ZooKeeper path of the views.")] = "/midonet"
-    host_id: Annotated[
-        Id | None,
-        Meta(description="Identity of this host, a UUID; by default the one in the host id file."),
-    ] = None
+    zookeeper: Annotated[Servers | None, about("ZooKeeper servers, HOST:PORT[,HOST:PORT…].")] = None
+    root: Annotated[Node, about("ZooKeeper path of the views.")] = "/midonet"
+    host_id: Annotated[Id | None, about("Identity of this host, a UUID; by default the one in the host id file.")] = (
+        None
+    )
     host_id_file: Annotated[
         str | None,
-        Meta(
-            description="File with the identity of this host, created at the first start. "
+        about(
+            "File with the identity of this host, created at the first start. "
             "Default: /etc/midonet/host-id, or in the user's state directory."
         ),
     ] = None
     http: Annotated[
         HostPort | None,
-        Meta(description="Address for health, metrics and the snapshot; by default these are on a Unix socket only."),
+        about("Address for health, metrics and the snapshot; by default these are on a Unix socket only."),
     ] = None
     run_dir: Annotated[
-        str | None,
-        Meta(description="Directory of the agent's Unix socket. Default: /run/midonet, or the user's run directory."),
+        str | None, about("Directory of the agent's Unix socket. Default: /run/midonet, or the user's run directory.")
     ] = None
     session_timeout: Annotated[
-        float,
-        Meta(
-            ge=1,
-            le=_MAX_TIMEOUT,
-            description="Seconds after which a dead agent no longer counts as alive.",
-        ),
+        float, about("Seconds after which a dead agent no longer counts as alive.", ge=1, le=_MAX_TIMEOUT)
     ] = 10.0
     probe_port: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=65535,
-            description="UDP port on which hosts of a tunnel zone probe each other; 0 for none.",
-        ),
+        int, about("UDP port on which hosts of a tunnel zone probe each other; 0 for none.", ge=0, le=65535)
     ] = 6680
-    probe_interval: Annotated[float, Meta(ge=0.05, le=60, description="Seconds between two probes.")] = 1.0
+    probe_interval: Annotated[float, about("Seconds between two probes.", ge=0.05, le=60)] = 1.0
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="Lowest level of log lines on standard error.")
+        Literal["debug", "info", "warning", "error"], about("Lowest level of log lines on standard error.")
     ] = "info"

@@ -11,9 +11,10 @@ from time import perf_counter
 from typing import Annotated, Any
 
 from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from midonet.events.commit import canonical
+from midonet.events.model.fields import about
 from midonet.events.timestamps import utc_now
 from midonet.services.cluster.node_presence import decode, known_path, nodes
 from midonet.services.runtime.context import Context
@@ -25,7 +26,7 @@ _CONNECT_SECONDS = 2.0
 class Settings(Struct, frozen=True):
     """Settings below `services.heartbeat`."""
 
-    period: Annotated[float, Meta(ge=0.1, le=3600, description="Seconds between two heartbeats.")] = 1.0
+    period: Annotated[float, about("Seconds between two heartbeats.", ge=0.1, le=3600)] = 1.0
 
 
 class HeartbeatService(Periodic):

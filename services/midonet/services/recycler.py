@@ -12,10 +12,11 @@ from time import time
 from typing import Annotated, NamedTuple
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from midonet.events.commit import canonical
 from midonet.events.errors import Conflict, NotFound
+from midonet.events.model.fields import about
 from midonet.projections.zookeeper.generations import Generations
 from midonet.services.cluster.coordination import Lease
 from midonet.services.cluster.node_presence import decode, known_path
@@ -42,13 +43,13 @@ _DAY = 86_400.0
 class Settings(Struct, frozen=True):
     """Settings below `services.recycler`."""
 
-    interval: Annotated[float, Meta(ge=1, le=30 * _DAY, description="Seconds between two runs.")] = _DAY
-    rate: Annotated[float, Meta(gt=0, le=10_000, description="Largest number of nodes removed per second.")] = 100.0
+    interval: Annotated[float, about("Seconds between two runs.", ge=1, le=30 * _DAY)] = _DAY
+    rate: Annotated[float, about("Largest number of nodes removed per second.", gt=0, le=10_000)] = 100.0
     grace: Annotated[
-        float, Meta(ge=0, le=30 * _DAY, description="Seconds without a change after which a node may be removed.")
+        float, about("Seconds without a change after which a node may be removed.", ge=0, le=30 * _DAY)
     ] = 3600.0
     forget_nodes: Annotated[
-        float, Meta(ge=0, description="Seconds after which the record of a cluster node that is down is removed.")
+        float, about("Seconds after which the record of a cluster node that is down is removed.", ge=0)
     ] = 7 * _DAY
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from midonet.events.config.connection_security import ConnectionSecurity
 from midonet.events.config.settings import HostPort, Node, Services, is_loopback, parse_servers, split_host_port
 from midonet.events.errors import UsageError
-from midonet.events.model.fields import Format
+from midonet.events.model.fields import Format, about
 from midonet.services.zookeeper_members import client_hosts, members_of, parse_members
 
 _DAY = 86_400
@@ -53,116 +53,91 @@ Members = Annotated[str, Format("members", _members)]
 class Settings(ConnectionSecurity, frozen=True, kw_only=True):
     """The effective settings of one cluster daemon."""
 
-    log: Annotated[str, Meta(description="URL of the log, as for `midoctl --server`.")]
-    zookeeper: Annotated[
-        ZooKeeperServers, Meta(description="ZooKeeper servers, HOST:PORT[,HOST:PORT…], or `embedded`.")
-    ]
-    root: Annotated[Node, Meta(description="ZooKeeper path of the views.")] = "/midonet"
-    http: Annotated[HostPort, Meta(description="Address of the API, health and metrics; port 0 is any free port.")] = (
+    log: Annotated[str, about("URL of the log, as for `midoctl --server`.")]
+    zookeeper: Annotated[ZooKeeperServers, about("ZooKeeper servers, HOST:PORT[,HOST:PORT…], or `embedded`.")]
+    root: Annotated[Node, about("ZooKeeper path of the views.")] = "/midonet"
+    http: Annotated[HostPort, about("Address of the API, health and metrics; port 0 is any free port.")] = (
         f"127.0.0.1:{_PORT}"
     )
     http_cert: Annotated[
-        str | None, Meta(description="PEM file with the certificate chain; enables https (http is then off).")
+        str | None, about("PEM file with the certificate chain; enables https (http is then off).")
     ] = None
-    http_key: Annotated[str | None, Meta(description="PEM file with the private key, if not in http_cert.")] = None
+    http_key: Annotated[str | None, about("PEM file with the private key, if not in http_cert.")] = None
     http_clients_ca: Annotated[
-        str | None,
-        Meta(description="PEM file with the CA of client certificates; a client may authenticate with one."),
+        str | None, about("PEM file with the CA of client certificates; a client may authenticate with one.")
     ] = None
     cors_origins: Annotated[
         Origins | None,
-        Meta(
-            description="Origins whose web pages may use the API from a browser: https://HOST[:PORT],…, or *. "
-            "Default: none."
-        ),
+        about("Origins whose web pages may use the API from a browser: https://HOST[:PORT],…, or *. Default: none."),
     ] = None
     auth: Annotated[
         Literal["none", "tokens"] | None,
-        Meta(
-            description="Authentication of API clients: none, or a token, password or certificate (tokens). "
+        about(
+            "Authentication of API clients: none, or a token, password or certificate (tokens). "
             "Default: none on a loopback address; on any other address the API is off until this is set."
         ),
     ] = None
     vault: Annotated[
-        str | None,
-        Meta(description="Encrypted store of secrets: file:///FILE, sqlite:///FILE or postgresql+psycopg://…."),
+        str | None, about("Encrypted store of secrets: file:///FILE, sqlite:///FILE or postgresql+psycopg://….")
     ] = None
-    vault_key: Annotated[
-        str | None, Meta(description="File with the key of the vault, mode 0600 (`midoctl secret key`).")
-    ] = None
+    vault_key: Annotated[str | None, about("File with the key of the vault, mode 0600 (`midoctl secret key`).")] = None
     history: Annotated[
-        HistoryIndex | None,
-        Meta(description="History index: sqlite:///FILE or postgresql+psycopg://…; off if unset."),
+        HistoryIndex | None, about("History index: sqlite:///FILE or postgresql+psycopg://…; off if unset.")
     ] = None
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="Lowest level of log lines on standard error.")
+        Literal["debug", "info", "warning", "error"], about("Lowest level of log lines on standard error.")
     ] = "info"
-    reconcile_interval: Annotated[
-        float, Meta(ge=0.1, le=_DAY, description="Seconds between two full comparisons of a view.")
-    ] = 30.0
+    reconcile_interval: Annotated[float, about("Seconds between two full comparisons of a view.", ge=0.1, le=_DAY)] = (
+        30.0
+    )
     takeover_grace: Annotated[
-        float,
-        Meta(
-            ge=0.05,
-            le=60,
-            description="Seconds that a view may lag before a standby daemon takes over.",
-        ),
+        float, about("Seconds that a view may lag before a standby daemon takes over.", ge=0.05, le=60)
     ] = 0.3
     container_grace: Annotated[
-        float, Meta(ge=0, le=_DAY, description="Seconds that a host may be down before its service containers move.")
+        float, about("Seconds that a host may be down before its service containers move.", ge=0, le=_DAY)
     ] = 15.0
     max_clock_skew: Annotated[
         float,
-        Meta(
+        about(
+            "Seconds that the last commit may be ahead of this machine's clock; else commands are refused.",
             ge=0,
             le=1e9,
-            description="Seconds that the last commit may be ahead of this machine's clock; else commands are refused.",
         ),
     ] = 300.0
     accept_clock: Annotated[
-        bool, Meta(description="Write although this machine's clock and the time of the last commit differ too much.")
+        bool, about("Write although this machine's clock and the time of the last commit differ too much.")
     ] = False
-    max_lag: Annotated[
-        float, Meta(ge=0.1, le=_DAY, description="Largest lag of a view, in seconds, of a ready daemon.")
-    ] = 30.0
+    max_lag: Annotated[float, about("Largest lag of a view, in seconds, of a ready daemon.", ge=0.1, le=_DAY)] = 30.0
     node: Annotated[
         Annotated[str, Meta(pattern=_NODE)] | None,
-        Meta(
-            description="Unique name of this node. Default: the host name, with the port if it is not 8181.",
-        ),
+        about("Unique name of this node. Default: the host name, with the port if it is not 8181."),
     ] = None
-    services: Annotated[Services, Meta(description="Settings of services, {NAME: {KEY: VALUE}}.")] = field(
-        default_factory=dict
-    )
+    services: Annotated[Services, about("Settings of services, {NAME: {KEY: VALUE}}.")] = field(default_factory=dict)
     zookeeper_members: Annotated[
         Members,
-        Meta(
-            description="All members of the embedded ensemble, the same list on every node: "
+        about(
+            "All members of the embedded ensemble, the same list on every node: "
             "HOST[:CLIENT_PORT[:PEER_PORT:ELECTION_PORT]],…; append new members at the end."
         ),
     ] = "127.0.0.1:2181:2888:3888"
     zookeeper_member: Annotated[
-        Annotated[int, Meta(ge=1, le=255)] | None,
-        Meta(description="Number of the member that runs on this node, from 1."),
+        Annotated[int, Meta(ge=1, le=255)] | None, about("Number of the member that runs on this node, from 1.")
     ] = None
     zookeeper_data: Annotated[
         str | None,
-        Meta(
-            description="Data folder of the embedded server. Default: /var/lib/midonet/zookeeper, or one of the user."
-        ),
+        about("Data folder of the embedded server. Default: /var/lib/midonet/zookeeper, or one of the user."),
     ] = None
     zookeeper_members_ca: Annotated[
-        str | None,
-        Meta(description="CA of the connections between embedded members. Default: zookeeper_ca."),
+        str | None, about("CA of the connections between embedded members. Default: zookeeper_ca.")
     ] = None
-    zookeeper_members_cert: Annotated[
-        str | None, Meta(description="Certificate of this member under zookeeper_members_ca.")
-    ] = None
+    zookeeper_members_cert: Annotated[str | None, about("Certificate of this member under zookeeper_members_ca.")] = (
+        None
+    )
     zookeeper_members_key: Annotated[
-        str | None, Meta(description="Private key of zookeeper_members_cert, if not in the same file.")
+        str | None, about("Private key of zookeeper_members_cert, if not in the same file.")
     ] = None
     zookeeper_jars: Annotated[
-        str | None, Meta(description="Folder with the jars of the ZooKeeper server. Default: fetched by Maven.")
+        str | None, about("Folder with the jars of the ZooKeeper server. Default: fetched by Maven.")
     ] = None
 
 

@@ -8,8 +8,9 @@ import logging
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from midonet.events.model.fields import about
 from midonet.projections.facts import UnderlayHealth
 from midonet.projections.facts.reader import FactsReader
 from midonet.projections.facts.underlay_links import Link, isolated, links
@@ -22,9 +23,7 @@ _SHOWN = 20
 class Settings(Struct, frozen=True):
     """Settings below `services.health`."""
 
-    period: Annotated[float, Meta(ge=0.1, le=3600, description="Seconds between two reads of the hosts' reports.")] = (
-        2.0
-    )
+    period: Annotated[float, about("Seconds between two reads of the hosts' reports.", ge=0.1, le=3600)] = 2.0
 
 
 class HealthService(Periodic):

@@ -38,8 +38,7 @@ def _in_full(text: str) -> str:
     host, *given = text.split(":")
     ports = [*given, *map(str, _PORTS[len(given) :])]
     if not host or len(given) > len(_PORTS):
-        msg = f"{text!r} is not HOST[:CLIENT_PORT[:PEER_PORT:ELECTION_PORT]]"
-        raise ValueError(msg)
+        raise ValueError(f"{text!r} is not HOST[:CLIENT_PORT[:PEER_PORT:ELECTION_PORT]]")
     for port in ports:
         split_host_port(f"{host}:{port}")
     return ":".join([host, *ports])

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from midonet.events.errors import Misconfigured, UsageError
+from midonet.events.model.fields import about
 
 if TYPE_CHECKING:  # else `midoctl --help` would load it
     from ssl import SSLContext
@@ -23,28 +24,28 @@ _File = str | None
 class ConnectionSecurity(Struct, frozen=True, kw_only=True):
     """Files are PEM unless stated otherwise."""
 
-    zookeeper_ca: Annotated[_File, Meta(description="CA of the ZooKeeper servers: with it, only TLS is spoken.")] = None
-    zookeeper_cert: Annotated[_File, Meta(description="Certificate to show to ZooKeeper, with its key or not.")] = None
-    zookeeper_key: Annotated[_File, Meta(description="Key of that certificate.")] = None
+    zookeeper_ca: Annotated[_File, about("CA of the ZooKeeper servers: with it, only TLS is spoken.")] = None
+    zookeeper_cert: Annotated[_File, about("Certificate to show to ZooKeeper, with its key or not.")] = None
+    zookeeper_key: Annotated[_File, about("Key of that certificate.")] = None
     zookeeper_login: Annotated[
-        _File, Meta(description="File with USER:PASSWORD of the scheme `digest`: what is written is then not for all.")
+        _File, about("File with USER:PASSWORD of the scheme `digest`: what is written is then not for all.")
     ] = None
     zookeeper_agents: Annotated[
-        str | None, Meta(description="Who agents are in ZooKeeper, USER:DIGEST; in a cluster only they may read.")
+        str | None, about("Who agents are in ZooKeeper, USER:DIGEST; in a cluster only they may read.")
     ] = None
     zookeeper_cluster: Annotated[
-        str | None, Meta(description="Who the cluster is in ZooKeeper, USER:DIGEST; an agent lets it see to its nodes.")
+        str | None, about("Who the cluster is in ZooKeeper, USER:DIGEST; an agent lets it see to its nodes.")
     ] = None
-    kafka_ca: Annotated[_File, Meta(description="CA of the Kafka brokers: with it, only TLS is spoken.")] = None
-    kafka_cert: Annotated[_File, Meta(description="Certificate to show to Kafka, with its key or beside.")] = None
-    kafka_key: Annotated[_File, Meta(description="Key of that certificate.")] = None
-    kafka_login: Annotated[_File, Meta(description="File with USER:PASSWORD for SASL.")] = None
+    kafka_ca: Annotated[_File, about("CA of the Kafka brokers: with it, only TLS is spoken.")] = None
+    kafka_cert: Annotated[_File, about("Certificate to show to Kafka, with its key or beside.")] = None
+    kafka_key: Annotated[_File, about("Key of that certificate.")] = None
+    kafka_login: Annotated[_File, about("File with USER:PASSWORD for SASL.")] = None
     kafka_mechanism: Annotated[
-        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], Meta(description="How that login is proved (SASL).")
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], about("How that login is proved (SASL).")
     ] = "SCRAM-SHA-512"
-    ovsdb_ca: Annotated[_File, Meta(description="CA of the switches: with it, VTEPs are spoken to by TLS only.")] = None
-    ovsdb_cert: Annotated[_File, Meta(description="Certificate to show to switches, with its key or beside.")] = None
-    ovsdb_key: Annotated[_File, Meta(description="Key of that certificate.")] = None
+    ovsdb_ca: Annotated[_File, about("CA of the switches: with it, VTEPs are spoken to by TLS only.")] = None
+    ovsdb_cert: Annotated[_File, about("Certificate to show to switches, with its key or beside.")] = None
+    ovsdb_key: Annotated[_File, about("Key of that certificate.")] = None
 
 
 class _Secret(str):

@@ -131,11 +131,9 @@ def split_host_port(text: str) -> tuple[str, int]:
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
-        msg = f"{text!r}: write an IPv6 address in brackets, [ADDRESS]:PORT"
-        raise ValueError(msg)
+        raise ValueError(f"{text!r}: write an IPv6 address in brackets, [ADDRESS]:PORT")
     if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 0xFFFF:  # noqa: PLR2004 - TCP
-        msg = f"{text!r} is not HOST:PORT"
-        raise ValueError(msg)
+        raise ValueError(f"{text!r} is not HOST:PORT")
     return host, int(port)
 
 
@@ -164,8 +162,7 @@ def _node(text: Any) -> str:
     path = str(text).rstrip("/")
     parts = path.split("/")[1:]
     if not parts or not path.startswith("/") or any(part in ("", ".", "..", "zookeeper") for part in parts):
-        msg = f"{text!r} is not an absolute path such as /midonet"
-        raise ValueError(msg)
+        raise ValueError(f"{text!r} is not an absolute path such as /midonet")
     return path
 
 
@@ -176,8 +173,7 @@ def _services(value: Any) -> dict[str, dict[str, Any]]:
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from None
     if not isinstance(found, dict) or not all(isinstance(part, dict | None) for part in found.values()):
-        msg = "settings of services are written as {NAME: {KEY: VALUE}}"
-        raise ValueError(msg)
+        raise ValueError("settings of services are written as {NAME: {KEY: VALUE}}")
     return {str(name): part or {} for name, part in found.items()}
 
 

@@ -5,10 +5,10 @@ from functools import cache
 from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from midonet.events.errors import InvalidValue
-from midonet.events.model.fields import DERIVED, Name
+from midonet.events.errors import Conflict, InvalidValue
+from midonet.events.model.fields import DERIVED, Name, about
 
 
 class View(Protocol):
@@ -75,8 +75,8 @@ class Entity(Part, frozen=True, kw_only=True, gc=False):
     """Field → id range (`midonet.events.commands.id_allocation`) of its value."""
 
     id: str
-    name: Annotated[Name | None, Meta(description="Name; need not be unique.")] = None
-    position: Annotated[int, DERIVED, Meta(description="Commit that last changed the object.")] = 0
+    name: Annotated[Name | None, about("Name; need not be unique.")] = None
+    position: Annotated[int, DERIVED, about("Commit that last changed the object.")] = 0
 
     @property
     def follows(self) -> str | None:
@@ -115,6 +115,15 @@ class Entity(Part, frozen=True, kw_only=True, gc=False):
 def _listed(names: Iterable[str]) -> str:
     *others, last = (f"a {name}" for name in names)
     return f"{', '.join(others)} and {last}"
+
+
+def refuse_twice(values: Iterable[str], field: str, what: str, reason: str) -> None:
+    """Raise `Conflict` if a value occurs twice; the message is `what` with the value in place of `{}`."""
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            raise Conflict(what.format(value), field=field, value=value, reason=reason)
+        seen.add(value)
 
 
 def list_verb(changed: Mapping[str, tuple[Any, Any]], field: str, item: str) -> str:

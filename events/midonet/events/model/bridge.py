@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from msgspec import Meta
-
 from midonet.events.errors import InvalidValue
 from midonet.events.model.address_checks import check_host_address
 from midonet.events.model.base import Entity, View
@@ -23,6 +21,7 @@ from midonet.events.model.fields import (
     Ref,
     Tenant,
     Vlan,
+    about,
 )
 
 
@@ -39,10 +38,8 @@ class Bridge(Entity, frozen=True, kw_only=True):
     inbound_mirrors: InboundMirrors = ()
     outbound_mirrors: OutboundMirrors = ()
     qos_policy: QosPolicy = None
-    tunnel_key: Annotated[int | None, DERIVED, Meta(description="Overlay key of the bridge, 24 bits.")] = None
-    vni: Annotated[
-        int | None, DERIVED, Meta(description="VXLAN network id, allocated with the first VTEP binding.")
-    ] = None
+    tunnel_key: Annotated[int | None, DERIVED, about("Overlay key of the bridge, 24 bits.")] = None
+    vni: Annotated[int | None, DERIVED, about("VXLAN network id, allocated with the first VTEP binding.")] = None
 
 
 class MacEntry(Entity, frozen=True, kw_only=True):
@@ -54,10 +51,10 @@ class MacEntry(Entity, frozen=True, kw_only=True):
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("bridge", "mac", "vlan"): "mac-exists"}
     IDENTITY = ("mac", "vlan")
 
-    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge that the entry is on.")]
-    mac: Annotated[Mac, Meta(description="MAC address of the station.")]
-    port: Annotated[Id, Ref("port", OnDelete.DELETE), Meta(description="Port behind which the station is.")]
-    vlan: Annotated[Vlan, Meta(description="VLAN id; 0 is untagged.")] = 0
+    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), about("Bridge that the entry is on.")]
+    mac: Annotated[Mac, about("MAC address of the station.")]
+    port: Annotated[Id, Ref("port", OnDelete.DELETE), about("Port behind which the station is.")]
+    vlan: Annotated[Vlan, about("VLAN id; 0 is untagged.")] = 0
 
     def check(self, view: View) -> None:
         """The port must be on that bridge, and in that VLAN if it is in one."""
@@ -86,9 +83,9 @@ class ArpEntry(Entity, frozen=True, kw_only=True):
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("bridge", "ip"): "ip-exists"}
     IDENTITY = ("ip",)
 
-    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge that the entry is on.")]
-    ip: Annotated[IpAddress, Meta(description="IP address of the station.")]
-    mac: Annotated[Mac, Meta(description="MAC address of the station.")]
+    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), about("Bridge that the entry is on.")]
+    ip: Annotated[IpAddress, about("IP address of the station.")]
+    mac: Annotated[Mac, about("MAC address of the station.")]
 
     def check(self, view: View) -> None:
         """The address is one that a station can have."""

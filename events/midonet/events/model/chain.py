@@ -5,13 +5,11 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from msgspec import Meta
-
 from midonet.events.errors import InvalidValue
 from midonet.events.model.address_checks import version_of
 from midonet.events.model.base import Entity, Part, View
 from midonet.events.model.condition import Conditional, check_condition, ip_version
-from midonet.events.model.fields import DERIVED, Id, IpAddress, Label, OnDelete, PortRange, Ref, Tenant, Text
+from midonet.events.model.fields import DERIVED, Id, IpAddress, Label, OnDelete, PortRange, Ref, Tenant, Text, about
 
 _FORWARD_NAT = ("snat", "dnat")
 _NAT = (*_FORWARD_NAT, "rev-snat", "rev-dnat")
@@ -86,12 +84,9 @@ class Chain(Entity, frozen=True, kw_only=True):
     EXCLUSIVE = True
 
     tenant: Tenant | None = None
-    metadata: Annotated[tuple[Metadata, ...], Meta(description="Metadata for other programs.")] = ()
+    metadata: Annotated[tuple[Metadata, ...], about("Metadata for other programs.")] = ()
     port: Annotated[
-        Id | None,
-        DERIVED,
-        Ref("port", OnDelete.DELETE),
-        Meta(description="Port whose L2 insertions the chain implements."),
+        Id | None, DERIVED, Ref("port", OnDelete.DELETE), about("Port whose L2 insertions the chain implements.")
     ] = None
 
     @property
@@ -108,8 +103,8 @@ class Rule(Conditional, frozen=True, kw_only=True):
     NESTED = "rules"
     IDENTITY = ()
 
-    chain: Annotated[Id, Ref("chain", OnDelete.DELETE), Meta(description="Chain that the rule is in.")]
-    index: Annotated[int, DERIVED, Meta(ge=0, description="Position in the chain, from 1.")] = 0
+    chain: Annotated[Id, Ref("chain", OnDelete.DELETE), about("Chain that the rule is in.")]
+    index: Annotated[int, DERIVED, about("Position in the chain, from 1.", ge=0)] = 0
     action: Annotated[
         Literal[
             "accept",
@@ -126,40 +121,33 @@ class Rule(Conditional, frozen=True, kw_only=True):
             "l2-transform",
             "redirect",
         ],
-        Meta(description="What to do with a packet that matches."),
+        about("What to do with a packet that matches."),
     ]
     jump_chain: Annotated[
-        Id | None, Ref("chain", OnDelete.REFUSE, OnDelete.DELETE), Meta(description="Chain to go to (jump).")
+        Id | None, Ref("chain", OnDelete.REFUSE, OnDelete.DELETE), about("Chain to go to (jump).")
     ] = None
-    nat_targets: Annotated[tuple[NatTarget, ...], Meta(description="What to translate to (snat, dnat).")] = ()
-    nat_action: Annotated[
-        Literal["accept", "continue", "return"] | None, Meta(description="What follows a translation.")
-    ] = None
+    nat_targets: Annotated[tuple[NatTarget, ...], about("What to translate to (snat, dnat).")] = ()
+    nat_action: Annotated[Literal["accept", "continue", "return"] | None, about("What follows a translation.")] = None
     trace_request: Annotated[
-        Id | None, Ref("trace-request", OnDelete.DELETE), Meta(description="Request that the trace is for (trace).")
+        Id | None, Ref("trace-request", OnDelete.DELETE), about("Request that the trace is for (trace).")
     ] = None
-    trace_limit: Annotated[int, Meta(ge=0, description="Packets to trace; absent: the request's.")] | None = None
+    trace_limit: Annotated[int, about("Packets to trace; absent: the request's.", ge=0)] | None = None
     target_port: Annotated[
-        Id | None, Ref("port", OnDelete.REFUSE, OnDelete.DELETE), Meta(description="Port to send to (redirect).")
+        Id | None, Ref("port", OnDelete.REFUSE, OnDelete.DELETE), about("Port to send to (redirect).")
     ] = None
     transform_action: Annotated[
-        Literal["accept", "continue", "return"] | None, Meta(description="What follows a change of VLAN tags.")
+        Literal["accept", "continue", "return"] | None, about("What follows a change of VLAN tags.")
     ] = None
-    pop_vlan: Annotated[bool, Meta(description="Remove the VLAN tag (l2-transform, redirect).")] = False
-    push_vlan: Annotated[int, Meta(ge=0, le=65535, description="VLAN tag to add (l2-transform, redirect).")] | None = (
-        None
-    )
-    ingress: Annotated[bool, Meta(description="Enter at the target port instead of leaving there (redirect).")] = False
-    fail_open: Annotated[bool, Meta(description="Continue if the target port is down (redirect).")] = False
+    pop_vlan: Annotated[bool, about("Remove the VLAN tag (l2-transform, redirect).")] = False
+    push_vlan: Annotated[int, about("VLAN tag to add (l2-transform, redirect).", ge=0, le=65535)] | None = None
+    ingress: Annotated[bool, about("Enter at the target port instead of leaving there (redirect).")] = False
+    fail_open: Annotated[bool, about("Continue if the target port is down (redirect).")] = False
     fip_port: Annotated[
-        Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port with the floating IP that the rule is for.")
+        Id | None, Ref("port", OnDelete.DELETE), about("Port with the floating IP that the rule is for.")
     ] = None
-    metadata: Annotated[tuple[Metadata, ...], Meta(description="Metadata for other programs.")] = ()
+    metadata: Annotated[tuple[Metadata, ...], about("Metadata for other programs.")] = ()
     insertion: Annotated[
-        Id | None,
-        DERIVED,
-        Ref("l2-insertion", OnDelete.DELETE),
-        Meta(description="L2 insertion that the rule implements."),
+        Id | None, DERIVED, Ref("l2-insertion", OnDelete.DELETE), about("L2 insertion that the rule implements.")
     ] = None
 
     @property
@@ -218,8 +206,6 @@ class RuleLogger(Entity, frozen=True, kw_only=True):
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("chain", "logging_resource", "event"): "logger-exists"}
     IDENTITY = ("logging_resource", "event")
 
-    chain: Annotated[Id, Ref("chain", OnDelete.DELETE), Meta(description="Chain whose decisions are logged.")]
-    logging_resource: Annotated[
-        Id, Ref("logging-resource", OnDelete.DELETE), Meta(description="Destination of the log.")
-    ]
-    event: Annotated[Literal["accept", "drop", "all"], Meta(description="Which decisions are logged.")] = "all"
+    chain: Annotated[Id, Ref("chain", OnDelete.DELETE), about("Chain whose decisions are logged.")]
+    logging_resource: Annotated[Id, Ref("logging-resource", OnDelete.DELETE), about("Destination of the log.")]
+    event: Annotated[Literal["accept", "drop", "all"], about("Which decisions are logged.")] = "all"

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Self, get_type_hints
 
 import msgspec
-from msgspec import Meta
 
 from midonet.events.errors import InvalidValue
 from midonet.events.model.address_checks import one_version
@@ -24,10 +23,11 @@ from midonet.events.model.fields import (
     PortRange,
     Ref,
     VlanTag,
+    about,
 )
 
 _PortList = tuple[Annotated[Id, Ref("port")], ...]
-_Inverted = Annotated[bool, Meta(description="Invert the condition.")]
+_Inverted = Annotated[bool, about("Invert the condition.")]
 
 
 def _without(part: Any, field: str, target: str) -> Any:
@@ -53,67 +53,57 @@ def _is_set(value: object) -> bool:
 class Conditional(Entity, frozen=True, kw_only=True):
     """An object with a condition: all terms that are set must hold."""
 
-    conjunction_inv: Annotated[bool, Meta(description="Invert the whole condition.")] = False
-    match_forward_flow: Annotated[bool, Meta(description="Only the first direction of a flow.")] = False
-    match_return_flow: Annotated[bool, Meta(description="Only the return direction of a flow.")] = False
-    in_ports: Annotated[_PortList, Meta(description="Ports where the packet entered.")] = ()
+    conjunction_inv: Annotated[bool, about("Invert the whole condition.")] = False
+    match_forward_flow: Annotated[bool, about("Only the first direction of a flow.")] = False
+    match_return_flow: Annotated[bool, about("Only the return direction of a flow.")] = False
+    in_ports: Annotated[_PortList, about("Ports where the packet entered.")] = ()
     inv_in_ports: _Inverted = False
-    out_ports: Annotated[_PortList, Meta(description="Ports where the packet leaves.")] = ()
+    out_ports: Annotated[_PortList, about("Ports where the packet leaves.")] = ()
     inv_out_ports: _Inverted = False
     port_group: Annotated[
-        Id | None, Ref("port-group"), Meta(description="Group of the port where the packet entered the device.")
+        Id | None, Ref("port-group"), about("Group of the port where the packet entered the device.")
     ] = None
     inv_port_group: _Inverted = False
-    in_port_group: Annotated[
-        Id | None, Ref("port-group"), Meta(description="Group of the port where the packet entered.")
-    ] = None
+    in_port_group: Annotated[Id | None, Ref("port-group"), about("Group of the port where the packet entered.")] = None
     inv_in_port_group: _Inverted = False
-    out_port_group: Annotated[
-        Id | None, Ref("port-group"), Meta(description="Group of the port where the packet leaves.")
-    ] = None
+    out_port_group: Annotated[Id | None, Ref("port-group"), about("Group of the port where the packet leaves.")] = None
     inv_out_port_group: _Inverted = False
-    ip_addr_group_src: Annotated[
-        Id | None, Ref("ip-addr-group"), Meta(description="Group that has the source address.")
-    ] = None
+    ip_addr_group_src: Annotated[Id | None, Ref("ip-addr-group"), about("Group that has the source address.")] = None
     inv_ip_addr_group_src: _Inverted = False
-    ip_addr_group_dst: Annotated[
-        Id | None, Ref("ip-addr-group"), Meta(description="Group that has the destination address.")
-    ] = None
+    ip_addr_group_dst: Annotated[Id | None, Ref("ip-addr-group"), about("Group that has the destination address.")] = (
+        None
+    )
     inv_ip_addr_group_dst: _Inverted = False
-    traversed_device: Annotated[
-        Id | None, Ref("bridge|router"), Meta(description="Device that the packet traversed.")
-    ] = None
+    traversed_device: Annotated[Id | None, Ref("bridge|router"), about("Device that the packet traversed.")] = None
     inv_traversed_device: _Inverted = False
-    dl_type: Annotated[DlType | None, Meta(description="Ethertype: number, ipv4, arp or ipv6.")] = None
+    dl_type: Annotated[DlType | None, about("Ethertype: number, ipv4, arp or ipv6.")] = None
     inv_dl_type: _Inverted = False
-    dl_src: Annotated[Mac | None, Meta(description="Source MAC address.")] = None
-    dl_src_mask: Annotated[MacMask | None, Meta(description="Bits of dl_src that are compared.")] = None
+    dl_src: Annotated[Mac | None, about("Source MAC address.")] = None
+    dl_src_mask: Annotated[MacMask | None, about("Bits of dl_src that are compared.")] = None
     inv_dl_src: _Inverted = False
-    dl_dst: Annotated[MacMask | None, Meta(description="Destination MAC address.")] = None
-    dl_dst_mask: Annotated[MacMask | None, Meta(description="Bits of dl_dst that are compared.")] = None
+    dl_dst: Annotated[MacMask | None, about("Destination MAC address.")] = None
+    dl_dst_mask: Annotated[MacMask | None, about("Bits of dl_dst that are compared.")] = None
     inv_dl_dst: _Inverted = False
-    no_vlan: Annotated[bool, Meta(description="Only packets without a VLAN tag.")] = False
-    vlan: Annotated[
-        VlanTag | None, Meta(description="VLAN tag of the packet: the VLAN id, plus 8192 times the priority.")
-    ] = None
-    nw_tos: Annotated[int, Meta(ge=0, le=255, description="IP type of service.")] | None = None
+    no_vlan: Annotated[bool, about("Only packets without a VLAN tag.")] = False
+    vlan: Annotated[VlanTag | None, about("VLAN tag of the packet: the VLAN id, plus 8192 times the priority.")] = None
+    nw_tos: Annotated[int, about("IP type of service.", ge=0, le=255)] | None = None
     inv_nw_tos: _Inverted = False
-    nw_proto: Annotated[NwProto | None, Meta(description="IP protocol: number or name.")] = None
+    nw_proto: Annotated[NwProto | None, about("IP protocol: number or name.")] = None
     inv_nw_proto: _Inverted = False
-    nw_src: Annotated[Cidr | None, Meta(description="Source prefix.")] = None
+    nw_src: Annotated[Cidr | None, about("Source prefix.")] = None
     inv_nw_src: _Inverted = False
-    nw_dst: Annotated[Cidr | None, Meta(description="Destination prefix.")] = None
+    nw_dst: Annotated[Cidr | None, about("Destination prefix.")] = None
     inv_nw_dst: _Inverted = False
-    match_nw_dst_rewritten: Annotated[bool, Meta(description="Only packets whose destination was translated.")] = False
-    tp_src: Annotated[PortRange | None, Meta(description="Source transport port or range.")] = None
+    match_nw_dst_rewritten: Annotated[bool, about("Only packets whose destination was translated.")] = False
+    tp_src: Annotated[PortRange | None, about("Source transport port or range.")] = None
     inv_tp_src: _Inverted = False
-    tp_dst: Annotated[PortRange | None, Meta(description="Destination transport port or range.")] = None
+    tp_dst: Annotated[PortRange | None, about("Destination transport port or range.")] = None
     inv_tp_dst: _Inverted = False
-    icmp_data_src: Annotated[Cidr | None, Meta(description="Source inside an ICMP error.")] = None
+    icmp_data_src: Annotated[Cidr | None, about("Source inside an ICMP error.")] = None
     inv_icmp_data_src: _Inverted = False
-    icmp_data_dst: Annotated[Cidr | None, Meta(description="Destination inside an ICMP error.")] = None
+    icmp_data_dst: Annotated[Cidr | None, about("Destination inside an ICMP error.")] = None
     inv_icmp_data_dst: _Inverted = False
-    fragment_policy: Annotated[FragmentPolicy | None, Meta(description="Which IP fragments match.")] = None
+    fragment_policy: Annotated[FragmentPolicy | None, about("Which IP fragments match.")] = None
 
     def without(self, field: str, target: str) -> Self | None:
         """See `_without`; what is no term of the condition is forgotten as in any other object."""

@@ -3,35 +3,33 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar
 
-from msgspec import Meta
-
 from midonet.events.errors import Conflict, InvalidValue
 from midonet.events.model.address_checks import check_gateway, check_host_address, check_member
 from midonet.events.model.base import Entity, Part, View
-from midonet.events.model.fields import Cidr4, Cidr6, Id, Ip4Address, Ip6Address, Label, Mac, OnDelete, Ref, Text
+from midonet.events.model.fields import Cidr4, Cidr6, Id, Ip4Address, Ip6Address, Label, Mac, OnDelete, Ref, Text, about
 
 
 class DhcpRoute(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A classless static route sent to clients (option 121, RFC 3442)."""
 
-    destination: Annotated[Cidr4, Meta(description="Destination prefix.")]
-    gateway: Annotated[Ip4Address, Meta(description="Next hop.")]
+    destination: Annotated[Cidr4, about("Destination prefix.")]
+    gateway: Annotated[Ip4Address, about("Next hop.")]
 
 
 class DhcpOption(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A further option for one client, by name or number."""
 
-    name: Annotated[Label, Meta(description="Name or number of the option.")]
-    value: Annotated[Text, Meta(description="Value of the option.")]
+    name: Annotated[Label, about("Name or number of the option.")]
+    value: Annotated[Text, about("Value of the option.")]
 
 
 class DhcpHost(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A client with the address that it gets."""
 
-    mac: Annotated[Mac, Meta(description="MAC address of the client.")]
-    address: Annotated[Ip4Address, Meta(description="Address of the client.")]
-    name: Annotated[Label | None, Meta(description="Name of the client.")] = None
-    options: Annotated[tuple[DhcpOption, ...], Meta(description="Further options of the client.")] = ()
+    mac: Annotated[Mac, about("MAC address of the client.")]
+    address: Annotated[Ip4Address, about("Address of the client.")]
+    name: Annotated[Label | None, about("Name of the client.")] = None
+    options: Annotated[tuple[DhcpOption, ...], about("Further options of the client.")] = ()
 
 
 def _refuse_twice(values: Iterable[str], what: str) -> None:
@@ -51,18 +49,16 @@ class DhcpSubnet(Entity, frozen=True, kw_only=True):
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("bridge", "subnet"): "dhcp-subnet-exists"}
     IDENTITY = ("subnet",)
 
-    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge of the subnet.")]
-    subnet: Annotated[Cidr4, Meta(description="Prefix of the addresses.")]
-    enabled: Annotated[bool, Meta(description="Whether clients are answered.")] = True
-    server_address: Annotated[Ip4Address | None, Meta(description="Address that the DHCP server answers from.")] = None
-    gateway: Annotated[Ip4Address | None, Meta(description="Default gateway (option 3).")] = None
-    dns_servers: Annotated[tuple[Ip4Address, ...], Meta(description="Name servers (option 6).")] = ()
-    interface_mtu: Annotated[int, Meta(ge=0, le=65535, description="MTU of the clients (option 26).")] | None = None
-    routes: Annotated[tuple[DhcpRoute, ...], Meta(description="Classless static routes (option 121).")] = ()
-    hosts: Annotated[tuple[DhcpHost, ...], Meta(description="Clients with the addresses that they get.")] = ()
-    router_port: Annotated[
-        Id | None, Ref("port", OnDelete.CLEAR), Meta(description="Router port that is the gateway.")
-    ] = None
+    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), about("Bridge of the subnet.")]
+    subnet: Annotated[Cidr4, about("Prefix of the addresses.")]
+    enabled: Annotated[bool, about("Whether clients are answered.")] = True
+    server_address: Annotated[Ip4Address | None, about("Address that the DHCP server answers from.")] = None
+    gateway: Annotated[Ip4Address | None, about("Default gateway (option 3).")] = None
+    dns_servers: Annotated[tuple[Ip4Address, ...], about("Name servers (option 6).")] = ()
+    interface_mtu: Annotated[int, about("MTU of the clients (option 26).", ge=0, le=65535)] | None = None
+    routes: Annotated[tuple[DhcpRoute, ...], about("Classless static routes (option 121).")] = ()
+    hosts: Annotated[tuple[DhcpHost, ...], about("Clients with the addresses that they get.")] = ()
+    router_port: Annotated[Id | None, Ref("port", OnDelete.CLEAR), about("Router port that is the gateway.")] = None
 
     def check(self, view: View) -> None:
         """A client and an address are there once; the gateway's port is a router's."""
@@ -93,9 +89,9 @@ class DhcpSubnet(Entity, frozen=True, kw_only=True):
 class Dhcpv6Host(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A DHCPv6 client with the address that it gets."""
 
-    client_id: Annotated[Label, Meta(description="DUID of the client.")]
-    address: Annotated[Ip6Address, Meta(description="Address of the client.")]
-    name: Annotated[Label | None, Meta(description="Name of the client.")] = None
+    client_id: Annotated[Label, about("DUID of the client.")]
+    address: Annotated[Ip6Address, about("Address of the client.")]
+    name: Annotated[Label | None, about("Name of the client.")] = None
 
 
 class Dhcpv6Subnet(Entity, frozen=True, kw_only=True):
@@ -107,9 +103,9 @@ class Dhcpv6Subnet(Entity, frozen=True, kw_only=True):
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("bridge", "subnet"): "dhcp-subnet-exists"}
     IDENTITY = ("subnet",)
 
-    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge of the subnet.")]
-    subnet: Annotated[Cidr6, Meta(description="Prefix of the addresses.")]
-    hosts: Annotated[tuple[Dhcpv6Host, ...], Meta(description="Clients with the addresses that they get.")] = ()
+    bridge: Annotated[Id, Ref("bridge", OnDelete.DELETE), about("Bridge of the subnet.")]
+    subnet: Annotated[Cidr6, about("Prefix of the addresses.")]
+    hosts: Annotated[tuple[Dhcpv6Host, ...], about("Clients with the addresses that they get.")] = ()
 
     def check(self, view: View) -> None:
         """A client and an address are there once."""

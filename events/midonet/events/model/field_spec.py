@@ -86,8 +86,7 @@ class FieldSpec:
         if not self.many:
             return self._parse_one(value)
         if not isinstance(value, (list, tuple)):
-            msg = "expected a list"
-            raise ValueError(msg)  # noqa: TRY004 - one exception type for every bad value
+            raise ValueError("expected a list")  # noqa: TRY004 - one exception type for every bad value
         return [self._parse_one(item) for item in value]
 
     def _parse_one(self, value: Any) -> Any:
@@ -97,8 +96,9 @@ class FieldSpec:
             known = {part.name: part for part in self.parts}
             return {k: known[k]._parse(v) if k in known else v for k, v in value.items()}  # noqa: SLF001 - own class
         if self.choices and value not in self.choices:
-            msg = f"{_short(value)} is not one of {', '.join(self.choices)}{suggest(str(value), self.choices)}"
-            raise ValueError(msg)
+            raise ValueError(
+                f"{_short(value)} is not one of {', '.join(self.choices)}{suggest(str(value), self.choices)}"
+            )
         return self.format.parse(value) if self.format and value is not None else value
 
 

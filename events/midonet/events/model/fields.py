@@ -17,6 +17,11 @@ from msgspec import Meta
 from midonet.events.validation_words import type_in_words
 
 
+def about(text: str, **limits: Any) -> Meta:
+    """Return the description of a field, with the limits of its value (`ge`, `max_length` and so on)."""
+    return Meta(description=text, **limits)
+
+
 class OnDelete(Enum):
     """What happens to the object that refers when the object that it refers to is deleted."""
 
@@ -91,8 +96,7 @@ def canonical_id(text: object) -> str:
     try:
         return str(UUID(str(text)))
     except ValueError:
-        msg = f"{text!r} is not a UUID"
-        raise ValueError(msg) from None
+        raise ValueError(f"{text!r} is not a UUID") from None
 
 
 _MAC = re.compile(
@@ -107,8 +111,7 @@ def canonical_mac(text: object) -> str:
     """Return a MAC address in lower-case pairs with colons; `ValueError` for what is none in any common notation."""
     value = text.strip().lower() if isinstance(text, str) else ""
     if not _MAC.fullmatch(value):
-        msg = f"{_quoted(text)} is not a MAC address such as 02:00:00:00:00:01"
-        raise ValueError(msg)
+        raise ValueError(f"{_quoted(text)} is not a MAC address such as 02:00:00:00:00:01")
     digits = re.sub("[:.-]", "", value)
     return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2))
 
@@ -126,8 +129,7 @@ _ECHOED = 60
 def _mac(text: object) -> str:
     value = canonical_mac(text)
     if value == "00:00:00:00:00:00" or int(value[:2], 16) & _GROUP_BIT:
-        msg = f"{value} is a group or null address; one station is needed"
-        raise ValueError(msg)
+        raise ValueError(f"{value} is a group or null address; one station is needed")
     return value
 
 
@@ -137,37 +139,31 @@ _IP4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 
 def _ip(text: object) -> str:
     if not isinstance(text, str):
-        msg = f"{_quoted(text)} is not an IP address; write it as text"
-        raise ValueError(msg)  # noqa: TRY004 - one exception type for every bad value
+        raise ValueError(f"{_quoted(text)} is not an IP address; write it as text")  # noqa: TRY004 - one exception type for every bad value
     _refuse_scope(text)
     try:
         address = ipaddress.ip_address(text.strip())
     except ValueError:
-        msg = f"{_quoted(text)} is not an IP address"
-        raise ValueError(msg) from None
+        raise ValueError(f"{_quoted(text)} is not an IP address") from None
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        msg = f"{address} is an IPv4 address in IPv6 notation; write {address.ipv4_mapped}"
-        raise ValueError(msg)
+        raise ValueError(f"{address} is an IPv4 address in IPv6 notation; write {address.ipv4_mapped}")
     return str(address)
 
 
 def _refuse_scope(text: str) -> None:
     """A scope (RFC 4007: `fe80::1%eth0`) names an interface of one machine, and means nothing in a virtual network."""
     if "%" in text:
-        msg = f"{_quoted(text)} has a scope (%…), which means nothing here; write the address alone"
-        raise ValueError(msg)
+        raise ValueError(f"{_quoted(text)} has a scope (%…), which means nothing here; write the address alone")
 
 
 def _cidr(text: object) -> str:
     if not isinstance(text, str):
-        msg = f"{_quoted(text)} is not a CIDR; write it as text"
-        raise ValueError(msg)  # noqa: TRY004 - one exception type for every bad value
+        raise ValueError(f"{_quoted(text)} is not a CIDR; write it as text")  # noqa: TRY004 - one exception type for every bad value
     _refuse_scope(text)
     try:
         return str(ipaddress.ip_network(text.strip()))
     except ValueError as error:
-        msg = f"{_quoted(text)} is not a network in CIDR form such as 10.0.0.0/24 ({error})"
-        raise ValueError(msg) from None
+        raise ValueError(f"{_quoted(text)} is not a network in CIDR form such as 10.0.0.0/24 ({error})") from None
 
 
 def _of_version(parse: Callable[[object], str], version: int) -> Callable[[object], str]:
@@ -176,8 +172,7 @@ def _of_version(parse: Callable[[object], str], version: int) -> Callable[[objec
     def parse_version(text: object) -> str:
         value = parse(text)
         if (":" in value) != (version == 6):  # noqa: PLR2004 - IP version
-            msg = f"{value} is not of IP version {version}"
-            raise ValueError(msg)
+            raise ValueError(f"{value} is not of IP version {version}")
         return value
 
     return parse_version
@@ -185,14 +180,12 @@ def _of_version(parse: Callable[[object], str], version: int) -> Callable[[objec
 
 def _interface_address(text: object) -> str:
     if not isinstance(text, str) or "/" not in text:
-        msg = f"{_quoted(text)} is not an address with a prefix length such as 10.0.0.1/24"
-        raise ValueError(msg)
+        raise ValueError(f"{_quoted(text)} is not an address with a prefix length such as 10.0.0.1/24")
     _refuse_scope(text)
     try:
         return str(ipaddress.ip_interface(text.strip()))
     except ValueError:
-        msg = f"{_quoted(text)} is not an address with a prefix length such as 10.0.0.1/24"
-        raise ValueError(msg) from None
+        raise ValueError(f"{_quoted(text)} is not an address with a prefix length such as 10.0.0.1/24") from None
 
 
 _PROTOCOLS = {
@@ -225,15 +218,15 @@ def _number(value: object, names: dict[str, int], low: int, high: int, what: str
         except ValueError:
             value = None
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        msg = f"not {what}: a number from {low} to {high} or one of {', '.join(names)}"
-        raise ValueError(msg)
+        raise ValueError(f"not {what}: a number from {low} to {high} or one of {', '.join(names)}")
     return value
 
 
 def _vlan(value: object) -> object:
     if value in (_RESERVED_VLAN, str(_RESERVED_VLAN)):
-        msg = f"VLAN id {_RESERVED_VLAN} is reserved (IEEE 802.1Q); use 1 to {_RESERVED_VLAN - 1}, or 0 for untagged"
-        raise ValueError(msg)
+        raise ValueError(
+            f"VLAN id {_RESERVED_VLAN} is reserved (IEEE 802.1Q); use 1 to {_RESERVED_VLAN - 1}, or 0 for untagged"
+        )
     return value
 
 
@@ -244,8 +237,7 @@ def _port_range(value: object) -> str:
     except ValueError:
         low, high = -1, -1
     if isinstance(value, bool) or not 0 <= low <= high <= 0xFFFF:  # noqa: PLR2004 - 16-bit transport port
-        msg = f"{value!r} is not a transport port or range such as 80 or 8000-8080 (0-65535)"
-        raise ValueError(msg)
+        raise ValueError(f"{value!r} is not a transport port or range such as 80 or 8000-8080 (0-65535)")
     return str(low) if low == high else f"{low}-{high}"
 
 
@@ -255,11 +247,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 def _line(text: object) -> str:
     if not isinstance(text, str):
-        msg = f"expected text, got {type_in_words(text)}"
-        raise ValueError(msg)  # noqa: TRY004 - one exception type for every bad value
+        raise ValueError(f"expected text, got {type_in_words(text)}")  # noqa: TRY004 - one exception type for every bad value
     if _CONTROL.search(text):
-        msg = "control characters and line breaks are not allowed"
-        raise ValueError(msg)
+        raise ValueError("control characters and line breaks are not allowed")
     return text
 
 
@@ -269,8 +259,7 @@ _PLAIN_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 def _interface(text: object) -> str:
     value = _line(text)
     if "/" in value or any(character.isspace() for character in value) or value in (".", ".."):
-        msg = f"{value!r} is not a name that a network interface can have"
-        raise ValueError(msg)
+        raise ValueError(f"{value!r} is not a name that a network interface can have")
     return value
 
 
@@ -284,7 +273,7 @@ Interface = Annotated[
     str, Format("interface", _interface, canonical=_PLAIN_INTERFACE), Meta(min_length=1, max_length=15)
 ]
 """Name of a Linux network interface (IFNAMSIZ leaves 15 characters)."""
-Tenant = Annotated[str, _LINE, Meta(min_length=1, max_length=255, description="Tenant that the object belongs to.")]
+Tenant = Annotated[str, _LINE, about("Tenant that the object belongs to.", min_length=1, max_length=255)]
 Mac = Annotated[str, Format("mac", _mac, canonical=_STATION)]
 MacMask = Annotated[str, Format("mac-mask", canonical_mac)]
 IpAddress = Annotated[str, Format("ip", _ip, canonical=_IP4)]
@@ -315,24 +304,24 @@ L4Port = Annotated[int, Meta(ge=0, le=65535)]
 FragmentPolicy = Literal["any", "header", "nonheader", "unfragmented"]
 
 
-InboundFilter = Annotated[Id | None, Ref("chain"), Meta(description="Chain for packets that enter the device.")]
+InboundFilter = Annotated[Id | None, Ref("chain"), about("Chain for packets that enter the device.")]
 
 
-OutboundFilter = Annotated[Id | None, Ref("chain"), Meta(description="Chain for packets that leave the device.")]
+OutboundFilter = Annotated[Id | None, Ref("chain"), about("Chain for packets that leave the device.")]
 
 
-AdminState = Annotated[bool, Meta(description="Administrative state; false disables it.")]
+AdminState = Annotated[bool, about("Administrative state; false disables it.")]
 
 
 QosPolicy = Annotated[
-    Id | None, Ref("qos-policy"), Meta(description="Bandwidth and DSCP marks; a port's policy overrides its bridge's.")
+    Id | None, Ref("qos-policy"), about("Bandwidth and DSCP marks; a port's policy overrides its bridge's.")
 ]
 
 
 MirrorList = tuple[Annotated[Id, Ref("mirror", OnDelete.CLEAR)], ...]
 
 
-InboundMirrors = Annotated[MirrorList, Meta(description="Mirrors of packets that enter the device.")]
+InboundMirrors = Annotated[MirrorList, about("Mirrors of packets that enter the device.")]
 
 
-OutboundMirrors = Annotated[MirrorList, Meta(description="Mirrors of packets that leave the device.")]
+OutboundMirrors = Annotated[MirrorList, about("Mirrors of packets that leave the device.")]

@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from msgspec import Meta
-
 from midonet.events.errors import Conflict
 from midonet.events.model.base import Entity, Part, View, list_verb
-from midonet.events.model.fields import Id, IpAddress, OnDelete, Ref, Tenant
+from midonet.events.model.fields import Id, IpAddress, OnDelete, Ref, Tenant, about
 
 
 def _refuse_twice(values: Iterable[str], field: str, what: str, reason: str) -> None:
@@ -24,10 +22,8 @@ class PortGroup(Entity, frozen=True, kw_only=True):
     KIND = "port-group"
 
     tenant: Tenant | None = None
-    stateful: Annotated[bool, Meta(description="Whether its ports share the state of connections.")] = False
-    ports: Annotated[
-        tuple[Annotated[Id, Ref("port", OnDelete.CLEAR)], ...], Meta(description="Ports in the group.")
-    ] = ()
+    stateful: Annotated[bool, about("Whether its ports share the state of connections.")] = False
+    ports: Annotated[tuple[Annotated[Id, Ref("port", OnDelete.CLEAR)], ...], about("Ports in the group.")] = ()
 
     def check(self, view: View) -> None:
         """A port is in the group once."""
@@ -43,10 +39,8 @@ class PortGroup(Entity, frozen=True, kw_only=True):
 class GroupAddress(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An IP address of a group, with the ports that have it."""
 
-    address: Annotated[IpAddress, Meta(description="IP address.")]
-    ports: Annotated[
-        tuple[Annotated[Id, Ref("port", OnDelete.CLEAR)], ...], Meta(description="Ports that have the address.")
-    ] = ()
+    address: Annotated[IpAddress, about("IP address.")]
+    ports: Annotated[tuple[Annotated[Id, Ref("port", OnDelete.CLEAR)], ...], about("Ports that have the address.")] = ()
 
     @classmethod
     def from_text(cls, text: str) -> dict[str, Any]:
@@ -59,15 +53,13 @@ class IpAddrGroup(Entity, frozen=True, kw_only=True):
 
     KIND = "ip-addr-group"
 
-    addresses: Annotated[
-        tuple[GroupAddress, ...], Meta(description="Addresses, each with the ports that have it.")
-    ] = ()
+    addresses: Annotated[tuple[GroupAddress, ...], about("Addresses, each with the ports that have it.")] = ()
     inbound_chain: Annotated[
-        Id | None, Ref("chain"), Meta(description="Chain of a security group for packets from its ports.")
+        Id | None, Ref("chain"), about("Chain of a security group for packets from its ports.")
     ] = None
-    outbound_chain: Annotated[
-        Id | None, Ref("chain"), Meta(description="Chain of a security group for packets to its ports.")
-    ] = None
+    outbound_chain: Annotated[Id | None, Ref("chain"), about("Chain of a security group for packets to its ports.")] = (
+        None
+    )
 
     def check(self, view: View) -> None:
         """Named; an address is in the group once."""
@@ -86,9 +78,7 @@ class HostGroup(Entity, frozen=True, kw_only=True):
 
     KIND = "host-group"
 
-    hosts: Annotated[
-        tuple[Annotated[Id, Ref("host", OnDelete.CLEAR)], ...], Meta(description="Hosts in the group.")
-    ] = ()
+    hosts: Annotated[tuple[Annotated[Id, Ref("host", OnDelete.CLEAR)], ...], about("Hosts in the group.")] = ()
 
     def check(self, view: View) -> None:
         """A host is in the group once."""

@@ -2,9 +2,8 @@
 
 from typing import Annotated
 
-from msgspec import Meta
-
 from midonet.events.model.base import Entity
+from midonet.events.model.fields import about
 
 
 class Host(Entity, frozen=True, kw_only=True):
@@ -13,14 +12,12 @@ class Host(Entity, frozen=True, kw_only=True):
     KIND = "host"
 
     flooding_proxy_weight: Annotated[
-        int, Meta(ge=0, le=65535, description="Weight for the election of the flooding proxy; 0 is never.")
+        int, about("Weight for the election of the flooding proxy; 0 is never.", ge=0, le=65535)
     ] = 1
     container_weight: Annotated[
-        int, Meta(ge=0, le=2**31 - 1, description="Weight for the placement of service containers; 0 is never.")
+        int, about("Weight for the placement of service containers; 0 is never.", ge=0, le=2**31 - 1)
     ] = 1
     container_limit: Annotated[
-        int, Meta(ge=-1, le=2**31 - 1, description="Maximum number of service containers; -1 is no limit.")
+        int, about("Maximum number of service containers; -1 is no limit.", ge=-1, le=2**31 - 1)
     ] = -1
-    enforce_container_limit: Annotated[
-        bool, Meta(description="Whether the limit holds even if all hosts reach it.")
-    ] = False
+    enforce_container_limit: Annotated[bool, about("Whether the limit holds even if all hosts reach it.")] = False

@@ -5,11 +5,10 @@ from typing import Annotated, ClassVar, Self
 from uuid import UUID, uuid5
 
 import msgspec
-from msgspec import Meta
 
 from midonet.events.errors import Conflict, InvalidValue
 from midonet.events.model.base import Entity, View
-from midonet.events.model.fields import DERIVED, Id, Mac, OnDelete, Ref, Vlan
+from midonet.events.model.fields import DERIVED, Id, Mac, OnDelete, Ref, Vlan, about
 
 _NAMESPACE = UUID("6d69646f-6e65-5274-8000-696e73657274")
 
@@ -31,19 +30,17 @@ class L2Insertion(Entity, frozen=True, kw_only=True):
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("port", "srv_port"): "insertion-exists"}
     IDENTITY = ("port", "srv_port")
 
-    port: Annotated[Id, Ref("port", OnDelete.DELETE), Meta(description="Port whose traffic is redirected.")]
-    srv_port: Annotated[Id, Ref("port", OnDelete.DELETE), Meta(description="Port of the service function.")]
-    mac: Annotated[Mac, Meta(description="MAC address of the station behind the port.")]
-    vlan: Annotated[Vlan, Meta(description="VLAN that marks the traffic at the function; 0 is none.")] = 0
-    order: Annotated[
-        int, Meta(ge=0, le=2**31 - 1, description="Order among the functions of the port (MidoNet's position).")
-    ] = 0
-    fail_open: Annotated[bool, Meta(description="Let traffic pass if the function is down.")] = False
+    port: Annotated[Id, Ref("port", OnDelete.DELETE), about("Port whose traffic is redirected.")]
+    srv_port: Annotated[Id, Ref("port", OnDelete.DELETE), about("Port of the service function.")]
+    mac: Annotated[Mac, about("MAC address of the station behind the port.")]
+    vlan: Annotated[Vlan, about("VLAN that marks the traffic at the function; 0 is none.")] = 0
+    order: Annotated[int, about("Order among the functions of the port (MidoNet's position).", ge=0, le=2**31 - 1)] = 0
+    fail_open: Annotated[bool, about("Let traffic pass if the function is down.")] = False
     srv_rule_in: Annotated[
-        Id | None, DERIVED, Ref("rule"), Meta(description="Rule for packets that the station sent, after the function.")
+        Id | None, DERIVED, Ref("rule"), about("Rule for packets that the station sent, after the function.")
     ] = None
     srv_rule_out: Annotated[
-        Id | None, DERIVED, Ref("rule"), Meta(description="Rule for packets to the station, after the function.")
+        Id | None, DERIVED, Ref("rule"), about("Rule for packets to the station, after the function.")
     ] = None
 
     def derive(self) -> Self:

@@ -10,10 +10,10 @@ from msgspec import Meta
 
 from midonet.events.errors import Conflict
 from midonet.events.model.base import Entity, View
-from midonet.events.model.fields import DERIVED, AdminState, Id, IpAddress, L4Port, OnDelete, Ref
+from midonet.events.model.fields import DERIVED, AdminState, Id, IpAddress, L4Port, OnDelete, Ref, about
 
 SessionPersistence = Annotated[
-    Literal["source-ip"] | None, Meta(description="Whether a client stays with one member; a pool's setting overrides.")
+    Literal["source-ip"] | None, about("Whether a client stays with one member; a pool's setting overrides.")
 ]
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
@@ -24,10 +24,10 @@ class HealthMonitor(Entity, frozen=True, kw_only=True):
     KIND = "health-monitor"
 
     admin_state_up: AdminState = True
-    type: Annotated[Literal["tcp"], Meta(description="How members are probed.")] = "tcp"
-    delay: Annotated[Count, Meta(description="Seconds between probes.")]
-    timeout: Annotated[Count, Meta(description="Seconds until a probe has failed.")]
-    max_retries: Annotated[Count, Meta(description="Failed probes until a member is down.")]
+    type: Annotated[Literal["tcp"], about("How members are probed.")] = "tcp"
+    delay: Annotated[Count, about("Seconds between probes.")]
+    timeout: Annotated[Count, about("Seconds until a probe has failed.")]
+    max_retries: Annotated[Count, about("Failed probes until a member is down.")]
 
 
 class LoadBalancer(Entity, frozen=True, kw_only=True):
@@ -37,11 +37,9 @@ class LoadBalancer(Entity, frozen=True, kw_only=True):
 
     admin_state_up: AdminState = True
     router: Annotated[
-        Id | None, DERIVED, Ref("router"), Meta(description="Router that uses it; set `load_balancer` of the router.")
+        Id | None, DERIVED, Ref("router"), about("Router that uses it; set `load_balancer` of the router.")
     ] = None
-    service_container: Annotated[
-        Id | None, Ref("service-container"), Meta(description="Container that implements it.")
-    ] = None
+    service_container: Annotated[Id | None, Ref("service-container"), about("Container that implements it.")] = None
 
 
 class Pool(Entity, frozen=True, kw_only=True):
@@ -51,15 +49,13 @@ class Pool(Entity, frozen=True, kw_only=True):
     OWNER = ("load_balancer",)
     NESTED = "pools"
 
-    load_balancer: Annotated[
-        Id, Ref("load-balancer", OnDelete.DELETE), Meta(description="Load balancer that it belongs to.")
-    ]
+    load_balancer: Annotated[Id, Ref("load-balancer", OnDelete.DELETE), about("Load balancer that it belongs to.")]
     admin_state_up: AdminState = True
     health_monitor: Annotated[
-        Id | None, Ref("health-monitor", OnDelete.CLEAR), Meta(description="How its members are probed.")
+        Id | None, Ref("health-monitor", OnDelete.CLEAR), about("How its members are probed.")
     ] = None
-    protocol: Annotated[Literal["tcp"], Meta(description="Protocol that is balanced.")] = "tcp"
-    lb_method: Annotated[Literal["round-robin"], Meta(description="How a member is selected.")] = "round-robin"
+    protocol: Annotated[Literal["tcp"], about("Protocol that is balanced.")] = "tcp"
+    lb_method: Annotated[Literal["round-robin"], about("How a member is selected.")] = "round-robin"
     session_persistence: SessionPersistence = None
 
 
@@ -72,11 +68,11 @@ class PoolMember(Entity, frozen=True, kw_only=True):
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("pool", "address", "protocol_port"): "pool-member-exists"}
     IDENTITY = ("address", "protocol_port")
 
-    pool: Annotated[Id, Ref("pool", OnDelete.DELETE), Meta(description="Pool that it belongs to.")]
+    pool: Annotated[Id, Ref("pool", OnDelete.DELETE), about("Pool that it belongs to.")]
     admin_state_up: AdminState = True
-    address: Annotated[IpAddress, Meta(description="Address of the server.")]
-    protocol_port: Annotated[L4Port, Meta(description="Port of the server.")]
-    weight: Annotated[Count, Meta(description="Share of the load, relative to the other members.")] = 1
+    address: Annotated[IpAddress, about("Address of the server.")]
+    protocol_port: Annotated[L4Port, about("Port of the server.")]
+    weight: Annotated[Count, about("Share of the load, relative to the other members.")] = 1
 
 
 class Vip(Entity, frozen=True, kw_only=True):
@@ -87,14 +83,14 @@ class Vip(Entity, frozen=True, kw_only=True):
     NESTED = "vips"
     IDENTITY = ("address", "protocol_port")
 
-    pool: Annotated[Id, Ref("pool", OnDelete.DELETE), Meta(description="Pool that serves it.")]
+    pool: Annotated[Id, Ref("pool", OnDelete.DELETE), about("Pool that serves it.")]
     admin_state_up: AdminState = True
-    address: Annotated[IpAddress, Meta(description="Virtual address.")]
-    protocol_port: Annotated[L4Port, Meta(description="Virtual port.")]
+    address: Annotated[IpAddress, about("Virtual address.")]
+    protocol_port: Annotated[L4Port, about("Virtual port.")]
     session_persistence: SessionPersistence = None
-    gateway_port: Annotated[
-        Id | None, Ref("port"), Meta(description="Port from which the address is reached from outside.")
-    ] = None
+    gateway_port: Annotated[Id | None, Ref("port"), about("Port from which the address is reached from outside.")] = (
+        None
+    )
 
     def check(self, view: View) -> None:
         """An address and port is there once on a load balancer: packets are matched by it alone."""

@@ -2,9 +2,8 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
-
 from midonet.events.model.base import Entity
+from midonet.events.model.fields import about
 
 
 class LoggingResource(Entity, frozen=True, kw_only=True):
@@ -12,5 +11,5 @@ class LoggingResource(Entity, frozen=True, kw_only=True):
 
     KIND = "logging-resource"
 
-    type: Annotated[Literal["file"], Meta(description="Type.")] = "file"
-    enabled: Annotated[bool, Meta(description="Whether it writes.")] = True
+    type: Annotated[Literal["file"], about("Type.")] = "file"
+    enabled: Annotated[bool, about("Whether it writes.")] = True

@@ -2,11 +2,9 @@
 
 from typing import Annotated
 
-from msgspec import Meta
-
 from midonet.events.model.base import Entity, View
 from midonet.events.model.condition import Condition, check_condition
-from midonet.events.model.fields import Id, OnDelete, Ref
+from midonet.events.model.fields import Id, OnDelete, Ref, about
 
 
 class Mirror(Entity, frozen=True, kw_only=True):
@@ -14,8 +12,8 @@ class Mirror(Entity, frozen=True, kw_only=True):
 
     KIND = "mirror"
 
-    to_port: Annotated[Id, Ref("port", OnDelete.DELETE), Meta(description="Port that receives the copies.")]
-    conditions: Annotated[tuple[Condition, ...], Meta(description="Packets that match one of them are copied.")] = ()
+    to_port: Annotated[Id, Ref("port", OnDelete.DELETE), about("Port that receives the copies.")]
+    conditions: Annotated[tuple[Condition, ...], about("Packets that match one of them are copied.")] = ()
 
     def check(self, view: View) -> None:
         """Every condition must make sense."""

@@ -6,7 +6,6 @@ from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Self
 
 import msgspec
-from msgspec import Meta
 
 from midonet.events.errors import Conflict, InvalidValue
 from midonet.events.model.address_checks import check_gateway, check_interface_address, check_overlap
@@ -28,6 +27,7 @@ from midonet.events.model.fields import (
     QosPolicy,
     Ref,
     Vlan,
+    about,
 )
 
 
@@ -54,39 +54,39 @@ class Port(Entity, frozen=True, kw_only=True):
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("host", "interface"): "interface-bound"}
     NUMBERS: ClassVar[Mapping[str, str]] = {"tunnel_key": "tunnel-key"}
 
-    bridge: Annotated[Id | None, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge that the port is on.")] = None
-    router: Annotated[Id | None, Ref("router", OnDelete.DELETE), Meta(description="Router that the port is on.")] = None
+    bridge: Annotated[Id | None, Ref("bridge", OnDelete.DELETE), about("Bridge that the port is on.")] = None
+    router: Annotated[Id | None, Ref("router", OnDelete.DELETE), about("Router that the port is on.")] = None
     admin_state_up: AdminState = True
-    host: Annotated[Id | None, Ref("host"), Meta(description="Host that the port is bound to.")] = None
-    interface: Annotated[Interface | None, Meta(description="Network interface on that host.")] = None
+    host: Annotated[Id | None, Ref("host"), about("Host that the port is bound to.")] = None
+    interface: Annotated[Interface | None, about("Network interface on that host.")] = None
     previous_host: Annotated[
-        Id | None, DERIVED, Ref("host", OnDelete.CLEAR), Meta(description="Host that it was bound to before.")
+        Id | None, DERIVED, Ref("host", OnDelete.CLEAR), about("Host that it was bound to before.")
     ] = None
-    peer: Annotated[Id | None, Ref("port", OnDelete.CLEAR), Meta(description="Port at the other end of a link.")] = None
-    vif: Annotated[Id | None, Meta(description="Id of the interface in the system that asked for the port.")] = None
-    vtep: Annotated[
-        Id | None, DERIVED, Ref("vtep", OnDelete.DELETE), Meta(description="VTEP that a VXLAN port represents.")
-    ] = None
-    vlan: Annotated[Vlan | None, Meta(description="VLAN id of a bridge port on a VLAN-aware bridge.")] = None
+    peer: Annotated[Id | None, Ref("port", OnDelete.CLEAR), about("Port at the other end of a link.")] = None
+    vif: Annotated[Id | None, about("Id of the interface in the system that asked for the port.")] = None
+    vtep: Annotated[Id | None, DERIVED, Ref("vtep", OnDelete.DELETE), about("VTEP that a VXLAN port represents.")] = (
+        None
+    )
+    vlan: Annotated[Vlan | None, about("VLAN id of a bridge port on a VLAN-aware bridge.")] = None
     inbound_filter: InboundFilter = None
     outbound_filter: OutboundFilter = None
     inbound_mirrors: InboundMirrors = ()
     outbound_mirrors: OutboundMirrors = ()
-    post_in_filter_mirrors: Annotated[MirrorList, Meta(description="Mirrors after the inbound filter.")] = ()
-    pre_out_filter_mirrors: Annotated[MirrorList, Meta(description="Mirrors before the outbound filter.")] = ()
+    post_in_filter_mirrors: Annotated[MirrorList, about("Mirrors after the inbound filter.")] = ()
+    pre_out_filter_mirrors: Annotated[MirrorList, about("Mirrors before the outbound filter.")] = ()
     qos_policy: QosPolicy = None
-    mac: Annotated[Mac | None, Meta(description="MAC address of a router port; derived from the id if absent.")] = None
-    addresses: Annotated[tuple[InterfaceAddress, ...], Meta(description="Addresses of a router port, as CIDR.")] = ()
-    vni: Annotated[int, Meta(ge=0, le=0xFFFFFF, description="VXLAN network id of a router's VTEP port.")] | None = None
-    tunnel_ip: Annotated[IpAddress | None, Meta(description="Own tunnel address of a router's VTEP port.")] = None
-    off_ramp_vxlan: Annotated[bool, Meta(description="Whether a router's VTEP port is an off-ramp.")] = False
-    remote_peers: Annotated[tuple[RemotePeer, ...], Meta(description="MAC addresses behind a router's VTEP port.")] = ()
-    tunnel_key: Annotated[int | None, DERIVED, Meta(description="Overlay key of the port, 24 bits.")] = None
+    mac: Annotated[Mac | None, about("MAC address of a router port; derived from the id if absent.")] = None
+    addresses: Annotated[tuple[InterfaceAddress, ...], about("Addresses of a router port, as CIDR.")] = ()
+    vni: Annotated[int, about("VXLAN network id of a router's VTEP port.", ge=0, le=0xFFFFFF)] | None = None
+    tunnel_ip: Annotated[IpAddress | None, about("Own tunnel address of a router's VTEP port.")] = None
+    off_ramp_vxlan: Annotated[bool, about("Whether a router's VTEP port is an off-ramp.")] = False
+    remote_peers: Annotated[tuple[RemotePeer, ...], about("MAC addresses behind a router's VTEP port.")] = ()
+    tunnel_key: Annotated[int | None, DERIVED, about("Overlay key of the port, 24 bits.")] = None
     l2insertion_infilter: Annotated[
-        Id | None, DERIVED, Ref("chain"), Meta(description="Chain that redirects ingress; before inbound_filter.")
+        Id | None, DERIVED, Ref("chain"), about("Chain that redirects ingress; before inbound_filter.")
     ] = None
     l2insertion_outfilter: Annotated[
-        Id | None, DERIVED, Ref("chain"), Meta(description="Chain that redirects egress; after outbound_filter.")
+        Id | None, DERIVED, Ref("chain"), about("Chain that redirects egress; after outbound_filter.")
     ] = None
 
     @property

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from midonet.events.model.base import Entity
-from midonet.events.model.fields import Id, OnDelete, Ref, Tenant, Text
+from midonet.events.model.fields import Id, OnDelete, Ref, Tenant, Text, about
 
-_Policy = Annotated[Id, Ref("qos-policy", OnDelete.DELETE), Meta(description="Policy that the rule is in.")]
+_Policy = Annotated[Id, Ref("qos-policy", OnDelete.DELETE), about("Policy that the rule is in.")]
 Kilo = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
@@ -18,8 +18,8 @@ class QosPolicy(Entity, frozen=True, kw_only=True):
     KIND = "qos-policy"
 
     tenant: Tenant | None = None
-    description: Annotated[Text | None, Meta(description="Purpose.")] = None
-    shared: Annotated[bool, Meta(description="Whether other tenants may use it.")] = False
+    description: Annotated[Text | None, about("Purpose.")] = None
+    shared: Annotated[bool, about("Whether other tenants may use it.")] = False
 
 
 class QosBandwidthRule(Entity, frozen=True, kw_only=True):
@@ -32,8 +32,8 @@ class QosBandwidthRule(Entity, frozen=True, kw_only=True):
     IDENTITY = ("policy",)
 
     policy: _Policy
-    max_kbps: Annotated[Kilo, Meta(description="Kilobits per second.")]
-    max_burst_kb: Annotated[Kilo | None, Meta(description="Burst size in kilobits.")] = None
+    max_kbps: Annotated[Kilo, about("Kilobits per second.")]
+    max_burst_kb: Annotated[Kilo | None, about("Burst size in kilobits.")] = None
 
 
 class QosDscpRule(Entity, frozen=True, kw_only=True):
@@ -46,4 +46,4 @@ class QosDscpRule(Entity, frozen=True, kw_only=True):
     IDENTITY = ("policy",)
 
     policy: _Policy
-    dscp_mark: Annotated[int, Meta(ge=0, le=63, description="DSCP value.")]
+    dscp_mark: Annotated[int, about("DSCP value.", ge=0, le=63)]

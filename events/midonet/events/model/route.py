@@ -5,12 +5,11 @@ from typing import Annotated, Literal, Self
 from uuid import UUID, uuid5
 
 import msgspec
-from msgspec import Meta
 
 from midonet.events.errors import Conflict, InvalidValue
 from midonet.events.model.address_checks import IPV4, IPV6, check_gateway, one_version, version_of
 from midonet.events.model.base import Entity, View
-from midonet.events.model.fields import Cidr, Id, IpAddress, OnDelete, Ref, Text
+from midonet.events.model.fields import Cidr, Id, IpAddress, OnDelete, Ref, Text, about
 
 _NAMESPACE = UUID("6d69646f-6e65-5274-8000-6c6f63616c00")
 
@@ -26,20 +25,18 @@ class Route(Entity, frozen=True, kw_only=True):
     NESTED = "routes"
     IDENTITY = ("src", "dst", "next_hop", "port", "gateway")
 
-    router: Annotated[Id, Ref("router", OnDelete.DELETE), Meta(description="Router that the route is on.")]
-    src: Annotated[Cidr, Meta(description="Source prefix.")] = "0.0.0.0/0"
-    dst: Annotated[Cidr, Meta(description="Destination prefix.")]
+    router: Annotated[Id, Ref("router", OnDelete.DELETE), about("Router that the route is on.")]
+    src: Annotated[Cidr, about("Source prefix.")] = "0.0.0.0/0"
+    dst: Annotated[Cidr, about("Destination prefix.")]
     next_hop: Annotated[
-        Literal["port", "blackhole", "reject", "local"], Meta(description="What the route does with a packet.")
+        Literal["port", "blackhole", "reject", "local"], about("What the route does with a packet.")
     ] = "port"
-    port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port of the same router.")] = None
-    gateway: Annotated[IpAddress | None, Meta(description="Next router; absent: the destination itself.")] = None
-    weight: Annotated[int, Meta(ge=0, le=2**31 - 1, description="Lower is preferred.")] = 100
-    attributes: Annotated[Text | None, Meta(description="Free text; ignored by routing.")] = None
+    port: Annotated[Id | None, Ref("port", OnDelete.DELETE), about("Port of the same router.")] = None
+    gateway: Annotated[IpAddress | None, about("Next router; absent: the destination itself.")] = None
+    weight: Annotated[int, about("Lower is preferred.", ge=0, le=2**31 - 1)] = 100
+    attributes: Annotated[Text | None, about("Free text; ignored by routing.")] = None
     gateway_dhcp: Annotated[
-        Id | None,
-        Ref("dhcp-subnet", OnDelete.DELETE),
-        Meta(description="DHCP subnet whose gateway the route leads to."),
+        Id | None, Ref("dhcp-subnet", OnDelete.DELETE), about("DHCP subnet whose gateway the route leads to.")
     ] = None
 
     @classmethod

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from msgspec import Meta
-
 from midonet.events.model.base import Entity
 from midonet.events.model.fields import (
     AdminState,
@@ -16,6 +14,7 @@ from midonet.events.model.fields import (
     OutboundMirrors,
     Ref,
     Tenant,
+    about,
 )
 
 
@@ -30,12 +29,12 @@ class Router(Entity, frozen=True, kw_only=True):
     inbound_filter: InboundFilter = None
     outbound_filter: OutboundFilter = None
     local_redirect_chain: Annotated[
-        Id | None, Ref("chain"), Meta(description="Chain for packets to the router's own addresses.")
+        Id | None, Ref("chain"), about("Chain for packets to the router's own addresses.")
     ] = None
-    forward_chain: Annotated[Id | None, Ref("chain"), Meta(description="Chain for packets that are routed.")] = None
+    forward_chain: Annotated[Id | None, Ref("chain"), about("Chain for packets that are routed.")] = None
     inbound_mirrors: InboundMirrors = ()
     outbound_mirrors: OutboundMirrors = ()
-    load_balancer: Annotated[
-        Id | None, Ref("load-balancer", OnDelete.CLEAR), Meta(description="Load balancer of the router.")
-    ] = None
-    asn: Annotated[int, Meta(ge=1, le=4294967295, description="BGP autonomous system number.")] | None = None
+    load_balancer: Annotated[Id | None, Ref("load-balancer", OnDelete.CLEAR), about("Load balancer of the router.")] = (
+        None
+    )
+    asn: Annotated[int, about("BGP autonomous system number.", ge=1, le=4294967295)] | None = None

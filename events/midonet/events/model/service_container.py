@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from msgspec import Meta
-
 from midonet.events.model.base import Entity
-from midonet.events.model.fields import Id, Label, OnDelete, Ref
+from midonet.events.model.fields import Id, Label, OnDelete, Ref, about
 
 
 def container_interface(port: str) -> str:
@@ -19,9 +17,9 @@ class ServiceContainerGroup(Entity, frozen=True, kw_only=True):
 
     KIND = "service-container-group"
 
-    policy: Annotated[Literal["weighted", "least"], Meta(description="How a host is selected.")] = "weighted"
-    host_group: Annotated[Id | None, Ref("host-group"), Meta(description="Hosts that are allowed.")] = None
-    port_group: Annotated[Id | None, Ref("port-group"), Meta(description="Ports whose hosts are allowed.")] = None
+    policy: Annotated[Literal["weighted", "least"], about("How a host is selected.")] = "weighted"
+    host_group: Annotated[Id | None, Ref("host-group"), about("Hosts that are allowed.")] = None
+    port_group: Annotated[Id | None, Ref("port-group"), about("Ports whose hosts are allowed.")] = None
 
 
 class ServiceContainer(Entity, frozen=True, kw_only=True):
@@ -32,11 +30,9 @@ class ServiceContainer(Entity, frozen=True, kw_only=True):
     NESTED = "containers"
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("port",): "port-has-container"}
 
-    service_group: Annotated[
-        Id, Ref("service-container-group", OnDelete.DELETE), Meta(description="Group that it belongs to.")
-    ]
-    service_type: Annotated[Label, Meta(description="Type of the service, e.g. ipsec, haproxy or quagga.")]
-    port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port of the container.")] = None
-    configuration: Annotated[
-        Id | None, Meta(description="Id of its configuration object; the type depends on the service.")
-    ] = None
+    service_group: Annotated[Id, Ref("service-container-group", OnDelete.DELETE), about("Group that it belongs to.")]
+    service_type: Annotated[Label, about("Type of the service, e.g. ipsec, haproxy or quagga.")]
+    port: Annotated[Id | None, Ref("port", OnDelete.DELETE), about("Port of the container.")] = None
+    configuration: Annotated[Id | None, about("Id of its configuration object; the type depends on the service.")] = (
+        None
+    )

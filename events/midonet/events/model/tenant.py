@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from msgspec import Meta
-
 from midonet.events.model.base import Entity, View
-from midonet.events.model.fields import Text
+from midonet.events.model.fields import Text, about
 
 
 class Tenant(Entity, frozen=True, kw_only=True):
@@ -15,8 +13,8 @@ class Tenant(Entity, frozen=True, kw_only=True):
     KIND = "tenant"
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("name",): "tenant-exists"}
 
-    description: Annotated[Text | None, Meta(description="Free text.")] = None
-    enabled: Annotated[bool, Meta(description="Whether the tenant is enabled.")] = True
+    description: Annotated[Text | None, about("Free text.")] = None
+    enabled: Annotated[bool, about("Whether the tenant is enabled.")] = True
 
     def check(self, view: View) -> None:
         """Named."""

@@ -2,11 +2,9 @@
 
 from typing import Annotated
 
-from msgspec import Meta
-
 from midonet.events.model.base import Entity, View
 from midonet.events.model.condition import Condition, check_condition
-from midonet.events.model.fields import Id, OnDelete, Ref
+from midonet.events.model.fields import Id, OnDelete, Ref, about
 
 
 class TraceRequest(Entity, frozen=True, kw_only=True):
@@ -16,16 +14,12 @@ class TraceRequest(Entity, frozen=True, kw_only=True):
     OWNER = ("bridge", "router", "port")
     NESTED = "trace_requests"
 
-    bridge: Annotated[Id | None, Ref("bridge", OnDelete.DELETE), Meta(description="Bridge where the trace starts.")] = (
-        None
-    )
-    router: Annotated[Id | None, Ref("router", OnDelete.DELETE), Meta(description="Router where the trace starts.")] = (
-        None
-    )
-    port: Annotated[Id | None, Ref("port", OnDelete.DELETE), Meta(description="Port where the trace starts.")] = None
-    condition: Annotated[Condition, Meta(description="Packets to trace.")]
-    enabled: Annotated[bool, Meta(description="Whether it is active.")] = False
-    limit: Annotated[int, Meta(ge=1, le=2**63 - 1, description="Maximum number of packets; absent: all.")] | None = None
+    bridge: Annotated[Id | None, Ref("bridge", OnDelete.DELETE), about("Bridge where the trace starts.")] = None
+    router: Annotated[Id | None, Ref("router", OnDelete.DELETE), about("Router where the trace starts.")] = None
+    port: Annotated[Id | None, Ref("port", OnDelete.DELETE), about("Port where the trace starts.")] = None
+    condition: Annotated[Condition, about("Packets to trace.")]
+    enabled: Annotated[bool, about("Whether it is active.")] = False
+    limit: Annotated[int, about("Maximum number of packets; absent: all.", ge=1, le=2**63 - 1)] | None = None
 
     def check(self, view: View) -> None:
         """Exactly one place where it starts."""

@@ -3,19 +3,17 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from msgspec import Meta
-
 from midonet.events.errors import Conflict
 from midonet.events.model.address_checks import check_host_address
 from midonet.events.model.base import Entity, Part, View, list_verb
-from midonet.events.model.fields import Id, IpAddress, OnDelete, Ref
+from midonet.events.model.fields import Id, IpAddress, OnDelete, Ref, about
 
 
 class Member(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A host's underlay address in a tunnel zone."""
 
-    host: Annotated[Id, Ref("host", OnDelete.CLEAR), Meta(description="Host that is a member.")]
-    address: Annotated[IpAddress, Meta(description="Its underlay address.")]
+    host: Annotated[Id, Ref("host", OnDelete.CLEAR), about("Host that is a member.")]
+    address: Annotated[IpAddress, about("Its underlay address.")]
 
 
 class TunnelZone(Entity, frozen=True, kw_only=True):
@@ -24,10 +22,10 @@ class TunnelZone(Entity, frozen=True, kw_only=True):
     KIND = "tunnel-zone"
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("name",): "tunnel-zone-exists"}
 
-    type: Annotated[
-        Literal["vxlan", "gre", "vtep"], Meta(description="Overlay between hosts, or towards hardware VTEPs.")
-    ] = "vxlan"
-    members: Annotated[tuple[Member, ...], Meta(description="Hosts with their addresses.")] = ()
+    type: Annotated[Literal["vxlan", "gre", "vtep"], about("Overlay between hosts, or towards hardware VTEPs.")] = (
+        "vxlan"
+    )
+    members: Annotated[tuple[Member, ...], about("Hosts with their addresses.")] = ()
 
     def check(self, view: View) -> None:
         """Named; a host is a member once, an address belongs to one host; VTEPs need the type vtep."""

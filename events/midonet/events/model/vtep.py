@@ -4,12 +4,10 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from msgspec import Meta
-
 from midonet.events.errors import Conflict, InvalidValue
 from midonet.events.model.address_checks import check_host_address
 from midonet.events.model.base import Entity, View
-from midonet.events.model.fields import Id, IpAddress, Label, OnDelete, Ref, Vlan
+from midonet.events.model.fields import Id, IpAddress, Label, OnDelete, Ref, Vlan, about
 
 
 class Vtep(Entity, frozen=True, kw_only=True):
@@ -18,22 +16,22 @@ class Vtep(Entity, frozen=True, kw_only=True):
     KIND = "vtep"
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("management_ip", "management_port"): "vtep-exists"}
 
-    management_ip: Annotated[IpAddress, Meta(description="Address of its OVSDB server.")]
-    management_port: Annotated[int, Meta(ge=1, le=65535, description="TCP port of its OVSDB server.")] = 6632
+    management_ip: Annotated[IpAddress, about("Address of its OVSDB server.")]
+    management_port: Annotated[int, about("TCP port of its OVSDB server.", ge=1, le=65535)] = 6632
     tunnel_zone: Annotated[
         Id | None,
         Ref("tunnel-zone", OnDelete.REFUSE, OnDelete.CLEAR),
-        Meta(description="Zone of type vtep with the addresses of the hosts."),
+        about("Zone of type vtep with the addresses of the hosts."),
     ] = None
     tunnel_ips: Annotated[
         tuple[IpAddress, ...],
-        Meta(description="Tunnel addresses, the preferred one first; absent: those that the switch reports."),
+        about("Tunnel addresses, the preferred one first; absent: those that the switch reports."),
     ] = ()
     replication: Annotated[
         Literal["service-node", "source-node"],
-        Meta(description="Where broadcast is replicated: at a flooding proxy or at the switch."),
+        about("Where broadcast is replicated: at a flooding proxy or at the switch."),
     ] = "service-node"
-    bfd: Annotated[bool, Meta(description="Whether the switch monitors its tunnels with BFD (RFC 5880).")] = False
+    bfd: Annotated[bool, about("Whether the switch monitors its tunnels with BFD (RFC 5880).")] = False
 
     def check(self, view: View) -> None:
         """Its tunnel zone must be of type vtep, and none of its addresses a host's."""
@@ -89,9 +87,7 @@ class VtepBinding(Entity, frozen=True, kw_only=True):
     UNIQUE: ClassVar[Mapping[tuple[str, ...], str]] = {("vtep", "physical_port", "vlan"): "vtep-port-vlan-bound"}
     IDENTITY = ("physical_port", "vlan")
 
-    vtep: Annotated[Id, Ref("vtep", OnDelete.REFUSE, OnDelete.DELETE), Meta(description="The switch.")]
-    physical_port: Annotated[Label, Meta(description="Port of the switch, as the switch names it.")]
-    vlan: Annotated[Vlan, Meta(description="VLAN id on that port; 0 is untagged.")] = 0
-    bridge: Annotated[
-        Id, Ref("bridge", OnDelete.REFUSE, OnDelete.DELETE), Meta(description="Bridge that it belongs to.")
-    ]
+    vtep: Annotated[Id, Ref("vtep", OnDelete.REFUSE, OnDelete.DELETE), about("The switch.")]
+    physical_port: Annotated[Label, about("Port of the switch, as the switch names it.")]
+    vlan: Annotated[Vlan, about("VLAN id on that port; 0 is untagged.")] = 0
+    bridge: Annotated[Id, Ref("bridge", OnDelete.REFUSE, OnDelete.DELETE), about("Bridge that it belongs to.")]
