@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar
 import msgspec
 from msgspec import Struct
 
-from midonet.events.errors import Conflict, InvalidValue
+from midonet.events.errors import InvalidValue
 from midonet.events.model.fields import DERIVED, Name, about
 
 
@@ -115,15 +115,6 @@ class Entity(Part, frozen=True, kw_only=True, gc=False):
 def _listed(names: Iterable[str]) -> str:
     *others, last = (f"a {name}" for name in names)
     return f"{', '.join(others)} and {last}"
-
-
-def refuse_twice(values: Iterable[str], field: str, what: str, reason: str) -> None:
-    """Raise `Conflict` if a value occurs twice; the message is `what` with the value in place of `{}`."""
-    seen: set[str] = set()
-    for value in values:
-        if value in seen:
-            raise Conflict(what.format(value), field=field, value=value, reason=reason)
-        seen.add(value)
 
 
 def list_verb(changed: Mapping[str, tuple[Any, Any]], field: str, item: str) -> str:

@@ -27,6 +27,8 @@ from midonet.events.model.fields import (
 )
 
 _PortList = tuple[Annotated[Id, Ref("port")], ...]
+_PortGroup = Annotated[Id | None, Ref("port-group")]
+_AddressGroup = Annotated[Id | None, Ref("ip-addr-group")]
 _Inverted = Annotated[bool, about("Invert the condition.")]
 
 
@@ -60,19 +62,15 @@ class Conditional(Entity, frozen=True, kw_only=True):
     inv_in_ports: _Inverted = False
     out_ports: Annotated[_PortList, about("Ports where the packet leaves.")] = ()
     inv_out_ports: _Inverted = False
-    port_group: Annotated[
-        Id | None, Ref("port-group"), about("Group of the port where the packet entered the device.")
-    ] = None
+    port_group: Annotated[_PortGroup, about("Group of the port where the packet entered the device.")] = None
     inv_port_group: _Inverted = False
-    in_port_group: Annotated[Id | None, Ref("port-group"), about("Group of the port where the packet entered.")] = None
+    in_port_group: Annotated[_PortGroup, about("Group of the port where the packet entered.")] = None
     inv_in_port_group: _Inverted = False
-    out_port_group: Annotated[Id | None, Ref("port-group"), about("Group of the port where the packet leaves.")] = None
+    out_port_group: Annotated[_PortGroup, about("Group of the port where the packet leaves.")] = None
     inv_out_port_group: _Inverted = False
-    ip_addr_group_src: Annotated[Id | None, Ref("ip-addr-group"), about("Group that has the source address.")] = None
+    ip_addr_group_src: Annotated[_AddressGroup, about("Group that has the source address.")] = None
     inv_ip_addr_group_src: _Inverted = False
-    ip_addr_group_dst: Annotated[Id | None, Ref("ip-addr-group"), about("Group that has the destination address.")] = (
-        None
-    )
+    ip_addr_group_dst: Annotated[_AddressGroup, about("Group that has the destination address.")] = None
     inv_ip_addr_group_dst: _Inverted = False
     traversed_device: Annotated[Id | None, Ref("bridge|router"), about("Device that the packet traversed.")] = None
     inv_traversed_device: _Inverted = False

@@ -16,6 +16,9 @@ def _refuse_twice(values: Iterable[str], field: str, what: str, reason: str) -> 
         seen.add(value)
 
 
+_Ports = tuple[Annotated[Id, Ref("port", OnDelete.CLEAR)], ...]
+
+
 class PortGroup(Entity, frozen=True, kw_only=True):
     """Set of ports that conditions can name; the ports of a stateful one share the state of connections."""
 
@@ -23,7 +26,7 @@ class PortGroup(Entity, frozen=True, kw_only=True):
 
     tenant: Tenant | None = None
     stateful: Annotated[bool, about("Whether its ports share the state of connections.")] = False
-    ports: Annotated[tuple[Annotated[Id, Ref("port", OnDelete.CLEAR)], ...], about("Ports in the group.")] = ()
+    ports: Annotated[_Ports, about("Ports in the group.")] = ()
 
     def check(self, view: View) -> None:
         """A port is in the group once."""
@@ -40,7 +43,7 @@ class GroupAddress(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An IP address of a group, with the ports that have it."""
 
     address: Annotated[IpAddress, about("IP address.")]
-    ports: Annotated[tuple[Annotated[Id, Ref("port", OnDelete.CLEAR)], ...], about("Ports that have the address.")] = ()
+    ports: Annotated[_Ports, about("Ports that have the address.")] = ()
 
     @classmethod
     def from_text(cls, text: str) -> dict[str, Any]:
