@@ -1,10 +1,8 @@
 """`midoctl audit`: denied requests, which are not on the log."""
 
-from collections.abc import Callable, Mapping
-
 import click
 
-from midonet.cli.framework.command import Group, command
+from midonet.cli.framework.command import command, group
 from midonet.cli.output import output
 from midonet.cli.session.accounts import Accounts
 from midonet.cli.session.session import Session
@@ -26,11 +24,4 @@ def _denied(session: Session, limit: int) -> None:
     session.output.print(found, names=lambda: [row[1] for row in rows], text=lambda: output.table(columns, rows))
 
 
-_COMMANDS: Mapping[str, click.Command] = {"denied": _denied}
-_load: Callable[[str], click.Command] = _COMMANDS.__getitem__
-audit = Group(
-    "audit",
-    sections={"Commands": {name: found.get_short_help_str(90) for name, found in _COMMANDS.items()}},
-    load=_load,
-    help="Show denied requests. Accepted ones are in `midoctl log`.",
-)
+audit = group("audit", _denied, about="Show denied requests. Accepted ones are in `midoctl log`.")

@@ -5,9 +5,10 @@ remains.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
-from midonet.cli.framework.command import Group, command
+from midonet.cli.framework.command import command, group
 from midonet.cli.output import output
 from midonet.cli.session.facts_source import servers
 from midonet.cli.session.session import Session
@@ -34,22 +35,16 @@ def read_nodes(session: Session) -> list[dict[str, Any]]:
     from midonet.projections.zookeeper.client import Client
     from midonet.services.cluster.node_presence import nodes
 
-    client = Client(servers(settings))
-    try:
+    with closing(Client(servers(settings))) as client:
         client.connect(_CONNECT_SECONDS)
         return nodes(client, settings.get("root"))
-    finally:
-        client.close()
 
 
 def _from_node(url: str) -> list[dict[str, Any]]:
-    from midonet.cli.session.remote_topology import get_json
+    from midonet.cli.session.remote_topology import status_part
 
-    page = get_json(f"{url.rstrip('/')}/cluster")
-    found = page.get("nodes") if isinstance(page, dict) else None
-    if not isinstance(found, list) or not all(
-        isinstance(node, dict) and {"node", "alive"} <= node.keys() for node in found
-    ):
+    found = status_part(url, "/cluster", "nodes", list[dict[str, Any]])
+    if not all({"node", "alive"} <= node.keys() for node in found):
         raise NotFound("no midonet-cluster at that address: the response has no nodes")
     return found
 
@@ -137,10 +132,4 @@ def _first(reasons: Any) -> str:
     return f"{reasons[0]}" + (f" and {len(reasons) - 1} more" if len(reasons) > 1 else "")
 
 
-_COMMANDS = {"status": _status}
-cluster = Group(
-    "cluster",
-    sections={"Commands": {name: found.get_short_help_str(90) for name, found in _COMMANDS.items()}},
-    load=lambda name: _COMMANDS[name],
-    help="Show the nodes of the cluster and their services.",
-)
+cluster = group("cluster", _status, about="Show the nodes of the cluster and their services.")

@@ -1,7 +1,5 @@
 """The command group of one kind: the only module that imports all commands of kinds."""
 
-from collections.abc import Iterable
-
 from midonet.cli.catalog.kinds import KIND_HELP
 from midonet.cli.commands.objects import (
     clear_command,
@@ -11,7 +9,7 @@ from midonet.cli.commands.objects import (
     set_command,
     show_command,
 )
-from midonet.cli.framework.command import Command, Group
+from midonet.cli.framework.command import Group, short_helps
 from midonet.events.model import kind_of
 
 
@@ -25,12 +23,7 @@ def kind_group(name: str) -> Group:
         "Commands": [
             make(kind)
             for make in (
-                create_command,
-                list_command,
-                show_command,
-                set_command,
-                clear_command,
-                delete_command,
+                *(create_command, list_command, show_command, set_command, clear_command, delete_command),
                 describe_kind,
             )
         ]
@@ -49,11 +42,7 @@ def kind_group(name: str) -> Group:
     derived = ["id", *(field for field, spec in kind.fields.items() if spec.derived)]
     return Group(
         name,
-        sections={title: _short_helps(section) for title, section in sections.items()},
+        sections={title: short_helps(section) for title, section in sections.items()},
         load=lambda verb: commands[verb],
         help=f"{KIND_HELP[name]}\n\nRead-only fields: {', '.join(derived)}.",
     )
-
-
-def _short_helps(commands: Iterable[Command]) -> dict[str, str]:
-    return {str(one.name): one.get_short_help_str(90) for one in commands}

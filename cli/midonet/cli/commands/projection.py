@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from midonet.cli.framework.command import Command, Group, command
+from midonet.cli.framework.command import Command, Group, command, short_helps
 from midonet.cli.options.options import WRITE
 from midonet.cli.output import output
 from midonet.cli.session.facts_source import servers
@@ -15,7 +15,7 @@ from midonet.cli.session.view_status import view_status
 from midonet.cli.session.wait import VIEWS, TargetPosition, await_views, configured_views, seconds, view
 from midonet.cli.session.write import write
 from midonet.events.commands.command import Op, Pause, Retry, Skip
-from midonet.events.errors import MidonetError, NotFound, UsageError
+from midonet.events.errors import MidonetError, UsageError
 from midonet.events.topology.topology import Topology
 
 _NAMES = click.Choice(list(VIEWS))
@@ -125,13 +125,9 @@ def _read_view(session: Session, topology: Topology, name: str) -> list[dict[str
 
 def _reported(url: str, what: str) -> list[Mapping[str, Any]]:
     """Return a part of the status page of a cluster."""
-    from midonet.cli.session.remote_topology import get_json
+    from midonet.cli.session.remote_topology import status_part
 
-    status = get_json(f"{url.rstrip('/')}/status")
-    rows = status.get(what) if isinstance(status, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise NotFound(f"no midonet-cluster at that address: the response has no {what}")
-    return rows
+    return status_part(url, "/status", what, list[Mapping[str, Any]])
 
 
 @command(
@@ -278,25 +274,19 @@ def _load(name: str) -> click.Command:
         from midonet.cli.commands.rebuild import rebuild
 
         return rebuild
-    return _COMMANDS[name]
+    return next(one for one in _COMMANDS if one.name == name)
 
 
-_COMMANDS: Mapping[str, click.Command] = {
-    "list": _list,
-    "status": _status,
-    "drift": _drift,
-    "pause": _pause,
-    "resume": _resume,
-    "skip": _skip,
-    "retry": _retry,
-}
-_HELP = {
-    **{name: found.get_short_help_str(90) for name, found in _COMMANDS.items()},
-    "rebuild": "Rebuild a view from the log, report differences, and switch to it.",
-}
+_COMMANDS = (_list, _status, _drift, _pause, _resume, _skip, _retry)
+
 projection = Group(
     "projection",
-    sections={"Commands": _HELP},
+    sections={
+        "Commands": {
+            **short_helps(_COMMANDS),
+            "rebuild": "Rebuild a view from the log, report differences, and switch to it.",
+        }
+    },
     load=_load,
     help="Show and control the views of the log: status, drift, pause, rebuild.",
 )

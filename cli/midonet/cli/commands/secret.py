@@ -1,10 +1,8 @@
 """`midoctl secret`: secrets that the log refers to by name, such as passwords of BGP peers."""
 
-from collections.abc import Callable, Mapping
-
 import click
 
-from midonet.cli.framework.command import Group, command
+from midonet.cli.framework.command import command, group
 from midonet.cli.options.options import VAULT
 from midonet.cli.output import output
 from midonet.cli.session.accounts import Accounts
@@ -49,11 +47,8 @@ def _key(session: Session) -> None:
     session.output.print({"key": made}, names=lambda: [made], text=lambda: made)
 
 
-_COMMANDS: Mapping[str, click.Command] = {"set": _set, "list": _list, "delete": _delete, "key": _key}
-_load: Callable[[str], click.Command] = _COMMANDS.__getitem__
-secret = Group(
+secret = group(
     "secret",
-    sections={"Commands": {name: found.get_short_help_str(90) for name, found in _COMMANDS.items()}},
-    load=_load,
-    help="Manage secrets. They are stored encrypted in the vault; the log has only their names.",
+    *(_set, _list, _delete, _key),
+    about="Manage secrets. They are stored encrypted in the vault; the log has only their names.",
 )

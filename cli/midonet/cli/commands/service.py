@@ -1,12 +1,12 @@
 """`midoctl service`: list, enable and disable services; daemons follow within a second."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from midonet.cli.commands.cluster import read_nodes
-from midonet.cli.framework.command import Command, Group, command
+from midonet.cli.framework.command import Command, command, group
 from midonet.cli.options.options import WRITE
 from midonet.cli.output import output
 from midonet.cli.session.session import Session
@@ -103,11 +103,4 @@ _disable = _switch(
     enabled=False,
 )
 
-_COMMANDS: Mapping[str, click.Command] = {"list": _list, "enable": _enable, "disable": _disable}
-_load: Callable[[str], click.Command] = _COMMANDS.__getitem__
-service = Group(
-    "service",
-    sections={"Commands": {name: found.get_short_help_str(90) for name, found in _COMMANDS.items()}},
-    load=_load,
-    help="List, enable and disable the services of the cluster.",
-)
+service = group("service", _list, _enable, _disable, about="List, enable and disable the services of the cluster.")

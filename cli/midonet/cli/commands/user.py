@@ -1,12 +1,12 @@
 """`midoctl user`: users of a cluster with their roles, passwords and tokens."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from midonet.cli.framework.command import Group, command
+from midonet.cli.framework.command import command, group
 from midonet.cli.options.options import VAULT, WRITE
 from midonet.cli.output import output
 from midonet.cli.session.accounts import Accounts
@@ -128,21 +128,8 @@ def _time(seconds: float) -> str:
     return utc(datetime.fromtimestamp(seconds, UTC), "seconds")
 
 
-_COMMANDS: Mapping[str, click.Command] = {
-    "list": _list,
-    "show": _show,
-    "create": _create,
-    "set": _set,
-    "delete": _delete,
-    "password": _password,
-    "token": _token,
-    "tokens": _tokens,
-    "revoke": _revoke,
-}
-_load: Callable[[str], click.Command] = _COMMANDS.__getitem__
-user = Group(
+user = group(
     "user",
-    sections={"Commands": {name: found.get_short_help_str(90) for name, found in _COMMANDS.items()}},
-    load=_load,
-    help="Manage users. Their roles are on the log, passwords and tokens in the vault.",
+    *(_list, _show, _create, _set, _delete, _password, _token, _tokens, _revoke),
+    about="Manage users. Their roles are on the log, passwords and tokens in the vault.",
 )

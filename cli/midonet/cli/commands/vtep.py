@@ -11,7 +11,7 @@ from midonet.cli.framework.completion import complete_refs
 from midonet.cli.output import output
 from midonet.cli.session.facts_source import facts_are_known, facts_of
 from midonet.cli.session.session import Session
-from midonet.events.errors import MidonetError, NotFound, UsageError
+from midonet.events.errors import MidonetError, UsageError
 from midonet.events.model.vtep import Vtep
 from midonet.events.queries.moment import END
 from midonet.events.topology import references
@@ -92,12 +92,9 @@ def _states(session: Session) -> Mapping[str, State]:
 
 
 def _reported(url: str) -> Iterable[State]:
-    from midonet.cli.session.remote_topology import get_json
+    from midonet.cli.session.remote_topology import status_part
 
-    page = get_json(f"{url.rstrip('/')}/status")
-    details = page.get("details") if isinstance(page, dict) else None
-    if not isinstance(details, dict):
-        raise NotFound("no midonet-cluster with switches at that address")
+    details = status_part(url, "/status", "details", dict[str, Mapping[str, Any]])
     states: Iterable[State] = details.get("vtep", {}).get("vteps", ())
     return states
 

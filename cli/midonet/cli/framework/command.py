@@ -197,6 +197,17 @@ class Group(click.Group):
         self.format_commands(ctx, formatter)
 
 
+def group(name: str, *commands: Command, about: str) -> Group:
+    """Return a group of commands that are loaded with it; `about` is its help."""
+    known = {str(one.name): one for one in commands}
+    return Group(name, sections={"Commands": short_helps(commands)}, load=known.__getitem__, help=about)
+
+
+def short_helps(commands: Iterable[Command]) -> dict[str, str]:
+    """Return the one line of help of each command, by name."""
+    return {str(one.name): one.get_short_help_str(90) for one in commands}
+
+
 def in_paragraphs(text: str) -> str:
     """Keep the line breaks of examples in a help text: an indented paragraph is one."""
     paragraphs = text.split("\n\n")

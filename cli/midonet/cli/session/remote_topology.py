@@ -7,8 +7,7 @@ the first response.
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from time import monotonic
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,13 +16,15 @@ from midonet.events.access.authorization import Principal
 from midonet.events.api_client import ApiClient
 from midonet.events.commands.command import Command
 from midonet.events.commit import GENESIS, Event, Head
-from midonet.events.errors import TimedOut, UsageError
+from midonet.events.errors import NotFound, TimedOut, UsageError
 from midonet.events.log import open_api_log
 from midonet.events.log.pending_command import Context, Result, new_command_id
 from midonet.events.model import KINDS, Entity, kind_of
 from midonet.events.queries.names import Names
 from midonet.events.system.tag import Tag
 from midonet.events.topology.topology import Topology
+
+T = TypeVar("T")
 
 _PAGE = 10_000
 _PIECE = 20.0
@@ -243,10 +244,13 @@ def _await(client: ApiClient, name: str, position: int, deadline: float) -> int:
             return reached
 
 
-def get_json(url: str) -> Any:
-    """Return the JSON of a status page; `Unavailable` without a valid response."""
+def status_part(url: str, page: str, name: str, kind: type[T]) -> T:
+    """Return a part of a status page of a cluster; `Unavailable` without a response, `NotFound` without the part."""
     if not url.startswith(("http://", "https://")):
         raise UsageError("--cluster: expected an address such as http://127.0.0.1:8181", option="cluster")
-    base, path = url.rpartition("/")[0], f"/{urlsplit(url).path.rpartition('/')[2]}"
-    with closing(ApiClient(base)) as client:
-        return msgspec.json.decode(client.get(path).body)
+    with closing(ApiClient(url.rstrip("/"))) as client:
+        found = msgspec.json.decode(client.get(page).body)
+    try:
+        return msgspec.convert(found[name], kind)
+    except (KeyError, TypeError, msgspec.ValidationError):
+        raise NotFound(f"no midonet-cluster at that address: the response has no {name}") from None
