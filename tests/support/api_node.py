@@ -10,7 +10,7 @@ from midonet.events.commit import GENESIS
 from midonet.events.log import open_log
 from midonet.events.log.store import Check
 from midonet.projections.engine.feed import Feed
-from midonet.projections.runtime.http_pages import HttpServer, Tls, json_page
+from midonet.projections.runtime.http_pages import HttpServer, Routes, Tls, json_page
 from midonet.services.api.service import ApiService
 from midonet.services.cluster.coordination import Coordination
 from midonet.services.runtime.context import Context, HttpEndpoint
@@ -50,6 +50,7 @@ class ApiNode:
         self.log = log
         self.crashes: list[BaseException] = []
         self.status: Callable[[], Mapping[str, Any]] = partial(status_document, _overview(log))
+        self.detailed: Routes = {"/healthz": lambda: json_page({"alive": True, "place": "192.0.2.1"})}
         self.feed = Feed(lambda: open_log(log), idle=0.1)
         self.writer = Writer(lambda: open_log(log), check=check)
         self.http = HttpServer("127.0.0.1:0", {"/healthz": lambda: json_page({"alive": True})}, tls)
@@ -68,7 +69,7 @@ class ApiNode:
             settings=self.settings,
             feed=self.feed,
             crashed=self.crashes.append,
-            endpoint=HttpEndpoint(self.http, lambda: self.status()),  # noqa: PLW0108 - a test may change it
+            endpoint=HttpEndpoint(self.http, lambda: self.status(), self.detailed),  # noqa: PLW0108 - a test may change it
             name="api",
             node="node",
             writer=self.writer,

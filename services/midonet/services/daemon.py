@@ -6,6 +6,7 @@ others. Stopping or killing it removes nothing from any target.
 
 import logging
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from threading import Event, Thread
 from time import monotonic
@@ -29,6 +30,7 @@ from midonet.services.runtime.hosted_projection import HostedProjection
 from midonet.services.runtime.registry import ServiceRegistry
 from midonet.services.runtime.writer import Writer
 from midonet.services.settings import Settings, auth_unset_reason, node_name
+from midonet.services.telemetry.certificates import certificate_expiries
 from midonet.services.telemetry.drift_ledger_writer import DriftLedgerWriter
 from midonet.services.telemetry.log_events import log_events
 from midonet.services.telemetry.metrics import CONTENT_TYPE, Metrics
@@ -48,7 +50,7 @@ _ASK_SECONDS = 2.0
 _OVERVIEW_SECONDS = 0.1
 """Seconds for which an overview is reused."""
 
-_API_UNAVAILABLE = "the API is not available; /readyz gives the reason"
+_API_UNAVAILABLE = "the API is not available; /readyz or the log of the daemon gives the reason"
 """Response below /v1/ until the API has taken over the port."""
 
 
@@ -68,7 +70,7 @@ class Daemon:
         self._registry = ServiceRegistry(
             settings, self._feed, self._writer, self._coordination, self._caught_up, self._endpoint
         )
-        self._metrics = Metrics(self.overview, self._registry.metrics)
+        self._metrics = Metrics(self.overview, self._registry.metrics, partial(certificate_expiries, settings))
         self._drift_ledger_writer = DriftLedgerWriter(
             self._hosted, lambda: DriftLedger(settings.zookeeper, settings.root)
         )
@@ -80,10 +82,12 @@ class Daemon:
             else None
         )
         guarded = ("/status", "/cluster") if settings.auth != "none" else ()
-        self.http = HttpServer(settings.http, self.routes(), tls, guarded)
+        self._detailed = self._details() if settings.auth == "tokens" else {}
+        bare = self._bare() if self._detailed else {}
+        self.http = HttpServer(settings.http, {**self.routes(), **bare}, tls, guarded)
 
     def _endpoint(self) -> HttpEndpoint:
-        return HttpEndpoint(self.http, lambda: status_document(self.overview()))
+        return HttpEndpoint(self.http, lambda: status_document(self.overview()), self._detailed)
 
     def start(self, url: str) -> None:
         """Follow the log and start the services; returns at once. `url` is the address of the pages."""
@@ -169,13 +173,30 @@ class Daemon:
     def routes(self) -> Routes:
         """Return the pages by path."""
         return {
-            "/healthz": self._healthz,
-            "/readyz": self._readyz,
-            "/metrics": lambda: Page(self._metrics.render(), CONTENT_TYPE),
+            **self._details(),
             "/status": lambda: json_page(status_document(self.overview())),
             "/cluster": self._cluster,
             "/v1/": self._api_unavailable,
         }
+
+    def _details(self) -> Routes:
+        """Return the pages that have a bare form."""
+        return {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": lambda: Page(self._metrics.render(), CONTENT_TYPE),
+        }
+
+    def _bare(self) -> Routes:
+        """Return the same pages without addresses and names, for callers who are not authenticated."""
+        return {
+            "/healthz": lambda: json_page({"alive": not dead_threads()}, _http_status(dead_threads())),
+            "/readyz": lambda: json_page({"ready": not self._reasons()}, _http_status(self._reasons())),
+            "/metrics": lambda: Page(self._metrics.render_bare(), CONTENT_TYPE),
+        }
+
+    def _reasons(self) -> list[str]:
+        return reasons(self.overview())
 
     def _api_unavailable(self) -> Page:
         """Return why the API is not available."""
@@ -199,7 +220,7 @@ class Daemon:
         return json_page({"alive": not dead, "dead_threads": dead}, _http_status(dead))
 
     def _readyz(self) -> Page:
-        found = reasons(self.overview())
+        found = self._reasons()
         return json_page({"ready": not found, "reasons": found}, _http_status(found))
 
     def _await_log_end(self) -> None:

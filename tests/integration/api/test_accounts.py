@@ -91,9 +91,16 @@ def test_failed_logins_are_alike_and_throttled(api: Asker) -> None:
         api.refused(401, "POST", "/v1/login", headers=basic(name, "wrong password")) for name in ("ann", "unknown")
     ]
     assert problems[0] == problems[1]
-    for _ in range(8):
+    for _ in range(9):
         api.refused(401, "POST", "/v1/login", headers=basic("ann", "wrong password"))
     assert api.refused(429, "POST", "/v1/login", headers=basic("ann"))["details"]["seconds"] <= 61
+
+
+def test_details_of_health_need_authentication(api: Asker, signed_in: Callable[[str], dict[str, str]]) -> None:
+    assert api.ok("GET", "/healthz") == {"alive": True}
+    assert api.ok("GET", "/healthz", headers=signed_in("root"))["place"] == "192.0.2.1"
+    api.refused(401, "GET", "/healthz", headers=bearer("no token"))
+    api.refused(403, "GET", "/healthz", headers=signed_in("ann"))
 
 
 def test_role_changes_take_effect_at_once(api: Asker, log_url: str, signed_in: Callable[[str], dict[str, str]]) -> None:

@@ -76,6 +76,21 @@ def test_every_problem_is_a_reason() -> None:
     assert reasons(overview(caught_up=False)) == ["log: it is being read, position 12 so far"]
 
 
+def test_dead_switch_leaves_the_node_ready() -> None:
+    dead = report(name="vtep", target="192.0.2.1:6632", state="stalled", ready=False, essential=False)
+    assert reasons(overview(dead)) == []
+
+
+def test_bare_metrics_name_no_target() -> None:
+    made = Metrics(lambda: GOOD, {"nsdb": ServiceMetrics("nsdb")}, lambda: {"http_cert": 2e9})
+    assert LIVE.target.encode() in made.render()
+    bare = made.render_bare()
+    assert b"midonet_log_up 1.0" in bare
+    assert b"midonet_build_info{" in bare
+    assert b'midonet_certificate_expiry_seconds{setting="http_cert"} 2e+09' in bare
+    assert LIVE.target.encode() not in bare
+
+
 def test_status_document_has_the_fields_of_the_contract() -> None:
     shown = status_document(GOOD)
     assert shown["log"] == "sqlite:////tmp/log.db"

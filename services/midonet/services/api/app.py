@@ -38,6 +38,7 @@ from midonet.services.api.framework.problem_details import CONTENT_TYPE, encode,
 from midonet.services.api.framework.request import Call, bare_call, reading_call
 from midonet.services.api.framework.router import Router
 from midonet.services.api.node import Node
+from midonet.services.api.request_metrics import RequestMetrics
 from midonet.services.api.routes import (
     any_object,
     commands,
@@ -53,10 +54,11 @@ from midonet.services.api.routes import (
     users,
     watch,
 )
+from midonet.services.api.server.uvicorn_connection import certificate_of
 
 _LINEARIZABLE_SECONDS = 10.0
 _OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
-"""Pages without authentication: they name no objects."""
+"""Pages without authentication: they name no objects, and addresses only to callers who prove who they are."""
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="midonet"'}
 _POLICY_VIOLATION = 1008
 _MIN_COMPRESSED_BYTES = 1_400
@@ -90,6 +92,7 @@ class Application:
         self._node = node
         self._router = Router(OPERATIONS)
         self._bodies = BodyMemory()
+        self._metrics = RequestMetrics(node.metrics)
         self._pages: dict[str, Callable[[], Awaitable[Response]]]
         self._pages = {path: partial(_from_thread, page) for path, page in node.pages.items()}
         self._pages["/openapi.json"] = partial(
@@ -101,7 +104,8 @@ class Application:
         if scope["type"] == "http":
             request = Request(scope, receive)
             try:
-                response = await self._respond(request)
+                with self._metrics.observing(scope) as observed:
+                    response = observed.response = await self._respond(request)
             except ClientDisconnect:
                 return
             await response(scope, receive, send)
@@ -127,14 +131,20 @@ class Application:
         path = request.scope.get("raw_path", b"").decode("latin-1").partition("?")[0] or request.url.path
         method = "GET" if request.method == "HEAD" else request.method
         if path in self._pages:
+            page = self._pages[path]
+            request.scope["midonet.route"] = path
             if path not in _OPEN:
                 await self._authenticate(request, "all")
-            return await self._pages[path]() if method == "GET" else _not_allowed({"GET": None}, request)
+            elif path in self._node.detailed and _has_proof(request):
+                await self._authenticate(request, "all")
+                page = partial(_from_thread, self._node.detailed[path])
+            return await page() if method == "GET" else _not_allowed({"GET": None}, request)
         found = self._router.find(path)
         if found is None:
             raise NotFound(
                 f"there is no {path}; see /v1 for the collections and /openapi.json for all operations", path=path
             )
+        request.scope["midonet.route"] = found.template
         if method not in found.operations:
             return _not_allowed(found.operations, request)
         operation = found.operations[method]
@@ -242,6 +252,10 @@ async def _openapi(body: bytes) -> Response:
 async def _from_thread(make: Callable[[], Page]) -> Response:
     page = await asyncio.to_thread(make)
     return Response(page.body, page.status, {"Cache-Control": "no-store"}, page.content_type)
+
+
+def _has_proof(request: Request) -> bool:
+    return "authorization" in request.headers or bool(certificate_of(request))
 
 
 def _takes_gzip(request: Request) -> bool:

@@ -52,6 +52,7 @@ class Node:
         self.pages: Routes = {
             path: page for path, page in context.endpoint.http.routes.items() if not path.endswith("/")
         }
+        self.detailed = context.endpoint.detailed
         self.local = is_loopback(context.settings.http)
         """Whether the API listens on a loopback address."""
         self.history: str | None = context.settings.history
@@ -64,6 +65,7 @@ class Node:
         self.writer = context.writer
         self.long_decisions = LongDecisions(self.private)
         self.name = context.node
+        self.metrics = context.metrics
         self.coordination = context.coordination
         self.others = OtherNodes(context.coordination)
         self.denials = Denials()

@@ -11,7 +11,7 @@ from midonet.events.log.pending_command import Context as CommandContext
 from midonet.events.log.pending_command import Result
 from midonet.projections.engine.feed import Feed
 from midonet.projections.runtime import logfmt
-from midonet.projections.runtime.http_pages import HttpServer
+from midonet.projections.runtime.http_pages import HttpServer, Routes
 from midonet.projections.zookeeper import Client
 from midonet.services.cluster.coordination import Coordination, Lease
 from midonet.services.cluster.leases import Leadership, Ownership
@@ -29,6 +29,8 @@ class HttpEndpoint(NamedTuple):
     """Listens on the daemon's port; a service may take over the port."""
     status: Callable[[], Mapping[str, Any]]
     """Returns the document of `/status`."""
+    detailed: Routes
+    """Pages with details for authenticated callers, in place of those of the same path."""
 
 
 class Context(NamedTuple):

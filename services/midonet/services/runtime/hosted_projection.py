@@ -93,6 +93,9 @@ class HostedProjection:
     `same` and `first` as for `Runner`.
     """
 
+    essential = True
+    """Whether the node is not ready without it."""
+
     def __init__(  # noqa: PLR0913 - the options have defaults
         self,
         feed: Feed,
@@ -160,5 +163,6 @@ class HostedProjection:
             repairs=len(self.repairs),
             repaired=dict(self.repairs.counts),
             waiting={**{key_text(key): reason for key, reason in waiting.items()}, **status.parked},
+            essential=self.essential,
             ready=self._was_live and status.state in _READY_STATES and status.lag_seconds <= max_lag,
         )

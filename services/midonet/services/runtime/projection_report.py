@@ -26,6 +26,8 @@ class ProjectionReport(Struct, frozen=True, kw_only=True):
     """The same by kind: `missing`, `extra`, `different`."""
     waiting: dict[str, str]
     """Keys that the target cannot hold at present, each with the reason."""
+    essential: bool = True
+    """Whether the node is not ready without it. A switch is not essential: it has its own states, metrics, alerts."""
     ready: bool
     """Whether it has been live once and its lag is within the limit."""
 

@@ -1,7 +1,9 @@
 """The daemon's Prometheus metrics, computed from its overview at every scrape."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
 from itertools import accumulate
+from platform import python_version
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
@@ -16,15 +18,22 @@ from midonet.services.runtime.supervisor import ServiceStatus
 from midonet.services.telemetry.overview import Overview
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_NAMING = frozenset({"target", "vtep", "node"})
+"""Labels with addresses and names."""
 _STATES: tuple[str, ...] = get_args(status.State)
 
 
 class Metrics:
     """Renders the overview and the metrics of all enabled services."""
 
-    def __init__(self, overview: Callable[[], Overview], metrics: Mapping[str, ServiceMetrics]) -> None:
+    def __init__(
+        self,
+        overview: Callable[[], Overview],
+        metrics: Mapping[str, ServiceMetrics],
+        certificates: Callable[[], Mapping[str, float]] = dict,
+    ) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Collector(overview, metrics))
+        self._registry.register(_Collector(overview, metrics, certificates))
         PlatformCollector(self._registry)
         ProcessCollector(registry=self._registry)
 
@@ -32,11 +41,38 @@ class Metrics:
         """Return the metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
+    def render_bare(self) -> bytes:
+        """Return the metrics that name no target and no node: for callers who are not authenticated."""
+        bare = CollectorRegistry()
+        bare.register(_Bare(self._registry))
+        return generate_latest(bare)
+
+
+class _Bare(Collector):
+    def __init__(self, whole: CollectorRegistry) -> None:
+        self._whole = whole
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing, as below."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics without a naming label."""
+        for family in self._whole.collect():
+            if not any(_NAMING & sample.labels.keys() for sample in family.samples):
+                yield family
+
 
 class _Collector(Collector):
-    def __init__(self, overview: Callable[[], Overview], metrics: Mapping[str, ServiceMetrics]) -> None:
+    def __init__(
+        self,
+        overview: Callable[[], Overview],
+        metrics: Mapping[str, ServiceMetrics],
+        certificates: Callable[[], Mapping[str, float]],
+    ) -> None:
         self._overview = overview
         self._meters = metrics
+        self._certificates = certificates
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing, so that registration does not scrape."""
@@ -49,12 +85,30 @@ class _Collector(Collector):
             "midonet_log_position", "Position up to which the log has been read.", now.head.position
         )
         yield GaugeMetricFamily("midonet_log_up", "Whether the log can be followed.", float(now.log_error is None))
+        clock = float(now.clock_error is not None)
+        yield GaugeMetricFamily("midonet_clock_wrong", "Whether clock and log contradict each other.", clock)
+        yield _build_info()
+        yield _certificates(self._certificates())
         yield from _services(now.services)
         yield from _projection_gauges(now.projections)
         yield from _write_metrics(now)
         for service in now.services:
             if service.state != "disabled":
                 yield from self._meters[service.name].collect()
+
+
+def _build_info() -> Metric:
+    info = GaugeMetricFamily("midonet_build_info", "The running version; always 1.", labels=["version", "python"])
+    info.add_metric([version("midonet"), python_version()], 1.0)
+    return info
+
+
+def _certificates(expiries: Mapping[str, float]) -> Metric:
+    text = "When the first certificate in the file of a setting expires, in seconds since 1970."
+    gauge = GaugeMetricFamily("midonet_certificate_expiry_seconds", text, labels=["setting"])
+    for setting, expiry in expiries.items():
+        gauge.add_metric([setting], expiry)
+    return gauge
 
 
 def _services(services: Sequence[ServiceStatus]) -> Iterator[Metric]:

@@ -1,4 +1,8 @@
-"""Why the daemon is not ready: the reasons that `/readyz`, `/status` and the node summary show. Pure."""
+"""Why the daemon is not ready: the reasons that `/readyz`, `/status` and the node summary show. Pure.
+
+Ready means that this node can serve. A switch that is not reachable is no reason: its state is in the metrics and in
+`/status`.
+"""
 
 from midonet.services.runtime.projection_report import ProjectionReport
 from midonet.services.telemetry.overview import Overview
@@ -13,7 +17,7 @@ def reasons(now: Overview) -> list[str]:
         found.append(f"log: it is being read, position {now.head.position} so far")
     found += [f"node: {now.node_error}"] if now.node_error is not None else []
     found += [f"service {service.name}: {service.reason}" for service in now.services if not service.healthy]
-    found += [_describe(report) for report in now.projections if not report.ready]
+    found += [_describe(report) for report in now.projections if report.essential and not report.ready]
     return found
 
 

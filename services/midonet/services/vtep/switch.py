@@ -31,6 +31,8 @@ def address(step: FleetStep) -> str:
 class ManagedSwitch(HostedProjection):
     """The projection of one VTEP; `on_update` gets its id and each update of its switch, None when it disconnects."""
 
+    essential = False
+
     def __init__(
         self,
         feed: Feed,

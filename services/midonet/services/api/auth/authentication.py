@@ -20,9 +20,13 @@ from midonet.services.api.auth.caller import Caller
 from midonet.services.api.server.uvicorn_connection import certificate_of
 from midonet.services.api.settings import ApiConfig
 
-_FAILURES = 10
+_MAX_FAILURES = {"user and address": 10, "address": 50, "user": 200}
+"""Wrong passwords in a window after which sign-in waits. An address that guesses must not lock its victim out
+elsewhere, so the limit of a user from all addresses is far higher."""
 _WINDOW = 60.0
 _NAMES = 10_000
+_Key = tuple[str, str]
+"""What is limited, and its value."""
 _WRONG = "wrong user or password"
 
 
@@ -37,7 +41,7 @@ class Authentication:
         self.credentials = credentials
         self._config = config
         self._find = find
-        self._failures: dict[str, list[float]] = {}
+        self._failures: dict[_Key, list[float]] = {}
         self._lock = Lock()
         self._hashing = BoundedSemaphore(2)
         self._oidc: Any = None
@@ -63,7 +67,8 @@ class Authentication:
     def sign_in(self, request: HTTPConnection) -> Issued:
         """Return a new token for a user and password, `Authorization: Basic …`."""
         user, password = _basic(request)
-        keys = (f"user {user}", f"address {_host(request)}")
+        host = _host(request)
+        keys = (("user and address", f"{user} {host}"), ("address", host), ("user", user))
         self._throttle(keys)
         if self.credentials is None:
             raise Unauthenticated("password sign-in is not available: this node has no vault")
@@ -96,22 +101,22 @@ class Authentication:
         user = self._find(name)
         return user if user is not None and not user.disabled else None
 
-    def _throttle(self, keys: Sequence[str]) -> None:
+    def _throttle(self, keys: Sequence[_Key]) -> None:
         now = monotonic()
         with self._lock:
             for key in keys:
                 recent = [then for then in self._failures.get(key, ()) if now - then < _WINDOW]
-                if len(recent) >= _FAILURES:
+                if len(recent) >= _MAX_FAILURES[key[0]]:
                     wait = round(_WINDOW - (now - recent[0])) + 1
                     raise Throttled(f"too many wrong passwords; try again in {wait} s", seconds=wait)
 
-    def _failed(self, keys: Sequence[str]) -> None:
+    def _failed(self, keys: Sequence[_Key]) -> None:
         now = monotonic()
         with self._lock:
             if len(self._failures) > _NAMES:
                 self._failures = {key: times for key, times in self._failures.items() if now - times[-1] < _WINDOW}
             for key in keys:
-                self._failures[key] = [*self._failures.get(key, ())[-_FAILURES:], now]
+                self._failures[key] = [*self._failures.get(key, ())[-_MAX_FAILURES[key[0]] :], now]
 
 
 def certificate_names(certificate: Mapping[str, Any] | None) -> list[str]:

@@ -8,10 +8,11 @@ from midonet.services.api.framework.operation import Operation
 
 
 class Found(NamedTuple):
-    """Operations of a path by method, and the path parameters."""
+    """Operations of a path by method, the path parameters, and the path as declared."""
 
     operations: Mapping[str, Operation]
     values: Mapping[str, str]
+    template: str
 
 
 class _Node:
@@ -55,5 +56,6 @@ class Router:
                 texts.append(unquote(part, errors="surrogateescape"))
         if node is None or not node.operations:
             return None
-        names = [name[1:-1] for name in next(iter(node.operations.values())).path.split("/") if name.startswith("{")]
-        return Found(node.operations, dict(zip(names, texts, strict=True)))
+        template = next(iter(node.operations.values())).path
+        names = [name[1:-1] for name in template.split("/") if name.startswith("{")]
+        return Found(node.operations, dict(zip(names, texts, strict=True)), template)
