@@ -132,6 +132,7 @@ class Agent:
             self._watch()
         if self._read_changes():
             self._apply_snapshot()
+            self._update_status(None)  # before the position is published: who reads it finds the snapshot here
         self._publish()
 
     def _idle_seconds(self) -> float:

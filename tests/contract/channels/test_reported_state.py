@@ -11,7 +11,7 @@ from api_node import ApiNode
 from asking import Asker
 
 from midonet.cli.main import main
-from midonet.cli.session import reported_state
+from midonet.cli.session import facts_source
 from midonet.events.commands.command import Command, Create, Delete, Op, Put, Revert, Update
 from midonet.events.errors import Conflict, MidonetError, Unavailable
 from midonet.events.log import open_log
@@ -75,7 +75,7 @@ def node(log_url: str, hosts: Hosts) -> Iterator[ApiNode]:
 @pytest.fixture(params=["midoctl-log", "midoctl-api", "api", "service"])
 def run(request: pytest.FixtureRequest, log_url: str, hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> Run:
     if request.param == "midoctl-log":
-        monkeypatch.setattr(reported_state, "live_hosts", lambda _: hosts.read())
+        monkeypatch.setattr(facts_source, "live_hosts", lambda _: hosts.read())
         return _midoctl(monkeypatch, "--server", log_url, "--zookeeper", "127.0.0.1:1")
     node: ApiNode = request.getfixturevalue("node")
     if request.param == "midoctl-api":
