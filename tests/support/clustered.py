@@ -14,8 +14,8 @@ from midonet.events.log.store import Store
 from midonet.events.topology.topology import Topology
 from midonet.projections.nsdb import differences, expected_view
 from midonet.projections.vtep import Key, Value, VtepProjection, read_checkpoint, read_rows
-from midonet.projections.zookeeper import ViewReader
 from midonet.testbed.cluster import ClusterDaemon
+from midonet.testbed.view_reader import WholeViewReader
 
 __all__ = ["Scene"]
 
@@ -80,18 +80,18 @@ class Scene(Commanding):
 
     def documents(self) -> Mapping[str, bytes]:
         """Return the view in ZooKeeper."""
-        with ViewReader(self.hosts, self.root) as reader:
+        with WholeViewReader(self.hosts, self.root) as reader:
             return reader.documents()
 
     def nsdb_position(self) -> int:
         """Return the checkpoint in ZooKeeper."""
-        with ViewReader(self.hosts, self.root) as reader:
+        with WholeViewReader(self.hosts, self.root) as reader:
             return reader.checkpoint().position
 
     def nsdb_settles(self, seconds: float = 20.0) -> None:
         """Wait until the view in ZooKeeper is at the end of the log, and find it equal to a rebuild."""
         topology = self.rebuilt()
-        with ViewReader(self.hosts, self.root) as reader:
+        with WholeViewReader(self.hosts, self.root) as reader:
             reader.wait(topology.head.position, seconds)
             assert differences(reader.documents(), expected_view(topology, reader.base())) == []
 

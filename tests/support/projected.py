@@ -11,7 +11,8 @@ from midonet.events.log.store import Store
 from midonet.projections.engine.feed import Feed
 from midonet.projections.engine.runner import Runner
 from midonet.projections.nsdb import NsdbProjection, differences, expected_view, same_document, view_base
-from midonet.projections.zookeeper import ViewReader, ZooKeeperTarget
+from midonet.projections.zookeeper import ZooKeeperTarget
+from midonet.testbed.view_reader import WholeViewReader
 
 __all__ = ["Keeper", "Projected"]
 
@@ -41,7 +42,7 @@ class Projected(Commanding):
         self.store = Store(open_log(url))
         self.keepers: list[Keeper] = []
         self._stack = ExitStack()
-        self.reader = self._stack.enter_context(ViewReader(hosts, root))
+        self.reader = self._stack.enter_context(WholeViewReader(hosts, root))
 
     def __enter__(self) -> Self:
         return self

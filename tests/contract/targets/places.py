@@ -13,8 +13,9 @@ from midonet.projections.base import Checkpoint, Projection, Target
 from midonet.projections.nsdb import NsdbProjection, same_document
 from midonet.projections.sql import SqlTarget
 from midonet.projections.vtep import VtepProjection, VtepTarget, read_checkpoint, read_rows
-from midonet.projections.zookeeper import ViewReader, ZooKeeperTarget
+from midonet.projections.zookeeper import ZooKeeperTarget
 from midonet.testbed.proxy import Proxy
+from midonet.testbed.view_reader import WholeViewReader
 
 __all__ = ["Place", "SqlPlace", "SwitchPlace", "ZooKeeperPlace"]
 
@@ -72,7 +73,7 @@ class ZooKeeperPlace(Place):
             host, _, port = hosts.partition(":")
             self.proxy = Proxy(host, int(port))
             self.stack.callback(self.proxy.close)
-        self._reader = self.stack.enter_context(ViewReader(hosts, root))
+        self._reader = self.stack.enter_context(WholeViewReader(hosts, root))
         self._kazoo = KazooClient(hosts, timeout=5, connection_retry={"max_tries": -1, "max_delay": 0.5})
         self._kazoo.start(timeout=30)
         self.stack.callback(self._kazoo.close)

@@ -15,14 +15,14 @@ from midonet.events.log import open_log
 from midonet.events.log.store import Store
 from midonet.projections.engine import status
 from midonet.projections.nsdb import differences, expected_view
-from midonet.projections.zookeeper import ViewReader
 from midonet.testbed import ZooKeeper
+from midonet.testbed.view_reader import WholeViewReader
 
 
 def right(projected: Projected) -> bool:
     """Whether the view is as the log says, as a reader sees it that was not there before."""
     store = Store(open_log(projected.url))
-    with closing(store.log), ViewReader(projected.hosts, projected.root) as reader:
+    with closing(store.log), WholeViewReader(projected.hosts, projected.root) as reader:
         head = store.refresh()
         expected = expected_view(store.topology, reader.base())
         return reader.checkpoint().position == head.position and not differences(reader.documents(), expected)

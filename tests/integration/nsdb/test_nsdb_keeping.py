@@ -11,7 +11,8 @@ from waiting import eventually
 from midonet.events.commands.command import Create, Delete, Pause
 from midonet.events.errors import TimedOut
 from midonet.projections.base import Checkpoint
-from midonet.projections.zookeeper import ViewReader, ZooKeeperTarget
+from midonet.projections.zookeeper import ZooKeeperTarget
+from midonet.testbed.view_reader import WholeViewReader
 
 
 def network(projected: Projected, ports: int = 3) -> tuple[str, str]:
@@ -192,7 +193,7 @@ def test_unwritable_key_is_parked_and_others_are_written(projected: Projected) -
 
 
 def test_waiting_for_a_position(projected: Projected) -> None:
-    with ViewReader(projected.hosts, projected.root) as reader:
+    with WholeViewReader(projected.hosts, projected.root) as reader:
         assert reader.checkpoint() == Checkpoint()
         with pytest.raises(TimedOut):
             reader.wait(1, timeout=0.1)

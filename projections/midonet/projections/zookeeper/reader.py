@@ -1,20 +1,15 @@
-"""Reads a view: its checkpoint, waiting for it, and all documents at once. Never writes."""
+"""Reads the checkpoint of a view. Never writes."""
 
-import threading
-import time
-from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 
 from kazoo.exceptions import NoNodeError
 
-from midonet.events.errors import TimedOut
 from midonet.projections.base import Checkpoint
 from midonet.projections.nsdb.view import LIVE, view_base
 from midonet.projections.zookeeper.client import Client
-from midonet.projections.zookeeper.layout import DIRECTORIES, decode_checkpoint, decode_generation, is_document
+from midonet.projections.zookeeper.layout import decode_checkpoint, decode_generation
 
 _CONNECT_SECONDS = 10.0
-Watcher = Callable[[Any], None] | None
 
 
 class Reader:
@@ -40,56 +35,17 @@ class ViewReader(Reader):
 
     def base(self) -> str:
         """Return the path of the live generation."""
-        self._client.connect(_CONNECT_SECONDS)
-        with self._client.failures():
-            return self._base(None)
+        return view_base(self._root, decode_generation(self._data(f"{self._root}/nsdb")) or LIVE)
 
     def checkpoint(self) -> Checkpoint:
         """Return the commit up to which the view contains everything; position 0 if there is no view."""
+        return decode_checkpoint(self._data(f"{self.base()}/checkpoint"))
+
+    def _data(self, path: str) -> bytes:
+        """Return the data of a node; empty if it does not exist."""
         self._client.connect(_CONNECT_SECONDS)
         with self._client.failures():
-            return self._checkpoint(None)
-
-    def wait(self, position: int, timeout: float) -> Checkpoint:
-        """Return the checkpoint as soon as it is at `position` or beyond; `TimedOut` after `timeout` seconds."""
-        deadline = time.monotonic() + timeout
-        self._client.connect(timeout)
-        while True:
-            changed = threading.Event()
-            with self._client.failures():
-                checkpoint = self._checkpoint(lambda _, changed=changed: changed.set())  # type: ignore[misc]
-            if checkpoint.position >= position:
-                return checkpoint
-            if not changed.wait(max(0.0, deadline - time.monotonic())):
-                raise TimedOut(
-                    f"the view is at {checkpoint.position}, not at {position}, after {timeout:g} s",
-                    position=checkpoint.position,
-                    wanted=position,
-                )
-
-    def documents(self) -> dict[str, bytes]:
-        """Return all documents of the live generation: path → bytes."""
-        base = self.base()
-        with self._client.failures():
-            keys = [
-                f"{directory}/{name}"
-                for directory in DIRECTORIES
-                for name in self._client.child_names(f"{base}/{directory}")
-            ]
-            return self._client.read_many([f"{base}/{key}" for key in keys if is_document(key)])
-
-    def _base(self, watcher: Watcher) -> str:
-        return view_base(self._root, decode_generation(self._get(f"{self._root}/nsdb", watcher)) or LIVE)
-
-    def _checkpoint(self, watcher: Watcher) -> Checkpoint:
-        return decode_checkpoint(self._get(f"{self._base(watcher)}/checkpoint", watcher))
-
-    def _get(self, path: str, watcher: Watcher) -> bytes:
-        """Return a node's data, empty if there is none; `watcher` is called on the next change."""
-        client = self._client
-        try:
-            data: bytes = client.get(path, watcher)[0]
-        except NoNodeError:
-            came = client.exists(path, watcher)
-            return self._get(path, watcher) if came else b""
-        return data
+            try:
+                return bytes(self._client.get(path)[0])
+            except NoNodeError:
+                return b""

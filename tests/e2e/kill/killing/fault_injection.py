@@ -30,10 +30,10 @@ from midonet.events.log.pending_command import Context
 from midonet.events.log.store import Store
 from midonet.projections.nsdb import view_base
 from midonet.projections.vtep import read_checkpoint
-from midonet.projections.zookeeper import ViewReader
 from midonet.testbed import Kafka, KafkaCluster, OvsdbServer, Server, ZooKeeper, ZooKeeperEnsemble
 from midonet.testbed.cluster import ClusterDaemon
 from midonet.testbed.group import Group
+from midonet.testbed.view_reader import WholeViewReader
 
 _WRITER = Path(__file__).parents[1] / "writer.py"
 _BASE = view_base("/midonet")
@@ -284,7 +284,7 @@ def _finish(system: _System) -> None:
     if not _await(lambda: count(system.folder) == total, _END_SECONDS):
         said = "".join(writer.log.read_text()[-_TAIL:] for writer in system.writers)
         raise TimedOut(f"{count(system.folder)} of {total} commands were acknowledged; logs of the writers:\n{said}")
-    with closing(open_log(system.url)) as log, ViewReader(system.zookeeper.hosts) as reader:
+    with closing(open_log(system.url)) as log, WholeViewReader(system.zookeeper.hosts) as reader:
         head = log.head().position
         if not _await(lambda: {_position(system), reader.checkpoint().position} == {head}, _END_SECONDS):
             said = "".join(node.get("/status")[1] + node.log.read_text()[-_TAIL:] for node in system.nodes)

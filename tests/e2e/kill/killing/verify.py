@@ -26,7 +26,7 @@ from midonet.events.topology.evolve import fold
 from midonet.events.topology.topology import Topology
 from midonet.projections.nsdb import NsdbProjection, differences, expected_view
 from midonet.projections.vtep import VtepProjection, read_checkpoint, read_rows
-from midonet.projections.zookeeper import ViewReader
+from midonet.testbed.view_reader import WholeViewReader
 
 _ACTIVITY = "/midonet/state/streams/activity"
 _SECONDS = 10.0
@@ -79,7 +79,7 @@ def acknowledged(commits: Sequence[dict[str, Any]], acks: Sequence[Ack]) -> Iter
 
 def views(topology: Topology, zookeeper: str, switch: tuple[str, int]) -> Iterator[str]:
     """Check that both views are at the head and equal a rebuild from the log."""
-    with ViewReader(zookeeper) as reader:
+    with WholeViewReader(zookeeper) as reader:
         with suppress(TimedOut):  # the server that is asked may be a moment behind the one that was asked before
             reader.wait(topology.head.position, _SECONDS)
         if reader.checkpoint().position != topology.head.position:
